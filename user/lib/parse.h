@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Numbers as people write them. The whole text must be the number: no sign, space or rest. Errors are
+ * -EINVAL (not such a number) and -ERANGE (too large, or outside what is asked for); *ret is then untouched.
+ */
+#ifndef LIB_PARSE_H
+#define LIB_PARSE_H
+
+#include "types.h"
+
+int parse_u64(const char *text, u64 min, u64 max, u64 *ret);
+/* 500us, 10ms, 30s, 5m, 1h; the unit is required. */
+int parse_duration(const char *text, u64 *ret_ns);
+/* 64KiB, 1MiB, 2GiB, 1TiB, or plain bytes. */
+int parse_size(const char *text, u64 *ret_bytes);
+/* A decimal number with at most three digits after the point, in thousandths: 0.5 -> 500. */
+int parse_thousandths(const char *text, u64 *ret);
+
+#endif
