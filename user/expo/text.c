@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Prometheus text 0.0.4 and OpenMetrics 1.0: one writer, and a row for what they do differently. */
+#include "expo/expo.h"
+
+#include <string.h>
+
+#define TOTAL "_total"
+
+struct dialect {
+	bool base_name;		  /* metadata names the family without _total and tells its unit */
+	const char *help_escapes; /* characters that take a backslash in HELP */
+	const char *whole;	  /* follows a whole number in le */
+};
+
+static const struct dialect text = { false, "\\\n", "" };
+static const struct dialect openmetrics = { true, "\\\n\"", ".0" };
+
+static const char *const kind_name[] = {
+	[METRIC_COUNTER] = "counter",
+	[METRIC_GAUGE] = "gauge",
+	[METRIC_HISTOGRAM] = "histogram",
+};
+
+/*
+ * Upper bounds of the classic buckets, in seconds: the powers of two, in the fewest digits that give the
+ * same double again. Each is the sum of whole native buckets.
+ */
+static const char *const le[] = {
+	"9.5367431640625e-07",
+	"1.9073486328125e-06",
+	"3.814697265625e-06",
+	"7.62939453125e-06",
+	"1.52587890625e-05",
+	"3.0517578125e-05",
+	"6.103515625e-05",
+	"0.0001220703125",
+	"0.000244140625",
+	"0.00048828125",
+	"0.0009765625",
+	"0.001953125",
+	"0.00390625",
+	"0.0078125",
+	"0.015625",
+	"0.03125",
+	"0.0625",
+	"0.125",
+	"0.25",
+	"0.5",
+	"1",
+	"2",
+	"4",
+	"8",
+	"16",
+	"32",
+	"64",
+};
+
+#define LE_CNT	 (sizeof(le) / sizeof(*le))
+#define LE_WHOLE ((size_t)-HIST_MIN_EXP) /* from here on the bounds are whole numbers */
+
+_Static_assert(LE_CNT == HIST_MAX_EXP - HIST_MIN_EXP + 1, "a bound for every power of two");
+
+static bool ends_with(const char *s, size_t len, const char *suffix)
+{
+	size_t suffix_len = strlen(suffix);
+
+	return len > suffix_len && !memcmp(s + len - suffix_len, suffix, suffix_len);
+}
+
+/* The unit's name if the name ends in it, else NULL. */
+static const char *unit_name(const struct metric *m, size_t name_len)
+{
+	static const char *const unit[] = { [UNIT_SECONDS] = "_seconds", [UNIT_BYTES] = "_bytes" };
+
+	if (m->unit == UNIT_NONE || !ends_with(m->name, name_len, unit[m->unit]))
+		return NULL;
+	return unit[m->unit] + 1;
+}
+
+static void help_add(struct buf *b, const char *help, const char *escapes)
+{
+	for (; *help; help++) {
+		if (strchr(escapes, *help))
+			buf_char(b, '\\');
+		buf_char(b, *help == '\n' ? 'n' : *help);
+	}
+}
+
+static void comment_start(struct buf *b, const char *keyword, const struct metric *m, size_t len)
+{
+	buf_str(b, keyword);
+	buf_add(b, m->name, len);
+	buf_char(b, ' ');
+}
+
+static void metadata_write(struct buf *b, const struct metric *m, const struct dialect *d)
+{
+	size_t len = strlen(m->name);
+	const char *unit;
+
+	if (d->base_name && ends_with(m->name, len, TOTAL))
+		len -= strlen(TOTAL);
+	comment_start(b, "# HELP ", m, len);
+	help_add(b, m->help, d->help_escapes);
+	comment_start(b, "\n# TYPE ", m, len);
+	buf_str(b, kind_name[m->kind]);
+	unit = d->base_name ? unit_name(m, len) : NULL;
+	if (unit) {
+		comment_start(b, "\n# UNIT ", m, len);
+		buf_str(b, unit);
+	}
+	buf_char(b, '\n');
+}
+
+/* A sample's line up to its value. */
+static void sample_start(struct buf *b, const char *name, const char *suffix,
+			 const struct series *s)
+{
+	buf_str(b, name);
+	buf_str(b, suffix);
+	if (s->labels_len) {
+		buf_char(b, '{');
+		buf_add(b, s->labels, s->labels_len);
+		buf_char(b, '}');
+	}
+	buf_char(b, ' ');
+}
+
+static void value_write(struct buf *b, const struct metric *m, const struct series *s)
+{
+	sample_start(b, m->name, "", s);
+	if (m->unit == UNIT_SECONDS)
+		buf_seconds(b, s->value);
+	else
+		buf_i64(b, s->value);
+	buf_char(b, '\n');
+}
+
+static void bucket_write(struct buf *b, const struct buf *start, const char *bound,
+			 const char *whole, u64 count)
+{
+	buf_add(b, start->data, start->len);
+	buf_str(b, bound);
+	buf_str(b, whole);
+	buf_str(b, "\"} ");
+	buf_u64(b, count);
+	buf_char(b, '\n');
+}
+
+/* Writes the cumulative buckets, whose lines all begin with start, and returns what they add up to. */
+static u64 buckets_write(struct buf *b, const struct buf *start, const u64 *bucket,
+			 const struct dialect *d)
+{
+	u64 count = 0;
+	size_t next = 0;
+
+	for (size_t i = 0; i < LE_CNT; i++) {
+		while (next <= i * HIST_SUB)
+			count += bucket[next++];
+		bucket_write(b, start, le[i], i < LE_WHOLE ? "" : d->whole, count);
+	}
+	while (next < HIST_BUCKETS)
+		count += bucket[next++];
+	bucket_write(b, start, "+Inf", "", count);
+	return count;
+}
+
+/* _count is what the buckets added up to as they were written: the two cannot disagree. */
+static void histogram_write(struct buf *b, const char *name, const struct series *s,
+			    const struct dialect *d)
+{
+	struct buf start = { 0 };
+	u64 count;
+
+	buf_str(&start, name);
+	buf_str(&start, "_bucket{");
+	buf_add(&start, s->labels, s->labels_len);
+	buf_str(&start, s->labels_len ? ",le=\"" : "le=\"");
+	count = buckets_write(b, &start, s->hist->bucket, d);
+	b->failed |= start.failed;
+	buf_release(&start);
+
+	sample_start(b, name, "_sum", s);
+	buf_seconds(b, (s64)s->hist->sum_ns);
+	buf_char(b, '\n');
+	sample_start(b, name, "_count", s);
+	buf_u64(b, count);
+	buf_char(b, '\n');
+}
+
+static void family_write(struct buf *b, const struct family *f, const struct dialect *d)
+{
+	metadata_write(b, f->metric, d);
+	for (size_t i = 0; i < f->series_cnt; i++) {
+		if (f->metric->kind == METRIC_HISTOGRAM)
+			histogram_write(b, f->metric->name, f->series[i], d);
+		else
+			value_write(b, f->metric, f->series[i]);
+	}
+}
+
+static void text_family(struct buf *b, const struct family *f)
+{
+	family_write(b, f, &text);
+}
+
+static void openmetrics_family(struct buf *b, const struct family *f)
+{
+	family_write(b, f, &openmetrics);
+}
+
+const struct expo_format expo_text = {
+	.content_type = "text/plain; version=0.0.4; charset=utf-8",
+	.family = text_family,
+	.end = "",
+};
+
+const struct expo_format expo_openmetrics = {
+	.content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8",
+	.family = openmetrics_family,
+	.end = "# EOF\n",
+};
