@@ -1,0 +1,368 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "conf/conf.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "lib/buf.h"
+
+static const char *const known[] = { "syscall", "block", "tcp", "process", NULL };
+
+static char folder[] = "/tmp/conf_test.XXXXXX";
+static char path[sizeof(folder) + 16];
+
+static void file_write(const char *text, size_t len)
+{
+	FILE *f = fopen(path, "w");
+
+	assert_non_null(f);
+	assert_int_equal(fwrite(text, 1, len, f), len);
+	assert_int_equal(fclose(f), 0);
+}
+
+static struct conf *conf_of(const char *text)
+{
+	struct buf error = { 0 };
+	struct conf *c = NULL;
+
+	file_write(text, strlen(text));
+	if (conf_load(&c, path, known, &error))
+		fail_msg("%s", buf_cstr(&error));
+	assert_int_equal(error.len, 0);
+	buf_release(&error);
+	return c;
+}
+
+/* What is said about a text, without the path that it must start with. */
+static void error_check(const char *text, size_t len, const char *expected)
+{
+	struct buf error = { 0 };
+	struct conf *c = (struct conf *)known;
+	int err;
+
+	file_write(text, len);
+	err = conf_load(&c, path, known, &error);
+	if (err != -EINVAL || strncmp(buf_cstr(&error), path, strlen(path)) ||
+	    strcmp(buf_cstr(&error) + strlen(path), expected))
+		fail_msg("%s\n-> %d %s\nnot %s", text, err, buf_cstr(&error), expected);
+	assert_ptr_equal(c, known);
+	buf_release(&error);
+}
+
+static void default_check(struct conf *c)
+{
+	assert_string_equal(c->listen, "127.0.0.1:9469");
+	assert_int_equal(c->service_cnt, 0);
+	assert_int_equal(c->probe_cnt, 0);
+	assert_int_equal(c->limits.services, 1024);
+	assert_int_equal(c->limits.series, 50000);
+	assert_int_equal(c->limits.memory_bytes, 64 << 20);
+	assert_int_equal(c->limits.cpu_millipercent, 1000);
+	assert_int_equal(c->limits.forget_after_ns, 3600000000000);
+	conf_free(c);
+}
+
+static void default_test(void **state)
+{
+	static const char *const nothing[] = { "", "# only this\n", "---\n", "{}\n", "\n\n\n" };
+
+	(void)state;
+	default_check(conf_default());
+	for (size_t i = 0; i < sizeof(nothing) / sizeof(*nothing); i++)
+		default_check(conf_of(nothing[i]));
+	conf_free(NULL);
+}
+
+static void full_test(void **state)
+{
+	struct conf *c =
+		conf_of("listen: '[::1]:80'\n"
+			"services:\n"
+			"  - name: checkout\n"
+			"    match: { cgroup: \"*/checkout*.service\" }\n"
+			"  - name: \"a \\\"b\\\" \\\\ c\"\n"
+			"    match: { exe: java, command: '*-jar app*', port: 8080 }\n"
+			"probes:\n"
+			"  syscall: { mode: full }\n"
+			"  block: off\n"
+			"  tcp: true\n"
+			"limits: { services: 16, series: 64, memory: 8MiB, cpu_percent: 0.5,\n"
+			"          forget_after: 5m }\n");
+
+	(void)state;
+	assert_string_equal(c->listen, "[::1]:80");
+	assert_int_equal(c->service_cnt, 2);
+	assert_string_equal(c->services[0].name, "checkout");
+	assert_string_equal(c->services[0].match.cgroup, "*/checkout*.service");
+	assert_null(c->services[0].match.exe);
+	assert_int_equal(c->services[0].match.port, 0);
+	assert_string_equal(c->services[1].name, "a \"b\" \\ c");
+	assert_string_equal(c->services[1].match.exe, "java");
+	assert_string_equal(c->services[1].match.command, "*-jar app*");
+	assert_int_equal(c->services[1].match.port, 8080);
+	assert_int_equal(c->probe_cnt, 3);
+	assert_int_equal(conf_probe_mode(c, "syscall", PROBE_MODE_ON), PROBE_MODE_FULL);
+	assert_int_equal(conf_probe_mode(c, "block", PROBE_MODE_ON), PROBE_MODE_OFF);
+	assert_int_equal(conf_probe_mode(c, "tcp", PROBE_MODE_OFF), PROBE_MODE_ON);
+	assert_int_equal(conf_probe_mode(c, "process", PROBE_MODE_COUNT), PROBE_MODE_COUNT);
+	assert_int_equal(c->limits.services, 16);
+	assert_int_equal(c->limits.series, 64);
+	assert_int_equal(c->limits.memory_bytes, 8 << 20);
+	assert_int_equal(c->limits.cpu_millipercent, 500);
+	assert_int_equal(c->limits.forget_after_ns, 300000000000);
+	conf_free(c);
+}
+
+static void section_test(void **state)
+{
+	struct conf *c = conf_of("probes: { syscall: sampled }\n");
+
+	(void)state;
+	assert_int_equal(conf_probe_mode(c, "syscall", PROBE_MODE_ON), PROBE_MODE_SAMPLED);
+	conf_free(c);
+	c = conf_of("services: []\nlimits: {}\nprobes: {}\n");
+	default_check(c);
+}
+
+#define S "services:\n  - name: a\n    match: "
+
+static void error_test(void **state)
+{
+	static const struct {
+		const char *text, *expected;
+	} rows[] = {
+		/* keys */
+		{ "lisen: x\n", ":1: unknown key 'lisen', did you mean 'listen'?" },
+		{ "# c\nlisten: a:1\nwhat: x\n",
+		  ":3: unknown key 'what' (known: listen, services, probes, limits)" },
+		{ "rules: []\n",
+		  ":1: unknown key 'rules' (known: listen, services, probes, limits)" },
+		{ "limits:\n  services: 5\n  memry: 64MiB\n",
+		  ":3: unknown key 'memry' in 'limits', did you mean 'memory'?" },
+		{ S "{ cgrup: x }\n",
+		  ":3: unknown key 'cgrup' in 'match', did you mean 'cgroup'?" },
+		{ "services:\n  - name: a\n    mtach: 5\n",
+		  ":3: unknown key 'mtach' in 'services', did you mean 'match'?" },
+		{ "probes:\n  blok: on\n", ":2: unknown probe 'blok', did you mean 'block'?" },
+		{ "probes:\n  syscall: { mod: full }\n",
+		  ":2: unknown key 'mod' in 'syscall', did you mean 'mode'?" },
+		{ "listen: a:1\n\nlisten: b:1\n", ":3: duplicate key 'listen'" },
+		{ "probes:\n  tcp: on\n  tcp: off\n", ":3: duplicate key 'tcp'" },
+		{ "probes:\n  tcp: { mode: full, mode: full }\n", ":2: duplicate key 'mode'" },
+		{ "? [a]\n: b\n", ":1: a key must be a plain word" },
+		{ "probes:\n  ? {a: b}\n  : c\n", ":2: a key must be a plain word" },
+		{ "services:\n  - match: { exe: a }\n", ":2: missing key 'name' in 'services'" },
+		{ "services:\n  - name: a\n", ":2: missing key 'match' in 'services'" },
+		{ "\"li\\nsten\": x\n", ":1: unknown key 'li?sten', did you mean 'listen'?" },
+		/* types */
+		{ "- a\n", ":1: the file must hold 'key: value' pairs" },
+		{ "5\n", ":1: the file must hold 'key: value' pairs" },
+		{ "limits: 5\n", ":1: 'limits' must hold 'key: value' pairs" },
+		{ "services: 5\n", ":1: 'services' must be a list" },
+		{ "services:\n", ":1: 'services' must be a list" },
+		{ "services:\n  -\n", ":2: 'services' must hold 'key: value' pairs" },
+		{ "probes: [ tcp ]\n", ":1: 'probes' must hold 'key: value' pairs" },
+		{ "listen: [ a ]\n", ":1: 'listen' must be a single value of plain text" },
+		{ "listen:\n", ":1: 'listen' has no value" },
+		/* values */
+		{ "listen: localhost\n",
+		  ":1: 'listen' is 'localhost', must be ADDR:PORT such as 127.0.0.1:9469" },
+		{ "listen: ':99999'\n",
+		  ":1: 'listen' is ':99999', must be ADDR:PORT such as 127.0.0.1:9469" },
+		{ "limits:\n  memory: 64MB\n",
+		  ":2: 'memory' is '64MB', must be a size such as 64MiB, at least 8MiB" },
+		{ "limits:\n  memory: 1MiB\n",
+		  ":2: 'memory' is '1MiB', must be a size such as 64MiB, at least 8MiB" },
+		{ "limits: { series: 63 }\n",
+		  ":1: 'series' is '63', must be an integer from 64 to 60000" },
+		{ "limits: { services: 16385 }\n",
+		  ":1: 'services' is '16385', must be an integer from 1 to 16384" },
+		{ "limits:\n\n  cpu_percent: 101\n",
+		  ":3: 'cpu_percent' is '101', must be a number from 0.1 to 100" },
+		{ "limits: { forget_after: 5 }\n",
+		  ":1: 'forget_after' is '5', must be a duration such as 30s, 5m or 1h" },
+		{ S "{ port: 0 }\n", ":3: 'port' is '0', must be an integer from 1 to 65535" },
+		{ S "{ port: 65536 }\n",
+		  ":3: 'port' is '65536', must be an integer from 1 to 65535" },
+		{ S "{ port: 010 }\n", ":3: 'port' is '010', must be an integer from 1 to 65535" },
+		{ S "{ port: http }\n",
+		  ":3: 'port' is 'http', must be an integer from 1 to 65535" },
+		{ "services:\n  - name: ''\n    match: { exe: a }\n", ":2: 'name' has no value" },
+		{ "probes:\n  syscall: { mode: ful }\n",
+		  ":2: 'ful' is not a mode of 'syscall', did you mean 'full'?" },
+		{ "probes:\n  block:\n",
+		  ":2: 'block' must be a mode (known: off, on, count, sampled, full)" },
+		{ "probes:\n  syscall: {}\n", ":2: missing key 'mode' in 'syscall'" },
+		/* contradictions */
+		{ S "{}\n", ":2: service 'a' matches without a condition, needs cgroup, exe, "
+			    "command or port" },
+		{ S "{ exe: x }\n  - name: a\n    match: { exe: x }\n",
+		  ":4: duplicate service 'a'" },
+		{ S "{ exe: x }\n  - name: b\n    match: { exe: x }\n",
+		  ":4: service 'b' has the same match as 'a' before it" },
+		/* documents */
+		{ "a: &x [1]\nb: *x\n", ":2: aliases (*name) are not supported" },
+		{ "listen: a:1\n---\nlisten: b:1\n", ":2: a second document; one file holds one" },
+		{ "probes: [[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]\n", ":1: nested too deeply" },
+		{ "\n\tlisten: x\n", ":2: while scanning for the next token, found character that "
+				     "cannot start any token" },
+		{ "a:\n  - {b\nc: d\n",
+		  ":3: while parsing a flow mapping, did not find expected ',' or '}'" },
+		{ "\nlisten: \xff\n", ":2: invalid leading UTF-8 octet" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		error_check(rows[i].text, strlen(rows[i].text), rows[i].expected);
+	error_check("listen: \"a\\0b:1\"\n", 17,
+		    ":1: 'listen' must be a single value of plain text");
+}
+
+/* A service may come twice as long as one of its rules can still match something else. */
+static void services_test(void **state)
+{
+	struct conf *c = conf_of(S "{ exe: x }\n  - name: a\n    match: { exe: y }\n");
+
+	(void)state;
+	assert_int_equal(c->service_cnt, 2);
+	conf_free(c);
+}
+
+static void file_error_check(const char *name, int expected, const char *what)
+{
+	struct buf error = { 0 };
+	struct conf *c;
+	int err = conf_load(&c, name, known, &error);
+
+	assert_int_equal(err, expected);
+	assert_string_equal(buf_cstr(&error) + strlen(name), what);
+	buf_release(&error);
+}
+
+static void file_test(void **state)
+{
+	char *big = malloc((10 << 20) + 1);
+
+	(void)state;
+	assert_non_null(big);
+	memset(big, '#', 10 << 20);
+	file_write(big, 10 << 20);
+	file_error_check(path, -EFBIG, ": larger than 1 MiB");
+	file_write(big, 1 << 20);
+	big[1 << 20] = '\0';
+	default_check(conf_of(big));
+	free(big);
+	file_error_check("/nonexistent/seismo.yaml", -ENOENT, ": No such file or directory");
+	file_error_check("/tmp", -EISDIR, ": Is a directory");
+	file_error_check("/dev/null", -EINVAL, ": not a regular file");
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(mkfifo(path, 0600), 0);
+	file_error_check(path, -EINVAL, ": not a regular file");
+	assert_int_equal(unlink(path), 0);
+}
+
+static void long_test(void **state)
+{
+	struct buf text = { 0 }, expected = { 0 };
+
+	(void)state;
+	buf_str(&text, "services:\n  - name: ");
+	for (int i = 0; i < 256; i++)
+		buf_char(&text, 'n');
+	buf_str(&text, "\n    match: { exe: a }\n");
+	error_check(buf_cstr(&text), text.len, ":2: 'name' is longer than 255 bytes");
+	buf_reset(&text);
+	buf_str(&text, "? ");
+	for (int i = 0; i < 900; i++)
+		buf_str(&text, "long");
+	buf_printf(&expected, ":1: unknown key '%.64s' (known: listen, services, probes, limits)",
+		   buf_cstr(&text) + 2);
+	buf_str(&text, "\n: x\n");
+	error_check(buf_cstr(&text), text.len, buf_cstr(&expected));
+	buf_release(&text);
+	buf_release(&expected);
+}
+
+static void services_max_test(void **state)
+{
+	struct buf text = { 0 };
+
+	(void)state;
+	buf_str(&text, "services:\n");
+	for (int i = 0; i < 1025; i++)
+		buf_printf(&text, "  - { name: s%d, match: { port: %d } }\n", i, i + 1);
+	error_check(buf_cstr(&text), text.len, ":2: 'services' has more than 1024 entries");
+	buf_release(&text);
+}
+
+static void list_check(const char *list, const enum probe_mode *modes, const char *message)
+{
+	struct buf error = { 0 };
+	struct conf *c = conf_of("probes: { tcp: full }\n");
+
+	assert_int_equal(conf_probes_parse(c, list, known, &error), modes ? 0 : -EINVAL);
+	assert_string_equal(buf_cstr(&error), message);
+	for (int i = 0; modes && known[i]; i++)
+		assert_int_equal(conf_probe_mode(c, known[i], PROBE_MODE_SAMPLED), modes[i]);
+	if (!modes)
+		assert_int_equal(conf_probe_mode(c, "tcp", PROBE_MODE_OFF), PROBE_MODE_FULL);
+	buf_release(&error);
+	conf_free(c);
+}
+
+static void list_test(void **state)
+{
+	const enum probe_mode OFF = PROBE_MODE_OFF, ON = PROBE_MODE_ON, COUNT = PROBE_MODE_COUNT;
+#define MODES(...) ((const enum probe_mode[]){ __VA_ARGS__ })
+
+	(void)state;
+	list_check("block,tcp", MODES(OFF, ON, ON, OFF), "");
+	list_check("syscall=count,block", MODES(COUNT, ON, OFF, OFF), "");
+	list_check("all", MODES(ON, ON, ON, ON), "");
+	list_check("none", MODES(OFF, OFF, OFF, OFF), "");
+	list_check("all,syscall=off", MODES(OFF, ON, ON, ON), "");
+	list_check("blok", NULL, "unknown probe 'blok', did you mean 'block'?");
+	list_check("", NULL, "unknown probe '' (known: syscall, block, tcp, process)");
+	list_check("block,", NULL, "unknown probe '' (known: syscall, block, tcp, process)");
+	list_check("syscall=cuont", NULL,
+		   "'cuont' is not a mode of 'syscall', did you mean 'count'?");
+	list_check("syscall=", NULL,
+		   "'' is not a mode of 'syscall' (known: off, on, count, sampled, full)");
+}
+
+static int folder_make(void **state)
+{
+	(void)state;
+	if (!mkdtemp(folder))
+		return -1;
+	snprintf(path, sizeof(path), "%s/seismo.yaml", folder);
+	return 0;
+}
+
+static int folder_remove(void **state)
+{
+	(void)state;
+	unlink(path);
+	return rmdir(folder);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(default_test),	     cmocka_unit_test(full_test),
+		cmocka_unit_test(section_test),	     cmocka_unit_test(error_test),
+		cmocka_unit_test(services_test),     cmocka_unit_test(long_test),
+		cmocka_unit_test(services_max_test), cmocka_unit_test(list_test),
+		cmocka_unit_test(file_test),
+	};
+
+	return cmocka_run_group_tests_name("conf", tests, folder_make, folder_remove);
+}

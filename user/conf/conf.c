@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "conf/conf.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "conf/probes.h"
+#include "conf/schema.h"
+#include "lib/buf.h"
+#include "lib/parse.h"
+
+#define FILE_MAX (1U << 20)
+
+#define MIB	(1ULL << 20)
+#define HOUR_NS (3600 * 1000000000ULL)
+
+struct limit {
+	const char *key;
+	size_t text, value; /* offsets in limits_text and conf_limits */
+	int (*parse)(const char *text, u64 *ret);
+	u64 min, max;
+	const char *accepted;
+};
+
+static int count_parse(const char *text, u64 *ret)
+{
+	return parse_u64(text, 0, UINT64_MAX, ret);
+}
+
+#define LIMIT(name, member)                                       \
+	.key = #name, .text = offsetof(struct limits_text, name), \
+	.value = offsetof(struct conf_limits, member)
+
+static const struct limit limits[] = {
+	{ LIMIT(services, services), count_parse, 1, 16384, "an integer from 1 to 16384" },
+	{ LIMIT(series, series), count_parse, 64, 60000, "an integer from 64 to 60000" },
+	{ LIMIT(memory, memory_bytes), parse_size, 8 * MIB, UINT64_MAX,
+	  "a size such as 64MiB, at least 8MiB" },
+	{ LIMIT(cpu_percent, cpu_millipercent), parse_thousandths, 100, 100000,
+	  "a number from 0.1 to 100" },
+	{ LIMIT(forget_after, forget_after_ns), parse_duration, 0, UINT64_MAX,
+	  "a duration such as 30s, 5m or 1h" },
+};
+
+struct conf *conf_default(void)
+{
+	struct conf *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return NULL;
+	c->listen = strdup("127.0.0.1:9469");
+	c->limits = (struct conf_limits){
+		.services = 1024,
+		.series = 50000,
+		.memory_bytes = 64 * MIB,
+		.cpu_millipercent = 1000,
+		.forget_after_ns = HOUR_NS,
+	};
+	if (!c->listen) {
+		free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void conf_free(struct conf *c)
+{
+	if (!c)
+		return;
+	free(c->listen);
+	schema_services_free(c->services, c->service_cnt);
+	free(c->probes);
+	free(c);
+}
+
+static int listen_apply(struct conf *c, struct doc *d, const struct conf_file *f)
+{
+	const char *port = f->listen ? strrchr(f->listen, ':') : NULL;
+	char *copy;
+	u64 v;
+
+	if (!f->listen)
+		return 0;
+	if (!port || port == f->listen || parse_u64(port + 1, 0, 65535, &v))
+		return doc_error(d, doc_value(d, doc_root(d), "listen"),
+				 "'listen' is '%.64s', must be ADDR:PORT such as 127.0.0.1:9469",
+				 f->listen);
+	copy = strdup(f->listen);
+	if (!copy)
+		return -ENOMEM;
+	free(c->listen);
+	c->listen = copy;
+	return 0;
+}
+
+static int limits_apply(struct conf *c, struct doc *d, const struct conf_file *f)
+{
+	yaml_node_t *section = doc_value(d, doc_root(d), "limits");
+
+	for (const struct limit *l = limits; l < limits + sizeof(limits) / sizeof(*limits); l++) {
+		const char *text = *(char *const *)((const char *)&f->limits + l->text);
+		u64 v;
+
+		if (!text)
+			continue;
+		if (l->parse(text, &v) || v < l->min || v > l->max)
+			return doc_error(d, doc_value(d, section, l->key),
+					 "'%s' is '%.64s', must be %s", l->key, text, l->accepted);
+		*(u64 *)((char *)&c->limits + l->value) = v;
+	}
+	return 0;
+}
+
+static bool text_same(const char *a, const char *b)
+{
+	return a && b ? !strcmp(a, b) : a == b;
+}
+
+static bool match_same(const struct service_match *a, const struct service_match *b)
+{
+	return a->port == b->port && text_same(a->cgroup, b->cgroup) && text_same(a->exe, b->exe) &&
+	       text_same(a->command, b->command);
+}
+
+/* Refuses a rule that matches everything or, after the rules before it, nothing. */
+static int service_check(struct doc *d, const yaml_node_t *node, const struct service_rule *rules,
+			 unsigned i)
+{
+	static const struct service_match none;
+	const struct service_rule *r = &rules[i];
+
+	if (match_same(&r->match, &none))
+		return doc_error(d, node,
+				 "service '%.64s' matches without a condition, needs cgroup, exe, "
+				 "command or port",
+				 r->name);
+	for (unsigned before = 0; before < i; before++) {
+		if (!match_same(&r->match, &rules[before].match))
+			continue;
+		if (!strcmp(r->name, rules[before].name))
+			return doc_error(d, node, "duplicate service '%.64s'", r->name);
+		return doc_error(d, node, "service '%.64s' has the same match as '%.64s' before it",
+				 r->name, rules[before].name);
+	}
+	return 0;
+}
+
+/* Checks the rules and takes them over. */
+static int services_apply(struct conf *c, struct doc *d, struct conf_file *f)
+{
+	yaml_node_t *list = doc_value(d, doc_root(d), "services");
+
+	for (unsigned i = 0; i < f->services_count; i++) {
+		const yaml_node_t *node = doc_node(d, list->data.sequence.items.start[i]);
+		int err = service_check(d, node, f->services, i);
+
+		if (err)
+			return err;
+	}
+	c->services = f->services;
+	c->service_cnt = f->services_count;
+	f->services = NULL;
+	f->services_count = 0;
+	return 0;
+}
+
+static int file_apply(struct conf *c, struct doc *d, struct conf_file *f)
+{
+	int err = listen_apply(c, d, f);
+
+	if (!err)
+		err = limits_apply(c, d, f);
+	if (!err)
+		err = services_apply(c, d, f);
+	return err;
+}
+
+static int text_apply(struct conf *c, struct doc *d, const struct buf *text,
+		      const char *const *known)
+{
+	struct conf_file *f = NULL;
+	int err;
+
+	if (!doc_root(d))
+		return 0;
+	err = schema_load(&f, d, text->data, text->len);
+	if (!err && f)
+		err = file_apply(c, d, f);
+	schema_free(f);
+	return err ? err : probes_load(c, d, known);
+}
+
+static int fd_read(int fd, struct buf *text)
+{
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	do {
+		if (!buf_reserve(text, 4096))
+			return -ENOMEM;
+		n = read(fd, text->data + text->len, 4096);
+		if (n < 0)
+			return -errno;
+		text->len += (size_t)n;
+	} while (n && text->len <= FILE_MAX);
+	return n ? -EFBIG : 0;
+}
+
+/* Does not wait for the other end of a pipe that someone put there. */
+static int file_read(const char *path, struct buf *text)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), err;
+
+	if (fd < 0)
+		return -errno;
+	err = fd_read(fd, text);
+	close(fd);
+	return err;
+}
+
+static const char *file_problem(int err)
+{
+	switch (err) {
+	case -EINVAL:
+		return "not a regular file";
+	case -EFBIG:
+		return "larger than 1 MiB";
+	default:
+		return strerror(-err);
+	}
+}
+
+int conf_load(struct conf **ret, const char *path, const char *const *known, struct buf *error)
+{
+	struct buf text = { 0 };
+	struct conf *c = NULL;
+	struct doc d;
+	int err = file_read(path, &text);
+
+	if (err) {
+		buf_printf(error, "%s: %s", path, file_problem(err));
+		goto out;
+	}
+	err = doc_load(&d, path, text.data, text.len, error);
+	if (err)
+		goto out;
+	c = conf_default();
+	err = c ? text_apply(c, &d, &text, known) : -ENOMEM;
+	if (err == -ENOMEM)
+		buf_printf(error, "%s: out of memory", path);
+	doc_release(&d);
+	if (!err) {
+		*ret = c;
+		c = NULL;
+	}
+out:
+	conf_free(c);
+	buf_release(&text);
+	return err;
+}

@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Which probes run and how, from the file and from the command line. */
+#include "conf/probes.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/near.h"
+#include "lib/buf.h"
+
+/* By probe_mode. */
+static const char *const mode_names[] = { "off", "on", "count", "sampled", "full", NULL };
+/* What tools that write YAML make of on and off. */
+static const char *const bool_names[] = { "false", "true", NULL };
+static const char *const mapping_keys[] = { "mode", NULL };
+
+static int name_find(const char *const *names, const char *name)
+{
+	for (int i = 0; names[i]; i++)
+		if (!strcmp(names[i], name))
+			return i;
+	return -1;
+}
+
+static struct conf_probe *probe_find(const struct conf *c, const char *name)
+{
+	for (unsigned i = 0; i < c->probe_cnt; i++)
+		if (!strcmp(c->probes[i].name, name))
+			return &c->probes[i];
+	return NULL;
+}
+
+enum probe_mode conf_probe_mode(const struct conf *c, const char *name, enum probe_mode otherwise)
+{
+	const struct conf_probe *p = probe_find(c, name);
+
+	return p ? p->mode : otherwise;
+}
+
+/* Adds a probe or changes the one of this name. */
+static int probe_set(struct conf *c, const char *name, enum probe_mode mode)
+{
+	struct conf_probe *probes, *p = probe_find(c, name);
+
+	if (p) {
+		p->mode = mode;
+		return 0;
+	}
+	probes = reallocarray(c->probes, c->probe_cnt + 1, sizeof(*probes));
+	if (!probes)
+		return -ENOMEM;
+	c->probes = probes;
+	probes[c->probe_cnt++] = (struct conf_probe){ name, mode };
+	return 0;
+}
+
+static int all_set(struct conf *c, const char *const *known, enum probe_mode mode)
+{
+	int err = 0;
+
+	for (; *known && !err; known++)
+		err = probe_set(c, *known, mode);
+	return err;
+}
+
+static int mode_load(struct doc *d, const char *name, const yaml_node_t *node, int *mode)
+{
+	const char *text = doc_text(node);
+
+	if (!text || !*text) {
+		doc_error(d, node, "'%s' must be a mode", name);
+		near_hint(d->error, "", mode_names);
+		return -EINVAL;
+	}
+	*mode = name_find(bool_names, text);
+	if (*mode < 0)
+		*mode = name_find(mode_names, text);
+	if (*mode >= 0)
+		return 0;
+	doc_error(d, node, "'%.64s' is not a mode of '%s'", text, name);
+	near_hint(d->error, text, mode_names);
+	return -EINVAL;
+}
+
+/* Reads `{ mode: full }`. */
+static int mode_mapping_load(struct doc *d, const char *name, yaml_node_t *node, int *mode)
+{
+	const yaml_node_pair_t *pairs = node->data.mapping.pairs.start;
+	const yaml_node_t *key;
+	const char *text;
+
+	if (pairs == node->data.mapping.pairs.top)
+		return doc_error(d, node, "missing key 'mode' in '%s'", name);
+	for (const yaml_node_pair_t *p = pairs; p < node->data.mapping.pairs.top; p++) {
+		key = doc_node(d, p->key);
+		text = doc_text(key);
+		if (!text || strcmp(text, "mode")) {
+			doc_error(d, key, "unknown key '%.64s' in '%s'", text ? text : "", name);
+			near_hint(d->error, text ? text : "", mapping_keys);
+			return -EINVAL;
+		}
+		if (p > pairs)
+			return doc_error(d, key, "duplicate key 'mode'");
+	}
+	return mode_load(d, name, doc_node(d, pairs->value), mode);
+}
+
+static int probe_load(struct conf *c, struct doc *d, const yaml_node_pair_t *pair,
+		      const char *const *known)
+{
+	yaml_node_t *key = doc_node(d, pair->key), *value = doc_node(d, pair->value);
+	const char *text = doc_text(key);
+	int i, mode = 0, err;
+
+	if (!text)
+		return doc_error(d, key, "a key must be a plain word");
+	i = name_find(known, text);
+	if (i < 0) {
+		doc_error(d, key, "unknown probe '%.64s'", text);
+		near_hint(d->error, text, known);
+		return -EINVAL;
+	}
+	if (probe_find(c, text))
+		return doc_error(d, key, "duplicate key '%s'", text);
+	if (value->type == YAML_MAPPING_NODE)
+		err = mode_mapping_load(d, text, value, &mode);
+	else
+		err = mode_load(d, text, value, &mode);
+	return err ? err : probe_set(c, known[i], (enum probe_mode)mode);
+}
+
+int probes_load(struct conf *c, struct doc *d, const char *const *known)
+{
+	yaml_node_t *probes = doc_value(d, doc_root(d), "probes");
+
+	if (!probes)
+		return 0;
+	if (probes->type != YAML_MAPPING_NODE)
+		return doc_error(d, probes, "'probes' must hold 'key: value' pairs");
+	for (const yaml_node_pair_t *p = probes->data.mapping.pairs.start;
+	     p < probes->data.mapping.pairs.top; p++) {
+		int err = probe_load(c, d, p, known);
+
+		if (err)
+			return err;
+	}
+	return 0;
+}
+
+/* One item of a command-line list: a family, family=mode, all or none. The text is cut apart. */
+static int item_parse(struct conf *c, char *item, const char *const *known, struct buf *error)
+{
+	char *mode_name = strchr(item, '=');
+	int i, mode = PROBE_MODE_ON;
+
+	if (!strcmp(item, "all"))
+		return all_set(c, known, PROBE_MODE_ON);
+	if (!strcmp(item, "none"))
+		return all_set(c, known, PROBE_MODE_OFF);
+	if (mode_name)
+		*mode_name++ = '\0';
+	i = name_find(known, item);
+	if (i < 0) {
+		buf_printf(error, "unknown probe '%.64s'", item);
+		near_hint(error, item, known);
+		return -EINVAL;
+	}
+	if (mode_name)
+		mode = name_find(mode_names, mode_name);
+	if (mode < 0) {
+		buf_printf(error, "'%.64s' is not a mode of '%s'", mode_name, item);
+		near_hint(error, mode_name, mode_names);
+		return -EINVAL;
+	}
+	return probe_set(c, known[i], (enum probe_mode)mode);
+}
+
+int conf_probes_parse(struct conf *c, const char *list, const char *const *known, struct buf *error)
+{
+	char *copy = strdup(list), *rest = copy, *item;
+	struct conf listed = { 0 };
+	int err;
+
+	if (!copy)
+		return -ENOMEM;
+	err = all_set(&listed, known, PROBE_MODE_OFF);
+	while (!err && (item = strsep(&rest, ",")))
+		err = item_parse(&listed, item, known, error);
+	free(copy);
+	if (err) {
+		free(listed.probes);
+		return err;
+	}
+	free(c->probes);
+	c->probes = listed.probes;
+	c->probe_cnt = listed.probe_cnt;
+	return 0;
+}

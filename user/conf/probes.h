@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CONF_PROBES_H
+#define CONF_PROBES_H
+
+#include "conf/conf.h"
+#include "conf/doc.h"
+
+/* Reads the `probes` section; errors as with conf_load(). */
+int probes_load(struct conf *c, struct doc *d, const char *const *known);
+
+#endif
