@@ -4,7 +4,7 @@
 #include <zlib.h>
 
 #define LEVEL \
-	1 /* a scrape is paid for in CPU; level 6 takes three times as long for a fifth less */
+	1 /* a scrape is paid for in CPU; level 6 takes three times as long for a sixth less */
 #define WINDOW_GZIP  (15 + 16) /* the largest window, in a gzip frame */
 #define MEMORY_LEVEL 8
 

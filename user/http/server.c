@@ -132,9 +132,7 @@ static bool big_reply_admit(struct http_server *s)
 
 	if (s->big_cnt < BIG_REPLIES_MAX)
 		return true;
-	DL_FOREACH(s->clients, c)
-	if (c->big)
-		break;
+	DL_SEARCH_SCALAR(s->clients, c, big, true);
 	if (!c || now_seconds() - c->last_request < BIG_REPLY_SECONDS)
 		return false;
 	client_evict(c);
