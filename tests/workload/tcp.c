@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Both ends of a known number of TCP connections, one after the other, with known bytes each way.
+ *
+ *   tcp server ADDRESS CONNECTIONS RECEIVE SEND [delay=MS] [reset]
+ *       prints the port it got, then for each connection: waits delay ms before accept, receives,
+ *       sends, and closes (with an RST when asked to)
+ *       (an RST drops what the client has not read: with `reset`, SEND is best 0)
+ *   tcp client ADDRESS PORT CONNECTIONS SEND RECEIVE [nonblock]
+ *       the other end; closes when the server has
+ *
+ * Either ends with one line of KEY=NUMBER.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <netdb.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <time.h>
+#include <unistd.h>
+
+struct job {
+	struct addrinfo *address;
+	long connections, send, receive;
+	long delay_ms;
+	bool reset, nonblock;
+	/* What came of it. */
+	long connected, refused, failed, sent, received, resets, retransmits;
+	double connect_seconds, wait_seconds, rtt_seconds;
+};
+
+static void die(const char *what)
+{
+	perror(what);
+	exit(1);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return t.tv_sec + t.tv_nsec / 1e9;
+}
+
+static void bytes_send(struct job *j, int fd)
+{
+	static const char data[65536];
+
+	for (long left = j->send; left > 0;) {
+		ssize_t n =
+			send(fd, data, left < (long)sizeof(data) ? left : (long)sizeof(data), 0);
+
+		if (n < 0)
+			die("send");
+		left -= n;
+		j->sent += n;
+	}
+}
+
+static void bytes_receive(struct job *j, int fd)
+{
+	char data[65536];
+
+	for (long left = j->receive; left > 0;) {
+		ssize_t n =
+			recv(fd, data, left < (long)sizeof(data) ? left : (long)sizeof(data), 0);
+
+		if (n <= 0)
+			die("recv");
+		left -= n;
+		j->received += n;
+	}
+}
+
+/* The kernel's own view of the connection as it ends. */
+static void connection_note(struct job *j, int fd)
+{
+	struct tcp_info info = {};
+	socklen_t size = sizeof(info);
+
+	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size))
+		die("TCP_INFO");
+	j->rtt_seconds += info.tcpi_rtt / 1e6;
+	j->retransmits += info.tcpi_total_retrans;
+}
+
+static void connection_serve(struct job *j, int listener)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+	struct pollfd ready = { .fd = listener, .events = POLLIN };
+	double begin;
+	int fd;
+
+	poll(&ready, 1, -1);
+	begin = now();
+	if (j->delay_ms)
+		usleep(j->delay_ms * 1000);
+	fd = accept(listener, NULL, NULL);
+	if (fd < 0)
+		die("accept");
+	j->wait_seconds += now() - begin;
+	j->connected++;
+	bytes_receive(j, fd);
+	bytes_send(j, fd);
+	connection_note(j, fd);
+	if (j->reset)
+		setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
+	close(fd);
+}
+
+static void serve(struct job *j)
+{
+	struct sockaddr_storage bound;
+	socklen_t size = sizeof(bound);
+	char port[16];
+	int fd = socket(j->address->ai_family, SOCK_STREAM, 0);
+
+	if (fd < 0 || bind(fd, j->address->ai_addr, j->address->ai_addrlen) || listen(fd, 1024))
+		die("listen");
+	getsockname(fd, (struct sockaddr *)&bound, &size);
+	getnameinfo((struct sockaddr *)&bound, size, NULL, 0, port, sizeof(port), NI_NUMERICSERV);
+	printf("%s\n", port);
+	fflush(stdout);
+	for (long i = 0; i < j->connections; i++)
+		connection_serve(j, fd);
+}
+
+/* Returns 0 or what connecting failed with. */
+static int connection_open(struct job *j, int fd)
+{
+	struct pollfd ready = { .fd = fd, .events = POLLOUT };
+	socklen_t size = sizeof(int);
+	int error = 0;
+
+	if (!connect(fd, j->address->ai_addr, j->address->ai_addrlen))
+		return 0;
+	if (errno != EINPROGRESS)
+		return errno;
+	poll(&ready, 1, -1);
+	getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size);
+	return error;
+}
+
+static void connection_use(struct job *j, int fd)
+{
+	char more;
+
+	fcntl(fd, F_SETFL, 0);
+	bytes_send(j, fd);
+	bytes_receive(j, fd);
+	connection_note(j, fd);
+	if (recv(fd, &more, 1, 0) < 0 && errno == ECONNRESET)
+		j->resets++;
+}
+
+static void connect_all(struct job *j)
+{
+	for (long i = 0; i < j->connections; i++) {
+		int fd = socket(j->address->ai_family,
+				SOCK_STREAM | (j->nonblock ? SOCK_NONBLOCK : 0), 0);
+		double begin = now();
+		int error = connection_open(j, fd);
+
+		j->connect_seconds += now() - begin;
+		j->connected += !error;
+		j->refused += error == ECONNREFUSED;
+		j->failed += error && error != ECONNREFUSED;
+		if (!error)
+			connection_use(j, fd);
+		close(fd);
+	}
+}
+
+static void options_parse(struct job *j, char **option)
+{
+	for (; *option; option++) {
+		if (!strncmp(*option, "delay=", 6))
+			j->delay_ms = atol(*option + 6);
+		else if (!strcmp(*option, "reset"))
+			j->reset = true;
+		else if (!strcmp(*option, "nonblock"))
+			j->nonblock = true;
+		else
+			errno = EINVAL, die(*option);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	const struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
+	bool server = argc >= 6 && !strcmp(argv[1], "server");
+	bool client = argc >= 7 && !strcmp(argv[1], "client");
+	struct job j = {};
+	char **arg = argv + 3 + client;
+
+	if ((!server && !client) ||
+	    getaddrinfo(argv[2], server ? "0" : argv[3], &numeric, &j.address)) {
+		fprintf(stderr,
+			"usage: tcp server ADDRESS CONNECTIONS RECEIVE SEND [delay=MS] [reset]\n"
+			"       tcp client ADDRESS PORT CONNECTIONS SEND RECEIVE [nonblock]\n");
+		return 2;
+	}
+	j.connections = atol(arg[0]);
+	j.receive = atol(arg[server ? 1 : 2]);
+	j.send = atol(arg[server ? 2 : 1]);
+	options_parse(&j, arg + 3);
+	if (server)
+		serve(&j);
+	else
+		connect_all(&j);
+	printf("connected=%ld refused=%ld failed=%ld sent=%ld received=%ld resets=%ld "
+	       "retransmits=%ld "
+	       "connect_seconds=%.6f wait_seconds=%.6f rtt_seconds=%.6f\n",
+	       j.connected, j.refused, j.failed, j.sent, j.received, j.resets, j.retransmits,
+	       j.connect_seconds, j.wait_seconds, j.rtt_seconds);
+	freeaddrinfo(j.address);
+	return 0;
+}
