@@ -47,9 +47,8 @@ int listen_parse(const char *listen, struct sockaddr_storage *addr, socklen_t *l
 	if (port < 0)
 		return port;
 	memset(addr, 0, sizeof(*addr));
-	if (!strcmp(host, "localhost"))
-		strcpy(host, "127.0.0.1");
-	if (inet_pton(AF_INET, host, &in->sin_addr) == 1) {
+	if (inet_pton(AF_INET, strcmp(host, "localhost") ? host : "127.0.0.1", &in->sin_addr) ==
+	    1) {
 		in->sin_family = AF_INET;
 		in->sin_port = htons((uint16_t)port);
 		*len = sizeof(*in);
