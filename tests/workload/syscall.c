@@ -38,7 +38,7 @@ static const struct call {
 	long arg[4];
 } calls[] = {
 #define P(pointer) ((long)(pointer))
-	{ "getppid", "other", 0, SYS_getppid, {} },
+	{ "getppid", "process", 0, SYS_getppid, {} },
 	{ "read", "read", 0, SYS_read, { FD_ZERO_DEV, P(scratch), 8 } },
 	{ "read", "read", EBADF, SYS_read, { -1, P(scratch), 8 } },
 	{ "read", "read", EFAULT, SYS_read, { FD_ZERO_DEV, 1, 8 } },
@@ -52,7 +52,7 @@ static const struct call {
 	{ "nanosleep", "sleep", EINVAL, SYS_nanosleep, { P(&invalid_time), 0 } },
 	{ "socket", "network", EAFNOSUPPORT, SYS_socket, { -1, SOCK_STREAM, 0 } },
 	{ "mincore", "memory", EINVAL, SYS_mincore, { 1, 1, P(scratch) } },
-	{ "wait4", "process", ECHILD, SYS_wait4, { -1, 0, WNOHANG, 0 } },
+	{ "wait4", "poll", ECHILD, SYS_wait4, { -1, 0, WNOHANG, 0 } },
 	{ "kill", "signal", 0, SYS_kill, { 0, 0 } },
 	{ "msgget", "ipc", ENOENT, SYS_msgget, { 0x5e15, 0 } },
 	{ "ioctl", "other", ENOTTY, SYS_ioctl, { FD_NULL_DEV, TCGETS, P(scratch) } },

@@ -1,0 +1,353 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What every end-to-end test uses: TAP output, the daemon, what it exposes, and cleaning up. Source it first.
+set -u
+export LC_ALL=C
+
+ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
+SEISMO=${SEISMO:-$ROOT/build/seismo}
+WORK=$(mktemp -d "${TMPDIR:-/tmp}/seismo-e2e.XXXXXX") || exit 1
+CONFIG=$WORK/seismo.yaml
+METRICS=$WORK/metrics # the last scrape
+: >"$CONFIG"
+
+# --- results
+
+tests=0 failures=0
+
+result() { # ok|"not ok" TEXT
+	echo "$1 $((++tests)) - $2"
+}
+
+comment() {
+	sed 's/^/# /'
+}
+
+is() { # EXPECTED ACTUAL TEXT
+	if [[ $1 == "$2" ]]; then
+		result ok "$3"
+		return
+	fi
+	((++failures))
+	result "not ok" "$3"
+	if [[ $1$2 == *$'\n'* ]]; then
+		diff -u --label expected --label actual <(echo "$1") <(echo "$2") | comment
+	else
+		printf 'expected: %s\nactual:   %s\n' "$1" "$2" | comment
+	fi
+}
+
+ok() { # TEXT COMMAND...
+	local text=$1 output
+	shift
+	if output=$("$@" 2>&1); then
+		result ok "$text"
+		return
+	fi
+	((++failures))
+	result "not ok" "$text"
+	printf 'failed: %s\n%s\n' "$*" "$output" | comment
+}
+
+between() { # LOW HIGH NUMBER
+	awk 'BEGIN { exit !(ARGV[1] <= ARGV[3] + 0 && ARGV[3] + 0 <= ARGV[2] + 0) }' "$1" "$2" "$3"
+}
+
+near() { # EXPECTED ACTUAL PERCENT TEXT
+	ok "$4 (expected $1 within $3 %, got $2)" between \
+		"$(calc "$1 * (1 - $3 / 100)")" "$(calc "$1 * (1 + $3 / 100)")" "$2"
+}
+
+calc() { # AWK-EXPRESSION
+	awk "BEGIN { printf \"%.15g\n\", $1 }"
+}
+
+skip() { # TEXT REASON
+	result ok "$1 # SKIP $2"
+}
+
+done_testing() {
+	echo "1..$tests"
+	exit $((failures > 0))
+}
+
+skip_all() { # REASON
+	skip "$(basename "$0")" "$1"
+	done_testing
+}
+
+bail() { # REASON
+	echo "Bail out! $1"
+	exit 1
+}
+
+need() { # COMMAND...
+	local command
+	for command in "$@"; do
+		command -v "$command" >/dev/null || skip_all "no $command on this host"
+	done
+}
+
+# --- cleaning up: what was registered runs at exit, the last first
+
+cleanups=()
+
+at_exit() { # COMMAND...
+	cleanups+=("${*@Q}")
+}
+
+clean_up() {
+	local i
+	if ((failures)) && [[ -s $WORK/seismo.err ]]; then
+		echo "--- the daemon said:" | comment
+		tail -n 40 "$WORK/seismo.err" | comment
+	fi
+	for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do
+		eval "${cleanups[i]}"
+	done >/dev/null 2>&1
+	rm -rf "$WORK"
+}
+trap clean_up EXIT
+trap 'exit 1' INT TERM
+
+# Ends a process of ours for good; one that has ended already is fine.
+end_process() { # PID
+	kill -KILL "$1"
+	wait "$1"
+}
+
+# Starts a command in the background, $! is its pid; it does not outlive the test.
+background() { # COMMAND...
+	"$@" &
+	at_exit end_process $!
+}
+
+# --- waiting
+
+wait_until() { # SECONDS COMMAND...
+	local end=$((SECONDS + $1))
+	shift
+	until "$@" >/dev/null 2>&1; do
+		((SECONDS < end)) || return 1
+		sleep 0.05
+	done
+}
+
+# --- the daemon
+
+seismo_pid=
+
+start_seismo() { # OPTION...
+	"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" "$@" \
+		>"$WORK/seismo.out" 2>"$WORK/seismo.err" &
+	seismo_pid=$!
+	at_exit end_process "$seismo_pid"
+	wait_until 10 seismo_started || bail "seismo $*: $(tail -n 3 "$WORK/seismo.err")"
+	kill -0 "$seismo_pid" 2>/dev/null || bail "seismo $* ended: $(tail -n 3 "$WORK/seismo.err")"
+	wait_until 10 curl -fs "$URL/-/ready" || bail "seismo $* is not ready after 10 s"
+}
+
+# True once it listens (and sets URL), or has ended.
+seismo_started() {
+	URL=$(grep -Eo 'http://127\.0\.0\.1:[0-9]+' "$WORK/seismo.out" | head -n 1)
+	[[ $URL ]] || ! kill -0 "$seismo_pid"
+}
+
+stop_seismo() {
+	kill -TERM "$seismo_pid"
+	wait "$seismo_pid"
+	is 0 $? "the daemon ends with 0"
+}
+
+# --- what it exposes
+
+scrape() {
+	curl -fsS "$URL/metrics" -o "$METRICS" || bail "no scrape"
+}
+
+# Reads the last scrape. Prints the sum over the series of METRIC that have all the given labels, or, with
+# by=LABEL as first word, "LABELVALUE SUM" for each value of that label, sorted.
+series() { # [by=LABEL] METRIC LABEL=VALUE...
+	awk '
+	# Splits name="value",... into label[], undoing the escapes.
+	function labels_parse(text,    name, value, at, c) {
+		split("", label)
+		while (match(text, /^,?[A-Za-z_][A-Za-z0-9_]*="/)) {
+			name = substr(text, 1, RLENGTH - 2)
+			sub(/^,/, "", name)
+			text = substr(text, RLENGTH + 1)
+			value = ""
+			while (match(text, /^[^"\\]*\\/)) {
+				c = substr(text, RLENGTH + 1, 1)
+				value = value substr(text, 1, RLENGTH - 1) (c == "n" ? "\n" : c)
+				text = substr(text, RLENGTH + 2)
+			}
+			at = index(text, "\"")
+			label[name] = value substr(text, 1, at - 1)
+			text = substr(text, at + 1)
+		}
+		return text # "} number"
+	}
+	BEGIN {
+		first = 1
+		if (ARGV[1] ~ /^by=/)
+			by = substr(ARGV[first++], 4)
+		metric = ARGV[first]
+		for (i = first + 1; i < ARGC; i++) {
+			at = index(ARGV[i], "=")
+			want[substr(ARGV[i], 1, at - 1)] = substr(ARGV[i], at + 1)
+		}
+		ARGC = 1
+	}
+	index($0, metric "{") != 1 && index($0, metric " ") != 1 { next }
+	{
+		rest = substr($0, length(metric) + 1)
+		split("", label)
+		if (substr(rest, 1, 1) == "{")
+			rest = labels_parse(substr(rest, 2))
+		sub(/^[} ]*/, "", rest)
+		for (name in want)
+			if (!(name in label) || label[name] != want[name])
+				next
+		sum[by == "" ? "" : label[by]] += rest
+	}
+	END {
+		if (by == "")
+			printf "%.15g\n", sum[""]
+		else
+			for (value in sum)
+				printf "%s %.15g\n", value, sum[value]
+	}' "$@" <"$METRICS" | sort
+}
+
+value() { # METRIC LABEL=VALUE...
+	series "$@"
+}
+
+is_value() { # EXPECTED METRIC LABEL=VALUE...
+	scrape
+	[[ $(value "${@:2}") == "$1" ]]
+}
+
+# Waits until the metric has the expected value: what the kernel counted is exposed a moment later.
+is_metric() { # EXPECTED TEXT METRIC LABEL=VALUE...
+	wait_until 3 is_value "$1" "${@:3}"
+	is "$1" "$(value "${@:3}")" "$2"
+}
+
+# Prints each counter that went down from one of the scrapes to the next, and each histogram whose count is
+# not its +Inf bucket or whose buckets go down.
+scrape_faults() { # FILE...
+	awk '
+	FNR == 1 { split("", bucket); prefix = "" }
+	/^# TYPE / { type[$3] = $4; next }
+	/^#/ || !NF { next }
+	{
+		number = $NF
+		key = substr($0, 1, length($0) - length(number) - 1)
+		name = key
+		sub(/\{.*/, "", name)
+		family = name
+		if (!(family in type))
+			sub(/_(bucket|sum|count)$/, "", family)
+		if (type[family] != "counter" && type[family] != "histogram")
+			next
+		if ((key in last) && number + 0 < last[key] + 0)
+			print FILENAME ": " key " fell from " last[key] " to " number
+		last[key] = number
+	}
+	name ~ /_bucket$/ {
+		set = key
+		sub(/,?le="[^"]*"\}$/, "", set)
+		if (set == prefix && number + 0 < bucket[set] + 0)
+			print FILENAME ": " key " is less than the bucket before it"
+		prefix = set
+		bucket[set] = number
+	}
+	name ~ /_count$/ && type[family] == "histogram" {
+		set = key
+		sub(/_count/, "_bucket", set)
+		sub(/\}$/, "", set)
+		if (bucket[set] != number)
+			print FILENAME ": " key " is " number ", its last bucket " bucket[set]
+	}' "$@"
+}
+
+# Keeps scraping in the background, ten times a second, into $WORK/scrapes.
+start_scraping() {
+	mkdir -p "$WORK/scrapes"
+	rm -f "$WORK"/scrapes/*
+	background scrape_often
+	scraper=$!
+}
+
+scrape_often() {
+	local i
+	for ((i = 1000; ; i++)); do
+		curl -fsS "$URL/metrics" -o "$WORK/scrapes/.part" &&
+			mv "$WORK/scrapes/.part" "$WORK/scrapes/$i"
+		sleep 0.08
+	done
+}
+
+# Ends the scraping and says whether all the scrapes were sound and at least COUNT.
+stop_scraping() { # COUNT
+	end_process "$scraper" 2>/dev/null
+	local files=("$WORK"/scrapes/*)
+	ok "at least $1 scrapes were answered (${#files[@]})" test "${#files[@]}" -ge "$1"
+	is "" "$(scrape_faults "${files[@]}" | head -n 5)" \
+		"no counter goes back and each histogram adds up, over these scrapes"
+}
+
+# --- workloads
+
+# Copies build/workload/NAME under another name, which is then its service, and prints where.
+workload() { # NAME AS
+	cp "$ROOT/build/workload/$1" "$WORK/$2" && echo "$WORK/$2"
+}
+
+# Makes a cgroup that is removed at exit, and prints it.
+cgroup_make() { # DIRECTORY
+	mkdir -p "$1" && echo "$1"
+}
+
+# The kernel lets go of an ended process's cgroup a moment after it was waited for.
+cgroup_remove() { # DIRECTORY
+	wait_until 3 rmdir "$1"
+}
+
+# Runs a command in a cgroup.
+in_cgroup() { # DIRECTORY COMMAND...
+	(
+		echo "$BASHPID" >"$1/cgroup.procs" && exec "${@:2}"
+	)
+}
+
+# Mount points of cgroup hierarchies that a service manager may use: the unified one, and v1's.
+cgroup_mounts() {
+	awk '$3 == "cgroup2" || ($3 == "cgroup" && $4 ~ /name=systemd|memory|pids/) { print $2 }' /proc/mounts
+}
+
+# A test may itself run in a service or a scope, and its workloads would then be named after that: leave it.
+leave_service() {
+	local mount
+	grep -qE '\.(service|scope)|[0-9a-f]{64}' /proc/self/cgroup || return
+	while read -r mount; do
+		mkdir "$mount/seismo-e2e-$$" 2>/dev/null &&
+			echo $$ >"$mount/seismo-e2e-$$/cgroup.procs" 2>/dev/null
+		at_exit cgroup_leave "$mount"
+	done < <(cgroup_mounts)
+}
+
+cgroup_leave() { # MOUNT
+	echo $$ >"$1/cgroup.procs"
+	cgroup_remove "$1/seismo-e2e-$$"
+}
+
+# --- common ground of all tests
+
+((EUID == 0)) || skip_all "not root"
+[[ -e /sys/kernel/btf/vmlinux ]] || skip_all "this kernel has no BTF"
+[[ -x $SEISMO ]] || bail "no $SEISMO, run make"
+need curl
+leave_service

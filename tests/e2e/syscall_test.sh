@@ -1,0 +1,198 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# System calls: counts equal strace's and the workload's own, in every mode, with one thread and with many,
+# on a busy machine and while being scraped.
+. "$(dirname "$0")/lib.sh"
+need strace
+
+threads=200
+rounds=2000
+
+# Sums of the workload's own words, as `series by=` would print them: "KEY NUMBER" sorted by KEY.
+own() { # KEY-COLUMN FILE
+	awk -v key="$1" '{ sum[$key] += $3 } END { for (k in sum) print k, sum[k] }' "$2" | sort
+}
+
+own_errors() { # FILE
+	awk '$4 != "-" { sum[$1 " " $4] += $3 } END { for (k in sum) print k, sum[k] }' "$1" | sort
+}
+
+# Lines "KEY NUMBER" of the first that differ from the second by it, as the second has the start of the
+# program only.
+less() { # FILE FILE
+	awk 'NR == FNR { start[$1] = $2; next } $2 != start[$1] { print $1, $2 - start[$1] }' "$2" "$1"
+}
+
+# The table of `strace -c`, without its head and its total.
+strace_table() { # FILE COLUMN
+	awk -v column="$2" '
+	/^-----/ { inside = !inside; next }
+	inside && $column { print $1, $column }' "$1" | sort
+}
+
+counts() { # SERVICE
+	series by=syscall seismo_syscalls_total "service=$1"
+}
+
+classes() { # SERVICE
+	series by=class seismo_syscall_duration_seconds_count "service=$1"
+}
+
+# Every "SYSCALL ERRNO NUMBER" of a service for the syscalls of the workload's own table.
+errors() { # SERVICE OWN-TABLE
+	local call errno
+	while read -r call errno _; do
+		echo "$call $errno $(value seismo_syscall_errors_total "service=$1" "syscall=$call" "errno=$errno")"
+	done <"$2"
+}
+
+# Keeps the lines of the second file whose first word is one of the first file's.
+only() { # FILE FILE
+	awk 'NR == FNR { wanted[$1]; next } $1 in wanted' "$1" "$2"
+}
+
+total() { # FILE
+	awk '{ sum += $NF } END { print sum + 0 }' "$1"
+}
+
+# --- what it should be: another program's count of the same run, and the workload's own
+
+reference=$(workload syscall reference)
+for t in 1 "$threads"; do
+	strace -f -c -U name,calls,errors -o "$WORK/strace.$t" "$reference" loop "$t" "$rounds" >"$WORK/own.$t"
+	strace_table "$WORK/strace.$t" 2 >"$WORK/strace-calls.$t"
+	strace_table "$WORK/strace.$t" 3 >"$WORK/strace-errors.$t"
+	own 1 "$WORK/own.$t" >"$WORK/own-calls.$t"
+	own_errors "$WORK/own.$t" >"$WORK/own-errors.$t"
+done
+
+# One run, compared with everything that is known about it.
+check_run() { # TEXT THREADS PROGRAM ROUNDS
+	local text=$1 t=$2 name
+	name=$(basename "$3")
+	"$3" loop "$t" "$4" >"$WORK/own"
+	is_metric "$(($4 + 0))" "$text: getppid" seismo_syscalls_total "service=$name" syscall=getppid
+	counts "$name" >"$WORK/counts"
+	own 1 "$WORK/own" >"$WORK/own-calls"
+	own_errors "$WORK/own" >"$WORK/own-errors"
+	is "$(cat "$WORK/own-errors")" "$(errors "$name" "$WORK/own-errors")" \
+		"$text: the errors by errno are the workload's"
+}
+
+check_against_strace() { # TEXT THREADS PROGRAM
+	local name
+	name=$(basename "$3")
+	if (($2 == 1)); then
+		is "$(cat "$WORK/strace-calls.1")" "$(cat "$WORK/counts")" \
+			"$1: the calls are strace's, from the first to the last"
+	else
+		{ cat "$WORK/own-calls"; echo clone3; } >"$WORK/wanted"
+		is "$(only "$WORK/wanted" "$WORK/strace-calls.$2")" "$(only "$WORK/wanted" "$WORK/counts")" \
+			"$1: the calls of the loop and the starts of threads are strace's"
+	fi
+	series by=syscall seismo_syscall_errors_total "service=$name" >"$WORK/errors"
+	is "$(only "$WORK/own-calls" "$WORK/strace-errors.$2")" "$(only "$WORK/own-calls" "$WORK/errors")" \
+		"$1: the errors by call are strace's"
+}
+
+# The calls of the loop alone: what a run has more than one that only starts and ends.
+check_against_own() { # TEXT THREADS PROGRAM
+	local name start
+	name=$(basename "$3")
+	start=$(workload syscall "start-$name")
+	"$start" loop "$2" 0 >"$WORK/start-own"
+	is_metric "$(value seismo_syscalls_total "service=$name" syscall=execve)" "$1: the start" \
+		seismo_syscalls_total "service=start-$name" syscall=execve
+	counts "start-$name" >"$WORK/start-counts"
+	less "$WORK/counts" "$WORK/start-counts" >"$WORK/loop-counts"
+	is "$(cat "$WORK/own-calls")" "$(only "$WORK/own-calls" "$WORK/loop-counts")" \
+		"$1: the calls of the loop are the workload's own count"
+}
+
+for mode in count sampled full; do
+	start_seismo --probes "syscall=$mode"
+	for t in 1 "$threads"; do
+		program=$(workload syscall "w-$mode-$t-$$")
+		check_run "$mode, $t threads" "$t" "$program" "$rounds"
+		check_against_strace "$mode, $t threads" "$t" "$program"
+		check_against_own "$mode, $t threads" "$t" "$program"
+	done
+	if [[ $mode == full ]]; then
+		# shellcheck disable=SC2154 # name of the last single-threaded run
+		name=w-full-1-$$
+		classes "$name" >"$WORK/classes"
+		classes "start-$name" >"$WORK/start-classes"
+		less "$WORK/classes" "$WORK/start-classes" >"$WORK/loop-classes"
+		own 2 "$WORK/own.1" >"$WORK/own-classes"
+		is "$(cat "$WORK/own-classes")" "$(only "$WORK/own-classes" "$WORK/loop-classes")" \
+			"full: each class has as many durations as it has calls"
+		is "$(total <(counts "$name"))" "$(total "$WORK/classes")" \
+			"full: every call that was counted was timed"
+	fi
+	stop_seismo
+done
+
+# --- a busy machine, scraped ten times a second
+
+start_seismo --probes syscall=full
+spinners=()
+for _ in 1 2; do
+	background sh -c 'while :; do :; done'
+	spinners+=($!)
+done
+start_scraping
+program=$(workload syscall "w-busy-$$")
+for run in 1 2 3 4; do
+	"$program" loop "$threads" 20000 >"$WORK/own.busy.$run"
+done
+stop_scraping 10
+for pid in "${spinners[@]}"; do
+	end_process "$pid" 2>/dev/null
+done
+cat "$WORK"/own.busy.* >"$WORK/own"
+own 1 "$WORK/own" >"$WORK/own-calls"
+own_errors "$WORK/own" >"$WORK/own-errors"
+is_metric 80000 "busy: getppid" seismo_syscalls_total "service=w-busy-$$" syscall=getppid
+is "$(cat "$WORK/own-errors")" "$(errors "w-busy-$$" "$WORK/own-errors")" "busy: the errors by errno are the workload's"
+is "$(total <(counts "w-busy-$$"))" "$(total <(classes "w-busy-$$"))" "busy: every call that was counted was timed"
+
+# --- durations, and calls that are not like the others
+
+program=$(workload syscall "w-sleep-$$")
+"$program" sleep 50
+is_metric 50 "50 sleeps of 10 ms" \
+	seismo_syscall_duration_seconds_count "service=w-sleep-$$" class=sleep
+# The bucket bounds around 10 ms are not ours to choose: all are above the last that is below 10 ms, and
+# at least 45 below the first that is above 15 ms.
+bounds=$(series by=le seismo_syscall_duration_seconds_bucket "service=w-sleep-$$" class=sleep)
+is 0 "$(awk '$1 != "+Inf" && $1 < 0.01 && $1 >= low { low = $1; n = $2 } END { print n + 0 }' <<<"$bounds")" \
+	"no sleep is in a bucket below 10 ms"
+ok "they are in the buckets right above" between 45 50 \
+	"$(awk '$1 != "+Inf" && $1 > 0.015 && (!high || $1 < high) { high = $1; n = $2 } END { print n + 0 }' <<<"$bounds")"
+ok "their sum is 0.5 s and a little" between 0.5 0.6 \
+	"$(value seismo_syscall_duration_seconds_sum "service=w-sleep-$$" class=sleep)"
+
+program=$(workload syscall "w-signal-$$")
+"$program" signal 1000
+is_metric 1000 "returns from signal handlers" \
+	seismo_syscalls_total "service=w-signal-$$" syscall=rt_sigreturn
+is 0 "$(value seismo_syscall_errors_total "service=w-signal-$$" syscall=rt_sigreturn)" \
+	"a return from a signal handler is no error"
+
+program=$(workload syscall "w-int80-$$")
+if "$program" int80 1000; then
+	is_metric 1000 "32-bit calls are not taken for 64-bit ones of the same number" \
+		seismo_syscalls_total "service=w-int80-$$" syscall=other
+	is 0 "$(value seismo_syscalls_total "service=w-int80-$$" syscall=semget)" "nothing is counted as semget"
+else
+	skip "32-bit calls" "no 32-bit entry on this host"
+fi
+stop_seismo
+
+start_seismo --probes syscall=off,process
+program=$(workload syscall "w-off-$$")
+"$program" loop 1 1
+is_metric 1 "the process was seen" seismo_process_starts_total "service=w-off-$$"
+is 0 "$(grep -c '^seismo_syscall' "$METRICS")" "mode off counts no calls"
+stop_seismo
+done_testing
