@@ -5,10 +5,11 @@ set -u
 export LC_ALL=C
 
 ROOT=$(cd "$(dirname "${BASH_SOURCE[0]}")/../.." && pwd)
-SEISMO=${SEISMO:-$ROOT/build/seismo}
-WORK=$(mktemp -d "${TMPDIR:-/tmp}/seismo-e2e.XXXXXX") || exit 1
-CONFIG=$WORK/seismo.yaml
-METRICS=$WORK/metrics # the last scrape
+BUILD=$ROOT/${O:-build}
+SEISMO=${SEISMO:-$BUILD/seismo}
+TMP=$(mktemp -d "${TMPDIR:-/tmp}/seismo-e2e.XXXXXX") || exit 1
+CONFIG=$TMP/seismo.yaml
+METRICS=$TMP/metrics # the last scrape
 : >"$CONFIG"
 
 # --- results
@@ -62,18 +63,14 @@ calc() { # AWK-EXPRESSION
 	awk "BEGIN { printf \"%.15g\n\", $1 }"
 }
 
-skip() { # TEXT REASON
+skip_one() { # TEXT REASON
 	result ok "$1 # SKIP $2"
 }
 
-done_testing() {
-	echo "1..$tests"
-	exit $((failures > 0))
-}
-
-skip_all() { # REASON
-	skip "$(basename "$0")" "$1"
-	done_testing
+# Skips the rest of the script.
+skip() { # REASON
+	skip_one "$(basename "$0")" "$1"
+	exit 0
 }
 
 bail() { # REASON
@@ -84,7 +81,7 @@ bail() { # REASON
 need() { # COMMAND...
 	local command
 	for command in "$@"; do
-		command -v "$command" >/dev/null || skip_all "no $command on this host"
+		command -v "$command" >/dev/null || skip "no $command on this host"
 	done
 }
 
@@ -96,16 +93,19 @@ at_exit() { # COMMAND...
 	cleanups+=("${*@Q}")
 }
 
+# A script that ends before its end, and not by `skip`, has no plan.
 clean_up() {
-	local i
-	if ((failures)) && [[ -s $WORK/seismo.err ]]; then
+	local status=$? i
+	((status == 0)) && echo "1..$tests"
+	if ((failures)) && [[ -s $TMP/seismo.err ]]; then
 		echo "--- the daemon said:" | comment
-		tail -n 40 "$WORK/seismo.err" | comment
+		tail -n 40 "$TMP/seismo.err" | comment
 	fi
 	for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do
 		eval "${cleanups[i]}"
 	done >/dev/null 2>&1
-	rm -rf "$WORK"
+	rm -rf "$TMP"
+	exit $((status || failures))
 }
 trap clean_up EXIT
 trap 'exit 1' INT TERM
@@ -124,9 +124,9 @@ background() { # COMMAND...
 
 # --- waiting
 
-wait_until() { # SECONDS COMMAND...
-	local end=$((SECONDS + $1))
-	shift
+# Repeats the command until it succeeds, for 5 seconds at most.
+wait_until() { # COMMAND...
+	local end=$((SECONDS + 6))
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS < end)) || return 1
 		sleep 0.05
@@ -139,18 +139,18 @@ seismo_pid=
 
 start_seismo() { # OPTION...
 	"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" "$@" \
-		>"$WORK/seismo.out" 2>"$WORK/seismo.err" &
+		>"$TMP/seismo.out" 2>"$TMP/seismo.err" &
 	seismo_pid=$!
 	at_exit end_process "$seismo_pid"
-	wait_until 10 seismo_started || bail "seismo $*: $(tail -n 3 "$WORK/seismo.err")"
-	kill -0 "$seismo_pid" 2>/dev/null || bail "seismo $* ended: $(tail -n 3 "$WORK/seismo.err")"
-	wait_until 10 curl -fs "$URL/-/ready" || bail "seismo $* is not ready after 10 s"
+	wait_until seismo_started || bail "seismo $*: $(tail -n 3 "$TMP/seismo.err")"
+	kill -0 "$seismo_pid" 2>/dev/null || bail "seismo $* ended: $(tail -n 3 "$TMP/seismo.err")"
+	wait_until curl -fs "$SEISMO_URL/-/ready" || bail "seismo $* is not ready in time"
 }
 
-# True once it listens (and sets URL), or has ended.
+# True once it listens (and sets SEISMO_URL), or has ended.
 seismo_started() {
-	URL=$(grep -Eo 'http://127\.0\.0\.1:[0-9]+' "$WORK/seismo.out" | head -n 1)
-	[[ $URL ]] || ! kill -0 "$seismo_pid"
+	SEISMO_URL=$(grep -Eo 'http://127\.0\.0\.1:[0-9]+' "$TMP/seismo.out" | head -n 1)
+	[[ $SEISMO_URL ]] || ! kill -0 "$seismo_pid"
 }
 
 stop_seismo() {
@@ -162,7 +162,7 @@ stop_seismo() {
 # --- what it exposes
 
 scrape() {
-	curl -fsS "$URL/metrics" -o "$METRICS" || bail "no scrape"
+	curl -fsS "$SEISMO_URL/metrics" -o "$METRICS" || bail "no scrape"
 }
 
 # Reads the last scrape. Prints the sum over the series of METRIC that have all the given labels, or, with
@@ -229,9 +229,25 @@ is_value() { # EXPECTED METRIC LABEL=VALUE...
 	[[ $(value "${@:2}") == "$1" ]]
 }
 
+# From here on `grown` counts.
+mark() {
+	scrape
+	cp "$METRICS" "$TMP/metrics.mark"
+}
+
+# How much the value is above what it was at `mark`, as of the last scrape.
+grown() { # METRIC LABEL=VALUE...
+	calc "$(value "$@") - $(METRICS=$TMP/metrics.mark value "$@")"
+}
+
+grown_to() { # EXPECTED METRIC LABEL=VALUE...
+	scrape
+	[[ $(grown "${@:2}") == "$1" ]]
+}
+
 # Waits until the metric has the expected value: what the kernel counted is exposed a moment later.
 is_metric() { # EXPECTED TEXT METRIC LABEL=VALUE...
-	wait_until 3 is_value "$1" "${@:3}"
+	wait_until is_value "$1" "${@:3}"
 	is "$1" "$(value "${@:3}")" "$2"
 }
 
@@ -273,10 +289,10 @@ scrape_faults() { # FILE...
 	}' "$@"
 }
 
-# Keeps scraping in the background, ten times a second, into $WORK/scrapes.
+# Keeps scraping in the background, ten times a second, into $TMP/scrapes.
 start_scraping() {
-	mkdir -p "$WORK/scrapes"
-	rm -f "$WORK"/scrapes/*
+	mkdir -p "$TMP/scrapes"
+	rm -f "$TMP"/scrapes/*
 	background scrape_often
 	scraper=$!
 }
@@ -284,8 +300,8 @@ start_scraping() {
 scrape_often() {
 	local i
 	for ((i = 1000; ; i++)); do
-		curl -fsS "$URL/metrics" -o "$WORK/scrapes/.part" &&
-			mv "$WORK/scrapes/.part" "$WORK/scrapes/$i"
+		curl -fsS "$SEISMO_URL/metrics" -o "$TMP/scrapes/.part" &&
+			mv "$TMP/scrapes/.part" "$TMP/scrapes/$i"
 		sleep 0.08
 	done
 }
@@ -293,7 +309,7 @@ scrape_often() {
 # Ends the scraping and says whether all the scrapes were sound and at least COUNT.
 stop_scraping() { # COUNT
 	end_process "$scraper" 2>/dev/null
-	local files=("$WORK"/scrapes/*)
+	local files=("$TMP"/scrapes/*)
 	ok "at least $1 scrapes were answered (${#files[@]})" test "${#files[@]}" -ge "$1"
 	is "" "$(scrape_faults "${files[@]}" | head -n 5)" \
 		"no counter goes back and each histogram adds up, over these scrapes"
@@ -301,9 +317,9 @@ stop_scraping() { # COUNT
 
 # --- workloads
 
-# Copies build/workload/NAME under another name, which is then its service, and prints where.
+# Copies workload NAME under another name, which is then its service, and prints where.
 workload() { # NAME AS
-	cp "$ROOT/build/workload/$1" "$WORK/$2" && echo "$WORK/$2"
+	cp "$BUILD/workload/$1" "$TMP/$2" && echo "$TMP/$2"
 }
 
 # Makes a cgroup that is removed at exit, and prints it.
@@ -313,7 +329,7 @@ cgroup_make() { # DIRECTORY
 
 # The kernel lets go of an ended process's cgroup a moment after it was waited for.
 cgroup_remove() { # DIRECTORY
-	wait_until 3 rmdir "$1"
+	wait_until rmdir "$1"
 }
 
 # Runs a command in a cgroup.
@@ -346,8 +362,8 @@ cgroup_leave() { # MOUNT
 
 # --- common ground of all tests
 
-((EUID == 0)) || skip_all "not root"
-[[ -e /sys/kernel/btf/vmlinux ]] || skip_all "this kernel has no BTF"
+((EUID == 0)) || skip "not root"
+[[ -e /sys/kernel/btf/vmlinux ]] || skip "this kernel has no BTF"
 [[ -x $SEISMO ]] || bail "no $SEISMO, run make"
 need curl
 leave_service

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # System calls: counts equal strace's and the workload's own, in every mode, with one thread and with many,
 # on a busy machine and while being scraped.
+# shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 need strace
 
@@ -59,23 +60,23 @@ total() { # FILE
 
 reference=$(workload syscall reference)
 for t in 1 "$threads"; do
-	strace -f -c -U name,calls,errors -o "$WORK/strace.$t" "$reference" loop "$t" "$rounds" >"$WORK/own.$t"
-	strace_table "$WORK/strace.$t" 2 >"$WORK/strace-calls.$t"
-	strace_table "$WORK/strace.$t" 3 >"$WORK/strace-errors.$t"
-	own 1 "$WORK/own.$t" >"$WORK/own-calls.$t"
-	own_errors "$WORK/own.$t" >"$WORK/own-errors.$t"
+	strace -f -c -U name,calls,errors -o "$TMP/strace.$t" "$reference" loop "$t" "$rounds" >"$TMP/own.$t"
+	strace_table "$TMP/strace.$t" 2 >"$TMP/strace-calls.$t"
+	strace_table "$TMP/strace.$t" 3 >"$TMP/strace-errors.$t"
+	own 1 "$TMP/own.$t" >"$TMP/own-calls.$t"
+	own_errors "$TMP/own.$t" >"$TMP/own-errors.$t"
 done
 
 # One run, compared with everything that is known about it.
 check_run() { # TEXT THREADS PROGRAM ROUNDS
 	local text=$1 t=$2 name
 	name=$(basename "$3")
-	"$3" loop "$t" "$4" >"$WORK/own"
+	"$3" loop "$t" "$4" >"$TMP/own"
 	is_metric "$(($4 + 0))" "$text: getppid" seismo_syscalls_total "service=$name" syscall=getppid
-	counts "$name" >"$WORK/counts"
-	own 1 "$WORK/own" >"$WORK/own-calls"
-	own_errors "$WORK/own" >"$WORK/own-errors"
-	is "$(cat "$WORK/own-errors")" "$(errors "$name" "$WORK/own-errors")" \
+	counts "$name" >"$TMP/counts"
+	own 1 "$TMP/own" >"$TMP/own-calls"
+	own_errors "$TMP/own" >"$TMP/own-errors"
+	is "$(cat "$TMP/own-errors")" "$(errors "$name" "$TMP/own-errors")" \
 		"$text: the errors by errno are the workload's"
 }
 
@@ -83,15 +84,15 @@ check_against_strace() { # TEXT THREADS PROGRAM
 	local name
 	name=$(basename "$3")
 	if (($2 == 1)); then
-		is "$(cat "$WORK/strace-calls.1")" "$(cat "$WORK/counts")" \
+		is "$(cat "$TMP/strace-calls.1")" "$(cat "$TMP/counts")" \
 			"$1: the calls are strace's, from the first to the last"
 	else
-		{ cat "$WORK/own-calls"; echo clone3; } >"$WORK/wanted"
-		is "$(only "$WORK/wanted" "$WORK/strace-calls.$2")" "$(only "$WORK/wanted" "$WORK/counts")" \
+		{ cat "$TMP/own-calls"; echo clone3; } >"$TMP/wanted"
+		is "$(only "$TMP/wanted" "$TMP/strace-calls.$2")" "$(only "$TMP/wanted" "$TMP/counts")" \
 			"$1: the calls of the loop and the starts of threads are strace's"
 	fi
-	series by=syscall seismo_syscall_errors_total "service=$name" >"$WORK/errors"
-	is "$(only "$WORK/own-calls" "$WORK/strace-errors.$2")" "$(only "$WORK/own-calls" "$WORK/errors")" \
+	series by=syscall seismo_syscall_errors_total "service=$name" >"$TMP/errors"
+	is "$(only "$TMP/own-calls" "$TMP/strace-errors.$2")" "$(only "$TMP/own-calls" "$TMP/errors")" \
 		"$1: the errors by call are strace's"
 }
 
@@ -100,12 +101,12 @@ check_against_own() { # TEXT THREADS PROGRAM
 	local name start
 	name=$(basename "$3")
 	start=$(workload syscall "start-$name")
-	"$start" loop "$2" 0 >"$WORK/start-own"
+	"$start" loop "$2" 0 >"$TMP/start-own"
 	is_metric "$(value seismo_syscalls_total "service=$name" syscall=execve)" "$1: the start" \
 		seismo_syscalls_total "service=start-$name" syscall=execve
-	counts "start-$name" >"$WORK/start-counts"
-	less "$WORK/counts" "$WORK/start-counts" >"$WORK/loop-counts"
-	is "$(cat "$WORK/own-calls")" "$(only "$WORK/own-calls" "$WORK/loop-counts")" \
+	counts "start-$name" >"$TMP/start-counts"
+	less "$TMP/counts" "$TMP/start-counts" >"$TMP/loop-counts"
+	is "$(cat "$TMP/own-calls")" "$(only "$TMP/own-calls" "$TMP/loop-counts")" \
 		"$1: the calls of the loop are the workload's own count"
 }
 
@@ -120,13 +121,13 @@ for mode in count sampled full; do
 	if [[ $mode == full ]]; then
 		# shellcheck disable=SC2154 # name of the last single-threaded run
 		name=w-full-1-$$
-		classes "$name" >"$WORK/classes"
-		classes "start-$name" >"$WORK/start-classes"
-		less "$WORK/classes" "$WORK/start-classes" >"$WORK/loop-classes"
-		own 2 "$WORK/own.1" >"$WORK/own-classes"
-		is "$(cat "$WORK/own-classes")" "$(only "$WORK/own-classes" "$WORK/loop-classes")" \
+		classes "$name" >"$TMP/classes"
+		classes "start-$name" >"$TMP/start-classes"
+		less "$TMP/classes" "$TMP/start-classes" >"$TMP/loop-classes"
+		own 2 "$TMP/own.1" >"$TMP/own-classes"
+		is "$(cat "$TMP/own-classes")" "$(only "$TMP/own-classes" "$TMP/loop-classes")" \
 			"full: each class has as many durations as it has calls"
-		is "$(total <(counts "$name"))" "$(total "$WORK/classes")" \
+		is "$(total <(counts "$name"))" "$(total "$TMP/classes")" \
 			"full: every call that was counted was timed"
 	fi
 	stop_seismo
@@ -143,17 +144,17 @@ done
 start_scraping
 program=$(workload syscall "w-busy-$$")
 for run in 1 2 3 4; do
-	"$program" loop "$threads" 20000 >"$WORK/own.busy.$run"
+	"$program" loop "$threads" 20000 >"$TMP/own.busy.$run"
 done
 stop_scraping 10
 for pid in "${spinners[@]}"; do
 	end_process "$pid" 2>/dev/null
 done
-cat "$WORK"/own.busy.* >"$WORK/own"
-own 1 "$WORK/own" >"$WORK/own-calls"
-own_errors "$WORK/own" >"$WORK/own-errors"
+cat "$TMP"/own.busy.* >"$TMP/own"
+own 1 "$TMP/own" >"$TMP/own-calls"
+own_errors "$TMP/own" >"$TMP/own-errors"
 is_metric 80000 "busy: getppid" seismo_syscalls_total "service=w-busy-$$" syscall=getppid
-is "$(cat "$WORK/own-errors")" "$(errors "w-busy-$$" "$WORK/own-errors")" "busy: the errors by errno are the workload's"
+is "$(cat "$TMP/own-errors")" "$(errors "w-busy-$$" "$TMP/own-errors")" "busy: the errors by errno are the workload's"
 is "$(total <(counts "w-busy-$$"))" "$(total <(classes "w-busy-$$"))" "busy: every call that was counted was timed"
 
 # --- durations, and calls that are not like the others
@@ -185,7 +186,7 @@ if "$program" int80 1000; then
 		seismo_syscalls_total "service=w-int80-$$" syscall=other
 	is 0 "$(value seismo_syscalls_total "service=w-int80-$$" syscall=semget)" "nothing is counted as semget"
 else
-	skip "32-bit calls" "no 32-bit entry on this host"
+	skip_one "32-bit calls" "no 32-bit entry on this host"
 fi
 stop_seismo
 
@@ -195,4 +196,3 @@ program=$(workload syscall "w-off-$$")
 is_metric 1 "the process was seen" seismo_process_starts_total "service=w-off-$$"
 is 0 "$(grep -c '^seismo_syscall' "$METRICS")" "mode off counts no calls"
 stop_seismo
-done_testing
