@@ -1,0 +1,144 @@
+# SPDX-License-Identifier: BSD-3-Clause
+# make            build/seismo
+# sudo make run   installs what is missing, builds, runs the daemon
+# sudo make test  installs what is missing, builds, runs every test
+
+VERSION := 0.1.0
+PREFIX ?= /usr/local
+CC ?= gcc
+CLANG ?= clang
+LLVM_STRIP ?= $(firstword $(shell command -v llvm-strip llvm-strip-14 llvm-strip-16 llvm-strip-19) llvm-strip)
+ARCH ?= $(shell uname -m)
+BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(ARCH)))
+MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
+O ?= build$(if $(SANITIZE),-sanitize)
+
+CFLAGS ?= -O2 -g
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iuser -Iinclude -I$(O)/gen \
+	-DVERSION='"$(VERSION)"' -MMD -MP $(CFLAGS)
+BPF_CFLAGS = -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -target bpf -mcpu=v2 -D__bpf__ \
+	-D__TARGET_ARCH_$(BPF_ARCH) -Iinclude -Ibpf $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH)) -MMD -MP
+ifdef SANITIZE
+SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
+ALL_CFLAGS += $(SANITIZERS) -fno-omit-frame-pointer
+endif
+LIBS := -lbpf -lelf -lz -lmicrohttpd -lcyaml -lyaml -ljansson
+FUZZ_SECONDS ?= 5
+
+BPF := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
+SRC := $(wildcard user/*.c user/*/*.c)
+OBJ := $(SRC:%.c=$(O)/%.o)
+LIB_OBJ := $(filter-out $(O)/user/main.o,$(OBJ)) $(BPF:%=$(O)/bpf/%.elf.o)
+UNIT := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/*_test.c))
+WORKLOAD := $(patsubst tests/workload/%.c,$(O)/workload/%,$(wildcard tests/workload/*.c))
+FUZZ := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*.c))
+E2E := $(sort $(wildcard tests/e2e/*_test.sh))
+
+ifeq ($(V),)
+Q := @
+say = @printf '  %-6s %s\n' $(1) $(2)
+endif
+
+.DELETE_ON_ERROR:
+.PRECIOUS: $(O)/bpf/%.bpf.o
+.PHONY: all run test test-unit test-e2e lint fuzz bench bench-run install clean help deps deps-test programs
+
+all: $(O)/seismo
+
+$(O)/seismo: $(O)/user/main.o $(O)/libseismo.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
+
+$(O)/libseismo.a: $(LIB_OBJ)
+	$(call say,AR,$@)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(O)/user/%.o: user/%.c | $(O)/gen/syscalls.h
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -c $< -o $@
+
+# Names of system calls by number, from the headers of the architecture.
+$(O)/gen/syscalls.h:
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && echo '#include <asm/unistd.h>' | $(CC) -E -dM - | \
+		sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/\2 \1/p' | sort -n -u -k1,1 | \
+		awk '$$1 < 451 { printf "\t[%d] = \"%s\",\n", $$1, $$2 }' > $@
+
+$(O)/bpf/%.bpf.o: bpf/%.bpf.c
+	$(call say,BPF,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -MF $(O)/bpf/$*.d -MT $@ -c $< -o $@ && $(LLVM_STRIP) -g $@
+
+# The object file as data in the binary, between bpf_NAME_start and bpf_NAME_end.
+$(O)/bpf/%.elf.o: $(O)/bpf/%.bpf.o
+	$(Q)printf '.section .rodata\n.balign 8\n.global bpf_$*_start, bpf_$*_end\nbpf_$*_start:\n.incbin "$<"\nbpf_$*_end:\n.section .note.GNU-stack,"",%%progbits\n' | \
+		$(CC) -x assembler -c - -o $@
+
+$(O)/unit/%: tests/unit/%.c $(O)/libseismo.a
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $< $(O)/libseismo.a -o $@ -lcmocka -lpthread $(LIBS)
+
+$(O)/workload/%: tests/workload/%.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CC) -O2 -g -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread $< -o $@ \
+		$(if $(filter slowfuse,$*),$$(pkg-config --cflags --libs fuse3))
+
+# Fuzz targets are built from the sources, with the fuzzer's own instrumentation.
+FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -O1 -g -Iuser -Iinclude -I$(O)/gen -DVERSION='"$(VERSION)"' \
+	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
+$(O)/fuzz/%: tests/fuzz/%.c $(filter-out user/main.c,$(SRC)) $(BPF:%=$(O)/bpf/%.elf.o) | $(O)/gen/syscalls.h
+	$(call say,FUZZ,$@)
+	$(Q)mkdir -p $(@D) $(O)/fuzz/obj && $(CLANG) $(FUZZ_CFLAGS) $(filter %.c %.o,$^) -o $@ $(LIBS)
+
+programs: $(O)/seismo $(WORKLOAD)
+
+run: deps
+	$(Q)$(MAKE) --no-print-directory all
+	$(O)/seismo run $(ARGS)
+
+test: deps-test
+	$(Q)$(MAKE) --no-print-directory lint
+	$(Q)$(MAKE) --no-print-directory -j2 all $(UNIT) $(WORKLOAD) $(FUZZ)
+	$(Q)O=$(O) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run $(UNIT) $(FUZZ) $(E2E)
+
+test-unit: $(UNIT)
+	$(Q)O=$(O) tests/run $^
+
+lint:
+	$(call say,LINT,layout)
+	$(Q)clang-format --dry-run -Werror $(SRC) $(wildcard user/*/*.h include/*.h bpf/*.[ch] tests/*/*.c)
+	$(call say,LINT,cppcheck)
+	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
+		--suppress=missingIncludeSystem -j2 -Iuser -Iinclude user
+	$(call say,LINT,shellcheck)
+	$(Q)shellcheck -x $$(git ls-files | xargs grep -lE '^#!.*\b(ba)?sh\b')
+	$(call say,LINT,layers)
+	$(Q)tools/check-layers
+	$(Q)tools/check-style
+
+fuzz: FUZZ_SECONDS = 600
+fuzz: $(FUZZ)
+	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run $^
+
+install: all
+	install -D -m 755 $(O)/seismo $(DESTDIR)$(PREFIX)/bin/seismo
+
+clean:
+	rm -rf build build-sanitize
+
+# Packages of Debian 12 and later; nothing is fetched when they are there.
+DEPS := gcc make clang llvm libbpf-dev libelf-dev zlib1g-dev libmicrohttpd-dev libcyaml-dev libyaml-dev \
+	libjansson-dev uthash-dev linux-libc-dev
+DEPS_TEST := $(DEPS) libcmocka-dev clang-format cppcheck shellcheck universal-ctags libfuse3-dev fuse3 \
+	pkg-config fio strace curl jq iproute2 procps util-linux libcap2-bin git bpftool
+deps: PACKAGES = $(DEPS)
+deps-test: PACKAGES = $(DEPS_TEST)
+deps deps-test:
+	$(Q)missing=$$(for p in $(PACKAGES); do \
+		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
+	[ -z "$$missing" ] || { echo "installing:" $$missing; apt-get update -qq && \
+		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
+
+help:
+	@sed -n '2,5s/^# //p' Makefile; echo 'more: test-unit lint fuzz bench install clean; SANITIZE=1, CC=clang, V=1'
+
+-include $(OBJ:.o=.d) $(BPF:%=$(O)/bpf/%.d) $(UNIT:=.d)

@@ -1,0 +1,200 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Block I/O. A request carries its own stamps, so that one program at its completion tells the time it
+ * waited in the queue and the time the device took. Who asked for it is noted when it starts.
+ */
+#include "identity.bpf.h"
+#include "block.h"
+
+METRIC(block_io_duration_seconds);
+METRIC(block_io_errors_total);
+METRIC(service_block_io_duration_seconds);
+METRIC(service_block_io_bytes_total);
+
+/*
+ * Who submitted a request. Requests are recycled and their addresses few, so entries are written over
+ * and never deleted; the start time tells a leftover.
+ */
+struct submitter {
+	u64 start_time_ns;
+	u32 identity;
+	u32 gen;
+};
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct submitter, 16384, 0) block_submitters SEC(".maps");
+
+/* When requests were issued, for queues that leave io_start_time_ns zero; attached when that is seen. */
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, u64, 16384, 0) block_issued SEC(".maps");
+u64 unstamped;
+
+/* The identity of a cgroup on whose behalf the kernel works (write-back). */
+static __noinline u32 identity_of_cgroup(struct cgroup *cgrp)
+{
+	struct kernfs_node *kn = BPF_CORE_READ(cgrp, kn);
+	struct identity_key key = {
+		.cgroups = hash_mix(0, BPF_CORE_READ(kn, id)) ^ BPF_CORE_READ(cgrp, level),
+	};
+	u32 *found = bpf_map_lookup_elem(&identity_ids, &key);
+	struct identity *row;
+	u32 id;
+
+	if (found)
+		return *found;
+	if (bpf_map_pop_elem(&free_identities, &id))
+		return IDENTITY_OTHER;
+	row = identity_row(id);
+	if (!row)
+		return IDENTITY_OTHER;
+	row->key = key;
+	row->kernel = true;
+	row->pid = row->script_len = row->args_len = row->exe_len = 0;
+	row->cgroups_len = chain_kernfs(row, kn, 0);
+	return identity_publish(id, row);
+}
+
+#define REQ_OP_MASK 0xff
+
+static __always_inline int operation(struct request *rq, u32 bytes)
+{
+	switch (rq->cmd_flags & REQ_OP_MASK) {
+	case 0: /* REQ_OP_READ */
+		return BLOCK_READ;
+	case 1: /* REQ_OP_WRITE */
+	case 7: /* REQ_OP_ZONE_APPEND */
+		/* A write of nothing carries a flush; the flush itself is a request of its own. */
+		return bytes ? BLOCK_WRITE : -1;
+	case 9: /* REQ_OP_WRITE_ZEROES */
+		return BLOCK_WRITE;
+	case 2: /* REQ_OP_FLUSH */
+		return BLOCK_FLUSH;
+	case 3: /* REQ_OP_DISCARD */
+	case 5: /* REQ_OP_SECURE_ERASE */
+		return BLOCK_DISCARD;
+	}
+	return -1; /* passed through, zone management: not I/O on data */
+}
+
+/*
+ * Write-back is done by kernel threads on behalf of a cgroup. Otherwise it is who submits.
+ */
+static __always_inline u32 submitter_identity(struct request *rq)
+{
+	struct task_struct *task = bpf_get_current_task_btf();
+	struct cgroup *cgrp;
+
+	if (task->flags & PF_KTHREAD) {
+		cgrp = BPF_CORE_READ(rq, bio, bi_blkg, blkcg, css.cgroup);
+		if (cgrp && BPF_CORE_READ(cgrp, level) > 0)
+			return identity_of_cgroup(cgrp);
+	}
+	return identity_current();
+}
+
+static __always_inline int on_start(struct request *rq)
+{
+	struct submitter now = {
+		.start_time_ns = rq->start_time_ns,
+		.identity = submitter_identity(rq),
+	};
+	u64 key = (u64)rq;
+	struct submitter *old = bpf_map_lookup_elem(&block_submitters, &key);
+
+	now.gen = identity_gen(now.identity);
+	if (old)
+		*old = now;
+	else
+		bpf_map_update_elem(&block_submitters, &key, &now, BPF_ANY);
+	return 0;
+}
+
+SEC("?tp_btf/block_io_start")
+int BPF_PROG(start_btf, struct request *rq)
+{
+	return on_start(rq);
+}
+
+/* Kernels without block_io_start (before 5a80bd075f3b, 6.5). */
+const volatile u32 arity_block_rq_insert SEC(".rodata");
+
+SEC("?tp_btf/block_rq_insert")
+int BPF_PROG(insert_btf)
+{
+	return on_start((void *)(arity_block_rq_insert > 1 ? ctx[1] : ctx[0]));
+}
+
+const volatile u32 arity_block_rq_issue SEC(".rodata");
+
+/* a54895fa057c ("block: remove the request_queue to argument request based tracepoints") */
+SEC("?tp_btf/block_rq_issue")
+int BPF_PROG(issue_btf)
+{
+	u64 key = arity_block_rq_issue > 1 ? ctx[1] : ctx[0], now = bpf_ktime_get_ns();
+
+	bpf_map_update_elem(&block_issued, &key, &now, BPF_ANY);
+	return 0;
+}
+
+static __always_inline u64 issued_ns(struct request *rq)
+{
+	u64 key = (u64)rq, ns = rq->io_start_time_ns, *stamp;
+
+	if (ns)
+		return ns;
+	unstamped = 1;
+	stamp = bpf_map_lookup_elem(&block_issued, &key);
+	return stamp ? *stamp : 0;
+}
+
+static __always_inline u32 submitter_of(struct request *rq)
+{
+	u64 key = (u64)rq;
+	struct submitter *submitter = bpf_map_lookup_elem(&block_submitters, &key);
+
+	if (!submitter || submitter->start_time_ns != rq->start_time_ns)
+		return IDENTITY_OTHER;
+	return identity_valid(submitter->identity, submitter->gen);
+}
+
+static __always_inline void phases(u64 dim, u64 start, u64 issued, u64 now)
+{
+	if (!issued)
+		return;
+	hist_add(block_io_duration_seconds, 0, dim | (u64)BLOCK_DEVICE << BLOCK_PHASE_SHIFT,
+		 now > issued ? now - issued : 0);
+	if (start)
+		hist_add(block_io_duration_seconds, 0, dim | (u64)BLOCK_QUEUE << BLOCK_PHASE_SHIFT,
+			 issued > start ? issued - start : 0);
+}
+
+/*
+ * Runs for each part of a request that is complete; the last one is that which leaves nothing over.
+ * May interrupt itself (a completion in process context, one in an interrupt): counts are atomic.
+ */
+SEC("?tp_btf/block_rq_complete")
+int BPF_PROG(complete_btf, struct request *rq, int error, unsigned int bytes)
+{
+	u64 now = bpf_ktime_get_ns(), start = rq->start_time_ns, device;
+	u32 left = rq->__data_len, identity;
+	int op = operation(rq, left);
+	struct gendisk *disk = request_disk(rq);
+	bool empty_flush = op < 0 && (rq->cmd_flags & REQ_OP_MASK) == 1;
+	u64 dim;
+
+	if (op < 0 && !empty_flush)
+		return 0;
+	device = (u64)(u32)disk->major << 20 | (u32)disk->first_minor;
+	dim = device | (u64)(empty_flush ? BLOCK_FLUSH : op) << BLOCK_OPERATION_SHIFT;
+	identity = op == BLOCK_FLUSH ? IDENTITY_OTHER : submitter_of(rq);
+	if (op != BLOCK_FLUSH && bytes)
+		count_add(service_block_io_bytes_total, identity, dim, bytes);
+	if (bytes < left)
+		return 0;
+	/* The device's flush has no submitter, the request that carried it has no device time. */
+	if (!empty_flush)
+		phases(dim, start, issued_ns(rq), now);
+	if (op != BLOCK_FLUSH && start)
+		hist_add(service_block_io_duration_seconds, identity, dim, now > start ? now - start : 0);
+	if (error && !empty_flush)
+		count_add(block_io_errors_total, 0,
+			  dim | (u64)(error & 0xffff) << BLOCK_ERROR_SHIFT, 1);
+	return 0;
+}

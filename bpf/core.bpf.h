@@ -1,0 +1,275 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What every family shares: the tables, and the few functions that count into them. Each object
+ * declares the same maps; the loader creates them once and gives them to all (bpf_map__reuse_fd).
+ * Sizes that depend on the machine are set by the loader.
+ */
+#ifndef CORE_BPF_H
+#define CORE_BPF_H
+
+#include "kernel.h"
+#include "compat.bpf.h"
+#include <bpf/bpf_helpers.h>
+#include <bpf/bpf_core_read.h>
+#include <bpf/bpf_tracing.h>
+
+/* The number of a metric, set by the loader: the variable bears the metric's name without prefix. */
+#define METRIC(name) const volatile u32 name SEC(".rodata")
+
+#define TABLE(map_type, key_type, value_type, entries, flags_)                                     \
+	{                                                                                          \
+		__uint(type, map_type);                                                            \
+		__type(key, key_type);                                                             \
+		__type(value, value_type);                                                         \
+		__uint(max_entries, entries);                                                      \
+		__uint(map_flags, flags_);                                                         \
+	}
+
+struct task_ctx {
+	u32 identity;
+	u32 gen;
+	u32 before;   /* the identity before the last change */
+	u32 gone;     /* the process' end has been counted */
+	u64 program;  /* of the identity's key */
+	u64 port;     /* of the identity's key */
+	u64 enter_ns; /* start of the system call being timed, 0: none */
+};
+
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct identity, 1, BPF_F_MMAPABLE) identities SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct identity_state, 1, BPF_F_MMAPABLE)
+	identity_states SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct cpu, 1, BPF_F_MMAPABLE) cpus SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u64, 1, BPF_F_MMAPABLE) counters SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct hist, 1, BPF_F_MMAPABLE) hists SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct series_key, 1, BPF_F_MMAPABLE) counter_owners SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct series_key, 1, BPF_F_MMAPABLE) hist_owners SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct budget, METRIC_MAX, BPF_F_MMAPABLE) budgets SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_HASH, struct series_key, u32, 1, 0) series SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_STACK);
+	__type(value, u32);
+	__uint(max_entries, 1);
+} free_counters SEC(".maps"), free_hists SEC(".maps");
+
+struct {
+	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
+	__type(key, int);
+	__type(value, struct task_ctx);
+	__uint(map_flags, BPF_F_NO_PREALLOC);
+} tasks SEC(".maps");
+
+/*
+ * Programs to call at the end of some system calls, by number. The syscall family's program, which is
+ * there anyway, jumps to them: a second program on sys_exit would cost every system call.
+ */
+struct TABLE(BPF_MAP_TYPE_PROG_ARRAY, u32, u32, 512, 0) sys_exit_calls SEC(".maps");
+
+const volatile u32 counter_stride SEC(".rodata");
+const volatile u32 hist_stride SEC(".rodata");
+
+/* Does `identity` still mean who it meant when `gen` was noted? If not: those that have none. */
+static __always_inline u32 identity_valid(u32 identity, u32 gen)
+{
+	struct identity_state *state = bpf_map_lookup_elem(&identity_states, &identity);
+
+	return state && state->gen == gen ? identity : IDENTITY_OTHER;
+}
+
+static __always_inline u32 identity_gen(u32 identity)
+{
+	struct identity_state *state = bpf_map_lookup_elem(&identity_states, &identity);
+
+	return state ? state->gen : 0;
+}
+
+static __always_inline u32 cpu_id(void)
+{
+	return bpf_get_smp_processor_id();
+}
+
+static __always_inline struct cpu *cpu_row(void)
+{
+	u32 cpu = cpu_id();
+
+	return bpf_map_lookup_elem(&cpus, &cpu);
+}
+
+/* Kernel-made threads of a process (io_uring workers) do not pass the fork hook: they are as their leader. */
+static __always_inline struct task_ctx *task_ctx_find(struct task_struct *task)
+{
+	struct task_ctx *tc = bpf_task_storage_get(&tasks, task, NULL, 0);
+
+	return tc ?: bpf_task_storage_get(&tasks, task->group_leader, NULL, 0);
+}
+
+/* The identity of the task that runs here; process context only. */
+static __always_inline u32 identity_current(void)
+{
+	struct cpu *cpu = cpu_row();
+	struct task_ctx *tc;
+
+	if (!cpu)
+		return IDENTITY_OTHER;
+	if (cpu->identity != IDENTITY_UNKNOWN)
+		return cpu->identity;
+	tc = task_ctx_find(bpf_get_current_task_btf());
+	if (!tc)
+		return IDENTITY_OTHER;
+	cpu->identity = tc->identity;
+	return tc->identity;
+}
+
+/* Gives a new series its slot, or the metric's reserved one when there is none left. */
+static __noinline u32 series_new(struct series_key *key, bool is_hist)
+{
+	struct budget *budget = bpf_map_lookup_elem(&budgets, &key->metric);
+	u32 other = key->metric & (METRIC_MAX - 1), slot, *found;
+	struct series_key *owner;
+
+	if (!budget)
+		return other;
+	if (budget->used >= budget->max)
+		goto dropped;
+	if (is_hist ? bpf_map_pop_elem(&free_hists, &slot) : bpf_map_pop_elem(&free_counters, &slot))
+		goto dropped;
+	if (bpf_map_update_elem(&series, key, &slot, BPF_NOEXIST)) {
+		if (is_hist)
+			bpf_map_push_elem(&free_hists, &slot, 0);
+		else
+			bpf_map_push_elem(&free_counters, &slot, 0);
+		found = bpf_map_lookup_elem(&series, key); /* another CPU was first */
+		if (found)
+			return *found;
+		goto dropped;
+	}
+	__sync_fetch_and_add(&budget->used, 1);
+	owner = is_hist ? bpf_map_lookup_elem(&hist_owners, &slot) :
+			  bpf_map_lookup_elem(&counter_owners, &slot);
+	if (owner) {
+		owner->dim = key->dim;
+		owner->identity = key->identity;
+		barrier();
+		owner->metric = key->metric; /* last: what user space looks at */
+	}
+	return slot;
+dropped:
+	__sync_fetch_and_add(&budget->dropped, 1);
+	return other;
+}
+
+static __always_inline u32 series_slot(u32 metric, u32 identity, u64 dim, bool is_hist)
+{
+	struct series_key key = { .metric = metric, .identity = identity, .dim = dim };
+	u32 *slot = bpf_map_lookup_elem(&series, &key);
+
+	return slot ? *slot : series_new(&key, is_hist);
+}
+
+static __always_inline u64 *counter_value(u32 slot)
+{
+	u32 i = cpu_id() * counter_stride + slot;
+
+	return bpf_map_lookup_elem(&counters, &i);
+}
+
+/* Counts in a slot that only code which cannot interrupt itself on its CPU writes. */
+static __always_inline void counter_add_local(u32 slot, u64 n)
+{
+	u64 *value = counter_value(slot);
+
+	if (value)
+		*value += n;
+}
+
+static __always_inline void count_add(u32 metric, u32 identity, u64 dim, u64 n)
+{
+	u64 *value = counter_value(series_slot(metric, identity, dim, false));
+
+	if (value)
+		__sync_fetch_and_add(value, n);
+}
+
+static __always_inline u32 log2_u64(u64 v)
+{
+	u32 r = 0;
+
+	if (v >> 32) {
+		v >>= 32;
+		r += 32;
+	}
+	if (v >> 16) {
+		v >>= 16;
+		r += 16;
+	}
+	if (v >> 8) {
+		v >>= 8;
+		r += 8;
+	}
+	if (v >> 4) {
+		v >>= 4;
+		r += 4;
+	}
+	if (v >> 2) {
+		v >>= 2;
+		r += 2;
+	}
+	return r + (u32)(v >> 1);
+}
+
+/*
+ * The bucket of a duration (see struct hist). In units of 2^-30 s octaves are powers of two; within one,
+ * the eighths begin at 2^(j/8): compared on eleven bits, exact to 0.1 %.
+ */
+static __always_inline u32 hist_bucket(u64 ns)
+{
+	u64 v, top, frac;
+	u32 sub;
+
+	if (ns >= (64ULL * 1000000000))
+		return ns == 64ULL * 1000000000 ? HIST_BUCKETS - 2 : HIST_BUCKETS - 1;
+	v = (ns * 1125900) >> 20; /* 2^30 / 10^9 */
+	if (v <= 1024)
+		return 0;
+	v--; /* buckets include their upper bound */
+	top = log2_u64(v);
+	frac = v >> (top - 10);
+	if (frac < 1449)
+		sub = frac < 1218 ? (frac >= 1117) : 2 + (frac >= 1328);
+	else
+		sub = frac < 1723 ? 4 + (frac >= 1580) : 6 + (frac >= 1879);
+	return 1 + (top - 10) * HIST_SUB + sub;
+}
+
+static __always_inline struct hist *hist_value(u32 slot)
+{
+	u32 i = cpu_id() * hist_stride + slot;
+
+	return bpf_map_lookup_elem(&hists, &i);
+}
+
+static __always_inline void hist_add_local(u32 slot, u64 ns)
+{
+	struct hist *hist = hist_value(slot);
+	u32 bucket = hist_bucket(ns);
+
+	if (hist && bucket < HIST_BUCKETS) {
+		hist->sum_ns += ns;
+		hist->bucket[bucket]++;
+	}
+}
+
+static __always_inline void hist_add(u32 metric, u32 identity, u64 dim, u64 ns)
+{
+	struct hist *hist = hist_value(series_slot(metric, identity, dim, true));
+	u32 bucket = hist_bucket(ns);
+
+	if (hist && bucket < HIST_BUCKETS) {
+		__sync_fetch_and_add(&hist->sum_ns, ns);
+		__sync_fetch_and_add(&hist->bucket[bucket], 1);
+	}
+}
+
+char LICENSE[] SEC("license") = "GPL";
+
+#endif

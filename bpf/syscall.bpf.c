@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * System calls: how many, which failed, how long they took.
+ *
+ * Counting needs the exit side alone. Timing needs both; the enter program is attached all the time
+ * (mode full) or for a part of each period (sampled), and says so in `timed_since_ns`: a stamp from
+ * before that is a leftover.
+ */
+#include "core.bpf.h"
+#include "syscall.h"
+
+METRIC(syscalls_total);
+METRIC(syscall_errors_total);
+METRIC(syscall_duration_seconds);
+
+struct syscall_count_slots {
+	u16 slot[SYSCALLS];
+};
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct syscall_count_slots, 1, BPF_F_MMAPABLE)
+	syscall_count_slots SEC(".maps");
+
+struct syscall_class_slots {
+	u16 slot[SYSCALL_CLASSES];
+};
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct syscall_class_slots, 1, BPF_F_MMAPABLE)
+	syscall_class_slots SEC(".maps");
+
+/* What the loader knows about each number: its class, and whether sys_exit_calls may have a program. */
+const volatile u8 syscall_class[SYSCALLS] SEC(".rodata");
+const volatile u32 rt_sigreturn SEC(".rodata");
+const volatile bool timing SEC(".rodata");
+u64 timed_since_ns = ~0ULL;
+
+SEC("?tp_btf/sys_enter")
+int BPF_PROG(enter_btf)
+{
+	struct task_ctx *tc = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+
+	if (tc)
+		tc->enter_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+static __always_inline void count(u32 identity, u32 nr, long ret)
+{
+	struct syscall_count_slots *slots = bpf_map_lookup_elem(&syscall_count_slots, &identity);
+
+	if (!slots)
+		return;
+	if (!slots->slot[nr])
+		slots->slot[nr] = series_slot(syscalls_total, identity, nr, false);
+	counter_add_local(slots->slot[nr], 1);
+	if (ret < 0 && ret >= -4095) {
+		u64 dim = nr | (u64)-ret << SYSCALL_ERRNO_SHIFT;
+
+		counter_add_local(series_slot(syscall_errors_total, identity, dim, false), 1);
+	}
+}
+
+static __always_inline void time(u32 identity, u32 nr)
+{
+	struct task_ctx *tc = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	u32 class = syscall_class[nr] & (SYSCALL_CLASSES - 1);
+	struct syscall_class_slots *slots;
+	u64 start;
+
+	if (!tc)
+		return;
+	start = tc->enter_ns;
+	tc->enter_ns = 0;
+	if (!start || start < timed_since_ns)
+		return;
+	slots = bpf_map_lookup_elem(&syscall_class_slots, &identity);
+	if (!slots)
+		return;
+	if (!slots->slot[class])
+		slots->slot[class] = series_slot(syscall_duration_seconds, identity, class, true);
+	hist_add_local(slots->slot[class], bpf_ktime_get_ns() - start);
+}
+
+SEC("?tp_btf/sys_exit")
+int BPF_PROG(exit_btf, struct pt_regs *regs, long ret)
+{
+	struct cpu *cpu = cpu_row();
+	int number = syscall_nr(regs);
+	u32 identity, nr;
+
+	if (!cpu)
+		return 0;
+	identity = cpu->identity;
+	if (identity == IDENTITY_UNKNOWN)
+		identity = identity_current();
+	nr = number < 0 ? rt_sigreturn : number; /* its number is gone when it returns */
+	if (nr >= SYSCALL_OTHER || cpu->compat)
+		nr = SYSCALL_OTHER;
+	count(identity, nr, ret);
+	if (timing && timed_since_ns != ~0ULL)
+		time(identity, nr);
+	if (syscall_class[nr] & SYSCALL_CALLS)
+		bpf_tail_call(ctx, &sys_exit_calls, nr);
+	return 0;
+}

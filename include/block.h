@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/* The block family's part of the contract between kernel side and user side: its dimension. */
+#ifndef SEISMO_BLOCK_H
+#define SEISMO_BLOCK_H
+
+/* The device number as the kernel packs it: major << 20 | minor. */
+#define BLOCK_DEVICE_BITS     32
+#define BLOCK_OPERATION_SHIFT 32
+#define BLOCK_OPERATION_BITS  4
+#define BLOCK_PHASE_SHIFT     36
+#define BLOCK_PHASE_BITS      4
+#define BLOCK_ERROR_SHIFT     40
+#define BLOCK_ERROR_BITS      16
+
+enum block_operation { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD };
+enum block_phase { BLOCK_QUEUE, BLOCK_DEVICE };
+
+#endif

@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/* The process family's part of the contract between kernel side and user side: its dimension. */
+#ifndef SEISMO_PROCESS_H
+#define SEISMO_PROCESS_H
+
+enum process_reason { PROCESS_OK, PROCESS_ERROR, PROCESS_SIGNAL, PROCESS_OOM };
+
+#endif

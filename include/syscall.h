@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/* The system call family's part of the contract between kernel side and user side. */
+#ifndef SEISMO_SYSCALL_H
+#define SEISMO_SYSCALL_H
+
+#define SYSCALLS	    512
+#define SYSCALL_OTHER	    (SYSCALLS - 1) /* numbers beyond, and those of 32-bit processes */
+#define SYSCALL_ERRNO_SHIFT 16		   /* in the dimension of errors, above the number */
+
+#define SYSCALL_CLASSES 16
+#define SYSCALL_CALLS	0x80 /* in the class byte: sys_exit_calls may have a program for this number */
+
+#endif

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/* The TCP family's part of the contract between kernel side and user side: its dimension. */
+#ifndef SEISMO_TCP_H
+#define SEISMO_TCP_H
+
+enum tcp_direction { TCP_INBOUND, TCP_OUTBOUND };
+enum tcp_flow { TCP_RECEIVED, TCP_SENT };
+
+#endif

@@ -1,0 +1,121 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/* The contract between the kernel side (bpf/) and the user side (user/): table rows, keys, sizes. */
+#ifndef SEISMO_TYPES_H
+#define SEISMO_TYPES_H
+
+#ifdef __bpf__
+#include <linux/types.h>
+typedef __u8 u8;
+typedef __u16 u16;
+typedef __u32 u32;
+typedef __u64 u64;
+typedef __s64 s64;
+#else
+#include <stdint.h>
+typedef uint8_t u8;
+typedef uint16_t u16;
+typedef uint32_t u32;
+typedef uint64_t u64;
+typedef int64_t s64;
+#endif
+
+/*
+ * Histograms are exponential with base 2^(1/8) seconds, Prometheus' native schema 3.
+ * Bucket 0 holds what took at most 2^HIST_MIN_EXP seconds (0.95 us), bucket i in 1..HIST_BUCKETS-2 the
+ * interval (2^(HIST_MIN_EXP + (i-1)/8), 2^(HIST_MIN_EXP + i/8)] seconds, the last one everything above
+ * 2^HIST_MAX_EXP seconds (64 s).
+ */
+#define HIST_SUB     8
+#define HIST_MIN_EXP (-20)
+#define HIST_MAX_EXP 6
+#define HIST_BUCKETS ((HIST_MAX_EXP - HIST_MIN_EXP) * HIST_SUB + 2)
+
+struct hist {
+	u64 sum_ns;
+	u64 bucket[HIST_BUCKETS];
+};
+
+/*
+ * Identities: who did it, as a small number. A task gets one at first sight, from its cgroups and its
+ * program; children inherit it. The row says what user space needs to name it. User space gives a number
+ * back when no task has it any more, and then changes `gen`, so that what still remembers the number
+ * (a socket) can tell.
+ */
+#define IDENTITY_OTHER	 0 /* those that did not get one */
+#define IDENTITY_UNKNOWN 0xffffffffU
+
+#define IDENTITY_NAME	 256 /* the longest file name, with its NUL */
+#define IDENTITY_EXE	 256
+#define IDENTITY_SCRIPT	 64
+#define IDENTITY_ARGS	 256
+#define IDENTITY_CGROUPS 1024
+
+struct identity_key {
+	u64 cgroups; /* hash of the ids of its cgroups, 0: in the root of every hierarchy */
+	u64 program; /* hash of executable and script (and arguments where a rule asks), 0: kernel */
+	u64 port;    /* listening port where a rule asks */
+};
+
+/*
+ * Paths are chains: components from the last to the first, each with its NUL. Every chain ends with an
+ * empty component; cgroups holds one chain after the other. What does not fit is missing at the end, so
+ * the last component, the one that names, is always there. The room behind the limit is for the
+ * component that crosses it.
+ */
+struct identity {
+	struct identity_key key;
+	u32 pid; /* the process that it was made for */
+	u16 exe_len, script_len, args_len, cgroups_len;
+	u32 kernel;
+	char script[IDENTITY_SCRIPT];
+	char args[IDENTITY_ARGS];
+	char exe[IDENTITY_EXE + IDENTITY_NAME];
+	char cgroups[IDENTITY_CGROUPS + IDENTITY_NAME];
+};
+
+struct identity_state {
+	u32 gen;
+	u32 live; /* set last, when the row above is complete */
+	/* Counted anew by each census: */
+	u32 tasks, processes;
+};
+
+/* Who runs on a CPU and what it had used when it came; one row a CPU, kept by sched_switch. */
+struct cpu {
+	u32 identity; /* IDENTITY_UNKNOWN: look at the task */
+	u32 compat;   /* a 32-bit process: its system call numbers mean something else */
+	u64 runtime_ns;
+	u64 run_delay_ns;
+	u64 unused[5]; /* a cache line each */
+};
+
+/*
+ * Series: (metric, identity, dimension) has a slot in one of two pools, counters or histograms, which
+ * have a stripe for each CPU. Slot numbers below METRIC_MAX are reserved: slot M takes what does not
+ * fit of metric M.
+ */
+#define METRIC_MAX 64
+
+struct series_key {
+	u32 metric;
+	u32 identity;
+	u64 dim;
+};
+
+#define SERIES_OTHER (~0ULL) /* the dimension of what does not fit */
+
+/* Ceiling of one metric, and how much of it is in use. */
+struct budget {
+	u64 max;
+	u64 used;
+	u64 dropped; /* events that went to the reserved slot */
+};
+
+/* Processes that ran before the daemon started: what its scan of /proc says, by process id. */
+struct seed {
+	u32 len;
+	u32 port;
+	char args[IDENTITY_ARGS];
+};
+
+#endif

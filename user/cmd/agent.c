@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cmd/agent.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "lib/buf.h"
+#include "lib/log.h"
+
+int agent_configure(struct agent *a, const struct agent_options *options)
+{
+	const char *path = options->config;
+	struct buf error = { 0 };
+	int err = 0;
+
+	if (!path && !access(DEFAULT_CONFIG, F_OK))
+		path = DEFAULT_CONFIG;
+	if (path)
+		err = conf_load(&a->conf, path, probe_names(), &error);
+	else
+		a->conf = conf_default();
+	if (!err && !a->conf)
+		err = -ENOMEM;
+	if (!err && options->listen) {
+		free(a->conf->listen);
+		a->conf->listen = strdup(options->listen);
+		err = a->conf->listen ? 0 : -ENOMEM;
+	}
+	if (!err && options->probes) {
+		buf_str(&error, "--probes: ");
+		err = conf_probes_parse(a->conf, options->probes, probe_names(), &error);
+	}
+	if (err)
+		log_printf(LOG_ERR, "%s", error.len ? buf_cstr(&error) : strerror(-err));
+	buf_release(&error);
+	return err ? EXIT_USAGE : EXIT_FINE;
+}
+
+static int core_failed(const struct agent *a, int err)
+{
+	if (err == -EPERM || err == -EACCES)
+		log_printf(LOG_ERR,
+			   "the kernel does not let this user load BPF programs (%s): run it as root, or with "
+			   "the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE and CAP_SYS_PTRACE",
+			   strerror(-err));
+	else
+		log_printf(LOG_ERR, "cannot watch this machine: %s", a->core.run.error);
+	return EXIT_CANNOT;
+}
+
+int agent_start(struct agent *a)
+{
+	unsigned metric = CORE_METRIC_BASE, cnt = 0;
+	struct probe_run *last = &a->core.run;
+	int err = core_start(&a->core, a->conf);
+
+	if (err)
+		return core_failed(a, err);
+	a->all[cnt++] = last;
+	for (const struct probe *const *p = probes; *p; p++) {
+		struct probe_run *run = &a->runs[p - probes];
+
+		for (const struct metric *m = last->probe->metrics; m->name; m++)
+			metric++;
+		err = probe_start(run, *p, &a->core, conf_probe_mode(a->conf, (*p)->name, PROBE_MODE_ON),
+				  metric);
+		if (err)
+			return core_failed(a, err);
+		if (run->state == PROBE_UNAVAILABLE)
+			log_warn("probe '%s' is not possible here, going on without: %s", (*p)->name,
+				 run->error);
+		a->all[cnt++] = run;
+		last = run;
+	}
+	a->collector = collector_new(&a->core, a->conf, &a->registry, a->all);
+	a->self = self_new(&a->registry, a->all);
+	if (!a->collector || !a->self) {
+		log_printf(LOG_ERR, "out of memory");
+		return EXIT_CANNOT;
+	}
+	return EXIT_FINE;
+}
+
+void agent_stop(struct agent *a)
+{
+	self_free(a->self);
+	collector_free(a->collector);
+	registry_release(&a->registry);
+	for (size_t i = PROBE_MAX; i-- > 0;)
+		if (a->runs[i].probe)
+			probe_stop(&a->runs[i]);
+	if (a->core.run.probe)
+		core_stop(&a->core);
+	conf_free(a->conf);
+}
+
+void agent_read(struct agent *a)
+{
+	collector_read(a->collector);
+	self_read(a->self, a->collector, &a->core, a->conf);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The parts of a running Seismo, put together; shared by the commands that watch something. */
+#ifndef CMD_AGENT_H
+#define CMD_AGENT_H
+
+#include "collect/collect.h"
+#include "collect/self.h"
+#include "probe/core.h"
+
+struct agent {
+	struct conf *conf;
+	struct core core;
+	struct probe_run runs[PROBE_MAX];
+	struct probe_run *all[PROBE_MAX + 2]; /* the core's, then each family's; ends with NULL */
+	struct registry registry;
+	struct collector *collector;
+	struct self *self;
+};
+
+/* Options that these commands have in common. */
+struct agent_options {
+	const char *config, *listen, *probes;
+};
+#define DEFAULT_CONFIG "/etc/seismo/seismo.yaml"
+
+/* All return an exit status and say on stderr what is wrong. */
+int agent_configure(struct agent *a, const struct agent_options *options);
+int agent_start(struct agent *a);
+void agent_stop(struct agent *a);
+
+/* Brings the registry up to date. */
+void agent_read(struct agent *a);
+
+#endif

@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <argp.h>
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/agent.h"
+#include "cmd/cmd.h"
+#include "lib/buf.h"
+
+static const char *const kind_names[] = { "counter", "gauge", "histogram" };
+static const char *const unit_names[] = { "", "seconds", "bytes" };
+
+struct format {
+	const char *name, *head;
+	void (*row)(const struct metric *m, const char *labels, json_t *doc);
+	bool json;
+};
+
+static void row_text(const struct metric *m, const char *labels, json_t *doc)
+{
+	(void)doc;
+	printf("%-44s %-10s %-24s %s\n", m->name, kind_names[m->kind], *labels ? labels : "-", m->help);
+}
+
+static void row_markdown(const struct metric *m, const char *labels, json_t *doc)
+{
+	(void)doc;
+	printf("| `%s` | %s | %s | %s | %s |\n", m->name, kind_names[m->kind], labels, unit_names[m->unit],
+	       m->help);
+}
+
+static void row_json(const struct metric *m, const char *labels, json_t *doc)
+{
+	json_t *list = json_array();
+	char copy[256], *save, *label;
+
+	snprintf(copy, sizeof(copy), "%s", labels);
+	for (label = strtok_r(copy, ",", &save); label; label = strtok_r(NULL, ",", &save))
+		json_array_append_new(list, json_string(label));
+	json_array_append_new(doc, json_pack("{s:s, s:s, s:o, s:s, s:s}", "name", m->name, "type",
+					     kind_names[m->kind], "labels", list, "unit", unit_names[m->unit],
+					     "help", m->help));
+}
+
+static const struct format formats[] = {
+	{ "text", "", row_text, false },
+	{ "markdown", "| metric | type | labels | unit | |\n|---|---|---|---|---|\n", row_markdown, false },
+	{ "json", "", row_json, true },
+	{ NULL },
+};
+
+/* Labels of the self-metrics are written where they are set; this is what they are. */
+static const char *self_labels(const char *name)
+{
+	static const struct {
+		const char *name, *labels;
+	} rows[] = {
+		{ "seismo_probe_attached", "probe,hook" }, { "seismo_probe_runs_total", "probe" },
+		{ "seismo_probe_run_seconds_total", "probe" }, { "seismo_events_lost_total", "buffer" },
+		{ "seismo_series_dropped_total", "family" }, { "seismo_map_entries", "map" },
+		{ "seismo_map_capacity", "map" }, { "seismo_build_info", "version" },
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (!strcmp(rows[i].name, name))
+			return rows[i].labels;
+	return "";
+}
+
+static void rows(const struct format *f, const struct metric *m, json_t *doc)
+{
+	struct buf labels = { 0 };
+
+	for (; m->name; m++) {
+		buf_reset(&labels);
+		buf_str(&labels, m->service ? "service" : self_labels(m->name));
+		for (const struct metric_label *l = m->labels; l < m->labels + METRIC_LABELS && l->name; l++)
+			buf_printf(&labels, "%s%s", labels.len ? "," : "", l->name);
+		f->row(m, buf_cstr(&labels), doc);
+	}
+	buf_release(&labels);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	const struct format **format = state->input;
+
+	switch (key) {
+	case 'f':
+		for (*format = formats; (*format)->name; (*format)++)
+			if (!strcmp((*format)->name, arg))
+				return 0;
+		argp_error(state, "--format is text, markdown or json, not '%s'", arg);
+		return EINVAL;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s' is one argument too many", arg);
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp argp = {
+	.options = (const struct argp_option[]){
+		{ "format", 'f', "text|markdown|json", 0, "default text", 0 },
+		{ 0 },
+	},
+	.parser = parse,
+	.doc = "Every metric that the endpoint can have, made from the rows that it is made from.",
+};
+
+int cmd_metrics(int argc, char **argv)
+{
+	const struct format *format = formats;
+	json_t *doc;
+
+	argp_err_exit_status = EXIT_USAGE;
+	argv[0] = "seismo metrics";
+	argp_parse(&argp, argc, argv, 0, NULL, &format);
+	doc = json_array();
+	fputs(format->head, stdout);
+	for (const struct probe *const *p = probes; *p; p++)
+		rows(format, (*p)->metrics, doc);
+	rows(format, probe_core.metrics, doc);
+	rows(format, self_metrics, doc);
+	if (format->json) {
+		json_dumpf(doc, stdout, JSON_INDENT(2));
+		putchar('\n');
+	}
+	json_decref(doc);
+	return EXIT_FINE;
+}

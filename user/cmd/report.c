@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cmd/report.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <string.h>
+#include <sys/utsname.h>
+
+static const char *const state_names[] = {
+	[PROBE_OFF] = "off",
+	[PROBE_ON] = "on",
+	[PROBE_UNAVAILABLE] = "unavailable",
+};
+
+static const char *mode_name(const struct probe_run *run)
+{
+	static const char *const names[] = {
+		[PROBE_MODE_OFF] = "off",	  [PROBE_MODE_ON] = "on",     [PROBE_MODE_COUNT] = "count",
+		[PROBE_MODE_SAMPLED] = "sampled", [PROBE_MODE_FULL] = "full",
+	};
+
+	return names[run->mode];
+}
+
+static const char *hook_name(const struct hook_run *hook)
+{
+	return hook->chosen >= 0 ? hook->hook->alt[hook->chosen] : NULL;
+}
+
+/* Wanted, and this kernel has no way to it. */
+static bool hook_missing(const struct hook_run *hook)
+{
+	return hook->chosen < 0 && !hook->unwanted;
+}
+
+static const char *reason(int err)
+{
+	return err == -ENOENT ? "not in this kernel" : strerror(-err);
+}
+
+void report_probes(FILE *out, const struct agent *a)
+{
+	for (struct probe_run *const *run = a->all; *run; run++) {
+		fprintf(out, "  %-10s %-11s %-8s", (*run)->probe->name, state_names[(*run)->state],
+			mode_name(*run));
+		if ((*run)->state == PROBE_UNAVAILABLE)
+			fprintf(out, " %s", (*run)->error);
+		else
+			fprintf(out, " %s", (*run)->probe->summary);
+		fputc('\n', out);
+	}
+}
+
+static void report_hook(FILE *out, const struct hook_run *hook)
+{
+	const char *name = hook_name(hook);
+
+	fprintf(out, "    %-22s %s", name ? name : "-", hook->hook->observe);
+	if (hook->unwanted)
+		fputs(" (not asked for)", out);
+	else if (hook_missing(hook))
+		fputs(": LOST", out);
+	else if (hook->plugged)
+		fputs(" (called by the syscall probe)", out);
+	else if (!hook->link && hook->hook->idle)
+		fputs(" (attached when needed)", out);
+	for (int i = 0; hook->hook->alt[i] && (hook->chosen < 0 || i < hook->chosen); i++)
+		if (hook->why[i])
+			fprintf(out, "; %s: %s", hook->hook->alt[i], reason(hook->why[i]));
+	fputc('\n', out);
+}
+
+void report_hooks(FILE *out, const struct agent *a)
+{
+	for (struct probe_run *const *run = a->all; *run; run++) {
+		fprintf(out, "%s: %s%s%s\n", (*run)->probe->name, state_names[(*run)->state],
+			(*run)->state == PROBE_ON ? ", mode " : "",
+			(*run)->state == PROBE_ON ? mode_name(*run) : "");
+		if ((*run)->state == PROBE_UNAVAILABLE)
+			fprintf(out, "    %s; lost: %s\n", (*run)->error, (*run)->probe->summary);
+		for (unsigned i = 0; (*run)->state == PROBE_ON && i < (*run)->hook_cnt; i++)
+			report_hook(out, &(*run)->hooks[i]);
+	}
+}
+
+static json_t *hook_json(const struct hook_run *hook)
+{
+	json_t *better = json_array();
+
+	for (int i = 0; hook->hook->alt[i] && (hook->chosen < 0 || i < hook->chosen); i++)
+		if (hook->why[i])
+			json_array_append_new(better, json_pack("{s:s, s:s}", "hook", hook->hook->alt[i],
+								"reason", reason(hook->why[i])));
+	return json_pack("{s:s?, s:s, s:b, s:b, s:b, s:o}", "hook", hook_name(hook), "observes",
+			 hook->hook->observe, "attached", hook->link || hook->plugged, "wanted",
+			 !hook->unwanted, "missing", hook_missing(hook), "not_possible", better);
+}
+
+static json_t *probe_json(const struct probe_run *run)
+{
+	json_t *hooks = json_array();
+
+	for (unsigned i = 0; run->state == PROBE_ON && i < run->hook_cnt; i++)
+		json_array_append_new(hooks, hook_json(&run->hooks[i]));
+	return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:o}", "name", run->probe->name, "state",
+			 state_names[run->state], "mode", mode_name(run), "summary", run->probe->summary,
+			 "hook", run->state == PROBE_ON ? hook_name(&run->hooks[0]) : NULL, "error",
+			 *run->error ? run->error : NULL, "hooks", hooks);
+}
+
+int report_json(FILE *out, const struct agent *a)
+{
+	json_t *probes = json_array(), *doc;
+	struct utsname host = { 0 };
+
+	uname(&host);
+	for (struct probe_run *const *run = a->all; *run; run++)
+		json_array_append_new(probes, probe_json(*run));
+	doc = json_pack("{s:s, s:s, s:s, s:I, s:b, s:o}", "version", VERSION, "kernel", host.release,
+			"architecture", host.machine, "tables_bytes", (json_int_t)a->core.sizes.bytes, "problem",
+			report_problem(a), "probes", probes);
+	if (!doc || json_dumpf(doc, out, JSON_INDENT(2)))
+		return -ENOMEM;
+	fputc('\n', out);
+	json_decref(doc);
+	return 0;
+}
+
+bool report_problem(const struct agent *a)
+{
+	for (struct probe_run *const *run = a->all; *run; run++) {
+		if ((*run)->state == PROBE_UNAVAILABLE)
+			return true;
+		for (unsigned i = 0; (*run)->state == PROBE_ON && i < (*run)->hook_cnt; i++)
+			if (hook_missing(&(*run)->hooks[i]))
+				return true;
+	}
+	return false;
+}

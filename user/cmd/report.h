@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What runs by which hook, for people and for programs. */
+#ifndef CMD_REPORT_H
+#define CMD_REPORT_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "cmd/agent.h"
+
+/* One line a probe: its state and the hooks in use. */
+void report_probes(FILE *out, const struct agent *a);
+/* One line a hook, with the better ones that were not possible, and why. */
+void report_hooks(FILE *out, const struct agent *a);
+/* The same as one JSON document. 0 or -ENOMEM. */
+int report_json(FILE *out, const struct agent *a);
+/* Is something missing that was asked for? */
+bool report_problem(const struct agent *a);
+
+#endif

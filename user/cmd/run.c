@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <argp.h>
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "cmd/report.h"
+#include "expo/accept.h"
+#include "http/listen.h"
+#include "http/server.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+
+#define TICK_NS	  200000000ULL
+#define LOCK_NAME "seismo" /* abstract: the kernel takes it away with the process */
+
+struct daemon {
+	struct agent agent;
+	struct http_server *http;
+	struct loop *loop;
+	int lock;
+	bool ready;
+};
+
+static void serve_metrics(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const struct expo_format *format = accept_format(http_request_header(request, "Accept"));
+	struct daemon *d = ctx;
+
+	agent_read(&d->agent);
+	reply->content_type = format->content_type;
+	expo_write(format, &d->agent.registry, &reply->body);
+}
+
+static void serve_healthy(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	(void)ctx;
+	(void)request;
+	buf_str(&reply->body, "Seismo is healthy.\n");
+}
+
+static void serve_ready(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const struct daemon *d = ctx;
+
+	(void)request;
+	reply->status = d->ready ? 200 : 503;
+	buf_str(&reply->body, d->ready ? "Seismo is ready.\n" : "Seismo is attaching its probes.\n");
+}
+
+static const struct http_route routes[] = {
+	{ "/metrics", serve_metrics },
+	{ "/-/healthy", serve_healthy },
+	{ "/-/ready", serve_ready },
+	{ NULL, NULL },
+};
+
+static void http_ready(void *ctx)
+{
+	http_server_run(((struct daemon *)ctx)->http);
+}
+
+static int http_timeout_ms(void *ctx)
+{
+	return http_server_timeout_ms(((struct daemon *)ctx)->http);
+}
+
+static void tick(void *ctx, u64 now_ns)
+{
+	struct daemon *d = ctx;
+
+	for (struct probe_run *const *run = d->agent.all; *run; run++)
+		if ((*run)->state == PROBE_ON && (*run)->probe->tick)
+			(*run)->probe->tick(*run, now_ns);
+	collector_tick(d->agent.collector, now_ns);
+	self_tick(d->agent.self, now_ns);
+}
+
+/* One instance a machine: two would each pay for the same. */
+static int lock_take(struct daemon *d)
+{
+	struct sockaddr_un addr = { .sun_family = AF_UNIX };
+	socklen_t len = offsetof(struct sockaddr_un, sun_path) + sizeof(LOCK_NAME);
+	struct ucred peer = { 0 };
+	socklen_t peer_len = sizeof(peer);
+
+	memcpy(addr.sun_path + 1, LOCK_NAME, sizeof(LOCK_NAME) - 1);
+	d->lock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (!bind(d->lock, (struct sockaddr *)&addr, len) && !listen(d->lock, 1))
+		return EXIT_FINE;
+	if (errno == EADDRINUSE && !connect(d->lock, (struct sockaddr *)&addr, len) &&
+	    !getsockopt(d->lock, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len))
+		log_printf(LOG_ERR, "another seismo runs on this machine already: process %d", peer.pid);
+	else
+		log_printf(LOG_ERR, "another seismo runs on this machine already");
+	return EXIT_CANNOT;
+}
+
+static bool is_loopback(const char *listen)
+{
+	struct sockaddr_storage addr;
+	socklen_t len;
+
+	if (listen_parse(listen, &addr, &len))
+		return true;
+	if (addr.ss_family == AF_INET)
+		return ntohl(((struct sockaddr_in *)&addr)->sin_addr.s_addr) >> 24 == 127;
+	return IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&addr)->sin6_addr);
+}
+
+static int http_open(struct daemon *d)
+{
+	const char *listen = d->agent.conf->listen;
+	struct rlimit limit;
+	int err;
+
+	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
+		limit.rlim_cur = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
+		setrlimit(RLIMIT_NOFILE, &limit);
+	}
+	err = http_server_new(&d->http, listen, routes, d);
+	if (!err) {
+		if (!is_loopback(listen))
+			log_warn("%s is reachable from other hosts, without encryption or authentication", listen);
+		return EXIT_FINE;
+	}
+	if (err == -EINVAL)
+		log_printf(LOG_ERR, "cannot listen on '%s': not an ADDRESS:PORT", listen);
+	else
+		log_err(err, "cannot listen on %s", listen);
+	return err == -EINVAL ? EXIT_USAGE : EXIT_CANNOT;
+}
+
+static void announce(const struct daemon *d)
+{
+	const struct core_sizes *s = &d->agent.core.sizes;
+	const char *listen = d->agent.conf->listen;
+	int host = (int)(strrchr(listen, ':') - listen);
+
+	printf("seismo " VERSION " watches this machine:\n");
+	report_probes(stdout, &d->agent);
+	printf("  tables %.1f MiB of limits.memory %llu MiB: %u identities, %u counters, %u histograms on %u CPUs\n",
+	       (double)s->bytes / (1 << 20), (unsigned long long)d->agent.conf->limits.memory_bytes >> 20,
+	       s->identities, s->counters, s->hists, s->cpus);
+	printf("  metrics http://%.*s:%u/metrics, hooks in detail: seismo check; end with Ctrl-C\n",
+	       host ? host : 9, host ? listen : "127.0.0.1", http_server_port(d->http));
+}
+
+static int daemon_run(struct daemon *d)
+{
+	int err;
+
+	d->ready = true;
+	announce(d);
+	loop_limit(d->loop, http_timeout_ms, http_ready, d);
+	err = loop_watch(d->loop, http_server_fd(d->http), http_ready, d);
+	err = err ?: loop_every(d->loop, TICK_NS, tick, d);
+	err = err ?: loop_run(d->loop);
+	if (err < 0) {
+		log_err(err, "event loop");
+		return EXIT_CANNOT;
+	}
+	return EXIT_FINE;
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct agent_options *o = state->input;
+
+	switch (key) {
+	case 'c':
+		o->config = arg;
+		return 0;
+	case 'l':
+		o->listen = arg;
+		return 0;
+	case 'p':
+		o->probes = arg;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s' is one argument too many", arg);
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp argp = {
+	.options = (const struct argp_option[]){
+		{ "config", 'c', "FILE", 0, "default " DEFAULT_CONFIG " if there", 0 },
+		{ "listen", 'l', "ADDR:PORT", 0, "where to serve metrics; default 127.0.0.1:9469", 0 },
+		{ "probes", 'p', "LIST", 0, "only these: all, none, or names with an optional mode, "
+		  "as in syscall=full,block,tcp", 0 },
+		{ 0 },
+	},
+	.parser = parse,
+	.doc = "Watches this machine until SIGINT or SIGTERM.\vModes of syscall: count (how many, which failed), "
+	       "sampled (and durations, a tenth of the time; default), full (durations of all).\n\n"
+	       "Exit status: 0 ended by a signal, 2 bad options or configuration, 3 cannot run here.",
+};
+
+int cmd_run(int argc, char **argv)
+{
+	struct agent_options options = { 0 };
+	struct daemon d = { .lock = -1 };
+	int status;
+
+	argp_err_exit_status = EXIT_USAGE;
+	argv[0] = "seismo run";
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	status = agent_configure(&d.agent, &options);
+	d.loop = loop_new();
+	if (!status)
+		status = lock_take(&d);
+	if (!status)
+		status = http_open(&d);
+	if (!status)
+		status = agent_start(&d.agent);
+	if (!status)
+		status = daemon_run(&d);
+	http_server_free(d.http);
+	agent_stop(&d.agent);
+	loop_free(d.loop);
+	if (d.lock >= 0)
+		close(d.lock);
+	return status;
+}

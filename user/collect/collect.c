@@ -1,0 +1,526 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "collect/collect.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "collect/identity.h"
+#include "lib/buf.h"
+#include "metric/label.h"
+
+#define NS_PER_SEC     1000000000ULL
+#define CENSUS_NS      (30 * NS_PER_SEC)
+#define FORGET_NS      (10 * NS_PER_SEC)
+#define LOOK_AHEAD     1024 /* slots in use lie together but for a few that lost a race */
+#define NAME_SIZE      512
+#define IDLE_UNLINK    2 /* censuses without a task, after which nobody may get the identity any more */
+#define IDLE_REUSE     3 /* ... and after which its number is free */
+
+struct service {
+	char *name;
+	u64 alive_ns;
+	UT_hash_handle hh;
+};
+
+/* What a series had counted in slots that are gone, beside what is in slots now. */
+struct tally {
+	struct series *series;
+	struct family *family;
+	struct service *service; /* NULL: the metric has none */
+	s64 base;
+	struct hist *hist_base;
+	UT_hash_handle hh;
+};
+
+/* One of the two pools of slots. */
+struct pool {
+	enum core_pool kind;
+	struct series_key *owners;
+	struct tally **tallies;
+	u32 size, top; /* no slot from top on is in use */
+};
+
+struct collector {
+	struct core *core;
+	const struct conf *conf;
+	struct registry *registry;
+	struct family *families[METRIC_MAX];
+	u64 dropped[METRIC_MAX];
+	struct service *services, *other;
+	u32 service_cnt, tally_cnt;
+	struct tally *tallies;
+	struct tally ignored; /* takes counts that are not to be shown */
+	struct service **identities;
+	u8 *idle;
+	bool *dying;
+	struct pool counters, hists;
+	u64 census_ns, forget_ns;
+};
+
+static struct service *service_get(struct collector *c, const char *name)
+{
+	struct service *s;
+
+	HASH_FIND_STR(c->services, name, s);
+	if (s)
+		return s;
+	if (c->service_cnt > c->conf->limits.services && c->other)
+		return c->other;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return c->other;
+	s->name = strdup(name);
+	if (!s->name) {
+		free(s);
+		return c->other;
+	}
+	HASH_ADD_KEYPTR(hh, c->services, s->name, strlen(s->name), s);
+	c->service_cnt++;
+	return s;
+}
+
+static struct service *identity_service(struct collector *c, u32 identity)
+{
+	char name[NAME_SIZE];
+
+	if (identity == IDENTITY_OTHER || identity >= c->core->sizes.identities)
+		return c->other;
+	if (!c->identities[identity]) {
+		identity_name(&c->core->identities[identity], c->conf, name, sizeof(name));
+		c->identities[identity] = service_get(c, name);
+	}
+	return c->identities[identity];
+}
+
+static void labels_render(struct buf *b, const struct metric *m, const struct service *s, u64 dim)
+{
+	char value[NAME_SIZE];
+
+	buf_reset(b);
+	if (s)
+		label_add(b, "service", s->name);
+	for (const struct metric_label *l = m->labels; l < m->labels + METRIC_LABELS && l->name; l++) {
+		u64 mask = l->bits < 64 ? (1ULL << l->bits) - 1 : ~0ULL;
+
+		if (dim == SERIES_OTHER)
+			strcpy(value, "other");
+		else
+			l->format(dim >> l->shift & mask, value, sizeof(value));
+		label_add(b, l->name, value);
+	}
+}
+
+static struct tally *tally_get(struct collector *c, struct family *f, struct service *s, u64 dim)
+{
+	struct buf labels = { 0 };
+	struct series *series;
+	struct tally *t = NULL;
+
+	labels_render(&labels, f->metric, s, dim);
+	series = labels.failed ? NULL : family_series(f, labels.data ? labels.data : "", labels.len);
+	buf_release(&labels);
+	if (!series)
+		return NULL;
+	HASH_FIND_PTR(c->tallies, &series, t);
+	if (t)
+		return t;
+	t = calloc(1, sizeof(*t));
+	if (!t)
+		return NULL;
+	*t = (struct tally){ .series = series, .family = f, .service = s };
+	HASH_ADD_PTR(c->tallies, series, t);
+	c->tally_cnt++;
+	return t;
+}
+
+/* Which series a kernel series counts for. */
+static struct tally *tally_resolve(struct collector *c, const struct series_key *key)
+{
+	struct family *f = key->metric < METRIC_MAX ? c->families[key->metric] : NULL;
+	struct service *s = NULL;
+	u64 dim = key->dim;
+
+	if (!f)
+		return &c->ignored;
+	if (f->metric->service) {
+		s = identity_service(c, key->identity);
+		if (f->metric->from_identity && dim && dim != SERIES_OTHER &&
+		    identity_service(c, (u32)(dim - 1)) == s)
+			return &c->ignored;
+		if (s == c->other && key->identity != IDENTITY_OTHER)
+			c->dropped[key->metric]++;
+	}
+	if (c->tally_cnt >= c->conf->limits.series) {
+		c->dropped[key->metric]++;
+		s = s ? c->other : NULL;
+		dim = SERIES_OTHER;
+	}
+	return tally_get(c, f, s, dim);
+}
+
+static s64 counter_sum(const struct collector *c, u32 slot)
+{
+	u64 sum = 0;
+
+	for (u32 cpu = 0; cpu < c->core->sizes.cpus; cpu++)
+		sum += __atomic_load_n(&c->core->counters[(size_t)cpu * c->core->sizes.counters + slot],
+				       __ATOMIC_RELAXED);
+	return (s64)sum;
+}
+
+static void hist_sum(const struct collector *c, u32 slot, struct hist *into)
+{
+	const u64 *from;
+
+	for (u32 cpu = 0; cpu < c->core->sizes.cpus; cpu++) {
+		from = (const u64 *)&c->core->hists[(size_t)cpu * c->core->sizes.hists + slot];
+		for (size_t i = 0; i < sizeof(*into) / sizeof(u64); i++)
+			((u64 *)into)[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+	}
+}
+
+static void slot_add(struct collector *c, const struct pool *p, u32 slot, struct tally *t)
+{
+	if (!t || t == &c->ignored)
+		return;
+	if (p->kind == POOL_HIST && t->series->hist)
+		hist_sum(c, slot, t->series->hist);
+	else if (p->kind == POOL_COUNTER)
+		t->series->value += counter_sum(c, slot);
+}
+
+/* Finds out for every slot that came into use which series it counts for. */
+static void pool_resolve(struct collector *c, struct pool *p)
+{
+	u32 end = p->top + LOOK_AHEAD < p->size ? p->top + LOOK_AHEAD : p->size;
+
+	for (u32 slot = METRIC_MAX; slot < end; slot++) {
+		if (!__atomic_load_n(&p->owners[slot].metric, __ATOMIC_ACQUIRE))
+			continue;
+		if (!p->tallies[slot])
+			p->tallies[slot] = tally_resolve(c, &p->owners[slot]);
+		if (slot < p->top)
+			continue;
+		p->top = slot + 1;
+		end = p->top + LOOK_AHEAD < p->size ? p->top + LOOK_AHEAD : p->size;
+	}
+}
+
+/* What did not fit went to slots with the metrics' numbers. */
+static void pool_resolve_other(struct collector *c, struct pool *p)
+{
+	for (u32 metric = 1; metric < METRIC_MAX; metric++) {
+		const struct series_key key = { .metric = metric, .dim = SERIES_OTHER };
+		struct family *f = c->families[metric];
+		bool hist = f && f->metric->kind == METRIC_HISTOGRAM;
+
+		if (f && !p->tallies[metric] && hist == (p->kind == POOL_HIST) &&
+		    c->core->budgets[metric].dropped)
+			p->tallies[metric] = tally_resolve(c, &key);
+	}
+}
+
+static void pool_read(struct collector *c, struct pool *p)
+{
+	for (u32 slot = 1; slot < p->top; slot++)
+		slot_add(c, p, slot, p->tallies[slot]);
+}
+
+static void tallies_reset(struct collector *c)
+{
+	for (struct tally *t = c->tallies; t; t = t->hh.next) {
+		t->series->value = t->base;
+		if (!t->series->hist)
+			continue;
+		if (t->hist_base)
+			*t->series->hist = *t->hist_base;
+		else
+			memset(t->series->hist, 0, sizeof(*t->series->hist));
+	}
+}
+
+/* Gauges of what is alive come from the census, not from slots. */
+static void gauges_read(struct collector *c)
+{
+	const struct core *core = c->core;
+
+	for (u32 metric = 1; metric < METRIC_MAX; metric++) {
+		struct family *f = c->families[metric];
+
+		if (!f || !f->metric->state)
+			continue;
+		for (u32 i = 0; i < core->sizes.identities; i++) {
+			const struct identity_state *state = &core->states[i];
+			u32 value = *(const u32 *)((const char *)state + f->metric->state);
+			struct tally *t;
+
+			if (!value)
+				continue;
+			t = tally_get(c, f, identity_service(c, i), 0);
+			if (t)
+				t->series->value += value;
+		}
+	}
+}
+
+static void resolve(struct collector *c)
+{
+	pool_resolve(c, &c->counters);
+	pool_resolve(c, &c->hists);
+}
+
+int collector_read(struct collector *c)
+{
+	int err = core_census(c->core);
+
+	resolve(c);
+	pool_resolve_other(c, &c->counters);
+	pool_resolve_other(c, &c->hists);
+	tallies_reset(c);
+	pool_read(c, &c->counters);
+	pool_read(c, &c->hists);
+	gauges_read(c);
+	return err;
+}
+
+/* The series keeps what the slot had counted; the slot is empty again. */
+static void slot_fold(struct collector *c, struct pool *p, u32 slot, struct tally *t)
+{
+	const struct core_sizes *sizes = &c->core->sizes;
+
+	if (t && t != &c->ignored && p->kind == POOL_COUNTER)
+		t->base += counter_sum(c, slot);
+	if (t && t != &c->ignored && p->kind == POOL_HIST) {
+		if (!t->hist_base)
+			t->hist_base = calloc(1, sizeof(*t->hist_base));
+		if (t->hist_base)
+			hist_sum(c, slot, t->hist_base);
+	}
+	for (u32 cpu = 0; cpu < sizes->cpus; cpu++) {
+		if (p->kind == POOL_COUNTER)
+			c->core->counters[(size_t)cpu * sizes->counters + slot] = 0;
+		else
+			memset(&c->core->hists[(size_t)cpu * sizes->hists + slot], 0, sizeof(struct hist));
+	}
+}
+
+static bool slot_dying(const struct collector *c, const struct series_key *key)
+{
+	const struct family *f = key->metric < METRIC_MAX ? c->families[key->metric] : NULL;
+
+	if (key->identity < c->core->sizes.identities && c->dying[key->identity])
+		return true;
+	return f && f->metric->from_identity && key->dim && key->dim <= c->core->sizes.identities &&
+	       c->dying[key->dim - 1];
+}
+
+static void pool_reclaim(struct collector *c, struct pool *p)
+{
+	for (u32 slot = METRIC_MAX; slot < p->top; slot++) {
+		struct series_key *owner = &p->owners[slot];
+
+		if (!owner->metric || !slot_dying(c, owner))
+			continue;
+		core_series_delete(c->core, owner);
+		slot_fold(c, p, slot, p->tallies[slot]);
+		__atomic_fetch_sub(&c->core->budgets[owner->metric].used, 1, __ATOMIC_RELAXED);
+		owner->metric = 0;
+		p->tallies[slot] = NULL;
+		core_free(c->core, p->kind, slot);
+	}
+}
+
+static void identity_reclaim(struct collector *c, u32 id)
+{
+	struct core *core = c->core;
+
+	for (unsigned i = 0; i < core->cache_cnt; i++)
+		memset(core->caches[i].rows + id * core->caches[i].row_size, 0, core->caches[i].row_size);
+	c->identities[id] = NULL;
+	c->idle[id] = 0;
+	c->dying[id] = false;
+	core->states[id].live = 0;
+	core_free(core, POOL_IDENTITY, id);
+}
+
+/*
+ * Identities without tasks die in steps: first none gets them any more and what remembers the number
+ * (gen) is told, then, when what was under way is through, their counts are folded and the number is
+ * free.
+ */
+static void reclaim(struct collector *c)
+{
+	struct core *core = c->core;
+	bool any = false;
+
+	if (core_census(core))
+		return;
+	for (u32 id = 1; id < core->sizes.identities; id++) {
+		struct identity_state *state = &core->states[id];
+
+		if (!state->live || state->tasks) {
+			c->idle[id] = 0;
+			continue;
+		}
+		if (++c->idle[id] == IDLE_UNLINK) {
+			identity_service(c, id);
+			__atomic_fetch_add(&state->gen, 1, __ATOMIC_SEQ_CST);
+			core_identity_unlink(core, id);
+		}
+		c->dying[id] = c->idle[id] >= IDLE_REUSE;
+		any |= c->dying[id];
+	}
+	if (!any)
+		return;
+	resolve(c);
+	pool_reclaim(c, &c->counters);
+	pool_reclaim(c, &c->hists);
+	for (u32 id = 1; id < core->sizes.identities; id++)
+		if (c->dying[id])
+			identity_reclaim(c, id);
+}
+
+static void tally_free(struct collector *c, struct tally *t)
+{
+	HASH_DEL(c->tallies, t);
+	c->tally_cnt--;
+	free(t->hist_base);
+	free(t);
+}
+
+static void service_forget(struct collector *c, struct service *s)
+{
+	struct tally *t, *next;
+
+	HASH_ITER(hh, c->tallies, t, next) {
+		if (t->service != s)
+			continue;
+		family_remove(t->family, t->series);
+		tally_free(c, t);
+	}
+	HASH_DEL(c->services, s);
+	c->service_cnt--;
+	free(s->name);
+	free(s);
+}
+
+/* Services that have had no identity for long. */
+static void forget(struct collector *c, u64 now_ns)
+{
+	struct service *s, *next;
+
+	for (u32 id = 1; id < c->core->sizes.identities; id++)
+		if (c->identities[id])
+			c->identities[id]->alive_ns = now_ns;
+	c->other->alive_ns = now_ns;
+	HASH_ITER(hh, c->services, s, next) {
+		if (!s->alive_ns)
+			s->alive_ns = now_ns;
+		if (now_ns - s->alive_ns > c->conf->limits.forget_after_ns)
+			service_forget(c, s);
+	}
+}
+
+static u32 identities_used(const struct core *core)
+{
+	u32 used = 0;
+
+	for (u32 id = 1; id < core->sizes.identities; id++)
+		used += core->states[id].live != 0;
+	return used;
+}
+
+void collector_tick(struct collector *c, u64 now_ns)
+{
+	bool scarce = identities_used(c->core) > c->core->sizes.identities / 2;
+
+	if (scarce || now_ns >= c->census_ns) {
+		c->census_ns = now_ns + CENSUS_NS;
+		reclaim(c);
+	}
+	if (now_ns >= c->forget_ns) {
+		c->forget_ns = now_ns + FORGET_NS;
+		forget(c, now_ns);
+	}
+}
+
+void collector_stats(const struct collector *c, struct collector_stats *ret)
+{
+	*ret = (struct collector_stats){
+		.services = c->service_cnt,
+		.identities = identities_used(c->core),
+	};
+	for (u32 slot = METRIC_MAX; slot < c->counters.top; slot++)
+		ret->counters += c->counters.owners[slot].metric != 0;
+	for (u32 slot = METRIC_MAX; slot < c->hists.top; slot++)
+		ret->hists += c->hists.owners[slot].metric != 0;
+	for (unsigned m = 1; m < METRIC_MAX; m++)
+		ret->dropped[m] = c->dropped[m] + c->core->budgets[m].dropped;
+}
+
+static bool families_add(struct collector *c, struct probe_run *const *runs)
+{
+	for (; *runs; runs++) {
+		unsigned number = (*runs)->metric_base;
+
+		if ((*runs)->state != PROBE_ON)
+			continue;
+		for (const struct metric *m = (*runs)->probe->metrics; m->name; m++, number++) {
+			c->families[number] = registry_add(c->registry, m);
+			if (!c->families[number])
+				return false;
+		}
+	}
+	return true;
+}
+
+struct collector *collector_new(struct core *core, const struct conf *conf, struct registry *registry,
+				struct probe_run *const *runs)
+{
+	struct collector *c = calloc(1, sizeof(*c));
+	const struct core_sizes *s = &core->sizes;
+
+	if (!c)
+		return NULL;
+	c->core = core;
+	c->conf = conf;
+	c->registry = registry;
+	c->identities = calloc(s->identities, sizeof(*c->identities));
+	c->idle = calloc(s->identities, sizeof(*c->idle));
+	c->dying = calloc(s->identities, sizeof(*c->dying));
+	c->counters = (struct pool){ POOL_COUNTER, core->counter_owners,
+				     calloc(s->counters, sizeof(struct tally *)), s->counters, METRIC_MAX };
+	c->hists = (struct pool){ POOL_HIST, core->hist_owners, calloc(s->hists, sizeof(struct tally *)),
+				  s->hists, METRIC_MAX };
+	c->other = service_get(c, "other");
+	if (!c->identities || !c->idle || !c->dying || !c->counters.tallies || !c->hists.tallies ||
+	    !c->other || !families_add(c, runs)) {
+		collector_free(c);
+		return NULL;
+	}
+	return c;
+}
+
+void collector_free(struct collector *c)
+{
+	struct service *s, *next_s;
+	struct tally *t, *next_t;
+
+	if (!c)
+		return;
+	HASH_ITER(hh, c->tallies, t, next_t)
+		tally_free(c, t);
+	HASH_ITER(hh, c->services, s, next_s) {
+		HASH_DEL(c->services, s);
+		free(s->name);
+		free(s);
+	}
+	free(c->identities);
+	free(c->idle);
+	free(c->dying);
+	free(c->counters.tallies);
+	free(c->hists.tallies);
+	free(c);
+}

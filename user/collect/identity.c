@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "collect/identity.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "service/name.h"
+
+#define COMPONENTS 32
+#define PATH_SIZE  (IDENTITY_CGROUPS + IDENTITY_NAME + COMPONENTS)
+
+size_t identity_path(const char *chain, size_t len, char *path, size_t size)
+{
+	const char *component[COMPONENTS];
+	size_t cnt = 0, at = 0, out = 0;
+
+	while (at < len && chain[at]) {
+		size_t n = strnlen(chain + at, len - at);
+
+		if (cnt < COMPONENTS)
+			component[cnt++] = chain + at;
+		at += n + 1;
+	}
+	*path = '\0';
+	while (cnt-- > 0 && out < size) {
+		size_t room = len - (size_t)(component[cnt] - chain);
+		int n = snprintf(path + out, size - out, "/%.*s", (int)strnlen(component[cnt], room),
+				 component[cnt]);
+
+		out += (size_t)n;
+	}
+	return at < len ? at + 1 : len;
+}
+
+static size_t bounded(size_t len, size_t max)
+{
+	return len < max ? len : max;
+}
+
+void identity_name(const struct identity *row, const struct conf *conf, char *buf, size_t size)
+{
+	char exe[PATH_SIZE], script[IDENTITY_SCRIPT + 1], command[IDENTITY_ARGS + 1];
+	char cgroups[FACTS_CGROUPS][PATH_SIZE];
+	struct service_facts facts = {
+		.exe = exe,
+		.script = script,
+		.command = command,
+		.port = (u16)row->key.port,
+		.kernel = row->kernel,
+	};
+	size_t len = bounded(row->cgroups_len, sizeof(row->cgroups)), at = 0;
+
+	while (at < len && facts.cgroup_cnt < FACTS_CGROUPS) {
+		char *path = cgroups[facts.cgroup_cnt];
+
+		at += identity_path(row->cgroups + at, len - at, path, PATH_SIZE);
+		if (*path)
+			facts.cgroups[facts.cgroup_cnt++] = path;
+	}
+	identity_path(row->exe, bounded(row->exe_len, sizeof(row->exe)), exe, sizeof(exe));
+	snprintf(script, sizeof(script), "%.*s", (int)bounded(row->script_len, sizeof(row->script)),
+		 row->script);
+	len = bounded(row->args_len, sizeof(row->args));
+	memcpy(command, row->args, len);
+	while (len && !command[len - 1])
+		len--;
+	command[len] = '\0';
+	for (size_t i = 0; i < len; i++)
+		if (!command[i])
+			command[i] = ' ';
+	service_name(conf->services, conf->service_cnt, "", &facts, buf, size);
+}

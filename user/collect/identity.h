@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* From a row of the kernel's identity table to the name of its service. */
+#ifndef COLLECT_IDENTITY_H
+#define COLLECT_IDENTITY_H
+
+#include <stddef.h>
+
+#include "conf/conf.h"
+#include "types.h"
+
+/* Writes the name, NUL-terminated, never empty. The row may hold anything. */
+void identity_name(const struct identity *row, const struct conf *conf, char *buf, size_t size);
+
+/*
+ * Turns a chain (see types.h) of at most `len` bytes into an absolute path and returns how many bytes of
+ * the chain it took, its empty end included. The path is cut to size.
+ */
+size_t identity_path(const char *chain, size_t len, char *path, size_t size);
+
+#endif

@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "collect/self.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <dirent.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/buf.h"
+#include "metric/label.h"
+
+#define NS_PER_SEC 1000000000ULL
+
+/* Counting runs and their time costs each run some 20 ns: it is done for a part of each period. */
+#define MEASURE_WINDOW_NS (NS_PER_SEC / 5)
+#define MEASURE_PERIOD_NS (20 * NS_PER_SEC)
+
+enum self_metric {
+	SELF_ATTACHED,
+	SELF_RUNS,
+	SELF_RUN_SECONDS,
+	SELF_LOST,
+	SELF_DROPPED,
+	SELF_MAP_ENTRIES,
+	SELF_MAP_CAPACITY,
+	SELF_BUILD,
+	SELF_CPU,
+	SELF_RESIDENT,
+	SELF_VIRTUAL,
+	SELF_FDS,
+	SELF_MAX_FDS,
+	SELF_START,
+	SELF_METRICS,
+};
+
+const struct metric self_metrics[] = {
+	[SELF_ATTACHED] = { "seismo_probe_attached", METRIC_GAUGE, UNIT_NONE,
+			    "Whether a probe's hook is attached (0: not now, or not possible here)." },
+	[SELF_RUNS] = { "seismo_probe_runs_total", METRIC_COUNTER, UNIT_NONE,
+			"Runs of a probe's kernel programs, estimated from a window of each period." },
+	[SELF_RUN_SECONDS] = { "seismo_probe_run_seconds_total", METRIC_COUNTER, UNIT_SECONDS,
+			       "Time in a probe's kernel programs, estimated likewise." },
+	[SELF_LOST] = { "seismo_events_lost_total", METRIC_COUNTER, UNIT_NONE,
+			"Events that a probe's programs did not see because they interrupted themselves." },
+	[SELF_DROPPED] = { "seismo_series_dropped_total", METRIC_COUNTER, UNIT_NONE,
+			   "Counted as \"other\" since the family's ceiling was reached." },
+	[SELF_MAP_ENTRIES] = { "seismo_map_entries", METRIC_GAUGE, UNIT_NONE, "Entries of a table in use." },
+	[SELF_MAP_CAPACITY] = { "seismo_map_capacity", METRIC_GAUGE, UNIT_NONE,
+				"Entries that a table has room for." },
+	[SELF_BUILD] = { "seismo_build_info", METRIC_GAUGE, UNIT_NONE, "Always 1; the version is a label." },
+	[SELF_CPU] = { "process_cpu_seconds_total", METRIC_COUNTER, UNIT_SECONDS,
+		       "User and system CPU time of this process." },
+	[SELF_RESIDENT] = { "process_resident_memory_bytes", METRIC_GAUGE, UNIT_BYTES, "Resident memory." },
+	[SELF_VIRTUAL] = { "process_virtual_memory_bytes", METRIC_GAUGE, UNIT_BYTES, "Virtual memory." },
+	[SELF_FDS] = { "process_open_fds", METRIC_GAUGE, UNIT_NONE, "Open file descriptors." },
+	[SELF_MAX_FDS] = { "process_max_fds", METRIC_GAUGE, UNIT_NONE, "Limit of open file descriptors." },
+	[SELF_START] = { "process_start_time_seconds", METRIC_GAUGE, UNIT_SECONDS,
+			 "Start of this process since the epoch." },
+	[SELF_METRICS] = { NULL },
+};
+
+struct program {
+	int fd;
+	struct series *runs, *seconds, *lost;
+	u64 run_cnt, run_time_ns; /* at the start of the window */
+};
+#define PROGRAMS 64
+
+struct self {
+	struct family *families[SELF_METRICS];
+	struct probe_run *const *runs;
+	struct program programs[PROGRAMS];
+	unsigned program_cnt;
+	int stats_fd;
+	u64 window_ns, next_ns;
+	s64 start_ns; /* of this process, since the epoch */
+};
+
+static struct series *series_get(struct family *f, const char *label, const char *value, const char *label2,
+				 const char *value2)
+{
+	struct buf labels = { 0 };
+	struct series *s;
+
+	if (label)
+		label_add(&labels, label, value);
+	if (label2)
+		label_add(&labels, label2, value2);
+	s = labels.failed ? NULL : family_series(f, labels.data ? labels.data : "", labels.len);
+	buf_release(&labels);
+	return s;
+}
+
+static void set(struct self *self, enum self_metric m, const char *label, const char *value, s64 v)
+{
+	struct series *s = series_get(self->families[m], label, value, NULL, NULL);
+
+	if (s)
+		s->value = v;
+}
+
+static bool program_info(int fd, struct bpf_prog_info *info)
+{
+	u32 len = sizeof(*info);
+
+	memset(info, 0, sizeof(*info));
+	return !bpf_obj_get_info_by_fd(fd, info, &len);
+}
+
+static void program_add(struct self *self, const struct probe_run *run, const struct hook_run *hook)
+{
+	struct program *p = &self->programs[self->program_cnt];
+	const char *probe = run->probe->name;
+
+	if (self->program_cnt == PROGRAMS || !hook->program)
+		return;
+	*p = (struct program){
+		.fd = bpf_program__fd(hook->program),
+		.runs = series_get(self->families[SELF_RUNS], "probe", probe, NULL, NULL),
+		.seconds = series_get(self->families[SELF_RUN_SECONDS], "probe", probe, NULL, NULL),
+		.lost = series_get(self->families[SELF_LOST], "buffer", probe, NULL, NULL),
+	};
+	if (p->runs && p->seconds && p->lost)
+		self->program_cnt++;
+}
+
+/* Starts or ends a window; at its end what was seen is taken for the whole period. */
+static void measure(struct self *self, bool begin, u64 now_ns)
+{
+	struct bpf_prog_info info;
+	u64 window = now_ns - self->window_ns;
+
+	for (unsigned i = 0; i < self->program_cnt; i++) {
+		struct program *p = &self->programs[i];
+		double scale = window ? (double)MEASURE_PERIOD_NS / (double)window : 0;
+
+		if (!program_info(p->fd, &info))
+			continue;
+		if (!begin) {
+			p->runs->value += (s64)((double)(info.run_cnt - p->run_cnt) * scale);
+			p->seconds->value += (s64)((double)(info.run_time_ns - p->run_time_ns) * scale);
+		}
+		p->run_cnt = info.run_cnt;
+		p->run_time_ns = info.run_time_ns;
+	}
+}
+
+void self_tick(struct self *self, u64 now_ns)
+{
+	if (now_ns < self->next_ns)
+		return;
+	if (self->stats_fd < 0) {
+		self->stats_fd = bpf_enable_stats(BPF_STATS_RUN_TIME);
+		measure(self, true, now_ns);
+		self->window_ns = now_ns;
+		self->next_ns = now_ns + MEASURE_WINDOW_NS;
+	} else {
+		measure(self, false, now_ns);
+		close(self->stats_fd);
+		self->stats_fd = -1;
+		self->next_ns = now_ns + MEASURE_PERIOD_NS - MEASURE_WINDOW_NS;
+	}
+}
+
+static void hooks_read(struct self *self)
+{
+	struct bpf_prog_info info;
+
+	for (struct probe_run *const *run = self->runs; *run; run++)
+		for (unsigned i = 0; i < (*run)->hook_cnt; i++) {
+			const struct hook_run *hook = &(*run)->hooks[i];
+			const char *name = hook->chosen >= 0 ? hook->hook->alt[hook->chosen] :
+							       hook->hook->alt[0];
+			struct series *s = series_get(self->families[SELF_ATTACHED], "probe",
+						      (*run)->probe->name, "hook", name);
+
+			if (s)
+				s->value = hook->link || hook->plugged;
+		}
+	for (unsigned i = 0; i < self->program_cnt; i++)
+		self->programs[i].lost->value = 0;
+	for (unsigned i = 0; i < self->program_cnt; i++)
+		if (program_info(self->programs[i].fd, &info))
+			self->programs[i].lost->value += (s64)info.recursion_misses;
+}
+
+static void tables_read(struct self *self, const struct collector *c, const struct core *core,
+			const struct conf *conf)
+{
+	struct collector_stats stats;
+	unsigned reserved = METRIC_MAX;
+
+	collector_stats(c, &stats);
+	const struct {
+		const char *map;
+		u64 entries, capacity;
+	} maps[] = {
+		{ "identities", stats.identities, core->sizes.identities - 1 },
+		{ "counters", stats.counters, core->sizes.counters - reserved },
+		{ "hists", stats.hists, core->sizes.hists - reserved },
+		{ "services", stats.services, conf->limits.services },
+	};
+	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++) {
+		set(self, SELF_MAP_ENTRIES, "map", maps[i].map, (s64)maps[i].entries);
+		set(self, SELF_MAP_CAPACITY, "map", maps[i].map, (s64)maps[i].capacity);
+	}
+	for (struct probe_run *const *run = self->runs; *run; run++) {
+		unsigned number = (*run)->metric_base;
+
+		for (const struct metric *m = (*run)->probe->metrics; m->name; m++, number++)
+			if (m->max && (*run)->state == PROBE_ON)
+				set(self, SELF_DROPPED, "family", m->name, (s64)stats.dropped[number]);
+	}
+}
+
+static unsigned fds_open(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned cnt = 0;
+
+	while (dir && readdir(dir))
+		cnt++;
+	if (dir)
+		closedir(dir);
+	return cnt > 3 ? cnt - 3 : 0; /* ".", ".." and the folder itself */
+}
+
+static void process_read(struct self *self)
+{
+	unsigned long long virtual = 0, resident = 0;
+	FILE *f = fopen("/proc/self/statm", "re");
+	struct timespec cpu;
+	struct rlimit limit;
+
+	if (f && fscanf(f, "%llu %llu", &virtual, &resident) == 2) {
+		set(self, SELF_RESIDENT, NULL, NULL, (s64)resident * sysconf(_SC_PAGESIZE));
+		set(self, SELF_VIRTUAL, NULL, NULL, (s64) virtual * sysconf(_SC_PAGESIZE));
+	}
+	if (f)
+		fclose(f);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
+	set(self, SELF_CPU, NULL, NULL, cpu.tv_sec * (s64)NS_PER_SEC + cpu.tv_nsec);
+	set(self, SELF_FDS, NULL, NULL, fds_open());
+	if (!getrlimit(RLIMIT_NOFILE, &limit))
+		set(self, SELF_MAX_FDS, NULL, NULL, (s64)limit.rlim_cur);
+	set(self, SELF_START, NULL, NULL, self->start_ns);
+}
+
+void self_read(struct self *self, const struct collector *c, const struct core *core, const struct conf *conf)
+{
+	hooks_read(self);
+	tables_read(self, c, core, conf);
+	process_read(self);
+	set(self, SELF_BUILD, "version", VERSION, 1);
+}
+
+struct self *self_new(struct registry *registry, struct probe_run *const *runs)
+{
+	struct self *self = calloc(1, sizeof(*self));
+	struct timespec now;
+
+	if (!self)
+		return NULL;
+	self->runs = runs;
+	self->stats_fd = -1;
+	clock_gettime(CLOCK_REALTIME, &now);
+	self->start_ns = now.tv_sec * (s64)NS_PER_SEC + now.tv_nsec;
+	for (int m = 0; m < SELF_METRICS; m++) {
+		self->families[m] = registry_add(registry, &self_metrics[m]);
+		if (!self->families[m]) {
+			free(self);
+			return NULL;
+		}
+	}
+	for (; *runs; runs++)
+		for (unsigned i = 0; (*runs)->state == PROBE_ON && i < (*runs)->hook_cnt; i++)
+			program_add(self, *runs, &(*runs)->hooks[i]);
+	return self;
+}
+
+void self_free(struct self *self)
+{
+	if (!self)
+		return;
+	if (self->stats_fd >= 0)
+		close(self->stats_fd);
+	free(self);
+}

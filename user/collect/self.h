@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What Seismo tells about itself: hooks in use, what they cost, what was lost, its own process. */
+#ifndef COLLECT_SELF_H
+#define COLLECT_SELF_H
+
+#include "collect/collect.h"
+
+struct self;
+
+/* The rows, for the reference; ends with one without name. */
+extern const struct metric self_metrics[];
+
+/* runs as for collector_new(). NULL: no memory. */
+struct self *self_new(struct registry *registry, struct probe_run *const *runs);
+void self_free(struct self *s);
+/* Measures run times from time to time. */
+void self_tick(struct self *s, u64 now_ns);
+/* Sets the values in the registry. */
+void self_read(struct self *s, const struct collector *c, const struct core *core,
+	       const struct conf *conf);
+
+#endif

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "lib/log.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+enum log_level log_level = LOG_INFO;
+
+static void log_line(enum log_level level, const char *fmt, va_list args, const char *reason)
+{
+	static const char *const prefix[] = { "error: ", "warning: ", "", "debug: " };
+	char line[2048];
+
+	if (level > log_level)
+		return;
+	vsnprintf(line, sizeof(line), fmt, args);
+	fprintf(stderr, "seismo: %s%s%s%s\n", prefix[level], line, reason ? ": " : "",
+		reason ? reason : "");
+}
+
+void log_printf(enum log_level level, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_line(level, fmt, args, NULL);
+	va_end(args);
+}
+
+int log_err(int err, const char *fmt, ...)
+{
+	va_list args;
+
+	va_start(args, fmt);
+	log_line(LOG_ERR, fmt, args, strerror(-err));
+	va_end(args);
+	return err;
+}

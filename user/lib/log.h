@@ -1,0 +1,22 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Messages for people, one line each on stderr. Modules under lib/, metric/, expo/ and service/ return
+ * negative errno and do not log; who gives up logs, once.
+ */
+#ifndef LIB_LOG_H
+#define LIB_LOG_H
+
+enum log_level { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+
+/* Messages above this level are dropped; LOG_INFO at start. */
+extern enum log_level log_level;
+
+void log_printf(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Logs "what: reason of err" and returns err (negative errno), so that an error path cannot lose it. */
+int log_err(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+
+#define log_warn(...)  log_printf(LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_printf(LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_printf(LOG_DEBUG, __VA_ARGS__)
+
+#endif

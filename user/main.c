@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/cmd.h"
+#include "lib/log.h"
+
+const struct command commands[] = {
+	{ "run", "[OPTION...]", "watch this machine and serve its metrics, in the foreground", cmd_run },
+	{ "check", "[OPTION...]", "what works on this kernel: each probe, by which hook", cmd_check },
+	{ "metrics", "[OPTION...]", "the reference of every metric", cmd_metrics },
+	{ "help", "[COMMAND]", "this list, or a command's options", cmd_help },
+	{ NULL },
+};
+
+int main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "help";
+
+	setvbuf(stdout, NULL, _IOLBF, 0);
+	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
+		puts("seismo " VERSION);
+		return EXIT_FINE;
+	}
+	if (!strcmp(name, "--help") || !strcmp(name, "-h"))
+		name = "help";
+	for (const struct command *c = commands; c->name; c++)
+		if (!strcmp(c->name, name))
+			return c->run(argc > 1 ? argc - 1 : 1, argc > 1 ? argv + 1 : argv);
+	log_printf(LOG_ERR, "no command '%s'; 'seismo help' lists them", name);
+	return EXIT_USAGE;
+}

@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "probe/probe.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "block.h"
+
+PROBE_ELF(block);
+
+/* The name below /sys/class/block, as node_exporter has it; major:minor when the device has gone. */
+static void label_device(u64 value, char *buf, size_t size)
+{
+	unsigned major = (unsigned)(value >> 20), minor = (unsigned)(value & 0xfffff);
+	char path[64], target[512], *slash;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major, minor);
+	n = readlink(path, target, sizeof(target) - 1);
+	target[n < 0 ? 0 : n] = '\0';
+	slash = strrchr(target, '/');
+	if (slash)
+		snprintf(buf, size, "%s", slash + 1);
+	else
+		snprintf(buf, size, "%u:%u", major, minor);
+	for (char *c = buf; *c; c++) /* sysfs writes cciss!c0d0 */
+		if (*c == '!')
+			*c = '/';
+}
+
+static void label_operation(u64 value, char *buf, size_t size)
+{
+	static const char *const names[] = { "read", "write", "flush", "discard" };
+
+	label_name(names, 4, value, buf, size);
+}
+
+static void label_phase(u64 value, char *buf, size_t size)
+{
+	static const char *const names[] = { "queue", "device" };
+
+	label_name(names, 2, value, buf, size);
+}
+
+/*
+ * blk_status_t in the words of errno (block/blk-core.c: blk_errors); kernels before d5869fdc189f
+ * ("block: introduce block_rq_error tracepoint") give a negative errno, which is what is above 32767.
+ */
+static void label_error(u64 value, char *buf, size_t size)
+{
+	static const char *const names[] = {
+		[1] = "EOPNOTSUPP", [2] = "ETIMEDOUT",	[3] = "ENOSPC", [4] = "ENOLINK",
+		[5] = "EREMOTEIO",  [6] = "EBADE",	[7] = "ENODATA", [8] = "EILSEQ",
+		[9] = "ENOMEM",	    [10] = "EIO",	[12] = "EAGAIN", [13] = "EBUSY",
+	};
+
+	if (value > 32767)
+		label_errno(65536 - value, buf, size);
+	else if (value < sizeof(names) / sizeof(*names) && names[value])
+		snprintf(buf, size, "%s", names[value]);
+	else
+		snprintf(buf, size, "EIO");
+}
+
+/* Queues without statistics leave the time of issue out: then a program takes it, at a price. */
+static void tick(struct probe_run *run, u64 now_ns)
+{
+	u64 *unstamped = probe_global(run, "unstamped", sizeof(*unstamped));
+
+	(void)now_ns;
+	if (unstamped && *unstamped && !run->phase) {
+		run->phase = true;
+		hook_attach(run, probe_hook(run, "issue_btf"));
+	}
+}
+
+#define DEVICE	  { "device", 0, BLOCK_DEVICE_BITS, label_device }
+#define OPERATION { "operation", BLOCK_OPERATION_SHIFT, BLOCK_OPERATION_BITS, label_operation }
+
+const struct probe probe_block = {
+	.name = "block",
+	.summary = "block I/O: latency by device and phase, by service; errors",
+	.elf = &block_elf,
+	.mode = PROBE_MODE_ON,
+	.tick = tick,
+	.hooks = (const struct hook[]){
+		{ { "complete_btf" }, .observe = "the completion of requests" },
+		{ { "start_btf", "insert_btf" }, .optional = true, .observe = "who submits a request" },
+		{ { "issue_btf" }, .idle = true, .optional = true,
+		  .observe = "the issue of requests, on queues that keep no time of it" },
+		{ .alt[0] = NULL },
+	},
+	.metrics = (const struct metric[]){
+		{ "seismo_block_io_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
+		  "Time of block I/O requests waiting in the queue and in the device.",
+		  .labels = { DEVICE, OPERATION,
+			      { "phase", BLOCK_PHASE_SHIFT, BLOCK_PHASE_BITS, label_phase } },
+		  .max = 512 },
+		{ "seismo_block_io_errors_total", METRIC_COUNTER, UNIT_NONE,
+		  "Block I/O requests that failed, in whole or in part.",
+		  .labels = { DEVICE, OPERATION,
+			      { "error", BLOCK_ERROR_SHIFT, BLOCK_ERROR_BITS, label_error } },
+		  .max = 512 },
+		{ "seismo_service_block_io_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
+		  "Time of a service's block I/O requests, queue and device together.", .service = true,
+		  .labels = { DEVICE, OPERATION }, .max = 600 },
+		{ "seismo_service_block_io_bytes_total", METRIC_COUNTER, UNIT_BYTES,
+		  "Bytes of a service's block I/O.", .service = true, .labels = { DEVICE, OPERATION },
+		  .max = 2000 },
+		{ NULL },
+	},
+};

@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * The tables that all families share, mapped into this process, and the core's own programs that keep
+ * them: identities of tasks, who runs on each CPU.
+ */
+#ifndef PROBE_CORE_H
+#define PROBE_CORE_H
+
+#include "probe/probe.h"
+
+struct btf;
+
+/* Numbers of metrics begin at 1; 0 marks a slot without owner. The core's come first. */
+#define CORE_METRIC_BASE 1
+
+extern const struct probe probe_core;
+
+struct core_sizes {
+	u32 cpus, identities, counters, hists;
+	u64 bytes; /* what they take in the kernel, all together */
+};
+
+/* A table by identity that caches slots, of a family or the core: zeroed when a number is reused. */
+struct core_cache {
+	char *rows;
+	size_t row_size;
+};
+#define CORE_CACHES 16
+
+struct core {
+	struct probe_run run;
+	const struct conf *conf;
+	struct btf *kernel; /* the running kernel's types */
+	struct core_sizes sizes;
+
+	/* Mapped tables, see include/types.h. Read-only but for what the recycler and core_start() write. */
+	struct identity *identities;
+	struct identity_state *states;
+	struct cpu *cpus;
+	u64 *counters;
+	struct hist *hists;
+	struct series_key *counter_owners, *hist_owners;
+	struct budget *budgets;
+
+	int sys_exit_calls; /* descriptor of the table that sys_exit jumps through, -1: nothing jumps */
+
+	struct core_cache caches[CORE_CACHES];
+	unsigned cache_cnt;
+};
+
+/* What fits into the configured limits on this machine. */
+int core_sizes_plan(struct core_sizes *ret, const struct conf *conf);
+
+/*
+ * Creates the tables, loads and attaches the core's programs and identifies every task that runs.
+ * `conf` must outlive the core. On failure core->run.error says why: -EPERM, -ENOTSUP (no BTF), -ENOMEM.
+ */
+int core_start(struct core *core, const struct conf *conf);
+void core_stop(struct core *core);
+
+/* Shares the core's tables with an object that is not loaded yet. */
+int core_share(struct core *core, struct bpf_object *object);
+/* Maps the object's caches by identity, after it was loaded. */
+int core_adopt_caches(struct core *core, struct bpf_object *object);
+/* Gives the series of a metric their ceiling. */
+void core_budget(struct core *core, unsigned metric, u32 max);
+
+/* Reads an iterator's output to its end, for what its program does on the way. */
+int core_iterate(struct hook_run *hook);
+/* Counts tasks and processes of each identity anew, into states[]. */
+int core_census(struct core *core);
+
+enum core_pool { POOL_IDENTITY, POOL_COUNTER, POOL_HIST };
+/* Gives numbers back for reuse. */
+int core_free(struct core *core, enum core_pool pool, u32 number);
+/* Takes the identity out of the table by key, so that no task gets it any more. */
+int core_identity_unlink(struct core *core, u32 identity);
+int core_series_delete(struct core *core, const struct series_key *key);
+
+/* The descriptor of a shared table by name, negative when there is none; owned by the core. */
+int core_map_fd(struct core *core, const char *name);
+
+#endif

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reading and presetting BPF objects by the names in their BTF. */
+#ifndef PROBE_ELF_H
+#define PROBE_ELF_H
+
+#include <stddef.h>
+
+#include "probe/probe.h"
+
+struct btf;
+
+/* Opens a built-in object without loading it. NULL with errno. */
+struct bpf_object *elf_open(const struct elf *elf, const char *name);
+/* Sets a constant (.rodata) before loading; -ENOENT, or -EINVAL when the size is another. */
+int elf_const_set(struct bpf_object *object, const char *name, const void *value, size_t size);
+/* Fills in every constant arity_T with the number of arguments that tracepoint T has here. */
+void elf_set_arities(struct bpf_object *object, const struct btf *kernel);
+/* Where a global variable lies in its section; -ENOENT. */
+long elf_global_offset(struct bpf_object *object, const char *section, const char *name, size_t size);
+/* What a program attaches to, from its section name ("?tp_btf/sched_switch" -> "sched_switch"). */
+const char *elf_target(const struct bpf_program *program);
+/*
+ * 0 when the kernel has the program's target and takes programs of its kind there, else negative errno:
+ * -ENOENT no such target, -EPERM, -EOPNOTSUPP the kind is refused.
+ */
+int elf_attachable(const struct bpf_program *program, const struct btf *kernel);
+
+#endif

@@ -1,0 +1,324 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Starting a family: choose the hooks that this kernel has, load, attach; and the way back. */
+#include "probe/probe.h"
+
+#include <bpf/bpf.h>
+#include <bpf/btf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "probe/core.h"
+#include "probe/elf.h"
+
+#define PROBE(x) extern const struct probe probe_##x;
+#include "probe/table.h"
+#undef PROBE
+
+const struct probe *const probes[] = {
+#define PROBE(x) &probe_##x,
+#include "probe/table.h"
+#undef PROBE
+	NULL,
+};
+
+const char *const *probe_names(void)
+{
+	static const char *names[PROBE_MAX + 1];
+
+	for (unsigned i = 0; i < PROBE_MAX && probes[i]; i++)
+		names[i] = probes[i]->name;
+	return names;
+}
+
+int probe_const(struct probe_run *run, const char *name, const void *value, size_t size)
+{
+	return elf_const_set(run->object, name, value, size);
+}
+
+void *probe_global(struct probe_run *run, const char *name, size_t size)
+{
+	long offset = elf_global_offset(run->object, ".data", name, size);
+
+	if (offset >= 0 && run->data)
+		return (char *)run->data + offset;
+	offset = elf_global_offset(run->object, ".bss", name, size);
+	return offset >= 0 && run->bss ? (char *)run->bss + offset : NULL;
+}
+
+struct hook_run *probe_hook(struct probe_run *run, const char *program)
+{
+	for (unsigned i = 0; i < run->hook_cnt; i++)
+		for (const char *const *alt = run->hooks[i].hook->alt; *alt; alt++)
+			if (!strcmp(*alt, program))
+				return &run->hooks[i];
+	return NULL;
+}
+
+/* Takes the first alternative from `from` on that the kernel has. */
+static int hook_choose(struct probe_run *run, struct hook_run *hook, int from)
+{
+	hook->chosen = -1;
+	hook->program = NULL;
+	for (int i = from; hook->hook->alt[i]; i++) {
+		struct bpf_program *program =
+			bpf_object__find_program_by_name(run->object, hook->hook->alt[i]);
+
+		hook->why[i] = program ? elf_attachable(program, run->core->kernel) : -ENOENT;
+		if (!hook->why[i]) {
+			hook->chosen = i;
+			hook->program = program;
+			bpf_program__set_autoload(program, true);
+			return 0;
+		}
+	}
+	return hook->hook->optional ? 0 : -ENOENT;
+}
+
+/* The last line of libbpf's or the verifier's complaint, kept for people, and the program it names. */
+static struct {
+	char program[64];
+	char line[256];
+} complaint;
+
+static int complaint_keep(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char line[4096], *name;
+
+	if (level != LIBBPF_WARN)
+		return 0;
+	vsnprintf(line, sizeof(line), fmt, args);
+	name = strstr(line, "prog '");
+	if (name && sscanf(name, "prog '%63[^']'", complaint.program) == 1 && strstr(line, "failed to load"))
+		snprintf(complaint.line, sizeof(complaint.line), "%.200s", line);
+	return 0;
+}
+
+/* The hook whose chosen program the kernel has just refused. */
+static struct hook_run *hook_refused(struct probe_run *run)
+{
+	for (unsigned i = 0; i < run->hook_cnt; i++) {
+		struct hook_run *hook = &run->hooks[i];
+
+		if (hook->program && !strcmp(bpf_program__name(hook->program), complaint.program))
+			return hook;
+	}
+	return NULL;
+}
+
+static void object_close(struct probe_run *run)
+{
+	long page = sysconf(_SC_PAGESIZE);
+
+	if (run->data)
+		munmap(run->data, (size_t)page);
+	if (run->bss)
+		munmap(run->bss, (size_t)page);
+	run->data = run->bss = NULL;
+	bpf_object__close(run->object);
+	run->object = NULL;
+}
+
+static int metrics_number(struct probe_run *run)
+{
+	unsigned number = run->metric_base;
+
+	for (const struct metric *m = run->probe->metrics; m && m->name; m++, number++) {
+		int err;
+
+		/* the variable bears the metric's name without "seismo_" */
+		err = probe_const(run, strchr(m->name, '_') + 1, &number, sizeof(u32));
+		if (err && m->max)
+			return err;
+		core_budget(run->core, number, m->max);
+	}
+	return 0;
+}
+
+static int object_prepare(struct probe_run *run)
+{
+	struct core_sizes *sizes = &run->core->sizes;
+	struct bpf_program *program;
+	int err;
+
+	run->object = elf_open(run->probe->elf, run->probe->name);
+	if (!run->object)
+		return -errno;
+	bpf_object__for_each_program(program, run->object)
+		bpf_program__set_autoload(program, false);
+	probe_const(run, "counter_stride", &sizes->counters, sizeof(u32));
+	probe_const(run, "hist_stride", &sizes->hists, sizeof(u32));
+	elf_set_arities(run->object, run->core->kernel);
+	err = core_share(run->core, run->object);
+	err = err ?: metrics_number(run);
+	if (!err && run->probe->setup)
+		err = run->probe->setup(run);
+	return err;
+}
+
+/*
+ * Opens and loads; when the kernel refuses a program, again with that hook's next alternative. `from`
+ * is where the search for each hook's alternative begins.
+ */
+static int object_load(struct probe_run *run, int from[PROBE_HOOKS])
+{
+	struct hook_run *refused;
+	int err = object_prepare(run);
+
+	for (unsigned i = 0; !err && i < run->hook_cnt; i++) {
+		if (run->hooks[i].unwanted)
+			continue;
+		err = hook_choose(run, &run->hooks[i], from[i]);
+		if (err)
+			snprintf(run->error, sizeof(run->error), "%s: no hook in this kernel",
+				 run->hooks[i].hook->alt[0]);
+	}
+	if (err)
+		return err;
+	complaint.program[0] = '\0';
+	err = bpf_object__load(run->object);
+	if (!err)
+		return 0;
+	refused = hook_refused(run);
+	snprintf(run->error, sizeof(run->error), "%s%s%s", complaint.program,
+		 *complaint.program ? ": " : "", strerror(-err));
+	if (!refused)
+		return err;
+	refused->why[refused->chosen] = err;
+	from[refused - run->hooks] = refused->chosen + 1;
+	return -EAGAIN;
+}
+
+static void *section_map(struct bpf_object *object, const char *suffix)
+{
+	struct bpf_map *map;
+	void *mem;
+
+	bpf_object__for_each_map(map, object) {
+		const char *dot = strrchr(bpf_map__name(map), '.');
+
+		if (!dot || strcmp(dot, suffix) != 0)
+			continue;
+		mem = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED,
+			   bpf_map__fd(map), 0);
+		return mem == MAP_FAILED ? NULL : mem;
+	}
+	return NULL;
+}
+
+static int hook_plug(struct probe_run *run, struct hook_run *hook)
+{
+	int fd = bpf_program__fd(hook->program);
+
+	for (const u32 *nr = hook->hook->calls; *nr; nr++)
+		if (bpf_map_update_elem(run->core->sys_exit_calls, nr, &fd, BPF_ANY))
+			return -errno;
+	hook->plugged = true;
+	return 0;
+}
+
+int hook_attach(struct probe_run *run, struct hook_run *hook)
+{
+	struct bpf_link *link;
+
+	if (hook->link || hook->plugged)
+		return 0;
+	if (hook->hook->calls && run->core->sys_exit_calls >= 0 &&
+	    !strcmp(elf_target(hook->program), "sys_exit"))
+		return hook_plug(run, hook);
+	link = bpf_program__attach(hook->program);
+	if (!link)
+		return -errno;
+	hook->link = link;
+	return 0;
+}
+
+void hook_detach(struct hook_run *hook)
+{
+	bpf_link__destroy(hook->link);
+	hook->link = NULL;
+}
+
+static void hook_unplug(struct probe_run *run, struct hook_run *hook)
+{
+	for (const u32 *nr = hook->hook->calls; hook->plugged && *nr; nr++)
+		bpf_map_delete_elem(run->core->sys_exit_calls, nr);
+	hook->plugged = false;
+}
+
+static int hooks_attach(struct probe_run *run)
+{
+	for (unsigned i = 0; i < run->hook_cnt; i++) {
+		struct hook_run *hook = &run->hooks[i];
+		int err;
+
+		if (!hook->program || hook->hook->idle)
+			continue;
+		err = hook_attach(run, hook);
+		if (!err)
+			continue;
+		hook->why[hook->chosen] = err;
+		hook->chosen = -1;
+		if (hook->hook->optional)
+			continue;
+		snprintf(run->error, sizeof(run->error), "attach %s: %s",
+			 bpf_program__name(hook->program), strerror(-err));
+		return err;
+	}
+	return 0;
+}
+
+int probe_start(struct probe_run *run, const struct probe *probe, struct core *core,
+		enum probe_mode mode, unsigned metric_base)
+{
+	int from[PROBE_HOOKS] = { 0 };
+	int err;
+
+	*run = (struct probe_run){
+		.probe = probe,
+		.core = core,
+		.mode = mode == PROBE_MODE_ON ? probe->mode : mode,
+		.metric_base = metric_base,
+	};
+	for (const struct hook *h = probe->hooks; h->alt[0] && run->hook_cnt < PROBE_HOOKS; h++)
+		run->hooks[run->hook_cnt++] = (struct hook_run){ .hook = h, .chosen = -1 };
+	if (mode == PROBE_MODE_OFF)
+		return 0;
+
+	libbpf_set_print(complaint_keep);
+	while ((err = object_load(run, from)) == -EAGAIN)
+		object_close(run);
+	if (!err) {
+		run->data = section_map(run->object, ".data");
+		run->bss = section_map(run->object, ".bss");
+		err = core_adopt_caches(core, run->object);
+	}
+	if (!err && probe->loaded)
+		err = probe->loaded(run);
+	err = err ?: hooks_attach(run);
+	if (!err && probe->started)
+		err = probe->started(run);
+	if (err && !*run->error)
+		snprintf(run->error, sizeof(run->error), "%s", strerror(-err));
+	run->err = err;
+	run->state = err ? PROBE_UNAVAILABLE : PROBE_ON;
+	if (err)
+		probe_stop(run);
+	return err == -ENOMEM ? err : 0;
+}
+
+void probe_stop(struct probe_run *run)
+{
+	for (unsigned i = 0; i < run->hook_cnt; i++) {
+		hook_unplug(run, &run->hooks[i]);
+		hook_detach(&run->hooks[i]);
+		run->hooks[i].program = NULL;
+	}
+	if (run->object)
+		object_close(run);
+	if (run->state == PROBE_ON)
+		run->state = PROBE_OFF;
+}

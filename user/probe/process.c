@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "probe/probe.h"
+
+#include <stddef.h>
+
+#include "process.h"
+
+PROBE_ELF(process);
+
+static void label_reason(u64 value, char *buf, size_t size)
+{
+	static const char *const names[] = { "ok", "error", "signal", "oom" };
+
+	label_name(names, 4, value, buf, size);
+}
+
+const struct probe probe_process = {
+	.name = "process",
+	.summary = "processes: starts, exits, lifetime, out-of-memory kills",
+	.elf = &process_elf,
+	.mode = PROBE_MODE_ON,
+	.hooks = (const struct hook[]){
+		{ { "fork_btf" }, .observe = "processes forked" },
+		{ { "exec_btf" }, .observe = "programs started" },
+		{ { "cgroup_attach_btf" }, .observe = "processes moved to another service" },
+		{ { "exit_btf" }, .observe = "processes that end" },
+		{ { "oom_btf" }, .optional = true, .observe = "victims of the OOM killer" },
+		{ .alt[0] = NULL },
+	},
+	.metrics = (const struct metric[]){
+		{ "seismo_process_starts_total", METRIC_COUNTER, UNIT_NONE,
+		  "Processes that came to the service: forked by it, or from another by exec or a change of cgroup.",
+		  .service = true, .from_identity = true, .max = 4000 },
+		{ "seismo_process_exits_total", METRIC_COUNTER, UNIT_NONE,
+		  "Processes that ended, by what wait(2) tells.", .service = true,
+		  .labels = { { "reason", 0, 8, label_reason } }, .max = 4000 },
+		{ "seismo_process_lifetime_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
+		  "Life of processes that ended.", .service = true, .max = 600 },
+		{ "seismo_processes", METRIC_GAUGE, UNIT_NONE, "Processes that are alive.", .service = true,
+		  .state = offsetof(struct identity_state, processes) },
+		{ "seismo_oom_kills_total", METRIC_COUNTER, UNIT_NONE,
+		  "Processes chosen by the kernel's out-of-memory killer.", .service = true, .max = 500 },
+		{ NULL },
+	},
+};

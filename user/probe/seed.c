@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "probe/seed.h"
+
+#include <bpf/bpf.h>
+#include <ctype.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "service/name.h"
+
+int seed_interpreters(int fd)
+{
+	const u32 one = 1;
+
+	for (const char *const *name = script_interpreters; *name; name++) {
+		char key[16] = "";
+
+		memcpy(key, *name, strnlen(*name, sizeof(key) - 1));
+		if (bpf_map_update_elem(fd, key, &one, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+int seed_ports(int fd, const struct conf *conf)
+{
+	for (unsigned i = 0; i < conf->service_cnt; i++) {
+		u32 port = conf->services[i].match.port, one = 1;
+
+		if (port && bpf_map_update_elem(fd, &port, &one, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+/* Listening sockets on ports that rules ask for. */
+struct listener {
+	unsigned long inode;
+	u32 port;
+};
+#define LISTENERS 256
+
+struct listeners {
+	struct listener at[LISTENERS];
+	unsigned cnt;
+};
+
+static bool port_wanted(const struct conf *conf, u32 port)
+{
+	for (unsigned i = 0; i < conf->service_cnt; i++)
+		if (conf->services[i].match.port == port)
+			return true;
+	return false;
+}
+
+static void listeners_read(struct listeners *l, const char *path, const struct conf *conf)
+{
+	FILE *f = fopen(path, "re");
+	char line[512];
+
+	while (f && fgets(line, sizeof(line), f) && l->cnt < LISTENERS) {
+		unsigned port, state;
+		unsigned long inode;
+
+		if (sscanf(line, "%*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*d %lu", &port,
+			   &state, &inode) == 3 &&
+		    state == 10 /* TCP_LISTEN */ && port_wanted(conf, port))
+			l->at[l->cnt++] = (struct listener){ inode, port };
+	}
+	if (f)
+		fclose(f);
+}
+
+static u32 process_port(const char *pid, const struct listeners *l)
+{
+	char path[64], target[64];
+	struct dirent *entry;
+	u32 port = 0;
+	DIR *dir;
+
+	if (!l->cnt)
+		return 0;
+	snprintf(path, sizeof(path), "/proc/%.16s/fd", pid);
+	dir = opendir(path);
+	while (dir && !port && (entry = readdir(dir))) {
+		ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
+		unsigned long inode;
+
+		target[n < 0 ? 0 : n] = '\0';
+		if (sscanf(target, "socket:[%lu]", &inode) != 1)
+			continue;
+		for (unsigned i = 0; i < l->cnt; i++)
+			if (l->at[i].inode == inode)
+				port = l->at[i].port;
+	}
+	if (dir)
+		closedir(dir);
+	return port;
+}
+
+static bool process_interprets(const char *pid)
+{
+	char path[64], exe[PATH_MAX], *slash;
+	ssize_t n;
+
+	snprintf(path, sizeof(path), "/proc/%.16s/exe", pid);
+	n = readlink(path, exe, sizeof(exe) - 1);
+	exe[n < 0 ? 0 : n] = '\0';
+	slash = strrchr(exe, '/');
+	return slash && script_interpreter(slash + 1);
+}
+
+static u32 process_args(const char *pid, char *args, size_t size)
+{
+	char path[64];
+	ssize_t n;
+	int fd;
+
+	snprintf(path, sizeof(path), "/proc/%.16s/cmdline", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return 0;
+	n = read(fd, args, size);
+	close(fd);
+	return n < 0 ? 0 : (u32)n;
+}
+
+int seed_processes(int fd, const struct conf *conf)
+{
+	struct listeners listeners = { .cnt = 0 };
+	DIR *proc = opendir("/proc");
+	struct dirent *entry;
+	bool all = false;
+	int err = 0;
+
+	if (!proc)
+		return -errno;
+	for (unsigned i = 0; i < conf->service_cnt; i++)
+		all |= conf->services[i].match.command != NULL;
+	listeners_read(&listeners, "/proc/net/tcp", conf);
+	listeners_read(&listeners, "/proc/net/tcp6", conf);
+	while (!err && (entry = readdir(proc))) {
+		struct seed seed = { 0 };
+		u32 pid;
+
+		if (!isdigit((unsigned char)entry->d_name[0]))
+			continue;
+		if (all || process_interprets(entry->d_name))
+			seed.len = process_args(entry->d_name, seed.args, sizeof(seed.args));
+		seed.port = process_port(entry->d_name, &listeners);
+		pid = (u32)strtoul(entry->d_name, NULL, 10);
+		if ((seed.len || seed.port) && bpf_map_update_elem(fd, &pid, &seed, BPF_ANY))
+			err = -errno;
+	}
+	closedir(proc);
+	return err == -E2BIG ? 0 : err; /* more than the table holds: named after the interpreter */
+}
+
+void seed_forget(int fd)
+{
+	u32 pid;
+
+	while (!bpf_map_get_next_key(fd, NULL, &pid))
+		bpf_map_delete_elem(fd, &pid);
+}

@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "probe/probe.h"
+
+#include <string.h>
+#include <stdio.h>
+#include <sys/syscall.h>
+#include <time.h>
+
+#include "probe/core.h"
+#include "syscall.h"
+
+PROBE_ELF(syscall);
+
+#define SAMPLE_WINDOW_NS 400000000ULL
+#define SAMPLE_PERIOD_NS 4000000000ULL
+
+static const char *const names[SYSCALLS] = {
+#include "syscalls.h" /* generated from the architecture's <asm/unistd.h> */
+	/* newer than the headers may be; the same number everywhere */
+	[451] = "cachestat",
+	[452] = "fchmodat2",
+	[453] = "map_shadow_stack",
+	[454] = "futex_wake",
+	[455] = "futex_wait",
+	[456] = "futex_requeue",
+	[457] = "statmount",
+	[458] = "listmount",
+	[459] = "lsm_get_self_attr",
+	[460] = "lsm_set_self_attr",
+	[461] = "lsm_list_modules",
+	[462] = "mseal",
+	[463] = "setxattrat",
+	[464] = "getxattrat",
+	[465] = "listxattrat",
+	[466] = "removexattrat",
+	[467] = "open_tree_attr",
+};
+
+/*
+ * Classes by what a call may wait for. Those in poll, futex and sleep wait because they were asked to:
+ * nobody should hear that they are slow.
+ */
+static const struct {
+	const char *name, *calls;
+} classes[SYSCALL_CLASSES] = {
+	{ "other", "" },
+	{ "read", " read pread64 readv preadv preadv2 readahead getdents getdents64 sendfile splice tee "
+		  "vmsplice copy_file_range " },
+	{ "write", " write pwrite64 writev pwritev pwritev2 truncate ftruncate fallocate " },
+	{ "open", " open openat openat2 creat close close_range mkdir mkdirat rmdir unlink unlinkat rename "
+		  "renameat renameat2 link linkat symlink symlinkat mknod mknodat chmod fchmod fchmodat "
+		  "fchmodat2 chown fchown lchown fchownat utimensat utimes utime futimesat dup dup2 dup3 "
+		  "fcntl flock chdir fchdir memfd_create name_to_handle_at open_by_handle_at " },
+	{ "stat", " stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat statfs "
+		  "fstatfs getcwd lseek getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr "
+		  "getxattrat listxattrat statmount listmount cachestat " },
+	{ "sync", " fsync fdatasync sync syncfs sync_file_range msync " },
+	{ "poll", " poll ppoll select pselect6 epoll_wait epoll_pwait epoll_pwait2 epoll_wait_old "
+		  "io_getevents io_pgetevents io_uring_enter pause rt_sigtimedwait rt_sigsuspend wait4 waitid "
+		  "accept accept4 " },
+	{ "futex", " futex futex_wait futex_waitv futex_wake futex_requeue " },
+	{ "sleep", " nanosleep clock_nanosleep sched_yield " },
+	{ "network", " socket socketpair bind listen connect getsockname getpeername sendto recvfrom sendmsg "
+		     "recvmsg sendmmsg recvmmsg shutdown setsockopt getsockopt " },
+	{ "memory", " mmap munmap mremap mprotect brk madvise process_madvise mlock mlock2 munlock mlockall "
+		    "munlockall mincore mbind set_mempolicy get_mempolicy migrate_pages move_pages pkey_mprotect "
+		    "pkey_alloc pkey_free remap_file_pages membarrier userfaultfd mseal map_shadow_stack " },
+	{ "process", " clone clone3 fork vfork execve execveat exit exit_group getpid gettid getppid getpgid "
+		     "getsid setsid setpgid getuid geteuid getgid getegid setuid setgid prctl arch_prctl prlimit64 "
+		     "getrlimit setrlimit getrusage times sched_setaffinity sched_getaffinity sched_setscheduler "
+		     "sched_getscheduler set_tid_address set_robust_list rseq ptrace unshare setns capget capset "
+		     "pidfd_open seccomp " },
+	{ "signal", " rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigqueueinfo sigaltstack kill "
+		    "tkill tgkill pidfd_send_signal signalfd signalfd4 restart_syscall " },
+	{ "ipc", " pipe pipe2 eventfd eventfd2 shmget shmat shmdt shmctl semget semop semtimedop semctl msgget "
+		 "msgsnd msgrcv msgctl mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr " },
+};
+
+static unsigned class_of(const char *name)
+{
+	char word[64];
+
+	snprintf(word, sizeof(word), " %s ", name);
+	for (unsigned i = 1; i < SYSCALL_CLASSES; i++)
+		if (classes[i].calls && strstr(classes[i].calls, word))
+			return i;
+	return 0;
+}
+
+static void label_syscall(u64 value, char *buf, size_t size)
+{
+	label_name(names, SYSCALLS, value, buf, size);
+}
+
+static void label_class(u64 value, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s", value < SYSCALL_CLASSES ? classes[value].name : "other");
+}
+
+/* Which numbers other families' programs want to be called for. */
+static void calls_mark(u8 class[SYSCALLS])
+{
+	for (const struct probe *const *p = probes; *p; p++)
+		for (const struct hook *h = (*p)->hooks; h->alt[0]; h++)
+			for (const u32 *nr = h->calls; nr && *nr; nr++)
+				class[*nr] |= SYSCALL_CALLS;
+}
+
+static int setup(struct probe_run *run)
+{
+	u8 class[SYSCALLS] = { 0 };
+	bool timing = run->mode != PROBE_MODE_COUNT;
+	const u32 rt_sigreturn = SYS_rt_sigreturn;
+	int err;
+
+	for (unsigned nr = 0; nr < SYSCALLS; nr++)
+		if (names[nr])
+			class[nr] = (u8)class_of(names[nr]);
+	calls_mark(class);
+	probe_hook(run, "enter_btf")->unwanted = !timing;
+	err = probe_const(run, "syscall_class", class, sizeof(class));
+	err = err ?: probe_const(run, "rt_sigreturn", &rt_sigreturn, sizeof(rt_sigreturn));
+	return err ?: probe_const(run, "timing", &timing, sizeof(timing));
+}
+
+static void timed_since(struct probe_run *run, u64 ns)
+{
+	u64 *since = probe_global(run, "timed_since_ns", sizeof(*since));
+
+	if (since)
+		__atomic_store_n(since, ns, __ATOMIC_RELEASE);
+}
+
+static int started(struct probe_run *run)
+{
+	int err;
+
+	run->core->sys_exit_calls = core_map_fd(run->core, "sys_exit_calls");
+	if (run->mode != PROBE_MODE_FULL)
+		return 0;
+	err = hook_attach(run, probe_hook(run, "enter_btf"));
+	if (!err)
+		timed_since(run, 0);
+	return err;
+}
+
+/* Mode sampled: the enter program is there for a part of each period. */
+static void tick(struct probe_run *run, u64 now_ns)
+{
+	struct hook_run *enter = probe_hook(run, "enter_btf");
+	struct timespec ts;
+
+	if (run->mode != PROBE_MODE_SAMPLED || now_ns < run->next_ns)
+		return;
+	run->phase = !run->phase;
+	run->next_ns = now_ns + (run->phase ? SAMPLE_WINDOW_NS : SAMPLE_PERIOD_NS - SAMPLE_WINDOW_NS);
+	if (!run->phase) {
+		timed_since(run, ~0ULL);
+		hook_detach(enter);
+	} else if (!hook_attach(run, enter)) {
+		clock_gettime(CLOCK_MONOTONIC, &ts); /* attaching takes a while */
+		timed_since(run, (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec);
+	}
+}
+
+const struct probe probe_syscall = {
+	.name = "syscall",
+	.summary = "system calls: counts, errors, durations",
+	.elf = &syscall_elf,
+	.mode = PROBE_MODE_SAMPLED,
+	.setup = setup,
+	.started = started,
+	.tick = tick,
+	.hooks = (const struct hook[]){
+		{ { "exit_btf" }, .observe = "the end of system calls" },
+		{ { "enter_btf" }, .idle = true, .optional = true, .observe = "durations of system calls" },
+		{ .alt[0] = NULL },
+	},
+	.metrics = (const struct metric[]){
+		{ "seismo_syscalls_total", METRIC_COUNTER, UNIT_NONE,
+		  "System calls that returned.", .service = true,
+		  .labels = { { "syscall", 0, SYSCALL_ERRNO_SHIFT, label_syscall } }, .max = 20000 },
+		{ "seismo_syscall_errors_total", METRIC_COUNTER, UNIT_NONE,
+		  "System calls that returned an error.", .service = true,
+		  .labels = { { "syscall", 0, SYSCALL_ERRNO_SHIFT, label_syscall },
+			      { "errno", SYSCALL_ERRNO_SHIFT, 16, label_errno } },
+		  .max = 8000 },
+		{ "seismo_syscall_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
+		  "Duration of system calls by class: of all in mode full, of a tenth of the time in mode sampled.",
+		  .service = true, .labels = { { "class", 0, 16, label_class } }, .max = 1600 },
+		{ NULL },
+	},
+};

@@ -1,0 +1,5 @@
+/* Every probe family, a row each, in the order in which they start. */
+PROBE(syscall)
+PROBE(block)
+PROBE(tcp)
+PROBE(process)

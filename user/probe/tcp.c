@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "probe/probe.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+
+#include "probe/core.h"
+#include "tcp.h"
+
+PROBE_ELF(tcp);
+
+static void label_flow(u64 value, char *buf, size_t size)
+{
+	static const char *const names[] = { "received", "sent" };
+
+	label_name(names, 2, value, buf, size);
+}
+
+static int setup(struct probe_run *run)
+{
+	const u32 nr_accept = SYS_accept, nr_accept4 = SYS_accept4;
+	int err = probe_const(run, "nr_accept", &nr_accept, sizeof(nr_accept));
+
+	return err ?: probe_const(run, "nr_accept4", &nr_accept4, sizeof(nr_accept4));
+}
+
+/* Finds the owners of sockets that are open: listeners first, then who connected to whom. */
+static int started(struct probe_run *run)
+{
+	struct hook_run *sockets = probe_hook(run, "sockets_iter");
+	int err;
+
+	if (!sockets->program)
+		return 0;
+	err = hook_attach(run, sockets);
+	err = err ?: core_iterate(sockets);
+	err = err ?: core_iterate(sockets);
+	hook_detach(sockets);
+	return err;
+}
+
+static const u32 accept_calls[] = { SYS_accept, SYS_accept4, 0 };
+
+#define DIRECTION { "direction", 0, 8, label_direction }
+
+const struct probe probe_tcp = {
+	.name = "tcp",
+	.summary = "TCP: connect and accept latency, failures, RTT, retransmissions, resets, bytes",
+	.elf = &tcp_elf,
+	.mode = PROBE_MODE_ON,
+	.setup = setup,
+	.started = started,
+	.hooks = (const struct hook[]){
+		{ { "state_btf" }, .observe = "connections" },
+		{ { "accept_fexit", "accept_exit" }, .optional = true, .calls = accept_calls,
+		  .observe = "the time until a connection is accepted" },
+		{ { "send_btf" }, .optional = true, .observe = "bytes sent" },
+		{ { "recv_btf" }, .optional = true, .observe = "bytes received" },
+		{ { "retransmit_btf" }, .optional = true, .observe = "retransmissions" },
+		{ { "retransmit_synack_btf" }, .optional = true, .observe = "retransmissions of SYN-ACK" },
+		{ { "receive_reset_btf" }, .optional = true, .observe = "resets received" },
+		{ { "send_reset_btf" }, .optional = true, .observe = "resets sent" },
+		{ { "sockets_iter" }, .idle = true, .optional = true,
+		  .observe = "owners of sockets that were there before" },
+		{ .alt[0] = NULL },
+	},
+	.metrics = (const struct metric[]){
+		{ "seismo_tcp_connect_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
+		  "Time from connect to an established connection.", .service = true, .max = 256 },
+		{ "seismo_tcp_connect_failures_total", METRIC_COUNTER, UNIT_NONE,
+		  "Connects that failed; ECANCELED: given up by the caller.", .service = true,
+		  .labels = { { "errno", 0, 16, label_errno } }, .max = 1000 },
+		{ "seismo_tcp_accept_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
+		  "Time from an established connection to accept.", .service = true, .max = 256 },
+		{ "seismo_tcp_connections_total", METRIC_COUNTER, UNIT_NONE,
+		  "Connections established, by who opened them.", .service = true, .labels = { DIRECTION },
+		  .max = 2000 },
+		{ "seismo_tcp_rtt_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
+		  "Smoothed round-trip time, sampled when a connection is established, retransmits, closes, "
+		  "and at every 64th send.",
+		  .service = true, .max = 256 },
+		{ "seismo_tcp_retransmits_total", METRIC_COUNTER, UNIT_NONE,
+		  "Segments sent again, by who opened the connection.", .service = true,
+		  .labels = { DIRECTION }, .max = 2000 },
+		{ "seismo_tcp_resets_total", METRIC_COUNTER, UNIT_NONE,
+		  "Resets sent and received, by who opened the connection.", .service = true,
+		  .labels = { DIRECTION }, .max = 2000 },
+		{ "seismo_tcp_bytes_total", METRIC_COUNTER, UNIT_BYTES,
+		  "Bytes that the service handed to and took from its connections.", .service = true,
+		  .labels = { { "direction", 0, 8, label_flow } }, .max = 2000 },
+		{ NULL },
+	},
+};
