@@ -319,12 +319,13 @@ stop_scraping() { # COUNT
 
 # Copies workload NAME under another name, which is then its service, and prints where.
 workload() { # NAME AS
-	cp "$BUILD/workload/$1" "$TMP/$2" && echo "$TMP/$2"
+	mkdir -p "$TMP/bin" && cp "$BUILD/workload/$1" "$TMP/bin/$2" && echo "$TMP/bin/$2"
 }
 
-# Makes a cgroup that is removed at exit, and prints it.
+# Makes a cgroup, and those above it that are missing; they are removed at exit.
 cgroup_make() { # DIRECTORY
-	mkdir -p "$1" && echo "$1"
+	[[ -d $1 ]] && return
+	cgroup_make "${1%/*}" && mkdir "$1" && at_exit cgroup_remove "$1"
 }
 
 # The kernel lets go of an ended process's cgroup a moment after it was waited for.

@@ -1,0 +1,139 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Processes: how many start, how they end, how long they live, how many there are.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+start_seismo --probes process
+
+exits() { # REASON SERVICE
+	value seismo_process_exits_total "service=$2" "reason=$1"
+}
+
+# --- ends of every kind, as wait(2) told the parent
+
+program=$(workload process "w-end-$$")
+"$program" end ok:1000 error:500 kill:200 term:100 segv:100 thread:100 >"$TMP/ended"
+is $'ok 1100\nerror 500\nsignal 400' "$(head -n 3 "$TMP/ended")" "the workload's children end as they should"
+# The parent is one more, started by us and changed into a service of its own by its exec.
+is_metric 2001 "starts: the children and the parent" seismo_process_starts_total "service=w-end-$$"
+is_metric 2001 "lives" seismo_process_lifetime_seconds_count "service=w-end-$$"
+while read -r reason count; do
+	[[ $reason == ok ]] && ((++count))
+	is "$count" "$(exits "$reason" "w-end-$$")" "exits: $reason"
+done < <(head -n 3 "$TMP/ended")
+is 0 "$(exits oom "w-end-$$")" "exits: none by the OOM killer"
+is 0 "$(value seismo_processes "service=w-end-$$")" "none is left"
+
+# --- threads are not processes
+
+program=$(workload process "w-threads-$$")
+"$program" threads 500
+is_metric 1 "a process of 500 threads starts once" seismo_process_starts_total "service=w-threads-$$"
+is_metric 1 "and ends once" seismo_process_exits_total "service=w-threads-$$"
+is 1 "$(value seismo_process_lifetime_seconds_count "service=w-threads-$$")" "and has one life"
+
+# --- lives of a known length
+
+program=$(workload process "w-sleep-$$")
+began=${EPOCHREALTIME/./}
+"$program" end sleep:40 >"$TMP/slept"
+parent=$(calc "(${EPOCHREALTIME/./} - $began) / 1e6")
+children=$(awk '$1 == "lifetime" { print $2 }' "$TMP/slept")
+is_metric 41 "lives of sleepers" seismo_process_lifetime_seconds_count "service=w-sleep-$$"
+near "$(calc "$children + $parent")" "$(value seismo_process_lifetime_seconds_sum "service=w-sleep-$$")" 5 \
+	"they live as long as their parent and we measured"
+is 0 "$(series by=le seismo_process_lifetime_seconds_bucket "service=w-sleep-$$" |
+	awk '$1 != "+Inf" && $1 < 0.05 && $1 >= low { low = $1; n = $2 } END { print n + 0 }')" \
+	"none lives less than its 50 ms"
+
+# --- what is alive
+
+program=$(workload process "w-hold-$$")
+"$program" hold 25 >"$TMP/hold" &
+holder=$!
+at_exit end_process "$holder"
+wait_until test -s "$TMP/hold"
+is_metric 26 "processes: those that are alive" seismo_processes "service=w-hold-$$"
+end_process "$holder" 2>/dev/null
+is_metric 26 "they end when their parent does" \
+	seismo_process_exits_total "service=w-hold-$$" reason=signal
+is_metric 0 "none is alive then" seismo_processes "service=w-hold-$$"
+
+# --- programs that end at once
+
+program=$(workload process "w-true-$$")
+for ((i = 0; i < 500; i++)); do
+	"$program"
+done
+is_metric 500 "500 short programs start" seismo_process_starts_total "service=w-true-$$"
+is_metric 500 "and end well" seismo_process_exits_total "service=w-true-$$" reason=ok
+is 500 "$(value seismo_process_lifetime_seconds_count "service=w-true-$$")" "each with a life"
+
+# --- scripts are named after themselves
+
+for how in direct shell; do
+	script=w-script-$how-$$.sh
+	printf '#!/bin/sh\nexit 4\n' >"$TMP/$script"
+	chmod +x "$TMP/$script"
+	for ((i = 0; i < 20; i++)); do
+		case $how in
+		direct) "$TMP/$script" ;;
+		shell) sh "$TMP/$script" ;;
+		esac
+	done
+	is_metric 20 "script, $how: starts under its own name" seismo_process_starts_total "service=$script"
+	is_metric 20 "script, $how: exits" seismo_process_exits_total "service=$script" reason=error
+done
+
+# --- the OOM killer, in a memory cgroup of our own
+
+# Sets limit and counter, the files of the one of cgroup v1 and v2 that this host has.
+memory_cgroup() {
+	local mount
+	mount=$(awk '$3 == "cgroup" && $4 ~ /(^|,)memory(,|$)/ { print $2; exit }' /proc/mounts)
+	if [[ $mount ]]; then
+		limit=memory.limit_in_bytes counter=memory.oom_control
+	else
+		mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+		grep -qw memory "$mount/cgroup.subtree_control" 2>/dev/null || return 1
+		limit=memory.max counter=memory.events
+	fi
+	cgroup=$mount/seismo-oom-$$
+	cgroup_make "$cgroup"
+}
+
+oom_kills() { # FILE
+	awk '$1 == "oom_kill" { print $2 }' "$1"
+}
+
+if memory_cgroup && echo 20M >"$cgroup/$limit"; then
+	program=$(workload process "w-oom-$$")
+	[[ -e $cgroup/memory.swap.max ]] && echo 0 >"$cgroup/memory.swap.max"
+	before=$(oom_kills /proc/vmstat)
+	in_cgroup "$cgroup" "$program" memory 200 >/dev/null 2>&1
+	is 137 $? "the workload is killed"
+	is 1 "$(oom_kills "$cgroup/$counter")" "by the OOM killer of its cgroup"
+	is 1 $(($(oom_kills /proc/vmstat) - before)) "which is the only one at work"
+	is_metric 1 "exits: oom" seismo_process_exits_total "service=w-oom-$$" reason=oom
+	is 0 "$(exits signal "w-oom-$$")" "not counted as a signal"
+	is_metric 1 "OOM kills" seismo_oom_kills_total "service=w-oom-$$"
+else
+	skip_one "the OOM killer" "no memory cgroup on this host"
+fi
+
+# --- everything adds up under load, while being scraped
+
+start_scraping
+program=$(workload process "w-storm-$$")
+for _ in 1 2 3 4; do
+	"$program" end ok:2000 error:500 >/dev/null &
+done
+wait -n
+sleep 0.5
+wait_until is_value 10004 seismo_process_exits_total "service=w-storm-$$"
+stop_scraping 10
+is_metric 10004 "storm: starts" seismo_process_starts_total "service=w-storm-$$"
+is_metric 8004 "storm: exits with 0" seismo_process_exits_total "service=w-storm-$$" reason=ok
+is_metric 2000 "storm: exits with an error" seismo_process_exits_total "service=w-storm-$$" reason=error
+stop_seismo

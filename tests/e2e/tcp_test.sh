@@ -1,0 +1,175 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# TCP: connections, failures, resets, bytes and times equal the workload's own and, in a network namespace
+# where nothing else runs, the kernel's /proc/net/snmp.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+need ip
+
+namespace=seismo-e2e-$$
+ip netns add "$namespace" 2>/dev/null || skip "cannot make a network namespace"
+at_exit ip netns delete "$namespace"
+ip -n "$namespace" link set lo up
+
+inside() { # COMMAND...
+	ip netns exec "$namespace" "$@"
+}
+
+# A counter of /proc/net/snmp's Tcp lines, in the namespace.
+snmp() { # NAME
+	inside cat /proc/net/snmp | awk -v name="$1" '
+	$1 != "Tcp:" { next }
+	!column { for (i = 2; i <= NF; i++) if ($i == name) column = i; next }
+	{ print $column }'
+}
+
+declare -A snmp_start
+
+snmp_mark() {
+	local name
+	for name in ActiveOpens PassiveOpens AttemptFails OutRsts RetransSegs; do
+		snmp_start[$name]=$(snmp "$name")
+	done
+}
+
+snmp_grown() { # NAME
+	echo $(($(snmp "$1") - snmp_start[$1]))
+}
+
+# A number of the workload's last line.
+said() { # FILE KEY
+	tail -n 1 "$1" | tr ' ' '\n' | sed -n "s/^$2=//p"
+}
+
+# Runs a server and its client, each under its own name: sets server and client, and leaves their last
+# words in $TMP/$server and $TMP/$client.
+connect() { # NAME ADDRESS CONNECTIONS UP DOWN SERVER-OPTIONS CLIENT-OPTIONS
+	local port server_pid
+	server=w-$1-server-$$ client=w-$1-client-$$
+	workload tcp "$server" >/dev/null
+	workload tcp "$client" >/dev/null
+	# shellcheck disable=SC2086 # options are words
+	inside "$TMP/bin/$server" server "$2" "$3" "$4" "$5" $6 >"$TMP/$server" &
+	server_pid=$!
+	at_exit end_process "$server_pid"
+	wait_until test -s "$TMP/$server"
+	port=$(head -n 1 "$TMP/$server")
+	# shellcheck disable=SC2086
+	inside timeout 60 "$TMP/bin/$client" client "$2" "$port" "$3" "$4" "$5" $7 >"$TMP/$client"
+	wait "$server_pid"
+	is "$3 $3" "$(said "$TMP/$client" connected) $(said "$TMP/$server" connected)" \
+		"$1: the workload made its connections"
+}
+
+start_seismo --probes tcp
+
+# --- connections that succeed: both families, blocking and not
+
+while read -r name address up down options; do
+	connections=200
+	connect "$name" "$address" "$connections" "$up" "$down" "" "$options"
+	is_metric "$connections" "$name: connections in" \
+		seismo_tcp_connections_total "service=$server" direction=inbound
+	is_metric "$connections" "$name: connections out" \
+		seismo_tcp_connections_total "service=$client" direction=outbound
+	is "0 0" "$(value seismo_tcp_connections_total "service=$server" direction=outbound) $(
+		value seismo_tcp_connections_total "service=$client" direction=inbound)" \
+		"$name: none the other way round"
+	is "$connections" "$(value seismo_tcp_connect_duration_seconds_count "service=$client")" \
+		"$name: connects timed"
+	ok "$name: their time is no longer than the workload's" between 0 \
+		"$(said "$TMP/$client" connect_seconds)" \
+		"$(value seismo_tcp_connect_duration_seconds_sum "service=$client")"
+	is "$connections" "$(value seismo_tcp_accept_duration_seconds_count "service=$server")" \
+		"$name: accepts timed"
+	for side in "$server" "$client"; do
+		is "$(said "$TMP/$side" sent)" "$(value seismo_tcp_bytes_total "service=$side" direction=sent)" \
+			"$name: bytes sent by $side"
+		is "$(said "$TMP/$side" received)" \
+			"$(value seismo_tcp_bytes_total "service=$side" direction=received)" \
+			"$name: bytes received by $side"
+	done
+	is 0 "$(calc "$(value seismo_tcp_connect_failures_total "service=$client") +
+		$(value seismo_tcp_resets_total "service=$client") +
+		$(value seismo_tcp_resets_total "service=$server")")" "$name: no failures, no resets"
+done <<END
+v4 127.0.0.1 1000 3000
+v6 ::1 1 1
+bulk 127.0.0.1 300000 200000
+nonblocking 127.0.0.1 100 100 nonblock
+nonblocking6 ::1 100 100 nonblock
+empty 127.0.0.1 0 0
+END
+
+# --- nobody listens
+
+for options in "" nonblock; do
+	client=w-refused$options-$$
+	workload tcp "$client" >/dev/null
+	inside "$TMP/bin/$client" client 127.0.0.1 9 150 1 1 $options >"$TMP/$client"
+	is 150 "$(said "$TMP/$client" refused)" "refused${options:+, }$options: the workload's connects fail"
+	is_metric 150 "refused${options:+, }$options: failures" \
+		seismo_tcp_connect_failures_total "service=$client" errno=ECONNREFUSED
+	is 150 "$(value seismo_tcp_connect_failures_total "service=$client")" \
+		"refused${options:+, }$options: no other failures"
+	is 0 "$(calc "$(value seismo_tcp_connections_total "service=$client") +
+		$(value seismo_tcp_connect_duration_seconds_count "service=$client")")" \
+		"refused${options:+, }$options: no connections, no times"
+done
+
+# --- resets: the server sends one for each connection, the client receives it
+
+connect reset 127.0.0.1 120 100 0 reset ""
+is 120 "$(said "$TMP/$client" resets)" "reset: the client sees them"
+is_metric 120 "reset: sent, on connections in" seismo_tcp_resets_total "service=$server" direction=inbound
+is_metric 120 "reset: received, on connections out" seismo_tcp_resets_total "service=$client" direction=outbound
+
+# --- a server that is slow to accept
+
+connect slow 127.0.0.1 20 10 10 delay=20 ""
+is_metric 20 "slow: accepts timed" seismo_tcp_accept_duration_seconds_count "service=$server"
+near "$(said "$TMP/$server" wait_seconds)" \
+	"$(value seismo_tcp_accept_duration_seconds_sum "service=$server")" 5 \
+	"slow: the time to accept is the workload's"
+ok "slow: connects do not wait for it" between 0 0.1 \
+	"$(value seismo_tcp_connect_duration_seconds_sum "service=$client")"
+
+# --- all together against the kernel's own counters, which have nothing but these connections
+
+snmp_mark
+connect sum 127.0.0.1 100 500 500 "" ""
+names=("$server" "$client")
+connect sum-reset ::1 50 500 0 reset ""
+names+=("$server" "$client")
+client=w-sum-refused-$$
+workload tcp "$client" >/dev/null
+inside "$TMP/bin/$client" client 127.0.0.1 9 70 1 1 >/dev/null
+names+=("$client")
+
+sum() { # METRIC LABEL=VALUE...
+	local name total=0
+	for name in "${names[@]}"; do
+		((total += $(value "$1" "service=$name" "${@:2}")))
+	done
+	echo "$total"
+}
+
+is_metric 70 "sum: failures" seismo_tcp_connect_failures_total "service=$client"
+is "$(snmp_grown PassiveOpens)" "$(sum seismo_tcp_connections_total direction=inbound)" \
+	"connections in are the kernel's PassiveOpens"
+is "$(snmp_grown ActiveOpens)" "$(($(sum seismo_tcp_connections_total direction=outbound) +
+	$(sum seismo_tcp_connect_failures_total)))" "connections out and failures are its ActiveOpens"
+is "$(snmp_grown AttemptFails)" "$(sum seismo_tcp_connect_failures_total)" "failures are its AttemptFails"
+is "$(snmp_grown OutRsts)" "$(sum seismo_tcp_resets_total direction=outbound)" \
+	"resets received are the resets sent, its OutRsts"
+is "$(snmp_grown RetransSegs)" "$(sum seismo_tcp_retransmits_total)" "retransmissions are its RetransSegs"
+
+# --- round-trip time: sampled as a connection is made and as it ends
+
+rtt=$(calc "$(said "$TMP/w-v4-client-$$" rtt_seconds) / 200")
+mean=$(calc "$(value seismo_tcp_rtt_seconds_sum "service=w-v4-client-$$") /
+	$(value seismo_tcp_rtt_seconds_count "service=w-v4-client-$$")")
+is 400 "$(value seismo_tcp_rtt_seconds_count "service=w-v4-client-$$")" \
+	"two samples of the round-trip time for each connection"
+near "$rtt" "$mean" 50 "the mean round-trip time is near what TCP_INFO said last"
+stop_seismo
