@@ -1,0 +1,173 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Start and end: signals, leftovers, a second instance, what it cannot run with, and the other commands.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+need bpftool jq setpriv
+
+# Runs the program: sets output, errors and status.
+run() { # ARGUMENT...
+	timeout 20 "$SEISMO" "$@" >"$TMP/run.out" 2>"$TMP/run.err" </dev/null
+	status=$?
+	output=$(cat "$TMP/run.out")
+	errors=$(cat "$TMP/run.err")
+}
+
+# That the last run had this status and one line of errors with these words.
+refused() { # STATUS PATTERN TEXT
+	is "$1" "$status" "$3: exit status"
+	ok "$3: one line says why (${errors:0:200})" grep -qE "$2" <<<"$errors"
+	is 1 "$(wc -l <"$TMP/run.err")" "$3: no more than that"
+}
+
+# What the kernel holds for BPF: programs, maps and links, by name.
+bpf_objects() {
+	local kind
+	for kind in prog map link; do
+		bpftool --json "$kind" list | jq -r --arg kind $kind '.[] | "\($kind) \(.id) \(.name // .type)"'
+	done | sort
+}
+
+objects_are() { # FILE
+	bpf_objects | cmp -s - "$1"
+}
+
+# --- signals
+
+bpf_objects >"$TMP/before"
+for signal in INT TERM; do
+	start_seismo --probes all
+	ok "while it runs the kernel holds programs and maps" test \
+		"$(bpf_objects | wc -l)" -gt "$(wc -l <"$TMP/before")"
+	began=${EPOCHREALTIME/./}
+	kill "-$signal" "$seismo_pid"
+	wait "$seismo_pid"
+	is 0 $? "SIG$signal ends it with 0"
+	ok "SIG$signal ends it within a second" test $((${EPOCHREALTIME/./} - began)) -lt 1000000
+	wait_until objects_are "$TMP/before"
+	is "$(cat "$TMP/before")" "$(bpf_objects)" "SIG$signal leaves nothing in the kernel"
+	is "" "$(cat "$TMP/seismo.err")" "SIG$signal: it said nothing on stderr"
+done
+
+mkdir "$TMP/cwd"
+files() {
+	find "$TMP/cwd" /tmp /run /var/run /var/tmp /dev/shm /sys/fs/bpf -xdev -iname '*seismo*' \
+		-not -path "$TMP/*" 2>/dev/null | sort
+}
+files >"$TMP/files"
+cd "$TMP/cwd" || exit 1
+start_seismo --probes all
+kill -KILL "$seismo_pid"
+wait "$seismo_pid" 2>/dev/null
+wait_until objects_are "$TMP/before"
+is "$(cat "$TMP/before")" "$(bpf_objects)" "kill -9 leaves nothing in the kernel"
+is "$(cat "$TMP/files")" "$(files)" "kill -9 leaves no file"
+is "" "$(ls -A "$TMP/cwd")" "nor anything where it was started"
+cd "$ROOT" || exit 1
+
+# --- what it cannot run with
+
+start_seismo --probes process
+run run --listen 127.0.0.1:0 --config "$CONFIG"
+refused 3 'another|already' "a second instance"
+ok "the first one is not disturbed" curl -fsS -o /dev/null "$SEISMO_URL/metrics"
+stop_seismo
+
+tcp=$(workload tcp "w-taken-$$")
+"$tcp" server 127.0.0.1 1 1 1 >"$TMP/port" &
+at_exit end_process $!
+wait_until test -s "$TMP/port"
+taken=127.0.0.1:$(head -n 1 "$TMP/port")
+run run --listen "$taken" --config "$CONFIG"
+refused 3 "$taken" "a taken port"
+
+run run --listen 127.0.0.1:99999 --config "$CONFIG"
+refused 2 '127.0.0.1:99999' "an address that is none"
+
+chmod 755 "$TMP"
+chmod 644 "$CONFIG"
+setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set=-all \
+	"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" >"$TMP/run.out" 2>"$TMP/run.err"
+status=$? errors=$(cat "$TMP/run.err")
+refused 3 'root|CAP_BPF' "no privilege"
+
+while IFS='|' read -r text line words; do
+	printf '%b' "$text" >"$TMP/bad.yaml"
+	run run --listen 127.0.0.1:0 --config "$TMP/bad.yaml"
+	refused 2 "bad\\.yaml:$line: .*($words)" "bad configuration: ${words%%|*}"
+done <<'END'
+# fine\nlimits:\n  servces: 3\n|3|servces.*services
+limits: { memory: 64parsecs }\n|1|memory|parsecs
+listen: [ 1\n|[0-9]+|.
+\n\nprobes: { sycall: on }\n|3|sycall.*syscall
+services:\n  - name: x\n    match: { prt: 1 }\n|3|prt.*port
+END
+run run --config "$TMP/not-there.yaml"
+refused 2 'not-there.yaml' "a configuration that is not there"
+
+run run --no-such-option
+is 2 "$status" "unknown option: exit status"
+ok "unknown option: named" grep -q 'no-such-option' <<<"$errors"
+run frobnicate
+is 2 "$status" "unknown command: exit status"
+ok "unknown command: named" grep -q 'frobnicate' <<<"$errors"
+run run --probes nonsense
+refused 2 nonsense "an unknown probe"
+
+# --- the other commands
+
+run --version
+is 0 "$status" "--version: exit status"
+ok "--version: name and number ($output)" grep -Eqx 'seismo [0-9]+\.[0-9]+\.[0-9]+.*' <<<"$output"
+run help
+is 0 "$status" "help: exit status"
+for command in run check metrics help; do
+	ok "help lists $command" grep -qw "$command" <<<"$output"
+done
+run help run
+is 0 "$status" "help run: exit status"
+ok "help run tells its options" grep -q -- '--listen' <<<"$output"
+
+run check --format json
+ok "check: exit status 0 or 1 ($status)" between 0 1 "$status"
+ok "check: JSON with a name, a state and a hook for each probe" jq -e '
+	.probes | length > 0 and all(has("name") and has("state") and has("hook"))' "$TMP/run.out"
+is '["block","process","syscall","tcp"]' \
+	"$(jq -c '[.probes[].name] | map(select(IN("block", "process", "syscall", "tcp"))) | sort' "$TMP/run.out")" \
+	"check: every family is there"
+run check
+ok "check: text names every family" \
+	test "$(grep -oEw 'syscall|block|tcp|process' <<<"$output" | sort -u | wc -l)" -eq 4
+printf 'nonsense: 1\n' >"$TMP/bad.yaml"
+run check --config "$TMP/bad.yaml"
+is 2 "$status" "check: a bad configuration"
+
+# --- the reference of metrics is what is scraped
+
+start_seismo --probes all
+run metrics --format json
+is 0 "$status" "metrics: exit status"
+scrape
+jq -r '.[] | "\(.name) \(.type)"' "$TMP/run.out" | sort >"$TMP/listed"
+awk '$1 == "#" && $2 == "TYPE" { print $3, $4 }' "$METRICS" | sort >"$TMP/scraped"
+is "" "$(comm -13 "$TMP/listed" "$TMP/scraped")" "metrics: what is scraped is listed"
+# A family without samples may be missing in the scrape; one whose name is listed twice may not.
+is "" "$(cut -d' ' -f1 "$TMP/listed" | uniq -d)" "metrics: each family once"
+is "" "$(jq -r '.[] | select(.help == "" or (.labels | type != "array")) | .name' "$TMP/run.out")" \
+	"metrics: each has a help and labels"
+# Labels in the scrape are the labels listed.
+labels_differ() {
+	jq -r '.[] | "\(.name) \(.labels | sort | join(","))"' "$TMP/run.out" | while read -r name labels; do
+		grep -E "^${name}(_bucket|_count|_sum)?[{ ]" "$METRICS" | head -n 1 | sed 's/"[^"]*"//g' |
+			grep -oE '[a-z_]+=' | tr -d '=' | grep -vx le | sort | paste -sd, |
+			grep -vxF -- "$labels" | sed "s/^/$name: listed $labels, scraped /"
+	done
+}
+is "" "$(labels_differ)" "metrics: labels are those of the scrape"
+run metrics --format text
+is "$(cut -d' ' -f1 "$TMP/listed")" "$(grep -oE '^(seismo|process)_[a-z_]+' <<<"$output" | sort)" \
+	"metrics: the text lists the same"
+run metrics --format markdown
+is "$(cut -d' ' -f1 "$TMP/listed")" "$(grep -oE '^\| `[a-z_]+' <<<"$output" | tr -d '|` ' | sort)" \
+	"metrics: the markdown lists the same"
+stop_seismo

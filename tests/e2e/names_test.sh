@@ -1,0 +1,216 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What processes are called: units on each kind of cgroup hierarchy, containers, executables, rules of the
+# configuration, hostile names, and more names than there is room for.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# How many calls each process below makes.
+calls=300
+
+# Runs the workload: CALLS calls of getppid under whatever it is called.
+run_calls() { # COMMAND-PREFIX...
+	"$@" call "$calls"
+}
+
+is_named() { # SERVICE TEXT
+	is_metric "$calls" "$2" seismo_syscalls_total "service=$1" syscall=getppid
+}
+
+exit_cnt() { # SERVICE
+	value seismo_process_exits_total "service=$1"
+}
+
+mapfile -t mounts < <(cgroup_mounts)
+unified=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+any=${unified:-${mounts[0]-}}
+[[ $any ]] || skip "no cgroups on this host"
+
+churn=$(workload churn "w-churn-$$")
+hold=$(workload process "w-old-$$")
+
+# --- these run before the daemon does
+
+cgroup_make "$any/system.slice/old-$$.service"
+in_cgroup "$any/system.slice/old-$$.service" "$(workload process "w-inner-$$")" hold 3 >"$TMP/hold.unit" &
+at_exit end_process $!
+"$hold" hold 4 >"$TMP/hold.exe" &
+at_exit end_process $!
+printf '#!/bin/sh\nread -r line\n' >"$TMP/w-old-script-$$"
+chmod +x "$TMP/w-old-script-$$"
+mkfifo "$TMP/fifo"
+"$TMP/w-old-script-$$" <>"$TMP/fifo" &
+at_exit end_process $!
+"$(workload tcp "w-listens-$$")" server 127.0.0.1 1 1 1 >"$TMP/port" &
+at_exit end_process $!
+wait_until test -s "$TMP/hold.unit" -a -s "$TMP/hold.exe" -a -s "$TMP/port"
+
+# --- the rules
+
+rule_cgroup=$any/system.slice/rule-cgroup-$$-7.service
+cgroup_make "$rule_cgroup"
+rule_exe=$(workload churn "w-rule-exe-$$")
+rule_command=$(workload churn "w-rule-command-$$")
+cat >"$CONFIG" <<END
+services:
+  - name: by-cgroup-$$
+    match: { cgroup: "*/rule-cgroup-$$-*.service" }
+  - name: by-exe-$$
+    match: { exe: "w-rule-exe-$$" }
+  - name: by-command-$$
+    match: { command: "*w-rule-command-$$ call $calls" }
+  - name: by-port-$$
+    match: { port: $(cat "$TMP/port") }
+END
+start_seismo --probes syscall=count,process
+
+is_metric 4 "processes of a unit that are older than the daemon" seismo_processes "service=old-$$.service"
+is_metric 5 "processes of a program that are older than the daemon" seismo_processes "service=w-old-$$"
+is_metric 1 "a script that is older than the daemon" seismo_processes "service=w-old-script-$$"
+is_metric 1 "rule by listening port" seismo_processes "service=by-port-$$"
+
+run_calls in_cgroup "$rule_cgroup" "$churn"
+is_named "by-cgroup-$$" "rule by cgroup"
+run_calls "$rule_exe"
+is_named "by-exe-$$" "rule by executable"
+run_calls "$rule_command"
+is_named "by-command-$$" "rule by command"
+is 0 "$(exit_cnt "w-rule-command-$$")" "a rule's name is in place of the executable's"
+
+# --- units, on each hierarchy of this host
+
+i=0
+for mount in "${mounts[@]}"; do
+	unit=seismo-test-$$-$((++i)).service
+	cgroup_make "$mount/system.slice/$unit"
+	run_calls in_cgroup "$mount/system.slice/$unit" "$churn"
+	is_named "$unit" "a unit on $mount"
+	is_metric 1 "a unit on $mount: its process, which lived a moment, ended" \
+		seismo_process_exits_total "service=$unit" reason=ok
+	is 1 "$(value seismo_process_starts_total "service=$unit")" "a unit on $mount: it started once"
+done
+is 0 "$(exit_cnt "w-churn-$$")" "a unit's name is in place of the executable's"
+
+user=$any/user.slice/user-4711.slice/user@4711.service/app.slice/inner-$$.service
+cgroup_make "$user"
+run_calls in_cgroup "$user" "$churn"
+is_named "inner-$$.service" "a user's unit, below the manager's"
+
+cgroup_make "$any/user.slice/user-4711.slice/session-$$.scope"
+session=$(workload churn "w-session-$$")
+run_calls in_cgroup "$any/user.slice/user-4711.slice/session-$$.scope" "$session"
+is_named "w-session-$$" "in a person's session, the executable"
+
+id=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
+cgroup_make "$any/docker/$id"
+run_calls in_cgroup "$any/docker/$id" "$churn"
+is_named "${id:0:12}" "a container that nobody knows more of, by its short id"
+
+# --- hostile names
+
+hostile=$any/$'a "b" \\c {d="e"} \xff\xc3 f'-$$.service
+cgroup_make "$hostile"
+run_calls in_cgroup "$hostile" "$churn"
+is_named $'a "b" \\c {d="e"} \xef\xbf\xbd\xef\xbf\xbd f'-$$.service \
+	"quotes, backslashes, braces and what is no UTF-8 in a unit's name"
+newline=$any/$'new\nline'-$$.service
+if cgroup_make "$newline" 2>/dev/null; then
+	run_calls in_cgroup "$newline" "$churn"
+	is_metric "$calls" "a newline in a unit's name" \
+		seismo_syscalls_total $'service=new\nline'-$$.service syscall=getppid
+else
+	skip_one "a newline in a unit's name" "this kernel does not allow it"
+fi
+
+deep=$any
+component=$(printf '%0200d' 0)
+while ((${#deep} < 3900)); do
+	deep+=/$component
+done
+(cd "$any" && for ((n = ${#any}; n < ${#deep}; n += 201)); do
+	mkdir -p "$component" && cd "$component" || exit
+done && mkdir "deep-$$.service") 2>/dev/null
+at_exit cgroup_remove_below "$any/$component"
+cgroup_remove_below() { # DIRECTORY
+	find "$1" -depth -type d -exec rmdir {} +
+}
+if [[ -d $deep/deep-$$.service ]]; then
+	run_calls in_cgroup "$deep/deep-$$.service" "$churn"
+	is_named "deep-$$.service" "a unit 4,000 characters deep"
+else
+	skip_one "a unit 4,000 characters deep" "cannot make it"
+fi
+
+odd=$(workload churn "w \"q\" \\b é-$$")
+run_calls "$odd"
+is_named "w \"q\" \\b é-$$" "quotes, backslashes, blanks and UTF-8 in an executable's name"
+
+ok "all of it is valid UTF-8" iconv -f UTF-8 -t UTF-8 -o /dev/null "$METRICS"
+is "" "$(grep -vE '^(# (HELP|TYPE) |[a-z_]+(\{([a-z_]+="([^"\\]|\\["\\n])*",?)*\})? [-+0-9.eInf]+$)' "$METRICS")" \
+	"every line is a comment or a sample"
+stop_seismo
+
+# --- many that come and go: sums are exact, memory stays, nothing goes back
+
+resident() {
+	awk '$1 == "VmRSS:" { print $2 }' "/proc/$seismo_pid/status"
+}
+
+# The sum over all names with this beginning, and of what has no name.
+sum_named() { # METRIC BEGINNING LABEL=VALUE...
+	series by=service "$1" "${@:3}" | awk -v begin="$2" '
+		index($0, begin) == 1 { sum += $NF } END { printf "%d\n", sum }'
+}
+
+# Whether COUNT names, starting with BEGINNING, have made all their calls, be it as "other".
+all_counted() { # COUNT
+	scrape
+	(($(sum_named seismo_syscalls_total churn- syscall=getppid) +
+		$(grown seismo_syscalls_total service=other syscall=getppid) == $1 * calls))
+}
+
+long=${SEISMO_LONG:+1}
+
+: >"$CONFIG"
+count=${long:+10000} count=${count:-2000}
+cgroup_make "$any/seismo-churn-$$"
+start_seismo --probes syscall=count,process
+start_scraping
+mark
+"$churn" cgroup "$any/seismo-churn-$$" "$((count / 2))" "$calls"
+half=$(resident)
+"$churn" cgroup "$any/seismo-churn-$$" "$((count / 2))" "$calls"
+ok "the other half of $count cgroups costs less than 2 MiB ($half to $(resident) KiB)" \
+	test $(($(resident) - half)) -lt 2048
+stop_scraping 10
+wait_until all_counted "$count"
+is $((count * calls)) $(($(sum_named seismo_syscalls_total churn- syscall=getppid) +
+	$(grown seismo_syscalls_total service=other syscall=getppid))) "$count cgroups: every call is counted"
+is "" "$(awk '
+	/^seismo_map_entries\{/ { entries[$1] = $2 }
+	/^seismo_map_capacity\{/ { sub(/capacity/, "entries", $1); capacity[$1] = $2 }
+	END { for (map in entries) if (!(map in capacity) || entries[map] > capacity[map]) print map }' \
+	"$METRICS")" "no table holds more than it can"
+stop_seismo
+
+# --- more names than limits.services
+
+count=${long:+100000} count=${count:-300}
+echo 'limits: { services: 64 }' >"$CONFIG"
+start_seismo --probes syscall=count,process
+start_scraping
+mark
+mkdir "$TMP/many"
+"$churn" exe "$TMP/many" "$count" "$calls"
+wait_until all_counted "$count"
+stop_scraping 3
+is $((count * calls)) $(($(sum_named seismo_syscalls_total churn- syscall=getppid) +
+	$(grown seismo_syscalls_total service=other syscall=getppid))) \
+	"$count programs in 64 services: every call is counted"
+is "$count" $(($(sum_named seismo_process_exits_total churn- reason=ok) +
+	$(grown seismo_process_exits_total service=other reason=ok))) "every exit is counted"
+named=$(series by=service seismo_syscalls_total | wc -l)
+ok "no more than 64 services and 'other' have names ($named)" test "$named" -le 65
+ok "some calls are those of 'other'" test "$(grown seismo_syscalls_total service=other syscall=getppid)" -gt 0
+ok "what was dropped is said" test "$(value seismo_series_dropped_total family=seismo_syscalls_total)" -gt 0
+stop_seismo
