@@ -1,0 +1,103 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Real servers from packages, for the tests that compare what seismo says with what strace and the
+# servers' own clients say. After lib.sh.
+
+# Installs the packages of the programs that are missing, without letting them start a service.
+need_packages() { # PROGRAM:PACKAGE...
+	local pair missing=() policy=/usr/sbin/policy-rc.d status
+	for pair in "$@"; do
+		command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+	done
+	((${#missing[@]})) || return 0
+	need apt-get
+	if [[ -e $policy ]]; then
+		policy=
+	else
+		printf '#!/bin/sh\nexit 101\n' >$policy
+		chmod +x $policy
+	fi
+	apt-get update -q >/dev/null 2>&1
+	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1
+	status=$?
+	[[ ! $policy ]] || rm -f "$policy"
+	((status == 0)) || skip "cannot install ${missing[*]}"
+}
+
+port_open() { # PORT
+	(: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null
+}
+
+free_port() {
+	local port
+	while port=$((20000 + RANDOM % 10000)) && port_open $port; do :; done
+	echo $port
+}
+
+# Starts a server in the background and waits until its port accepts connections. It is told to end at exit.
+server_start() { # PORT COMMAND...
+	"${@:2}" >"$TMP/server.log" 2>&1 &
+	server_pid=$!
+	at_exit server_stop "$server_pid"
+	wait_until port_open "$1" || bail "$2 did not start: $(tail -n 3 "$TMP/server.log")"
+}
+
+server_stop() { # PID
+	kill -INT "$1" && wait "$1"
+}
+
+# Runs the command while strace watches the process, its threads and new children, into $TMP/trace.*
+traced() { # PID COMMAND...
+	local tracer
+	rm -f "$TMP"/trace.*
+	strace -ff -qq -yy -s 0 -o "$TMP/trace" -p "$1" 2>/dev/null &
+	tracer=$!
+	wait_until grep -q "^TracerPid:[[:space:]]*$tracer\$" "/proc/$1/status" || bail "strace does not attach"
+	"${@:2}"
+	sleep 0.3 # the server closes its connections after the client has ended
+	kill $tracer
+	wait $tracer 2>/dev/null
+}
+
+# How often the trace has the call, in lines with the pattern.
+traced_calls() { # NAME [PATTERN]
+	grep -h "^$1(" "$TMP"/trace.* | grep -c -- "${2:-}"
+}
+
+# Bytes that passed TCP sockets in the trace.
+traced_bytes() { # sent|received
+	local names='write|writev|sendto|sendmsg|sendfile'
+	[[ $1 == sent ]] || names='read|readv|recvfrom|recvmsg'
+	grep -hE "^($names)\([0-9]+<TCP" "$TMP"/trace.* | awk '$NF > 0 { n += $NF } END { printf "%d\n", n }'
+}
+
+declare -A per_request fixed
+
+# Traces "COMMAND N" and "COMMAND 2N", which differ in the number of requests alone. What the test's
+# own `traced_counts` prints of each ("NAME NUMBER" lines) gives each name's part per request and fixed part.
+learn() { # PID N COMMAND...
+	local n=$2 name count
+	traced "$1" "${@:3}" "$n"
+	while read -r name count; do
+		fixed[$name]=$count
+	done < <(traced_counts)
+	traced "$1" "${@:3}" $((2 * n))
+	while read -r name count; do
+		per_request[$name]=$(((count - fixed[$name]) / n))
+		fixed[$name]=$((fixed[$name] - n * per_request[$name]))
+	done < <(traced_counts)
+}
+
+# What strace makes one expect of a name for so many requests.
+expected() { # NAME REQUESTS
+	echo $((fixed[$1] + $2 * per_request[$1]))
+}
+
+# What grew since `mark`.
+calls() { # SERVICE SYSCALL
+	grown seismo_syscalls_total service="$1" syscall="$2"
+}
+
+tcp() { # METRIC SERVICE LABEL=VALUE...
+	grown "seismo_tcp_$1" service="$2" "${@:3}"
+}
