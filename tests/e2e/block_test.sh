@@ -53,13 +53,13 @@ check_device() { # TEXT
 			seismo_block_io_duration_seconds_count "device=$device" "operation=$operation" phase=device
 		is "$moved" \
 			"$(grown seismo_block_io_duration_seconds_count "device=$device" "operation=$operation" phase=device)" \
-			"$1: ${operation}s of the device are the kernel's"
+			"$1: $operation requests of the device are the kernel's"
 	done
 	for operation in read write; do
 		bytes=${operation}_bytes
 		is "$(calc "${after[$bytes]} - ${before[$bytes]}")" \
 			"$(grown seismo_service_block_io_bytes_total "device=$device" "operation=$operation")" \
-			"$1: bytes of ${operation}s are the kernel's"
+			"$1: bytes of $operation requests are the kernel's"
 	done
 }
 
@@ -86,21 +86,21 @@ declare -A requests=([read]=100 [write]=60 [flush]=40) size=([read]=4096 [write]
 for operation in read write flush; do
 	read -r good bad seconds[$operation] < <("$io" "$loop" "$operation" "${requests[$operation]}" \
 		"${size[$operation]/#0/4096}")
-	is "${requests[$operation]} 0" "$good $bad" "the workload's ${operation}s succeed"
+	is "${requests[$operation]} 0" "$good $bad" "the workload's $operation requests succeed"
 done
 check_device "own requests"
 for operation in read write flush; do
 	is "${requests[$operation]}" \
 		"$(service_value seismo_service_block_io_duration_seconds_count "$operation" "w-io-$$")" \
-		"${operation}s of the service"
+		"$operation requests of the service"
 	is "$(calc "${requests[$operation]} * ${size[$operation]}")" \
 		"$(service_value seismo_service_block_io_bytes_total "$operation" "w-io-$$")" \
-		"bytes of ${operation}s of the service"
+		"bytes of $operation requests of the service"
 	mean=$(calc "${seconds[$operation]} / ${requests[$operation]}")
-	near "$mean" "$(mean "$operation")" 5 "the mean time of ${operation}s is the workload's"
+	near "$mean" "$(mean "$operation")" 5 "the mean time of $operation requests is the workload's"
 	near "${seconds[$operation]}" \
 		"$(service_value seismo_service_block_io_duration_seconds_sum "$operation" "w-io-$$")" 5 \
-		"the time of the service's ${operation}s is the workload's"
+		"the time of the service's $operation requests is the workload's"
 done
 between_10_ms=$(calc "$(value seismo_block_io_duration_seconds_sum "device=$device" operation=read phase=device) /
 	$(value seismo_block_io_duration_seconds_count "device=$device" operation=read phase=device)")
@@ -112,8 +112,8 @@ speed err=5
 io=$(workload blockio "w-eio-$$")
 for operation in read write flush; do
 	read -r good bad _ < <("$io" "$loop" "$operation" 15)
-	is "0 15" "$good $bad" "the workload sees its ${operation}s fail"
-	is_metric "$bad" "failed ${operation}s" \
+	is "0 15" "$good $bad" "the workload sees its $operation requests fail"
+	is_metric "$bad" "failed $operation requests" \
 		seismo_block_io_errors_total "device=$device" "operation=$operation" error=EIO
 done
 is 45 "$(value seismo_block_io_errors_total "device=$device")" "no other errors"
@@ -140,11 +140,11 @@ run_fio() { # TEXT OPTION...
 		count=$(fio_says ".$operation.total_ios")
 		fio_bytes=$(fio_says ".$operation.io_bytes")
 		is "$count" "$(service_value seismo_service_block_io_duration_seconds_count \
-			"$operation" "$(basename "$fio-$fio_runs")")" "$text: ${operation}s are fio's"
+			"$operation" "$(basename "$fio-$fio_runs")")" "$text: $operation requests are fio's"
 		is "$fio_bytes" "$(service_value seismo_service_block_io_bytes_total \
-			"$operation" "$(basename "$fio-$fio_runs")")" "$text: bytes of ${operation}s are fio's"
+			"$operation" "$(basename "$fio-$fio_runs")")" "$text: bytes of $operation requests are fio's"
 		((count)) && near "$(calc "$(fio_says ".$operation.clat_ns.mean") / 1e9")" "$(mean "$operation")" 5 \
-			"$text: the mean time of ${operation}s is fio's"
+			"$text: the mean time of $operation requests is fio's"
 	done
 }
 

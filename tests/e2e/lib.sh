@@ -51,7 +51,10 @@ ok() { # TEXT COMMAND...
 }
 
 between() { # LOW HIGH NUMBER
-	awk 'BEGIN { exit !(ARGV[1] <= ARGV[3] + 0 && ARGV[3] + 0 <= ARGV[2] + 0) }' "$1" "$2" "$3"
+	awk 'BEGIN {
+		number = "^[-+]?[0-9.]+(e[-+]?[0-9]+)?$"
+		exit !(ARGV[3] ~ number && ARGV[1] + 0 <= ARGV[3] + 0 && ARGV[3] + 0 <= ARGV[2] + 0)
+	}' "$1" "$2" "$3"
 }
 
 near() { # EXPECTED ACTUAL PERCENT TEXT
@@ -60,7 +63,7 @@ near() { # EXPECTED ACTUAL PERCENT TEXT
 }
 
 calc() { # AWK-EXPRESSION
-	awk "BEGIN { printf \"%.15g\n\", $1 }"
+	awk "BEGIN { printf \"%.15g\n\", ${1//$'\n'/ } }"
 }
 
 skip_one() { # TEXT REASON
