@@ -46,8 +46,8 @@ static __noinline u32 identity_of_cgroup(struct cgroup *cgrp)
 		return IDENTITY_OTHER;
 	row->key = key;
 	row->kernel = true;
-	row->pid = row->script_len = row->args_len = row->exe_len = 0;
-	row->cgroups_len = chain_kernfs(row, kn, 0);
+	row->pid = row->script_len = row->args_len = row->exe_len = row->cgroups_len = 0;
+	chain_kernfs(id, (u64)kn);
 	return identity_publish(id, row);
 }
 

@@ -21,11 +21,27 @@ static __always_inline u64 hash_mix(u64 hash, u64 v)
 	return hash ^ (hash >> 29);
 }
 
-/* Appends the names from `kn` up to its root to the chains; returns the new length. */
-static __noinline u32 chain_kernfs(struct identity *row, struct kernfs_node *kn, u32 len)
+static __always_inline struct identity *identity_row(u32 id)
 {
+	return bpf_map_lookup_elem(&identities, &id);
+}
+
+/*
+ * Functions with loops are global: the verifier looks at each once, by itself, and not along every path
+ * that leads there. That is why they take numbers and addresses, never the pointers that it follows.
+ */
+
+/* Appends the names from the kernfs_node up to its root to the chains of the row. */
+__noinline int chain_kernfs(u32 id, u64 node)
+{
+	struct kernfs_node *kn = (void *)node;
+	struct identity *row = identity_row(id);
+
+	if (!row)
+		return 0;
 	for (int i = 0; i < DEPTH && kn; i++) {
 		struct kernfs_node *parent = kernfs_parent(kn);
+		u32 len = row->cgroups_len;
 		long n;
 
 		if (!parent || len >= IDENTITY_CGROUPS)
@@ -34,17 +50,13 @@ static __noinline u32 chain_kernfs(struct identity *row, struct kernfs_node *kn,
 					      IDENTITY_NAME, BPF_CORE_READ(kn, name));
 		if (n <= 1)
 			break;
-		len += n;
+		row->cgroups_len = len + n;
 		kn = parent;
 	}
-	if (len < IDENTITY_CGROUPS)
-		row->cgroups[len & (IDENTITY_CGROUPS - 1)] = '\0';
-	return len + 1;
-}
-
-static __always_inline struct identity *identity_row(u32 id)
-{
-	return bpf_map_lookup_elem(&identities, &id);
+	if (row->cgroups_len < IDENTITY_CGROUPS)
+		row->cgroups[row->cgroups_len & (IDENTITY_CGROUPS - 1)] = '\0';
+	row->cgroups_len++;
+	return 0;
 }
 
 /* Publishes the row under its key, or gives the number back and returns that of who was first. */

@@ -197,7 +197,7 @@ struct inet_connection_sock {
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
-	u32 srtt_us;
+	u32 srtt_us, total_retrans;
 };
 
 struct sk_buff;

@@ -93,6 +93,8 @@ int BPF_PROG(exit_btf, struct pt_regs *regs, long ret)
 	nr = number < 0 ? rt_sigreturn : number; /* its number is gone when it returns */
 	if (nr >= SYSCALL_OTHER || cpu->compat)
 		nr = SYSCALL_OTHER;
+	barrier_var(nr); /* the compiler knows that it is in range, the verifier must see it */
+	nr &= SYSCALLS - 1;
 	count(identity, nr, ret);
 	if (timing && timed_since_ns != ~0ULL)
 		time(identity, nr);

@@ -27,19 +27,24 @@ const volatile bool want_args SEC(".rodata");
 
 #define HASH_SEED 0xcbf29ce484222325ULL
 
-static __always_inline u64 hash_bytes(u64 hash, const char *s, u32 len, u32 max)
+static __always_inline u64 hash_words(u64 hash, const char *s, u32 size)
 {
-	for (u32 i = 0; i < max && i < len; i++)
-		hash = (hash ^ (u8)s[i]) * 0x100000001b3ULL;
+	for (u32 i = 0; i < size / sizeof(u64); i++)
+		hash = hash_mix(hash, ((const u64 *)s)[i]);
 	return hash;
 }
 
-static __noinline u32 chain_dentry(struct identity *row, struct dentry *dentry)
+__noinline int chain_dentry(u32 id, u64 leaf)
 {
-	u32 len = 0;
+	struct dentry *dentry = (void *)leaf;
+	struct identity *row = identity_row(id);
 
+	if (!row)
+		return 0;
+	row->exe_len = 0;
 	for (int i = 0; i < DEPTH && dentry; i++) {
 		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
+		u32 len = row->exe_len;
 		long n;
 
 		if ((parent == dentry && len) || len >= IDENTITY_EXE)
@@ -48,22 +53,33 @@ static __noinline u32 chain_dentry(struct identity *row, struct dentry *dentry)
 					      BPF_CORE_READ(dentry, d_name.name));
 		if (n <= 1)
 			break;
-		len += n;
+		row->exe_len = len + n;
 		dentry = parent;
 	}
-	return len;
+	return 0;
+}
+
+/* Adds the chains, leaving out a hierarchy that looks like the one before: on v1 a dozen say the same. */
+static __always_inline void cgroup_chain(u32 id, struct cgroup *cgrp, int level, u64 *last)
+{
+	u64 leaf[4] = {}, same;
+
+	bpf_probe_read_kernel_str(leaf, sizeof(leaf), BPF_CORE_READ(cgrp, kn, name));
+	same = hash_mix(hash_mix(hash_mix(hash_mix(level, leaf[0]), leaf[1]), leaf[2]), leaf[3]);
+	if (same != *last)
+		chain_kernfs(id, (u64)BPF_CORE_READ(cgrp, kn));
+	*last = same;
 }
 
 /*
- * Walks the task's cgroup of each hierarchy (css_set.cgrp_links: the named ones and v2 too). Without a
- * row it only makes the hash; with one, it adds the chains, leaving out a hierarchy that looks like the
- * one before (on v1 a dozen say the same).
+ * Walks the cgroups of a css_set, one of each hierarchy (the named ones and v2 too). Returns the hash of
+ * their ids; with the number of a row adds the chains there.
  */
-static __noinline u64 cgroups_walk(struct css_set *set, struct identity *row)
+__noinline u64 cgroups_walk(u64 css_set, u32 id)
 {
+	struct css_set *set = (void *)css_set;
 	struct list_head *head = &set->cgrp_links, *pos = BPF_CORE_READ(set, cgrp_links.next);
 	u64 hash = 0, last = 0;
-	u32 len = 0;
 
 	for (int i = 0; i < HIERARCHIES && pos && pos != head; i++) {
 		struct cgrp_cset_link *link = container_of(pos, struct cgrp_cset_link, cgrp_link);
@@ -74,59 +90,62 @@ static __noinline u64 cgroups_walk(struct css_set *set, struct identity *row)
 		if (level <= 0)
 			continue;
 		hash = hash_mix(hash, BPF_CORE_READ(cgrp, kn, id)) ^ level;
-		if (row) {
-			u64 leaf[4] = {}, same;
-
-			bpf_probe_read_kernel_str(leaf, sizeof(leaf), BPF_CORE_READ(cgrp, kn, name));
-			same = hash_mix(hash_mix(hash_mix(hash_mix(level, leaf[0]), leaf[1]), leaf[2]),
-					leaf[3]);
-			if (same != last)
-				len = chain_kernfs(row, BPF_CORE_READ(cgrp, kn), len);
-			last = same;
-		}
+		if (id)
+			cgroup_chain(id, cgrp, level, &last);
 	}
-	if (row)
-		row->cgroups_len = len;
 	return hash;
 }
 
-/* Reads what decides about the program beyond its file: arguments of interpreters, or of all. */
-static __noinline u64 program_args(struct task_struct *task, struct mm_struct *mm, struct identity *row)
+/* The first arguments: of the task that runs here its own, of others what was found in /proc. */
+static __always_inline u32 args_read(struct task_struct *task, struct identity *row)
 {
+	struct mm_struct *mm = task->mm;
 	unsigned long start = BPF_CORE_READ(mm, arg_start), end = BPF_CORE_READ(mm, arg_end);
-	u32 tgid = task->tgid, len, name_len = 0, off, i;
-	struct seed *seed = bpf_map_lookup_elem(&seeds, &tgid);
-	u64 hash = HASH_SEED;
+	u32 tgid = task->tgid, len = end > start ? end - start : 0;
+	struct seed *seed;
 
-	if (task == (void *)bpf_get_current_task_btf()) {
-		len = end > start ? end - start : 0;
-		if (len > IDENTITY_ARGS)
-			len = IDENTITY_ARGS;
-		if (bpf_probe_read_user(row->args, len, (void *)start))
-			len = 0;
-	} else if (seed) {
-		len = seed->len;
-		bpf_probe_read_kernel(row->args, sizeof(row->args), seed->args);
-	} else {
-		len = 0;
-	}
 	if (len > IDENTITY_ARGS)
 		len = IDENTITY_ARGS;
-	row->args_len = len;
+	barrier_var(len);
+	len &= 2 * IDENTITY_ARGS - 1;
+	if (task == (void *)bpf_get_current_task_btf())
+		return bpf_probe_read_user(row->args, len, (void *)start) ? 0 : len;
+	seed = bpf_map_lookup_elem(&seeds, &tgid);
+	if (!seed || bpf_probe_read_kernel(row->args, sizeof(row->args), seed->args))
+		return 0;
+	return seed->len;
+}
+
+/* Finds the script in the row's arguments. */
+__noinline int row_script(u32 id)
+{
+	struct identity *row = identity_row(id);
+	u32 at, len = 0;
+
+	if (!row)
+		return 0;
+	at = script_find(row->args, row->args_len, (void *)row->exe, &len);
+	if (len >= IDENTITY_SCRIPT)
+		len = IDENTITY_SCRIPT - 1;
+	row->script_len = len;
+	barrier_var(len); /* the compiler knows that it fits, the verifier does not */
+	bpf_probe_read_kernel(row->script, len & (IDENTITY_SCRIPT - 1),
+			      &row->args[at & (IDENTITY_ARGS - 1)]);
+	return 0;
+}
+
+/* Reads what decides about the program beyond its file: arguments of interpreters, or of all. */
+static __always_inline u64 program_args(struct task_struct *task, u32 id, struct identity *row)
+{
+	u64 hash = HASH_SEED;
+
+	__builtin_memset(row->args, 0, sizeof(row->args));
+	__builtin_memset(row->script, 0, sizeof(row->script));
+	row->args_len = args_read(task, row);
 	if (want_args)
-		hash = hash_bytes(hash, row->args, len, IDENTITY_ARGS);
-	off = script_find(row->args, len, &name_len);
-	if (name_len >= IDENTITY_SCRIPT)
-		name_len = IDENTITY_SCRIPT - 1;
-	for (i = 0; i < IDENTITY_SCRIPT - 1; i++) {
-		if (i >= name_len)
-			break;
-		row->script[i] = row->args[(off + i) & (IDENTITY_ARGS - 1)];
-		hash = (hash ^ (u8)row->script[i]) * 0x100000001b3ULL;
-	}
-	row->script[i & (IDENTITY_SCRIPT - 1)] = '\0';
-	row->script_len = name_len;
-	return hash;
+		hash = hash_words(hash, row->args, sizeof(row->args));
+	row_script(id);
+	return hash_words(hash, row->script, sizeof(row->script));
 }
 
 static __always_inline bool is_interpreter(struct dentry *dentry)
@@ -134,18 +153,17 @@ static __always_inline bool is_interpreter(struct dentry *dentry)
 	struct interpreter_name key = {};
 	long n = bpf_probe_read_kernel_str(key.name, sizeof(key.name), BPF_CORE_READ(dentry, d_name.name));
 
-	for (int i = sizeof(key.name) - 1; i > 0; i--) {
-		char c = key.name[i];
+#pragma unroll
+	for (u32 i = 0; i < sizeof(key.name); i++) {
+		u64 c = (u8)key.name[i], digit = SCRIPT_LESS(c, '9' + 1) & SCRIPT_LESS('.' - 1, c);
 
-		if (c && c != '.' && (c < '0' || c > '9'))
-			break;
-		key.name[i] = '\0';
+		key.name[i] &= digit - 1; /* python3.11: python */
 	}
 	return n > 1 && bpf_map_lookup_elem(&interpreters, &key);
 }
 
 /* The part of the key that the program makes. Kernel threads have no memory of their own: 0. */
-static __noinline u64 program_hash(struct task_struct *task, struct identity *row)
+static __always_inline u64 program_hash(struct task_struct *task, u32 id, struct identity *row)
 {
 	struct mm_struct *mm = task->mm;
 	struct file *file;
@@ -161,7 +179,7 @@ static __noinline u64 program_hash(struct task_struct *task, struct identity *ro
 	hash = hash_mix(hash, BPF_CORE_READ(file, f_inode, i_ino));
 	hash = hash_mix(hash, BPF_CORE_READ(file, f_inode, i_sb, s_dev));
 	if (want_args || is_interpreter(BPF_CORE_READ(file, f_path.dentry)))
-		hash = hash_mix(hash, program_args(task, mm, row));
+		hash = hash_mix(hash, program_args(task, id, row));
 	return hash;
 }
 
@@ -188,7 +206,7 @@ static __noinline void program_copy(struct identity *row, u32 from)
  */
 static __noinline u32 identity_find(struct task_struct *task, struct task_ctx *tc, bool program)
 {
-	struct mm_struct *mm = task->mm;
+	u64 set = (u64)BPF_CORE_READ(task, cgroups);
 	struct identity *row;
 	u32 id, *found;
 
@@ -198,8 +216,8 @@ static __noinline u32 identity_find(struct task_struct *task, struct task_ctx *t
 	if (!row)
 		return IDENTITY_OTHER;
 	if (program)
-		tc->program = program_hash(task, row);
-	row->key.cgroups = cgroups_walk(task->cgroups, NULL);
+		tc->program = program_hash(task, id, row);
+	row->key.cgroups = cgroups_walk(set, 0);
 	row->key.program = tc->program;
 	row->key.port = tc->port;
 	found = bpf_map_lookup_elem(&identity_ids, &row->key);
@@ -213,8 +231,9 @@ static __noinline u32 identity_find(struct task_struct *task, struct task_ctx *t
 	if (!program)
 		program_copy(row, tc->identity);
 	else if (!row->kernel)
-		row->exe_len = chain_dentry(row, BPF_CORE_READ(mm, exe_file, f_path.dentry));
-	cgroups_walk(task->cgroups, row);
+		chain_dentry(id, (u64)BPF_CORE_READ(task, mm, exe_file, f_path.dentry));
+	row->cgroups_len = 0;
+	cgroups_walk(set, id);
 	return identity_publish(id, row);
 }
 

@@ -72,7 +72,8 @@ static __always_inline u32 owner(struct sock_ctx *sc)
 
 static __always_inline void sample_rtt(struct sock *sk, struct sock_ctx *sc)
 {
-	u32 srtt_us = ((struct tcp_sock *)sk)->srtt_us >> 3;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	u32 srtt_us = tp ? tp->srtt_us >> 3 : 0;
 
 	if (srtt_us)
 		hist_add(tcp_rtt_seconds, owner(sc), 0, srtt_us * 1000ULL);
@@ -212,19 +213,17 @@ int BPF_PROG(accept_exit, struct pt_regs *regs, long fd)
 	return 0;
 }
 
-struct tcp_sock___retrans {
-	u32 total_retrans;
-} __attribute__((preserve_access_index));
-
 /* One call may be several segments; the socket's own count is what the stack's counters are made of. */
 SEC("?tp_btf/tcp_retransmit_skb")
 int BPF_PROG(retransmit_btf, struct sock *sk)
 {
-	u32 total = ((struct tcp_sock___retrans *)sk)->total_retrans;
+	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
 	struct sock_ctx *sc = sock_ctx(sk);
+	u32 total;
 
-	if (!sc)
+	if (!sc || !tp)
 		return 0;
+	total = tp->total_retrans;
 	if (total - sc->retransmits)
 		count_add(tcp_retransmits_total, owner(sc), sc->direction, total - sc->retransmits);
 	sc->retransmits = total;
@@ -326,6 +325,7 @@ int sockets_iter(struct bpf_iter__task_file *it)
 	struct socket *socket;
 	struct task_ctx *tc;
 	struct sock_ctx *sc;
+	struct tcp_sock *tp;
 	struct sock *sk;
 	u32 port, one = 1;
 
@@ -346,7 +346,8 @@ int sockets_iter(struct bpf_iter__task_file *it)
 			return 0;
 		sc->identity = tc->identity;
 		sc->gen = tc->gen;
-		sc->retransmits = ((struct tcp_sock___retrans *)sk)->total_retrans;
+		tp = bpf_skc_to_tcp_sock(sk);
+		sc->retransmits = tp ? tp->total_retrans : 0;
 	}
 	sc->direction = bpf_map_lookup_elem(&tcp_listeners, &port) ? TCP_INBOUND : TCP_OUTBOUND;
 	return 0;

@@ -4,6 +4,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/report.h"
+#include "lib/log.h"
 
 struct options {
 	struct agent_options agent;
@@ -26,6 +27,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 			argp_error(state, "--format is text or json, not '%s'", arg);
 		o->json = !strcmp(arg, "json");
 		return 0;
+	case 'v':
+		log_level = LOG_DEBUG;
+		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "'%s' is one argument too many", arg);
 	}
@@ -37,6 +41,7 @@ static const struct argp argp = {
 		{ "config", 'c', "FILE", 0, "check this configuration too (default " DEFAULT_CONFIG " if there)", 0 },
 		{ "probes", 'p', "LIST", 0, "only these, as for 'seismo run'", 0 },
 		{ "format", 'f', "text|json", 0, "default text", 0 },
+		{ "verbose", 'v', NULL, 0, "also what the kernel's verifier says", 0 },
 		{ 0 },
 	},
 	.parser = parse,

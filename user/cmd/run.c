@@ -185,6 +185,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'p':
 		o->probes = arg;
 		return 0;
+	case 'v':
+		log_level = LOG_DEBUG;
+		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "'%s' is one argument too many", arg);
 	}
@@ -197,6 +200,7 @@ static const struct argp argp = {
 		{ "listen", 'l', "ADDR:PORT", 0, "where to serve metrics; default 127.0.0.1:9469", 0 },
 		{ "probes", 'p', "LIST", 0, "only these: all, none, or names with an optional mode, "
 		  "as in syscall=full,block,tcp", 0 },
+		{ "verbose", 'v', NULL, 0, "also what the kernel's verifier says", 0 },
 		{ 0 },
 	},
 	.parser = parse,

@@ -10,13 +10,14 @@ enum log_level log_level = LOG_INFO;
 static void log_line(enum log_level level, const char *fmt, va_list args, const char *reason)
 {
 	static const char *const prefix[] = { "error: ", "warning: ", "", "debug: " };
-	char line[2048];
 
 	if (level > log_level)
 		return;
-	vsnprintf(line, sizeof(line), fmt, args);
-	fprintf(stderr, "seismo: %s%s%s%s\n", prefix[level], line, reason ? ": " : "",
-		reason ? reason : "");
+	flockfile(stderr);
+	fprintf(stderr, "seismo: %s", prefix[level]);
+	vfprintf(stderr, fmt, args);
+	fprintf(stderr, "%s%s\n", reason ? ": " : "", reason ? reason : "");
+	funlockfile(stderr);
 }
 
 void log_printf(enum log_level level, const char *fmt, ...)

@@ -7,10 +7,12 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "lib/log.h"
 #include "probe/core.h"
 #include "probe/elf.h"
 
@@ -78,22 +80,23 @@ static int hook_choose(struct probe_run *run, struct hook_run *hook, int from)
 	return hook->hook->optional ? 0 : -ENOENT;
 }
 
-/* The last line of libbpf's or the verifier's complaint, kept for people, and the program it names. */
+/* The program that libbpf says was refused. */
 static struct {
 	char program[64];
-	char line[256];
+	bool seen;
 } complaint;
 
 static int complaint_keep(enum libbpf_print_level level, const char *fmt, va_list args)
 {
-	char line[4096], *name;
+	char *line, *name;
 
-	if (level != LIBBPF_WARN)
+	if (level != LIBBPF_WARN || vasprintf(&line, fmt, args) < 0)
 		return 0;
-	vsnprintf(line, sizeof(line), fmt, args);
+	log_debug("%s", line);
 	name = strstr(line, "prog '");
 	if (name && sscanf(name, "prog '%63[^']'", complaint.program) == 1 && strstr(line, "failed to load"))
-		snprintf(complaint.line, sizeof(complaint.line), "%.200s", line);
+		complaint.seen = true;
+	free(line);
 	return 0;
 }
 
@@ -103,7 +106,7 @@ static struct hook_run *hook_refused(struct probe_run *run)
 	for (unsigned i = 0; i < run->hook_cnt; i++) {
 		struct hook_run *hook = &run->hooks[i];
 
-		if (hook->program && !strcmp(bpf_program__name(hook->program), complaint.program))
+		if (complaint.seen && hook->program && !strcmp(bpf_program__name(hook->program), complaint.program))
 			return hook;
 	}
 	return NULL;
@@ -172,13 +175,14 @@ static int object_load(struct probe_run *run, int from[PROBE_HOOKS])
 		if (run->hooks[i].unwanted)
 			continue;
 		err = hook_choose(run, &run->hooks[i], from[i]);
-		if (err)
+		if (err && !*run->error)
 			snprintf(run->error, sizeof(run->error), "%s: no hook in this kernel",
 				 run->hooks[i].hook->alt[0]);
 	}
 	if (err)
 		return err;
 	complaint.program[0] = '\0';
+	complaint.seen = false;
 	err = bpf_object__load(run->object);
 	if (!err)
 		return 0;
