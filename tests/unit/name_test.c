@@ -1,0 +1,301 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "service/name.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+#define ID   "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define ID2  "fedcba9876543210fedcba9876543210fedcba9876543210fedcba9876543210"
+#define UID  "12345678-9abc-def0-1234-56789abcdef0"
+#define U_D  "12345678_9abc_def0_1234_56789abcdef0"
+#define USER "/user.slice/user-1000.slice"
+
+#define NOWHERE "/nonexistent"
+
+/* One process with paths in up to two hierarchies. */
+static const char *name_of(const char *cgroup, const char *cgroup2)
+{
+	static char name[256];
+	struct service_facts f = {
+		.cgroups = { cgroup, cgroup2 },
+		.cgroup_cnt = cgroup2 ? 2 : 1,
+		.exe = "/usr/bin/prog",
+		.script = "",
+		.command = "",
+	};
+
+	service_name(NULL, 0, NOWHERE, &f, name, sizeof(name));
+	return name;
+}
+
+static void cgroup_test(void **state)
+{
+	static const struct {
+		const char *path, *name;
+	} rows[] = {
+		/* systemd */
+		{ "/system.slice/nginx.service", "nginx.service" },
+		{ "/system.slice/nginx.service/worker/1", "nginx.service" },
+		{ "/system.slice/system-getty.slice/getty@tty1.service", "getty@tty1.service" },
+		{ "/system.slice/run-r12.scope", "run-r12.scope" },
+		{ "/init.scope", "init.scope" },
+		{ USER "/user@1000.service/app.slice/foo.service", "foo.service" },
+		{ USER "/user@1000.service/init.scope", "user@1000.service" },
+		{ USER "/user@1000.service", "user@1000.service" },
+		{ USER "/session-3.scope", "prog" },
+		{ USER "/session-c1.scope/below", "prog" },
+		{ "/system.slice/_cpu.service", "cpu.service" },
+		{ "/system.slice/nginx.service (deleted)", "nginx.service" },
+		{ "/system.slice/dev-sda1.swap", "prog" },
+		{ "/system.slice", "prog" },
+		{ "/machine.slice/systemd-nspawn@foo.service", "systemd-nspawn@foo.service" },
+		{ "/machine.slice/systemd-nspawn@foo.service/payload/init.scope",
+		  "systemd-nspawn@foo.service" },
+		{ "/machine.slice/machine-foo.scope", "machine-foo.scope" },
+		{ "/machine.slice/machine-qemu\\x2d1\\x2dvm.scope",
+		  "machine-qemu\\x2d1\\x2dvm.scope" },
+		/* docker */
+		{ "/docker/" ID, "0123456789ab" },
+		{ "/system.slice/docker-" ID ".scope", "0123456789ab" },
+		{ "/system.slice/docker-" ID ".scope/system.slice/nginx.service", "0123456789ab" },
+		{ "/system.slice:docker:" ID, "0123456789ab" },
+		{ "/docker/" ID "/docker/" ID2, "fedcba987654" },
+		{ USER "/user@1000.service/user.slice/docker-" ID ".scope", "0123456789ab" },
+		{ "/system.slice/docker.service", "docker.service" },
+		{ "/system.slice/docker-0123456789ab.scope", "docker-0123456789ab.scope" },
+		/* containerd */
+		{ "/default/" ID, "0123456789ab" },
+		{ "/system.slice/containerd.service", "containerd.service" },
+		{ "/system.slice/containerd.service/kubepods-burstable-pod" U_D
+		  ".slice:cri-containerd:" ID,
+		  "pod/" UID },
+		{ "/system.slice/containerd.service/default:nerdctl:" ID, "0123456789ab" },
+		/* cri-o, podman */
+		{ "/machine.slice/crio-" ID ".scope", "0123456789ab" },
+		{ "/machine.slice/crio-conmon-" ID ".scope", "prog" },
+		{ "/machine.slice/libpod-" ID ".scope/container", "0123456789ab" },
+		{ "/machine.slice/libpod-conmon-" ID ".scope", "prog" },
+		{ USER "/user@1000.service/user.slice/libpod-" ID ".scope", "0123456789ab" },
+		{ USER "/user@1000.service/user.slice/libpod-conmon-" ID ".scope", "prog" },
+		{ "/machine.slice/machine-libpod_pod_" ID2 ".slice/libpod-" ID ".scope/container",
+		  "0123456789ab" },
+		{ "/libpod_parent/libpod-" ID, "0123456789ab" },
+		{ "/libpod_parent/" ID2 "/libpod-" ID, "0123456789ab" },
+		{ "/libpod_parent/libpod-" ID "/ctr", "0123456789ab" },
+		/* Kubernetes */
+		{ "/kubepods/burstable/pod" UID "/" ID, "pod/" UID },
+		{ "/kubepods/pod" UID "/" ID, "pod/" UID },
+		{ "/kubepods/besteffort/pod0123456789abcdef0123456789abcdef/" ID,
+		  "pod/0123456789abcdef0123456789abcdef" },
+		{ "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" U_D
+		  ".slice/cri-containerd-" ID ".scope",
+		  "pod/" UID },
+		{ "/kubepods.slice/kubepods-pod" U_D ".slice/crio-" ID ".scope", "pod/" UID },
+		{ "/kubepods.slice/kubepods-pod" U_D ".slice/docker-" ID ".scope/init.scope",
+		  "pod/" UID },
+		{ "/system.slice/docker-" ID2 ".scope/kubelet.slice/kubelet-kubepods.slice"
+		  "/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod" U_D
+		  ".slice/cri-containerd-" ID ".scope",
+		  "pod/" UID },
+		{ "/docker/" ID2 "/kubelet/kubepods/burstable/pod" UID "/" ID, "pod/" UID },
+		{ "/docker/" ID2 "/kubelet/kubelet.service", "fedcba987654" },
+		{ "/kubepods/tripod" UID "/x", "prog" },
+		{ "/kubepods/pod1234/x", "prog" },
+		/* lxc, LXD */
+		{ "/lxc.payload.web", "web" },
+		{ "/lxc.payload.web/system.slice/nginx.service", "web" },
+		{ "/lxc.payload/web/system.slice", "web" },
+		{ "/lxc/101/ns/system.slice/nginx.service", "101" },
+		{ "/lxc.monitor.web", "prog" },
+		{ "/lxc.payload.", "prog" },
+		{ "/lxc", "prog" },
+		/* odd ones */
+		{ "/", "prog" },
+		{ "", "prog" },
+		{ "nginx.service", "nginx.service" },
+		{ "//a///b.service//", "b.service" },
+		{ "/../../x.service/..", "x.service" },
+		{ "/.service", "prog" },
+		{ "/.scope", "prog" },
+		{ "/a\"b\\c\xff.service", "a\"b\\c\xff.service" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
+		if (strcmp(name_of(rows[i].path, NULL), rows[i].name))
+			fail_msg("%s is '%s', not '%s'", rows[i].path, name_of(rows[i].path, NULL),
+				 rows[i].name);
+}
+
+/* Of several hierarchies the one that tells most. */
+static void hierarchies_test(void **state)
+{
+	(void)state;
+	assert_string_equal(name_of("/user.slice", "/system.slice/a.service"), "a.service");
+	assert_string_equal(name_of(USER "/user@1000.service", USER "/user@1000.service/b.service"),
+			    "b.service");
+	assert_string_equal(name_of(USER "/user@1000.service/b.service", USER "/user@1000.service"),
+			    "b.service");
+	assert_string_equal(name_of("/system.slice/sshd.service", USER "/session-1.scope"), "prog");
+	assert_string_equal(name_of("/system.slice/docker.service", "/docker/" ID), "0123456789ab");
+	assert_string_equal(name_of("/docker/" ID, "/kubepods/pod" UID "/" ID), "pod/" UID);
+}
+
+static void program_test(void **state)
+{
+	static const struct {
+		const char *exe, *script, *name;
+		bool kernel;
+	} rows[] = {
+		{ "/usr/sbin/nginx", "", "nginx", false },
+		{ "/usr/sbin/nginx (deleted)", "", "nginx", false },
+		{ "nginx", "", "nginx", false },
+		{ "/usr/bin/python3.11", "app.py", "app.py", false },
+		{ "/usr/bin/python3.11", "dir/app.py", "app.py", false },
+		{ "/usr/bin/python3.11", "dir/", "python3.11", false },
+		{ "", "", "kernel", true },
+		{ "", "", "unknown", false },
+		{ "/", "", "unknown", false },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct service_facts f = {
+			.exe = rows[i].exe,
+			.script = rows[i].script,
+			.command = "",
+			.kernel = rows[i].kernel,
+		};
+		char name[64];
+
+		service_name(NULL, 0, NOWHERE, &f, name, sizeof(name));
+		assert_string_equal(name, rows[i].name);
+	}
+}
+
+/* Work that the kernel does for a service is the service's. */
+static void kernel_test(void **state)
+{
+	struct service_facts f = {
+		.cgroups = { "/system.slice/a.service" },
+		.cgroup_cnt = 1,
+		.exe = "",
+		.script = "",
+		.command = "",
+		.kernel = true,
+	};
+	char name[64];
+
+	(void)state;
+	service_name(NULL, 0, NOWHERE, &f, name, sizeof(name));
+	assert_string_equal(name, "a.service");
+	f.cgroups[0] = USER "/session-1.scope";
+	service_name(NULL, 0, NOWHERE, &f, name, sizeof(name));
+	assert_string_equal(name, "kernel");
+}
+
+static void rule_test(void **state)
+{
+	static const struct service_rule rules[] = {
+		{ "both", { .exe = "java", .port = 8080 } },
+		{ "jar", { .exe = "/opt/*/bin/java", .command = "*-jar app.jar*" } },
+		{ "base", { .exe = "pyth*" } },
+		{ "group", { .cgroup = "*/checkout*.service" } },
+		{ "any", { .exe = "*x*" } },
+	};
+	static const struct {
+		const char *name;
+		struct service_facts f;
+	} rows[] = {
+		{ "both", { .exe = "/usr/bin/java", .port = 8080 } },
+		{ "java", { .exe = "/usr/bin/java", .port = 80 } },
+		{ "jar", { .exe = "/opt/a/b/bin/java", .command = "java -jar app.jar x" } },
+		{ "java", { .exe = "/opt/a/b/bin/java", .command = "java -jar ap.jar x" } },
+		{ "base", { .exe = "/usr/bin/python3" } },
+		{ "base", { .exe = "/usr/bin/python3 (deleted)" } },
+		{ "java", { .exe = "/pyth/java" } },
+		{ "group",
+		  { .exe = "/b",
+		    .cgroups = { "/", "/a.slice/checkout-1.service" },
+		    .cgroup_cnt = 2 } },
+		{ "group",
+		  { .exe = "/b", .cgroups = { "/a/b/checkout.service" }, .cgroup_cnt = 1 } },
+		{ "kernel", { .exe = "", .kernel = true } },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct service_facts f = rows[i].f;
+		char name[64];
+
+		f.script = "";
+		f.command = f.command ? f.command : "";
+		service_name(rules, sizeof(rules) / sizeof(*rules), NOWHERE, &f, name,
+			     sizeof(name));
+		if (strcmp(name, rows[i].name))
+			fail_msg("%s is '%s', not '%s'", f.exe, name, rows[i].name);
+	}
+}
+
+static void long_test(void **state)
+{
+	char path[4200], name[64];
+	struct service_facts f = { .cgroups = { path }, .exe = path, .script = "", .command = "" };
+
+	(void)state;
+	memset(path, 'n', sizeof(path));
+	path[0] = '/';
+	path[sizeof(path) - 1] = '\0';
+	for (f.cgroup_cnt = 0; f.cgroup_cnt < 2; f.cgroup_cnt++) {
+		service_name(NULL, 0, NOWHERE, &f, name, sizeof(name));
+		assert_int_equal(strlen(name), sizeof(name) - 1);
+		assert_int_equal(strspn(name, "n"), sizeof(name) - 1);
+		memcpy(path + sizeof(path) - 9, ".service", 9);
+	}
+}
+
+/* What a local user can put into a command line must not stop the daemon. */
+static void glob_time_test(void **state)
+{
+	struct service_rule rule = { "x", { .command = "*a*a*a*a*a*a*a*a*b" } };
+	char command[4096], name[64];
+	struct service_facts f = { .exe = "/p", .script = "", .command = command };
+
+	(void)state;
+	memset(command, 'a', sizeof(command));
+	command[sizeof(command) - 1] = '\0';
+	service_name(&rule, 1, NOWHERE, &f, name, sizeof(name));
+	assert_string_equal(name, "p");
+}
+
+static void interpreter_test(void **state)
+{
+	static const char *const yes[] = { "python",  "python3", "python3.11", "perl5.36.0",
+					   "ruby3.1", "node",	 "php8.2",     "lua5.4",
+					   "bash",    "java" };
+	static const char *const no[] = {
+		"", "3", "pythonx", "nginx", "node_exporter", "php-fpm8.2"
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(yes) / sizeof(*yes); i++)
+		assert_true(script_interpreter(yes[i]));
+	for (size_t i = 0; i < sizeof(no) / sizeof(*no); i++)
+		assert_false(script_interpreter(no[i]));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(cgroup_test),	  cmocka_unit_test(hierarchies_test),
+		cmocka_unit_test(program_test),	  cmocka_unit_test(kernel_test),
+		cmocka_unit_test(rule_test),	  cmocka_unit_test(long_test),
+		cmocka_unit_test(glob_time_test), cmocka_unit_test(interpreter_test),
+	};
+
+	return cmocka_run_group_tests_name("name", tests, NULL, NULL);
+}

@@ -1,0 +1,346 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "service/name.h"
+
+#include <fnmatch.h>
+#include <limits.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "service/container.h"
+
+const char *const script_interpreters[] = {
+	"python", "pypy",  "perl", "ruby",    "node",  "nodejs", "php",	 "php-cgi",
+	"bash",	  "sh",	   "dash", "zsh",     "ksh",   "fish",	 "java", "lua",
+	"luajit", "tclsh", "wish", "Rscript", "guile", "pwsh",	 NULL,
+};
+
+/* A piece of someone else's string. */
+struct part {
+	const char *s;
+	size_t len;
+};
+
+/* What the cgroup paths say: of each kind the deepest component on any hierarchy. */
+struct place {
+	char pod[POD_UID_MAX + 1];
+	struct part container, unit;
+	bool container_id; /* container is the id of one and not its name */
+	unsigned pod_depth, container_depth, unit_depth;
+};
+
+bool script_interpreter(const char *exe_base)
+{
+	size_t len = strlen(exe_base);
+
+	while (len && strchr("0123456789.", exe_base[len - 1]))
+		len--;
+	for (const char *const *i = script_interpreters; *i; i++)
+		if (strlen(*i) == len && !strncmp(*i, exe_base, len))
+			return true;
+	return false;
+}
+
+static bool part_strip(struct part *p, const char *suffix)
+{
+	size_t len = strlen(suffix);
+
+	if (p->len < len || memcmp(p->s + p->len - len, suffix, len))
+		return false;
+	p->len -= len;
+	return true;
+}
+
+static bool part_starts(struct part p, const char *prefix)
+{
+	size_t len = strlen(prefix);
+
+	return p.len >= len && !memcmp(p.s, prefix, len);
+}
+
+static bool part_is(struct part p, const char *text)
+{
+	return p.len == strlen(text) && !memcmp(p.s, text, p.len);
+}
+
+static struct part part_skip(struct part p, size_t len)
+{
+	return (struct part){ p.s + len, p.len - len };
+}
+
+static struct part base_part(struct part path)
+{
+	const char *slash = memrchr(path.s, '/', path.len);
+
+	return slash ? part_skip(path, (size_t)(slash + 1 - path.s)) : path;
+}
+
+/* The kernel appends this to the path of what has been removed or replaced. */
+static struct part path_part(const char *path)
+{
+	struct part p = { path, strlen(path) };
+
+	part_strip(&p, " (deleted)");
+	return p;
+}
+
+static void part_write(struct part p, char *buf, size_t size)
+{
+	if (p.len >= size)
+		p.len = size - 1;
+	memcpy(buf, p.s, p.len);
+	buf[p.len] = '\0';
+}
+
+static void name_write(const char *name, char *buf, size_t size)
+{
+	part_write((struct part){ name, strlen(name) }, buf, size);
+}
+
+/*
+ * pod<uid> or kubepods-burstable-pod<uid>.slice, where systemd wants _ for the - of a uid; a runtime
+ * that was given the one for the other leaves kubepods-burstable-pod<uid>.slice:cri-containerd:<id>.
+ */
+static bool pod_find(struct part p, char *uid)
+{
+	static const size_t lens[] = { 36, 32 }; /* of the API server, of a static pod */
+	const char *colon = memchr(p.s, ':', p.len);
+
+	if (colon)
+		p.len = (size_t)(colon - p.s);
+	part_strip(&p, ".slice");
+	for (size_t i = 0; i < sizeof(lens) / sizeof(*lens); i++) {
+		size_t start = p.len - lens[i];
+
+		if (p.len < lens[i] + 3 || memcmp(p.s + start - 3, "pod", 3) ||
+		    (start > 3 && p.s[start - 4] != '-'))
+			continue;
+		part_write(part_skip(p, start), uid, POD_UID_MAX + 1);
+		for (char *c = uid; (c = strchr(c, '_'));)
+			*c = '-';
+		if (pod_uid_valid(uid))
+			return true;
+	}
+	*uid = '\0';
+	return false;
+}
+
+/* <id>, RUNTIME-<id>, RUNTIME-<id>.scope or SLICE:RUNTIME:<id>, but not what watches over one. */
+static bool container_find(struct part p, struct part *id)
+{
+	struct part prefix = p;
+
+	part_strip(&prefix, ".scope");
+	if (prefix.len < CONTAINER_ID_LEN)
+		return false;
+	prefix.len -= CONTAINER_ID_LEN;
+	*id = (struct part){ p.s + prefix.len, CONTAINER_ID_LEN };
+	if (!container_id_valid(id->s, id->len) || part_strip(&prefix, "conmon-"))
+		return false;
+	return !prefix.len || part_strip(&prefix, "-") || part_strip(&prefix, ":");
+}
+
+/* lxc.payload.NAME, lxc.payload/NAME or lxc/NAME. */
+static bool lxc_find(struct part parent, struct part p, struct part *name)
+{
+	bool whole = part_is(parent, "lxc") || part_is(parent, "lxc.payload");
+	size_t prefix = whole ? 0 : strlen("lxc.payload.");
+
+	if (!whole && !part_starts(p, "lxc.payload."))
+		return false;
+	*name = part_skip(p, prefix);
+	return name->len > 0;
+}
+
+static bool unit_find(struct part p, bool below_unit, struct part *unit)
+{
+	struct part stem = p;
+
+	/* Of a manager (of a user, of a machine) that is itself a unit. */
+	if (below_unit && part_is(p, "init.scope"))
+		return false;
+	if ((!part_strip(&stem, ".service") && !part_strip(&stem, ".scope")) || !stem.len)
+		return false;
+	/* systemd escapes with it what could be taken for a file of the kernel's. */
+	*unit = stem.s[0] == '_' && stem.len > 1 ? part_skip(p, 1) : p;
+	return true;
+}
+
+static void component_scan(struct place *place, struct part parent, struct part p, unsigned depth,
+			   bool *below_unit)
+{
+	struct part found;
+	char uid[POD_UID_MAX + 1];
+
+	if (depth > place->pod_depth && pod_find(p, uid)) {
+		memcpy(place->pod, uid, sizeof(uid));
+		place->pod_depth = depth;
+	}
+	if (container_find(p, &found) || lxc_find(parent, p, &found)) {
+		if (depth <= place->container_depth)
+			return;
+		place->container = found;
+		place->container_id = container_id_valid(found.s, found.len);
+		place->container_depth = depth;
+	} else if (unit_find(p, *below_unit, &found)) {
+		*below_unit = true;
+		if (depth <= place->unit_depth)
+			return;
+		place->unit = found;
+		place->unit_depth = depth;
+	}
+}
+
+static void path_scan(struct place *place, const char *path)
+{
+	struct part rest = path_part(path), parent = { "", 0 };
+	bool below_unit = false;
+	unsigned depth = 0;
+
+	while (rest.len) {
+		const char *slash = memchr(rest.s, '/', rest.len);
+		struct part p = { rest.s, slash ? (size_t)(slash - rest.s) : rest.len };
+
+		if (p.len) {
+			component_scan(place, parent, p, ++depth, &below_unit);
+			parent = p;
+		}
+		rest = part_skip(rest, slash ? p.len + 1 : p.len);
+	}
+}
+
+static bool glob_matches(const char *pattern, const char *text)
+{
+	return !pattern || (*text && !fnmatch(pattern, text, 0));
+}
+
+static bool cgroup_matches(const char *pattern, const struct service_facts *f)
+{
+	for (unsigned i = 0; pattern && i < f->cgroup_cnt; i++)
+		if (glob_matches(pattern, f->cgroups[i]))
+			return true;
+	return !pattern;
+}
+
+/* A pattern without a slash is about the base name. */
+static bool exe_matches(const char *pattern, const char *path)
+{
+	struct part exe = path_part(path);
+	char text[PATH_MAX];
+
+	if (!pattern)
+		return true;
+	part_write(strchr(pattern, '/') ? exe : base_part(exe), text, sizeof(text));
+	return glob_matches(pattern, text);
+}
+
+static bool rule_matches(const struct service_match *m, const struct service_facts *f)
+{
+	return (!m->port || m->port == f->port) && exe_matches(m->exe, f->exe) &&
+	       glob_matches(m->command, f->command) && cgroup_matches(m->cgroup, f);
+}
+
+/* Cuts a dash and what follows it, if that is of so many bytes and of these only. */
+static bool part_cut(struct part *p, size_t min, size_t max, const char *bytes)
+{
+	size_t len = 0;
+
+	while (len < p->len && p->s[p->len - len - 1] && strchr(bytes, p->s[p->len - len - 1]))
+		len++;
+	if (len < min || len > max || len + 1 >= p->len || p->s[p->len - len - 1] != '-')
+		return false;
+	p->len -= len + 1;
+	return true;
+}
+
+/*
+ * web-5d4f8c7b96-x7k2p of a Deployment, web-x7k2p of a DaemonSet or Job, web-28945620-x7k2p of a CronJob,
+ * web-0 of a StatefulSet: web.
+ */
+static struct part pod_owner(const char *pod)
+{
+	static const char random[] = "bcdfghjklmnpqrstvwxz2456789", digits[] = "0123456789";
+	struct part p = { pod, strlen(pod) };
+
+	if (!part_cut(&p, 5, 5, random))
+		part_cut(&p, 1, 4, digits);
+	else if (!part_cut(&p, 6, 10, random))
+		part_cut(&p, 8, 10, digits);
+	return p;
+}
+
+static void pod_write(const struct pod *pod, char *buf, size_t size)
+{
+	struct part owner = pod_owner(pod->name);
+
+	snprintf(buf, size, "%s/%.*s", pod->space, (int)owner.len, owner.s);
+}
+
+static void place_write(const struct place *place, const char *root, char *buf, size_t size)
+{
+	char id[CONTAINER_ID_LEN + 1] = "";
+	struct container c = { 0 };
+	struct pod pod = { 0 };
+
+	if (place->container_id)
+		part_write(place->container, id, sizeof(id));
+	if (*place->pod)
+		pod_lookup(root, place->pod, &pod);
+	if (*id && !*pod.name) {
+		container_lookup(root, id, &c);
+		pod = c.pod;
+	}
+	if (*pod.name && *pod.space)
+		pod_write(&pod, buf, size);
+	else if (*place->pod)
+		snprintf(buf, size, "pod/%s", place->pod);
+	else if (*c.name)
+		name_write(c.name, buf, size);
+	else if (*id)
+		snprintf(buf, size, "%.12s", id);
+	else
+		part_write(place->container, buf, size);
+}
+
+/* Sessions of people, and what watches over a container and is called as the container. */
+static bool unit_names(struct part unit)
+{
+	struct part stem = unit;
+
+	if (!unit.len || !part_strip(&stem, ".scope"))
+		return unit.len > 0;
+	return !part_starts(unit, "session-") && !memmem(unit.s, unit.len, "-conmon-", 8);
+}
+
+static void program_write(const struct service_facts *f, char *buf, size_t size)
+{
+	struct part name = base_part((struct part){ f->script, strlen(f->script) });
+
+	if (!name.len)
+		name = base_part(path_part(f->exe));
+	if (name.len)
+		part_write(name, buf, size);
+	else
+		name_write("unknown", buf, size);
+}
+
+void service_name(const struct service_rule *rules, unsigned rule_cnt, const char *root,
+		  const struct service_facts *f, char *buf, size_t size)
+{
+	struct place place = { 0 };
+
+	for (unsigned i = 0; i < rule_cnt; i++)
+		if (rule_matches(&rules[i].match, f)) {
+			name_write(rules[i].name, buf, size);
+			return;
+		}
+	for (unsigned i = 0; i < f->cgroup_cnt; i++)
+		path_scan(&place, f->cgroups[i]);
+	if (*place.pod || place.container.len)
+		place_write(&place, root, buf, size);
+	else if (unit_names(place.unit))
+		part_write(place.unit, buf, size);
+	else if (f->kernel)
+		name_write("kernel", buf, size);
+	else
+		program_write(f, buf, size);
+}
