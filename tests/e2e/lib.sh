@@ -336,11 +336,13 @@ cgroup_remove() { # DIRECTORY
 	wait_until rmdir "$1"
 }
 
-# Runs a command in a cgroup.
+# Runs a command in a cgroup; `enter_cgroup ... &` in the background, where $! has to be the command's.
 in_cgroup() { # DIRECTORY COMMAND...
-	(
-		echo "$BASHPID" >"$1/cgroup.procs" && exec "${@:2}"
-	)
+	(enter_cgroup "$@")
+}
+
+enter_cgroup() { # DIRECTORY COMMAND...
+	echo "$BASHPID" >"$1/cgroup.procs" && exec "${@:2}"
 }
 
 # Mount points of cgroup hierarchies that a service manager may use: the unified one, and v1's.

@@ -32,7 +32,7 @@ hold=$(workload process "w-old-$$")
 # --- these run before the daemon does
 
 cgroup_make "$any/system.slice/old-$$.service"
-in_cgroup "$any/system.slice/old-$$.service" "$(workload process "w-inner-$$")" hold 3 >"$TMP/hold.unit" &
+enter_cgroup "$any/system.slice/old-$$.service" "$(workload process "w-inner-$$")" hold 3 >"$TMP/hold.unit" &
 at_exit end_process $!
 "$hold" hold 4 >"$TMP/hold.exe" &
 at_exit end_process $!

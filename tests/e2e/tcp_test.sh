@@ -49,7 +49,7 @@ connect() { # NAME ADDRESS CONNECTIONS UP DOWN SERVER-OPTIONS CLIENT-OPTIONS
 	workload tcp "$server" >/dev/null
 	workload tcp "$client" >/dev/null
 	# shellcheck disable=SC2086 # options are words
-	inside "$TMP/bin/$server" server "$2" "$3" "$4" "$5" $6 >"$TMP/$server" &
+	inside timeout 60 "$TMP/bin/$server" server "$2" "$3" "$4" "$5" $6 >"$TMP/$server" &
 	server_pid=$!
 	at_exit end_process "$server_pid"
 	wait_until test -s "$TMP/$server"
