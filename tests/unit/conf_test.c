@@ -134,94 +134,88 @@ static void section_test(void **state)
 
 #define S "services:\n  - name: a\n    match: "
 
+static const struct {
+	const char *text, *expected;
+} error_rows[] = {
+	/* keys */
+	{ "lisen: x\n", ":1: unknown key 'lisen', did you mean 'listen'?" },
+	{ "# c\nlisten: a:1\nwhat: x\n",
+	  ":3: unknown key 'what' (known: listen, services, probes, limits)" },
+	{ "rules: []\n", ":1: unknown key 'rules' (known: listen, services, probes, limits)" },
+	{ "limits:\n  services: 5\n  memry: 64MiB\n",
+	  ":3: unknown key 'memry' in 'limits', did you mean 'memory'?" },
+	{ S "{ cgrup: x }\n", ":3: unknown key 'cgrup' in 'match', did you mean 'cgroup'?" },
+	{ "services:\n  - name: a\n    mtach: 5\n",
+	  ":3: unknown key 'mtach' in 'services', did you mean 'match'?" },
+	{ "probes:\n  blok: on\n", ":2: unknown probe 'blok', did you mean 'block'?" },
+	{ "probes:\n  syscall: { mod: full }\n",
+	  ":2: unknown key 'mod' in 'syscall', did you mean 'mode'?" },
+	{ "listen: a:1\n\nlisten: b:1\n", ":3: duplicate key 'listen'" },
+	{ "probes:\n  tcp: on\n  tcp: off\n", ":3: duplicate key 'tcp'" },
+	{ "probes:\n  tcp: { mode: full, mode: full }\n", ":2: duplicate key 'mode'" },
+	{ "? [a]\n: b\n", ":1: a key must be a plain word" },
+	{ "probes:\n  ? {a: b}\n  : c\n", ":2: a key must be a plain word" },
+	{ "services:\n  - match: { exe: a }\n", ":2: missing key 'name' in 'services'" },
+	{ "services:\n  - name: a\n", ":2: missing key 'match' in 'services'" },
+	{ "\"li\\nsten\": x\n", ":1: unknown key 'li?sten', did you mean 'listen'?" },
+	/* types */
+	{ "- a\n", ":1: the file must hold 'key: value' pairs" },
+	{ "5\n", ":1: the file must hold 'key: value' pairs" },
+	{ "limits: 5\n", ":1: 'limits' must hold 'key: value' pairs" },
+	{ "services: 5\n", ":1: 'services' must be a list" },
+	{ "services:\n", ":1: 'services' must be a list" },
+	{ "services:\n  -\n", ":2: 'services' must hold 'key: value' pairs" },
+	{ "probes: [ tcp ]\n", ":1: 'probes' must hold 'key: value' pairs" },
+	{ "listen: [ a ]\n", ":1: 'listen' must be a single value of plain text" },
+	{ "listen:\n", ":1: 'listen' has no value" },
+	/* values */
+	{ "listen: localhost\n",
+	  ":1: 'listen' is 'localhost', must be ADDR:PORT such as 127.0.0.1:9469" },
+	{ "listen: ':99999'\n",
+	  ":1: 'listen' is ':99999', must be ADDR:PORT such as 127.0.0.1:9469" },
+	{ "limits:\n  memory: 64MB\n",
+	  ":2: 'memory' is '64MB', must be a size such as 64MiB, at least 8MiB" },
+	{ "limits:\n  memory: 1MiB\n",
+	  ":2: 'memory' is '1MiB', must be a size such as 64MiB, at least 8MiB" },
+	{ "limits: { series: 63 }\n", ":1: 'series' is '63', must be an integer from 64 to 60000" },
+	{ "limits: { services: 16385 }\n",
+	  ":1: 'services' is '16385', must be an integer from 1 to 16384" },
+	{ "limits:\n\n  cpu_percent: 101\n",
+	  ":3: 'cpu_percent' is '101', must be a number from 0.1 to 100" },
+	{ "limits: { forget_after: 5 }\n",
+	  ":1: 'forget_after' is '5', must be a duration such as 30s, 5m or 1h" },
+	{ S "{ port: 0 }\n", ":3: 'port' is '0', must be an integer from 1 to 65535" },
+	{ S "{ port: 65536 }\n", ":3: 'port' is '65536', must be an integer from 1 to 65535" },
+	{ S "{ port: 010 }\n", ":3: 'port' is '010', must be an integer from 1 to 65535" },
+	{ S "{ port: http }\n", ":3: 'port' is 'http', must be an integer from 1 to 65535" },
+	{ "services:\n  - name: ''\n    match: { exe: a }\n", ":2: 'name' has no value" },
+	{ "probes:\n  syscall: { mode: ful }\n",
+	  ":2: 'ful' is not a mode of 'syscall', did you mean 'full'?" },
+	{ "probes:\n  block:\n",
+	  ":2: 'block' must be a mode (known: off, on, count, sampled, full)" },
+	{ "probes:\n  syscall: {}\n", ":2: missing key 'mode' in 'syscall'" },
+	/* contradictions */
+	{ S "{}\n", ":2: service 'a' matches without a condition, needs cgroup, exe, "
+		    "command or port" },
+	{ S "{ exe: x }\n  - name: a\n    match: { exe: x }\n", ":4: duplicate service 'a'" },
+	{ S "{ exe: x }\n  - name: b\n    match: { exe: x }\n",
+	  ":4: service 'b' has the same match as 'a' before it" },
+	/* documents */
+	{ "a: &x [1]\nb: *x\n", ":2: aliases (*name) are not supported" },
+	{ "listen: a:1\n---\nlisten: b:1\n", ":2: a second document; one file holds one" },
+	{ "probes: [[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]\n", ":1: nested too deeply" },
+	{ "\n\tlisten: x\n", ":2: while scanning for the next token, found character that "
+			     "cannot start any token" },
+	{ "a:\n  - {b\nc: d\n",
+	  ":3: while parsing a flow mapping, did not find expected ',' or '}'" },
+	{ "\nlisten: \xff\n", ":2: invalid leading UTF-8 octet" },
+};
+
 static void error_test(void **state)
 {
-	static const struct {
-		const char *text, *expected;
-	} rows[] = {
-		/* keys */
-		{ "lisen: x\n", ":1: unknown key 'lisen', did you mean 'listen'?" },
-		{ "# c\nlisten: a:1\nwhat: x\n",
-		  ":3: unknown key 'what' (known: listen, services, probes, limits)" },
-		{ "rules: []\n",
-		  ":1: unknown key 'rules' (known: listen, services, probes, limits)" },
-		{ "limits:\n  services: 5\n  memry: 64MiB\n",
-		  ":3: unknown key 'memry' in 'limits', did you mean 'memory'?" },
-		{ S "{ cgrup: x }\n",
-		  ":3: unknown key 'cgrup' in 'match', did you mean 'cgroup'?" },
-		{ "services:\n  - name: a\n    mtach: 5\n",
-		  ":3: unknown key 'mtach' in 'services', did you mean 'match'?" },
-		{ "probes:\n  blok: on\n", ":2: unknown probe 'blok', did you mean 'block'?" },
-		{ "probes:\n  syscall: { mod: full }\n",
-		  ":2: unknown key 'mod' in 'syscall', did you mean 'mode'?" },
-		{ "listen: a:1\n\nlisten: b:1\n", ":3: duplicate key 'listen'" },
-		{ "probes:\n  tcp: on\n  tcp: off\n", ":3: duplicate key 'tcp'" },
-		{ "probes:\n  tcp: { mode: full, mode: full }\n", ":2: duplicate key 'mode'" },
-		{ "? [a]\n: b\n", ":1: a key must be a plain word" },
-		{ "probes:\n  ? {a: b}\n  : c\n", ":2: a key must be a plain word" },
-		{ "services:\n  - match: { exe: a }\n", ":2: missing key 'name' in 'services'" },
-		{ "services:\n  - name: a\n", ":2: missing key 'match' in 'services'" },
-		{ "\"li\\nsten\": x\n", ":1: unknown key 'li?sten', did you mean 'listen'?" },
-		/* types */
-		{ "- a\n", ":1: the file must hold 'key: value' pairs" },
-		{ "5\n", ":1: the file must hold 'key: value' pairs" },
-		{ "limits: 5\n", ":1: 'limits' must hold 'key: value' pairs" },
-		{ "services: 5\n", ":1: 'services' must be a list" },
-		{ "services:\n", ":1: 'services' must be a list" },
-		{ "services:\n  -\n", ":2: 'services' must hold 'key: value' pairs" },
-		{ "probes: [ tcp ]\n", ":1: 'probes' must hold 'key: value' pairs" },
-		{ "listen: [ a ]\n", ":1: 'listen' must be a single value of plain text" },
-		{ "listen:\n", ":1: 'listen' has no value" },
-		/* values */
-		{ "listen: localhost\n",
-		  ":1: 'listen' is 'localhost', must be ADDR:PORT such as 127.0.0.1:9469" },
-		{ "listen: ':99999'\n",
-		  ":1: 'listen' is ':99999', must be ADDR:PORT such as 127.0.0.1:9469" },
-		{ "limits:\n  memory: 64MB\n",
-		  ":2: 'memory' is '64MB', must be a size such as 64MiB, at least 8MiB" },
-		{ "limits:\n  memory: 1MiB\n",
-		  ":2: 'memory' is '1MiB', must be a size such as 64MiB, at least 8MiB" },
-		{ "limits: { series: 63 }\n",
-		  ":1: 'series' is '63', must be an integer from 64 to 60000" },
-		{ "limits: { services: 16385 }\n",
-		  ":1: 'services' is '16385', must be an integer from 1 to 16384" },
-		{ "limits:\n\n  cpu_percent: 101\n",
-		  ":3: 'cpu_percent' is '101', must be a number from 0.1 to 100" },
-		{ "limits: { forget_after: 5 }\n",
-		  ":1: 'forget_after' is '5', must be a duration such as 30s, 5m or 1h" },
-		{ S "{ port: 0 }\n", ":3: 'port' is '0', must be an integer from 1 to 65535" },
-		{ S "{ port: 65536 }\n",
-		  ":3: 'port' is '65536', must be an integer from 1 to 65535" },
-		{ S "{ port: 010 }\n", ":3: 'port' is '010', must be an integer from 1 to 65535" },
-		{ S "{ port: http }\n",
-		  ":3: 'port' is 'http', must be an integer from 1 to 65535" },
-		{ "services:\n  - name: ''\n    match: { exe: a }\n", ":2: 'name' has no value" },
-		{ "probes:\n  syscall: { mode: ful }\n",
-		  ":2: 'ful' is not a mode of 'syscall', did you mean 'full'?" },
-		{ "probes:\n  block:\n",
-		  ":2: 'block' must be a mode (known: off, on, count, sampled, full)" },
-		{ "probes:\n  syscall: {}\n", ":2: missing key 'mode' in 'syscall'" },
-		/* contradictions */
-		{ S "{}\n", ":2: service 'a' matches without a condition, needs cgroup, exe, "
-			    "command or port" },
-		{ S "{ exe: x }\n  - name: a\n    match: { exe: x }\n",
-		  ":4: duplicate service 'a'" },
-		{ S "{ exe: x }\n  - name: b\n    match: { exe: x }\n",
-		  ":4: service 'b' has the same match as 'a' before it" },
-		/* documents */
-		{ "a: &x [1]\nb: *x\n", ":2: aliases (*name) are not supported" },
-		{ "listen: a:1\n---\nlisten: b:1\n", ":2: a second document; one file holds one" },
-		{ "probes: [[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]\n", ":1: nested too deeply" },
-		{ "\n\tlisten: x\n", ":2: while scanning for the next token, found character that "
-				     "cannot start any token" },
-		{ "a:\n  - {b\nc: d\n",
-		  ":3: while parsing a flow mapping, did not find expected ',' or '}'" },
-		{ "\nlisten: \xff\n", ":2: invalid leading UTF-8 octet" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		error_check(rows[i].text, strlen(rows[i].text), rows[i].expected);
+	for (size_t i = 0; i < sizeof(error_rows) / sizeof(*error_rows); i++)
+		error_check(error_rows[i].text, strlen(error_rows[i].text), error_rows[i].expected);
 	error_check("listen: \"a\\0b:1\"\n", 17,
 		    ":1: 'listen' must be a single value of plain text");
 }

@@ -32,103 +32,100 @@ static const char *name_of(const char *cgroup, const char *cgroup2)
 	return name;
 }
 
+static const struct {
+	const char *path, *name;
+} cgroup_rows[] = {
+	/* systemd */
+	{ "/system.slice/nginx.service", "nginx.service" },
+	{ "/system.slice/nginx.service/worker/1", "nginx.service" },
+	{ "/system.slice/system-getty.slice/getty@tty1.service", "getty@tty1.service" },
+	{ "/system.slice/run-r12.scope", "run-r12.scope" },
+	{ "/init.scope", "init.scope" },
+	{ USER "/user@1000.service/app.slice/foo.service", "foo.service" },
+	{ USER "/user@1000.service/init.scope", "user@1000.service" },
+	{ USER "/user@1000.service", "user@1000.service" },
+	{ USER "/session-3.scope", "prog" },
+	{ USER "/session-c1.scope/below", "prog" },
+	{ "/system.slice/_cpu.service", "cpu.service" },
+	{ "/system.slice/nginx.service (deleted)", "nginx.service" },
+	{ "/system.slice/dev-sda1.swap", "prog" },
+	{ "/system.slice", "prog" },
+	{ "/machine.slice/systemd-nspawn@foo.service", "systemd-nspawn@foo.service" },
+	{ "/machine.slice/systemd-nspawn@foo.service/payload/init.scope",
+	  "systemd-nspawn@foo.service" },
+	{ "/machine.slice/machine-foo.scope", "machine-foo.scope" },
+	{ "/machine.slice/machine-qemu\\x2d1\\x2dvm.scope", "machine-qemu\\x2d1\\x2dvm.scope" },
+	/* docker */
+	{ "/docker/" ID, "0123456789ab" },
+	{ "/system.slice/docker-" ID ".scope", "0123456789ab" },
+	{ "/system.slice/docker-" ID ".scope/system.slice/nginx.service", "0123456789ab" },
+	{ "/system.slice:docker:" ID, "0123456789ab" },
+	{ "/docker/" ID "/docker/" ID2, "fedcba987654" },
+	{ USER "/user@1000.service/user.slice/docker-" ID ".scope", "0123456789ab" },
+	{ "/system.slice/docker.service", "docker.service" },
+	{ "/system.slice/docker-0123456789ab.scope", "docker-0123456789ab.scope" },
+	/* containerd */
+	{ "/default/" ID, "0123456789ab" },
+	{ "/system.slice/containerd.service", "containerd.service" },
+	{ "/system.slice/containerd.service/kubepods-burstable-pod" U_D ".slice:cri-containerd:" ID,
+	  "pod/" UID },
+	{ "/system.slice/containerd.service/default:nerdctl:" ID, "0123456789ab" },
+	/* cri-o, podman */
+	{ "/machine.slice/crio-" ID ".scope", "0123456789ab" },
+	{ "/machine.slice/crio-conmon-" ID ".scope", "prog" },
+	{ "/machine.slice/libpod-" ID ".scope/container", "0123456789ab" },
+	{ "/machine.slice/libpod-conmon-" ID ".scope", "prog" },
+	{ USER "/user@1000.service/user.slice/libpod-" ID ".scope", "0123456789ab" },
+	{ USER "/user@1000.service/user.slice/libpod-conmon-" ID ".scope", "prog" },
+	{ "/machine.slice/machine-libpod_pod_" ID2 ".slice/libpod-" ID ".scope/container",
+	  "0123456789ab" },
+	{ "/libpod_parent/libpod-" ID, "0123456789ab" },
+	{ "/libpod_parent/" ID2 "/libpod-" ID, "0123456789ab" },
+	{ "/libpod_parent/libpod-" ID "/ctr", "0123456789ab" },
+	/* Kubernetes */
+	{ "/kubepods/burstable/pod" UID "/" ID, "pod/" UID },
+	{ "/kubepods/pod" UID "/" ID, "pod/" UID },
+	{ "/kubepods/besteffort/pod0123456789abcdef0123456789abcdef/" ID,
+	  "pod/0123456789abcdef0123456789abcdef" },
+	{ "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" U_D
+	  ".slice/cri-containerd-" ID ".scope",
+	  "pod/" UID },
+	{ "/kubepods.slice/kubepods-pod" U_D ".slice/crio-" ID ".scope", "pod/" UID },
+	{ "/kubepods.slice/kubepods-pod" U_D ".slice/docker-" ID ".scope/init.scope", "pod/" UID },
+	{ "/system.slice/docker-" ID2 ".scope/kubelet.slice/kubelet-kubepods.slice"
+	  "/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod" U_D
+	  ".slice/cri-containerd-" ID ".scope",
+	  "pod/" UID },
+	{ "/docker/" ID2 "/kubelet/kubepods/burstable/pod" UID "/" ID, "pod/" UID },
+	{ "/docker/" ID2 "/kubelet/kubelet.service", "fedcba987654" },
+	{ "/kubepods/tripod" UID "/x", "prog" },
+	{ "/kubepods/pod1234/x", "prog" },
+	/* lxc, LXD */
+	{ "/lxc.payload.web", "web" },
+	{ "/lxc.payload.web/system.slice/nginx.service", "web" },
+	{ "/lxc.payload/web/system.slice", "web" },
+	{ "/lxc/101/ns/system.slice/nginx.service", "101" },
+	{ "/lxc.monitor.web", "prog" },
+	{ "/lxc.payload.", "prog" },
+	{ "/lxc", "prog" },
+	/* odd ones */
+	{ "/", "prog" },
+	{ "", "prog" },
+	{ "nginx.service", "nginx.service" },
+	{ "//a///b.service//", "b.service" },
+	{ "/../../x.service/..", "x.service" },
+	{ "/.service", "prog" },
+	{ "/.scope", "prog" },
+	{ "/a\"b\\c\xff.service", "a\"b\\c\xff.service" },
+};
+
 static void cgroup_test(void **state)
 {
-	static const struct {
-		const char *path, *name;
-	} rows[] = {
-		/* systemd */
-		{ "/system.slice/nginx.service", "nginx.service" },
-		{ "/system.slice/nginx.service/worker/1", "nginx.service" },
-		{ "/system.slice/system-getty.slice/getty@tty1.service", "getty@tty1.service" },
-		{ "/system.slice/run-r12.scope", "run-r12.scope" },
-		{ "/init.scope", "init.scope" },
-		{ USER "/user@1000.service/app.slice/foo.service", "foo.service" },
-		{ USER "/user@1000.service/init.scope", "user@1000.service" },
-		{ USER "/user@1000.service", "user@1000.service" },
-		{ USER "/session-3.scope", "prog" },
-		{ USER "/session-c1.scope/below", "prog" },
-		{ "/system.slice/_cpu.service", "cpu.service" },
-		{ "/system.slice/nginx.service (deleted)", "nginx.service" },
-		{ "/system.slice/dev-sda1.swap", "prog" },
-		{ "/system.slice", "prog" },
-		{ "/machine.slice/systemd-nspawn@foo.service", "systemd-nspawn@foo.service" },
-		{ "/machine.slice/systemd-nspawn@foo.service/payload/init.scope",
-		  "systemd-nspawn@foo.service" },
-		{ "/machine.slice/machine-foo.scope", "machine-foo.scope" },
-		{ "/machine.slice/machine-qemu\\x2d1\\x2dvm.scope",
-		  "machine-qemu\\x2d1\\x2dvm.scope" },
-		/* docker */
-		{ "/docker/" ID, "0123456789ab" },
-		{ "/system.slice/docker-" ID ".scope", "0123456789ab" },
-		{ "/system.slice/docker-" ID ".scope/system.slice/nginx.service", "0123456789ab" },
-		{ "/system.slice:docker:" ID, "0123456789ab" },
-		{ "/docker/" ID "/docker/" ID2, "fedcba987654" },
-		{ USER "/user@1000.service/user.slice/docker-" ID ".scope", "0123456789ab" },
-		{ "/system.slice/docker.service", "docker.service" },
-		{ "/system.slice/docker-0123456789ab.scope", "docker-0123456789ab.scope" },
-		/* containerd */
-		{ "/default/" ID, "0123456789ab" },
-		{ "/system.slice/containerd.service", "containerd.service" },
-		{ "/system.slice/containerd.service/kubepods-burstable-pod" U_D
-		  ".slice:cri-containerd:" ID,
-		  "pod/" UID },
-		{ "/system.slice/containerd.service/default:nerdctl:" ID, "0123456789ab" },
-		/* cri-o, podman */
-		{ "/machine.slice/crio-" ID ".scope", "0123456789ab" },
-		{ "/machine.slice/crio-conmon-" ID ".scope", "prog" },
-		{ "/machine.slice/libpod-" ID ".scope/container", "0123456789ab" },
-		{ "/machine.slice/libpod-conmon-" ID ".scope", "prog" },
-		{ USER "/user@1000.service/user.slice/libpod-" ID ".scope", "0123456789ab" },
-		{ USER "/user@1000.service/user.slice/libpod-conmon-" ID ".scope", "prog" },
-		{ "/machine.slice/machine-libpod_pod_" ID2 ".slice/libpod-" ID ".scope/container",
-		  "0123456789ab" },
-		{ "/libpod_parent/libpod-" ID, "0123456789ab" },
-		{ "/libpod_parent/" ID2 "/libpod-" ID, "0123456789ab" },
-		{ "/libpod_parent/libpod-" ID "/ctr", "0123456789ab" },
-		/* Kubernetes */
-		{ "/kubepods/burstable/pod" UID "/" ID, "pod/" UID },
-		{ "/kubepods/pod" UID "/" ID, "pod/" UID },
-		{ "/kubepods/besteffort/pod0123456789abcdef0123456789abcdef/" ID,
-		  "pod/0123456789abcdef0123456789abcdef" },
-		{ "/kubepods.slice/kubepods-burstable.slice/kubepods-burstable-pod" U_D
-		  ".slice/cri-containerd-" ID ".scope",
-		  "pod/" UID },
-		{ "/kubepods.slice/kubepods-pod" U_D ".slice/crio-" ID ".scope", "pod/" UID },
-		{ "/kubepods.slice/kubepods-pod" U_D ".slice/docker-" ID ".scope/init.scope",
-		  "pod/" UID },
-		{ "/system.slice/docker-" ID2 ".scope/kubelet.slice/kubelet-kubepods.slice"
-		  "/kubelet-kubepods-besteffort.slice/kubelet-kubepods-besteffort-pod" U_D
-		  ".slice/cri-containerd-" ID ".scope",
-		  "pod/" UID },
-		{ "/docker/" ID2 "/kubelet/kubepods/burstable/pod" UID "/" ID, "pod/" UID },
-		{ "/docker/" ID2 "/kubelet/kubelet.service", "fedcba987654" },
-		{ "/kubepods/tripod" UID "/x", "prog" },
-		{ "/kubepods/pod1234/x", "prog" },
-		/* lxc, LXD */
-		{ "/lxc.payload.web", "web" },
-		{ "/lxc.payload.web/system.slice/nginx.service", "web" },
-		{ "/lxc.payload/web/system.slice", "web" },
-		{ "/lxc/101/ns/system.slice/nginx.service", "101" },
-		{ "/lxc.monitor.web", "prog" },
-		{ "/lxc.payload.", "prog" },
-		{ "/lxc", "prog" },
-		/* odd ones */
-		{ "/", "prog" },
-		{ "", "prog" },
-		{ "nginx.service", "nginx.service" },
-		{ "//a///b.service//", "b.service" },
-		{ "/../../x.service/..", "x.service" },
-		{ "/.service", "prog" },
-		{ "/.scope", "prog" },
-		{ "/a\"b\\c\xff.service", "a\"b\\c\xff.service" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		if (strcmp(name_of(rows[i].path, NULL), rows[i].name))
-			fail_msg("%s is '%s', not '%s'", rows[i].path, name_of(rows[i].path, NULL),
-				 rows[i].name);
+	for (size_t i = 0; i < sizeof(cgroup_rows) / sizeof(*cgroup_rows); i++)
+		if (strcmp(name_of(cgroup_rows[i].path, NULL), cgroup_rows[i].name))
+			fail_msg("%s is '%s', not '%s'", cgroup_rows[i].path,
+				 name_of(cgroup_rows[i].path, NULL), cgroup_rows[i].name);
 }
 
 /* Of several hierarchies the one that tells most. */
