@@ -39,7 +39,7 @@ static __noinline u32 identity_of_cgroup(struct cgroup *cgrp)
 
 	if (found)
 		return *found;
-	if (bpf_map_pop_elem(&free_identities, &id))
+	if (!number_take(&free_identities, &id))
 		return IDENTITY_OTHER;
 	row = identity_row(id);
 	if (!row)

@@ -38,9 +38,15 @@ static __always_inline void cpu_forget(struct task_struct *task)
 		cpu->identity = IDENTITY_UNKNOWN;
 }
 
-static __always_inline void task_identify(struct task_struct *task, struct task_ctx *tc, bool program)
+static __always_inline void task_identify(struct task_struct *task, struct task_ctx *tc)
 {
-	task_ctx_set(tc, identity_find(task, tc, program));
+	task_ctx_set(tc, identity_find(task, tc));
+	cpu_forget(task);
+}
+
+static __always_inline void task_move(struct task_struct *task, struct task_ctx *tc)
+{
+	task_ctx_set(tc, identity_move(task, tc));
 	cpu_forget(task);
 }
 
@@ -48,20 +54,19 @@ SEC("?tp_btf/sched_process_fork")
 int BPF_PROG(fork_btf, struct task_struct *parent, struct task_struct *child)
 {
 	struct task_ctx *from = bpf_task_storage_get(&tasks, parent, NULL, 0);
-	struct task_ctx *tc = task_ctx_make(child);
+	struct task_ctx *tc;
 
+	if (!from) /* the census will find both */
+		return 0;
+	tc = task_ctx_make(child);
 	if (!tc)
 		return 0;
-	if (!from || !child->mm != !parent->mm) {
-		task_identify(child, tc, true);
-		return 0;
-	}
 	tc->program = from->program;
 	tc->port = from->port;
 	tc->identity = tc->before = from->identity;
 	tc->gen = from->gen;
 	if (child->cgroups != parent->cgroups)
-		task_identify(child, tc, false);
+		task_move(child, tc);
 	return 0;
 }
 
@@ -74,7 +79,7 @@ int BPF_PROG(exec_btf, struct task_struct *task)
 	if (!tc)
 		return 0;
 	tc->port = 0;
-	task_identify(task, tc, true);
+	task_identify(task, tc);
 	if (cpu)
 		cpu->compat = task_compat(task);
 	return 0;
@@ -83,10 +88,10 @@ int BPF_PROG(exec_btf, struct task_struct *task)
 SEC("?tp_btf/cgroup_attach_task")
 int BPF_PROG(cgroup_attach_btf, struct cgroup *dst, const char *path, struct task_struct *task)
 {
-	struct task_ctx *tc = task_ctx_make(task);
+	struct task_ctx *tc = bpf_task_storage_get(&tasks, task, NULL, 0);
 
 	if (tc)
-		task_identify(task, tc, !tc->identity);
+		task_move(task, tc);
 	return 0;
 }
 
@@ -100,11 +105,11 @@ int BPF_PROG(listen_btf, struct sock *sk, int oldstate, int newstate)
 
 	if (newstate != 10 /* TCP_LISTEN */ || !bpf_map_lookup_elem(&listen_ports, &port))
 		return 0;
-	tc = task_ctx_make(task);
+	tc = bpf_task_storage_get(&tasks, task, NULL, 0);
 	if (!tc)
 		return 0;
 	tc->port = port;
-	task_identify(task, tc, !tc->identity);
+	task_move(task, tc);
 	return 0;
 }
 
@@ -169,7 +174,7 @@ int census_iter(struct bpf_iter__task *it)
 		seed = bpf_map_lookup_elem(&seeds, &tgid);
 		if (seed)
 			tc->port = seed->port;
-		task_identify(task, tc, true);
+		task_identify(task, tc);
 	}
 	identity = tc->identity;
 	state = bpf_map_lookup_elem(&identity_states, &identity);

@@ -48,9 +48,28 @@ struct TABLE(BPF_MAP_TYPE_HASH, struct series_key, u32, 1, 0) series SEC(".maps"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK);
-	__type(value, u32);
+	__type(value, struct range);
 	__uint(max_entries, 1);
 } free_counters SEC(".maps"), free_hists SEC(".maps");
+
+static __always_inline bool number_take(void *stack, u32 *number)
+{
+	struct range r;
+
+	if (bpf_map_pop_elem(stack, &r))
+		return false;
+	*number = r.first++;
+	if (--r.cnt)
+		bpf_map_push_elem(stack, &r, 0);
+	return true;
+}
+
+static __always_inline void number_give(void *stack, u32 number)
+{
+	struct range r = { number, 1 };
+
+	bpf_map_push_elem(stack, &r, 0);
+}
 
 struct {
 	__uint(type, BPF_MAP_TYPE_TASK_STORAGE);
@@ -120,25 +139,30 @@ static __always_inline u32 identity_current(void)
 	return tc->identity;
 }
 
+/*
+ * Functions that are not static are verified once, by themselves, and not along every path that leads to
+ * them: that is what keeps loading fast.
+ */
+
 /* Gives a new series its slot, or the metric's reserved one when there is none left. */
-static __noinline u32 series_new(struct series_key *key, bool is_hist)
+__noinline u32 series_new(u32 metric, u32 identity, u64 dim, u32 is_hist)
 {
-	struct budget *budget = bpf_map_lookup_elem(&budgets, &key->metric);
-	u32 other = key->metric & (METRIC_MAX - 1), slot, *found;
-	struct series_key *owner;
+	struct series_key key = { .metric = metric, .identity = identity, .dim = dim }, *owner;
+	struct budget *budget = bpf_map_lookup_elem(&budgets, &metric);
+	u32 other = metric & (METRIC_MAX - 1), slot, *found;
 
 	if (!budget)
 		return other;
 	if (budget->used >= budget->max)
 		goto dropped;
-	if (is_hist ? bpf_map_pop_elem(&free_hists, &slot) : bpf_map_pop_elem(&free_counters, &slot))
+	if (is_hist ? !number_take(&free_hists, &slot) : !number_take(&free_counters, &slot))
 		goto dropped;
-	if (bpf_map_update_elem(&series, key, &slot, BPF_NOEXIST)) {
+	if (bpf_map_update_elem(&series, &key, &slot, BPF_NOEXIST)) {
 		if (is_hist)
-			bpf_map_push_elem(&free_hists, &slot, 0);
+			number_give(&free_hists, slot);
 		else
-			bpf_map_push_elem(&free_counters, &slot, 0);
-		found = bpf_map_lookup_elem(&series, key); /* another CPU was first */
+			number_give(&free_counters, slot);
+		found = bpf_map_lookup_elem(&series, &key); /* another CPU was first */
 		if (found)
 			return *found;
 		goto dropped;
@@ -147,10 +171,10 @@ static __noinline u32 series_new(struct series_key *key, bool is_hist)
 	owner = is_hist ? bpf_map_lookup_elem(&hist_owners, &slot) :
 			  bpf_map_lookup_elem(&counter_owners, &slot);
 	if (owner) {
-		owner->dim = key->dim;
-		owner->identity = key->identity;
+		owner->dim = dim;
+		owner->identity = identity;
 		barrier();
-		owner->metric = key->metric; /* last: what user space looks at */
+		owner->metric = metric; /* last: what user space looks at */
 	}
 	return slot;
 dropped:
@@ -163,7 +187,7 @@ static __always_inline u32 series_slot(u32 metric, u32 identity, u64 dim, bool i
 	struct series_key key = { .metric = metric, .identity = identity, .dim = dim };
 	u32 *slot = bpf_map_lookup_elem(&series, &key);
 
-	return slot ? *slot : series_new(&key, is_hist);
+	return slot ? *slot : series_new(metric, identity, dim, is_hist);
 }
 
 static __always_inline u64 *counter_value(u32 slot)
@@ -182,12 +206,13 @@ static __always_inline void counter_add_local(u32 slot, u64 n)
 		*value += n;
 }
 
-static __always_inline void count_add(u32 metric, u32 identity, u64 dim, u64 n)
+__noinline int count_add(u32 metric, u32 identity, u64 dim, u64 n)
 {
 	u64 *value = counter_value(series_slot(metric, identity, dim, false));
 
 	if (value)
 		__sync_fetch_and_add(value, n);
+	return 0;
 }
 
 static __always_inline u32 log2_u64(u64 v)
@@ -221,7 +246,7 @@ static __always_inline u32 log2_u64(u64 v)
  * The bucket of a duration (see struct hist). In units of 2^-30 s octaves are powers of two; within one,
  * the eighths begin at 2^(j/8): compared on eleven bits, exact to 0.1 %.
  */
-static __always_inline u32 hist_bucket(u64 ns)
+__noinline u32 hist_bucket(u64 ns)
 {
 	u64 v, top, frac;
 	u32 sub;
@@ -259,7 +284,7 @@ static __always_inline void hist_add_local(u32 slot, u64 ns)
 	}
 }
 
-static __always_inline void hist_add(u32 metric, u32 identity, u64 dim, u64 ns)
+__noinline int hist_add(u32 metric, u32 identity, u64 dim, u64 ns)
 {
 	struct hist *hist = hist_value(series_slot(metric, identity, dim, true));
 	u32 bucket = hist_bucket(ns);
@@ -268,6 +293,7 @@ static __always_inline void hist_add(u32 metric, u32 identity, u64 dim, u64 ns)
 		__sync_fetch_and_add(&hist->sum_ns, ns);
 		__sync_fetch_and_add(&hist->bucket[bucket], 1);
 	}
+	return 0;
 }
 
 char LICENSE[] SEC("license") = "GPL";

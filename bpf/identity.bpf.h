@@ -11,7 +11,7 @@ struct TABLE(BPF_MAP_TYPE_HASH, struct identity_key, u32, 1, 0) identity_ids SEC
 
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK);
-	__type(value, u32);
+	__type(value, struct range);
 	__uint(max_entries, 1);
 } free_identities SEC(".maps");
 
@@ -70,7 +70,7 @@ static __always_inline u32 identity_publish(u32 id, struct identity *row)
 		state->live = 1;
 		return id;
 	}
-	bpf_map_push_elem(&free_identities, &id, 0);
+	number_give(&free_identities, id);
 	found = bpf_map_lookup_elem(&identity_ids, &row->key);
 	return found ? *found : IDENTITY_OTHER;
 }

@@ -116,21 +116,32 @@ static __always_inline u32 args_read(struct task_struct *task, struct identity *
 	return seed->len;
 }
 
-/* Finds the script in the row's arguments. */
+/* Looks for the script in the row's arguments; the room for the executable is still free to work in. */
+__noinline int row_scan(u32 id)
+{
+	struct identity *row = identity_row(id);
+
+	if (row)
+		script_scan(row->args, row->args_len, (void *)row->exe);
+	return 0;
+}
+
 __noinline int row_script(u32 id)
 {
 	struct identity *row = identity_row(id);
-	u32 at, len = 0;
+	struct script_scan *scan;
+	u32 len;
 
 	if (!row)
 		return 0;
-	at = script_find(row->args, row->args_len, (void *)row->exe, &len);
+	scan = (void *)row->exe;
+	len = script_base(scan);
 	if (len >= IDENTITY_SCRIPT)
 		len = IDENTITY_SCRIPT - 1;
 	row->script_len = len;
 	barrier_var(len); /* the compiler knows that it fits, the verifier does not */
 	bpf_probe_read_kernel(row->script, len & (IDENTITY_SCRIPT - 1),
-			      &row->args[at & (IDENTITY_ARGS - 1)]);
+			      &row->args[scan->at & (IDENTITY_ARGS - 1)]);
 	return 0;
 }
 
@@ -144,6 +155,7 @@ static __always_inline u64 program_args(struct task_struct *task, u32 id, struct
 	row->args_len = args_read(task, row);
 	if (want_args)
 		hash = hash_words(hash, row->args, sizeof(row->args));
+	row_scan(id);
 	row_script(id);
 	return hash_words(hash, row->script, sizeof(row->script));
 }
@@ -184,7 +196,7 @@ static __always_inline u64 program_hash(struct task_struct *task, u32 id, struct
 }
 
 /* The program did not change: neither did what is known about it. */
-static __noinline void program_copy(struct identity *row, u32 from)
+static __always_inline void program_copy(struct identity *row, u32 from)
 {
 	struct identity *old = identity_row(from);
 
@@ -199,42 +211,68 @@ static __noinline void program_copy(struct identity *row, u32 from)
 	bpf_probe_read_kernel(row->args, sizeof(row->args), old->args);
 }
 
-/*
- * Finds the task's identity, or makes it; `program` tells that its program is new (exec, first sight).
- * A row is taken first, since it is the only room for names that nobody else writes, and given back
- * when the identity is known.
- */
-static __noinline u32 identity_find(struct task_struct *task, struct task_ctx *tc, bool program)
+/* The identity with the row's key, if there is one; the row's number is free again then. */
+static __always_inline u32 *identity_known(struct task_struct *task, struct task_ctx *tc, u32 id,
+					   struct identity *row)
 {
-	u64 set = (u64)BPF_CORE_READ(task, cgroups);
+	u32 *found;
+
+	row->key.cgroups = cgroups_walk((u64)BPF_CORE_READ(task, cgroups), 0);
+	row->key.program = tc->program;
+	row->key.port = tc->port;
+	found = bpf_map_lookup_elem(&identity_ids, &row->key);
+	if (found)
+		number_give(&free_identities, id);
+	return found;
+}
+
+static __always_inline u32 identity_make(struct task_struct *task, u32 id, struct identity *row)
+{
+	row->pid = task->tgid;
+	row->cgroups_len = 0;
+	cgroups_walk((u64)BPF_CORE_READ(task, cgroups), id);
+	return identity_publish(id, row);
+}
+
+/*
+ * Finds the identity of a task whose program is new (exec, first sight), or makes it. A row is taken
+ * first, since it is the only room for names that nobody else writes.
+ */
+static __always_inline u32 identity_find(struct task_struct *task, struct task_ctx *tc)
+{
 	struct identity *row;
 	u32 id, *found;
 
-	if (bpf_map_pop_elem(&free_identities, &id))
+	if (!number_take(&free_identities, &id))
 		return IDENTITY_OTHER;
 	row = identity_row(id);
 	if (!row)
 		return IDENTITY_OTHER;
-	if (program)
-		tc->program = program_hash(task, id, row);
-	row->key.cgroups = cgroups_walk(set, 0);
-	row->key.program = tc->program;
-	row->key.port = tc->port;
-	found = bpf_map_lookup_elem(&identity_ids, &row->key);
-	if (found) {
-		u32 known = *found;
-
-		bpf_map_push_elem(&free_identities, &id, 0);
-		return known;
-	}
-	row->pid = task->tgid;
-	if (!program)
-		program_copy(row, tc->identity);
-	else if (!row->kernel)
+	tc->program = program_hash(task, id, row);
+	found = identity_known(task, tc, id, row);
+	if (found)
+		return *found;
+	if (!row->kernel)
 		chain_dentry(id, (u64)BPF_CORE_READ(task, mm, exe_file, f_path.dentry));
-	row->cgroups_len = 0;
-	cgroups_walk(set, id);
-	return identity_publish(id, row);
+	return identity_make(task, id, row);
+}
+
+/* The same for a task that changed its cgroup or its port and runs the program that it ran before. */
+static __always_inline u32 identity_move(struct task_struct *task, struct task_ctx *tc)
+{
+	struct identity *row;
+	u32 id, *found;
+
+	if (!number_take(&free_identities, &id))
+		return IDENTITY_OTHER;
+	row = identity_row(id);
+	if (!row)
+		return IDENTITY_OTHER;
+	found = identity_known(task, tc, id, row);
+	if (found)
+		return *found;
+	program_copy(row, tc->identity);
+	return identity_make(task, id, row);
 }
 
 #endif

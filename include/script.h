@@ -28,9 +28,20 @@ static inline long script_read(char *to, u32 size, const char *from)
 #define SCRIPT_READ(to, size, from) script_read(to, size, from)
 #endif
 
-/* 1 if a is equal to b resp. less than b, else 0, for numbers below 2^63, without a branch. */
-#define SCRIPT_EQUAL(a, b) ((((u64)(a) ^ (u64)(b)) - 1) >> 63)
-#define SCRIPT_LESS(a, b)  (((u64)(a) - (u64)(b)) >> 63)
+/*
+ * 1 if a is equal to b resp. less than b, else 0, for numbers below 2^63. No branch: the compiler would make
+ * one if it knew where this comes from or
+ * that it is 0 or 1.
+ */
+static inline u64 script_sign(u64 v)
+{
+	__asm__ volatile("" : "+r"(v));
+	v >>= 63;
+	__asm__ volatile("" : "+r"(v));
+	return v;
+}
+#define SCRIPT_EQUAL(a, b) script_sign(((u64)(a) ^ (u64)(b)) - 1)
+#define SCRIPT_LESS(a, b)  script_sign((u64)(a) - (u64)(b))
 
 /* What the next argument is. */
 enum script_next { SCRIPT_OPTION, SCRIPT_VALUE, SCRIPT_NAME, SCRIPT_NONE, SCRIPT_FOUND };
@@ -84,21 +95,6 @@ static inline u64 script_word(const char *s, u32 len)
 	return len >= 8 ? word : word & ((1ULL << (8 * (len & 7))) - 1);
 }
 
-/* Where the base name begins; `len` when a blank or a control character says that it is none. */
-static inline u32 script_base(const char *s, u32 len)
-{
-	u64 base = 0, blank = 0;
-
-	for (u32 i = 0; i < SCRIPT_ARGS_MAX; i++) {
-		u64 inside = SCRIPT_LESS(i, len);
-		u8 c = (u8)s[i];
-
-		base += inside * SCRIPT_EQUAL(c, '/') * (i + 1 - base);
-		blank |= inside & SCRIPT_LESS(c, '!');
-	}
-	return blank ? len : (u32)base;
-}
-
 /*
  * Where the search stands. The kernel side keeps it in a table: what is read back from there is a number
  * that the verifier knows nothing of, and so all turns look alike to it.
@@ -109,18 +105,12 @@ struct script_scan {
 };
 
 /*
- * Finds the script's base name in the first bytes of an interpreter's argument area (NUL-terminated
- * arguments one behind the other): the first argument that is no option, its part behind the last slash;
- * or what python's -m and java's -jar name. Returns its offset and sets *ret_len, which is 0 when there
- * is none: code on the command line, an interactive shell, an argument with blanks in it or one that
- * does not end within the bytes. `args` has room for SCRIPT_ARGS_MAX bytes, of which len are set, and
- * for as much again behind them that may be read.
+ * Looks at the arguments one by one for the script: the first that is no option, or what python's -m and
+ * java's -jar name. `args` has room for SCRIPT_ARGS_MAX bytes, of which len are set, and for as much
+ * again behind them that may be read.
  */
-static inline u32 script_find(const char *args, u32 len, struct script_scan *scan, u32 *ret_len)
+static inline void script_scan(const char *args, u32 len, struct script_scan *scan)
 {
-	u32 base;
-
-	*ret_len = 0;
 	scan->at = 0;
 	scan->next = SCRIPT_OPTION;
 	for (u32 i = 0; i < SCRIPT_ARGS_CNT; i++) {
@@ -128,7 +118,7 @@ static inline u32 script_find(const char *args, u32 len, struct script_scan *sca
 		long n = SCRIPT_READ(scan->arg, SCRIPT_ARGS_MAX, args + (at & (SCRIPT_ARGS_MAX - 1)));
 
 		if (n <= 0 || at + n > len)
-			return 0;
+			break;
 		scan->size = (u32)n - 1;
 		if (i && (next == SCRIPT_NAME || (next == SCRIPT_OPTION && scan->arg[0] != '-'))) {
 			scan->next = SCRIPT_FOUND;
@@ -139,14 +129,41 @@ static inline u32 script_find(const char *args, u32 len, struct script_scan *sca
 		else if (i)
 			scan->next = script_option(script_word(scan->arg, (u32)n - 1), (u32)n - 1);
 		if (scan->next == SCRIPT_NONE)
-			return 0;
+			break;
 		scan->at = at + (u32)n;
 	}
-	if (scan->next != SCRIPT_FOUND)
-		return 0;
-	base = script_base(scan->arg, scan->size);
-	*ret_len = scan->size - base;
-	return scan->at + base;
+}
+
+/*
+ * The base name of what was found: moves scan->at to where it begins and returns its length; 0 when
+ * nothing was found, or something with blanks or control characters in it.
+ */
+static inline u32 script_base(struct script_scan *scan)
+{
+	u64 size = scan->next == SCRIPT_FOUND ? scan->size : 0, base = 0, blank = 0;
+
+	for (u32 i = 0; i < SCRIPT_ARGS_MAX; i++) {
+		u64 inside = SCRIPT_LESS(i, size);
+		u8 c = (u8)scan->arg[i];
+
+		base += inside * SCRIPT_EQUAL(c, '/') * (i + 1 - base);
+		blank |= inside & SCRIPT_LESS(c, '!');
+	}
+	scan->at += (u32)base;
+	return blank ? 0 : (u32)(size - base);
+}
+
+/*
+ * Finds the script's base name in the first bytes of an interpreter's argument area (NUL-terminated
+ * arguments one behind the other), as described at the two functions above. Returns its offset and sets
+ * *ret_len, which is 0 when there is none: code on the command line, an interactive shell, an argument
+ * that does not end within the bytes.
+ */
+static inline u32 script_find(const char *args, u32 len, struct script_scan *scan, u32 *ret_len)
+{
+	script_scan(args, len, scan);
+	*ret_len = script_base(scan);
+	return scan->at;
 }
 
 #endif

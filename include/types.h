@@ -104,6 +104,14 @@ struct series_key {
 
 #define SERIES_OTHER (~0ULL) /* the dimension of what does not fit */
 
+/*
+ * Free numbers are kept on stacks, as ranges: a few of them hold all at first. Who takes a number takes
+ * a range off and puts back what is left of it.
+ */
+struct range {
+	u32 first, cnt;
+};
+
 /* Ceiling of one metric, and how much of it is in use. */
 struct budget {
 	u64 max;

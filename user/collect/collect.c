@@ -13,7 +13,6 @@
 #define NS_PER_SEC     1000000000ULL
 #define CENSUS_NS      (30 * NS_PER_SEC)
 #define FORGET_NS      (10 * NS_PER_SEC)
-#define LOOK_AHEAD     1024 /* slots in use lie together but for a few that lost a race */
 #define NAME_SIZE      512
 #define IDLE_UNLINK    2 /* censuses without a task, after which nobody may get the identity any more */
 #define IDLE_REUSE     3 /* ... and after which its number is free */
@@ -191,20 +190,30 @@ static void slot_add(struct collector *c, const struct pool *p, u32 slot, struct
 		t->series->value += counter_sum(c, slot);
 }
 
+/* How many slots of the pool the kernel side has given out. */
+static u64 pool_used(const struct collector *c, const struct pool *p)
+{
+	u64 used = 0;
+
+	for (u32 m = 1; m < METRIC_MAX; m++)
+		if (c->families[m] && (c->families[m]->metric->kind == METRIC_HISTOGRAM) == (p->kind == POOL_HIST))
+			used += __atomic_load_n(&c->core->budgets[m].used, __ATOMIC_ACQUIRE);
+	return used;
+}
+
 /* Finds out for every slot that came into use which series it counts for. */
 static void pool_resolve(struct collector *c, struct pool *p)
 {
-	u32 end = p->top + LOOK_AHEAD < p->size ? p->top + LOOK_AHEAD : p->size;
+	u64 used = pool_used(c, p);
 
-	for (u32 slot = METRIC_MAX; slot < end; slot++) {
+	for (u32 slot = METRIC_MAX; slot < p->size && (used || slot < p->top); slot++) {
 		if (!__atomic_load_n(&p->owners[slot].metric, __ATOMIC_ACQUIRE))
 			continue;
 		if (!p->tallies[slot])
 			p->tallies[slot] = tally_resolve(c, &p->owners[slot]);
-		if (slot < p->top)
-			continue;
-		p->top = slot + 1;
-		end = p->top + LOOK_AHEAD < p->size ? p->top + LOOK_AHEAD : p->size;
+		if (slot >= p->top)
+			p->top = slot + 1;
+		used -= used > 0;
 	}
 }
 

@@ -40,6 +40,12 @@ struct metric {
 	bool service;				   /* first label is the service */
 	struct metric_label labels[METRIC_LABELS]; /* ends with a row without name */
 	unsigned max; /* ceiling of kernel series; 0: not counted in the kernel */
+	/*
+	 * The dimension is no label: 0, or 1 + the identity that it was before. Counts only where that
+	 * was another service.
+	 */
+	bool from_identity;
+	size_t state; /* a gauge of struct identity_state: the offset of a u32 in it; 0: none */
 };
 
 struct series {

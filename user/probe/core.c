@@ -49,14 +49,14 @@ static unsigned tables(struct table table[TABLES], const struct core_sizes *s)
 		{ "identities", s->identities, sizeof(struct identity) },
 		{ "identity_states", s->identities, sizeof(struct identity_state) },
 		{ "identity_ids", s->identities, sizeof(struct identity_key) + 64 },
-		{ "free_identities", s->identities, sizeof(u32) },
+		{ "free_identities", s->identities, sizeof(struct range) },
 		{ "cpus", s->cpus, sizeof(struct cpu) },
 		{ "counters", s->cpus * s->counters, sizeof(u64) },
 		{ "counter_owners", s->counters, sizeof(struct series_key) },
-		{ "free_counters", s->counters, sizeof(u32) },
+		{ "free_counters", s->counters, sizeof(struct range) },
 		{ "hists", s->cpus * s->hists, sizeof(struct hist) },
 		{ "hist_owners", s->hists, sizeof(struct series_key) },
-		{ "free_hists", s->hists, sizeof(u32) },
+		{ "free_hists", s->hists, sizeof(struct range) },
 		{ "series", s->counters + s->hists, sizeof(struct series_key) + 64 },
 	};
 
@@ -218,27 +218,37 @@ static const char *const pool_stacks[] = {
 
 int core_free(struct core *core, enum core_pool pool, u32 number)
 {
+	const struct range range = { number, 1 };
 	int fd = core_map_fd(core, pool_stacks[pool]);
 
-	return bpf_map_update_elem(fd, NULL, &number, BPF_ANY) ? -errno : 0;
+	return bpf_map_update_elem(fd, NULL, &range, BPF_ANY) ? -errno : 0;
 }
 
-/* Low numbers come out first, so that what is in use stays together. */
-static int pools_fill(struct core *core)
+/*
+ * A range for each CPU that may take one at the same time. Low numbers come out first, so that what is in
+ * use stays together.
+ */
+static int pool_fill(struct core *core, enum core_pool pool, u32 first, u32 end)
 {
-	const u32 first[] = { [POOL_IDENTITY] = 1, [POOL_COUNTER] = METRIC_MAX, [POOL_HIST] = METRIC_MAX };
-	const u32 end[] = { [POOL_IDENTITY] = core->sizes.identities,
-			    [POOL_COUNTER] = core->sizes.counters,
-			    [POOL_HIST] = core->sizes.hists };
+	u32 ranges = core->sizes.cpus + 1, step = (end - first + ranges - 1) / ranges;
+	int fd = core_map_fd(core, pool_stacks[pool]);
 
-	for (int pool = POOL_IDENTITY; pool <= POOL_HIST; pool++) {
-		int fd = core_map_fd(core, pool_stacks[pool]);
+	for (u32 i = ranges; i-- > 0;) {
+		u32 from = first + i * step;
+		struct range range = { from, from + step < end ? step : end - from };
 
-		for (u32 i = end[pool]; i-- > first[pool];)
-			if (bpf_map_update_elem(fd, NULL, &i, BPF_ANY))
-				return -errno;
+		if (from < end && bpf_map_update_elem(fd, NULL, &range, BPF_ANY))
+			return -errno;
 	}
 	return 0;
+}
+
+static int pools_fill(struct core *core)
+{
+	int err = pool_fill(core, POOL_IDENTITY, 1, core->sizes.identities);
+
+	err = err ?: pool_fill(core, POOL_COUNTER, METRIC_MAX, core->sizes.counters);
+	return err ?: pool_fill(core, POOL_HIST, METRIC_MAX, core->sizes.hists);
 }
 
 int core_identity_unlink(struct core *core, u32 identity)
