@@ -102,7 +102,7 @@ http_status() {
 
 # CPU time of a process in ns, of all its threads that live
 cpu_ns() {
-	cat /proc/"$1"/task/*/schedstat | awk '{ ns += $1 } END { printf "%d\n", ns }'
+	cat /proc/"$1"/task/*/schedstat | awk '{ ns += $1 } END { printf "%.0f\n", ns }'
 }
 
 # Smallest, median and largest of the numbers on stdin

@@ -10,7 +10,7 @@ function event(what, target, hooks,	i, n, h, ns) {
 		printf "%-24s %9s %9d\n", what, "-", target
 	else
 		printf "%-24s %9.0f %9d%s\n", what, ns / hook_runs[h[1]], target, \
-			ns / hook_runs[h[1]] > target ? "  over" : ""
+			(ns > target * hook_runs[h[1]]) ? "  over" : ""
 }
 
 FNR == 1 {
