@@ -85,7 +85,7 @@ struct {
 struct TABLE(BPF_MAP_TYPE_PROG_ARRAY, u32, u32, 512, 0) sys_exit_calls SEC(".maps");
 
 const volatile u32 counter_stride SEC(".rodata");
-const volatile u32 hist_stride SEC(".rodata");
+const volatile u32 cpu_cnt SEC(".rodata");
 
 /* Does `identity` still mean who it meant when `gen` was noted? If not: those that have none. */
 static __always_inline u32 identity_valid(u32 identity, u32 gen)
@@ -268,7 +268,7 @@ __noinline u32 hist_bucket(u64 ns)
 
 static __always_inline struct hist *hist_value(u32 slot)
 {
-	u32 i = cpu_id() * hist_stride + slot;
+	u32 i = slot * cpu_cnt + cpu_id();
 
 	return bpf_map_lookup_elem(&hists, &i);
 }

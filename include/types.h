@@ -90,8 +90,9 @@ struct cpu {
 };
 
 /*
- * Series: (metric, identity, dimension) has a slot in one of two pools, counters or histograms, which
- * have a stripe for each CPU. Slot numbers below METRIC_MAX are reserved: slot M takes what does not
+ * Series: (metric, identity, dimension) has a slot in one of two pools, which have a value for each CPU:
+ * counters[cpu][slot], so that CPUs do not share cache lines, and hists[slot][cpu], so that those in use
+ * lie together. Slot numbers below METRIC_MAX are reserved: slot M takes what does not
  * fit of metric M.
  */
 #define METRIC_MAX 64
@@ -105,9 +106,11 @@ struct series_key {
 #define SERIES_OTHER (~0ULL) /* the dimension of what does not fit */
 
 /*
- * Free numbers are kept on stacks, as ranges: a few of them hold all at first. Who takes a number takes
- * a range off and puts back what is left of it.
+ * Free numbers are kept on stacks, as ranges of at most RANGE_MAX at first. Who takes a number takes a
+ * range off and puts back what is left of it.
  */
+#define RANGE_MAX 64
+
 struct range {
 	u32 first, cnt;
 };

@@ -70,7 +70,7 @@ static void integers_are_written(void **state)
 static void seconds_are_exact(void **state)
 {
 	static const struct {
-		int64_t ns;
+		uint64_t ns;
 		const char *seconds;
 	} c[] = {
 		{ 0, "0" },
@@ -80,10 +80,7 @@ static void seconds_are_exact(void **state)
 		{ 2000000000, "2" },
 		{ 10000000000, "10" },
 		{ 999999999, "0.999999999" },
-		{ -1, "-0.000000001" },
-		{ -2500000000, "-2.5" },
-		{ INT64_MAX, "9223372036.854775807" },
-		{ INT64_MIN, "-9223372036.854775808" },
+		{ UINT64_MAX, "18446744073.709551615" },
 	};
 	struct buf b = { 0 };
 

@@ -10,6 +10,21 @@
 #include "lib/buf.h"
 #include "lib/log.h"
 
+/* The configuration knows the modes that there are, the probe those that it has. */
+static int modes_check(const struct conf *conf, struct buf *error)
+{
+	for (const struct probe *const *p = probes; *p; p++) {
+		enum probe_mode mode = conf_probe_mode(conf, (*p)->name, PROBE_MODE_ON);
+
+		if ((*p)->mode != PROBE_MODE_ON || mode == PROBE_MODE_ON || mode == PROBE_MODE_OFF)
+			continue;
+		buf_reset(error);
+		buf_printf(error, "probe '%s' has no modes: it is on or off", (*p)->name);
+		return -EINVAL;
+	}
+	return 0;
+}
+
 int agent_configure(struct agent *a, const struct agent_options *options)
 {
 	const char *path = options->config;
@@ -33,6 +48,7 @@ int agent_configure(struct agent *a, const struct agent_options *options)
 		buf_str(&error, "--probes: ");
 		err = conf_probes_parse(a->conf, options->probes, probe_names(), &error);
 	}
+	err = err ?: modes_check(a->conf, &error);
 	if (err)
 		log_printf(LOG_ERR, "%s", error.len ? buf_cstr(&error) : strerror(-err));
 	buf_release(&error);
@@ -75,6 +91,7 @@ int agent_start(struct agent *a)
 		a->all[cnt++] = run;
 		last = run;
 	}
+	core_settle(&a->core);
 	a->collector = collector_new(&a->core, a->conf, &a->registry, a->all);
 	a->self = self_new(&a->registry, a->all);
 	if (!a->collector || !a->self) {

@@ -82,12 +82,16 @@ static struct service *service_get(struct collector *c, const char *name)
 
 static struct service *identity_service(struct collector *c, u32 identity)
 {
+	const struct identity *row;
 	char name[NAME_SIZE];
 
 	if (identity == IDENTITY_OTHER || identity >= c->core->sizes.identities)
 		return c->other;
 	if (!c->identities[identity]) {
-		identity_name(&c->core->identities[identity], c->conf, name, sizeof(name));
+		row = core_row(&c->core->identities, identity);
+		if (!row)
+			return c->other;
+		identity_name(row, c->conf, name, sizeof(name));
 		c->identities[identity] = service_get(c, name);
 	}
 	return c->identities[identity];
@@ -171,10 +175,9 @@ static s64 counter_sum(const struct collector *c, u32 slot)
 
 static void hist_sum(const struct collector *c, u32 slot, struct hist *into)
 {
-	const u64 *from;
+	const u64 *from = core_row(&c->core->hists, slot);
 
-	for (u32 cpu = 0; cpu < c->core->sizes.cpus; cpu++) {
-		from = (const u64 *)&c->core->hists[(size_t)cpu * c->core->sizes.hists + slot];
+	for (u32 cpu = 0; from && cpu < c->core->sizes.cpus; cpu++, from += sizeof(*into) / sizeof(u64)) {
 		for (size_t i = 0; i < sizeof(*into) / sizeof(u64); i++)
 			((u64 *)into)[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 	}
@@ -298,6 +301,7 @@ int collector_read(struct collector *c)
 static void slot_fold(struct collector *c, struct pool *p, u32 slot, struct tally *t)
 {
 	const struct core_sizes *sizes = &c->core->sizes;
+	void *row;
 
 	if (t && t != &c->ignored && p->kind == POOL_COUNTER)
 		t->base += counter_sum(c, slot);
@@ -307,12 +311,10 @@ static void slot_fold(struct collector *c, struct pool *p, u32 slot, struct tall
 		if (t->hist_base)
 			hist_sum(c, slot, t->hist_base);
 	}
-	for (u32 cpu = 0; cpu < sizes->cpus; cpu++) {
-		if (p->kind == POOL_COUNTER)
-			c->core->counters[(size_t)cpu * sizes->counters + slot] = 0;
-		else
-			memset(&c->core->hists[(size_t)cpu * sizes->hists + slot], 0, sizeof(struct hist));
-	}
+	if (p->kind == POOL_HIST && (row = core_row(&c->core->hists, slot)))
+		memset(row, 0, c->core->hists.row_size);
+	for (u32 cpu = 0; p->kind == POOL_COUNTER && cpu < sizes->cpus; cpu++)
+		c->core->counters[(size_t)cpu * sizes->counters + slot] = 0;
 }
 
 static bool slot_dying(const struct collector *c, const struct series_key *key)
@@ -345,8 +347,12 @@ static void identity_reclaim(struct collector *c, u32 id)
 {
 	struct core *core = c->core;
 
-	for (unsigned i = 0; i < core->cache_cnt; i++)
-		memset(core->caches[i].rows + id * core->caches[i].row_size, 0, core->caches[i].row_size);
+	for (unsigned i = 0; i < core->cache_cnt; i++) {
+		void *row = core_row(&core->caches[i], id);
+
+		if (row)
+			memset(row, 0, core->caches[i].row_size);
+	}
 	c->identities[id] = NULL;
 	c->idle[id] = 0;
 	c->dying[id] = false;

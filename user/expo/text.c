@@ -130,7 +130,7 @@ static void value_write(struct buf *b, const struct metric *m, const struct seri
 {
 	sample_start(b, m->name, "", s);
 	if (m->unit == UNIT_SECONDS)
-		buf_seconds(b, s->value);
+		buf_seconds(b, (u64)s->value);
 	else
 		buf_i64(b, s->value);
 	buf_char(b, '\n');
@@ -181,7 +181,7 @@ static void histogram_write(struct buf *b, const char *name, const struct series
 	buf_release(&start);
 
 	sample_start(b, name, "_sum", s);
-	buf_seconds(b, (s64)s->hist->sum_ns);
+	buf_seconds(b, s->hist->sum_ns);
 	buf_char(b, '\n');
 	sample_start(b, name, "_count", s);
 	buf_u64(b, count);

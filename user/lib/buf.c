@@ -29,6 +29,10 @@ bool buf_reserve(struct buf *b, size_t more)
 		return false;
 	if (more <= b->cap - b->len)
 		return true;
+	if (more > SIZE_MAX / 4) {
+		b->failed = true;
+		return false;
+	}
 	while (cap - b->len < more)
 		cap *= 2;
 	data = realloc(b->data, cap);
@@ -77,16 +81,13 @@ void buf_i64(struct buf *b, int64_t v)
 	buf_u64(b, v < 0 ? -(uint64_t)v : (uint64_t)v);
 }
 
-void buf_seconds(struct buf *b, int64_t ns)
+void buf_seconds(struct buf *b, uint64_t ns)
 {
-	uint64_t abs = ns < 0 ? -(uint64_t)ns : (uint64_t)ns;
-	uint64_t frac = abs % NS_PER_SEC;
+	uint64_t frac = ns % NS_PER_SEC;
 	char digits[10] = ".";
 	size_t len = 10;
 
-	if (ns < 0)
-		buf_char(b, '-');
-	buf_u64(b, abs / NS_PER_SEC);
+	buf_u64(b, ns / NS_PER_SEC);
 	if (!frac)
 		return;
 	for (size_t i = 9; i > 0; i--, frac /= 10)

@@ -28,7 +28,7 @@ void buf_char(struct buf *b, char c);
 void buf_u64(struct buf *b, uint64_t v);
 void buf_i64(struct buf *b, int64_t v);
 /* Nanoseconds as decimal seconds without trailing zeros: 1500000000 -> "1.5", 2000000000 -> "2". */
-void buf_seconds(struct buf *b, int64_t ns);
+void buf_seconds(struct buf *b, uint64_t ns);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* NUL-terminates (not counted in len) and returns the data; "" when the buffer is empty or failed. */
 const char *buf_cstr(struct buf *b);

@@ -5,6 +5,7 @@
 #include <bpf/btf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -141,14 +142,37 @@ int core_share(struct core *core, struct bpf_object *object)
 	return 0;
 }
 
+static size_t page_round(size_t len)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (len + page - 1) & ~(page - 1);
+}
+
 static void *table_map(int fd, size_t len)
 {
-	long page = sysconf(_SC_PAGESIZE);
-	void *mem;
+	void *mem = mmap(NULL, page_round(len), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 
-	len = (len + (size_t)page - 1) & ~((size_t)page - 1);
-	mem = mmap(NULL, len, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
 	return mem == MAP_FAILED ? NULL : mem;
+}
+
+void *core_row(struct core_table *t, u32 row)
+{
+	u32 want = t->mapped ? t->mapped : RANGE_MAX;
+
+	if (row >= t->size)
+		return NULL;
+	if (row >= t->mapped) {
+		while (want <= row)
+			want *= 2;
+		if (want > t->size)
+			want = t->size;
+		if (t->rows)
+			munmap(t->rows, page_round(t->mapped * t->row_size));
+		t->rows = table_map(t->fd, want * t->row_size);
+		t->mapped = t->rows ? want : 0;
+	}
+	return t->rows ? t->rows + row * t->row_size : NULL;
 }
 
 int core_adopt_caches(struct core *core, struct bpf_object *object)
@@ -156,17 +180,15 @@ int core_adopt_caches(struct core *core, struct bpf_object *object)
 	struct bpf_map *map;
 
 	bpf_object__for_each_map(map, object) {
-		struct core_cache *cache = &core->caches[core->cache_cnt];
-
 		if (!is_cache(bpf_map__name(map)))
 			continue;
 		if (core->cache_cnt == CORE_CACHES)
 			return -E2BIG;
-		cache->row_size = (bpf_map__value_size(map) + 7u) & ~7u;
-		cache->rows = table_map(bpf_map__fd(map), cache->row_size * core->sizes.identities);
-		if (!cache->rows)
-			return -errno;
-		core->cache_cnt++;
+		core->caches[core->cache_cnt++] = (struct core_table){
+			.fd = bpf_map__fd(map),
+			.row_size = (bpf_map__value_size(map) + 7u) & ~7u,
+			.size = core->sizes.identities,
+		};
 	}
 	return 0;
 }
@@ -184,18 +206,26 @@ static int tables_map(struct core *core)
 		void **mem;
 		size_t size;
 	} maps[] = {
-		{ "identities", (void **)&core->identities, s->identities * sizeof(struct identity) },
 		{ "identity_states", (void **)&core->states,
 		  s->identities * sizeof(struct identity_state) },
 		{ "cpus", (void **)&core->cpus, s->cpus * sizeof(struct cpu) },
 		{ "counters", (void **)&core->counters, (size_t)s->cpus * s->counters * sizeof(u64) },
-		{ "hists", (void **)&core->hists, (size_t)s->cpus * s->hists * sizeof(struct hist) },
 		{ "counter_owners", (void **)&core->counter_owners,
 		  s->counters * sizeof(struct series_key) },
 		{ "hist_owners", (void **)&core->hist_owners, s->hists * sizeof(struct series_key) },
 		{ "budgets", (void **)&core->budgets, METRIC_MAX * sizeof(struct budget) },
 	};
 
+	core->identities = (struct core_table){
+		.fd = core_map_fd(core, "identities"),
+		.row_size = sizeof(struct identity),
+		.size = s->identities,
+	};
+	core->hists = (struct core_table){
+		.fd = core_map_fd(core, "hists"),
+		.row_size = s->cpus * sizeof(struct hist),
+		.size = s->hists,
+	};
 	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++) {
 		*maps[i].mem = table_map(core_map_fd(core, maps[i].name), maps[i].size);
 		if (!*maps[i].mem)
@@ -224,20 +254,16 @@ int core_free(struct core *core, enum core_pool pool, u32 number)
 	return bpf_map_update_elem(fd, NULL, &range, BPF_ANY) ? -errno : 0;
 }
 
-/*
- * A range for each CPU that may take one at the same time. Low numbers come out first, so that what is in
- * use stays together.
- */
+/* Low numbers come out first, so that what is in use stays together. */
 static int pool_fill(struct core *core, enum core_pool pool, u32 first, u32 end)
 {
-	u32 ranges = core->sizes.cpus + 1, step = (end - first + ranges - 1) / ranges;
 	int fd = core_map_fd(core, pool_stacks[pool]);
+	struct range range;
 
-	for (u32 i = ranges; i-- > 0;) {
-		u32 from = first + i * step;
-		struct range range = { from, from + step < end ? step : end - from };
-
-		if (from < end && bpf_map_update_elem(fd, NULL, &range, BPF_ANY))
+	for (u32 i = (end - first + RANGE_MAX - 1) / RANGE_MAX; i-- > 0;) {
+		range.first = first + i * RANGE_MAX;
+		range.cnt = end - range.first < RANGE_MAX ? end - range.first : RANGE_MAX;
+		if (bpf_map_update_elem(fd, NULL, &range, BPF_ANY))
 			return -errno;
 	}
 	return 0;
@@ -253,9 +279,11 @@ static int pools_fill(struct core *core)
 
 int core_identity_unlink(struct core *core, u32 identity)
 {
-	int fd = core_map_fd(core, "identity_ids");
+	const struct identity *row = core_row(&core->identities, identity);
 
-	return bpf_map_delete_elem(fd, &core->identities[identity].key) ? -errno : 0;
+	if (!row)
+		return -ENOMEM;
+	return bpf_map_delete_elem(core_map_fd(core, "identity_ids"), &row->key) ? -errno : 0;
 }
 
 int core_series_delete(struct core *core, const struct series_key *key)
@@ -366,10 +394,16 @@ int core_start(struct core *core, const struct conf *conf)
 	return core->run.err;
 }
 
+void core_settle(struct core *core)
+{
+	btf__free(core->kernel);
+	core->kernel = NULL;
+	malloc_trim(0);
+}
+
 /* The mapped tables go with the process; the kernel's go with the last program. */
 void core_stop(struct core *core)
 {
 	probe_stop(&core->run);
 	btf__free(core->kernel);
-	core->kernel = NULL;
 }

@@ -20,31 +20,37 @@ struct core_sizes {
 	u64 bytes; /* what they take in the kernel, all together */
 };
 
-/* A table by identity that caches slots, of a family or the core: zeroed when a number is reused. */
-struct core_cache {
-	char *rows;
+/*
+ * A table of which rows are mapped as they come into use: the kernel fills in every page of a mapping at
+ * once.
+ */
+struct core_table {
+	int fd;
 	size_t row_size;
+	u32 size, mapped; /* rows */
+	char *rows;
 };
 #define CORE_CACHES 16
 
 struct core {
 	struct probe_run run;
 	const struct conf *conf;
-	struct btf *kernel; /* the running kernel's types */
+	struct btf *kernel; /* the running kernel's types, until core_settle() */
 	struct core_sizes sizes;
 
 	/* Mapped tables, see include/types.h. Read-only but for what the recycler and core_start() write. */
-	struct identity *identities;
+	struct core_table identities; /* struct identity */
+	struct core_table hists;      /* struct hist[cpus] */
 	struct identity_state *states;
 	struct cpu *cpus;
 	u64 *counters;
-	struct hist *hists;
 	struct series_key *counter_owners, *hist_owners;
 	struct budget *budgets;
 
 	int sys_exit_calls; /* descriptor of the table that sys_exit jumps through, -1: nothing jumps */
 
-	struct core_cache caches[CORE_CACHES];
+	/* Tables by identity that cache slots, of families and the core: zeroed when a number is reused. */
+	struct core_table caches[CORE_CACHES];
 	unsigned cache_cnt;
 };
 
@@ -56,11 +62,15 @@ int core_sizes_plan(struct core_sizes *ret, const struct conf *conf);
  * `conf` must outlive the core. On failure core->run.error says why: -EPERM, -ENOTSUP (no BTF), -ENOMEM.
  */
 int core_start(struct core *core, const struct conf *conf);
+/* Everything is started: gives back the memory that only starting needs. */
+void core_settle(struct core *core);
 void core_stop(struct core *core);
 
 /* Shares the core's tables with an object that is not loaded yet. */
 int core_share(struct core *core, struct bpf_object *object);
-/* Maps the object's caches by identity, after it was loaded. */
+/* The row with this number, or NULL when there is no memory to map it; good until the next call. */
+void *core_row(struct core_table *table, u32 row);
+/* Takes in the object's caches by identity, after it was loaded. */
 int core_adopt_caches(struct core *core, struct bpf_object *object);
 /* Gives the series of a metric their ceiling. */
 void core_budget(struct core *core, unsigned metric, u32 max);

@@ -153,7 +153,7 @@ static int object_prepare(struct probe_run *run)
 	bpf_object__for_each_program(program, run->object)
 		bpf_program__set_autoload(program, false);
 	probe_const(run, "counter_stride", &sizes->counters, sizeof(u32));
-	probe_const(run, "hist_stride", &sizes->hists, sizeof(u32));
+	probe_const(run, "cpu_cnt", &sizes->cpus, sizeof(u32));
 	elf_set_arities(run->object, run->core->kernel);
 	err = core_share(run->core, run->object);
 	err = err ?: metrics_number(run);
