@@ -106,6 +106,14 @@ cgroup_make "$any/docker/$id"
 run_calls in_cgroup "$any/docker/$id" "$churn"
 is_named "${id:0:12}" "a container that nobody knows more of, by its short id"
 
+first=$(workload churn "w-first-name-$$")
+second=$TMP/bin/w-second-name-$$
+ln "$first" "$second"
+run_calls "$first"
+run_calls "$second"
+is_named "w-first-name-$$" "an executable of two names, by the first"
+is_named "w-second-name-$$" "an executable of two names, by the second"
+
 # --- hostile names
 
 hostile=$any/$'a "b" \\c {d="e"} \xff\xc3 f'-$$.service
