@@ -14,7 +14,7 @@ MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 O ?= build$(if $(SANITIZE),-sanitize)
 
 CFLAGS ?= -O2 -g
-ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Iuser -Iinclude -I$(O)/gen \
+ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-missing-field-initializers -Iuser -Iinclude -I$(O)/gen \
 	-DVERSION='"$(VERSION)"' -MMD -MP $(CFLAGS)
 BPF_CFLAGS = -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -target bpf -mcpu=v2 -D__bpf__ \
 	-D__TARGET_ARCH_$(BPF_ARCH) -Iinclude -Ibpf $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH)) -MMD -MP

@@ -192,7 +192,8 @@ int BPF_PROG(complete_btf, struct request *rq, int error, unsigned int bytes)
 	if (!empty_flush)
 		phases(dim, start, issued_ns(rq), now);
 	if (op != BLOCK_FLUSH && start)
-		hist_add(service_block_io_duration_seconds, identity, dim, now > start ? now - start : 0);
+		hist_add(service_block_io_duration_seconds, identity, dim,
+			 now > start ? now - start : 0);
 	if (error && !empty_flush)
 		count_add(block_io_errors_total, 0,
 			  dim | (u64)(error & 0xffff) << BLOCK_ERROR_SHIFT, 1);

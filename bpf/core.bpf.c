@@ -12,7 +12,8 @@ METRIC(run_queue_wait_seconds);
 struct sched_slots {
 	u32 cpu, wait;
 };
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct sched_slots, 1, BPF_F_MMAPABLE) sched_slots SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct sched_slots, 1, BPF_F_MMAPABLE) sched_slots
+	SEC(".maps");
 
 /* Listening ports that a naming rule asks for. */
 struct TABLE(BPF_MAP_TYPE_HASH, u32, u32, 1024, BPF_F_NO_PREALLOC) listen_ports SEC(".maps");

@@ -16,13 +16,13 @@
 /* The number of a metric, set by the loader: the variable bears the metric's name without prefix. */
 #define METRIC(name) const volatile u32 name SEC(".rodata")
 
-#define TABLE(map_type, key_type, value_type, entries, flags_)                                     \
-	{                                                                                          \
-		__uint(type, map_type);                                                            \
-		__type(key, key_type);                                                             \
-		__type(value, value_type);                                                         \
-		__uint(max_entries, entries);                                                      \
-		__uint(map_flags, flags_);                                                         \
+#define TABLE(map_type, key_type, value_type, entries, flags_) \
+	{                                                      \
+		__uint(type, map_type);                        \
+		__type(key, key_type);                         \
+		__type(value, value_type);                     \
+		__uint(max_entries, entries);                  \
+		__uint(map_flags, flags_);                     \
 	}
 
 struct task_ctx {
@@ -36,14 +36,17 @@ struct task_ctx {
 };
 
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct identity, 1, BPF_F_MMAPABLE) identities SEC(".maps");
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct identity_state, 1, BPF_F_MMAPABLE)
-	identity_states SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct identity_state, 1, BPF_F_MMAPABLE) identity_states
+	SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct cpu, 1, BPF_F_MMAPABLE) cpus SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u64, 1, BPF_F_MMAPABLE) counters SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct hist, 1, BPF_F_MMAPABLE) hists SEC(".maps");
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct series_key, 1, BPF_F_MMAPABLE) counter_owners SEC(".maps");
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct series_key, 1, BPF_F_MMAPABLE) hist_owners SEC(".maps");
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct budget, METRIC_MAX, BPF_F_MMAPABLE) budgets SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct series_key, 1, BPF_F_MMAPABLE) counter_owners
+	SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct series_key, 1, BPF_F_MMAPABLE) hist_owners
+	SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct budget, METRIC_MAX, BPF_F_MMAPABLE) budgets
+	SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_HASH, struct series_key, u32, 1, 0) series SEC(".maps");
 
 struct {
@@ -168,8 +171,8 @@ __noinline u32 series_new(u32 metric, u32 identity, u64 dim, u32 is_hist)
 		goto dropped;
 	}
 	__sync_fetch_and_add(&budget->used, 1);
-	owner = is_hist ? bpf_map_lookup_elem(&hist_owners, &slot) :
-			  bpf_map_lookup_elem(&counter_owners, &slot);
+	owner = is_hist ? bpf_map_lookup_elem(&hist_owners, &slot)
+			: bpf_map_lookup_elem(&counter_owners, &slot);
 	if (owner) {
 		owner->dim = dim;
 		owner->identity = identity;

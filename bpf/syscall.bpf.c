@@ -16,14 +16,14 @@ METRIC(syscall_duration_seconds);
 struct syscall_count_slots {
 	u16 slot[SYSCALLS];
 };
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct syscall_count_slots, 1, BPF_F_MMAPABLE)
-	syscall_count_slots SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct syscall_count_slots, 1,
+	     BPF_F_MMAPABLE) syscall_count_slots SEC(".maps");
 
 struct syscall_class_slots {
 	u16 slot[SYSCALL_CLASSES];
 };
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct syscall_class_slots, 1, BPF_F_MMAPABLE)
-	syscall_class_slots SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct syscall_class_slots, 1,
+	     BPF_F_MMAPABLE) syscall_class_slots SEC(".maps");
 
 /* What the loader knows about each number: its class, and whether sys_exit_calls may have a program. */
 const volatile u8 syscall_class[SYSCALLS] SEC(".rodata");

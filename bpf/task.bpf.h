@@ -163,7 +163,8 @@ static __always_inline u64 program_args(struct task_struct *task, u32 id, struct
 static __always_inline bool is_interpreter(struct dentry *dentry)
 {
 	struct interpreter_name key = {};
-	long n = bpf_probe_read_kernel_str(key.name, sizeof(key.name), BPF_CORE_READ(dentry, d_name.name));
+	long n = bpf_probe_read_kernel_str(key.name, sizeof(key.name),
+					   BPF_CORE_READ(dentry, d_name.name));
 
 #pragma unroll
 	for (u32 i = 0; i < sizeof(key.name); i++) {

@@ -130,7 +130,8 @@ int BPF_PROG(state_btf, struct sock *sk, int oldstate, int newstate)
 
 	if (sk->sk_protocol != IPPROTO_TCP)
 		return 0;
-	if (newstate != SYN_SENT && newstate != ESTABLISHED && newstate != CLOSE && newstate != LISTEN)
+	if (newstate != SYN_SENT && newstate != ESTABLISHED && newstate != CLOSE &&
+	    newstate != LISTEN)
 		return 0;
 	sc = sock_ctx(sk);
 	if (!sc)

@@ -115,7 +115,8 @@ static inline void script_scan(const char *args, u32 len, struct script_scan *sc
 	scan->next = SCRIPT_OPTION;
 	for (u32 i = 0; i < SCRIPT_ARGS_CNT; i++) {
 		u32 at = scan->at, next = scan->next;
-		long n = SCRIPT_READ(scan->arg, SCRIPT_ARGS_MAX, args + (at & (SCRIPT_ARGS_MAX - 1)));
+		long n = SCRIPT_READ(scan->arg, SCRIPT_ARGS_MAX,
+				     args + (at & (SCRIPT_ARGS_MAX - 1)));
 
 		if (n <= 0 || at + n > len)
 			break;

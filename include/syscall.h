@@ -8,6 +8,7 @@
 #define SYSCALL_ERRNO_SHIFT 16		   /* in the dimension of errors, above the number */
 
 #define SYSCALL_CLASSES 16
-#define SYSCALL_CALLS	0x80 /* in the class byte: sys_exit_calls may have a program for this number */
+#define SYSCALL_CALLS \
+	0x80 /* in the class byte: sys_exit_calls may have a program for this number */
 
 #endif

@@ -6,11 +6,13 @@
 #include "lib/log.h"
 
 const struct command commands[] = {
-	{ "run", "[OPTION...]", "watch this machine and serve its metrics, in the foreground", cmd_run },
-	{ "check", "[OPTION...]", "what works on this kernel: each probe, by which hook", cmd_check },
+	{ "run", "[OPTION...]", "watch this machine and serve its metrics, in the foreground",
+	  cmd_run },
+	{ "check", "[OPTION...]", "what works on this kernel: each probe, by which hook",
+	  cmd_check },
 	{ "metrics", "[OPTION...]", "the reference of every metric", cmd_metrics },
 	{ "help", "[COMMAND]", "this list, or a command's options", cmd_help },
-	{ NULL },
+	{ .name = NULL },
 };
 
 int main(int argc, char **argv)

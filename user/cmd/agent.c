@@ -59,8 +59,10 @@ static int core_failed(const struct agent *a, int err)
 {
 	if (err == -EPERM || err == -EACCES)
 		log_printf(LOG_ERR,
-			   "the kernel does not let this user load BPF programs (%s): run it as root, or with "
-			   "the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE and CAP_SYS_PTRACE",
+			   "the kernel does not let this user load BPF programs (%s): run it as "
+			   "root, or with "
+			   "the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE and "
+			   "CAP_SYS_PTRACE",
 			   strerror(-err));
 	else
 		log_printf(LOG_ERR, "cannot watch this machine: %s", a->core.run.error);
@@ -81,13 +83,13 @@ int agent_start(struct agent *a)
 
 		for (const struct metric *m = last->probe->metrics; m->name; m++)
 			metric++;
-		err = probe_start(run, *p, &a->core, conf_probe_mode(a->conf, (*p)->name, PROBE_MODE_ON),
-				  metric);
+		err = probe_start(run, *p, &a->core,
+				  conf_probe_mode(a->conf, (*p)->name, PROBE_MODE_ON), metric);
 		if (err)
 			return core_failed(a, err);
 		if (run->state == PROBE_UNAVAILABLE)
-			log_warn("probe '%s' is not possible here, going on without: %s", (*p)->name,
-				 run->error);
+			log_warn("probe '%s' is not possible here, going on without: %s",
+				 (*p)->name, run->error);
 		a->all[cnt++] = run;
 		last = run;
 	}

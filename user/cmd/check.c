@@ -37,16 +37,20 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp = {
-	.options = (const struct argp_option[]){
-		{ "config", 'c', "FILE", 0, "check this configuration too (default " DEFAULT_CONFIG " if there)", 0 },
-		{ "probes", 'p', "LIST", 0, "only these, as for 'seismo run'", 0 },
-		{ "format", 'f', "text|json", 0, "default text", 0 },
-		{ "verbose", 'v', NULL, 0, "also what the kernel's verifier says", 0 },
-		{ 0 },
-	},
+	.options =
+		(const struct argp_option[]){
+			{ "config", 'c', "FILE", 0,
+			  "check this configuration too (default " DEFAULT_CONFIG " if there)", 0 },
+			{ "probes", 'p', "LIST", 0, "only these, as for 'seismo run'", 0 },
+			{ "format", 'f', "text|json", 0, "default text", 0 },
+			{ "verbose", 'v', NULL, 0, "also what the kernel's verifier says", 0 },
+			{ 0 },
+		},
 	.parser = parse,
-	.doc = "Loads and attaches every probe for a moment and tells by which hook it works here, which better "
-	       "one was not possible and why.\vExit status: 0 everything works, 1 something is lost, 2 bad "
+	.doc = "Loads and attaches every probe for a moment and tells by which hook it works here, "
+	       "which better "
+	       "one was not possible and why.\vExit status: 0 everything works, 1 something is "
+	       "lost, 2 bad "
 	       "configuration, 3 cannot run here.",
 };
 

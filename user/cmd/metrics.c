@@ -21,14 +21,15 @@ struct format {
 static void row_text(const struct metric *m, const char *labels, json_t *doc)
 {
 	(void)doc;
-	printf("%-44s %-10s %-24s %s\n", m->name, kind_names[m->kind], *labels ? labels : "-", m->help);
+	printf("%-44s %-10s %-24s %s\n", m->name, kind_names[m->kind], *labels ? labels : "-",
+	       m->help);
 }
 
 static void row_markdown(const struct metric *m, const char *labels, json_t *doc)
 {
 	(void)doc;
-	printf("| `%s` | %s | %s | %s | %s |\n", m->name, kind_names[m->kind], labels, unit_names[m->unit],
-	       m->help);
+	printf("| `%s` | %s | %s | %s | %s |\n", m->name, kind_names[m->kind], labels,
+	       unit_names[m->unit], m->help);
 }
 
 static void row_json(const struct metric *m, const char *labels, json_t *doc)
@@ -40,15 +41,16 @@ static void row_json(const struct metric *m, const char *labels, json_t *doc)
 	for (label = strtok_r(copy, ",", &save); label; label = strtok_r(NULL, ",", &save))
 		json_array_append_new(list, json_string(label));
 	json_array_append_new(doc, json_pack("{s:s, s:s, s:o, s:s, s:s}", "name", m->name, "type",
-					     kind_names[m->kind], "labels", list, "unit", unit_names[m->unit],
-					     "help", m->help));
+					     kind_names[m->kind], "labels", list, "unit",
+					     unit_names[m->unit], "help", m->help));
 }
 
 static const struct format formats[] = {
 	{ "text", "", row_text, false },
-	{ "markdown", "| metric | type | labels | unit | |\n|---|---|---|---|---|\n", row_markdown, false },
+	{ "markdown", "| metric | type | labels | unit | |\n|---|---|---|---|---|\n", row_markdown,
+	  false },
 	{ "json", "", row_json, true },
-	{ NULL },
+	{ .name = NULL },
 };
 
 /* Labels of the self-metrics are written where they are set; this is what they are. */
@@ -57,10 +59,14 @@ static const char *self_labels(const char *name)
 	static const struct {
 		const char *name, *labels;
 	} rows[] = {
-		{ "seismo_probe_attached", "probe,hook" }, { "seismo_probe_runs_total", "probe" },
-		{ "seismo_probe_run_seconds_total", "probe" }, { "seismo_events_lost_total", "buffer" },
-		{ "seismo_series_dropped_total", "family" }, { "seismo_map_entries", "map" },
-		{ "seismo_map_capacity", "map" }, { "seismo_build_info", "version" },
+		{ "seismo_probe_attached", "probe,hook" },
+		{ "seismo_probe_runs_total", "probe" },
+		{ "seismo_probe_run_seconds_total", "probe" },
+		{ "seismo_events_lost_total", "buffer" },
+		{ "seismo_series_dropped_total", "family" },
+		{ "seismo_map_entries", "map" },
+		{ "seismo_map_capacity", "map" },
+		{ "seismo_build_info", "version" },
 	};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
@@ -76,7 +82,8 @@ static void rows(const struct format *f, const struct metric *m, json_t *doc)
 	for (; m->name; m++) {
 		buf_reset(&labels);
 		buf_str(&labels, m->service ? "service" : self_labels(m->name));
-		for (const struct metric_label *l = m->labels; l < m->labels + METRIC_LABELS && l->name; l++)
+		for (const struct metric_label *l = m->labels;
+		     l < m->labels + METRIC_LABELS && l->name; l++)
 			buf_printf(&labels, "%s%s", labels.len ? "," : "", l->name);
 		f->row(m, buf_cstr(&labels), doc);
 	}
@@ -101,10 +108,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp = {
-	.options = (const struct argp_option[]){
-		{ "format", 'f', "text|markdown|json", 0, "default text", 0 },
-		{ 0 },
-	},
+	.options =
+		(const struct argp_option[]){
+			{ "format", 'f', "text|markdown|json", 0, "default text", 0 },
+			{ 0 },
+		},
 	.parser = parse,
 	.doc = "Every metric that the endpoint can have, made from the rows that it is made from.",
 };

@@ -15,8 +15,9 @@ static const char *const state_names[] = {
 static const char *mode_name(const struct probe_run *run)
 {
 	static const char *const names[] = {
-		[PROBE_MODE_OFF] = "off",	  [PROBE_MODE_ON] = "on",     [PROBE_MODE_COUNT] = "count",
-		[PROBE_MODE_SAMPLED] = "sampled", [PROBE_MODE_FULL] = "full",
+		[PROBE_MODE_OFF] = "off",     [PROBE_MODE_ON] = "on",
+		[PROBE_MODE_COUNT] = "count", [PROBE_MODE_SAMPLED] = "sampled",
+		[PROBE_MODE_FULL] = "full",
 	};
 
 	return names[run->mode];
@@ -89,8 +90,9 @@ static json_t *hook_json(const struct hook_run *hook)
 
 	for (int i = 0; hook->hook->alt[i] && (hook->chosen < 0 || i < hook->chosen); i++)
 		if (hook->why[i])
-			json_array_append_new(better, json_pack("{s:s, s:s}", "hook", hook->hook->alt[i],
-								"reason", reason(hook->why[i])));
+			json_array_append_new(better,
+					      json_pack("{s:s, s:s}", "hook", hook->hook->alt[i],
+							"reason", reason(hook->why[i])));
 	return json_pack("{s:s?, s:s, s:b, s:b, s:b, s:o}", "hook", hook_name(hook), "observes",
 			 hook->hook->observe, "attached", hook->link || hook->plugged, "wanted",
 			 !hook->unwanted, "missing", hook_missing(hook), "not_possible", better);
@@ -103,8 +105,9 @@ static json_t *probe_json(const struct probe_run *run)
 	for (unsigned i = 0; run->state == PROBE_ON && i < run->hook_cnt; i++)
 		json_array_append_new(hooks, hook_json(&run->hooks[i]));
 	return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:o}", "name", run->probe->name, "state",
-			 state_names[run->state], "mode", mode_name(run), "summary", run->probe->summary,
-			 "hook", run->state == PROBE_ON ? hook_name(&run->hooks[0]) : NULL, "error",
+			 state_names[run->state], "mode", mode_name(run), "summary",
+			 run->probe->summary, "hook",
+			 run->state == PROBE_ON ? hook_name(&run->hooks[0]) : NULL, "error",
 			 *run->error ? run->error : NULL, "hooks", hooks);
 }
 
@@ -116,9 +119,10 @@ int report_json(FILE *out, const struct agent *a)
 	uname(&host);
 	for (struct probe_run *const *run = a->all; *run; run++)
 		json_array_append_new(probes, probe_json(*run));
-	doc = json_pack("{s:s, s:s, s:s, s:I, s:b, s:o}", "version", VERSION, "kernel", host.release,
-			"architecture", host.machine, "tables_bytes", (json_int_t)a->core.sizes.bytes, "problem",
-			report_problem(a), "probes", probes);
+	doc = json_pack("{s:s, s:s, s:s, s:I, s:b, s:o}", "version", VERSION, "kernel",
+			host.release, "architecture", host.machine, "tables_bytes",
+			(json_int_t)a->core.sizes.bytes, "problem", report_problem(a), "probes",
+			probes);
 	if (!doc || json_dumpf(doc, out, JSON_INDENT(2)))
 		return -ENOMEM;
 	fputc('\n', out);

@@ -53,7 +53,8 @@ static void serve_ready(void *ctx, const struct http_request *request, struct ht
 
 	(void)request;
 	reply->status = d->ready ? 200 : 503;
-	buf_str(&reply->body, d->ready ? "Seismo is ready.\n" : "Seismo is attaching its probes.\n");
+	buf_str(&reply->body,
+		d->ready ? "Seismo is ready.\n" : "Seismo is attaching its probes.\n");
 }
 
 static const struct http_route routes[] = {
@@ -98,7 +99,8 @@ static int lock_take(struct daemon *d)
 		return EXIT_FINE;
 	if (errno == EADDRINUSE && !connect(d->lock, (struct sockaddr *)&addr, len) &&
 	    !getsockopt(d->lock, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len))
-		log_printf(LOG_ERR, "another seismo runs on this machine already: process %d", peer.pid);
+		log_printf(LOG_ERR, "another seismo runs on this machine already: process %d",
+			   peer.pid);
 	else
 		log_printf(LOG_ERR, "another seismo runs on this machine already");
 	return EXIT_CANNOT;
@@ -129,7 +131,9 @@ static int http_open(struct daemon *d)
 	err = http_server_new(&d->http, listen, routes, d);
 	if (!err) {
 		if (!is_loopback(listen))
-			log_warn("%s is reachable from other hosts, without encryption or authentication", listen);
+			log_warn("%s is reachable from other hosts, without encryption or "
+				 "authentication",
+				 listen);
 		return EXIT_FINE;
 	}
 	if (err == -EINVAL)
@@ -147,9 +151,11 @@ static void announce(const struct daemon *d)
 
 	printf("seismo " VERSION " watches this machine:\n");
 	report_probes(stdout, &d->agent);
-	printf("  tables %.1f MiB of limits.memory %llu MiB: %u identities, %u counters, %u histograms on %u CPUs\n",
-	       (double)s->bytes / (1 << 20), (unsigned long long)d->agent.conf->limits.memory_bytes >> 20,
-	       s->identities, s->counters, s->hists, s->cpus);
+	printf("  tables %.1f MiB of limits.memory %llu MiB: %u identities, %u counters, %u "
+	       "histograms on %u CPUs\n",
+	       (double)s->bytes / (1 << 20),
+	       (unsigned long long)d->agent.conf->limits.memory_bytes >> 20, s->identities,
+	       s->counters, s->hists, s->cpus);
 	printf("  metrics http://%.*s:%u/metrics, hooks in detail: seismo check; end with Ctrl-C\n",
 	       host ? host : 9, host ? listen : "127.0.0.1", http_server_port(d->http));
 }
@@ -195,18 +201,24 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 }
 
 static const struct argp argp = {
-	.options = (const struct argp_option[]){
-		{ "config", 'c', "FILE", 0, "default " DEFAULT_CONFIG " if there", 0 },
-		{ "listen", 'l', "ADDR:PORT", 0, "where to serve metrics; default 127.0.0.1:9469", 0 },
-		{ "probes", 'p', "LIST", 0, "only these: all, none, or names with an optional mode, "
-		  "as in syscall=full,block,tcp", 0 },
-		{ "verbose", 'v', NULL, 0, "also what the kernel's verifier says", 0 },
-		{ 0 },
-	},
+	.options =
+		(const struct argp_option[]){
+			{ "config", 'c', "FILE", 0, "default " DEFAULT_CONFIG " if there", 0 },
+			{ "listen", 'l', "ADDR:PORT", 0,
+			  "where to serve metrics; default 127.0.0.1:9469", 0 },
+			{ "probes", 'p', "LIST", 0,
+			  "only these: all, none, or names with an optional mode, "
+			  "as in syscall=full,block,tcp",
+			  0 },
+			{ "verbose", 'v', NULL, 0, "also what the kernel's verifier says", 0 },
+			{ 0 },
+		},
 	.parser = parse,
-	.doc = "Watches this machine until SIGINT or SIGTERM.\vModes of syscall: count (how many, which failed), "
+	.doc = "Watches this machine until SIGINT or SIGTERM.\vModes of syscall: count (how many, "
+	       "which failed), "
 	       "sampled (and durations, a tenth of the time; default), full (durations of all).\n\n"
-	       "Exit status: 0 ended by a signal, 2 bad options or configuration, 3 cannot run here.",
+	       "Exit status: 0 ended by a signal, 2 bad options or configuration, 3 cannot run "
+	       "here.",
 };
 
 int cmd_run(int argc, char **argv)

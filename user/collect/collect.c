@@ -10,12 +10,13 @@
 #include "lib/buf.h"
 #include "metric/label.h"
 
-#define NS_PER_SEC     1000000000ULL
-#define CENSUS_NS      (30 * NS_PER_SEC)
-#define FORGET_NS      (10 * NS_PER_SEC)
-#define NAME_SIZE      512
-#define IDLE_UNLINK    2 /* censuses without a task, after which nobody may get the identity any more */
-#define IDLE_REUSE     3 /* ... and after which its number is free */
+#define NS_PER_SEC 1000000000ULL
+#define CENSUS_NS  (30 * NS_PER_SEC)
+#define FORGET_NS  (10 * NS_PER_SEC)
+#define NAME_SIZE  512
+#define IDLE_UNLINK \
+	2	     /* censuses without a task, after which nobody may get the identity any more */
+#define IDLE_REUSE 3 /* ... and after which its number is free */
 
 struct service {
 	char *name;
@@ -104,7 +105,8 @@ static void labels_render(struct buf *b, const struct metric *m, const struct se
 	buf_reset(b);
 	if (s)
 		label_add(b, "service", s->name);
-	for (const struct metric_label *l = m->labels; l < m->labels + METRIC_LABELS && l->name; l++) {
+	for (const struct metric_label *l = m->labels; l < m->labels + METRIC_LABELS && l->name;
+	     l++) {
 		u64 mask = l->bits < 64 ? (1ULL << l->bits) - 1 : ~0ULL;
 
 		if (dim == SERIES_OTHER)
@@ -122,7 +124,8 @@ static struct tally *tally_get(struct collector *c, struct family *f, struct ser
 	struct tally *t = NULL;
 
 	labels_render(&labels, f->metric, s, dim);
-	series = labels.failed ? NULL : family_series(f, labels.data ? labels.data : "", labels.len);
+	series =
+		labels.failed ? NULL : family_series(f, labels.data ? labels.data : "", labels.len);
 	buf_release(&labels);
 	if (!series)
 		return NULL;
@@ -168,8 +171,9 @@ static s64 counter_sum(const struct collector *c, u32 slot)
 	u64 sum = 0;
 
 	for (u32 cpu = 0; cpu < c->core->sizes.cpus; cpu++)
-		sum += __atomic_load_n(&c->core->counters[(size_t)cpu * c->core->sizes.counters + slot],
-				       __ATOMIC_RELAXED);
+		sum += __atomic_load_n(
+			&c->core->counters[(size_t)cpu * c->core->sizes.counters + slot],
+			__ATOMIC_RELAXED);
 	return (s64)sum;
 }
 
@@ -177,7 +181,8 @@ static void hist_sum(const struct collector *c, u32 slot, struct hist *into)
 {
 	const u64 *from = core_row(&c->core->hists, slot);
 
-	for (u32 cpu = 0; from && cpu < c->core->sizes.cpus; cpu++, from += sizeof(*into) / sizeof(u64)) {
+	for (u32 cpu = 0; from && cpu < c->core->sizes.cpus;
+	     cpu++, from += sizeof(*into) / sizeof(u64)) {
 		for (size_t i = 0; i < sizeof(*into) / sizeof(u64); i++)
 			((u64 *)into)[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
 	}
@@ -199,7 +204,8 @@ static u64 pool_used(const struct collector *c, const struct pool *p)
 	u64 used = 0;
 
 	for (u32 m = 1; m < METRIC_MAX; m++)
-		if (c->families[m] && (c->families[m]->metric->kind == METRIC_HISTOGRAM) == (p->kind == POOL_HIST))
+		if (c->families[m] &&
+		    (c->families[m]->metric->kind == METRIC_HISTOGRAM) == (p->kind == POOL_HIST))
 			used += __atomic_load_n(&c->core->budgets[m].used, __ATOMIC_ACQUIRE);
 	return used;
 }
@@ -491,8 +497,8 @@ static bool families_add(struct collector *c, struct probe_run *const *runs)
 	return true;
 }
 
-struct collector *collector_new(struct core *core, const struct conf *conf, struct registry *registry,
-				struct probe_run *const *runs)
+struct collector *collector_new(struct core *core, const struct conf *conf,
+				struct registry *registry, struct probe_run *const *runs)
 {
 	struct collector *c = calloc(1, sizeof(*c));
 	const struct core_sizes *s = &core->sizes;
@@ -506,9 +512,10 @@ struct collector *collector_new(struct core *core, const struct conf *conf, stru
 	c->idle = calloc(s->identities, sizeof(*c->idle));
 	c->dying = calloc(s->identities, sizeof(*c->dying));
 	c->counters = (struct pool){ POOL_COUNTER, core->counter_owners,
-				     calloc(s->counters, sizeof(struct tally *)), s->counters, METRIC_MAX };
-	c->hists = (struct pool){ POOL_HIST, core->hist_owners, calloc(s->hists, sizeof(struct tally *)),
-				  s->hists, METRIC_MAX };
+				     calloc(s->counters, sizeof(struct tally *)), s->counters,
+				     METRIC_MAX };
+	c->hists = (struct pool){ POOL_HIST, core->hist_owners,
+				  calloc(s->hists, sizeof(struct tally *)), s->hists, METRIC_MAX };
 	c->other = service_get(c, "other");
 	if (!c->identities || !c->idle || !c->dying || !c->counters.tallies || !c->hists.tallies ||
 	    !c->other || !families_add(c, runs)) {

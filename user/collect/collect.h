@@ -13,8 +13,8 @@
 struct collector;
 
 /* Families of `runs` (the core's first) are added to the registry in their order. NULL: no memory. */
-struct collector *collector_new(struct core *core, const struct conf *conf, struct registry *registry,
-				struct probe_run *const *runs);
+struct collector *collector_new(struct core *core, const struct conf *conf,
+				struct registry *registry, struct probe_run *const *runs);
 void collector_free(struct collector *c);
 
 /* Reads every table: afterwards the registry's values are those of now. 0 or negative errno. */
@@ -25,7 +25,7 @@ void collector_tick(struct collector *c, u64 now_ns);
 
 struct collector_stats {
 	u32 services, identities, counters, hists; /* in use */
-	u64 dropped[METRIC_MAX];		   /* events that went to "other", by number of metric */
+	u64 dropped[METRIC_MAX]; /* events that went to "other", by number of metric */
 };
 void collector_stats(const struct collector *c, struct collector_stats *ret);
 

@@ -24,8 +24,8 @@ size_t identity_path(const char *chain, size_t len, char *path, size_t size)
 	*path = '\0';
 	while (cnt-- > 0 && out < size) {
 		size_t room = len - (size_t)(component[cnt] - chain);
-		int n = snprintf(path + out, size - out, "/%.*s", (int)strnlen(component[cnt], room),
-				 component[cnt]);
+		int n = snprintf(path + out, size - out, "/%.*s",
+				 (int)strnlen(component[cnt], room), component[cnt]);
 
 		out += (size_t)n;
 	}

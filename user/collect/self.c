@@ -40,28 +40,36 @@ enum self_metric {
 
 const struct metric self_metrics[] = {
 	[SELF_ATTACHED] = { "seismo_probe_attached", METRIC_GAUGE, UNIT_NONE,
-			    "Whether a probe's hook is attached (0: not now, or not possible here)." },
+			    "Whether a probe's hook is attached (0: not now, or not possible "
+			    "here)." },
 	[SELF_RUNS] = { "seismo_probe_runs_total", METRIC_COUNTER, UNIT_NONE,
-			"Runs of a probe's kernel programs, estimated from a window of each period." },
+			"Runs of a probe's kernel programs, estimated from a window of each "
+			"period." },
 	[SELF_RUN_SECONDS] = { "seismo_probe_run_seconds_total", METRIC_COUNTER, UNIT_SECONDS,
 			       "Time in a probe's kernel programs, estimated likewise." },
 	[SELF_LOST] = { "seismo_events_lost_total", METRIC_COUNTER, UNIT_NONE,
-			"Events that a probe's programs did not see because they interrupted themselves." },
+			"Events that a probe's programs did not see because they interrupted "
+			"themselves." },
 	[SELF_DROPPED] = { "seismo_series_dropped_total", METRIC_COUNTER, UNIT_NONE,
 			   "Counted as \"other\" since the family's ceiling was reached." },
-	[SELF_MAP_ENTRIES] = { "seismo_map_entries", METRIC_GAUGE, UNIT_NONE, "Entries of a table in use." },
+	[SELF_MAP_ENTRIES] = { "seismo_map_entries", METRIC_GAUGE, UNIT_NONE,
+			       "Entries of a table in use." },
 	[SELF_MAP_CAPACITY] = { "seismo_map_capacity", METRIC_GAUGE, UNIT_NONE,
 				"Entries that a table has room for." },
-	[SELF_BUILD] = { "seismo_build_info", METRIC_GAUGE, UNIT_NONE, "Always 1; the version is a label." },
+	[SELF_BUILD] = { "seismo_build_info", METRIC_GAUGE, UNIT_NONE,
+			 "Always 1; the version is a label." },
 	[SELF_CPU] = { "process_cpu_seconds_total", METRIC_COUNTER, UNIT_SECONDS,
 		       "User and system CPU time of this process." },
-	[SELF_RESIDENT] = { "process_resident_memory_bytes", METRIC_GAUGE, UNIT_BYTES, "Resident memory." },
-	[SELF_VIRTUAL] = { "process_virtual_memory_bytes", METRIC_GAUGE, UNIT_BYTES, "Virtual memory." },
+	[SELF_RESIDENT] = { "process_resident_memory_bytes", METRIC_GAUGE, UNIT_BYTES,
+			    "Resident memory." },
+	[SELF_VIRTUAL] = { "process_virtual_memory_bytes", METRIC_GAUGE, UNIT_BYTES,
+			   "Virtual memory." },
 	[SELF_FDS] = { "process_open_fds", METRIC_GAUGE, UNIT_NONE, "Open file descriptors." },
-	[SELF_MAX_FDS] = { "process_max_fds", METRIC_GAUGE, UNIT_NONE, "Limit of open file descriptors." },
+	[SELF_MAX_FDS] = { "process_max_fds", METRIC_GAUGE, UNIT_NONE,
+			   "Limit of open file descriptors." },
 	[SELF_START] = { "process_start_time_seconds", METRIC_GAUGE, UNIT_SECONDS,
 			 "Start of this process since the epoch." },
-	[SELF_METRICS] = { NULL },
+	[SELF_METRICS] = { .name = NULL },
 };
 
 struct program {
@@ -81,8 +89,8 @@ struct self {
 	s64 start_ns; /* of this process, since the epoch */
 };
 
-static struct series *series_get(struct family *f, const char *label, const char *value, const char *label2,
-				 const char *value2)
+static struct series *series_get(struct family *f, const char *label, const char *value,
+				 const char *label2, const char *value2)
 {
 	struct buf labels = { 0 };
 	struct series *s;
@@ -143,7 +151,8 @@ static void measure(struct self *self, bool begin, u64 now_ns)
 			continue;
 		if (!begin) {
 			p->runs->value += (s64)((double)(info.run_cnt - p->run_cnt) * scale);
-			p->seconds->value += (s64)((double)(info.run_time_ns - p->run_time_ns) * scale);
+			p->seconds->value +=
+				(s64)((double)(info.run_time_ns - p->run_time_ns) * scale);
 		}
 		p->run_cnt = info.run_cnt;
 		p->run_time_ns = info.run_time_ns;
@@ -174,8 +183,8 @@ static void hooks_read(struct self *self)
 	for (struct probe_run *const *run = self->runs; *run; run++)
 		for (unsigned i = 0; i < (*run)->hook_cnt; i++) {
 			const struct hook_run *hook = &(*run)->hooks[i];
-			const char *name = hook->chosen >= 0 ? hook->hook->alt[hook->chosen] :
-							       hook->hook->alt[0];
+			const char *name = hook->chosen >= 0 ? hook->hook->alt[hook->chosen]
+							     : hook->hook->alt[0];
 			struct series *s = series_get(self->families[SELF_ATTACHED], "probe",
 						      (*run)->probe->name, "hook", name);
 
@@ -214,7 +223,8 @@ static void tables_read(struct self *self, const struct collector *c, const stru
 
 		for (const struct metric *m = (*run)->probe->metrics; m->name; m++, number++)
 			if (m->max && (*run)->state == PROBE_ON)
-				set(self, SELF_DROPPED, "family", m->name, (s64)stats.dropped[number]);
+				set(self, SELF_DROPPED, "family", m->name,
+				    (s64)stats.dropped[number]);
 	}
 }
 
@@ -251,7 +261,8 @@ static void process_read(struct self *self)
 	set(self, SELF_START, NULL, NULL, self->start_ns);
 }
 
-void self_read(struct self *self, const struct collector *c, const struct core *core, const struct conf *conf)
+void self_read(struct self *self, const struct collector *c, const struct core *core,
+	       const struct conf *conf)
 {
 	hooks_read(self);
 	tables_read(self, c, core, conf);

@@ -101,9 +101,11 @@ void loop_free(struct loop *l)
 	free(l);
 }
 
-int loop_every(struct loop *l, uint64_t period_ns, void (*tick)(void *ctx, uint64_t now_ns), void *ctx)
+int loop_every(struct loop *l, uint64_t period_ns, void (*tick)(void *ctx, uint64_t now_ns),
+	       void *ctx)
 {
-	const struct timespec period = { (time_t)(period_ns / NS_PER_SEC), (long)(period_ns % NS_PER_SEC) };
+	const struct timespec period = { (time_t)(period_ns / NS_PER_SEC),
+					 (long)(period_ns % NS_PER_SEC) };
 	const struct itimerspec spec = { period, period };
 
 	l->tick = tick;

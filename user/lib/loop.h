@@ -13,9 +13,11 @@ void loop_free(struct loop *l);
 /* Calls `ready` whenever fd is readable. 0 or negative errno. The loop does not own fd. */
 int loop_watch(struct loop *l, int fd, void (*ready)(void *ctx), void *ctx);
 /* Calls `tick` with CLOCK_MONOTONIC in ns, every period. 0 or negative errno. */
-int loop_every(struct loop *l, uint64_t period_ns, void (*tick)(void *ctx, uint64_t now_ns), void *ctx);
+int loop_every(struct loop *l, uint64_t period_ns, void (*tick)(void *ctx, uint64_t now_ns),
+	       void *ctx);
 /* How long may it sleep at most? Asked before each sleep; milliseconds, -1 for ever. */
-void loop_limit(struct loop *l, int (*timeout_ms)(void *ctx), void (*timeout)(void *ctx), void *ctx);
+void loop_limit(struct loop *l, int (*timeout_ms)(void *ctx), void (*timeout)(void *ctx),
+		void *ctx);
 /* Runs until a signal ends it. Returns the signal's number, or negative errno. */
 int loop_run(struct loop *l);
 

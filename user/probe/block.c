@@ -50,9 +50,9 @@ static void label_phase(u64 value, char *buf, size_t size)
 static void label_error(u64 value, char *buf, size_t size)
 {
 	static const char *const names[] = {
-		[1] = "EOPNOTSUPP", [2] = "ETIMEDOUT",	[3] = "ENOSPC", [4] = "ENOLINK",
-		[5] = "EREMOTEIO",  [6] = "EBADE",	[7] = "ENODATA", [8] = "EILSEQ",
-		[9] = "ENOMEM",	    [10] = "EIO",	[12] = "EAGAIN", [13] = "EBUSY",
+		[1] = "EOPNOTSUPP", [2] = "ETIMEDOUT", [3] = "ENOSPC",	[4] = "ENOLINK",
+		[5] = "EREMOTEIO",  [6] = "EBADE",     [7] = "ENODATA", [8] = "EILSEQ",
+		[9] = "ENOMEM",	    [10] = "EIO",      [12] = "EAGAIN", [13] = "EBUSY",
 	};
 
 	if (value > 32767)
@@ -75,8 +75,14 @@ static void tick(struct probe_run *run, u64 now_ns)
 	}
 }
 
-#define DEVICE	  { "device", 0, BLOCK_DEVICE_BITS, label_device }
-#define OPERATION { "operation", BLOCK_OPERATION_SHIFT, BLOCK_OPERATION_BITS, label_operation }
+#define DEVICE                                               \
+	{                                                    \
+		"device", 0, BLOCK_DEVICE_BITS, label_device \
+	}
+#define OPERATION                                                                         \
+	{                                                                                 \
+		"operation", BLOCK_OPERATION_SHIFT, BLOCK_OPERATION_BITS, label_operation \
+	}
 
 const struct probe probe_block = {
 	.name = "block",
@@ -84,30 +90,41 @@ const struct probe probe_block = {
 	.elf = &block_elf,
 	.mode = PROBE_MODE_ON,
 	.tick = tick,
-	.hooks = (const struct hook[]){
-		{ { "complete_btf" }, .observe = "the completion of requests" },
-		{ { "start_btf", "insert_btf" }, .optional = true, .observe = "who submits a request" },
-		{ { "issue_btf" }, .idle = true, .optional = true,
-		  .observe = "the issue of requests, on queues that keep no time of it" },
-		{ .alt[0] = NULL },
-	},
-	.metrics = (const struct metric[]){
-		{ "seismo_block_io_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
-		  "Time of block I/O requests waiting in the queue and in the device.",
-		  .labels = { DEVICE, OPERATION,
-			      { "phase", BLOCK_PHASE_SHIFT, BLOCK_PHASE_BITS, label_phase } },
-		  .max = 512 },
-		{ "seismo_block_io_errors_total", METRIC_COUNTER, UNIT_NONE,
-		  "Block I/O requests that failed, in whole or in part.",
-		  .labels = { DEVICE, OPERATION,
-			      { "error", BLOCK_ERROR_SHIFT, BLOCK_ERROR_BITS, label_error } },
-		  .max = 512 },
-		{ "seismo_service_block_io_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
-		  "Time of a service's block I/O requests, queue and device together.", .service = true,
-		  .labels = { DEVICE, OPERATION }, .max = 600 },
-		{ "seismo_service_block_io_bytes_total", METRIC_COUNTER, UNIT_BYTES,
-		  "Bytes of a service's block I/O.", .service = true, .labels = { DEVICE, OPERATION },
-		  .max = 2000 },
-		{ NULL },
-	},
+	.hooks =
+		(const struct hook[]){
+			{ { "complete_btf" }, .observe = "the completion of requests" },
+			{ { "start_btf", "insert_btf" },
+			  .optional = true,
+			  .observe = "who submits a request" },
+			{ { "issue_btf" },
+			  .idle = true,
+			  .optional = true,
+			  .observe = "the issue of requests, on queues that keep no time of it" },
+			{ .alt[0] = NULL },
+		},
+	.metrics =
+		(const struct metric[]){
+			{ "seismo_block_io_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
+			  "Time of block I/O requests waiting in the queue and in the device.",
+			  .labels = { DEVICE,
+				      OPERATION,
+				      { "phase", BLOCK_PHASE_SHIFT, BLOCK_PHASE_BITS,
+					label_phase } },
+			  .max = 512 },
+			{ "seismo_block_io_errors_total", METRIC_COUNTER, UNIT_NONE,
+			  "Block I/O requests that failed, in whole or in part.",
+			  .labels = { DEVICE,
+				      OPERATION,
+				      { "error", BLOCK_ERROR_SHIFT, BLOCK_ERROR_BITS,
+					label_error } },
+			  .max = 512 },
+			{ "seismo_service_block_io_duration_seconds", METRIC_HISTOGRAM,
+			  UNIT_SECONDS,
+			  "Time of a service's block I/O requests, queue and device together.",
+			  .service = true, .labels = { DEVICE, OPERATION }, .max = 600 },
+			{ "seismo_service_block_io_bytes_total", METRIC_COUNTER, UNIT_BYTES,
+			  "Bytes of a service's block I/O.", .service = true,
+			  .labels = { DEVICE, OPERATION }, .max = 2000 },
+			{ .name = NULL },
+		},
 };

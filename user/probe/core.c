@@ -32,7 +32,7 @@ static const struct metric core_metrics[] = {
 	  "Time on the CPU, from the scheduler.", .service = true, .max = 4096 },
 	{ "seismo_run_queue_wait_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 	  "Time runnable but waiting for a CPU, per turn on it.", .service = true, .max = 1024 },
-	{ NULL },
+	{ .name = NULL },
 };
 
 /* Everything that has a size known only at start. Caches by identity are found by their name. */
@@ -209,10 +209,12 @@ static int tables_map(struct core *core)
 		{ "identity_states", (void **)&core->states,
 		  s->identities * sizeof(struct identity_state) },
 		{ "cpus", (void **)&core->cpus, s->cpus * sizeof(struct cpu) },
-		{ "counters", (void **)&core->counters, (size_t)s->cpus * s->counters * sizeof(u64) },
+		{ "counters", (void **)&core->counters,
+		  (size_t)s->cpus * s->counters * sizeof(u64) },
 		{ "counter_owners", (void **)&core->counter_owners,
 		  s->counters * sizeof(struct series_key) },
-		{ "hist_owners", (void **)&core->hist_owners, s->hists * sizeof(struct series_key) },
+		{ "hist_owners", (void **)&core->hist_owners,
+		  s->hists * sizeof(struct series_key) },
 		{ "budgets", (void **)&core->budgets, METRIC_MAX * sizeof(struct budget) },
 	};
 

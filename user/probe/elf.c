@@ -35,7 +35,8 @@ static const struct btf_var_secinfo *section_var(const struct btf *btf, const ch
 	return NULL;
 }
 
-long elf_global_offset(struct bpf_object *object, const char *section, const char *name, size_t size)
+long elf_global_offset(struct bpf_object *object, const char *section, const char *name,
+		       size_t size)
 {
 	const struct btf_var_secinfo *var = section_var(bpf_object__btf(object), section, name);
 
@@ -52,7 +53,8 @@ static void *rodata(struct bpf_object *object, size_t *size)
 		const char *dot = strrchr(bpf_map__name(map), '.');
 
 		if (dot && !strcmp(dot, ".rodata"))
-			return (void *)bpf_map__initial_value(map, size); /* libbpf 1.1 says const */
+			return (void *)bpf_map__initial_value(map,
+							      size); /* libbpf 1.1 says const */
 	}
 	return NULL;
 }
@@ -115,7 +117,8 @@ const char *elf_target(const struct bpf_program *program)
 }
 
 /* Tracing programs on functions are refused by some kernels altogether: a program of two instructions tells. */
-static int function_attachable(const struct btf *kernel, const char *function, enum bpf_attach_type type)
+static int function_attachable(const struct btf *kernel, const char *function,
+			       enum bpf_attach_type type)
 {
 	const struct bpf_insn insns[] = {
 		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },

@@ -16,7 +16,8 @@ int elf_const_set(struct bpf_object *object, const char *name, const void *value
 /* Fills in every constant arity_T with the number of arguments that tracepoint T has here. */
 void elf_set_arities(struct bpf_object *object, const struct btf *kernel);
 /* Where a global variable lies in its section; -ENOENT. */
-long elf_global_offset(struct bpf_object *object, const char *section, const char *name, size_t size);
+long elf_global_offset(struct bpf_object *object, const char *section, const char *name,
+		       size_t size);
 /* What a program attaches to, from its section name ("?tp_btf/sched_switch" -> "sched_switch"). */
 const char *elf_target(const struct bpf_program *program);
 /*

@@ -94,7 +94,8 @@ static int complaint_keep(enum libbpf_print_level level, const char *fmt, va_lis
 		return 0;
 	log_debug("%s", line);
 	name = strstr(line, "prog '");
-	if (name && sscanf(name, "prog '%63[^']'", complaint.program) == 1 && strstr(line, "failed to load"))
+	if (name && sscanf(name, "prog '%63[^']'", complaint.program) == 1 &&
+	    strstr(line, "failed to load"))
 		complaint.seen = true;
 	free(line);
 	return 0;
@@ -106,7 +107,8 @@ static struct hook_run *hook_refused(struct probe_run *run)
 	for (unsigned i = 0; i < run->hook_cnt; i++) {
 		struct hook_run *hook = &run->hooks[i];
 
-		if (complaint.seen && hook->program && !strcmp(bpf_program__name(hook->program), complaint.program))
+		if (complaint.seen && hook->program &&
+		    !strcmp(bpf_program__name(hook->program), complaint.program))
 			return hook;
 	}
 	return NULL;

@@ -21,8 +21,8 @@ struct bpf_link;
 struct elf {
 	const u8 *start, *end;
 };
-#define PROBE_ELF(x)                                                                               \
-	extern const u8 bpf_##x##_start[], bpf_##x##_end[];                                        \
+#define PROBE_ELF(x)                                        \
+	extern const u8 bpf_##x##_start[], bpf_##x##_end[]; \
 	static const struct elf x##_elf = { bpf_##x##_start, bpf_##x##_end }
 
 #define HOOK_ALTS 3
@@ -63,8 +63,8 @@ enum probe_state { PROBE_OFF, PROBE_ON, PROBE_UNAVAILABLE };
 struct hook_run {
 	const struct hook *hook;
 	bool unwanted;
-	int chosen;		       /* index into alt, -1: none */
-	int why[HOOK_ALTS];	       /* negative errno of each alternative that was not possible */
+	int chosen;	    /* index into alt, -1: none */
+	int why[HOOK_ALTS]; /* negative errno of each alternative that was not possible */
 	struct bpf_program *program;
 	struct bpf_link *link;
 	bool plugged; /* in sys_exit_calls instead of attached */

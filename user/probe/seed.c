@@ -69,8 +69,9 @@ static void listeners_read(struct listeners *l, const char *path, const struct c
 		unsigned port, state;
 		unsigned long inode;
 
-		if (sscanf(line, "%*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*d %lu", &port,
-			   &state, &inode) == 3 &&
+		if (sscanf(line,
+			   "%*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*d %lu",
+			   &port, &state, &inode) == 3 &&
 		    state == 10 /* TCP_LISTEN */ && port_wanted(conf, port))
 			l->at[l->cnt++] = (struct listener){ inode, port };
 	}

@@ -17,23 +17,12 @@ PROBE_ELF(syscall);
 static const char *const names[SYSCALLS] = {
 #include "syscalls.h" /* generated from the architecture's <asm/unistd.h> */
 	/* newer than the headers may be; the same number everywhere */
-	[451] = "cachestat",
-	[452] = "fchmodat2",
-	[453] = "map_shadow_stack",
-	[454] = "futex_wake",
-	[455] = "futex_wait",
-	[456] = "futex_requeue",
-	[457] = "statmount",
-	[458] = "listmount",
-	[459] = "lsm_get_self_attr",
-	[460] = "lsm_set_self_attr",
-	[461] = "lsm_list_modules",
-	[462] = "mseal",
-	[463] = "setxattrat",
-	[464] = "getxattrat",
-	[465] = "listxattrat",
-	[466] = "removexattrat",
-	[467] = "open_tree_attr",
+	[451] = "cachestat",	     [452] = "fchmodat2",	 [453] = "map_shadow_stack",
+	[454] = "futex_wake",	     [455] = "futex_wait",	 [456] = "futex_requeue",
+	[457] = "statmount",	     [458] = "listmount",	 [459] = "lsm_get_self_attr",
+	[460] = "lsm_set_self_attr", [461] = "lsm_list_modules", [462] = "mseal",
+	[463] = "setxattrat",	     [464] = "getxattrat",	 [465] = "listxattrat",
+	[466] = "removexattrat",     [467] = "open_tree_attr",
 };
 
 /*
@@ -44,36 +33,51 @@ static const struct {
 	const char *name, *calls;
 } classes[SYSCALL_CLASSES] = {
 	{ "other", "" },
-	{ "read", " read pread64 readv preadv preadv2 readahead getdents getdents64 sendfile splice tee "
-		  "vmsplice copy_file_range " },
+	{ "read",
+	  " read pread64 readv preadv preadv2 readahead getdents getdents64 sendfile splice tee "
+	  "vmsplice copy_file_range " },
 	{ "write", " write pwrite64 writev pwritev pwritev2 truncate ftruncate fallocate " },
-	{ "open", " open openat openat2 creat close close_range mkdir mkdirat rmdir unlink unlinkat rename "
-		  "renameat renameat2 link linkat symlink symlinkat mknod mknodat chmod fchmod fchmodat "
-		  "fchmodat2 chown fchown lchown fchownat utimensat utimes utime futimesat dup dup2 dup3 "
-		  "fcntl flock chdir fchdir memfd_create name_to_handle_at open_by_handle_at " },
-	{ "stat", " stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat statfs "
-		  "fstatfs getcwd lseek getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr "
-		  "getxattrat listxattrat statmount listmount cachestat " },
+	{ "open",
+	  " open openat openat2 creat close close_range mkdir mkdirat rmdir unlink unlinkat rename "
+	  "renameat renameat2 link linkat symlink symlinkat mknod mknodat chmod fchmod fchmodat "
+	  "fchmodat2 chown fchown lchown fchownat utimensat utimes utime futimesat dup dup2 dup3 "
+	  "fcntl flock chdir fchdir memfd_create name_to_handle_at open_by_handle_at " },
+	{ "stat",
+	  " stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat "
+	  "statfs "
+	  "fstatfs getcwd lseek getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr "
+	  "getxattrat listxattrat statmount listmount cachestat " },
 	{ "sync", " fsync fdatasync sync syncfs sync_file_range msync " },
 	{ "poll", " poll ppoll select pselect6 epoll_wait epoll_pwait epoll_pwait2 epoll_wait_old "
-		  "io_getevents io_pgetevents io_uring_enter pause rt_sigtimedwait rt_sigsuspend wait4 waitid "
+		  "io_getevents io_pgetevents io_uring_enter pause rt_sigtimedwait rt_sigsuspend "
+		  "wait4 waitid "
 		  "accept accept4 " },
 	{ "futex", " futex futex_wait futex_waitv futex_wake futex_requeue " },
 	{ "sleep", " nanosleep clock_nanosleep sched_yield " },
-	{ "network", " socket socketpair bind listen connect getsockname getpeername sendto recvfrom sendmsg "
-		     "recvmsg sendmmsg recvmmsg shutdown setsockopt getsockopt " },
-	{ "memory", " mmap munmap mremap mprotect brk madvise process_madvise mlock mlock2 munlock mlockall "
-		    "munlockall mincore mbind set_mempolicy get_mempolicy migrate_pages move_pages pkey_mprotect "
-		    "pkey_alloc pkey_free remap_file_pages membarrier userfaultfd mseal map_shadow_stack " },
-	{ "process", " clone clone3 fork vfork execve execveat exit exit_group getpid gettid getppid getpgid "
-		     "getsid setsid setpgid getuid geteuid getgid getegid setuid setgid prctl arch_prctl prlimit64 "
-		     "getrlimit setrlimit getrusage times sched_setaffinity sched_getaffinity sched_setscheduler "
-		     "sched_getscheduler set_tid_address set_robust_list rseq ptrace unshare setns capget capset "
-		     "pidfd_open seccomp " },
-	{ "signal", " rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigqueueinfo sigaltstack kill "
+	{ "network",
+	  " socket socketpair bind listen connect getsockname getpeername sendto recvfrom sendmsg "
+	  "recvmsg sendmmsg recvmmsg shutdown setsockopt getsockopt " },
+	{ "memory",
+	  " mmap munmap mremap mprotect brk madvise process_madvise mlock mlock2 munlock mlockall "
+	  "munlockall mincore mbind set_mempolicy get_mempolicy migrate_pages move_pages "
+	  "pkey_mprotect "
+	  "pkey_alloc pkey_free remap_file_pages membarrier userfaultfd mseal map_shadow_stack " },
+	{ "process",
+	  " clone clone3 fork vfork execve execveat exit exit_group getpid gettid getppid getpgid "
+	  "getsid setsid setpgid getuid geteuid getgid getegid setuid setgid prctl arch_prctl "
+	  "prlimit64 "
+	  "getrlimit setrlimit getrusage times sched_setaffinity sched_getaffinity "
+	  "sched_setscheduler "
+	  "sched_getscheduler set_tid_address set_robust_list rseq ptrace unshare setns capget "
+	  "capset "
+	  "pidfd_open seccomp " },
+	{ "signal", " rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigqueueinfo "
+		    "sigaltstack kill "
 		    "tkill tgkill pidfd_send_signal signalfd signalfd4 restart_syscall " },
-	{ "ipc", " pipe pipe2 eventfd eventfd2 shmget shmat shmdt shmctl semget semop semtimedop semctl msgget "
-		 "msgsnd msgrcv msgctl mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify mq_getsetattr " },
+	{ "ipc", " pipe pipe2 eventfd eventfd2 shmget shmat shmdt shmctl semget semop semtimedop "
+		 "semctl msgget "
+		 "msgsnd msgrcv msgctl mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify "
+		 "mq_getsetattr " },
 };
 
 static unsigned class_of(const char *name)
@@ -153,7 +157,8 @@ static void tick(struct probe_run *run, u64 now_ns)
 	if (run->mode != PROBE_MODE_SAMPLED || now_ns < run->next_ns)
 		return;
 	run->phase = !run->phase;
-	run->next_ns = now_ns + (run->phase ? SAMPLE_WINDOW_NS : SAMPLE_PERIOD_NS - SAMPLE_WINDOW_NS);
+	run->next_ns =
+		now_ns + (run->phase ? SAMPLE_WINDOW_NS : SAMPLE_PERIOD_NS - SAMPLE_WINDOW_NS);
 	if (!run->phase) {
 		timed_since(run, ~0ULL);
 		hook_detach(enter);
@@ -171,23 +176,31 @@ const struct probe probe_syscall = {
 	.setup = setup,
 	.started = started,
 	.tick = tick,
-	.hooks = (const struct hook[]){
-		{ { "exit_btf" }, .observe = "the end of system calls" },
-		{ { "enter_btf" }, .idle = true, .optional = true, .observe = "durations of system calls" },
-		{ .alt[0] = NULL },
-	},
-	.metrics = (const struct metric[]){
-		{ "seismo_syscalls_total", METRIC_COUNTER, UNIT_NONE,
-		  "System calls that returned.", .service = true,
-		  .labels = { { "syscall", 0, SYSCALL_ERRNO_SHIFT, label_syscall } }, .max = 20000 },
-		{ "seismo_syscall_errors_total", METRIC_COUNTER, UNIT_NONE,
-		  "System calls that returned an error.", .service = true,
-		  .labels = { { "syscall", 0, SYSCALL_ERRNO_SHIFT, label_syscall },
-			      { "errno", SYSCALL_ERRNO_SHIFT, 16, label_errno } },
-		  .max = 8000 },
-		{ "seismo_syscall_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
-		  "Duration of system calls by class: of all in mode full, of a tenth of the time in mode sampled.",
-		  .service = true, .labels = { { "class", 0, 16, label_class } }, .max = 1600 },
-		{ NULL },
-	},
+	.hooks =
+		(const struct hook[]){
+			{ { "exit_btf" }, .observe = "the end of system calls" },
+			{ { "enter_btf" },
+			  .idle = true,
+			  .optional = true,
+			  .observe = "durations of system calls" },
+			{ .alt[0] = NULL },
+		},
+	.metrics =
+		(const struct metric[]){
+			{ "seismo_syscalls_total", METRIC_COUNTER, UNIT_NONE,
+			  "System calls that returned.", .service = true,
+			  .labels = { { "syscall", 0, SYSCALL_ERRNO_SHIFT, label_syscall } },
+			  .max = 20000 },
+			{ "seismo_syscall_errors_total", METRIC_COUNTER, UNIT_NONE,
+			  "System calls that returned an error.", .service = true,
+			  .labels = { { "syscall", 0, SYSCALL_ERRNO_SHIFT, label_syscall },
+				      { "errno", SYSCALL_ERRNO_SHIFT, 16, label_errno } },
+			  .max = 8000 },
+			{ "seismo_syscall_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
+			  "Duration of system calls by class: of all in mode full, of a tenth of "
+			  "the time in mode sampled.",
+			  .service = true, .labels = { { "class", 0, 16, label_class } },
+			  .max = 1600 },
+			{ .name = NULL },
+		},
 };

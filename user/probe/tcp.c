@@ -41,7 +41,10 @@ static int started(struct probe_run *run)
 
 static const u32 accept_calls[] = { SYS_accept, SYS_accept4, 0 };
 
-#define DIRECTION { "direction", 0, 8, label_direction }
+#define DIRECTION                                  \
+	{                                          \
+		"direction", 0, 8, label_direction \
+	}
 
 const struct probe probe_tcp = {
 	.name = "tcp",
@@ -50,44 +53,57 @@ const struct probe probe_tcp = {
 	.mode = PROBE_MODE_ON,
 	.setup = setup,
 	.started = started,
-	.hooks = (const struct hook[]){
-		{ { "state_btf" }, .observe = "connections" },
-		{ { "accept_fexit", "accept_exit" }, .optional = true, .calls = accept_calls,
-		  .observe = "the time until a connection is accepted" },
-		{ { "send_btf" }, .optional = true, .observe = "bytes sent" },
-		{ { "recv_btf" }, .optional = true, .observe = "bytes received" },
-		{ { "retransmit_btf" }, .optional = true, .observe = "retransmissions" },
-		{ { "retransmit_synack_btf" }, .optional = true, .observe = "retransmissions of SYN-ACK" },
-		{ { "receive_reset_btf" }, .optional = true, .observe = "resets received" },
-		{ { "send_reset_btf" }, .optional = true, .observe = "resets sent" },
-		{ { "sockets_iter" }, .idle = true, .optional = true,
-		  .observe = "owners of sockets that were there before" },
-		{ .alt[0] = NULL },
-	},
-	.metrics = (const struct metric[]){
-		{ "seismo_tcp_connect_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
-		  "Time from connect to an established connection.", .service = true, .max = 256 },
-		{ "seismo_tcp_connect_failures_total", METRIC_COUNTER, UNIT_NONE,
-		  "Connects that failed; ECANCELED: given up by the caller.", .service = true,
-		  .labels = { { "errno", 0, 16, label_errno } }, .max = 1000 },
-		{ "seismo_tcp_accept_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
-		  "Time from an established connection to accept.", .service = true, .max = 256 },
-		{ "seismo_tcp_connections_total", METRIC_COUNTER, UNIT_NONE,
-		  "Connections established, by who opened them.", .service = true, .labels = { DIRECTION },
-		  .max = 2000 },
-		{ "seismo_tcp_rtt_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
-		  "Smoothed round-trip time, sampled when a connection is established, retransmits, closes, "
-		  "and at every 64th send.",
-		  .service = true, .max = 256 },
-		{ "seismo_tcp_retransmits_total", METRIC_COUNTER, UNIT_NONE,
-		  "Segments sent again, by who opened the connection.", .service = true,
-		  .labels = { DIRECTION }, .max = 2000 },
-		{ "seismo_tcp_resets_total", METRIC_COUNTER, UNIT_NONE,
-		  "Resets sent and received, by who opened the connection.", .service = true,
-		  .labels = { DIRECTION }, .max = 2000 },
-		{ "seismo_tcp_bytes_total", METRIC_COUNTER, UNIT_BYTES,
-		  "Bytes that the service handed to and took from its connections.", .service = true,
-		  .labels = { { "direction", 0, 8, label_flow } }, .max = 2000 },
-		{ NULL },
-	},
+	.hooks =
+		(const struct hook[]){
+			{ { "state_btf" }, .observe = "connections" },
+			{ { "accept_fexit", "accept_exit" },
+			  .optional = true,
+			  .calls = accept_calls,
+			  .observe = "the time until a connection is accepted" },
+			{ { "send_btf" }, .optional = true, .observe = "bytes sent" },
+			{ { "recv_btf" }, .optional = true, .observe = "bytes received" },
+			{ { "retransmit_btf" }, .optional = true, .observe = "retransmissions" },
+			{ { "retransmit_synack_btf" },
+			  .optional = true,
+			  .observe = "retransmissions of SYN-ACK" },
+			{ { "receive_reset_btf" }, .optional = true, .observe = "resets received" },
+			{ { "send_reset_btf" }, .optional = true, .observe = "resets sent" },
+			{ { "sockets_iter" },
+			  .idle = true,
+			  .optional = true,
+			  .observe = "owners of sockets that were there before" },
+			{ .alt[0] = NULL },
+		},
+	.metrics =
+		(const struct metric[]){
+			{ "seismo_tcp_connect_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
+			  "Time from connect to an established connection.", .service = true,
+			  .max = 256 },
+			{ "seismo_tcp_connect_failures_total", METRIC_COUNTER, UNIT_NONE,
+			  "Connects that failed; ECANCELED: given up by the caller.",
+			  .service = true, .labels = { { "errno", 0, 16, label_errno } },
+			  .max = 1000 },
+			{ "seismo_tcp_accept_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
+			  "Time from an established connection to accept.", .service = true,
+			  .max = 256 },
+			{ "seismo_tcp_connections_total", METRIC_COUNTER, UNIT_NONE,
+			  "Connections established, by who opened them.", .service = true,
+			  .labels = { DIRECTION }, .max = 2000 },
+			{ "seismo_tcp_rtt_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
+			  "Smoothed round-trip time, sampled when a connection is established, "
+			  "retransmits, closes, "
+			  "and at every 64th send.",
+			  .service = true, .max = 256 },
+			{ "seismo_tcp_retransmits_total", METRIC_COUNTER, UNIT_NONE,
+			  "Segments sent again, by who opened the connection.", .service = true,
+			  .labels = { DIRECTION }, .max = 2000 },
+			{ "seismo_tcp_resets_total", METRIC_COUNTER, UNIT_NONE,
+			  "Resets sent and received, by who opened the connection.",
+			  .service = true, .labels = { DIRECTION }, .max = 2000 },
+			{ "seismo_tcp_bytes_total", METRIC_COUNTER, UNIT_BYTES,
+			  "Bytes that the service handed to and took from its connections.",
+			  .service = true, .labels = { { "direction", 0, 8, label_flow } },
+			  .max = 2000 },
+			{ .name = NULL },
+		},
 };
