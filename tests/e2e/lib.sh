@@ -127,9 +127,9 @@ background() { # COMMAND...
 
 # --- waiting
 
-# Repeats the command until it succeeds, for 5 seconds at most.
+# Repeats the command until it succeeds, for 5 seconds at most, or $WAIT.
 wait_until() { # COMMAND...
-	local end=$((SECONDS + 6))
+	local end=$((SECONDS + ${WAIT:-5} + 1))
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS < end)) || return 1
 		sleep 0.05
