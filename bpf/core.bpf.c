@@ -30,25 +30,25 @@ static __always_inline void task_ctx_set(struct task_ctx *tc, u32 identity)
 	tc->gen = identity_gen(identity);
 }
 
-/* Makes what runs on this CPU look at its task again. */
-static __always_inline void cpu_forget(struct task_struct *task)
+/* Whoever runs here may have become another. */
+static __always_inline void cpu_note(struct task_struct *task, u32 identity)
 {
 	struct cpu *cpu = cpu_row();
 
 	if (cpu && task == (void *)bpf_get_current_task_btf())
-		cpu->identity = IDENTITY_UNKNOWN;
+		cpu->identity = identity;
 }
 
 static __always_inline void task_identify(struct task_struct *task, struct task_ctx *tc)
 {
 	task_ctx_set(tc, identity_find(task, tc));
-	cpu_forget(task);
+	cpu_note(task, tc->identity);
 }
 
 static __always_inline void task_move(struct task_struct *task, struct task_ctx *tc)
 {
 	task_ctx_set(tc, identity_move(task, tc));
-	cpu_forget(task);
+	cpu_note(task, tc->identity);
 }
 
 SEC("?tp_btf/sched_process_fork")
@@ -114,15 +114,26 @@ int BPF_PROG(listen_btf, struct sock *sk, int oldstate, int newstate)
 	return 0;
 }
 
-/* prev has just been charged for its time; what next waited is charged after this hook. */
-static __always_inline void account(struct cpu *cpu, struct task_struct *prev)
+/* What the task has used so far has been counted, or was used before we came. */
+static __always_inline void account_start(struct task_struct *task, struct task_ctx *tc)
 {
-	u64 ran = prev->se.sum_exec_runtime - cpu->runtime_ns;
-	u64 waited = prev->sched_info.run_delay - cpu->run_delay_ns;
-	u32 identity = cpu->identity;
-	struct sched_slots *slots;
+	tc->runtime_ns = task->se.sum_exec_runtime;
+	tc->run_delay_ns = task->sched_info.run_delay;
+}
 
-	slots = bpf_map_lookup_elem(&sched_slots, &identity);
+/*
+ * Who leaves the CPU has just been charged for its time, and for its wait when it came. Both are compared
+ * with what the task had at the end of its last turn, not at the start of this one: there are machines
+ * where the switch from the idle task is not to be seen on every CPU.
+ */
+static __always_inline void account(struct task_struct *prev, struct task_ctx *tc)
+{
+	u64 ran = prev->se.sum_exec_runtime - tc->runtime_ns;
+	u64 waited = prev->sched_info.run_delay - tc->run_delay_ns;
+	u32 identity = identity_valid(tc->identity, tc->gen);
+	struct sched_slots *slots = bpf_map_lookup_elem(&sched_slots, &identity);
+
+	account_start(prev, tc);
 	if (!slots)
 		return;
 	if (!slots->cpu)
@@ -136,18 +147,19 @@ static __always_inline void account(struct cpu *cpu, struct task_struct *prev)
 SEC("?tp_btf/sched_switch")
 int BPF_PROG(switch_btf, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
-	struct task_ctx *tc;
 	struct cpu *cpu = cpu_row();
+	struct task_ctx *tc;
 
 	if (!cpu)
 		return 0;
-	if (prev->pid && cpu->identity != IDENTITY_UNKNOWN)
-		account(cpu, prev);
 	cpu->identity = IDENTITY_UNKNOWN;
+	if (prev->pid) {
+		tc = bpf_task_storage_get(&tasks, prev, NULL, 0);
+		if (tc)
+			account(prev, tc);
+	}
 	if (!next->pid)
 		return 0;
-	cpu->runtime_ns = next->se.sum_exec_runtime;
-	cpu->run_delay_ns = next->sched_info.run_delay;
 	cpu->compat = task_compat(next);
 	tc = task_ctx_find(next);
 	if (tc)
@@ -175,6 +187,8 @@ int census_iter(struct bpf_iter__task *it)
 		seed = bpf_map_lookup_elem(&seeds, &tgid);
 		if (seed)
 			tc->port = seed->port;
+		if (!tc->identity)
+			account_start(task, tc);
 		task_identify(task, tc);
 	}
 	identity = tc->identity;

@@ -28,11 +28,12 @@
 struct task_ctx {
 	u32 identity;
 	u32 gen;
-	u32 before;   /* the identity before the last change */
-	u32 gone;     /* the process' end has been counted */
-	u64 program;  /* of the identity's key */
-	u64 port;     /* of the identity's key */
-	u64 enter_ns; /* start of the system call being timed, 0: none */
+	u32 before;		      /* the identity before the last change */
+	u32 gone;		      /* the process' end has been counted */
+	u64 program;		      /* of the identity's key */
+	u64 port;		      /* of the identity's key */
+	u64 enter_ns;		      /* start of the system call being timed, 0: none */
+	u64 runtime_ns, run_delay_ns; /* that have been counted */
 };
 
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct identity, 1, BPF_F_MMAPABLE) identities SEC(".maps");
@@ -138,6 +139,7 @@ static __always_inline u32 identity_current(void)
 	tc = task_ctx_find(bpf_get_current_task_btf());
 	if (!tc)
 		return IDENTITY_OTHER;
+	cpu->compat = task_compat(bpf_get_current_task_btf());
 	cpu->identity = tc->identity;
 	return tc->identity;
 }

@@ -80,13 +80,11 @@ struct identity_state {
 	u32 tasks, processes;
 };
 
-/* Who runs on a CPU and what it had used when it came; one row a CPU, kept by sched_switch. */
+/* Who runs on a CPU; one row a CPU, kept by sched_switch. */
 struct cpu {
-	u32 identity; /* IDENTITY_UNKNOWN: look at the task */
-	u32 compat;   /* a 32-bit process: its system call numbers mean something else */
-	u64 runtime_ns;
-	u64 run_delay_ns;
-	u64 unused[5]; /* a cache line each */
+	u32 identity;  /* IDENTITY_UNKNOWN: look at the task */
+	u32 compat;    /* a 32-bit process: its system call numbers mean something else */
+	u64 unused[7]; /* a cache line each */
 };
 
 /*
