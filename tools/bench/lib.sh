@@ -41,7 +41,7 @@ bench_build() {
 		[ "$PARTS/$name" -nt "$source" ] && continue
 		case $name in
 		*.bpf.o)
-			"${BPF_CLANG:-clang-14}" -g -O2 -target bpf -mcpu=v3 -Wall \
+			"${CLANG:-clang}" -g -O2 -target bpf -mcpu=v3 -Wall \
 				-I"/usr/include/$(gcc -print-multiarch)" -c "$source" -o "$PARTS/$name"
 			;;
 		*)
