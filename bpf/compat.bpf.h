@@ -47,11 +47,11 @@ static __always_inline int syscall_nr(struct pt_regs *regs)
 #endif
 }
 
-/* A process whose system calls are numbered as on the 32-bit architecture. */
-static __always_inline bool task_compat(struct task_struct *task)
+/* The call under way is numbered as on the 32-bit architecture. */
+static __always_inline bool syscall_compat(struct task_struct *task)
 {
 #if defined(__TARGET_ARCH_x86)
-	return task->thread_info.flags & (1UL << 29); /* TIF_ADDR32 */
+	return task->thread_info.status & 2; /* TS_COMPAT; also int 0x80 of a 64-bit process */
 #elif defined(__TARGET_ARCH_arm64)
 	return task->thread_info.flags & (1UL << 22); /* TIF_32BIT */
 #endif

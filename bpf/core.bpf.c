@@ -75,14 +75,11 @@ SEC("?tp_btf/sched_process_exec")
 int BPF_PROG(exec_btf, struct task_struct *task)
 {
 	struct task_ctx *tc = task_ctx_make(task);
-	struct cpu *cpu = cpu_row();
 
 	if (!tc)
 		return 0;
 	tc->port = 0;
 	task_identify(task, tc);
-	if (cpu)
-		cpu->compat = task_compat(task);
 	return 0;
 }
 
@@ -160,7 +157,6 @@ int BPF_PROG(switch_btf, bool preempt, struct task_struct *prev, struct task_str
 	}
 	if (!next->pid)
 		return 0;
-	cpu->compat = task_compat(next);
 	tc = task_ctx_find(next);
 	if (tc)
 		cpu->identity = identity_valid(tc->identity, tc->gen);

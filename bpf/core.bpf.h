@@ -139,7 +139,6 @@ static __always_inline u32 identity_current(void)
 	tc = task_ctx_find(bpf_get_current_task_btf());
 	if (!tc)
 		return IDENTITY_OTHER;
-	cpu->compat = task_compat(bpf_get_current_task_btf());
 	cpu->identity = tc->identity;
 	return tc->identity;
 }

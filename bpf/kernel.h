@@ -102,6 +102,7 @@ struct signal_struct {
 
 struct thread_info {
 	unsigned long flags;
+	u32 status;
 };
 
 struct task_struct {

@@ -25,7 +25,7 @@ struct syscall_class_slots {
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct syscall_class_slots, 1,
 	     BPF_F_MMAPABLE) syscall_class_slots SEC(".maps");
 
-/* What the loader knows about each number: its class, and whether sys_exit_calls may have a program. */
+/* What the loader knows about each number: its class, and flags. */
 const volatile u8 syscall_class[SYSCALLS] SEC(".rodata");
 const volatile u32 rt_sigreturn SEC(".rodata");
 const volatile bool timing SEC(".rodata");
@@ -57,10 +57,9 @@ static __always_inline void count(u32 identity, u32 nr, long ret)
 	}
 }
 
-static __always_inline void time(u32 identity, u32 nr)
+static __always_inline void time(u32 identity, u32 class)
 {
 	struct task_ctx *tc = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
-	u32 class = syscall_class[nr] & (SYSCALL_CLASSES - 1);
 	struct syscall_class_slots *slots;
 	u64 start;
 
@@ -83,7 +82,7 @@ int BPF_PROG(exit_btf, struct pt_regs *regs, long ret)
 {
 	struct cpu *cpu = cpu_row();
 	int number = syscall_nr(regs);
-	u32 identity, nr;
+	u32 identity, nr, class;
 
 	if (!cpu)
 		return 0;
@@ -91,14 +90,17 @@ int BPF_PROG(exit_btf, struct pt_regs *regs, long ret)
 	if (identity == IDENTITY_UNKNOWN)
 		identity = identity_current();
 	nr = number < 0 ? rt_sigreturn : number; /* its number is gone when it returns */
-	if (nr >= SYSCALL_OTHER || cpu->compat)
+	if (nr >= SYSCALL_OTHER || syscall_compat(bpf_get_current_task_btf()))
 		nr = SYSCALL_OTHER;
 	barrier_var(nr); /* the compiler knows that it is in range, the verifier must see it */
 	nr &= SYSCALLS - 1;
+	class = syscall_class[nr];
+	if (class & SYSCALL_FORKS && !ret)
+		return 0;
 	count(identity, nr, ret);
 	if (timing && timed_since_ns != ~0ULL)
-		time(identity, nr);
-	if (syscall_class[nr] & SYSCALL_CALLS)
+		time(identity, class & (SYSCALL_CLASSES - 1));
+	if (class & SYSCALL_CALLS)
 		bpf_tail_call(ctx, &sys_exit_calls, nr);
 	return 0;
 }

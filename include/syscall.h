@@ -8,7 +8,9 @@
 #define SYSCALL_ERRNO_SHIFT 16		   /* in the dimension of errors, above the number */
 
 #define SYSCALL_CLASSES 16
-#define SYSCALL_CALLS \
-	0x80 /* in the class byte: sys_exit_calls may have a program for this number */
+
+/* In the class byte: */
+#define SYSCALL_FORKS 0x40 /* returns 0 in the child, which did not call */
+#define SYSCALL_CALLS 0x80 /* sys_exit_calls may have a program for this number */
 
 #endif

@@ -82,9 +82,8 @@ struct identity_state {
 
 /* Who runs on a CPU; one row a CPU, kept by sched_switch. */
 struct cpu {
-	u32 identity;  /* IDENTITY_UNKNOWN: look at the task */
-	u32 compat;    /* a 32-bit process: its system call numbers mean something else */
-	u64 unused[7]; /* a cache line each */
+	u32 identity;	/* IDENTITY_UNKNOWN: look at the task */
+	u32 unused[15]; /* a cache line each */
 };
 
 /*

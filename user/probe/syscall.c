@@ -120,6 +120,12 @@ static int setup(struct probe_run *run)
 	for (unsigned nr = 0; nr < SYSCALLS; nr++)
 		if (names[nr])
 			class[nr] = (u8)class_of(names[nr]);
+	class[SYS_clone] |= SYSCALL_FORKS;
+	class[SYS_clone3] |= SYSCALL_FORKS;
+#ifdef SYS_fork
+	class[SYS_fork] |= SYSCALL_FORKS;
+	class[SYS_vfork] |= SYSCALL_FORKS;
+#endif
 	calls_mark(class);
 	probe_hook(run, "enter_btf")->unwanted = !timing;
 	err = probe_const(run, "syscall_class", class, sizeof(class));
