@@ -175,10 +175,43 @@ static __always_inline bool is_interpreter(struct dentry *dentry)
 	return n > 1 && bpf_map_lookup_elem(&interpreters, &key);
 }
 
+/*
+ * A file of many names (busybox, Debian's redis-server) is called what it was started as. That is in comm
+ * at exec; later it may have become anything.
+ */
+static __always_inline u64 program_alias(struct task_struct *task, struct identity *row,
+					 struct dentry *dentry)
+{
+	u64 comm[2] = {}, name[2] = {};
+	u32 tgid = task->tgid;
+	struct seed *seed;
+	u8 first;
+
+	if (task == (void *)bpf_get_current_task_btf()) {
+		bpf_get_current_comm(comm, sizeof(comm));
+	} else {
+		seed = bpf_map_lookup_elem(&seeds, &tgid);
+		if (!seed)
+			return 0;
+		bpf_probe_read_kernel(comm, sizeof(comm), seed->name);
+	}
+	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
+	first = comm[0];
+	if (!first || (comm[0] == name[0] && comm[1] == name[1]))
+		return 0;
+	if (comm[0] == 0x657865 /* /proc/self/exe */ ||
+	    (first >= '0' && first <= '9') /* /dev/fd/3 */)
+		return 0;
+	__builtin_memcpy(row->script, comm, sizeof(comm));
+	row->script_len = sizeof(comm);
+	return hash_mix(comm[0], comm[1]);
+}
+
 /* The part of the key that the program makes. Kernel threads have no memory of their own: 0. */
 static __always_inline u64 program_hash(struct task_struct *task, u32 id, struct identity *row)
 {
 	struct mm_struct *mm = task->mm;
+	struct dentry *dentry;
 	struct file *file;
 	u64 hash = HASH_SEED;
 
@@ -189,10 +222,13 @@ static __always_inline u64 program_hash(struct task_struct *task, u32 id, struct
 	file = BPF_CORE_READ(mm, exe_file);
 	if (!file)
 		return 1;
+	dentry = BPF_CORE_READ(file, f_path.dentry);
 	hash = hash_mix(hash, BPF_CORE_READ(file, f_inode, i_ino));
 	hash = hash_mix(hash, BPF_CORE_READ(file, f_inode, i_sb, s_dev));
-	if (want_args || is_interpreter(BPF_CORE_READ(file, f_path.dentry)))
+	if (want_args || is_interpreter(dentry))
 		hash = hash_mix(hash, program_args(task, id, row));
+	if (!row->script_len)
+		hash = hash_mix(hash, program_alias(task, row, dentry));
 	return hash;
 }
 

@@ -67,7 +67,7 @@ struct identity {
 	u32 pid; /* the process that it was made for */
 	u16 exe_len, script_len, args_len, cgroups_len;
 	u32 kernel;
-	char script[IDENTITY_SCRIPT];
+	char script[IDENTITY_SCRIPT]; /* what to call it instead of its executable */
 	char args[IDENTITY_ARGS];
 	char exe[IDENTITY_EXE + IDENTITY_NAME];
 	char cgroups[IDENTITY_CGROUPS + IDENTITY_NAME];
@@ -121,8 +121,10 @@ struct budget {
 
 /* Processes that ran before the daemon started: what its scan of /proc says, by process id. */
 struct seed {
-	u32 len;
+	u32 len; /* of args */
 	u32 port;
+	char name
+		[16]; /* what its executable was called when it is a link to another; padded with zeros */
 	char args[IDENTITY_ARGS];
 };
 

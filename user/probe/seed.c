@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "service/name.h"
@@ -106,16 +107,43 @@ static u32 process_port(const char *pid, const struct listeners *l)
 	return port;
 }
 
-static bool process_interprets(const char *pid)
+/* Where the process' executable is, or "" (kernel thread, gone, not ours to see). */
+static void process_exe(const char *pid, char *exe, size_t size)
 {
-	char path[64], exe[PATH_MAX], *slash;
+	char path[64];
 	ssize_t n;
 
 	snprintf(path, sizeof(path), "/proc/%.16s/exe", pid);
-	n = readlink(path, exe, sizeof(exe) - 1);
+	n = readlink(path, exe, size - 1);
 	exe[n < 0 ? 0 : n] = '\0';
-	slash = strrchr(exe, '/');
+}
+
+static bool exe_interprets(const char *exe)
+{
+	const char *slash = strrchr(exe, '/');
+
 	return slash && script_interpreter(slash + 1);
+}
+
+/* Was it started by another name of the same file? argv[0] says so, and a look beside the file. */
+static void process_alias(const char *exe, const char *args, u32 len, char name[16])
+{
+	const char *slash = strrchr(exe, '/'), *base = args, *end = args;
+	struct stat file, link;
+	char path[PATH_MAX + 32];
+
+	if (!slash)
+		return;
+	for (; end < args + len && *end && *end != ' '; end++)
+		if (*end == '/')
+			base = end + 1;
+	if (end == base || end - base > 15 || !strncmp(base, slash + 1, (size_t)(end - base)))
+		return;
+	snprintf(path, sizeof(path), "%.*s%.*s", (int)(slash - exe + 1), exe, (int)(end - base),
+		 base);
+	if (!stat(exe, &file) && !stat(path, &link) && file.st_ino == link.st_ino &&
+	    file.st_dev == link.st_dev)
+		memcpy(name, base, (size_t)(end - base));
 }
 
 static u32 process_args(const char *pid, char *args, size_t size)
@@ -149,15 +177,21 @@ int seed_processes(int fd, const struct conf *conf)
 	listeners_read(&listeners, "/proc/net/tcp6", conf);
 	while (!err && (entry = readdir(proc))) {
 		struct seed seed = { 0 };
+		char exe[PATH_MAX];
 		u32 pid;
 
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
-		if (all || process_interprets(entry->d_name))
+		process_exe(entry->d_name, exe, sizeof(exe));
+		if (*exe)
 			seed.len = process_args(entry->d_name, seed.args, sizeof(seed.args));
+		process_alias(exe, seed.args, seed.len, seed.name);
+		if (!all && !exe_interprets(exe))
+			seed.len = 0;
 		seed.port = process_port(entry->d_name, &listeners);
 		pid = (u32)strtoul(entry->d_name, NULL, 10);
-		if ((seed.len || seed.port) && bpf_map_update_elem(fd, &pid, &seed, BPF_ANY))
+		if ((seed.len || seed.port || *seed.name) &&
+		    bpf_map_update_elem(fd, &pid, &seed, BPF_ANY))
 			err = -errno;
 	}
 	closedir(proc);

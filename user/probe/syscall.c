@@ -11,7 +11,7 @@
 
 PROBE_ELF(syscall);
 
-#define SAMPLE_WINDOW_NS 400000000ULL
+#define SAMPLE_WINDOW_NS 200000000ULL
 #define SAMPLE_PERIOD_NS 4000000000ULL
 
 static const char *const names[SYSCALLS] = {
@@ -164,7 +164,7 @@ static void tick(struct probe_run *run, u64 now_ns)
 		return;
 	run->phase = !run->phase;
 	run->next_ns =
-		now_ns + (run->phase ? SAMPLE_WINDOW_NS : SAMPLE_PERIOD_NS - SAMPLE_WINDOW_NS);
+		now_ns + (run->phase ? SAMPLE_WINDOW_NS / 2 : SAMPLE_PERIOD_NS - SAMPLE_WINDOW_NS);
 	if (!run->phase) {
 		timed_since(run, ~0ULL);
 		hook_detach(enter);
