@@ -149,17 +149,22 @@ int BPF_PROG(switch_btf, bool preempt, struct task_struct *prev, struct task_str
 
 	if (!cpu)
 		return 0;
-	cpu->identity = IDENTITY_UNKNOWN;
 	if (prev->pid) {
 		tc = bpf_task_storage_get(&tasks, prev, NULL, 0);
-		if (tc)
+		if (tc) {
+			if (cpu->identity != IDENTITY_UNKNOWN)
+				tc->enter_ns = cpu->enter_ns;
 			account(prev, tc);
+		}
 	}
+	cpu->identity = IDENTITY_UNKNOWN;
 	if (!next->pid)
 		return 0;
 	tc = task_ctx_find(next);
-	if (tc)
+	if (tc) {
+		cpu->enter_ns = tc->enter_ns;
 		cpu->identity = identity_valid(tc->identity, tc->gen);
+	}
 	return 0;
 }
 

@@ -126,21 +126,26 @@ static __always_inline struct task_ctx *task_ctx_find(struct task_struct *task)
 	return tc ?: bpf_task_storage_get(&tasks, task->group_leader, NULL, 0);
 }
 
+/* Who runs here, looked up: the first call after a change of task that was not seen. */
+static __always_inline u32 cpu_fill(struct cpu *cpu)
+{
+	struct task_ctx *tc = task_ctx_find(bpf_get_current_task_btf());
+
+	if (!tc)
+		return IDENTITY_OTHER;
+	cpu->enter_ns = tc->enter_ns;
+	cpu->identity = tc->identity;
+	return tc->identity;
+}
+
 /* The identity of the task that runs here; process context only. */
 static __always_inline u32 identity_current(void)
 {
 	struct cpu *cpu = cpu_row();
-	struct task_ctx *tc;
 
 	if (!cpu)
 		return IDENTITY_OTHER;
-	if (cpu->identity != IDENTITY_UNKNOWN)
-		return cpu->identity;
-	tc = task_ctx_find(bpf_get_current_task_btf());
-	if (!tc)
-		return IDENTITY_OTHER;
-	cpu->identity = tc->identity;
-	return tc->identity;
+	return cpu->identity != IDENTITY_UNKNOWN ? cpu->identity : cpu_fill(cpu);
 }
 
 /*

@@ -31,64 +31,64 @@ const volatile u32 rt_sigreturn SEC(".rodata");
 const volatile bool timing SEC(".rodata");
 u64 timed_since_ns = ~0ULL;
 
+/* The stamp is kept with the CPU; sched_switch moves it to the task and back. */
 SEC("?tp_btf/sys_enter")
 int BPF_PROG(enter_btf)
 {
-	struct task_ctx *tc = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
+	struct cpu *cpu = cpu_row();
 
-	if (tc)
-		tc->enter_ns = bpf_ktime_get_ns();
+	if (!cpu)
+		return 0;
+	if (cpu->identity == IDENTITY_UNKNOWN)
+		cpu_fill(cpu);
+	cpu->enter_ns = bpf_ktime_get_ns();
 	return 0;
 }
 
-static __always_inline void count(u32 identity, u32 nr, long ret)
+static __always_inline void count(u32 *identity, u32 nr, long ret)
 {
-	struct syscall_count_slots *slots = bpf_map_lookup_elem(&syscall_count_slots, &identity);
+	struct syscall_count_slots *slots = bpf_map_lookup_elem(&syscall_count_slots, identity);
 
 	if (!slots)
 		return;
 	if (!slots->slot[nr])
-		slots->slot[nr] = series_slot(syscalls_total, identity, nr, false);
+		slots->slot[nr] = series_slot(syscalls_total, *identity, nr, false);
 	counter_add_local(slots->slot[nr], 1);
 	if (ret < 0 && ret >= -4095) {
 		u64 dim = nr | (u64)-ret << SYSCALL_ERRNO_SHIFT;
 
-		counter_add_local(series_slot(syscall_errors_total, identity, dim, false), 1);
+		counter_add_local(series_slot(syscall_errors_total, *identity, dim, false), 1);
 	}
 }
 
-static __always_inline void time(u32 identity, u32 class)
+static __always_inline void time(struct cpu *cpu, u32 *identity, u32 class)
 {
-	struct task_ctx *tc = bpf_task_storage_get(&tasks, bpf_get_current_task_btf(), NULL, 0);
 	struct syscall_class_slots *slots;
-	u64 start;
+	u64 start = cpu->enter_ns;
 
-	if (!tc)
-		return;
-	start = tc->enter_ns;
-	tc->enter_ns = 0;
+	cpu->enter_ns = 0;
 	if (!start || start < timed_since_ns)
 		return;
-	slots = bpf_map_lookup_elem(&syscall_class_slots, &identity);
+	slots = bpf_map_lookup_elem(&syscall_class_slots, identity);
 	if (!slots)
 		return;
 	if (!slots->slot[class])
-		slots->slot[class] = series_slot(syscall_duration_seconds, identity, class, true);
+		slots->slot[class] = series_slot(syscall_duration_seconds, *identity, class, true);
 	hist_add_local(slots->slot[class], bpf_ktime_get_ns() - start);
 }
 
 SEC("?tp_btf/sys_exit")
 int BPF_PROG(exit_btf, struct pt_regs *regs, long ret)
 {
+	u32 nr, class, other = IDENTITY_OTHER, *identity;
 	struct cpu *cpu = cpu_row();
 	int number = syscall_nr(regs);
-	u32 identity, nr, class;
 
 	if (!cpu)
 		return 0;
-	identity = cpu->identity;
-	if (identity == IDENTITY_UNKNOWN)
-		identity = identity_current();
+	if (cpu->identity == IDENTITY_UNKNOWN)
+		cpu_fill(cpu);
+	identity = cpu->identity == IDENTITY_UNKNOWN ? &other : &cpu->identity;
 	nr = number < 0 ? rt_sigreturn : number; /* its number is gone when it returns */
 	if (nr >= SYSCALL_OTHER || syscall_compat(bpf_get_current_task_btf()))
 		nr = SYSCALL_OTHER;
@@ -99,7 +99,7 @@ int BPF_PROG(exit_btf, struct pt_regs *regs, long ret)
 		return 0;
 	count(identity, nr, ret);
 	if (timing && timed_since_ns != ~0ULL)
-		time(identity, class & (SYSCALL_CLASSES - 1));
+		time(cpu, identity, class & (SYSCALL_CLASSES - 1));
 	if (class & SYSCALL_CALLS)
 		bpf_tail_call(ctx, &sys_exit_calls, nr);
 	return 0;
