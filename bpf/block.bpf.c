@@ -51,6 +51,23 @@ static __noinline u32 identity_of_cgroup(struct cgroup *cgrp)
 	return identity_publish(id, row);
 }
 
+/* Caches of slots, of a service and of the devices; two that meet in an entry look in the hash of series. */
+#define SERVICE_CACHE 8
+#define DEVICE_CACHE  256
+
+struct block_slots {
+	u64 duration[SERVICE_CACHE], bytes[SERVICE_CACHE];
+};
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct block_slots, 1, BPF_F_MMAPABLE) block_slots
+	SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u64, DEVICE_CACHE, 0) block_devices SEC(".maps");
+
+static __always_inline u32 cache_entry(u64 dim, u32 size)
+{
+	return (dim ^ dim >> 20 ^ dim >> BLOCK_OPERATION_SHIFT ^ dim >> BLOCK_PHASE_SHIFT << 4) &
+	       (size - 1);
+}
+
 #define REQ_OP_MASK 0xff
 
 static __always_inline int operation(struct request *rq, u32 bytes)
@@ -154,15 +171,42 @@ static __always_inline u32 submitter_of(struct request *rq)
 	return identity_valid(submitter->identity, submitter->gen);
 }
 
+static __always_inline void phase(u64 dim, u64 ns)
+{
+	u32 entry = cache_entry(dim, DEVICE_CACHE);
+	u64 *cache = bpf_map_lookup_elem(&block_devices, &entry);
+
+	if (cache)
+		hist_add_at(series_slot_cached(cache, block_io_duration_seconds, 0, dim, true), ns);
+}
+
 static __always_inline void phases(u64 dim, u64 start, u64 issued, u64 now)
 {
 	if (!issued)
 		return;
-	hist_add(block_io_duration_seconds, 0, dim | (u64)BLOCK_DEVICE << BLOCK_PHASE_SHIFT,
-		 now > issued ? now - issued : 0);
+	phase(dim | (u64)BLOCK_DEVICE << BLOCK_PHASE_SHIFT, now > issued ? now - issued : 0);
 	if (start)
-		hist_add(block_io_duration_seconds, 0, dim | (u64)BLOCK_QUEUE << BLOCK_PHASE_SHIFT,
-			 issued > start ? issued - start : 0);
+		phase(dim | (u64)BLOCK_QUEUE << BLOCK_PHASE_SHIFT,
+		      issued > start ? issued - start : 0);
+}
+
+/* What the request was for its service: bytes of this part, and at the end how long it took. */
+static __always_inline void service(u32 identity, u64 dim, u32 bytes, bool end, u64 ns)
+{
+	struct block_slots *slots = bpf_map_lookup_elem(&block_slots, &identity);
+	u32 entry = cache_entry(dim, SERVICE_CACHE);
+
+	if (!slots)
+		return;
+	if (bytes)
+		count_add_at(series_slot_cached(&slots->bytes[entry], service_block_io_bytes_total,
+						identity, dim, false),
+			     bytes);
+	if (end)
+		hist_add_at(series_slot_cached(&slots->duration[entry],
+					       service_block_io_duration_seconds, identity, dim,
+					       true),
+			    ns);
 }
 
 /*
@@ -173,7 +217,7 @@ SEC("?tp_btf/block_rq_complete")
 int BPF_PROG(complete_btf, struct request *rq, int error, unsigned int bytes)
 {
 	u64 now = bpf_ktime_get_ns(), start = rq->start_time_ns, device;
-	u32 left = rq->__data_len, identity;
+	u32 left = rq->__data_len;
 	int op = operation(rq, left);
 	struct gendisk *disk = request_disk(rq);
 	bool empty_flush = op < 0 && (rq->cmd_flags & REQ_OP_MASK) == 1;
@@ -183,17 +227,14 @@ int BPF_PROG(complete_btf, struct request *rq, int error, unsigned int bytes)
 		return 0;
 	device = (u64)(u32)disk->major << 20 | (u32)disk->first_minor;
 	dim = device | (u64)(empty_flush ? BLOCK_FLUSH : op) << BLOCK_OPERATION_SHIFT;
-	identity = op == BLOCK_FLUSH ? IDENTITY_OTHER : submitter_of(rq);
-	if (op != BLOCK_FLUSH && bytes)
-		count_add(service_block_io_bytes_total, identity, dim, bytes);
+	/* The device's flush has no submitter, the request that carried it has no device time. */
+	if (op != BLOCK_FLUSH)
+		service(submitter_of(rq), dim, bytes, bytes >= left && start,
+			now > start ? now - start : 0);
 	if (bytes < left)
 		return 0;
-	/* The device's flush has no submitter, the request that carried it has no device time. */
 	if (!empty_flush)
 		phases(dim, start, issued_ns(rq), now);
-	if (op != BLOCK_FLUSH && start)
-		hist_add(service_block_io_duration_seconds, identity, dim,
-			 now > start ? now - start : 0);
 	if (error && !empty_flush)
 		count_add(block_io_errors_total, 0,
 			  dim | (u64)(error & 0xffff) << BLOCK_ERROR_SHIFT, 1);

@@ -199,6 +199,23 @@ static __always_inline u32 series_slot(u32 metric, u32 identity, u64 dim, bool i
 	return slot ? *slot : series_new(metric, identity, dim, is_hist);
 }
 
+/*
+ * The same with an entry of a cache, where it can be: dimension (48 bits) and slot in one word, so that
+ * CPUs that write it at the same time do not mix theirs.
+ */
+static __always_inline u32 series_slot_cached(u64 *cache, u32 metric, u32 identity, u64 dim,
+					      bool is_hist)
+{
+	u64 entry = *(volatile u64 *)cache;
+	u32 slot = entry & 0xffff;
+
+	if (slot && entry >> 16 == dim)
+		return slot;
+	slot = series_slot(metric, identity, dim, is_hist);
+	*(volatile u64 *)cache = dim << 16 | slot;
+	return slot;
+}
+
 static __always_inline u64 *counter_value(u32 slot)
 {
 	u32 i = cpu_id() * counter_stride + slot;
@@ -215,12 +232,17 @@ static __always_inline void counter_add_local(u32 slot, u64 n)
 		*value += n;
 }
 
-__noinline int count_add(u32 metric, u32 identity, u64 dim, u64 n)
+static __always_inline void count_add_at(u32 slot, u64 n)
 {
-	u64 *value = counter_value(series_slot(metric, identity, dim, false));
+	u64 *value = counter_value(slot);
 
 	if (value)
 		__sync_fetch_and_add(value, n);
+}
+
+__noinline int count_add(u32 metric, u32 identity, u64 dim, u64 n)
+{
+	count_add_at(series_slot(metric, identity, dim, false), n);
 	return 0;
 }
 
@@ -293,9 +315,9 @@ static __always_inline void hist_add_local(u32 slot, u64 ns)
 	}
 }
 
-__noinline int hist_add(u32 metric, u32 identity, u64 dim, u64 ns)
+__noinline int hist_add_at(u32 slot, u64 ns)
 {
-	struct hist *hist = hist_value(series_slot(metric, identity, dim, true));
+	struct hist *hist = hist_value(slot);
 	u32 bucket = hist_bucket(ns);
 
 	if (hist && bucket < HIST_BUCKETS) {
@@ -303,6 +325,11 @@ __noinline int hist_add(u32 metric, u32 identity, u64 dim, u64 ns)
 		__sync_fetch_and_add(&hist->bucket[bucket], 1);
 	}
 	return 0;
+}
+
+static __always_inline void hist_add(u32 metric, u32 identity, u64 dim, u64 ns)
+{
+	hist_add_at(series_slot(metric, identity, dim, true), ns);
 }
 
 char LICENSE[] SEC("license") = "GPL";
