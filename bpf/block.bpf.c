@@ -13,10 +13,9 @@ METRIC(service_block_io_bytes_total);
 
 /*
  * Who submitted a request. Requests are recycled and their addresses few, so entries are written over
- * and never deleted; the start time tells a leftover.
+ * and never deleted; IDENTITY_UNKNOWN when it is complete.
  */
 struct submitter {
-	u64 start_time_ns;
 	u32 identity;
 	u32 gen;
 };
@@ -108,10 +107,7 @@ static __always_inline u32 submitter_identity(struct request *rq)
 
 static __always_inline int on_start(struct request *rq)
 {
-	struct submitter now = {
-		.start_time_ns = rq->start_time_ns,
-		.identity = submitter_identity(rq),
-	};
+	struct submitter now = { .identity = submitter_identity(rq) };
 	u64 key = (u64)rq;
 	struct submitter *old = bpf_map_lookup_elem(&block_submitters, &key);
 
@@ -161,14 +157,32 @@ static __always_inline u64 issued_ns(struct request *rq)
 	return stamp ? *stamp : 0;
 }
 
-static __always_inline u32 submitter_of(struct request *rq)
+enum req_flag_bits {
+	__REQ_FUA,
+	__REQ_PREFLUSH,
+};
+
+/* A write that is to be flushed completes twice: when it is written, and when all of it is done. */
+static __always_inline bool completes_again(struct request *rq, u32 bytes)
+{
+	u32 flags = 1U << bpf_core_enum_value(enum req_flag_bits, __REQ_FUA) |
+		    1U << bpf_core_enum_value(enum req_flag_bits, __REQ_PREFLUSH);
+
+	return bytes && rq->cmd_flags & flags;
+}
+
+static __always_inline u32 submitter_of(struct request *rq, u32 bytes, bool end)
 {
 	u64 key = (u64)rq;
 	struct submitter *submitter = bpf_map_lookup_elem(&block_submitters, &key);
+	u32 identity;
 
-	if (!submitter || submitter->start_time_ns != rq->start_time_ns)
+	if (!submitter || submitter->identity == IDENTITY_UNKNOWN)
 		return IDENTITY_OTHER;
-	return identity_valid(submitter->identity, submitter->gen);
+	identity = identity_valid(submitter->identity, submitter->gen);
+	if (end && !completes_again(rq, bytes))
+		submitter->identity = IDENTITY_UNKNOWN;
+	return identity;
 }
 
 static __always_inline void phase(u64 dim, u64 ns)
@@ -229,7 +243,7 @@ int BPF_PROG(complete_btf, struct request *rq, int error, unsigned int bytes)
 	dim = device | (u64)(empty_flush ? BLOCK_FLUSH : op) << BLOCK_OPERATION_SHIFT;
 	/* The device's flush has no submitter, the request that carried it has no device time. */
 	if (op != BLOCK_FLUSH)
-		service(submitter_of(rq), dim, bytes, bytes >= left && start,
+		service(submitter_of(rq, bytes, bytes >= left), dim, bytes, bytes >= left && start,
 			now > start ? now - start : 0);
 	if (bytes < left)
 		return 0;

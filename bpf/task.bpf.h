@@ -146,7 +146,8 @@ __noinline int row_script(u32 id)
 }
 
 /* Reads what decides about the program beyond its file: arguments of interpreters, or of all. */
-static __always_inline u64 program_args(struct task_struct *task, u32 id, struct identity *row)
+static __always_inline u64 program_args(struct task_struct *task, u32 id, struct identity *row,
+					bool interpreter)
 {
 	u64 hash = HASH_SEED;
 
@@ -155,24 +156,30 @@ static __always_inline u64 program_args(struct task_struct *task, u32 id, struct
 	row->args_len = args_read(task, row);
 	if (want_args)
 		hash = hash_words(hash, row->args, sizeof(row->args));
+	if (!interpreter)
+		return hash;
 	row_scan(id);
 	row_script(id);
 	return hash_words(hash, row->script, sizeof(row->script));
 }
 
-static __always_inline bool is_interpreter(struct dentry *dentry)
+/* The executable's file name, as far as it tells files apart that follow each other in one inode. */
+struct file_name {
+	char name[64];
+};
+
+static __always_inline bool is_interpreter(struct file_name *file)
 {
-	struct interpreter_name key = {};
-	long n = bpf_probe_read_kernel_str(key.name, sizeof(key.name),
-					   BPF_CORE_READ(dentry, d_name.name));
+	struct interpreter_name key;
 
 #pragma unroll
 	for (u32 i = 0; i < sizeof(key.name); i++) {
-		u64 c = (u8)key.name[i], digit = SCRIPT_LESS(c, '9' + 1) & SCRIPT_LESS('.' - 1, c);
+		u64 c = (u8)file->name[i];
+		u64 digit = SCRIPT_LESS(c, '9' + 1) & SCRIPT_LESS('.' - 1, c);
 
-		key.name[i] &= digit - 1; /* python3.11: python */
+		key.name[i] = c & (digit - 1); /* python3.11: python */
 	}
-	return n > 1 && bpf_map_lookup_elem(&interpreters, &key);
+	return bpf_map_lookup_elem(&interpreters, &key);
 }
 
 /*
@@ -180,9 +187,9 @@ static __always_inline bool is_interpreter(struct dentry *dentry)
  * at exec; later it may have become anything.
  */
 static __always_inline u64 program_alias(struct task_struct *task, struct identity *row,
-					 struct dentry *dentry)
+					 struct file_name *file)
 {
-	u64 comm[2] = {}, name[2] = {};
+	u64 comm[2] = {}, name[2];
 	u32 tgid = task->tgid;
 	struct seed *seed;
 	u8 first;
@@ -195,7 +202,8 @@ static __always_inline u64 program_alias(struct task_struct *task, struct identi
 			return 0;
 		bpf_probe_read_kernel(comm, sizeof(comm), seed->name);
 	}
-	bpf_probe_read_kernel_str(name, sizeof(name), BPF_CORE_READ(dentry, d_name.name));
+	__builtin_memcpy(name, file->name, sizeof(name));
+	((char *)name)[15] = '\0';
 	first = comm[0];
 	if (!first || (comm[0] == name[0] && comm[1] == name[1]))
 		return 0;
@@ -211,9 +219,10 @@ static __always_inline u64 program_alias(struct task_struct *task, struct identi
 static __always_inline u64 program_hash(struct task_struct *task, u32 id, struct identity *row)
 {
 	struct mm_struct *mm = task->mm;
-	struct dentry *dentry;
-	struct file *file;
+	struct file_name name = {};
 	u64 hash = HASH_SEED;
+	struct file *file;
+	bool interpreter;
 
 	row->kernel = !mm || task->flags & PF_KTHREAD;
 	row->script_len = row->args_len = row->exe_len = 0;
@@ -222,13 +231,16 @@ static __always_inline u64 program_hash(struct task_struct *task, u32 id, struct
 	file = BPF_CORE_READ(mm, exe_file);
 	if (!file)
 		return 1;
-	dentry = BPF_CORE_READ(file, f_path.dentry);
+	bpf_probe_read_kernel_str(name.name, sizeof(name.name),
+				  BPF_CORE_READ(file, f_path.dentry, d_name.name));
+	hash = hash_words(hash, name.name, sizeof(name.name));
 	hash = hash_mix(hash, BPF_CORE_READ(file, f_inode, i_ino));
 	hash = hash_mix(hash, BPF_CORE_READ(file, f_inode, i_sb, s_dev));
-	if (want_args || is_interpreter(dentry))
-		hash = hash_mix(hash, program_args(task, id, row));
+	interpreter = is_interpreter(&name);
+	if (want_args || interpreter)
+		hash = hash_mix(hash, program_args(task, id, row, interpreter));
 	if (!row->script_len)
-		hash = hash_mix(hash, program_alias(task, row, dentry));
+		hash = hash_mix(hash, program_alias(task, row, &name));
 	return hash;
 }
 

@@ -470,7 +470,7 @@ void collector_tick(struct collector *c, u64 now_ns)
 void collector_stats(const struct collector *c, struct collector_stats *ret)
 {
 	*ret = (struct collector_stats){
-		.services = c->service_cnt,
+		.services = c->service_cnt - 1, /* "other" is none */
 		.identities = identities_used(c->core),
 	};
 	for (u32 slot = METRIC_MAX; slot < c->counters.top; slot++)
