@@ -41,7 +41,7 @@ endif
 
 .DELETE_ON_ERROR:
 .PRECIOUS: $(O)/bpf/%.bpf.o
-.PHONY: all run test test-unit test-e2e lint fuzz bench bench-run install clean help deps deps-test programs
+.PHONY: all run test test-unit test-e2e lint fuzz bench install clean help deps deps-test programs
 
 all: $(O)/seismo
 
@@ -108,7 +108,11 @@ lint:
 	$(Q)clang-format --dry-run -Werror $(SRC) $(wildcard user/*/*.h include/*.h bpf/*.[ch] tests/*/*.c)
 	$(call say,LINT,cppcheck)
 	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
-		--suppress=missingIncludeSystem -j2 -Iuser -Iinclude user
+		--suppress=missingIncludeSystem \
+		'-DLIBBPF_OPTS(t,v,...)=struct t v = {}' '-DHASH_ITER(h,l,e,t)=while ((e = l))' \
+		'-Dbpf_object__for_each_program(p,o)=while ((p = next(o)))' \
+		'-Dbpf_object__for_each_map(m,o)=while ((m = next(o)))' \
+		-j2 -Iuser -Iinclude user
 	$(call say,LINT,shellcheck)
 	$(Q)shellcheck -x $$(git ls-files | xargs grep -lE '^#!.*\b(ba)?sh\b')
 	$(call say,LINT,layers)
@@ -118,6 +122,11 @@ lint:
 fuzz: FUZZ_SECONDS = 600
 fuzz: $(FUZZ)
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run $^
+
+bench: all
+	tools/bench/startup
+	tools/bench/programs
+	tools/bench/syscall
 
 install: all
 	install -D -m 755 $(O)/seismo $(DESTDIR)$(PREFIX)/bin/seismo

@@ -216,7 +216,8 @@ static const struct argp argp = {
 	.parser = parse,
 	.doc = "Watches this machine until SIGINT or SIGTERM.\vModes of syscall: count (how many, "
 	       "which failed), "
-	       "sampled (and durations, a twentieth of the time; default), full (durations of all).\n\n"
+	       "sampled (and durations, a twentieth of the time; default), full (durations of "
+	       "all).\n\n"
 	       "Exit status: 0 ended by a signal, 2 bad options or configuration, 3 cannot run "
 	       "here.",
 };

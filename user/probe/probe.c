@@ -31,7 +31,8 @@ const char *const *probe_names(void)
 {
 	static const char *names[PROBE_MAX + 1];
 
-	for (unsigned i = 0; i < PROBE_MAX && probes[i]; i++)
+	_Static_assert(sizeof(probes) / sizeof(*probes) <= PROBE_MAX + 1, "room for every family");
+	for (unsigned i = 0; probes[i]; i++)
 		names[i] = probes[i]->name;
 	return names;
 }
