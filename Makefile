@@ -82,12 +82,21 @@ $(O)/workload/%: tests/workload/%.c
 	$(Q)mkdir -p $(@D) && $(CC) -O2 -g -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread $< -o $@ \
 		$(if $(filter slowfuse,$*),$$(pkg-config --cflags --libs fuse3))
 
-# Fuzz targets are built from the sources, with the fuzzer's own instrumentation.
+# Fuzz targets link a library of their own, built with the fuzzer's instrumentation.
 FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -O1 -g -Iuser -Iinclude -I$(O)/gen -DVERSION='"$(VERSION)"' \
-	-fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
-$(O)/fuzz/%: tests/fuzz/%.c $(filter-out user/main.c,$(SRC)) $(BPF:%=$(O)/bpf/%.elf.o) | $(O)/gen/syscalls.h
+	-fsanitize=address,undefined -fno-sanitize-recover=undefined -MMD -MP
+FUZZ_OBJ := $(patsubst user/%.c,$(O)/fuzz/obj/%.o,$(filter-out user/main.c user/cmd/% user/probe/% user/collect/%,$(SRC)) \
+	user/collect/identity.c)
+$(O)/fuzz/obj/%.o: user/%.c
+	$(call say,CC,$@)
+	$(Q)mkdir -p $(@D) && $(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
+
+$(O)/fuzz/libseismo.a: $(FUZZ_OBJ)
+	$(Q)rm -f $@ && ar rcs $@ $^
+
+$(O)/fuzz/%: tests/fuzz/%.c $(O)/fuzz/libseismo.a
 	$(call say,FUZZ,$@)
-	$(Q)mkdir -p $(@D) $(O)/fuzz/obj && $(CLANG) $(FUZZ_CFLAGS) $(filter %.c %.o,$^) -o $@ $(LIBS)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ -o $@ $(LIBS)
 
 programs: $(O)/seismo $(WORKLOAD)
 
@@ -150,4 +159,4 @@ deps deps-test:
 help:
 	@sed -n '2,5s/^# //p' Makefile; echo 'more: test-unit lint fuzz bench install clean; SANITIZE=1, CC=clang, V=1'
 
--include $(OBJ:.o=.d) $(BPF:%=$(O)/bpf/%.d) $(UNIT:=.d)
+-include $(OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(BPF:%=$(O)/bpf/%.d) $(UNIT:=.d)

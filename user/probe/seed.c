@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "service/name.h"
+#include "service/proc.h"
 
 int seed_interpreters(int fd)
 {
@@ -42,14 +43,10 @@ int seed_ports(int fd, const struct conf *conf)
 }
 
 /* Listening sockets on ports that rules ask for. */
-struct listener {
-	unsigned long inode;
-	u32 port;
-};
 #define LISTENERS 256
 
 struct listeners {
-	struct listener at[LISTENERS];
+	struct proc_listener at[LISTENERS];
 	unsigned cnt;
 };
 
@@ -64,18 +61,12 @@ static bool port_wanted(const struct conf *conf, u32 port)
 static void listeners_read(struct listeners *l, const char *path, const struct conf *conf)
 {
 	FILE *f = fopen(path, "re");
+	struct proc_listener listener;
 	char line[512];
 
-	while (f && fgets(line, sizeof(line), f) && l->cnt < LISTENERS) {
-		unsigned port, state;
-		unsigned long inode;
-
-		if (sscanf(line,
-			   "%*d: %*[0-9A-Fa-f]:%x %*[0-9A-Fa-f]:%*x %x %*s %*s %*s %*u %*d %lu",
-			   &port, &state, &inode) == 3 &&
-		    state == 10 /* TCP_LISTEN */ && port_wanted(conf, port))
-			l->at[l->cnt++] = (struct listener){ inode, port };
-	}
+	while (f && fgets(line, sizeof(line), f) && l->cnt < LISTENERS)
+		if (proc_listener_parse(line, &listener) && port_wanted(conf, listener.port))
+			l->at[l->cnt++] = listener;
 	if (f)
 		fclose(f);
 }
@@ -93,10 +84,10 @@ static u32 process_port(const char *pid, const struct listeners *l)
 	dir = opendir(path);
 	while (dir && !port && (entry = readdir(dir))) {
 		ssize_t n = readlinkat(dirfd(dir), entry->d_name, target, sizeof(target) - 1);
-		unsigned long inode;
+		u64 inode;
 
 		target[n < 0 ? 0 : n] = '\0';
-		if (sscanf(target, "socket:[%lu]", &inode) != 1)
+		if (!proc_socket_parse(target, &inode))
 			continue;
 		for (unsigned i = 0; i < l->cnt; i++)
 			if (l->at[i].inode == inode)
@@ -128,22 +119,17 @@ static bool exe_interprets(const char *exe)
 /* Was it started by another name of the same file? argv[0] says so, and a look beside the file. */
 static void process_alias(const char *exe, const char *args, u32 len, char name[16])
 {
-	const char *slash = strrchr(exe, '/'), *base = args, *end = args;
+	const char *slash = strrchr(exe, '/'), *base;
+	size_t n = proc_argv0(args, len, &base);
 	struct stat file, link;
 	char path[PATH_MAX + 32];
 
-	if (!slash)
+	if (!slash || !n || n > 15 || (strlen(slash + 1) == n && !memcmp(base, slash + 1, n)))
 		return;
-	for (; end < args + len && *end && *end != ' '; end++)
-		if (*end == '/')
-			base = end + 1;
-	if (end == base || end - base > 15 || !strncmp(base, slash + 1, (size_t)(end - base)))
-		return;
-	snprintf(path, sizeof(path), "%.*s%.*s", (int)(slash - exe + 1), exe, (int)(end - base),
-		 base);
+	snprintf(path, sizeof(path), "%.*s%.*s", (int)(slash - exe + 1), exe, (int)n, base);
 	if (!stat(exe, &file) && !stat(path, &link) && file.st_ino == link.st_ino &&
 	    file.st_dev == link.st_dev)
-		memcpy(name, base, (size_t)(end - base));
+		memcpy(name, base, n);
 }
 
 static u32 process_args(const char *pid, char *args, size_t size)

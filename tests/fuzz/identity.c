@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Rows of the identity table as the kernel side may leave them: any bytes, any lengths. */
+#include <stdlib.h>
+#include <string.h>
+
+#include "collect/identity.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static const struct conf conf;
+	struct identity row;
+	char name[512], path[64];
+
+	memset(&row, 0xff, sizeof(row));
+	memcpy(&row, data, size < sizeof(row) ? size : sizeof(row));
+	identity_name(&row, &conf, name, sizeof(name));
+	if (!*name || !memchr(name, '\0', sizeof(name)))
+		abort();
+	if (identity_path((const char *)data, size, path, sizeof(path)) > size)
+		abort();
+	if (!memchr(path, '\0', sizeof(path)))
+		abort();
+	return 0;
+}
