@@ -47,12 +47,22 @@ static __always_inline int syscall_nr(struct pt_regs *regs)
 #endif
 }
 
-/* The call under way is numbered as on the 32-bit architecture. */
-static __always_inline bool syscall_compat(struct task_struct *task)
+/*
+ * The call under way is numbered as on the 32-bit architecture. On x86-64 the instruction syscall leaves
+ * its return address in rcx: where it is still there, nothing more is to be asked.
+ */
+static __always_inline bool syscall_compat(struct pt_regs *regs)
 {
 #if defined(__TARGET_ARCH_x86)
+	struct task_struct *task;
+
+	if (regs->cx == regs->ip)
+		return false;
+	task = bpf_get_current_task_btf();
 	return task->thread_info.status & 2; /* TS_COMPAT; also int 0x80 of a 64-bit process */
 #elif defined(__TARGET_ARCH_arm64)
+	struct task_struct *task = bpf_get_current_task_btf();
+
 	return task->thread_info.flags & (1UL << 22); /* TIF_32BIT */
 #endif
 }

@@ -123,7 +123,7 @@ static __always_inline void account_start(struct task_struct *task, struct task_
  * with what the task had at the end of its last turn, not at the start of this one: there are machines
  * where the switch from the idle task is not to be seen on every CPU.
  */
-static __always_inline void account(struct task_struct *prev, struct task_ctx *tc)
+static __always_inline void account(struct cpu *cpu, struct task_struct *prev, struct task_ctx *tc)
 {
 	u64 ran = prev->se.sum_exec_runtime - tc->runtime_ns;
 	u64 waited = prev->sched_info.run_delay - tc->run_delay_ns;
@@ -135,7 +135,7 @@ static __always_inline void account(struct task_struct *prev, struct task_ctx *t
 		return;
 	if (!slots->cpu)
 		slots->cpu = series_slot(cpu_seconds_total, identity, 0, false);
-	counter_add_local(slots->cpu, ran);
+	counter_add_local(cpu, slots->cpu, ran);
 	if (!slots->wait)
 		slots->wait = series_slot(run_queue_wait_seconds, identity, 0, true);
 	hist_add_local(slots->wait, waited);
@@ -154,7 +154,7 @@ int BPF_PROG(switch_btf, bool preempt, struct task_struct *prev, struct task_str
 		if (tc) {
 			if (cpu->identity != IDENTITY_UNKNOWN)
 				tc->enter_ns = cpu->enter_ns;
-			account(prev, tc);
+			account(cpu, prev, tc);
 		}
 	}
 	cpu->identity = IDENTITY_UNKNOWN;

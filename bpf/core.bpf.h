@@ -224,9 +224,10 @@ static __always_inline u64 *counter_value(u32 slot)
 }
 
 /* Counts in a slot that only code which cannot interrupt itself on its CPU writes. */
-static __always_inline void counter_add_local(u32 slot, u64 n)
+static __always_inline void counter_add_local(struct cpu *cpu, u32 slot, u64 n)
 {
-	u64 *value = counter_value(slot);
+	u32 i = cpu->counters + slot;
+	u64 *value = bpf_map_lookup_elem(&counters, &i);
 
 	if (value)
 		*value += n;

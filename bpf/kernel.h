@@ -121,6 +121,7 @@ struct task_struct {
 
 struct pt_regs {
 #if defined(__TARGET_ARCH_x86)
+	unsigned long cx, ip;
 	long orig_ax;
 #elif defined(__TARGET_ARCH_arm64)
 	int syscallno;

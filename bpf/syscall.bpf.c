@@ -45,7 +45,7 @@ int BPF_PROG(enter_btf)
 	return 0;
 }
 
-static __always_inline void count(u32 *identity, u32 nr, long ret)
+static __always_inline void count(struct cpu *cpu, u32 *identity, u32 nr, long ret)
 {
 	struct syscall_count_slots *slots = bpf_map_lookup_elem(&syscall_count_slots, identity);
 
@@ -53,11 +53,11 @@ static __always_inline void count(u32 *identity, u32 nr, long ret)
 		return;
 	if (!slots->slot[nr])
 		slots->slot[nr] = series_slot(syscalls_total, *identity, nr, false);
-	counter_add_local(slots->slot[nr], 1);
+	counter_add_local(cpu, slots->slot[nr], 1);
 	if (ret < 0 && ret >= -4095) {
 		u64 dim = nr | (u64)-ret << SYSCALL_ERRNO_SHIFT;
 
-		counter_add_local(series_slot(syscall_errors_total, *identity, dim, false), 1);
+		counter_add_local(cpu, series_slot(syscall_errors_total, *identity, dim, false), 1);
 	}
 }
 
@@ -90,14 +90,14 @@ int BPF_PROG(exit_btf, struct pt_regs *regs, long ret)
 		cpu_fill(cpu);
 	identity = cpu->identity == IDENTITY_UNKNOWN ? &other : &cpu->identity;
 	nr = number < 0 ? rt_sigreturn : number; /* its number is gone when it returns */
-	if (nr >= SYSCALL_OTHER || syscall_compat(bpf_get_current_task_btf()))
+	if (nr >= SYSCALL_OTHER || syscall_compat(regs))
 		nr = SYSCALL_OTHER;
 	barrier_var(nr); /* the compiler knows that it is in range, the verifier must see it */
 	nr &= SYSCALLS - 1;
 	class = syscall_class[nr];
 	if (class & SYSCALL_FORKS && !ret)
 		return 0;
-	count(identity, nr, ret);
+	count(cpu, identity, nr, ret);
 	if (timing && timed_since_ns != ~0ULL)
 		time(cpu, identity, class & (SYSCALL_CLASSES - 1));
 	if (class & SYSCALL_CALLS)

@@ -337,8 +337,10 @@ static int core_loaded(struct probe_run *run)
 
 	if (err)
 		return err;
-	for (unsigned i = 0; i < core->sizes.cpus; i++)
+	for (unsigned i = 0; i < core->sizes.cpus; i++) {
 		core->cpus[i].identity = IDENTITY_UNKNOWN;
+		core->cpus[i].counters = i * core->sizes.counters;
+	}
 	for (const struct metric *m = run->probe->metrics; m->name; m++)
 		core_budget(core, run->metric_base + (unsigned)(m - run->probe->metrics), m->max);
 	err = pools_fill(core);
