@@ -21,6 +21,8 @@ BPF_CFLAGS = -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -target bpf -mcp
 ifdef SANITIZE
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 ALL_CFLAGS += $(SANITIZERS) -fno-omit-frame-pointer
+# freed memory is kept back for a while, which tests of the daemon's memory must not see
+export ASAN_OPTIONS := quarantine_size_mb=1
 endif
 LIBS := -lbpf -lelf -lz -lmicrohttpd -lcyaml -lyaml -ljansson
 FUZZ_SECONDS ?= 5
