@@ -376,6 +376,7 @@ int core_start(struct core *core, const struct conf *conf)
 {
 	int err = core_sizes_plan(&core->sizes, conf);
 
+	probe_init();
 	core->conf = conf;
 	core->sys_exit_calls = -1;
 	if (err) {

@@ -102,6 +102,11 @@ static int complaint_keep(enum libbpf_print_level level, const char *fmt, va_lis
 	return 0;
 }
 
+void probe_init(void)
+{
+	libbpf_set_print(complaint_keep);
+}
+
 /* The hook whose chosen program the kernel has just refused. */
 static struct hook_run *hook_refused(struct probe_run *run)
 {
@@ -295,7 +300,6 @@ int probe_start(struct probe_run *run, const struct probe *probe, struct core *c
 	if (mode == PROBE_MODE_OFF)
 		return 0;
 
-	libbpf_set_print(complaint_keep);
 	while ((err = object_load(run, from)) == -EAGAIN)
 		object_close(run);
 	if (!err) {

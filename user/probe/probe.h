@@ -95,6 +95,8 @@ extern const struct probe *const probes[];
 /* The families' names, for the configuration; ends with NULL. */
 const char *const *probe_names(void);
 
+/* To be called once: takes what libbpf has to say. */
+void probe_init(void);
 /*
  * Loads and attaches. 0 also when the family cannot run here: that is a state, told by run->state and
  * run->error. Negative errno only for what concerns all families (no memory).
