@@ -131,7 +131,7 @@ const volatile u32 arity_block_rq_insert SEC(".rodata");
 SEC("?tp_btf/block_rq_insert")
 int BPF_PROG(insert_btf)
 {
-	return on_start((void *)(arity_block_rq_insert > 1 ? ctx[1] : ctx[0]));
+	return on_start((void *)(arity_block_rq_insert > 1 ? ARG(ctx, 1) : ARG(ctx, 0)));
 }
 
 const volatile u32 arity_block_rq_issue SEC(".rodata");
@@ -140,7 +140,7 @@ const volatile u32 arity_block_rq_issue SEC(".rodata");
 SEC("?tp_btf/block_rq_issue")
 int BPF_PROG(issue_btf)
 {
-	u64 key = arity_block_rq_issue > 1 ? ctx[1] : ctx[0], now = bpf_ktime_get_ns();
+	u64 key = arity_block_rq_issue > 1 ? ARG(ctx, 1) : ARG(ctx, 0), now = bpf_ktime_get_ns();
 
 	bpf_map_update_elem(&block_issued, &key, &now, BPF_ANY);
 	return 0;

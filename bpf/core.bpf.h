@@ -13,6 +13,12 @@
 #include <bpf/bpf_core_read.h>
 #include <bpf/bpf_tracing.h>
 
+/*
+ * An argument of which the place depends on the kernel. Volatile, or the compiler makes one access with a
+ * computed offset of two, which the verifier refuses.
+ */
+#define ARG(ctx, n) (((volatile u64 *)(ctx))[n])
+
 /* The number of a metric, set by the loader: the variable bears the metric's name without prefix. */
 #define METRIC(name) const volatile u32 name SEC(".rodata")
 

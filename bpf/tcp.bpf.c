@@ -169,6 +169,9 @@ int accept_fexit(u64 *ctx)
 	return 0;
 }
 
+struct msghdr;
+struct page;
+
 struct socket___sk {
 	struct sock *sk;
 } __attribute__((preserve_access_index));
@@ -297,10 +300,41 @@ int BPF_PROG(send_btf, struct sock *sk, int bytes)
 	return on_bytes(sk, bytes, TCP_SENT);
 }
 
+/* Kernels without these tracepoints (before 6e6eda44b939, 6.3). A result stands behind the arguments. */
+SEC("?fexit/tcp_sendmsg")
+int BPF_PROG(send_fexit, struct sock *sk, struct msghdr *msg, u64 size, int bytes)
+{
+	return on_bytes(sk, bytes, TCP_SENT);
+}
+
+/* What sendfile calls, up to 1d7e4538a546 ("ipv4, ipv6: Use splice_eof() to flush"), 6.5. */
+SEC("?fexit/tcp_sendpage")
+int BPF_PROG(sendpage_fexit, struct sock *sk, struct page *page, int offset, u64 size, int flags,
+	     int bytes)
+{
+	return on_bytes(sk, bytes, TCP_SENT);
+}
+
+/* ec095263a965 ("net: remove noblock parameter from recvmsg() entities") took out the fourth of six. */
+const volatile u32 arity_tcp_recvmsg SEC(".rodata");
+
+static __always_inline int on_received(struct sock *sk, int flags, int bytes)
+{
+	return flags & MSG_PEEK ? 0 : on_bytes(sk, bytes, TCP_RECEIVED);
+}
+
+SEC("?fexit/tcp_recvmsg")
+int BPF_PROG(recv_fexit, struct sock *sk)
+{
+	if (arity_tcp_recvmsg > 5)
+		return on_received(sk, ARG(ctx, 4), ARG(ctx, 6));
+	return on_received(sk, ARG(ctx, 3), ARG(ctx, 5));
+}
+
 SEC("?tp_btf/sock_recv_length")
 int BPF_PROG(recv_btf, struct sock *sk, int bytes, int flags)
 {
-	return flags & MSG_PEEK ? 0 : on_bytes(sk, bytes, TCP_RECEIVED);
+	return on_received(sk, flags, bytes);
 }
 
 struct bpf_iter__task_file {

@@ -28,10 +28,16 @@ static const char *hook_name(const struct hook_run *hook)
 	return hook->chosen >= 0 ? hook->hook->alt[hook->chosen] : NULL;
 }
 
+/* Observes what only other kernels do. */
+static bool hook_needless(const struct hook_run *hook)
+{
+	return hook->hook->if_there && hook->chosen < 0 && hook->why[0] == -ENOENT;
+}
+
 /* Wanted, and this kernel has no way to it. */
 static bool hook_missing(const struct hook_run *hook)
 {
-	return hook->chosen < 0 && !hook->unwanted;
+	return hook->chosen < 0 && !hook->unwanted && !hook_needless(hook);
 }
 
 static const char *reason(int err)
@@ -59,6 +65,8 @@ static void report_hook(FILE *out, const struct hook_run *hook)
 	fprintf(out, "    %-22s %s", name ? name : "-", hook->hook->observe);
 	if (hook->unwanted)
 		fputs(" (not asked for)", out);
+	else if (hook_needless(hook))
+		fputs(" (not needed on this kernel)", out);
 	else if (hook_missing(hook))
 		fputs(": LOST", out);
 	else if (hook->plugged)
@@ -66,7 +74,7 @@ static void report_hook(FILE *out, const struct hook_run *hook)
 	else if (!hook->link && hook->hook->idle)
 		fputs(" (attached when needed)", out);
 	for (int i = 0; hook->hook->alt[i] && (hook->chosen < 0 || i < hook->chosen); i++)
-		if (hook->why[i])
+		if (hook->why[i] && !hook_needless(hook))
 			fprintf(out, "; %s: %s", hook->hook->alt[i], reason(hook->why[i]));
 	fputc('\n', out);
 }

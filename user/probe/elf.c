@@ -91,6 +91,14 @@ static u32 tracepoint_arity(const struct btf *kernel, const char *tracepoint)
 	return btf_is_func_proto(type) && btf_vlen(type) ? btf_vlen(type) - 1u : 0;
 }
 
+static u32 function_arity(const struct btf *kernel, const char *function)
+{
+	int id = btf__find_by_name_kind(kernel, function, BTF_KIND_FUNC);
+
+	return id < 0 ? 0
+		      : btf_vlen(btf__type_by_id(kernel, btf__type_by_id(kernel, (u32)id)->type));
+}
+
 void elf_set_arities(struct bpf_object *object, const struct btf *kernel)
 {
 	const struct btf *btf = bpf_object__btf(object);
@@ -104,7 +112,8 @@ void elf_set_arities(struct bpf_object *object, const struct btf *kernel)
 
 		if (strncmp(name, ARITY, strlen(ARITY)) != 0)
 			continue;
-		arity = tracepoint_arity(kernel, name + strlen(ARITY));
+		arity = tracepoint_arity(kernel, name + strlen(ARITY))
+				?: function_arity(kernel, name + strlen(ARITY));
 		elf_const_set(object, name, &arity, sizeof(arity));
 	}
 }

@@ -13,7 +13,7 @@ struct btf;
 struct bpf_object *elf_open(const struct elf *elf, const char *name);
 /* Sets a constant (.rodata) before loading; -ENOENT, or -EINVAL when the size is another. */
 int elf_const_set(struct bpf_object *object, const char *name, const void *value, size_t size);
-/* Fills in every constant arity_T with the number of arguments that tracepoint T has here. */
+/* Fills in every constant arity_T with the number of arguments of tracepoint or function T here, 0: none. */
 void elf_set_arities(struct bpf_object *object, const struct btf *kernel);
 /* Where a global variable lies in its section; -ENOENT. */
 long elf_global_offset(struct bpf_object *object, const char *section, const char *name,

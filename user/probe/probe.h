@@ -32,6 +32,7 @@ struct hook {
 	const char *alt[HOOK_ALTS + 1];
 	bool optional;	     /* the family is useful without it */
 	bool idle;	     /* attached later, by the family */
+	bool if_there;	     /* nothing is lost on a kernel that has no such place */
 	const char *observe; /* what is missing without it, for people */
 	/*
 	 * For a program on sys_exit: the system calls whose end it wants, ends with 0. Where the syscall
