@@ -39,9 +39,9 @@ static __always_inline void cpu_note(struct task_struct *task, u32 identity)
 		cpu->identity = identity;
 }
 
-static __always_inline void task_identify(struct task_struct *task, struct task_ctx *tc)
+static __always_inline void task_identify(struct task_struct *task, struct task_ctx *tc, bool exec)
 {
-	task_ctx_set(tc, identity_find(task, tc));
+	task_ctx_set(tc, identity_find(task, tc, exec));
 	cpu_note(task, tc->identity);
 }
 
@@ -79,7 +79,7 @@ int BPF_PROG(exec_btf, struct task_struct *task)
 	if (!tc)
 		return 0;
 	tc->port = 0;
-	task_identify(task, tc);
+	task_identify(task, tc, true);
 	return 0;
 }
 
@@ -190,7 +190,7 @@ int census_iter(struct bpf_iter__task *it)
 			tc->port = seed->port;
 		if (!tc->identity)
 			account_start(task, tc);
-		task_identify(task, tc);
+		task_identify(task, tc, false);
 	}
 	identity = tc->identity;
 	state = bpf_map_lookup_elem(&identity_states, &identity);

@@ -96,26 +96,6 @@ __noinline u64 cgroups_walk(u64 css_set, u32 id)
 	return hash;
 }
 
-/* The first arguments: of the task that runs here its own, of others what was found in /proc. */
-static __always_inline u32 args_read(struct task_struct *task, struct identity *row)
-{
-	struct mm_struct *mm = task->mm;
-	unsigned long start = BPF_CORE_READ(mm, arg_start), end = BPF_CORE_READ(mm, arg_end);
-	u32 tgid = task->tgid, len = end > start ? end - start : 0;
-	struct seed *seed;
-
-	if (len > IDENTITY_ARGS)
-		len = IDENTITY_ARGS;
-	barrier_var(len);
-	len &= 2 * IDENTITY_ARGS - 1;
-	if (task == (void *)bpf_get_current_task_btf())
-		return bpf_probe_read_user(row->args, len, (void *)start) ? 0 : len;
-	seed = bpf_map_lookup_elem(&seeds, &tgid);
-	if (!seed || bpf_probe_read_kernel(row->args, sizeof(row->args), seed->args))
-		return 0;
-	return seed->len;
-}
-
 /* Looks for the script in the row's arguments; the room for the executable is still free to work in. */
 __noinline int row_scan(u32 id)
 {
@@ -145,24 +125,6 @@ __noinline int row_script(u32 id)
 	return 0;
 }
 
-/* Reads what decides about the program beyond its file: arguments of interpreters, or of all. */
-static __always_inline u64 program_args(struct task_struct *task, u32 id, struct identity *row,
-					bool interpreter)
-{
-	u64 hash = HASH_SEED;
-
-	__builtin_memset(row->args, 0, sizeof(row->args));
-	__builtin_memset(row->script, 0, sizeof(row->script));
-	row->args_len = args_read(task, row);
-	if (want_args)
-		hash = hash_words(hash, row->args, sizeof(row->args));
-	if (!interpreter)
-		return hash;
-	row_scan(id);
-	row_script(id);
-	return hash_words(hash, row->script, sizeof(row->script));
-}
-
 /* The executable's file name, as far as it tells files apart that follow each other in one inode. */
 struct file_name {
 	char name[64];
@@ -182,66 +144,100 @@ static __always_inline bool is_interpreter(struct file_name *file)
 	return bpf_map_lookup_elem(&interpreters, &key);
 }
 
+/* The first arguments of the task that runs here. */
+static __always_inline u32 args_read(struct task_struct *task, struct identity *row)
+{
+	unsigned long start = BPF_CORE_READ(task, mm, arg_start);
+	unsigned long end = BPF_CORE_READ(task, mm, arg_end);
+	u32 len = end > start ? end - start : 0;
+
+	if (len > IDENTITY_ARGS)
+		len = IDENTITY_ARGS;
+	barrier_var(len); /* the compiler knows that it fits, the verifier does not */
+	len &= 2 * IDENTITY_ARGS - 1;
+	return bpf_probe_read_user(row->args, len, (void *)start) ? 0 : len;
+}
+
 /*
  * A file of many names (busybox, Debian's redis-server) is called what it was started as. That is in comm
  * at exec; later it may have become anything.
  */
-static __always_inline u64 program_alias(struct task_struct *task, struct identity *row,
-					 struct file_name *file)
+static __always_inline void program_alias(struct identity *row, struct file_name *file)
 {
 	u64 comm[2] = {}, name[2];
-	u32 tgid = task->tgid;
-	struct seed *seed;
 	u8 first;
 
-	if (task == (void *)bpf_get_current_task_btf()) {
-		bpf_get_current_comm(comm, sizeof(comm));
-	} else {
-		seed = bpf_map_lookup_elem(&seeds, &tgid);
-		if (!seed)
-			return 0;
-		bpf_probe_read_kernel(comm, sizeof(comm), seed->name);
-	}
+	bpf_get_current_comm(comm, sizeof(comm));
 	__builtin_memcpy(name, file->name, sizeof(name));
 	((char *)name)[15] = '\0';
 	first = comm[0];
-	if (!first || (comm[0] == name[0] && comm[1] == name[1]))
-		return 0;
+	if (comm[0] == name[0] && comm[1] == name[1])
+		return;
 	if (comm[0] == 0x657865 /* /proc/self/exe */ ||
 	    (first >= '0' && first <= '9') /* /dev/fd/3 */)
-		return 0;
+		return;
 	__builtin_memcpy(row->script, comm, sizeof(comm));
 	row->script_len = sizeof(comm);
-	return hash_mix(comm[0], comm[1]);
+}
+
+/* What the task that runs here has just become by exec. */
+static __always_inline void program_exec(struct task_struct *task, u32 id, struct identity *row,
+					 struct file_name *file)
+{
+	bool interpreter = is_interpreter(file);
+
+	if (want_args || interpreter)
+		row->args_len = args_read(task, row);
+	if (interpreter) {
+		row_scan(id);
+		row_script(id);
+	}
+	if (!row->script_len)
+		program_alias(row, file);
+}
+
+/* What the scan of /proc found out about a task that was there before. */
+static __always_inline void program_seeded(struct task_struct *task, struct identity *row)
+{
+	u32 tgid = task->tgid;
+	struct seed *seed = bpf_map_lookup_elem(&seeds, &tgid);
+
+	if (!seed)
+		return;
+	row->args_len = seed->len;
+	row->script_len = sizeof(row->script);
+	bpf_probe_read_kernel(row->args, sizeof(row->args), seed->args);
+	bpf_probe_read_kernel(row->script, sizeof(row->script), seed->name);
 }
 
 /* The part of the key that the program makes. Kernel threads have no memory of their own: 0. */
-static __always_inline u64 program_hash(struct task_struct *task, u32 id, struct identity *row)
+static __always_inline u64 program_hash(struct task_struct *task, u32 id, struct identity *row,
+					bool exec)
 {
-	struct mm_struct *mm = task->mm;
 	struct file_name name = {};
 	u64 hash = HASH_SEED;
 	struct file *file;
-	bool interpreter;
 
-	row->kernel = !mm || task->flags & PF_KTHREAD;
+	row->kernel = !task->mm || task->flags & PF_KTHREAD;
 	row->script_len = row->args_len = row->exe_len = 0;
 	if (row->kernel)
 		return 0;
-	file = BPF_CORE_READ(mm, exe_file);
+	file = BPF_CORE_READ(task, mm, exe_file);
 	if (!file)
 		return 1;
 	bpf_probe_read_kernel_str(name.name, sizeof(name.name),
 				  BPF_CORE_READ(file, f_path.dentry, d_name.name));
+	__builtin_memset(row->script, 0, sizeof(row->script));
+	__builtin_memset(row->args, 0, sizeof(row->args));
+	if (exec)
+		program_exec(task, id, row, &name);
+	else
+		program_seeded(task, row);
 	hash = hash_words(hash, name.name, sizeof(name.name));
 	hash = hash_mix(hash, BPF_CORE_READ(file, f_inode, i_ino));
 	hash = hash_mix(hash, BPF_CORE_READ(file, f_inode, i_sb, s_dev));
-	interpreter = is_interpreter(&name);
-	if (want_args || interpreter)
-		hash = hash_mix(hash, program_args(task, id, row, interpreter));
-	if (!row->script_len)
-		hash = hash_mix(hash, program_alias(task, row, &name));
-	return hash;
+	hash = hash_words(hash, row->script, sizeof(row->script));
+	return want_args ? hash_words(hash, row->args, sizeof(row->args)) : hash;
 }
 
 /* The program did not change: neither did what is known about it. */
@@ -284,10 +280,10 @@ static __always_inline u32 identity_make(struct task_struct *task, u32 id, struc
 }
 
 /*
- * Finds the identity of a task whose program is new (exec, first sight), or makes it. A row is taken
+ * Finds the identity of a task whose program is new (exec, or else first sight), or makes it. A row is taken
  * first, since it is the only room for names that nobody else writes.
  */
-static __always_inline u32 identity_find(struct task_struct *task, struct task_ctx *tc)
+static __always_inline u32 identity_find(struct task_struct *task, struct task_ctx *tc, bool exec)
 {
 	struct identity *row;
 	u32 id, *found;
@@ -297,7 +293,7 @@ static __always_inline u32 identity_find(struct task_struct *task, struct task_c
 	row = identity_row(id);
 	if (!row)
 		return IDENTITY_OTHER;
-	tc->program = program_hash(task, id, row);
+	tc->program = program_hash(task, id, row, exec);
 	found = identity_known(task, tc, id, row);
 	if (found)
 		return *found;

@@ -126,8 +126,8 @@ struct seed {
 	u32 len; /* of args */
 	u32 port;
 	char name
-		[16]; /* what its executable was called when it is a link to another; padded with zeros */
-	char args[IDENTITY_ARGS];
+		[IDENTITY_SCRIPT]; /* what to call it instead of its executable; padded with zeros */
+	char args[IDENTITY_ARGS];  /* only where a rule asks */
 };
 
 #endif

@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "script.h"
 #include "service/name.h"
 #include "service/proc.h"
 
@@ -117,19 +118,28 @@ static bool exe_interprets(const char *exe)
 }
 
 /* Was it started by another name of the same file? argv[0] says so, and a look beside the file. */
-static void process_alias(const char *exe, const char *args, u32 len, char name[16])
+static void process_alias(const char *exe, const char *args, u32 len, char name[IDENTITY_SCRIPT])
 {
 	const char *slash = strrchr(exe, '/'), *base;
 	size_t n = proc_argv0(args, len, &base);
 	struct stat file, link;
 	char path[PATH_MAX + 32];
 
-	if (!slash || !n || n > 15 || (strlen(slash + 1) == n && !memcmp(base, slash + 1, n)))
+	if (!slash || !n || n >= IDENTITY_SCRIPT ||
+	    (strlen(slash + 1) == n && !memcmp(base, slash + 1, n)))
 		return;
 	snprintf(path, sizeof(path), "%.*s%.*s", (int)(slash - exe + 1), exe, (int)n, base);
 	if (!stat(exe, &file) && !stat(path, &link) && file.st_ino == link.st_ino &&
 	    file.st_dev == link.st_dev)
 		memcpy(name, base, n);
+}
+
+static void process_script(const char *args, u32 len, char name[IDENTITY_SCRIPT])
+{
+	struct script_scan scan = { 0 };
+	u32 n, at = script_find(args, len, &scan, &n);
+
+	memcpy(name, args + at, n < IDENTITY_SCRIPT ? n : IDENTITY_SCRIPT - 1);
 }
 
 static u32 process_args(const char *pid, char *args, size_t size)
@@ -162,17 +172,22 @@ int seed_processes(int fd, const struct conf *conf)
 	listeners_read(&listeners, "/proc/net/tcp", conf);
 	listeners_read(&listeners, "/proc/net/tcp6", conf);
 	while (!err && (entry = readdir(proc))) {
+		char exe[PATH_MAX], args[2 * IDENTITY_ARGS] = "";
 		struct seed seed = { 0 };
-		char exe[PATH_MAX];
 		u32 pid;
 
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		process_exe(entry->d_name, exe, sizeof(exe));
 		if (*exe)
-			seed.len = process_args(entry->d_name, seed.args, sizeof(seed.args));
-		process_alias(exe, seed.args, seed.len, seed.name);
-		if (!all && !exe_interprets(exe))
+			seed.len = process_args(entry->d_name, args, IDENTITY_ARGS);
+		if (exe_interprets(exe))
+			process_script(args, seed.len, seed.name);
+		if (!*seed.name)
+			process_alias(exe, args, seed.len, seed.name);
+		if (all)
+			memcpy(seed.args, args, sizeof(seed.args));
+		else
 			seed.len = 0;
 		seed.port = process_port(entry->d_name, &listeners);
 		pid = (u32)strtoul(entry->d_name, NULL, 10);
