@@ -57,9 +57,8 @@ compare() { # PIPELINE
 		"$title: bytes that the client got"
 }
 
-# The package's redis-server is a link to redis-check-rdb, and a service is named after the executable itself.
-cp -L "$(command -v redis-server)" "$TMP/redis-server"
-server_start "$port" "$TMP/redis-server" --port "$port" --bind 127.0.0.1 --save '' --dir "$TMP"
+# The package's redis-server is a link to redis-check-rdb; a service is named after what was started.
+server_start "$port" redis-server --port "$port" --bind 127.0.0.1 --save '' --dir "$TMP"
 start_seismo --probes syscall=count,tcp,process
 compare 1
 compare 16
