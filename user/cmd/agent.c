@@ -10,6 +10,40 @@
 #include "lib/buf.h"
 #include "lib/log.h"
 
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct agent_options *o = state->input;
+
+	switch (key) {
+	case 'c':
+		o->config = arg;
+		return 0;
+	case 'p':
+		o->probes = arg;
+		return 0;
+	case 'v':
+		log_level = LOG_DEBUG;
+		return 0;
+	case ARGP_KEY_ARG:
+		argp_error(state, "'%s' is one argument too many", arg);
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+const struct argp agent_argp = {
+	.options =
+		(const struct argp_option[]){
+			{ "config", 'c', "FILE", 0, "default " DEFAULT_CONFIG " if there", 0 },
+			{ "probes", 'p', "LIST", 0,
+			  "only these: all, none, or names with an optional mode, as in "
+			  "syscall=full,block,tcp",
+			  0 },
+			{ "verbose", 'v', NULL, 0, "also what the kernel's verifier says", 0 },
+			{ 0 },
+		},
+	.parser = parse,
+};
+
 /* The configuration knows the modes that there are, the probe those that it has. */
 static int modes_check(const struct conf *conf, struct buf *error)
 {

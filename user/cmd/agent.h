@@ -3,6 +3,8 @@
 #ifndef CMD_AGENT_H
 #define CMD_AGENT_H
 
+#include <argp.h>
+
 #include "collect/collect.h"
 #include "collect/self.h"
 #include "probe/core.h"
@@ -22,6 +24,9 @@ struct agent_options {
 	const char *config, *listen, *probes;
 };
 #define DEFAULT_CONFIG "/etc/seismo/seismo.yaml"
+
+/* Parses them, as a child of a command's own parser; its input is a struct agent_options. */
+extern const struct argp agent_argp;
 
 /* All return an exit status and say on stderr what is wrong. */
 int agent_configure(struct agent *a, const struct agent_options *options);

@@ -16,22 +16,14 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct options *o = state->input;
 
 	switch (key) {
-	case 'c':
-		o->agent.config = arg;
-		return 0;
-	case 'p':
-		o->agent.probes = arg;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->agent;
 		return 0;
 	case 'f':
 		if (strcmp(arg, "text") != 0 && strcmp(arg, "json") != 0)
 			argp_error(state, "--format is text or json, not '%s'", arg);
 		o->json = !strcmp(arg, "json");
 		return 0;
-	case 'v':
-		log_level = LOG_DEBUG;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is one argument too many", arg);
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -39,14 +31,11 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options =
 		(const struct argp_option[]){
-			{ "config", 'c', "FILE", 0,
-			  "check this configuration too (default " DEFAULT_CONFIG " if there)", 0 },
-			{ "probes", 'p', "LIST", 0, "only these, as for 'seismo run'", 0 },
 			{ "format", 'f', "text|json", 0, "default text", 0 },
-			{ "verbose", 'v', NULL, 0, "also what the kernel's verifier says", 0 },
 			{ 0 },
 		},
 	.parser = parse,
+	.children = (const struct argp_child[]){ { &agent_argp, 0, NULL, 0 }, { 0 } },
 	.doc = "Loads and attaches every probe for a moment and tells by which hook it works here, "
 	       "which better "
 	       "one was not possible and why.\vExit status: 0 everything works, 1 something is "

@@ -182,20 +182,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	struct agent_options *o = state->input;
 
 	switch (key) {
-	case 'c':
-		o->config = arg;
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = o;
 		return 0;
 	case 'l':
 		o->listen = arg;
 		return 0;
-	case 'p':
-		o->probes = arg;
-		return 0;
-	case 'v':
-		log_level = LOG_DEBUG;
-		return 0;
-	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is one argument too many", arg);
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -203,17 +195,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options =
 		(const struct argp_option[]){
-			{ "config", 'c', "FILE", 0, "default " DEFAULT_CONFIG " if there", 0 },
 			{ "listen", 'l', "ADDR:PORT", 0,
 			  "where to serve metrics; default 127.0.0.1:9469", 0 },
-			{ "probes", 'p', "LIST", 0,
-			  "only these: all, none, or names with an optional mode, "
-			  "as in syscall=full,block,tcp",
-			  0 },
-			{ "verbose", 'v', NULL, 0, "also what the kernel's verifier says", 0 },
 			{ 0 },
 		},
 	.parser = parse,
+	.children = (const struct argp_child[]){ { &agent_argp, 0, NULL, 0 }, { 0 } },
 	.doc = "Watches this machine until SIGINT or SIGTERM.\vModes of syscall: count (how many, "
 	       "which failed), "
 	       "sampled (and durations, a twentieth of the time; default), full (durations of "
