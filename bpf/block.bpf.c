@@ -38,9 +38,7 @@ static __noinline u32 identity_of_cgroup(struct cgroup *cgrp)
 
 	if (found)
 		return *found;
-	if (!number_take(&free_identities, &id))
-		return IDENTITY_OTHER;
-	row = identity_row(id);
+	row = identity_take(&id);
 	if (!row)
 		return IDENTITY_OTHER;
 	row->key = key;

@@ -26,6 +26,12 @@ static __always_inline struct identity *identity_row(u32 id)
 	return bpf_map_lookup_elem(&identities, &id);
 }
 
+/* A free row and its number, for the caller alone until it is published or given back; NULL: none left. */
+static __always_inline struct identity *identity_take(u32 *id)
+{
+	return number_take(&free_identities, id) ? identity_row(*id) : NULL;
+}
+
 /*
  * Functions with loops are global: the verifier looks at each once, by itself, and not along every path
  * that leads there. That is why they take numbers and addresses, never the pointers that it follows.

@@ -41,7 +41,6 @@ struct cgrp_cset_link {
 };
 
 struct css_set {
-	struct cgroup *dfl_cgrp;
 	struct list_head cgrp_links;
 };
 
@@ -114,7 +113,7 @@ struct task_struct {
 	struct sched_info sched_info;
 	struct sched_entity se;
 	struct mm_struct *mm;
-	struct task_struct *group_leader, *real_parent;
+	struct task_struct *group_leader;
 	struct signal_struct *signal;
 	struct css_set *cgroups;
 };
@@ -140,10 +139,6 @@ struct bpf_iter__task {
 };
 
 /* block */
-
-struct block_device {
-	u32 bd_dev;
-};
 
 struct gendisk {
 	int major, first_minor;
@@ -186,7 +181,6 @@ struct sock {
 	u16 sk_protocol;
 	u16 sk_type;
 	int sk_err;
-	u32 sk_ack_backlog;
 };
 
 struct inet_sock {
@@ -203,7 +197,6 @@ struct tcp_sock {
 };
 
 struct sk_buff;
-struct linux_binprm;
 
 #pragma clang attribute pop
 

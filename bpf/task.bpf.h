@@ -285,12 +285,9 @@ static __always_inline u32 identity_make(struct task_struct *task, u32 id, struc
  */
 static __always_inline u32 identity_find(struct task_struct *task, struct task_ctx *tc, bool exec)
 {
-	struct identity *row;
 	u32 id, *found;
+	struct identity *row = identity_take(&id);
 
-	if (!number_take(&free_identities, &id))
-		return IDENTITY_OTHER;
-	row = identity_row(id);
 	if (!row)
 		return IDENTITY_OTHER;
 	tc->program = program_hash(task, id, row, exec);
@@ -305,12 +302,9 @@ static __always_inline u32 identity_find(struct task_struct *task, struct task_c
 /* The same for a task that changed its cgroup or its port and runs the program that it ran before. */
 static __always_inline u32 identity_move(struct task_struct *task, struct task_ctx *tc)
 {
-	struct identity *row;
 	u32 id, *found;
+	struct identity *row = identity_take(&id);
 
-	if (!number_take(&free_identities, &id))
-		return IDENTITY_OTHER;
-	row = identity_row(id);
 	if (!row)
 		return IDENTITY_OTHER;
 	found = identity_known(task, tc, id, row);

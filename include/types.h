@@ -82,10 +82,10 @@ struct identity_state {
 
 /* Who runs on a CPU; one row a CPU, kept by sched_switch. */
 struct cpu {
-	u32 identity; /* IDENTITY_UNKNOWN: look at the task */
-	u32 counters; /* index of its first counter */
-	u64 enter_ns; /* start of the system call that is being timed, 0: none */
-	u64 line[6];  /* a cache line each */
+	u32 identity;  /* IDENTITY_UNKNOWN: look at the task */
+	u32 counters;  /* index of its first counter */
+	u64 enter_ns;  /* start of the system call that is being timed, 0: none */
+	u64 unused[6]; /* a cache line for each CPU */
 };
 
 /*
