@@ -24,7 +24,7 @@ ALL_CFLAGS += $(SANITIZERS) -fno-omit-frame-pointer
 # freed memory is kept back for a while, which tests of the daemon's memory must not see
 export ASAN_OPTIONS := quarantine_size_mb=1
 endif
-LIBS := -lbpf -lelf -lz -lmicrohttpd -lcyaml -lyaml -ljansson
+LIBS := -lbpf -lelf -lz -lmicrohttpd -lcyaml -lyaml -ljansson -lsystemd
 FUZZ_SECONDS ?= 5
 
 BPF := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
@@ -147,7 +147,7 @@ clean:
 
 # Packages of Debian 12 and later; nothing is fetched when they are there.
 DEPS := gcc make clang llvm libbpf-dev libelf-dev zlib1g-dev libmicrohttpd-dev libcyaml-dev libyaml-dev \
-	libjansson-dev uthash-dev linux-libc-dev
+	libjansson-dev libsystemd-dev uthash-dev linux-libc-dev
 DEPS_TEST := $(DEPS) libcmocka-dev clang-format cppcheck shellcheck universal-ctags libfuse3-dev fuse3 \
 	pkg-config fio strace curl jq iproute2 procps util-linux libcap2-bin git bpftool
 deps: PACKAGES = $(DEPS)

@@ -18,6 +18,7 @@
 #include "http/server.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/notify.h"
 
 #define TICK_NS	  200000000ULL
 #define LOCK_NAME "seismo" /* abstract: the kernel takes it away with the process */
@@ -26,6 +27,7 @@ struct daemon {
 	struct agent agent;
 	struct http_server *http;
 	struct loop *loop;
+	struct watchdog watchdog;
 	int lock;
 	bool ready;
 };
@@ -74,6 +76,21 @@ static int http_timeout_ms(void *ctx)
 	return http_server_timeout_ms(((struct daemon *)ctx)->http);
 }
 
+/* Alive is who gets round to this and can read what the kernel has counted. */
+static void watchdog_tick(struct daemon *d, u64 now_ns)
+{
+	int err;
+
+	if (!watchdog_due(&d->watchdog, now_ns))
+		return;
+	err = collector_read(d->agent.collector);
+	if (err)
+		log_err(err,
+			"cannot read the kernel's tables, no sign of life to the service manager");
+	else
+		watchdog_feed();
+}
+
 static void tick(void *ctx, u64 now_ns)
 {
 	struct daemon *d = ctx;
@@ -83,6 +100,7 @@ static void tick(void *ctx, u64 now_ns)
 			(*run)->probe->tick(*run, now_ns);
 	collector_tick(d->agent.collector, now_ns);
 	self_tick(d->agent.self, now_ns);
+	watchdog_tick(d, now_ns);
 }
 
 /* One instance a machine: two would each pay for the same. */
@@ -143,12 +161,43 @@ static int http_open(struct daemon *d)
 	return err == -EINVAL ? EXIT_USAGE : EXIT_CANNOT;
 }
 
-static void announce(const struct daemon *d)
+static void url_write(const struct daemon *d, struct buf *url)
 {
-	const struct core_sizes *s = &d->agent.core.sizes;
 	const char *listen = d->agent.conf->listen;
 	int host = (int)(strrchr(listen, ':') - listen);
 
+	buf_printf(url, "http://%.*s:%u/metrics", host ? host : 9, host ? listen : "127.0.0.1",
+		   http_server_port(d->http));
+}
+
+static void probes_write(const struct daemon *d, enum probe_state state, const char *what,
+			 struct buf *text)
+{
+	const char *between = what;
+
+	for (struct probe_run *const *run = d->agent.all; *run; run++) {
+		if ((*run)->state != state)
+			continue;
+		buf_printf(text, "%s %s", between, (*run)->probe->name);
+		between = ",";
+	}
+}
+
+/* One line for the service manager. */
+static void status_write(const struct daemon *d, struct buf *status)
+{
+	probes_write(d, PROBE_ON, "watching", status);
+	probes_write(d, PROBE_UNAVAILABLE, "; not possible here", status);
+	buf_str(status, "; metrics at ");
+	url_write(d, status);
+}
+
+static void announce(const struct daemon *d)
+{
+	const struct core_sizes *s = &d->agent.core.sizes;
+	struct buf url = { 0 };
+
+	url_write(d, &url);
 	printf("seismo " VERSION " watches this machine:\n");
 	report_probes(stdout, &d->agent);
 	printf("  tables %.1f MiB of limits.memory %llu MiB: %u identities, %u counters, %u "
@@ -156,20 +205,35 @@ static void announce(const struct daemon *d)
 	       (double)s->bytes / (1 << 20),
 	       (unsigned long long)d->agent.conf->limits.memory_bytes >> 20, s->identities,
 	       s->counters, s->hists, s->cpus);
-	printf("  metrics http://%.*s:%u/metrics, hooks in detail: seismo check; end with Ctrl-C\n",
-	       host ? host : 9, host ? listen : "127.0.0.1", http_server_port(d->http));
+	printf("  metrics %s, hooks in detail: seismo check; end with Ctrl-C\n", buf_cstr(&url));
+	buf_release(&url);
+}
+
+/* Whoever waits for us may go on: all is attached, and connections are taken. */
+static void ready(struct daemon *d)
+{
+	struct buf status = { 0 };
+
+	d->ready = true;
+	announce(d);
+	status_write(d, &status);
+	notify_ready(buf_cstr(&status));
+	buf_release(&status);
 }
 
 static int daemon_run(struct daemon *d)
 {
 	int err;
 
-	d->ready = true;
-	announce(d);
+	watchdog_init(&d->watchdog);
 	loop_limit(d->loop, http_timeout_ms, http_ready, d);
 	err = loop_watch(d->loop, http_server_fd(d->http), http_ready, d);
 	err = err ?: loop_every(d->loop, TICK_NS, tick, d);
-	err = err ?: loop_run(d->loop);
+	if (!err) {
+		ready(d);
+		err = loop_run(d->loop);
+	}
+	notify_stopping();
 	if (err < 0) {
 		log_err(err, "event loop");
 		return EXIT_CANNOT;
