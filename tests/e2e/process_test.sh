@@ -41,7 +41,8 @@ began=${EPOCHREALTIME/./}
 parent=$(calc "(${EPOCHREALTIME/./} - $began) / 1e6")
 children=$(awk '$1 == "lifetime" { print $2 }' "$TMP/slept")
 is_metric 41 "lives of sleepers" seismo_process_lifetime_seconds_count "service=w-sleep-$$"
-near "$(calc "$children + $parent")" "$(value seismo_process_lifetime_seconds_sum "service=w-sleep-$$")" 5 \
+near_seen "$(calc "$children + $parent")" \
+	"$(value seismo_process_lifetime_seconds_sum "service=w-sleep-$$")" 5 "$(calc "40 * 0.05")" \
 	"they live as long as their parent and we measured"
 is 0 "$(series by=le seismo_process_lifetime_seconds_bucket "service=w-sleep-$$" |
 	awk '$1 != "+Inf" && $1 < 0.05 && $1 >= low { low = $1; n = $2 } END { print n + 0 }')" \

@@ -162,7 +162,9 @@ is "$(total <(counts "w-busy-$$"))" "$(total <(classes "w-busy-$$"))" "busy: eve
 # --- durations, and calls that are not like the others
 
 program=$(workload syscall "w-sleep-$$")
+began=${EPOCHREALTIME/./}
 "$program" sleep 50
+took=$(calc "(${EPOCHREALTIME/./} - $began) / 1e6")
 is_metric 50 "50 sleeps of 10 ms" \
 	seismo_syscall_duration_seconds_count "service=w-sleep-$$" class=sleep
 # The bucket bounds around 10 ms are not ours to choose: all are above the last that is below 10 ms, and
@@ -170,9 +172,14 @@ is_metric 50 "50 sleeps of 10 ms" \
 bounds=$(series by=le seismo_syscall_duration_seconds_bucket "service=w-sleep-$$" class=sleep)
 is 0 "$(awk '$1 != "+Inf" && $1 < 0.01 && $1 >= low { low = $1; n = $2 } END { print n + 0 }' <<<"$bounds")" \
 	"no sleep is in a bucket below 10 ms"
-ok "they are in the buckets right above" between 45 50 \
-	"$(awk '$1 != "+Inf" && $1 > 0.015 && (!high || $1 < high) { high = $1; n = $2 } END { print n + 0 }' <<<"$bounds")"
-ok "their sum is 0.5 s and a little" between 0.5 0.6 \
+if between 0 0.6 "$took"; then
+	ok "they are in the buckets right above" between 45 50 "$(awk '
+		$1 != "+Inf" && $1 > 0.015 && (!high || $1 < high) { high = $1; n = $2 }
+		END { print n + 0 }' <<<"$bounds")"
+else
+	skip_one "they are in the buckets right above" "this machine was late to wake them ($took s)"
+fi
+ok "their sum is 0.5 s and a little" between 0.5 "$took" \
 	"$(value seismo_syscall_duration_seconds_sum "service=w-sleep-$$" class=sleep)"
 
 program=$(workload syscall "w-signal-$$")

