@@ -8,16 +8,26 @@ PREFIX ?= /usr/local
 CC ?= gcc
 CLANG ?= clang
 LLVM_STRIP ?= $(firstword $(shell command -v llvm-strip llvm-strip-14 llvm-strip-16 llvm-strip-19) llvm-strip)
-ARCH ?= $(shell uname -m)
-BPF_ARCH := $(patsubst aarch64,arm64,$(patsubst x86_64,x86,$(ARCH)))
+# amd64 or arm64; what is not this machine's own is cross-built against a sysroot of packages
+NATIVE := $(patsubst aarch64,arm64,$(patsubst x86_64,amd64,$(shell uname -m)))
+ARCH ?= $(NATIVE)
+BPF_ARCH := $(patsubst amd64,x86,$(ARCH))
+O ?= build$(if $(SANITIZE),-sanitize)$(if $(filter-out $(NATIVE),$(ARCH)),-$(ARCH))
+ifneq ($(ARCH),$(NATIVE))
+TRIPLE := $(patsubst amd64,x86_64,$(patsubst arm64,aarch64,$(ARCH)))-linux-gnu
+SYSROOT := $(abspath $(O))/sysroot
+CC = $(TRIPLE)-gcc --sysroot=$(SYSROOT)
+AR = $(TRIPLE)-ar
+export PKG_CONFIG_SYSROOT_DIR := $(SYSROOT)
+export PKG_CONFIG_LIBDIR := $(SYSROOT)/usr/lib/$(TRIPLE)/pkgconfig
+endif
 MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
-O ?= build$(if $(SANITIZE),-sanitize)
 
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-missing-field-initializers -Iuser -Iinclude -I$(O)/gen \
 	-DVERSION='"$(VERSION)"' -MMD -MP $(CFLAGS)
 BPF_CFLAGS = -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -target bpf -mcpu=v2 -D__bpf__ \
-	-D__TARGET_ARCH_$(BPF_ARCH) -Iinclude -Ibpf $(if $(MULTIARCH),-I/usr/include/$(MULTIARCH)) -MMD -MP
+	-D__TARGET_ARCH_$(BPF_ARCH) -Iinclude -Ibpf $(if $(MULTIARCH),-I$(SYSROOT)/usr/include/$(MULTIARCH)) -MMD -MP
 ifdef SANITIZE
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
 ALL_CFLAGS += $(SANITIZERS) -fno-omit-frame-pointer
@@ -53,18 +63,21 @@ $(O)/seismo: $(O)/user/main.o $(O)/libseismo.a
 
 $(O)/libseismo.a: $(LIB_OBJ)
 	$(call say,AR,$@)
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(O)/user/%.o: user/%.c | $(O)/gen/syscalls.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -c $< -o $@
 
-# Names of system calls by number, from the headers of the architecture.
+# Names of system calls by number, from the headers of the architecture; the preprocessor knows the number
+# of one that is defined by another.
+UNISTD := echo '\#include <asm/unistd.h>'
 $(O)/gen/syscalls.h:
 	$(call say,GEN,$@)
-	$(Q)mkdir -p $(@D) && echo '#include <asm/unistd.h>' | $(CC) -E -dM - | \
-		sed -n 's/^#define __NR_\([a-z0-9_]*\) \([0-9]*\)$$/\2 \1/p' | sort -n -u -k1,1 | \
-		awk '$$1 < 451 { printf "\t[%d] = \"%s\",\n", $$1, $$2 }' > $@
+	$(Q)mkdir -p $(@D) && { $(UNISTD); $(UNISTD) | $(CC) -E -dM - | sed -n \
+		'/^#define __NR_\(arch_specific_\)\?syscall/d; s/^#define __NR_\([a-z0-9_]*\) .*/@ __NR_\1 \1/p'; } | \
+		$(CC) -E -P - | sort -n -u -k2,2 | \
+		awk '$$1 == "@" && $$2 < 451 { printf "\t[%d] = \"%s\",\n", $$2, $$3 }' > $@
 
 $(O)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
@@ -94,11 +107,18 @@ $(O)/fuzz/obj/%.o: user/%.c
 	$(Q)mkdir -p $(@D) && $(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
 
 $(O)/fuzz/libseismo.a: $(FUZZ_OBJ)
-	$(Q)rm -f $@ && ar rcs $@ $^
+	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(O)/fuzz/%: tests/fuzz/%.c $(O)/fuzz/libseismo.a
 	$(call say,FUZZ,$@)
 	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ -o $@ $(LIBS)
+
+ifdef SYSROOT
+$(O)/gen/syscalls.h $(BPF:%=$(O)/bpf/%.bpf.o) $(WORKLOAD): | $(SYSROOT)
+$(SYSROOT): Makefile
+	$(call say,GET,$@)
+	$(Q)rm -rf $@ $@.part && tests/vm/packages $(ARCH) $@.part $(LIBRARIES) libfuse3-dev && touch $@.part && mv $@.part $@
+endif
 
 programs: $(O)/seismo $(WORKLOAD)
 
@@ -143,11 +163,12 @@ install: all
 	install -D -m 755 $(O)/seismo $(DESTDIR)$(PREFIX)/bin/seismo
 
 clean:
-	rm -rf build build-sanitize
+	rm -rf build build-*
 
 # Packages of Debian 12 and later; nothing is fetched when they are there.
-DEPS := gcc make clang llvm libbpf-dev libelf-dev zlib1g-dev libmicrohttpd-dev libcyaml-dev libyaml-dev \
-	libjansson-dev libsystemd-dev uthash-dev linux-libc-dev
+LIBRARIES := libbpf-dev libelf-dev zlib1g-dev libmicrohttpd-dev libcyaml-dev libyaml-dev libjansson-dev \
+	libsystemd-dev uthash-dev linux-libc-dev
+DEPS := gcc make clang llvm $(LIBRARIES) $(if $(SYSROOT),gcc-$(subst _,-,$(TRIPLE)))
 DEPS_TEST := $(DEPS) libcmocka-dev clang-format cppcheck shellcheck universal-ctags libfuse3-dev fuse3 \
 	pkg-config fio strace curl jq iproute2 procps util-linux libcap2-bin git bpftool
 deps: PACKAGES = $(DEPS)
@@ -159,6 +180,6 @@ deps deps-test:
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 
 help:
-	@sed -n '2,5s/^# //p' Makefile; echo 'more: test-unit lint fuzz bench install clean; SANITIZE=1, CC=clang, V=1'
+	@sed -n '2,5s/^# //p' Makefile; echo 'more: test-unit lint fuzz bench install clean; SANITIZE=1, CC=clang, ARCH=arm64, V=1'
 
 -include $(OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(BPF:%=$(O)/bpf/%.d) $(UNIT:=.d)

@@ -30,6 +30,7 @@
 
 static char scratch[256];
 static const struct timespec invalid_time = { 0, 1000000000 };
+static struct timespec at_once; /* the kernel writes what is left */
 
 static const struct call {
 	const char *name, *class;
@@ -48,7 +49,7 @@ static const struct call {
 	{ "close", "open", EBADF, SYS_close, { -1 } },
 	{ "fstat", "stat", 0, SYS_fstat, { FD_NULL_DEV, P(scratch) } },
 	{ "fsync", "sync", EINVAL, SYS_fsync, { FD_NULL_DEV } },
-	{ "poll", "poll", 0, SYS_poll, { 0, 0, 0 } },
+	{ "ppoll", "poll", 0, SYS_ppoll, { 0, 0, P(&at_once), 0 } },
 	{ "nanosleep", "sleep", EINVAL, SYS_nanosleep, { P(&invalid_time), 0 } },
 	{ "socket", "network", EAFNOSUPPORT, SYS_socket, { -1, SOCK_STREAM, 0 } },
 	{ "mincore", "memory", EINVAL, SYS_mincore, { 1, 1, P(scratch) } },
