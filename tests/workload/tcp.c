@@ -2,12 +2,15 @@
 /*
  * Both ends of a known number of TCP connections, one after the other, with known bytes each way.
  *
- *   tcp server ADDRESS CONNECTIONS RECEIVE SEND [delay=MS] [reset]
+ *   tcp server ADDRESS CONNECTIONS RECEIVE SEND [delay=MS] [reset] [within=MS]
  *       prints the port it got, then for each connection: waits delay ms before accept, receives,
  *       sends, and closes (with an RST when asked to)
  *       (an RST drops what the client has not read: with `reset`, SEND is best 0)
- *   tcp client ADDRESS PORT CONNECTIONS SEND RECEIVE [nonblock]
+ *   tcp client ADDRESS PORT CONNECTIONS SEND RECEIVE [nonblock] [within=MS]
  *       the other end; closes when the server has
+ *
+ * `within` counts the connects that took no longer, and the round-trip times that were no longer when the
+ * connection was new.
  *
  * Either ends with one line of KEY=NUMBER.
  */
@@ -28,11 +31,12 @@
 struct job {
 	struct addrinfo *address;
 	long connections, send, receive;
-	long delay_ms;
+	long delay_ms, within_ms;
 	bool reset, nonblock;
 	/* What came of it. */
 	long connected, refused, failed, sent, received, resets, retransmits;
-	double connect_seconds, wait_seconds, rtt_seconds;
+	long connect_within, rtt_within;
+	double connect_seconds, wait_seconds, rtt_seconds, first_rtt_seconds;
 };
 
 static void die(const char *what)
@@ -79,14 +83,29 @@ static void bytes_receive(struct job *j, int fd)
 	}
 }
 
-/* The kernel's own view of the connection as it ends. */
-static void connection_note(struct job *j, int fd)
+static struct tcp_info info_of(int fd)
 {
 	struct tcp_info info = {};
 	socklen_t size = sizeof(info);
 
 	if (getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &size))
 		die("TCP_INFO");
+	return info;
+}
+
+/* The kernel's own view of the connection as it begins, and as it ends. */
+static void connection_note_new(struct job *j, int fd)
+{
+	struct tcp_info info = info_of(fd);
+
+	j->first_rtt_seconds += info.tcpi_rtt / 1e6;
+	j->rtt_within += info.tcpi_rtt <= j->within_ms * 1000;
+}
+
+static void connection_note(struct job *j, int fd)
+{
+	struct tcp_info info = info_of(fd);
+
 	j->rtt_seconds += info.tcpi_rtt / 1e6;
 	j->retransmits += info.tcpi_total_retrans;
 }
@@ -107,6 +126,7 @@ static void connection_serve(struct job *j, int listener)
 		die("accept");
 	j->wait_seconds += now() - begin;
 	j->connected++;
+	connection_note_new(j, fd);
 	bytes_receive(j, fd);
 	bytes_send(j, fd);
 	connection_note(j, fd);
@@ -153,6 +173,7 @@ static void connection_use(struct job *j, int fd)
 	char more;
 
 	fcntl(fd, F_SETFL, 0);
+	connection_note_new(j, fd);
 	bytes_send(j, fd);
 	bytes_receive(j, fd);
 	connection_note(j, fd);
@@ -165,10 +186,12 @@ static void connect_all(struct job *j)
 	for (long i = 0; i < j->connections; i++) {
 		int fd = socket(j->address->ai_family,
 				SOCK_STREAM | (j->nonblock ? SOCK_NONBLOCK : 0), 0);
-		double begin = now();
+		double begin = now(), took;
 		int error = connection_open(j, fd);
 
-		j->connect_seconds += now() - begin;
+		took = now() - begin;
+		j->connect_seconds += took;
+		j->connect_within += !error && took * 1000 <= j->within_ms;
 		j->connected += !error;
 		j->refused += error == ECONNREFUSED;
 		j->failed += error && error != ECONNREFUSED;
@@ -183,6 +206,8 @@ static void options_parse(struct job *j, char **option)
 	for (; *option; option++) {
 		if (!strncmp(*option, "delay=", 6))
 			j->delay_ms = atol(*option + 6);
+		else if (!strncmp(*option, "within=", 7))
+			j->within_ms = atol(*option + 7);
 		else if (!strcmp(*option, "reset"))
 			j->reset = true;
 		else if (!strcmp(*option, "nonblock"))
@@ -202,9 +227,10 @@ int main(int argc, char **argv)
 
 	if ((!server && !client) ||
 	    getaddrinfo(argv[2], server ? "0" : argv[3], &numeric, &j.address)) {
-		fprintf(stderr,
-			"usage: tcp server ADDRESS CONNECTIONS RECEIVE SEND [delay=MS] [reset]\n"
-			"       tcp client ADDRESS PORT CONNECTIONS SEND RECEIVE [nonblock]\n");
+		fprintf(stderr, "usage: tcp server ADDRESS CONNECTIONS RECEIVE SEND [delay=MS] "
+				"[reset] [within=MS]\n"
+				"       tcp client ADDRESS PORT CONNECTIONS SEND RECEIVE "
+				"[nonblock] [within=MS]\n");
 		return 2;
 	}
 	j.connections = atol(arg[0]);
@@ -216,10 +242,11 @@ int main(int argc, char **argv)
 	else
 		connect_all(&j);
 	printf("connected=%ld refused=%ld failed=%ld sent=%ld received=%ld resets=%ld "
-	       "retransmits=%ld "
-	       "connect_seconds=%.6f wait_seconds=%.6f rtt_seconds=%.6f\n",
+	       "retransmits=%ld connect_within=%ld rtt_within=%ld "
+	       "connect_seconds=%.6f wait_seconds=%.6f first_rtt_seconds=%.6f rtt_seconds=%.6f\n",
 	       j.connected, j.refused, j.failed, j.sent, j.received, j.resets, j.retransmits,
-	       j.connect_seconds, j.wait_seconds, j.rtt_seconds);
+	       j.connect_within, j.rtt_within, j.connect_seconds, j.wait_seconds,
+	       j.first_rtt_seconds, j.rtt_seconds);
 	freeaddrinfo(j.address);
 	return 0;
 }
