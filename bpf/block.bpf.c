@@ -18,6 +18,7 @@ METRIC(service_block_io_bytes_total);
 struct submitter {
 	u32 identity;
 	u32 gen;
+	u64 start_ns; /* of the request */
 };
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct submitter, 16384, 0) block_submitters SEC(".maps");
 
@@ -69,7 +70,7 @@ static __always_inline u32 cache_entry(u64 dim, u32 size)
 
 static __always_inline int operation(struct request *rq, u32 bytes)
 {
-	switch (rq->cmd_flags & REQ_OP_MASK) {
+	switch (READ(rq, cmd_flags) & REQ_OP_MASK) {
 	case 0: /* REQ_OP_READ */
 		return BLOCK_READ;
 	case 1: /* REQ_OP_WRITE */
@@ -92,10 +93,10 @@ static __always_inline int operation(struct request *rq, u32 bytes)
  */
 static __always_inline u32 submitter_identity(struct request *rq)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
+	struct task_struct *task = task_current();
 	struct cgroup *cgrp;
 
-	if (task->flags & PF_KTHREAD) {
+	if ((storage ? task->flags : BPF_CORE_READ(task, flags)) & PF_KTHREAD) {
 		cgrp = BPF_CORE_READ(rq, bio, bi_blkg, blkcg, css.cgroup);
 		if (cgrp && BPF_CORE_READ(cgrp, level) > 0)
 			return identity_of_cgroup(cgrp);
@@ -103,13 +104,13 @@ static __always_inline u32 submitter_identity(struct request *rq)
 	return identity_current();
 }
 
-static __always_inline int on_start(struct request *rq)
+static __always_inline int submitted(struct request *rq, struct submitter *old)
 {
 	struct submitter now = { .identity = submitter_identity(rq) };
 	u64 key = (u64)rq;
-	struct submitter *old = bpf_map_lookup_elem(&block_submitters, &key);
 
 	now.gen = identity_gen(now.identity);
+	now.start_ns = READ(rq, start_time_ns);
 	if (old)
 		*old = now;
 	else
@@ -117,28 +118,52 @@ static __always_inline int on_start(struct request *rq)
 	return 0;
 }
 
-SEC("?tp_btf/block_io_start")
-int BPF_PROG(start_btf, struct request *rq)
+static __always_inline struct submitter *submitter_find(struct request *rq)
 {
-	return on_start(rq);
+	u64 key = (u64)rq;
+
+	return bpf_map_lookup_elem(&block_submitters, &key);
 }
 
-/* Kernels without block_io_start (before 5a80bd075f3b, 6.5). */
+TRACEPOINT(block_io_start, start, struct request *rq)
+{
+	return submitted(rq, submitter_find(rq));
+}
+
+/*
+ * Kernels without block_io_start (before 5a80bd075f3b, 6.5): a request is either inserted into a scheduler
+ * by who submits it, or issued by him at once.
+ *
+ * a54895fa057c ("block: remove the request_queue to argument request based tracepoints"), 5.11 and
+ * 5.10.137: the request was the second argument.
+ */
 const volatile u32 arity_block_rq_insert SEC(".rodata");
-
-SEC("?tp_btf/block_rq_insert")
-int BPF_PROG(insert_btf)
-{
-	return on_start((void *)(arity_block_rq_insert > 1 ? ARG(ctx, 1) : ARG(ctx, 0)));
-}
-
 const volatile u32 arity_block_rq_issue SEC(".rodata");
 
-/* a54895fa057c ("block: remove the request_queue to argument request based tracepoints") */
-SEC("?tp_btf/block_rq_issue")
-int BPF_PROG(issue_btf)
+#define REQUEST(ctx, tracepoint) \
+	((struct request *)(arity_##tracepoint > 1 ? ARG(ctx, 1) : ARG(ctx, 0)))
+
+TRACEPOINT(block_rq_insert, insert)
 {
-	u64 key = arity_block_rq_issue > 1 ? ARG(ctx, 1) : ARG(ctx, 0), now = bpf_ktime_get_ns();
+	struct request *rq = REQUEST(ctx, block_rq_insert);
+
+	return submitted(rq, submitter_find(rq));
+}
+
+TRACEPOINT(block_rq_issue, direct)
+{
+	struct request *rq = REQUEST(ctx, block_rq_issue);
+	struct submitter *known = submitter_find(rq);
+
+	if (known && known->identity != IDENTITY_UNKNOWN &&
+	    known->start_ns == READ(rq, start_time_ns))
+		return 0;
+	return submitted(rq, known);
+}
+
+TRACEPOINT(block_rq_issue, issue)
+{
+	u64 key = (u64)REQUEST(ctx, block_rq_issue), now = bpf_ktime_get_ns();
 
 	bpf_map_update_elem(&block_issued, &key, &now, BPF_ANY);
 	return 0;
@@ -146,7 +171,7 @@ int BPF_PROG(issue_btf)
 
 static __always_inline u64 issued_ns(struct request *rq)
 {
-	u64 key = (u64)rq, ns = rq->io_start_time_ns, *stamp;
+	u64 key = (u64)rq, ns = READ(rq, io_start_time_ns), *stamp;
 
 	if (ns)
 		return ns;
@@ -166,13 +191,12 @@ static __always_inline bool completes_again(struct request *rq, u32 bytes)
 	u32 flags = 1U << bpf_core_enum_value(enum req_flag_bits, __REQ_FUA) |
 		    1U << bpf_core_enum_value(enum req_flag_bits, __REQ_PREFLUSH);
 
-	return bytes && rq->cmd_flags & flags;
+	return bytes && READ(rq, cmd_flags) & flags;
 }
 
 static __always_inline u32 submitter_of(struct request *rq, u32 bytes, bool end)
 {
-	u64 key = (u64)rq;
-	struct submitter *submitter = bpf_map_lookup_elem(&block_submitters, &key);
+	struct submitter *submitter = submitter_find(rq);
 	u32 identity;
 
 	if (!submitter || submitter->identity == IDENTITY_UNKNOWN)
@@ -225,19 +249,18 @@ static __always_inline void service(u32 identity, u64 dim, u32 bytes, bool end, 
  * Runs for each part of a request that is complete; the last one is that which leaves nothing over.
  * May interrupt itself (a completion in process context, one in an interrupt): counts are atomic.
  */
-SEC("?tp_btf/block_rq_complete")
-int BPF_PROG(complete_btf, struct request *rq, int error, unsigned int bytes)
+TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned int bytes)
 {
-	u64 now = bpf_ktime_get_ns(), start = rq->start_time_ns, device;
-	u32 left = rq->__data_len;
+	u64 now = bpf_ktime_get_ns(), start = READ(rq, start_time_ns), device;
+	u32 left = READ(rq, __data_len);
 	int op = operation(rq, left);
 	struct gendisk *disk = request_disk(rq);
-	bool empty_flush = op < 0 && (rq->cmd_flags & REQ_OP_MASK) == 1;
+	bool empty_flush = op < 0 && (READ(rq, cmd_flags) & REQ_OP_MASK) == 1;
 	u64 dim;
 
 	if (op < 0 && !empty_flush)
 		return 0;
-	device = (u64)(u32)disk->major << 20 | (u32)disk->first_minor;
+	device = (u64)(u32)READ(disk, major) << 20 | (u32)READ(disk, first_minor);
 	dim = device | (u64)(empty_flush ? BLOCK_FLUSH : op) << BLOCK_OPERATION_SHIFT;
 	/* The device's flush has no submitter, the request that carried it has no device time. */
 	if (op != BLOCK_FLUSH)

@@ -9,6 +9,29 @@
 
 #define PF_KTHREAD 0x00200000
 
+/*
+ * The pointers that hooks get have a type, which the verifier follows: programs read through them at the
+ * price of a load. False where the kernel has no BTF of its own; then raw tracepoints stand in, which get
+ * numbers.
+ */
+const volatile bool typed SEC(".rodata");
+
+/*
+ * Tasks and sockets can carry storage, and the current task has a type (4cf1bc1f1045 "bpf: Implement task
+ * local storage", 3ca1032ab7ab "bpf: Implement get_current_task_btf and RET_PTR_TO_BTF_ID", 8e4597c627fb
+ * "bpf: Allow using bpf_sk_storage in FENTRY/FEXIT/RAW_TP": 5.11). Otherwise tables by address stand in.
+ */
+const volatile bool storage SEC(".rodata");
+
+/* A field of what a hook got. Both branches compile, the verifier drops the one that is not taken. */
+#define READ(p, field) (typed ? (p)->field : BPF_CORE_READ(p, field))
+
+/* The task that runs here: typed when there is storage, otherwise an address. */
+static __always_inline struct task_struct *task_current(void)
+{
+	return storage ? bpf_get_current_task_btf() : (void *)bpf_get_current_task();
+}
+
 /* 633488947ef6 ("kernfs: Use RCU to access kernfs_node::parent.") renamed parent to __parent. */
 struct kernfs_node___rcu {
 	struct kernfs_node *__parent;
@@ -33,17 +56,17 @@ static __always_inline struct gendisk *request_disk(struct request *rq)
 	struct request___rq_disk *old = (void *)rq;
 
 	if (bpf_core_field_exists(old->rq_disk))
-		return old->rq_disk;
-	return rq->q->disk;
+		return READ(old, rq_disk);
+	return typed ? rq->q->disk : BPF_CORE_READ(rq, q, disk);
 }
 
 /* The number of the system call that returns, negative after rt_sigreturn. */
 static __always_inline int syscall_nr(struct pt_regs *regs)
 {
 #if defined(__TARGET_ARCH_x86)
-	return (int)regs->orig_ax;
+	return (int)READ(regs, orig_ax);
 #elif defined(__TARGET_ARCH_arm64)
-	return regs->syscallno;
+	return READ(regs, syscallno);
 #endif
 }
 
@@ -54,16 +77,12 @@ static __always_inline int syscall_nr(struct pt_regs *regs)
 static __always_inline bool syscall_compat(struct pt_regs *regs)
 {
 #if defined(__TARGET_ARCH_x86)
-	struct task_struct *task;
-
-	if (regs->cx == regs->ip)
+	if (READ(regs, cx) == READ(regs, ip))
 		return false;
-	task = bpf_get_current_task_btf();
-	return task->thread_info.status & 2; /* TS_COMPAT; also int 0x80 of a 64-bit process */
+	/* TS_COMPAT; also int 0x80 of a 64-bit process */
+	return BPF_CORE_READ(task_current(), thread_info.status) & 2;
 #elif defined(__TARGET_ARCH_arm64)
-	struct task_struct *task = bpf_get_current_task_btf();
-
-	return task->thread_info.flags & (1UL << 22); /* TIF_32BIT */
+	return BPF_CORE_READ(task_current(), thread_info.flags) & (1UL << 22); /* TIF_32BIT */
 #endif
 }
 

@@ -18,9 +18,24 @@ struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct sched_slots, 1, BPF_F_MMAPABLE) sch
 /* Listening ports that a naming rule asks for. */
 struct TABLE(BPF_MAP_TYPE_HASH, u32, u32, 1024, BPF_F_NO_PREALLOC) listen_ports SEC(".maps");
 
+static __always_inline struct task_ctx *task_ctx_new(struct task_struct *task)
+{
+	struct task_ctx new = {};
+	u64 key = (u64)task;
+
+	if (storage)
+		return bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	new.tid = BPF_CORE_READ(task, pid);
+	new.tgid = BPF_CORE_READ(task, tgid);
+	bpf_map_update_elem(&tasks_by_address, &key, &new, BPF_ANY);
+	return bpf_map_lookup_elem(&tasks_by_address, &key);
+}
+
 static __always_inline struct task_ctx *task_ctx_make(struct task_struct *task)
 {
-	return bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct task_ctx *tc = task_ctx_get(task);
+
+	return tc ?: task_ctx_new(task);
 }
 
 static __always_inline void task_ctx_set(struct task_ctx *tc, u32 identity)
@@ -35,7 +50,7 @@ static __always_inline void cpu_note(struct task_struct *task, u32 identity)
 {
 	struct cpu *cpu = cpu_row();
 
-	if (cpu && task == (void *)bpf_get_current_task_btf())
+	if (cpu && (u64)task == bpf_get_current_task())
 		cpu->identity = identity;
 }
 
@@ -51,28 +66,51 @@ static __always_inline void task_move(struct task_struct *task, struct task_ctx 
 	cpu_note(task, tc->identity);
 }
 
-SEC("?tp_btf/sched_process_fork")
-int BPF_PROG(fork_btf, struct task_struct *parent, struct task_struct *child)
+/* What the task has used so far has been counted, or was used before we came. */
+static __always_inline void account_start(struct task_struct *task, struct task_ctx *tc)
 {
-	struct task_ctx *from = bpf_task_storage_get(&tasks, parent, NULL, 0);
+	tc->runtime_ns = READ(task, se.sum_exec_runtime);
+	tc->run_delay_ns = READ(task, sched_info.run_delay);
+}
+
+/* A task that came before us is identified. */
+static __always_inline void task_first(struct task_struct *task, struct task_ctx *tc)
+{
+	u32 tgid = BPF_CORE_READ(task, tgid);
+	struct seed *seed = bpf_map_lookup_elem(&seeds, &tgid);
+
+	if (seed)
+		tc->port = seed->port;
+	if (!tc->identity)
+		account_start(task, tc);
+	task_identify(task, tc, false);
+}
+
+TRACEPOINT(sched_process_fork, fork, struct task_struct *parent, struct task_struct *child)
+{
+	struct task_ctx *from = task_ctx_get(parent);
 	struct task_ctx *tc;
 
+	if (!from && !typed) { /* there may be no iterator */
+		from = task_ctx_make(parent);
+		if (from)
+			task_first(parent, from);
+	}
 	if (!from) /* the census will find both */
 		return 0;
-	tc = task_ctx_make(child);
+	tc = task_ctx_new(child);
 	if (!tc)
 		return 0;
 	tc->program = from->program;
 	tc->port = from->port;
 	tc->identity = tc->before = from->identity;
 	tc->gen = from->gen;
-	if (child->cgroups != parent->cgroups)
+	if (READ(child, cgroups) != READ(parent, cgroups))
 		task_move(child, tc);
 	return 0;
 }
 
-SEC("?tp_btf/sched_process_exec")
-int BPF_PROG(exec_btf, struct task_struct *task)
+TRACEPOINT(sched_process_exec, exec, struct task_struct *task)
 {
 	struct task_ctx *tc = task_ctx_make(task);
 
@@ -83,10 +121,10 @@ int BPF_PROG(exec_btf, struct task_struct *task)
 	return 0;
 }
 
-SEC("?tp_btf/cgroup_attach_task")
-int BPF_PROG(cgroup_attach_btf, struct cgroup *dst, const char *path, struct task_struct *task)
+TRACEPOINT(cgroup_attach_task, cgroup_attach, struct cgroup *dst, const char *path,
+	   struct task_struct *task)
 {
-	struct task_ctx *tc = bpf_task_storage_get(&tasks, task, NULL, 0);
+	struct task_ctx *tc = task_ctx_get(task);
 
 	if (tc)
 		task_move(task, tc);
@@ -94,28 +132,20 @@ int BPF_PROG(cgroup_attach_btf, struct cgroup *dst, const char *path, struct tas
 }
 
 /* Only loaded when a rule names a port: the process that listens there, and its children, differ. */
-SEC("?tp_btf/inet_sock_set_state")
-int BPF_PROG(listen_btf, struct sock *sk, int oldstate, int newstate)
+TRACEPOINT(inet_sock_set_state, listen, struct sock *sk, int oldstate, int newstate)
 {
-	struct task_struct *task = bpf_get_current_task_btf();
-	u32 port = sk->__sk_common.skc_num;
+	struct task_struct *task = task_current();
+	u32 port = READ(sk, __sk_common.skc_num);
 	struct task_ctx *tc;
 
 	if (newstate != 10 /* TCP_LISTEN */ || !bpf_map_lookup_elem(&listen_ports, &port))
 		return 0;
-	tc = bpf_task_storage_get(&tasks, task, NULL, 0);
+	tc = task_ctx_get(task);
 	if (!tc)
 		return 0;
 	tc->port = port;
 	task_move(task, tc);
 	return 0;
-}
-
-/* What the task has used so far has been counted, or was used before we came. */
-static __always_inline void account_start(struct task_struct *task, struct task_ctx *tc)
-{
-	tc->runtime_ns = task->se.sum_exec_runtime;
-	tc->run_delay_ns = task->sched_info.run_delay;
 }
 
 /*
@@ -125,8 +155,8 @@ static __always_inline void account_start(struct task_struct *task, struct task_
  */
 static __always_inline void account(struct cpu *cpu, struct task_struct *prev, struct task_ctx *tc)
 {
-	u64 ran = prev->se.sum_exec_runtime - tc->runtime_ns;
-	u64 waited = prev->sched_info.run_delay - tc->run_delay_ns;
+	u64 ran = READ(prev, se.sum_exec_runtime) - tc->runtime_ns;
+	u64 waited = READ(prev, sched_info.run_delay) - tc->run_delay_ns;
 	u32 identity = identity_valid(tc->identity, tc->gen);
 	struct sched_slots *slots = bpf_map_lookup_elem(&sched_slots, &identity);
 
@@ -141,16 +171,15 @@ static __always_inline void account(struct cpu *cpu, struct task_struct *prev, s
 	hist_add_local(slots->wait, waited);
 }
 
-SEC("?tp_btf/sched_switch")
-int BPF_PROG(switch_btf, bool preempt, struct task_struct *prev, struct task_struct *next)
+TRACEPOINT(sched_switch, switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	struct cpu *cpu = cpu_row();
 	struct task_ctx *tc;
 
 	if (!cpu)
 		return 0;
-	if (prev->pid) {
-		tc = bpf_task_storage_get(&tasks, prev, NULL, 0);
+	if (READ(prev, pid)) {
+		tc = task_ctx_get(prev);
 		if (tc) {
 			if (cpu->identity != IDENTITY_UNKNOWN)
 				tc->enter_ns = cpu->enter_ns;
@@ -158,13 +187,37 @@ int BPF_PROG(switch_btf, bool preempt, struct task_struct *prev, struct task_str
 		}
 	}
 	cpu->identity = IDENTITY_UNKNOWN;
-	if (!next->pid)
+	if (!READ(next, pid))
 		return 0;
 	tc = task_ctx_find(next);
 	if (tc) {
 		cpu->enter_ns = tc->enter_ns;
 		cpu->identity = identity_valid(tc->identity, tc->gen);
 	}
+	return 0;
+}
+
+/* Without storage: the task is gone for good. */
+TRACEPOINT(sched_process_free, free, struct task_struct *task)
+{
+	u64 key = (u64)task;
+
+	bpf_map_delete_elem(&tasks_by_address, &key);
+	return 0;
+}
+
+/* Where no iterator can go through the tasks, each is identified at the end of a system call. */
+TRACEPOINT(sys_exit, sight)
+{
+	struct task_struct *task = task_current();
+	struct cpu *cpu = cpu_row();
+	struct task_ctx *tc;
+
+	if (!cpu || (cpu->identity != IDENTITY_UNKNOWN && cpu->identity != IDENTITY_OTHER))
+		return 0;
+	tc = task_ctx_make(task);
+	if (tc && !tc->identity)
+		task_first(task, tc);
 	return 0;
 }
 
@@ -175,23 +228,15 @@ int census_iter(struct bpf_iter__task *it)
 	struct task_struct *task = it->task;
 	struct identity_state *state;
 	struct task_ctx *tc;
-	struct seed *seed;
-	u32 identity, tgid;
+	u32 identity;
 
 	if (!task)
 		return 0;
 	tc = task_ctx_make(task);
 	if (!tc)
 		return 0;
-	if (!tc->identity || identity_valid(tc->identity, tc->gen) != tc->identity) {
-		tgid = task->tgid;
-		seed = bpf_map_lookup_elem(&seeds, &tgid);
-		if (seed)
-			tc->port = seed->port;
-		if (!tc->identity)
-			account_start(task, tc);
-		task_identify(task, tc, false);
-	}
+	if (!tc->identity || identity_valid(tc->identity, tc->gen) != tc->identity)
+		task_first(task, tc);
 	identity = tc->identity;
 	state = bpf_map_lookup_elem(&identity_states, &identity);
 	if (!state)

@@ -19,6 +19,25 @@
  */
 #define ARG(ctx, n) (((volatile u64 *)(ctx))[n])
 
+/*
+ * A program on a tracepoint, in two forms of one body: NAME_btf where the kernel knows its own types, and
+ * NAME_raw where it does not.
+ */
+#define TRACEPOINT(tp, name, args...)                                                             \
+	_Pragma("GCC diagnostic push")                                                            \
+		_Pragma("GCC diagnostic ignored \"-Wint-conversion\"") static __always_inline int \
+			on_##name(unsigned long long *ctx, ##args);                               \
+	SEC("?tp_btf/" #tp) int name##_btf(unsigned long long *ctx)                               \
+	{                                                                                         \
+		return on_##name(___bpf_ctx_cast(args));                                          \
+	}                                                                                         \
+	SEC("?raw_tp/" #tp) int name##_raw(unsigned long long *ctx)                               \
+	{                                                                                         \
+		return on_##name(___bpf_ctx_cast(args));                                          \
+	}                                                                                         \
+	_Pragma("GCC diagnostic pop") static __always_inline int on_##name(                       \
+		unsigned long long *ctx, ##args)
+
 /* The number of a metric, set by the loader: the variable bears the metric's name without prefix. */
 #define METRIC(name) const volatile u32 name SEC(".rodata")
 
@@ -30,17 +49,6 @@
 		__uint(max_entries, entries);                  \
 		__uint(map_flags, flags_);                     \
 	}
-
-struct task_ctx {
-	u32 identity;
-	u32 gen;
-	u32 before;		      /* the identity before the last change */
-	u32 gone;		      /* the process' end has been counted */
-	u64 program;		      /* of the identity's key */
-	u64 port;		      /* of the identity's key */
-	u64 enter_ns;		      /* start of the system call being timed, 0: none */
-	u64 runtime_ns, run_delay_ns; /* that have been counted */
-};
 
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct identity, 1, BPF_F_MMAPABLE) identities SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct identity_state, 1, BPF_F_MMAPABLE) identity_states
@@ -88,6 +96,17 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 } tasks SEC(".maps");
 
+/* The same by the address of the task, where there is no storage. */
+struct TABLE(BPF_MAP_TYPE_HASH, u64, struct task_ctx, 65536, 0) tasks_by_address SEC(".maps");
+
+static __always_inline struct task_ctx *task_ctx_get(struct task_struct *task)
+{
+	u64 key = (u64)task;
+
+	return storage ? bpf_task_storage_get(&tasks, task, NULL, 0)
+		       : bpf_map_lookup_elem(&tasks_by_address, &key);
+}
+
 /*
  * Programs to call at the end of some system calls, by number. The syscall family's program, which is
  * there anyway, jumps to them: a second program on sys_exit would cost every system call.
@@ -127,15 +146,17 @@ static __always_inline struct cpu *cpu_row(void)
 /* Kernel-made threads of a process (io_uring workers) do not pass the fork hook: they are as their leader. */
 static __always_inline struct task_ctx *task_ctx_find(struct task_struct *task)
 {
-	struct task_ctx *tc = bpf_task_storage_get(&tasks, task, NULL, 0);
+	struct task_ctx *tc = task_ctx_get(task);
 
-	return tc ?: bpf_task_storage_get(&tasks, task->group_leader, NULL, 0);
+	if (tc)
+		return tc;
+	return task_ctx_get(storage ? task->group_leader : BPF_CORE_READ(task, group_leader));
 }
 
 /* Who runs here, looked up: the first call after a change of task that was not seen. */
 static __always_inline u32 cpu_fill(struct cpu *cpu)
 {
-	struct task_ctx *tc = task_ctx_find(bpf_get_current_task_btf());
+	struct task_ctx *tc = task_ctx_find(task_current());
 
 	if (!tc)
 		return IDENTITY_OTHER;

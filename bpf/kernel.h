@@ -10,7 +10,8 @@
 #include <linux/bpf.h>
 #include "types.h"
 
-#define NULL ((void *)0)
+#define NULL	      ((void *)0)
+#define __VMLINUX_H__ /* registers are called what they are called in here */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 
@@ -64,6 +65,7 @@ struct super_block {
 };
 
 struct inode {
+	unsigned short i_mode;
 	unsigned long i_ino;
 	struct super_block *i_sb;
 };
@@ -120,12 +122,18 @@ struct task_struct {
 
 struct pt_regs {
 #if defined(__TARGET_ARCH_x86)
-	unsigned long cx, ip;
+	unsigned long ax, cx, di, ip;
 	long orig_ax;
 #elif defined(__TARGET_ARCH_arm64)
 	int syscallno;
 #endif
 };
+
+#if defined(__TARGET_ARCH_arm64)
+struct user_pt_regs {
+	u64 regs[31];
+};
+#endif
 
 struct seq_file;
 
@@ -170,10 +178,17 @@ struct request {
 
 /* network */
 
+struct net;
+
+typedef struct {
+	struct net *net;
+} possible_net_t;
+
 struct sock_common {
 	unsigned short skc_family;
 	unsigned char skc_state;
 	u16 skc_num;
+	possible_net_t skc_net;
 };
 
 struct sock {
@@ -194,6 +209,7 @@ struct inet_connection_sock {
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 srtt_us, total_retrans;
+	u32 write_seq, copied_seq;
 };
 
 struct sk_buff;

@@ -11,14 +11,13 @@ METRIC(process_exits_total);
 METRIC(process_lifetime_seconds);
 METRIC(oom_kills_total);
 
-SEC("?tp_btf/sched_process_fork")
-int BPF_PROG(fork_btf, struct task_struct *parent, struct task_struct *child)
+TRACEPOINT(sched_process_fork, fork, struct task_struct *parent, struct task_struct *child)
 {
 	struct task_ctx *tc;
 
-	if (child->pid != child->tgid)
+	if (READ(child, pid) != READ(child, tgid))
 		return 0;
-	tc = bpf_task_storage_get(&tasks, child, NULL, 0);
+	tc = task_ctx_get(child);
 	if (tc)
 		count_add(process_starts_total, tc->identity, 0, 1);
 	return 0;
@@ -27,23 +26,22 @@ int BPF_PROG(fork_btf, struct task_struct *parent, struct task_struct *child)
 /* Whether the new identity is another service, user space knows: the dimension says what it was before. */
 static __always_inline int on_change(struct task_struct *task)
 {
-	struct task_ctx *tc = bpf_task_storage_get(&tasks, task, NULL, 0);
+	struct task_ctx *tc = task_ctx_get(task);
 
 	if (tc && tc->before != tc->identity)
 		count_add(process_starts_total, tc->identity, 1 + tc->before, 1);
 	return 0;
 }
 
-SEC("?tp_btf/sched_process_exec")
-int BPF_PROG(exec_btf, struct task_struct *task)
+TRACEPOINT(sched_process_exec, exec, struct task_struct *task)
 {
 	return on_change(task);
 }
 
-SEC("?tp_btf/cgroup_attach_task")
-int BPF_PROG(cgroup_attach_btf, struct cgroup *dst, const char *path, struct task_struct *task)
+TRACEPOINT(cgroup_attach_task, cgroup_attach, struct cgroup *dst, const char *path,
+	   struct task_struct *task)
 {
-	return task->pid == task->tgid ? on_change(task) : 0;
+	return READ(task, pid) == READ(task, tgid) ? on_change(task) : 0;
 }
 
 #define SIGNAL_GROUP_EXIT 4
@@ -52,10 +50,11 @@ int BPF_PROG(cgroup_attach_btf, struct cgroup *dst, const char *path, struct tas
 /* What wait(2) would say. */
 static __always_inline u32 exit_reason(struct task_struct *leader, struct signal_struct *signal)
 {
-	int code = signal->flags & SIGNAL_GROUP_EXIT ? signal->group_exit_code : leader->exit_code;
+	int code = READ(signal, flags) & SIGNAL_GROUP_EXIT ? READ(signal, group_exit_code)
+							   : READ(leader, exit_code);
 	int sig = code & 0x7f;
 
-	if (sig == SIGKILL && signal->oom_mm)
+	if (sig == SIGKILL && READ(signal, oom_mm))
 		return PROCESS_OOM;
 	if (sig)
 		return PROCESS_SIGNAL;
@@ -65,34 +64,41 @@ static __always_inline u32 exit_reason(struct task_struct *leader, struct signal
 /* Newer kernels say whether it was the last thread; otherwise none must be left. */
 const volatile u32 arity_sched_process_exit SEC(".rodata");
 
-SEC("?tp_btf/sched_process_exit")
-int BPF_PROG(exit_btf, struct task_struct *task)
+/*
+ * Kernels whose mark_victim tells a number only (before 72ba14deb40a "mm: update mark_victim tracepoints
+ * fields", 6.8): the victim is counted as it ends.
+ */
+const volatile u32 arity_mark_victim SEC(".rodata");
+
+TRACEPOINT(sched_process_exit, exit, struct task_struct *task)
 {
-	struct task_struct *leader = task->group_leader;
-	struct signal_struct *signal = task->signal;
+	struct task_struct *leader = READ(task, group_leader);
+	struct signal_struct *signal = READ(task, signal);
 	struct task_ctx *tc;
-	u32 identity = identity_current();
+	u32 identity = identity_current(), reason;
 	u64 now;
 
-	if (arity_sched_process_exit > 1 ? !(bool)ctx[1] : signal->live.counter)
+	if (arity_sched_process_exit > 1 ? !(bool)ARG(ctx, 1) : READ(signal, live.counter))
 		return 0;
-	tc = bpf_task_storage_get(&tasks, leader, NULL, 0);
+	tc = task_ctx_get(leader);
 	if (tc) {
 		if (tc->gone)
 			return 0;
 		tc->gone = 1;
 	}
 	now = bpf_ktime_get_ns();
-	count_add(process_exits_total, identity, exit_reason(leader, signal), 1);
-	hist_add(process_lifetime_seconds, identity, 0, now - leader->start_time);
+	reason = exit_reason(leader, signal);
+	count_add(process_exits_total, identity, reason, 1);
+	if (reason == PROCESS_OOM && arity_mark_victim < 2)
+		count_add(oom_kills_total, identity, 0, 1);
+	hist_add(process_lifetime_seconds, identity, 0, now - READ(leader, start_time));
 	return 0;
 }
 
 /* Runs in the context of who needed the memory: the victim is the argument. */
-SEC("?tp_btf/mark_victim")
-int BPF_PROG(oom_btf, struct task_struct *victim)
+TRACEPOINT(mark_victim, oom, struct task_struct *victim)
 {
-	struct task_ctx *tc = bpf_task_storage_get(&tasks, victim, NULL, 0);
+	struct task_ctx *tc = task_ctx_get(victim);
 
 	count_add(oom_kills_total, tc ? tc->identity : IDENTITY_OTHER, 0, 1);
 	return 0;

@@ -32,8 +32,7 @@ const volatile bool timing SEC(".rodata");
 u64 timed_since_ns = ~0ULL;
 
 /* The stamp is kept with the CPU; sched_switch moves it to the task and back. */
-SEC("?tp_btf/sys_enter")
-int BPF_PROG(enter_btf)
+TRACEPOINT(sys_enter, enter)
 {
 	struct cpu *cpu = cpu_row();
 
@@ -77,8 +76,7 @@ static __always_inline void time(struct cpu *cpu, u32 *identity, u32 class)
 	hist_add_local(slots->slot[class], bpf_ktime_get_ns() - start);
 }
 
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(exit_btf, struct pt_regs *regs, long ret)
+TRACEPOINT(sys_exit, exit, struct pt_regs *regs, long ret)
 {
 	u32 nr, class, other = IDENTITY_OTHER, *identity;
 	struct cpu *cpu = cpu_row();

@@ -199,7 +199,7 @@ static __always_inline void program_exec(struct task_struct *task, u32 id, struc
 /* What the scan of /proc found out about a task that was there before. */
 static __always_inline void program_seeded(struct task_struct *task, struct identity *row)
 {
-	u32 tgid = task->tgid;
+	u32 tgid = BPF_CORE_READ(task, tgid);
 	struct seed *seed = bpf_map_lookup_elem(&seeds, &tgid);
 
 	if (!seed)
@@ -218,7 +218,7 @@ static __always_inline u64 program_hash(struct task_struct *task, u32 id, struct
 	u64 hash = HASH_SEED;
 	struct file *file;
 
-	row->kernel = !task->mm || task->flags & PF_KTHREAD;
+	row->kernel = !BPF_CORE_READ(task, mm) || BPF_CORE_READ(task, flags) & PF_KTHREAD;
 	row->script_len = row->args_len = row->exe_len = 0;
 	if (row->kernel)
 		return 0;
@@ -273,7 +273,7 @@ static __always_inline u32 *identity_known(struct task_struct *task, struct task
 
 static __always_inline u32 identity_make(struct task_struct *task, u32 id, struct identity *row)
 {
-	row->pid = task->tgid;
+	row->pid = BPF_CORE_READ(task, tgid);
 	row->cgroups_len = 0;
 	cgroups_walk((u64)BPF_CORE_READ(task, cgroups), id);
 	return identity_publish(id, row);

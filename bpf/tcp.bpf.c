@@ -22,7 +22,8 @@ struct sock_ctx {
 	u64 start_ns; /* of the connect */
 	u32 direction;
 	u32 sends;
-	u32 retransmits; /* counted so far */
+	u32 retransmits;	/* counted so far */
+	u32 sent_seq, read_seq; /* as far as bytes are counted, 0: not begun */
 };
 
 struct {
@@ -32,11 +33,24 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
 } tcp_socks SEC(".maps");
 
+/* The same by the address of the socket, where there is no storage. */
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct sock_ctx, 32768, 0) tcp_socks_by_address
+	SEC(".maps");
+
 /* Established and not yet accepted, by the address of the socket: since when. */
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, u64, 16384, 0) tcp_accept_queue SEC(".maps");
 
-/* Ports that somebody listens on, found when the daemon starts. */
-struct TABLE(BPF_MAP_TYPE_HASH, u32, u32, 16384, BPF_F_NO_PREALLOC) tcp_listeners SEC(".maps");
+/* Who listens on a port: tells which side opened a connection, and is the owner of one that arrives. */
+struct listener {
+	u64 net; /* namespace */
+	u64 port;
+};
+struct listener_owner {
+	u32 identity;
+	u32 gen;
+};
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct listener, struct listener_owner, 16384, 0) tcp_listeners
+	SEC(".maps");
 
 struct tcp_slots {
 	u32 bytes[2];
@@ -51,12 +65,49 @@ enum tcp_state {
 	SYN_SENT = 2,
 	SYN_RECV = 3,
 	CLOSE = 7,
+	CLOSE_WAIT = 8,
 	LISTEN = 10,
 };
 
+static __always_inline struct sock_ctx *sock_ctx_find(struct sock *sk)
+{
+	u64 key = (u64)sk;
+
+	return storage ? bpf_sk_storage_get(&tcp_socks, sk, NULL, 0)
+		       : bpf_map_lookup_elem(&tcp_socks_by_address, &key);
+}
+
 static __always_inline struct sock_ctx *sock_ctx(struct sock *sk)
 {
-	return bpf_sk_storage_get(&tcp_socks, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	struct sock_ctx *sc, none = {};
+	u64 key = (u64)sk;
+
+	if (storage)
+		return bpf_sk_storage_get(&tcp_socks, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	sc = bpf_map_lookup_elem(&tcp_socks_by_address, &key);
+	if (sc)
+		return sc;
+	bpf_map_update_elem(&tcp_socks_by_address, &key, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&tcp_socks_by_address, &key);
+}
+
+static __always_inline struct tcp_sock *tcp_sock(struct sock *sk)
+{
+	return typed ? bpf_skc_to_tcp_sock(sk) : (void *)sk;
+}
+
+static __always_inline struct listener listener_of(struct sock *sk)
+{
+	return (struct listener){ .net = (u64)BPF_CORE_READ(sk, __sk_common.skc_net.net),
+				  .port = BPF_CORE_READ(sk, __sk_common.skc_num) };
+}
+
+static __always_inline void listener_note(struct sock *sk, u32 identity, u32 gen)
+{
+	struct listener listener = listener_of(sk);
+	struct listener_owner owner = { identity, gen };
+
+	bpf_map_update_elem(&tcp_listeners, &listener, &owner, BPF_ANY);
 }
 
 static __always_inline void own(struct sock_ctx *sc, u32 identity)
@@ -70,10 +121,25 @@ static __always_inline u32 owner(struct sock_ctx *sc)
 	return identity_valid(sc->identity, sc->gen);
 }
 
+static __always_inline struct listener_owner *listener_find(struct sock *sk)
+{
+	struct listener listener = listener_of(sk);
+
+	return bpf_map_lookup_elem(&tcp_listeners, &listener);
+}
+
+static __always_inline void own_as_listener(struct sock *sk, struct sock_ctx *sc)
+{
+	struct listener_owner *owner = listener_find(sk);
+
+	sc->identity = owner ? owner->identity : IDENTITY_OTHER;
+	sc->gen = owner ? owner->gen : 0;
+}
+
 static __always_inline void sample_rtt(struct sock *sk, struct sock_ctx *sc)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
-	u32 srtt_us = tp ? tp->srtt_us >> 3 : 0;
+	struct tcp_sock *tp = tcp_sock(sk);
+	u32 srtt_us = tp ? READ(tp, srtt_us) >> 3 : 0;
 
 	if (srtt_us)
 		hist_add(tcp_rtt_seconds, owner(sc), 0, srtt_us * 1000ULL);
@@ -87,10 +153,51 @@ static __always_inline void connecting(struct sock_ctx *sc)
 	sc->retransmits = sc->sends = 0;
 }
 
+/* Set by the loader: is this program in use? */
+const volatile bool with_send_kprobe SEC(".rodata");
+const volatile bool with_recv_adjust_btf SEC(".rodata"), with_recv_adjust_raw SEC(".rodata");
+
+/* Bytes are counted from here on. */
+static __always_inline void bytes_begin(struct sock *sk, struct sock_ctx *sc)
+{
+	if (with_send_kprobe)
+		sc->sent_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
+	if (with_recv_adjust_btf || with_recv_adjust_raw)
+		sc->read_seq = BPF_CORE_READ((struct tcp_sock *)sk, copied_seq);
+}
+
+static __always_inline int bytes_add(u32 identity, int bytes, u32 flow)
+{
+	struct tcp_slots *slots = bpf_map_lookup_elem(&tcp_slots, &identity);
+
+	if (bytes <= 0 || !slots)
+		return 0;
+	if (!slots->bytes[flow])
+		slots->bytes[flow] = series_slot(tcp_bytes_total, identity, flow, false);
+	count_add_at(slots->bytes[flow], bytes);
+	return 0;
+}
+
+static __always_inline int sent_so_far(struct sock *sk, struct sock_ctx *sc)
+{
+	u32 seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq), before = sc->sent_seq;
+
+	sc->sent_seq = seq;
+	return before ? bytes_add(owner(sc), seq - before, TCP_SENT) : 0;
+}
+
+static __always_inline void listening(struct sock *sk, struct sock_ctx *sc)
+{
+	own(sc, identity_current());
+	if (!storage)
+		listener_note(sk, sc->identity, sc->gen);
+}
+
 static __always_inline void connected(struct sock *sk, struct sock_ctx *sc)
 {
 	hist_add(tcp_connect_duration_seconds, owner(sc), 0, bpf_ktime_get_ns() - sc->start_ns);
 	count_add(tcp_connections_total, owner(sc), TCP_OUTBOUND, 1);
+	bytes_begin(sk, sc);
 	sample_rtt(sk, sc);
 }
 
@@ -98,8 +205,11 @@ static __always_inline void arrived(struct sock *sk, struct sock_ctx *sc)
 {
 	u64 key = (u64)sk, now = bpf_ktime_get_ns();
 
+	if (!storage) /* which the listener's would have been cloned to */
+		own_as_listener(sk, sc);
 	sc->direction = TCP_INBOUND;
 	sc->retransmits = sc->sends = 0;
+	bytes_begin(sk, sc);
 	count_add(tcp_connections_total, owner(sc), TCP_INBOUND, 1);
 	bpf_map_update_elem(&tcp_accept_queue, &key, &now, BPF_ANY);
 	sample_rtt(sk, sc);
@@ -111,7 +221,7 @@ static __always_inline void closed(struct sock *sk, struct sock_ctx *sc, int old
 
 	if (oldstate == SYN_SENT) {
 		/* Without an error the caller gave up, or there was no local port. */
-		u64 error = sk->sk_err ? sk->sk_err : 125 /* ECANCELED */;
+		u64 error = READ(sk, sk_err) ?: 125 /* ECANCELED */;
 
 		count_add(tcp_connect_failures_total, owner(sc), error, 1);
 		return;
@@ -123,23 +233,24 @@ static __always_inline void closed(struct sock *sk, struct sock_ctx *sc, int old
 		bpf_map_delete_elem(&tcp_accept_queue, &key);
 }
 
-SEC("?tp_btf/inet_sock_set_state")
-int BPF_PROG(state_btf, struct sock *sk, int oldstate, int newstate)
+TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newstate)
 {
 	struct sock_ctx *sc;
 
-	if (sk->sk_protocol != IPPROTO_TCP)
+	if (READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
-	if (newstate != SYN_SENT && newstate != ESTABLISHED && newstate != CLOSE &&
-	    newstate != LISTEN)
+	if (!with_send_kprobe && newstate != SYN_SENT && newstate != ESTABLISHED &&
+	    newstate != CLOSE && newstate != LISTEN)
 		return 0;
 	sc = sock_ctx(sk);
 	if (!sc)
 		return 0;
+	if (with_send_kprobe && (oldstate == ESTABLISHED || oldstate == CLOSE_WAIT))
+		sent_so_far(sk, sc);
 	if (newstate == SYN_SENT)
 		connecting(sc);
 	else if (newstate == LISTEN)
-		own(sc, identity_current());
+		listening(sk, sc);
 	else if (newstate == CLOSE)
 		closed(sk, sc, oldstate);
 	else if (oldstate == SYN_SENT)
@@ -159,13 +270,13 @@ static __always_inline void accepted(u64 sk)
 	bpf_map_delete_elem(&tcp_accept_queue, &sk);
 }
 
+/* 92ef0fd55ac8 ("net: change proto and proto_ops accept type") made two arguments of four, 6.10. */
+const volatile u32 arity_inet_csk_accept SEC(".rodata");
+
 SEC("?fexit/inet_csk_accept")
 int accept_fexit(u64 *ctx)
 {
-	u64 sk = 0;
-
-	bpf_get_func_ret(ctx, &sk);
-	accepted(sk);
+	accepted(arity_inet_csk_accept > 2 ? ARG(ctx, 4) : ARG(ctx, 2));
 	return 0;
 }
 
@@ -196,8 +307,7 @@ struct task_struct___files {
 const volatile u32 nr_accept SEC(".rodata"), nr_accept4 SEC(".rodata");
 
 /* accept(2) and accept4(2) return: the new descriptor leads to the socket. */
-SEC("?tp_btf/sys_exit")
-int BPF_PROG(accept_exit, struct pt_regs *regs, long fd)
+TRACEPOINT(sys_exit, accept_exit, struct pt_regs *regs, long fd)
 {
 	struct task_struct___files *task = (void *)bpf_get_current_task();
 	struct file___private *file = NULL, **slots;
@@ -218,16 +328,15 @@ int BPF_PROG(accept_exit, struct pt_regs *regs, long fd)
 }
 
 /* One call may be several segments; the socket's own count is what the stack's counters are made of. */
-SEC("?tp_btf/tcp_retransmit_skb")
-int BPF_PROG(retransmit_btf, struct sock *sk)
+TRACEPOINT(tcp_retransmit_skb, retransmit, struct sock *sk)
 {
-	struct tcp_sock *tp = bpf_skc_to_tcp_sock(sk);
+	struct tcp_sock *tp = tcp_sock(sk);
 	struct sock_ctx *sc = sock_ctx(sk);
 	u32 total;
 
 	if (!sc || !tp)
 		return 0;
-	total = tp->total_retrans;
+	total = READ(tp, total_retrans);
 	if (total - sc->retransmits)
 		count_add(tcp_retransmits_total, owner(sc), sc->direction, total - sc->retransmits);
 	sc->retransmits = total;
@@ -235,8 +344,7 @@ int BPF_PROG(retransmit_btf, struct sock *sk)
 	return 0;
 }
 
-SEC("?tp_btf/tcp_retransmit_synack")
-int BPF_PROG(retransmit_synack_btf, struct sock *sk)
+TRACEPOINT(tcp_retransmit_synack, retransmit_synack, struct sock *sk)
 {
 	struct sock_ctx *sc = sock_ctx(sk);
 
@@ -245,57 +353,47 @@ int BPF_PROG(retransmit_synack_btf, struct sock *sk)
 	return 0;
 }
 
-static __always_inline int on_reset(struct sock *sk)
+static __always_inline int reset(struct sock *sk)
 {
 	struct sock_ctx *sc;
 
 	if (!sk)
 		return 0;
-	sc = bpf_sk_storage_get(&tcp_socks, sk, NULL, 0);
+	sc = sock_ctx_find(sk);
 	if (sc)
 		count_add(tcp_resets_total, owner(sc), sc->direction, 1);
 	return 0;
 }
 
-SEC("?tp_btf/tcp_receive_reset")
-int BPF_PROG(receive_reset_btf, struct sock *sk)
+TRACEPOINT(tcp_receive_reset, receive_reset, struct sock *sk)
 {
-	return on_reset(sk);
+	return reset(sk);
 }
 
-SEC("?tp_btf/tcp_send_reset")
-int BPF_PROG(send_reset_btf, struct sock *sk)
+TRACEPOINT(tcp_send_reset, send_reset, struct sock *sk)
 {
-	return on_reset(sk);
+	return reset(sk);
 }
 
 static __always_inline int on_bytes(struct sock *sk, int bytes, u32 flow)
 {
 	u32 identity = identity_current();
 	struct sock_ctx *sc;
-	struct tcp_slots *slots;
-	u64 *value;
 
-	if (bytes <= 0 || sk->sk_protocol != IPPROTO_TCP)
+	if (bytes <= 0 || READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
 	sc = sock_ctx(sk);
-	slots = bpf_map_lookup_elem(&tcp_slots, &identity);
-	if (!sc || !slots)
+	if (!sc)
 		return 0;
 	if (sc->identity != identity)
 		own(sc, identity);
-	if (!slots->bytes[flow])
-		slots->bytes[flow] = series_slot(tcp_bytes_total, identity, flow, false);
-	value = counter_value(slots->bytes[flow]);
-	if (value)
-		__sync_fetch_and_add(value, bytes);
+	bytes_add(identity, bytes, flow);
 	if (flow == TCP_SENT && !(++sc->sends & 63))
 		sample_rtt(sk, sc);
 	return 0;
 }
 
-SEC("?tp_btf/sock_send_length")
-int BPF_PROG(send_btf, struct sock *sk, int bytes)
+TRACEPOINT(sock_send_length, send, struct sock *sk, int bytes)
 {
 	return on_bytes(sk, bytes, TCP_SENT);
 }
@@ -331,10 +429,37 @@ int BPF_PROG(recv_fexit, struct sock *sk)
 	return on_received(sk, ARG(ctx, 3), ARG(ctx, 5));
 }
 
-SEC("?tp_btf/sock_recv_length")
-int BPF_PROG(recv_btf, struct sock *sk, int bytes, int flags)
+TRACEPOINT(sock_recv_length, recv, struct sock *sk, int bytes, int flags)
 {
 	return on_received(sk, flags, bytes);
+}
+
+/*
+ * The same where there are neither these tracepoints nor results of functions: by how far the socket's own
+ * sequence numbers have come, at the next call or the end.
+ */
+SEC("?kprobe/tcp_sendmsg")
+int BPF_KPROBE(send_kprobe, struct sock *sk)
+{
+	struct sock_ctx *sc = sock_ctx(sk);
+
+	if (!sc)
+		return 0;
+	own(sc, identity_current());
+	return sent_so_far(sk, sc);
+}
+
+TRACEPOINT(tcp_rcv_space_adjust, recv_adjust, struct sock *sk)
+{
+	u32 seq = BPF_CORE_READ((struct tcp_sock *)sk, copied_seq), before;
+	struct sock_ctx *sc = sock_ctx(sk);
+
+	if (!sc)
+		return 0;
+	own(sc, identity_current());
+	before = sc->read_seq;
+	sc->read_seq = seq;
+	return before ? bytes_add(sc->identity, seq - before, TCP_RECEIVED) : 0;
 }
 
 struct bpf_iter__task_file {
@@ -348,6 +473,25 @@ struct socket {
 	struct sock *sk;
 } __attribute__((preserve_access_index));
 
+#define S_IFMT	 0170000
+#define S_IFSOCK 0140000
+
+/* b60da4955f53 ("bpf: Expose bpf_sock_from_file to tracing programs"), 5.11 */
+static __always_inline struct sock *file_sock(struct file *file)
+{
+	struct file___private *old = (void *)file;
+	struct socket *socket;
+
+	if (storage) {
+		socket = bpf_sock_from_file(file);
+		return socket ? socket->sk : NULL;
+	}
+	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
+		return NULL;
+	socket = BPF_CORE_READ(old, private_data);
+	return BPF_CORE_READ(socket, sk);
+}
+
 /*
  * Sockets that were there before us. Run twice: the first pass finds the ports that are listened on, the
  * second can tell by them which side opened a connection.
@@ -357,33 +501,30 @@ int sockets_iter(struct bpf_iter__task_file *it)
 {
 	struct task_struct *task = it->task;
 	struct file *file = it->file;
-	struct socket *socket;
 	struct task_ctx *tc;
 	struct sock_ctx *sc;
-	struct tcp_sock *tp;
 	struct sock *sk;
-	u32 port, one = 1;
 
 	if (!task || !file)
 		return 0;
-	socket = bpf_sock_from_file(file);
-	sk = socket ? socket->sk : NULL;
-	if (!sk || sk->sk_protocol != IPPROTO_TCP || sk->sk_type != 1 /* SOCK_STREAM */)
+	sk = file_sock(file);
+	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP ||
+	    BPF_CORE_READ(sk, sk_type) != 1 /* SOCK_STREAM */)
 		return 0;
-	port = sk->__sk_common.skc_num;
-	if (sk->__sk_common.skc_state == LISTEN)
-		bpf_map_update_elem(&tcp_listeners, &port, &one, BPF_ANY);
 	tc = task_ctx_find(task);
-	sc = bpf_sk_storage_get(&tcp_socks, sk, NULL, 0);
+	if (!tc)
+		return 0;
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) == LISTEN)
+		listener_note(sk, tc->identity, tc->gen);
+	sc = sock_ctx_find(sk);
 	if (!sc) {
 		sc = sock_ctx(sk);
-		if (!sc || !tc)
+		if (!sc)
 			return 0;
 		sc->identity = tc->identity;
 		sc->gen = tc->gen;
-		tp = bpf_skc_to_tcp_sock(sk);
-		sc->retransmits = tp ? tp->total_retrans : 0;
+		sc->retransmits = BPF_CORE_READ((struct tcp_sock *)sk, total_retrans);
 	}
-	sc->direction = bpf_map_lookup_elem(&tcp_listeners, &port) ? TCP_INBOUND : TCP_OUTBOUND;
+	sc->direction = listener_find(sk) ? TCP_INBOUND : TCP_OUTBOUND;
 	return 0;
 }

@@ -80,6 +80,19 @@ struct identity_state {
 	u32 tasks, processes;
 };
 
+/* What goes with a task. */
+struct task_ctx {
+	u32 identity;
+	u32 gen;
+	u32 before;		      /* the identity before the last change */
+	u32 gone;		      /* the process' end has been counted */
+	u64 program;		      /* of the identity's key */
+	u64 port;		      /* of the identity's key */
+	u64 enter_ns;		      /* start of the system call being timed, 0: none */
+	u64 runtime_ns, run_delay_ns; /* that have been counted */
+	u32 tid, tgid;		      /* where the census cannot ask the task */
+};
+
 /* Who runs on a CPU; one row a CPU, kept by sched_switch. */
 struct cpu {
 	u32 identity;  /* IDENTITY_UNKNOWN: look at the task */

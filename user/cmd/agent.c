@@ -10,6 +10,19 @@
 #include "lib/buf.h"
 #include "lib/log.h"
 
+/* Splits FAMILY=PROGRAM in place. */
+static void hook_parse(struct agent_options *o, char *arg, struct argp_state *state)
+{
+	char *equals = strchr(arg, '=');
+
+	if (!equals)
+		argp_error(state, "--hook is FAMILY=NAME, not '%s'", arg);
+	if (o->hook_cnt == FORCED_HOOKS)
+		argp_error(state, "at most %d times --hook", FORCED_HOOKS);
+	*equals = '\0';
+	o->hooks[o->hook_cnt++] = (struct forced_hook){ arg, equals + 1 };
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct agent_options *o = state->input;
@@ -20,6 +33,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'p':
 		o->probes = arg;
+		return 0;
+	case 'b':
+		o->btf = arg;
+		return 0;
+	case 'k':
+		hook_parse(o, arg, state);
 		return 0;
 	case 'v':
 		log_level = LOG_DEBUG;
@@ -37,6 +56,12 @@ const struct argp agent_argp = {
 			{ "probes", 'p', "LIST", 0,
 			  "only these: all, none, or names with an optional mode, as in "
 			  "syscall=full,block,tcp",
+			  0 },
+			{ "btf", 'b', "FILE", 0, "the kernel's types, where it has none itself",
+			  0 },
+			{ "hook", 'k', "FAMILY=NAME", 0,
+			  "observe by this hook and none of its alternatives, which `seismo check "
+			  "--format json` lists; may be repeated",
 			  0 },
 			{ "verbose", 'v', NULL, 0, "also what the kernel's verifier says", 0 },
 			{ 0 },
@@ -100,15 +125,18 @@ static int core_failed(const struct agent *a, int err)
 			   strerror(-err));
 	else
 		log_printf(LOG_ERR, "cannot watch this machine: %s", a->core.run.error);
-	return EXIT_CANNOT;
+	return err == -EINVAL && !a->core.run.object ? EXIT_USAGE : EXIT_CANNOT;
 }
 
-int agent_start(struct agent *a)
+int agent_start(struct agent *a, const struct agent_options *options)
 {
 	unsigned metric = CORE_METRIC_BASE, cnt = 0;
 	struct probe_run *last = &a->core.run;
-	int err = core_start(&a->core, a->conf);
+	int err;
 
+	a->core.btf_path = options->btf;
+	a->core.forced = options->hooks;
+	err = core_start(&a->core, a->conf);
 	if (err)
 		return core_failed(a, err);
 	a->all[cnt++] = last;

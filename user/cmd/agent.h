@@ -20,8 +20,12 @@ struct agent {
 };
 
 /* Options that these commands have in common. */
+#define FORCED_HOOKS 64
+
 struct agent_options {
-	const char *config, *listen, *probes;
+	const char *config, *listen, *probes, *btf;
+	struct forced_hook hooks[FORCED_HOOKS + 1];
+	unsigned hook_cnt;
 };
 #define DEFAULT_CONFIG "/etc/seismo/seismo.yaml"
 
@@ -30,7 +34,7 @@ extern const struct argp agent_argp;
 
 /* All return an exit status and say on stderr what is wrong. */
 int agent_configure(struct agent *a, const struct agent_options *options);
-int agent_start(struct agent *a);
+int agent_start(struct agent *a, const struct agent_options *options);
 void agent_stop(struct agent *a);
 
 /* Brings the registry up to date. */

@@ -54,7 +54,7 @@ int cmd_check(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	status = agent_configure(&agent, &options.agent);
 	if (!status)
-		status = agent_start(&agent);
+		status = agent_start(&agent, &options.agent);
 	if (!status) {
 		if (options.json)
 			report_json(stdout, &agent);

@@ -31,7 +31,8 @@ static const char *hook_name(const struct hook_run *hook)
 /* Observes what only other kernels do. */
 static bool hook_needless(const struct hook_run *hook)
 {
-	return hook->hook->if_there && hook->chosen < 0 && hook->why[0] == -ENOENT;
+	return (hook->hook->if_there && hook->chosen < 0 && hook->why[0] == -ENOENT) ||
+	       (hook->hook->with && hook->unwanted);
 }
 
 /* Wanted, and this kernel has no way to it. */
@@ -42,7 +43,13 @@ static bool hook_missing(const struct hook_run *hook)
 
 static const char *reason(int err)
 {
-	return err == -ENOENT ? "not in this kernel" : strerror(-err);
+	switch (err) {
+	case -ENOENT:
+		return "not in this kernel";
+	case -ECANCELED:
+		return "another one is asked for";
+	}
+	return strerror(-err);
 }
 
 void report_probes(FILE *out, const struct agent *a)
@@ -63,10 +70,10 @@ static void report_hook(FILE *out, const struct hook_run *hook)
 	const char *name = hook_name(hook);
 
 	fprintf(out, "    %-22s %s", name ? name : "-", hook->hook->observe);
-	if (hook->unwanted)
-		fputs(" (not asked for)", out);
-	else if (hook_needless(hook))
+	if (hook_needless(hook))
 		fputs(" (not needed on this kernel)", out);
+	else if (hook->unwanted)
+		fputs(" (not asked for)", out);
 	else if (hook_missing(hook))
 		fputs(": LOST", out);
 	else if (hook->plugged)
@@ -94,16 +101,19 @@ void report_hooks(FILE *out, const struct agent *a)
 
 static json_t *hook_json(const struct hook_run *hook)
 {
-	json_t *better = json_array();
+	json_t *better = json_array(), *alternatives = json_array();
 
+	for (int i = 0; hook->hook->alt[i]; i++)
+		json_array_append_new(alternatives, json_string(hook->hook->alt[i]));
 	for (int i = 0; hook->hook->alt[i] && (hook->chosen < 0 || i < hook->chosen); i++)
 		if (hook->why[i])
 			json_array_append_new(better,
 					      json_pack("{s:s, s:s}", "hook", hook->hook->alt[i],
 							"reason", reason(hook->why[i])));
-	return json_pack("{s:s?, s:s, s:b, s:b, s:b, s:o}", "hook", hook_name(hook), "observes",
-			 hook->hook->observe, "attached", hook->link || hook->plugged, "wanted",
-			 !hook->unwanted, "missing", hook_missing(hook), "not_possible", better);
+	return json_pack("{s:s?, s:s, s:b, s:b, s:b, s:o, s:o}", "hook", hook_name(hook),
+			 "observes", hook->hook->observe, "attached", hook->link || hook->plugged,
+			 "wanted", !hook->unwanted, "missing", hook_missing(hook), "alternatives",
+			 alternatives, "not_possible", better);
 }
 
 static json_t *probe_json(const struct probe_run *run)

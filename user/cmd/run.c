@@ -289,7 +289,7 @@ int cmd_run(int argc, char **argv)
 	if (!status)
 		status = http_open(&d);
 	if (!status)
-		status = agent_start(&d.agent);
+		status = agent_start(&d.agent, &options);
 	if (!status)
 		status = daemon_run(&d);
 	http_server_free(d.http);

@@ -92,11 +92,15 @@ const struct probe probe_block = {
 	.tick = tick,
 	.hooks =
 		(const struct hook[]){
-			{ { "complete_btf" }, .observe = "the completion of requests" },
-			{ { "start_btf", "insert_btf" },
+			{ { TRACEPOINT("complete") }, .observe = "the completion of requests" },
+			{ { TRACEPOINT("start"), TRACEPOINT("insert") },
 			  .optional = true,
 			  .observe = "who submits a request" },
-			{ { "issue_btf" },
+			{ { TRACEPOINT("direct") },
+			  .optional = true,
+			  .with = "insert",
+			  .observe = "who submits a request past the scheduler" },
+			{ { TRACEPOINT("issue") },
 			  .idle = true,
 			  .optional = true,
 			  .observe = "the issue of requests, on queues that keep no time of it" },

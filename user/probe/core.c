@@ -18,12 +18,14 @@
 PROBE_ELF(core);
 
 static const struct hook core_hooks[] = {
-	{ { "fork_btf" }, .observe = "identities of new processes" },
-	{ { "exec_btf" }, .observe = "identities of new programs" },
-	{ { "cgroup_attach_btf" }, .observe = "identities of tasks that change their cgroup" },
-	{ { "switch_btf" }, .observe = "who runs on each CPU" },
-	{ { "listen_btf" }, .optional = true, .observe = "services named by port" },
-	{ { "census_iter" }, .idle = true, .observe = "tasks that are alive" },
+	{ { TRACEPOINT("fork") }, .observe = "identities of new processes" },
+	{ { TRACEPOINT("exec") }, .observe = "identities of new programs" },
+	{ { TRACEPOINT("cgroup_attach") },
+	  .observe = "identities of tasks that change their cgroup" },
+	{ { TRACEPOINT("switch") }, .observe = "who runs on each CPU" },
+	{ { TRACEPOINT("listen") }, .optional = true, .observe = "services named by port" },
+	{ { TRACEPOINT("free") }, .observe = "the end of tasks, where they carry no storage" },
+	{ { "census_iter", TRACEPOINT("sight") }, .idle = true, .observe = "tasks that are alive" },
 	{ .alt[0] = NULL },
 };
 
@@ -59,6 +61,7 @@ static unsigned tables(struct table table[TABLES], const struct core_sizes *s)
 		{ "hist_owners", s->hists, sizeof(struct series_key) },
 		{ "free_hists", s->hists, sizeof(struct range) },
 		{ "series", s->counters + s->hists, sizeof(struct series_key) + 64 },
+		{ "tasks_by_address", s->tasks, sizeof(struct task_ctx) + 64 },
 	};
 
 	memcpy(table, rows, sizeof(rows));
@@ -77,10 +80,12 @@ static u64 sizes_bytes(const struct core_sizes *s)
 	return sum;
 }
 
-int core_sizes_plan(struct core_sizes *ret, const struct conf *conf)
+#define TASKS_MAX 32768
+
+int core_sizes_plan(struct core_sizes *ret, const struct conf *conf, bool storage)
 {
 	u64 memory = conf->limits.memory_bytes;
-	struct core_sizes s = { .hists = 4096 };
+	struct core_sizes s = { .hists = 4096, .tasks = storage ? 0 : TASKS_MAX };
 
 	s.cpus = (u32)libbpf_num_possible_cpus();
 	/* a service is often several identities: its shell, its workers, its helpers */
@@ -99,11 +104,39 @@ int core_sizes_plan(struct core_sizes *ret, const struct conf *conf)
 	return s.bytes > memory ? -ENOMEM : 0;
 }
 
-static bool is_cache(const char *name)
-{
-	size_t len = strlen(name);
+/*
+ * Kernels up to 6.0 warn loudly when a raw tracepoint or a kprobe allocates (94dacdbd5d2d "bpf: Tighten the
+ * requirements for preallocated hash maps").
+ */
+#define PREALLOCATED_MAX 4096
 
-	return len > 6 && !strcmp(name + len - 6, "_slots");
+static void map_preallocate(struct bpf_map *map)
+{
+	if (bpf_map__type(map) != BPF_MAP_TYPE_HASH ||
+	    !(bpf_map__map_flags(map) & BPF_F_NO_PREALLOC))
+		return;
+	bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~(u32)BPF_F_NO_PREALLOC);
+	if (bpf_map__max_entries(map) > PREALLOCATED_MAX)
+		bpf_map__set_max_entries(map, PREALLOCATED_MAX);
+}
+
+static bool has_suffix(const char *s, const char *suffix)
+{
+	size_t len = strlen(s), suffix_len = strlen(suffix);
+
+	return len > suffix_len && !strcmp(s + len - suffix_len, suffix);
+}
+
+/* Of the tables that stand in for each other, one. */
+static bool map_unwanted(const struct core *core, const struct bpf_map *map)
+{
+	switch (bpf_map__type(map)) {
+	case BPF_MAP_TYPE_TASK_STORAGE:
+	case BPF_MAP_TYPE_SK_STORAGE:
+		return !core->storage;
+	default:
+		return core->storage && has_suffix(bpf_map__name(map), "_by_address");
+	}
 }
 
 static void sizes_apply(struct core *core, struct bpf_object *object)
@@ -115,7 +148,10 @@ static void sizes_apply(struct core *core, struct bpf_object *object)
 	bpf_object__for_each_map(map, object) {
 		const char *name = bpf_map__name(map);
 
-		if (is_cache(name))
+		bpf_map__set_autocreate(map, !map_unwanted(core, map));
+		if (!core->typed)
+			map_preallocate(map);
+		if (has_suffix(name, "_slots"))
 			bpf_map__set_max_entries(map, core->sizes.identities);
 		for (unsigned i = 0; i < cnt; i++)
 			if (!strcmp(table[i].name, name))
@@ -133,7 +169,7 @@ int core_share(struct core *core, struct bpf_object *object)
 		return 0;
 	bpf_object__for_each_map(map, object) {
 		shared = bpf_object__find_map_by_name(core->run.object, bpf_map__name(map));
-		if (!shared)
+		if (!shared || !bpf_map__autocreate(map))
 			continue;
 		err = bpf_map__reuse_fd(map, bpf_map__fd(shared));
 		if (err)
@@ -180,7 +216,7 @@ int core_adopt_caches(struct core *core, struct bpf_object *object)
 	struct bpf_map *map;
 
 	bpf_object__for_each_map(map, object) {
-		if (!is_cache(bpf_map__name(map)))
+		if (!has_suffix(bpf_map__name(map), "_slots"))
 			continue;
 		if (core->cache_cnt == CORE_CACHES)
 			return -E2BIG;
@@ -308,11 +344,44 @@ int core_iterate(struct hook_run *hook)
 	return (int)n;
 }
 
+static void census_add(struct core *core, const struct task_ctx *tc)
+{
+	struct identity_state *state = &core->states[tc->identity];
+
+	if (tc->identity >= core->sizes.identities || state->gen != tc->gen)
+		return;
+	state->tasks++;
+	state->processes += tc->tid == tc->tgid && !tc->gone;
+}
+
+/* Where no iterator can go through the tasks: those that were seen. */
+static int census_read(struct core *core)
+{
+	int fd = core_map_fd(core, "tasks_by_address");
+	u64 keys[256], batch = 0;
+	struct task_ctx tasks[256];
+	u32 cnt;
+	int err;
+
+	for (void *in = NULL;; in = &batch) {
+		cnt = sizeof(keys) / sizeof(*keys);
+		err = bpf_map_lookup_batch(fd, in, &batch, keys, tasks, &cnt, NULL);
+		if (err && errno != ENOENT)
+			return -errno;
+		for (u32 i = 0; i < cnt; i++)
+			census_add(core, &tasks[i]);
+		if (err)
+			return 0;
+	}
+}
+
 int core_census(struct core *core)
 {
+	struct hook_run *census = probe_hook(&core->run, "census_iter");
+
 	for (u32 i = 0; i < core->sizes.identities; i++)
 		core->states[i].tasks = core->states[i].processes = 0;
-	return core_iterate(probe_hook(&core->run, "census_iter"));
+	return census->chosen ? census_read(core) : core_iterate(census);
 }
 
 /* The core's own object, before it is loaded. */
@@ -326,6 +395,7 @@ static int core_setup(struct probe_run *run)
 		args |= conf->services[i].match.command != NULL;
 	}
 	probe_hook(run, "listen_btf")->unwanted = !ports;
+	probe_hook(run, "free_btf")->unwanted = run->core->storage;
 	return probe_const(run, "want_args", &args, sizeof(args));
 }
 
@@ -353,10 +423,12 @@ static int core_loaded(struct probe_run *run)
 static int core_started(struct probe_run *run)
 {
 	struct core *core = run->core;
-	int err = hook_attach(run, probe_hook(run, "census_iter"));
+	struct hook_run *census = probe_hook(run, "census_iter");
+	int err = hook_attach(run, census);
 
 	err = err ?: core_census(core);
-	seed_forget(core_map_fd(core, "seeds"));
+	if (!census->chosen) /* otherwise they are still to come */
+		seed_forget(core_map_fd(core, "seeds"));
 	return err;
 }
 
@@ -372,31 +444,91 @@ const struct probe probe_core = {
 	.started = core_started,
 };
 
-int core_start(struct core *core, const struct conf *conf)
+/* Forced hooks have to be there, and those whose pointers are numbers ask that of all. */
+static int forced_check(struct core *core)
 {
-	int err = core_sizes_plan(&core->sizes, conf);
+	for (const struct forced_hook *f = core->forced; f && f->family; f++) {
+		const struct probe *probe = &probe_core;
+		bool found = false;
 
-	probe_init();
-	core->conf = conf;
-	core->sys_exit_calls = -1;
+		for (const struct probe *const *p = probes; *p; p++)
+			if (!strcmp((*p)->name, f->family))
+				probe = *p;
+		for (const struct hook *h = probe->hooks; h->alt[0]; h++)
+			for (int i = 0; h->alt[i]; i++)
+				found |= !strcmp(h->alt[i], f->program);
+		if (!found || strcmp(probe->name, f->family) != 0) {
+			snprintf(core->run.error, sizeof(core->run.error),
+				 "there is no hook '%s' of '%s' to be forced: seismo check "
+				 "--verbose "
+				 "lists them",
+				 f->program, f->family);
+			return -EINVAL;
+		}
+		if (has_suffix(f->program, "_raw") || has_suffix(f->program, "_kprobe"))
+			core->typed = false;
+	}
+	return 0;
+}
+
+static int types_load(struct core *core)
+{
+	struct btf *own = btf__load_vmlinux_btf();
+	int err = own ? 0 : -errno;
+
+	core->kernel_typed = own;
+	core->kernel = own;
+	if (core->btf_path) {
+		core->kernel = btf__parse(core->btf_path, NULL);
+		err = core->kernel ? 0 : -errno;
+		btf__free(own);
+	}
+	core->typed = core->kernel_typed;
+	if (!err)
+		return forced_check(core);
+	if (core->btf_path)
+		snprintf(core->run.error, sizeof(core->run.error), "no BTF in '%s': %s",
+			 core->btf_path, strerror(-err));
+	else
+		snprintf(core->run.error, sizeof(core->run.error),
+			 "this kernel does not describe its types (no /sys/kernel/btf/vmlinux, "
+			 "CONFIG_DEBUG_INFO_BTF is off): give a file that does with --btf FILE, "
+			 "made "
+			 "from its vmlinux with debug information by `pahole -J`");
+	return err == -EPERM ? err : -ENOTSUP;
+}
+
+static int core_try(struct core *core)
+{
+	int err = core_sizes_plan(&core->sizes, core->conf, core->storage);
+
+	core->cache_cnt = 0;
 	if (err) {
 		snprintf(core->run.error, sizeof(core->run.error),
 			 "the tables do not fit into limits.memory: at least %llu KiB are needed",
 			 (unsigned long long)core->sizes.bytes >> 10);
 		return err;
 	}
-	core->kernel = btf__load_vmlinux_btf();
-	if (!core->kernel) {
-		err = -errno;
-		snprintf(core->run.error, sizeof(core->run.error),
-			 "this kernel does not describe its types (no /sys/kernel/btf/vmlinux): "
-			 "CONFIG_DEBUG_INFO_BTF is needed");
-		return err == -EPERM ? err : -ENOTSUP;
-	}
 	err = probe_start(&core->run, &probe_core, core, PROBE_MODE_ON, CORE_METRIC_BASE);
+	return err ?: core->run.err;
+}
+
+int core_start(struct core *core, const struct conf *conf)
+{
+	int err;
+
+	probe_init();
+	core->conf = conf;
+	core->sys_exit_calls = -1;
+	err = types_load(core);
 	if (err)
 		return err;
-	return core->run.err;
+	core->storage = core->typed;
+	err = core_try(core);
+	if (!err || err == -EPERM || err == -ENOMEM || !core->storage)
+		return err;
+	core->storage = false;
+	return core_try(core);
 }
 
 void core_settle(struct core *core)

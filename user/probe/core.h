@@ -17,6 +17,7 @@ extern const struct probe probe_core;
 
 struct core_sizes {
 	u32 cpus, identities, counters, hists;
+	u32 tasks; /* where tasks carry no storage */
 	u64 bytes; /* what they take in the kernel, all together */
 };
 
@@ -32,10 +33,19 @@ struct core_table {
 };
 #define CORE_CACHES 16
 
+/* A hook that is to be observed by this program and no other. */
+struct forced_hook {
+	const char *family, *program;
+};
+
 struct core {
 	struct probe_run run;
 	const struct conf *conf;
-	struct btf *kernel; /* the running kernel's types, until core_settle() */
+	const char *btf_path; /* a file with the kernel's types, NULL: the kernel has them */
+	const struct forced_hook *forced; /* ends with a row without family; may be NULL */
+	struct btf *kernel;		  /* the running kernel's types, until core_settle() */
+	bool kernel_typed;		  /* the kernel knows them itself */
+	bool typed, storage;		  /* the constants of bpf/compat.bpf.h */
 	struct core_sizes sizes;
 
 	/* Mapped tables, see include/types.h. Read-only but for what the recycler and core_start() write. */
@@ -55,11 +65,12 @@ struct core {
 };
 
 /* What fits into the configured limits on this machine. */
-int core_sizes_plan(struct core_sizes *ret, const struct conf *conf);
+int core_sizes_plan(struct core_sizes *ret, const struct conf *conf, bool storage);
 
 /*
  * Creates the tables, loads and attaches the core's programs and identifies every task that runs.
- * `conf` must outlive the core. On failure core->run.error says why: -EPERM, -ENOTSUP (no BTF), -ENOMEM.
+ * `conf`, btf_path and forced, which the caller sets, must outlive the core. On failure core->run.error says
+ * why: -EPERM, -ENOTSUP (no BTF), -ENOMEM, -EINVAL (no such hook to force).
  */
 int core_start(struct core *core, const struct conf *conf);
 /* Everything is started: gives back the memory that only starting needs. */

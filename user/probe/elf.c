@@ -11,10 +11,11 @@
 #include <unistd.h>
 
 #define ARITY "arity_"
+#define WITH  "with_"
 
-struct bpf_object *elf_open(const struct elf *elf, const char *name)
+struct bpf_object *elf_open(const struct elf *elf, const char *name, const char *btf)
 {
-	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name);
+	LIBBPF_OPTS(bpf_object_open_opts, opts, .object_name = name, .btf_custom_path = btf);
 
 	return bpf_object__open_mem(elf->start, (size_t)(elf->end - elf->start), &opts);
 }
@@ -74,7 +75,7 @@ int elf_const_set(struct bpf_object *object, const char *name, const void *value
 }
 
 /* btf_trace_T is a typedef of a pointer to void (*)(void *, arguments...). */
-static u32 tracepoint_arity(const struct btf *kernel, const char *tracepoint)
+u32 elf_tracepoint_arity(const struct btf *kernel, const char *tracepoint)
 {
 	const struct btf_type *type;
 	char name[128];
@@ -99,22 +100,44 @@ static u32 function_arity(const struct btf *kernel, const char *function)
 		      : btf_vlen(btf__type_by_id(kernel, btf__type_by_id(kernel, (u32)id)->type));
 }
 
-void elf_set_arities(struct bpf_object *object, const struct btf *kernel)
+/* The constants that begin with `prefix`: what follows it, or NULL at the end. `i` counts on from 0. */
+static const char *const_next(struct bpf_object *object, const char *prefix, int *i)
 {
 	const struct btf *btf = bpf_object__btf(object);
 	int id = btf__find_by_name_kind(btf, ".rodata", BTF_KIND_DATASEC);
 	const struct btf_type *sec = id > 0 ? btf__type_by_id(btf, (u32)id) : NULL;
 
-	for (int i = 0; sec && i < btf_vlen(sec); i++) {
-		const struct btf_type *var = btf__type_by_id(btf, btf_var_secinfos(sec)[i].type);
+	while (sec && *i < btf_vlen(sec)) {
+		const struct btf_type *var =
+			btf__type_by_id(btf, btf_var_secinfos(sec)[(*i)++].type);
 		const char *name = btf__name_by_offset(btf, var->name_off);
-		u32 arity;
 
-		if (strncmp(name, ARITY, strlen(ARITY)) != 0)
-			continue;
-		arity = tracepoint_arity(kernel, name + strlen(ARITY))
-				?: function_arity(kernel, name + strlen(ARITY));
-		elf_const_set(object, name, &arity, sizeof(arity));
+		if (!strncmp(name, prefix, strlen(prefix)))
+			return name + strlen(prefix);
+	}
+	return NULL;
+}
+
+void elf_set_arities(struct bpf_object *object, const struct btf *kernel)
+{
+	const char *target;
+
+	for (int i = 0; (target = const_next(object, ARITY, &i));) {
+		u32 arity = elf_tracepoint_arity(kernel, target) ?: function_arity(kernel, target);
+
+		elf_const_set(object, target - strlen(ARITY), &arity, sizeof(arity));
+	}
+}
+
+void elf_set_choices(struct bpf_object *object)
+{
+	const char *name;
+
+	for (int i = 0; (name = const_next(object, WITH, &i));) {
+		struct bpf_program *program = bpf_object__find_program_by_name(object, name);
+		bool chosen = program && bpf_program__autoload(program);
+
+		elf_const_set(object, name - strlen(WITH), &chosen, sizeof(chosen));
 	}
 }
 
@@ -146,16 +169,38 @@ static int function_attachable(const struct btf *kernel, const char *function,
 	return 0;
 }
 
-int elf_attachable(const struct bpf_program *program, const struct btf *kernel)
+static int kprobe_attachable(const struct btf *kernel, const char *function)
+{
+	if (access("/sys/bus/event_source/devices/kprobe", F_OK))
+		return -EOPNOTSUPP;
+	return btf__find_by_name_kind(kernel, function, BTF_KIND_FUNC) < 0 ? -ENOENT : 0;
+}
+
+static int tracepoint_attachable(const struct btf *kernel, const char *tracepoint)
+{
+	char name[128];
+
+	snprintf(name, sizeof(name), "btf_trace_%s", tracepoint);
+	return btf__find_by_name_kind(kernel, name, BTF_KIND_TYPEDEF) < 0 ? -ENOENT : 0;
+}
+
+bool elf_untyped(const struct bpf_program *program)
+{
+	return bpf_program__type(program) != BPF_PROG_TYPE_TRACING;
+}
+
+int elf_attachable(const struct bpf_program *program, const struct btf *kernel, bool typed)
 {
 	enum bpf_attach_type type = bpf_program__expected_attach_type(program);
 	const char *target = elf_target(program);
-	char name[128];
 
+	if (bpf_program__type(program) == BPF_PROG_TYPE_KPROBE)
+		return kprobe_attachable(kernel, target);
+	if (bpf_program__type(program) == BPF_PROG_TYPE_RAW_TRACEPOINT)
+		return tracepoint_attachable(kernel, target);
+	if (!typed)
+		return -EOPNOTSUPP;
 	if (type == BPF_TRACE_FENTRY || type == BPF_TRACE_FEXIT)
 		return function_attachable(kernel, target, type);
-	if (type != BPF_TRACE_RAW_TP)
-		return 0;
-	snprintf(name, sizeof(name), "btf_trace_%s", target);
-	return btf__find_by_name_kind(kernel, name, BTF_KIND_TYPEDEF) < 0 ? -ENOENT : 0;
+	return type == BPF_TRACE_RAW_TP ? tracepoint_attachable(kernel, target) : 0;
 }

@@ -61,16 +61,34 @@ struct hook_run *probe_hook(struct probe_run *run, const char *program)
 	return NULL;
 }
 
+/* The alternative that was asked for by name, -1: none was. */
+static int hook_forced(const struct probe_run *run, const struct hook_run *hook)
+{
+	for (const struct forced_hook *f = run->core->forced; f && f->family; f++)
+		for (int i = 0; !strcmp(f->family, run->probe->name) && hook->hook->alt[i]; i++)
+			if (!strcmp(f->program, hook->hook->alt[i]))
+				return i;
+	return -1;
+}
+
 /* Takes the first alternative from `from` on that the kernel has. */
 static int hook_choose(struct probe_run *run, struct hook_run *hook, int from)
 {
+	int forced = hook_forced(run, hook);
+
 	hook->chosen = -1;
 	hook->program = NULL;
 	for (int i = from; hook->hook->alt[i]; i++) {
 		struct bpf_program *program =
 			bpf_object__find_program_by_name(run->object, hook->hook->alt[i]);
 
-		hook->why[i] = program ? elf_attachable(program, run->core->kernel) : -ENOENT;
+		if (forced >= 0 && i != forced) {
+			hook->why[i] = -ECANCELED;
+			continue;
+		}
+		hook->why[i] = program ? elf_attachable(program, run->core->kernel,
+							run->core->kernel_typed)
+				       : -ENOENT;
 		if (!hook->why[i]) {
 			hook->chosen = i;
 			hook->program = program;
@@ -78,7 +96,42 @@ static int hook_choose(struct probe_run *run, struct hook_run *hook, int from)
 			return 0;
 		}
 	}
-	return hook->hook->optional ? 0 : -ENOENT;
+	return hook->hook->optional && forced < 0 ? 0 : -ENOENT;
+}
+
+/* Is a program of this name, in whatever form, chosen? */
+static bool program_chosen(const struct probe_run *run, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (unsigned i = 0; i < run->hook_cnt; i++) {
+		const struct hook_run *hook = &run->hooks[i];
+		const char *chosen = hook->chosen < 0 ? "" : hook->hook->alt[hook->chosen];
+
+		if (!strncmp(chosen, name, len) && strchr("_", chosen[len]))
+			return true;
+	}
+	return false;
+}
+
+static int hooks_choose(struct probe_run *run, const int from[PROBE_HOOKS])
+{
+	for (unsigned i = 0; i < run->hook_cnt; i++) {
+		struct hook_run *hook = &run->hooks[i];
+		int err;
+
+		if (hook->hook->with)
+			hook->unwanted = !program_chosen(run, hook->hook->with);
+		err = hook->unwanted ? 0 : hook_choose(run, hook, from[i]);
+		if (!err)
+			continue;
+		if (!*run->error)
+			snprintf(run->error, sizeof(run->error), "%s: no hook in this kernel",
+				 hook->hook->alt[0]);
+		return err;
+	}
+	elf_set_choices(run->object);
+	return 0;
 }
 
 /* The program that libbpf says was refused. */
@@ -155,13 +208,15 @@ static int object_prepare(struct probe_run *run)
 	struct bpf_program *program;
 	int err;
 
-	run->object = elf_open(run->probe->elf, run->probe->name);
+	run->object = elf_open(run->probe->elf, run->probe->name, run->core->btf_path);
 	if (!run->object)
 		return -errno;
 	bpf_object__for_each_program(program, run->object)
 		bpf_program__set_autoload(program, false);
 	probe_const(run, "counter_stride", &sizes->counters, sizeof(u32));
 	probe_const(run, "cpu_cnt", &sizes->cpus, sizeof(u32));
+	probe_const(run, "typed", &run->core->typed, sizeof(bool));
+	probe_const(run, "storage", &run->core->storage, sizeof(bool));
 	elf_set_arities(run->object, run->core->kernel);
 	err = core_share(run->core, run->object);
 	err = err ?: metrics_number(run);
@@ -179,14 +234,7 @@ static int object_load(struct probe_run *run, int from[PROBE_HOOKS])
 	struct hook_run *refused;
 	int err = object_prepare(run);
 
-	for (unsigned i = 0; !err && i < run->hook_cnt; i++) {
-		if (run->hooks[i].unwanted)
-			continue;
-		err = hook_choose(run, &run->hooks[i], from[i]);
-		if (err && !*run->error)
-			snprintf(run->error, sizeof(run->error), "%s: no hook in this kernel",
-				 run->hooks[i].hook->alt[0]);
-	}
+	err = err ?: hooks_choose(run, from);
 	if (err)
 		return err;
 	complaint.program[0] = '\0';
@@ -239,8 +287,8 @@ int hook_attach(struct probe_run *run, struct hook_run *hook)
 	if (hook->link || hook->plugged)
 		return 0;
 	if (hook->hook->calls && run->core->sys_exit_calls >= 0 &&
-	    !strcmp(elf_target(hook->program), "sys_exit"))
-		return hook_plug(run, hook);
+	    !strcmp(elf_target(hook->program), "sys_exit") && !hook_plug(run, hook))
+		return 0;
 	link = bpf_program__attach(hook->program);
 	if (!link)
 		return -errno;

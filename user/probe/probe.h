@@ -25,14 +25,19 @@ struct elf {
 	extern const u8 bpf_##x##_start[], bpf_##x##_end[]; \
 	static const struct elf x##_elf = { bpf_##x##_start, bpf_##x##_end }
 
-#define HOOK_ALTS 3
+#define HOOK_ALTS 6
+
+/* The two forms of a program on a tracepoint: TRACEPOINT() in bpf/core.bpf.h. */
+#define TRACEPOINT(name) name "_btf", name "_raw"
 
 /* One thing to observe, by the first of these BPF programs that this kernel can attach. */
 struct hook {
 	const char *alt[HOOK_ALTS + 1];
-	bool optional;	     /* the family is useful without it */
-	bool idle;	     /* attached later, by the family */
-	bool if_there;	     /* nothing is lost on a kernel that has no such place */
+	bool optional; /* the family is useful without it */
+	bool idle;     /* attached later, by the family */
+	bool if_there; /* nothing is lost on a kernel that has no such place */
+	const char *
+		with; /* only where this program, of a hook above, is in use: its name without form */
 	const char *observe; /* what is missing without it, for people */
 	/*
 	 * For a program on sys_exit: the system calls whose end it wants, ends with 0. Where the syscall

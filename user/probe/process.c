@@ -3,6 +3,8 @@
 
 #include <stddef.h>
 
+#include "probe/core.h"
+#include "probe/elf.h"
 #include "process.h"
 
 PROBE_ELF(process);
@@ -14,19 +16,30 @@ static void label_reason(u64 value, char *buf, size_t size)
 	label_name(names, 4, value, buf, size);
 }
 
+/* Where mark_victim does not tell the task, the program at the end of processes counts victims. */
+static int setup(struct probe_run *run)
+{
+	probe_hook(run, "oom_btf")->unwanted =
+		elf_tracepoint_arity(run->core->kernel, "mark_victim") < 2;
+	return 0;
+}
+
 const struct probe probe_process = {
 	.name = "process",
 	.summary = "processes: starts, exits, lifetime, out-of-memory kills",
 	.elf = &process_elf,
 	.mode = PROBE_MODE_ON,
+	.setup = setup,
 	.hooks =
 		(const struct hook[]){
-			{ { "fork_btf" }, .observe = "processes forked" },
-			{ { "exec_btf" }, .observe = "programs started" },
-			{ { "cgroup_attach_btf" },
+			{ { TRACEPOINT("fork") }, .observe = "processes forked" },
+			{ { TRACEPOINT("exec") }, .observe = "programs started" },
+			{ { TRACEPOINT("cgroup_attach") },
 			  .observe = "processes moved to another service" },
-			{ { "exit_btf" }, .observe = "processes that end" },
-			{ { "oom_btf" }, .optional = true, .observe = "victims of the OOM killer" },
+			{ { TRACEPOINT("exit") }, .observe = "processes that end" },
+			{ { TRACEPOINT("oom") },
+			  .optional = true,
+			  .observe = "victims of the OOM killer" },
 			{ .alt[0] = NULL },
 		},
 	.metrics =

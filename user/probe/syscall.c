@@ -184,8 +184,8 @@ const struct probe probe_syscall = {
 	.tick = tick,
 	.hooks =
 		(const struct hook[]){
-			{ { "exit_btf" }, .observe = "the end of system calls" },
-			{ { "enter_btf" },
+			{ { TRACEPOINT("exit") }, .observe = "the end of system calls" },
+			{ { TRACEPOINT("enter") },
 			  .idle = true,
 			  .optional = true,
 			  .observe = "durations of system calls" },
