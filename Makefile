@@ -161,6 +161,8 @@ bench: all
 
 install: all
 	install -D -m 755 $(O)/seismo $(DESTDIR)$(PREFIX)/bin/seismo
+	mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' tools/deploy/seismo.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/seismo.service
 
 clean:
 	rm -rf build build-*
