@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * `blockio DEVICE read|write|flush COUNT [SIZE]` makes COUNT requests, one at a time, around the page
- * cache, goes on when one fails, and prints "OK ERRORS SECONDS": SECONDS is the sum of their times.
+ * `blockio DEVICE read|write|flush COUNT [SIZE [MS]]` makes COUNT requests, one at a time, around the page
+ * cache, goes on when one fails, and prints "OK ERRORS SECONDS": SECONDS is the sum of their times. With MS,
+ * it adds how many took no longer.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -54,14 +55,14 @@ int main(int argc, char **argv)
 {
 	const struct operation *operation = argc >= 4 ? operation_find(argv[2]) : NULL;
 	size_t size = argc > 4 ? atol(argv[4]) : ALIGNMENT;
-	long count = argc >= 4 ? atol(argv[3]) : 0, errors = 0;
-	double seconds = 0;
+	double limit = argc > 5 ? atof(argv[5]) / 1000 : 0, seconds = 0;
+	long count = argc >= 4 ? atol(argv[3]) : 0, errors = 0, within = 0;
 	off_t end;
 	void *buf;
 	int fd;
 
 	if (!operation || !size || size % ALIGNMENT) {
-		fprintf(stderr, "usage: blockio DEVICE read|write|flush COUNT [SIZE]\n");
+		fprintf(stderr, "usage: blockio DEVICE read|write|flush COUNT [SIZE [MS]]\n");
 		return 2;
 	}
 	fd = open(argv[1], O_RDWR | O_DIRECT);
@@ -72,11 +73,16 @@ int main(int argc, char **argv)
 	memset(buf, 'x', size);
 	end = lseek(fd, 0, SEEK_END) / size * size;
 	for (long i = 0; i < count; i++) {
-		double begin = now();
+		double begin = now(), took;
 
 		errors += operation->make(fd, buf, size, i * size % end) < 0;
-		seconds += now() - begin;
+		took = now() - begin;
+		seconds += took;
+		within += took <= limit;
 	}
-	printf("%ld %ld %.6f\n", count - errors, errors, seconds);
+	printf("%ld %ld %.6f", count - errors, errors, seconds);
+	if (limit > 0)
+		printf(" %ld", within);
+	putchar('\n');
 	return 0;
 }
