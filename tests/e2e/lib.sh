@@ -10,6 +10,8 @@ SEISMO=${SEISMO:-$BUILD/seismo}
 TMP=$(mktemp -d "${TMPDIR:-/tmp}/seismo-e2e.XXXXXX") || exit 1
 CONFIG=$TMP/seismo.yaml
 METRICS=$TMP/metrics # the last scrape
+# shellcheck disable=SC2034 # for the tests: amounts of work are divided by it, at most 10, where machines are slow
+scale=${SEISMO_SCALE:-1}
 : >"$CONFIG"
 
 # --- results
@@ -182,8 +184,8 @@ scrape() {
 }
 
 # Reads the last scrape. Prints the sum over the series of METRIC that have all the given labels, or, with
-# by=LABEL as first word, "LABELVALUE SUM" for each value of that label, sorted.
-series() { # [by=LABEL] METRIC LABEL=VALUE...
+# by=LABEL as first word, "LABELVALUE SUM" for each value of that label.
+series_sum() { # [by=LABEL] METRIC LABEL=VALUE...
 	awk '
 	# Splits name="value",... into label[], undoing the escapes.
 	function labels_parse(text,    name, value, at, c) {
@@ -233,11 +235,15 @@ series() { # [by=LABEL] METRIC LABEL=VALUE...
 		else
 			for (value in sum)
 				printf "%s %.15g\n", value, sum[value]
-	}' "$@" <"$METRICS" | sort
+	}' "$@" <"$METRICS"
+}
+
+series() { # by=LABEL METRIC LABEL=VALUE...
+	series_sum "$@" | sort
 }
 
 value() { # METRIC LABEL=VALUE...
-	series "$@"
+	series_sum "$@"
 }
 
 is_value() { # EXPECTED METRIC LABEL=VALUE...

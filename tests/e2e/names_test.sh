@@ -6,7 +6,7 @@
 . "$(dirname "$0")/lib.sh"
 
 # How many calls each process below makes, of one that nobody else makes.
-calls=300
+calls=$((300 / scale))
 call=sched_rr_get_interval
 
 # Runs the workload under whatever it is called.
@@ -181,7 +181,7 @@ all_counted() { # COUNT
 long=${SEISMO_LONG:-0}
 
 echo 'limits: { services: 256 }' >"$CONFIG"
-count=$((long ? 10000 : 2000))
+count=$((long ? 10000 : 2000 / scale))
 cgroup_make "$any/seismo-churn-$$"
 start_seismo --probes syscall=count,process
 start_scraping
@@ -191,7 +191,7 @@ half=$(resident)
 "$churn" cgroup "$any/seismo-churn-$$" "$((count / 2))" "$calls"
 ok "the other half of $count cgroups costs less than 2 MiB ($half to $(resident) KiB)" \
 	test $(($(resident) - half)) -lt 2048
-stop_scraping 10
+stop_scraping $((10 / scale))
 wait_until all_counted "$count"
 is $((count * calls)) $(($(sum_named seismo_syscalls_total churn- "syscall=$call") +
 	$(grown seismo_syscalls_total service=other "syscall=$call"))) "$count cgroups: every call is counted"
@@ -212,7 +212,7 @@ mark
 mkdir "$TMP/many"
 "$churn" exe "$TMP/many" "$count" "$calls"
 wait_until all_counted "$count"
-stop_scraping 3
+stop_scraping $((3 / scale))
 is $((count * calls)) $(($(sum_named seismo_syscalls_total churn- "syscall=$call") +
 	$(grown seismo_syscalls_total service=other "syscall=$call"))) \
 	"$count programs in 64 services: every call is counted"

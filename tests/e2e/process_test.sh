@@ -4,6 +4,7 @@
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 
+n=$((100 / scale))
 start_seismo --probes process
 
 exits() { # REASON SERVICE
@@ -13,11 +14,11 @@ exits() { # REASON SERVICE
 # --- ends of every kind, as wait(2) told the parent
 
 program=$(workload process "w-end-$$")
-"$program" end ok:1000 error:500 kill:200 term:100 segv:100 thread:100 >"$TMP/ended"
-is $'ok 1100\nerror 500\nsignal 400' "$(head -n 3 "$TMP/ended")" "the workload's children end as they should"
+"$program" end "ok:$((10 * n))" "error:$((5 * n))" "kill:$((2 * n))" "term:$n" "segv:$n" "thread:$n" >"$TMP/ended"
+is "$(printf '%s\n' "ok $((11 * n))" "error $((5 * n))" "signal $((4 * n))")" "$(head -n 3 "$TMP/ended")" "the workload's children end as they should"
 # The parent is one more, started by us and changed into a service of its own by its exec.
-is_metric 2001 "starts: the children and the parent" seismo_process_starts_total "service=w-end-$$"
-is_metric 2001 "lives" seismo_process_lifetime_seconds_count "service=w-end-$$"
+is_metric $((20 * n + 1)) "starts: the children and the parent" seismo_process_starts_total "service=w-end-$$"
+is_metric $((20 * n + 1)) "lives" seismo_process_lifetime_seconds_count "service=w-end-$$"
 while read -r reason count; do
 	[[ $reason == ok ]] && ((++count))
 	is "$count" "$(exits "$reason" "w-end-$$")" "exits: $reason"
@@ -28,8 +29,8 @@ is 0 "$(value seismo_processes "service=w-end-$$")" "none is left"
 # --- threads are not processes
 
 program=$(workload process "w-threads-$$")
-"$program" threads 500
-is_metric 1 "a process of 500 threads starts once" seismo_process_starts_total "service=w-threads-$$"
+"$program" threads $((5 * n))
+is_metric 1 "a process of many threads starts once" seismo_process_starts_total "service=w-threads-$$"
 is_metric 1 "and ends once" seismo_process_exits_total "service=w-threads-$$"
 is 1 "$(value seismo_process_lifetime_seconds_count "service=w-threads-$$")" "and has one life"
 
@@ -64,12 +65,12 @@ is_metric 0 "none is alive then" seismo_processes "service=w-hold-$$"
 # --- programs that end at once
 
 program=$(workload process "w-true-$$")
-for ((i = 0; i < 500; i++)); do
+for ((i = 0; i < 5 * n; i++)); do
 	"$program"
 done
-is_metric 500 "500 short programs start" seismo_process_starts_total "service=w-true-$$"
-is_metric 500 "and end well" seismo_process_exits_total "service=w-true-$$" reason=ok
-is 500 "$(value seismo_process_lifetime_seconds_count "service=w-true-$$")" "each with a life"
+is_metric $((5 * n)) "short programs start" seismo_process_starts_total "service=w-true-$$"
+is_metric $((5 * n)) "and end well" seismo_process_exits_total "service=w-true-$$" reason=ok
+is $((5 * n)) "$(value seismo_process_lifetime_seconds_count "service=w-true-$$")" "each with a life"
 
 # --- scripts are named after themselves
 
@@ -128,13 +129,13 @@ fi
 start_scraping
 program=$(workload process "w-storm-$$")
 for _ in 1 2 3 4; do
-	"$program" end ok:2000 error:500 >/dev/null &
+	"$program" end "ok:$((20 * n))" "error:$((5 * n))" >/dev/null &
 done
 wait -n
 sleep 0.5
-wait_until is_value 10004 seismo_process_exits_total "service=w-storm-$$"
-stop_scraping 10
-is_metric 10004 "storm: starts" seismo_process_starts_total "service=w-storm-$$"
-is_metric 8004 "storm: exits with 0" seismo_process_exits_total "service=w-storm-$$" reason=ok
-is_metric 2000 "storm: exits with an error" seismo_process_exits_total "service=w-storm-$$" reason=error
+wait_until is_value $((100 * n + 4)) seismo_process_exits_total "service=w-storm-$$"
+stop_scraping $((10 / scale))
+is_metric $((100 * n + 4)) "storm: starts" seismo_process_starts_total "service=w-storm-$$"
+is_metric $((80 * n + 4)) "storm: exits with 0" seismo_process_exits_total "service=w-storm-$$" reason=ok
+is_metric $((20 * n)) "storm: exits with an error" seismo_process_exits_total "service=w-storm-$$" reason=error
 stop_seismo

@@ -6,8 +6,9 @@
 . "$(dirname "$0")/lib.sh"
 need strace
 
-threads=200
-rounds=2000
+threads=$((200 / scale))
+rounds=$((2000 / scale))
+busy_rounds=$((20000 / scale))
 
 # Sums of the workload's own words, as `series by=` would print them: "KEY NUMBER" sorted by KEY.
 own() { # KEY-COLUMN FILE
@@ -146,16 +147,16 @@ start_scraping
 program=$(workload syscall "w-busy-$$")
 runs=6
 for ((run = 0; run < runs; run++)); do
-	nice -n 19 "$program" loop "$threads" 20000 >"$TMP/own.busy.$run"
+	nice -n 19 "$program" loop "$threads" "$busy_rounds" >"$TMP/own.busy.$run"
 done
-stop_scraping 10
+stop_scraping $((10 / scale))
 for pid in "${spinners[@]}"; do
 	end_process "$pid" 2>/dev/null
 done
 cat "$TMP"/own.busy.* >"$TMP/own"
 own 1 "$TMP/own" >"$TMP/own-calls"
 own_errors "$TMP/own" >"$TMP/own-errors"
-is_metric $((runs * 20000)) "busy: getppid" seismo_syscalls_total "service=w-busy-$$" syscall=getppid
+is_metric $((runs * busy_rounds)) "busy: getppid" seismo_syscalls_total "service=w-busy-$$" syscall=getppid
 is "$(cat "$TMP/own-errors")" "$(errors "w-busy-$$" "$TMP/own-errors")" "busy: the errors by errno are the workload's"
 is "$(total <(counts "w-busy-$$"))" "$(total <(classes "w-busy-$$"))" "busy: every call that was counted was timed"
 
