@@ -4,61 +4,23 @@
 # where nothing else runs, the kernel's /proc/net/snmp.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/tcp.sh
+. "$(dirname "$0")/tcp.sh"
 need ip
 
-namespace=seismo-e2e-$$
-ip netns add "$namespace" 2>/dev/null || skip "cannot make a network namespace"
-at_exit ip netns delete "$namespace"
-ip -n "$namespace" link set lo up
-
-inside() { # COMMAND...
-	ip netns exec "$namespace" "$@"
-}
-
-# A counter of /proc/net/snmp's Tcp lines, in the namespace.
-snmp() { # NAME
-	inside cat /proc/net/snmp | awk -v name="$1" '
-	$1 != "Tcp:" { next }
-	!column { for (i = 2; i <= NF; i++) if ($i == name) column = i; next }
-	{ print $column }'
-}
+namespace_make "$server_in"
 
 declare -A snmp_start
 
 snmp_mark() {
 	local name
 	for name in ActiveOpens PassiveOpens AttemptFails OutRsts RetransSegs; do
-		snmp_start[$name]=$(snmp "$name")
+		snmp_start[$name]=$(snmp "$server_in" "$name")
 	done
 }
 
 snmp_grown() { # NAME
-	echo $(($(snmp "$1") - snmp_start[$1]))
-}
-
-# A number of the workload's last line.
-said() { # FILE KEY
-	tail -n 1 "$1" | tr ' ' '\n' | sed -n "s/^$2=//p"
-}
-
-# Runs a server and its client, each under its own name: sets server and client, and leaves their last
-# words in $TMP/$server and $TMP/$client.
-connect() { # NAME ADDRESS CONNECTIONS UP DOWN SERVER-OPTIONS CLIENT-OPTIONS
-	local port server_pid
-	server=w-$1-server-$$ client=w-$1-client-$$
-	workload tcp "$server" >/dev/null
-	workload tcp "$client" >/dev/null
-	# shellcheck disable=SC2086 # options are words
-	inside timeout 60 "$TMP/bin/$server" server "$2" "$3" "$4" "$5" $6 >"$TMP/$server" &
-	server_pid=$!
-	at_exit end_process "$server_pid"
-	wait_until test -s "$TMP/$server"
-	port=$(head -n 1 "$TMP/$server")
-	# shellcheck disable=SC2086
-	inside timeout 60 "$TMP/bin/$client" client "$2" "$port" "$3" "$4" "$5" $7 >"$TMP/$client"
-	wait "$server_pid"
-	is "$3 $3" "$(said "$TMP/$client" connected) $(said "$TMP/$server" connected)" \
-		"$1: the workload made its connections"
+	echo $(($(snmp "$server_in" "$1") - snmp_start[$1]))
 }
 
 start_seismo --probes tcp
@@ -104,11 +66,10 @@ END
 
 # --- nobody listens
 
+port=9
 refused=$((150 / scale))
 for options in "" nonblock; do
-	client=w-refused$options-$$
-	workload tcp "$client" >/dev/null
-	inside "$TMP/bin/$client" client 127.0.0.1 9 "$refused" 1 1 $options >"$TMP/$client"
+	client_run "refused$options" 127.0.0.1 "$refused" 1 1 $options
 	is "$refused" "$(said "$TMP/$client" refused)" "refused${options:+, }$options: the workload's connects fail"
 	is_metric "$refused" "refused${options:+, }$options: failures" \
 		seismo_tcp_connect_failures_total "service=$client" errno=ECONNREFUSED
@@ -151,9 +112,8 @@ connect sum 127.0.0.1 $((100 / scale)) 500 500 "" ""
 names=("$server" "$client")
 connect sum-reset ::1 $((50 / scale)) 500 0 reset ""
 names+=("$server" "$client")
-client=w-sum-refused-$$
-workload tcp "$client" >/dev/null
-inside "$TMP/bin/$client" client 127.0.0.1 9 70 1 1 >/dev/null
+port=9
+client_run sum-refused 127.0.0.1 70 1 1
 names+=("$client")
 
 sum() { # METRIC LABEL=VALUE...
