@@ -14,10 +14,17 @@
 #include <bpf/bpf_tracing.h>
 
 /*
- * An argument of which the place depends on the kernel. Volatile, or the compiler makes one access with a
- * computed offset of two, which the verifier refuses.
+ * An argument of which the place depends on the kernel. The compiler would make one access with a computed
+ * offset of two, which the verifier refuses.
  */
-#define ARG(ctx, n) (((volatile u64 *)(ctx))[n])
+#define ARG(ctx, n)                                               \
+	({                                                        \
+		u64 arg;                                          \
+		asm volatile("%0 = *(u64 *)(%1 + %2)"             \
+			     : "=r"(arg)                          \
+			     : "r"(ctx), "i"((n) * sizeof(u64))); \
+		arg;                                              \
+	})
 
 /*
  * A program on a tracepoint, in two forms of one body: NAME_btf where the kernel knows its own types, and
