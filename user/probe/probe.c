@@ -42,6 +42,11 @@ int probe_const(struct probe_run *run, const char *name, const void *value, size
 	return elf_const_set(run->object, name, value, size);
 }
 
+unsigned probe_arity(const struct probe_run *run, const char *tracepoint)
+{
+	return elf_tracepoint_arity(run->core->kernel, tracepoint);
+}
+
 void *probe_global(struct probe_run *run, const char *name, size_t size)
 {
 	long offset = elf_global_offset(run->object, ".data", name, size);

@@ -113,6 +113,8 @@ void probe_stop(struct probe_run *run);
 
 /* For families: a constant of their object by name, before it is loaded. -ENOENT when it has none. */
 int probe_const(struct probe_run *run, const char *name, const void *value, size_t size);
+/* The number of arguments of a tracepoint of this kernel, 0: there is none of that name. */
+unsigned probe_arity(const struct probe_run *run, const char *tracepoint);
 /* A global variable of the loaded object; NULL when there is none of that name and size. */
 void *probe_global(struct probe_run *run, const char *name, size_t size);
 /* The hook that has this program among its alternatives. */

@@ -3,8 +3,6 @@
 
 #include <stddef.h>
 
-#include "probe/core.h"
-#include "probe/elf.h"
 #include "process.h"
 
 PROBE_ELF(process);
@@ -19,8 +17,7 @@ static void label_reason(u64 value, char *buf, size_t size)
 /* Where mark_victim does not tell the task, the program at the end of processes counts victims. */
 static int setup(struct probe_run *run)
 {
-	probe_hook(run, "oom_btf")->unwanted =
-		elf_tracepoint_arity(run->core->kernel, "mark_victim") < 2;
+	probe_hook(run, "oom_btf")->unwanted = probe_arity(run, "mark_victim") < 2;
 	return 0;
 }
 
