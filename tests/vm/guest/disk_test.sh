@@ -97,7 +97,7 @@ while read -r name delay low high; do
 	phase=("device=$device" operation=read phase=device)
 	is 0 "$(grown seismo_block_io_duration_seconds_bucket "${phase[@]}" "le=$low")" \
 		"$name: no request took the device less than $delay ms"
-	ok "$name: those that were in time are in its bucket ($in_time of $io_count)" between "$in_time" $io_count \
+	ok "$name: those that were in time are in its bucket ($in_time of $io_count)" between "${in_time:?}" $io_count \
 		"$(grown seismo_block_io_duration_seconds_bucket "${phase[@]}" "le=$high")"
 	near_seen "$seconds" "$(grown seismo_block_io_duration_seconds_sum "${phase[@]}")" 10 \
 		"$(calc "$delay * $io_count / 1000")" "$name: the time is the workload's, and all of it the device's"
