@@ -52,8 +52,9 @@ leaves_no_bpf() { # TEXT
 # --- signals
 
 fastest=100000000
+everything=syscall=full,block,tcp,process # sampled comes and goes
 for signal in INT TERM; do
-	start_seismo --probes all
+	start_seismo --probes "$everything"
 	bpf_objects >"$TMP/objects"
 	is $'link\nmap\nprog' "$(cut -d' ' -f1 "$TMP/objects" | sort -u)" \
 		"while it runs the kernel holds programs, maps and links"
@@ -76,7 +77,7 @@ files() {
 }
 files >"$TMP/files"
 cd "$TMP/cwd" || exit 1
-start_seismo --probes all
+start_seismo --probes "$everything"
 bpf_objects >"$TMP/objects"
 kill -KILL "$seismo_pid"
 wait "$seismo_pid" 2>/dev/null
@@ -128,6 +129,12 @@ refused 2 'not-there.yaml' "a configuration that is not there"
 run run --no-such-option
 is 2 "$status" "unknown option: exit status"
 ok "unknown option: named" grep -q 'no-such-option' <<<"$errors"
+run check --hook tcp=nonsense
+refused 2 'tcp=nonsense' "a hook that there is not"
+run check --btf "$TMP/not-there.btf"
+refused 3 'not-there.btf' "types from a file that is not there"
+run check --btf "$CONFIG"
+refused 3 "$CONFIG" "types from a file that has none"
 run frobnicate
 is 2 "$status" "unknown command: exit status"
 ok "unknown command: named" grep -q 'frobnicate' <<<"$errors"

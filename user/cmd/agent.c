@@ -123,9 +123,11 @@ static int core_failed(const struct agent *a, int err)
 			   "the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE and "
 			   "CAP_SYS_PTRACE",
 			   strerror(-err));
+	else if (err == -ESRCH)
+		log_printf(LOG_ERR, "%s", a->core.run.error);
 	else
 		log_printf(LOG_ERR, "cannot watch this machine: %s", a->core.run.error);
-	return err == -EINVAL && !a->core.run.object ? EXIT_USAGE : EXIT_CANNOT;
+	return err == -ESRCH ? EXIT_USAGE : EXIT_CANNOT;
 }
 
 int agent_start(struct agent *a, const struct agent_options *options)

@@ -459,11 +459,10 @@ static int forced_check(struct core *core)
 				found |= !strcmp(h->alt[i], f->program);
 		if (!found || strcmp(probe->name, f->family) != 0) {
 			snprintf(core->run.error, sizeof(core->run.error),
-				 "there is no hook '%s' of '%s' to be forced: seismo check "
-				 "--verbose "
-				 "lists them",
-				 f->program, f->family);
-			return -EINVAL;
+				 "--hook %s=%s: there is none of this name, `seismo check --format "
+				 "json` lists them",
+				 f->family, f->program);
+			return -ESRCH;
 		}
 		if (has_suffix(f->program, "_raw") || has_suffix(f->program, "_kprobe"))
 			core->typed = false;
@@ -475,6 +474,7 @@ static int types_load(struct core *core)
 {
 	struct btf *own = btf__load_vmlinux_btf();
 	int err = own ? 0 : -errno;
+	char why[128];
 
 	core->kernel_typed = own;
 	core->kernel = own;
@@ -486,9 +486,10 @@ static int types_load(struct core *core)
 	core->typed = core->kernel_typed;
 	if (!err)
 		return forced_check(core);
+	libbpf_strerror(err, why, sizeof(why));
 	if (core->btf_path)
 		snprintf(core->run.error, sizeof(core->run.error), "no BTF in '%s': %s",
-			 core->btf_path, strerror(-err));
+			 core->btf_path, why);
 	else
 		snprintf(core->run.error, sizeof(core->run.error),
 			 "this kernel does not describe its types (no /sys/kernel/btf/vmlinux, "

@@ -70,7 +70,7 @@ int core_sizes_plan(struct core_sizes *ret, const struct conf *conf, bool storag
 /*
  * Creates the tables, loads and attaches the core's programs and identifies every task that runs.
  * `conf`, btf_path and forced, which the caller sets, must outlive the core. On failure core->run.error says
- * why: -EPERM, -ENOTSUP (no BTF), -ENOMEM, -EINVAL (no such hook to force).
+ * why: -EPERM, -ENOTSUP (no BTF), -ENOMEM, -ESRCH (no such hook to force).
  */
 int core_start(struct core *core, const struct conf *conf);
 /* Everything is started: gives back the memory that only starting needs. */

@@ -119,6 +119,15 @@ static bool program_chosen(const struct probe_run *run, const char *name)
 	return false;
 }
 
+static void hook_complain(struct probe_run *run, const struct hook_run *hook)
+{
+	int forced = hook_forced(run, hook), i = forced < 0 ? 0 : forced;
+
+	snprintf(run->error, sizeof(run->error), "no hook for %s in this kernel: %s: %s",
+		 hook->hook->observe, hook->hook->alt[i],
+		 hook->why[i] == -ENOENT ? "there is no such place" : strerror(-hook->why[i]));
+}
+
 static int hooks_choose(struct probe_run *run, const int from[PROBE_HOOKS])
 {
 	for (unsigned i = 0; i < run->hook_cnt; i++) {
@@ -131,8 +140,7 @@ static int hooks_choose(struct probe_run *run, const int from[PROBE_HOOKS])
 		if (!err)
 			continue;
 		if (!*run->error)
-			snprintf(run->error, sizeof(run->error), "%s: no hook in this kernel",
-				 hook->hook->alt[0]);
+			hook_complain(run, hook);
 		return err;
 	}
 	elf_set_choices(run->object);
