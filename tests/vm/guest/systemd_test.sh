@@ -1,12 +1,14 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The daemon as a service of systemd, restricted as its unit says, and services of systemd by their names, on the
-# cgroup hierarchies of this boot. TEST_CGROUPS says which these have to be: v2, hybrid or v1.
+# cgroup hierarchies of this boot. TEST_CGROUPS says which these have to be: v2, hybrid or v1. For all of them the
+# guest is booted with -i /lib/systemd/systemd, for the others with -a systemd.unified_cgroup_hierarchy=0 too, and
+# for v1 with -a systemd.legacy_systemd_cgroup_controller=1 as well.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../../e2e/lib.sh"
 [[ $(</proc/1/comm) == systemd ]] || skip "the first process is not systemd"
 need jq setpriv
-WAIT=${WAIT:-20}
+WAIT=${WAIT:-60}
 
 SEISMO_URL=http://127.0.0.1:9469 # by default, as the unit starts it
 units=/run/systemd/system
@@ -140,7 +142,7 @@ is_metric 1 "a person's manager" seismo_processes service=user@4711.service
 
 # --- the end
 
-# From the signal to the exit, as systemd saw it; the fastest of some, as an emulated machine may be late.
+# From the signal to the exit, as systemd saw it; the fastest of some. A machine of its own takes some ten milliseconds.
 stop_fastest() {
 	local i
 	for i in 1 2 3; do
@@ -150,7 +152,7 @@ stop_fastest() {
 	done | sort -g | head -n 1
 }
 seconds=$(stop_fastest)
-ok "it is stopped within a second ($seconds)" between 0.000001 1 "$seconds"
+ok "it is stopped within three emulated seconds ($seconds)" between 0.000001 3 "$seconds"
 is "success 1 0" "$(show Result) $(show ExecMainCode) $(show ExecMainStatus)" "it ends with success"
 
 # --- what hangs is started again
@@ -166,6 +168,7 @@ kill -STOP "$pid"
 ok "stopped, it is started again" wait_until is_shown 1 NRestarts
 ok "and is ready again" wait_until attached
 is_metric 5 "and counts again" seismo_processes service=w-unit.service
+is 1 "$(show NRestarts)" "and was not started more often"
 systemctl stop seismo
 
 echo 'nonsense: 1' >/etc/seismo/seismo.yaml
