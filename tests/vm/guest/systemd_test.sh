@@ -1,9 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The daemon as a service of systemd, restricted as its unit says, and services of systemd by their names, on the
-# cgroup hierarchies of this boot. TEST_CGROUPS says which these have to be: v2, hybrid or v1. For all of them the
-# guest is booted with -i /lib/systemd/systemd, for the others with -a systemd.unified_cgroup_hierarchy=0 too, and
-# for v1 with -a systemd.legacy_systemd_cgroup_controller=1 as well.
+# cgroup hierarchies that this boot was asked for: -i /lib/systemd/systemd, for hybrid ones and for v1 with
+# -a systemd.unified_cgroup_hierarchy=0 too, and for v1 with -a systemd.legacy_systemd_cgroup_controller=1 as well.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../../e2e/lib.sh"
 [[ $(</proc/1/comm) == systemd ]] || skip "the first process is not systemd"
@@ -21,6 +20,14 @@ show() { # PROPERTY [UNIT]
 
 is_shown() { # VALUE PROPERTY [UNIT]
 	[[ $(show "$2" "${3:-}") == "$1" ]]
+}
+
+hierarchies_wanted() {
+	case $(</proc/cmdline) in
+	*systemd.legacy_systemd_cgroup_controller=1*) echo v1 ;;
+	*systemd.unified_cgroup_hierarchy=0*) echo hybrid ;;
+	*) echo v2 ;;
+	esac
 }
 
 hierarchies() {
@@ -54,7 +61,7 @@ attached() {
 	[[ $(show ActiveState) == active ]] && curl -fs "$SEISMO_URL/-/ready"
 }
 
-is "${TEST_CGROUPS:-$(hierarchies)}" "$(hierarchies)" "the cgroup hierarchies"
+is "$(hierarchies_wanted)" "$(hierarchies)" "the cgroup hierarchies"
 
 installed=/usr/local/lib/systemd/system/seismo.service # as by `make install`
 install -D "$SEISMO" /usr/local/bin/seismo
