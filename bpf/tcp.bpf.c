@@ -208,7 +208,9 @@ static __always_inline void arrived(struct sock *sk, struct sock_ctx *sc)
 	if (!storage) /* which the listener's would have been cloned to */
 		own_as_listener(sk, sc);
 	sc->direction = TCP_INBOUND;
-	sc->retransmits = sc->sends = 0;
+	sc->sends = 0;
+	/* The socket begins with those of its SYN-ACK, which have a hook of their own. */
+	sc->retransmits = BPF_CORE_READ((struct tcp_sock *)sk, total_retrans);
 	bytes_begin(sk, sc);
 	count_add(tcp_connections_total, owner(sc), TCP_INBOUND, 1);
 	bpf_map_update_elem(&tcp_accept_queue, &key, &now, BPF_ANY);
