@@ -68,6 +68,11 @@ static __always_inline u32 cache_entry(u64 dim, u32 size)
 
 #define REQ_OP_MASK 0xff
 
+enum req_flag_bits {
+	__REQ_FUA,
+	__REQ_PREFLUSH,
+};
+
 static __always_inline int operation(struct request *rq, u32 bytes)
 {
 	switch (READ(rq, cmd_flags) & REQ_OP_MASK) {
@@ -91,26 +96,33 @@ static __always_inline int operation(struct request *rq, u32 bytes)
 /*
  * Write-back is done by kernel threads on behalf of a cgroup. Otherwise it is who submits.
  */
-static __always_inline u32 submitter_identity(struct request *rq)
+static __always_inline u32 submitter_identity(struct bio *bio)
 {
 	struct task_struct *task = task_current();
 	struct cgroup *cgrp;
 
 	if ((storage ? task->flags : BPF_CORE_READ(task, flags)) & PF_KTHREAD) {
-		cgrp = BPF_CORE_READ(rq, bio, bi_blkg, blkcg, css.cgroup);
+		cgrp = BPF_CORE_READ(bio, bi_blkg, blkcg, css.cgroup);
 		if (cgrp && BPF_CORE_READ(cgrp, level) > 0)
 			return identity_of_cgroup(cgrp);
 	}
 	return identity_current();
 }
 
-static __always_inline int submitted(struct request *rq, struct submitter *old)
+static __always_inline struct submitter *submitter_find(void *rq)
 {
-	struct submitter now = { .identity = submitter_identity(rq) };
+	u64 key = (u64)rq;
+
+	return bpf_map_lookup_elem(&block_submitters, &key);
+}
+
+/* `rq` may be the bio instead, where nobody sees the request. */
+static __always_inline int submitted(void *rq, struct bio *bio, u64 start_ns, struct submitter *old)
+{
+	struct submitter now = { .identity = submitter_identity(bio), .start_ns = start_ns };
 	u64 key = (u64)rq;
 
 	now.gen = identity_gen(now.identity);
-	now.start_ns = READ(rq, start_time_ns);
 	if (old)
 		*old = now;
 	else
@@ -118,16 +130,9 @@ static __always_inline int submitted(struct request *rq, struct submitter *old)
 	return 0;
 }
 
-static __always_inline struct submitter *submitter_find(struct request *rq)
-{
-	u64 key = (u64)rq;
-
-	return bpf_map_lookup_elem(&block_submitters, &key);
-}
-
 TRACEPOINT(block_io_start, start, struct request *rq)
 {
-	return submitted(rq, submitter_find(rq));
+	return submitted(rq, READ(rq, bio), 0, submitter_find(rq));
 }
 
 /*
@@ -147,18 +152,31 @@ TRACEPOINT(block_rq_insert, insert)
 {
 	struct request *rq = REQUEST(ctx, block_rq_insert);
 
-	return submitted(rq, submitter_find(rq));
+	return submitted(rq, READ(rq, bio), READ(rq, start_time_ns), submitter_find(rq));
 }
 
 TRACEPOINT(block_rq_issue, direct)
 {
 	struct request *rq = REQUEST(ctx, block_rq_issue);
 	struct submitter *known = submitter_find(rq);
+	u64 start_ns = READ(rq, start_time_ns);
 
-	if (known && known->identity != IDENTITY_UNKNOWN &&
-	    known->start_ns == READ(rq, start_time_ns))
+	if (known && known->identity != IDENTITY_UNKNOWN && known->start_ns == start_ns)
 		return 0;
-	return submitted(rq, known);
+	return submitted(rq, READ(rq, bio), start_ns, known);
+}
+
+/* A flush without data is neither inserted nor issued, another request does it: its bio is there at the end. */
+const volatile u32 arity_block_getrq SEC(".rodata");
+
+TRACEPOINT(block_getrq, flush)
+{
+	struct bio *bio = (void *)(arity_block_getrq > 1 ? ARG(ctx, 1) : ARG(ctx, 0));
+	u32 preflush = 1U << bpf_core_enum_value(enum req_flag_bits, __REQ_PREFLUSH);
+
+	if (!(READ(bio, bi_opf) & preflush) || READ(bio, bi_iter.bi_size))
+		return 0;
+	return submitted(bio, bio, 0, submitter_find(bio));
 }
 
 TRACEPOINT(block_rq_issue, issue)
@@ -180,11 +198,6 @@ static __always_inline u64 issued_ns(struct request *rq)
 	return stamp ? *stamp : 0;
 }
 
-enum req_flag_bits {
-	__REQ_FUA,
-	__REQ_PREFLUSH,
-};
-
 /* A write that is to be flushed completes twice: when it is written, and when all of it is done. */
 static __always_inline bool completes_again(struct request *rq, u32 bytes)
 {
@@ -194,9 +207,12 @@ static __always_inline bool completes_again(struct request *rq, u32 bytes)
 	return bytes && READ(rq, cmd_flags) & flags;
 }
 
+const volatile bool with_flush_btf SEC(".rodata"), with_flush_raw SEC(".rodata");
+
 static __always_inline u32 submitter_of(struct request *rq, u32 bytes, bool end)
 {
-	struct submitter *submitter = submitter_find(rq);
+	bool by_bio = (with_flush_btf || with_flush_raw) && !bytes;
+	struct submitter *submitter = submitter_find(by_bio ? (void *)READ(rq, bio) : rq);
 	u32 identity;
 
 	if (!submitter || submitter->identity == IDENTITY_UNKNOWN)

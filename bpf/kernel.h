@@ -164,8 +164,14 @@ struct blkcg_gq {
 	struct blkcg *blkcg;
 };
 
+struct bvec_iter {
+	unsigned int bi_size;
+};
+
 struct bio {
+	unsigned int bi_opf;
 	struct blkcg_gq *bi_blkg;
+	struct bvec_iter bi_iter;
 };
 
 struct request {
