@@ -12,7 +12,7 @@ CONFIG=$TMP/seismo.yaml
 METRICS=$TMP/metrics # the last scrape
 # shellcheck disable=SC2034 # for the tests: amounts of work are divided by it, at most 10, where machines are slow
 scale=${SEISMO_SCALE:-1}
-: >"$CONFIG"
+mkdir "$TMP/bin" && : >"$CONFIG"
 
 # --- results
 
@@ -75,6 +75,10 @@ near_seen() { # EXPECTED ACTUAL PERCENT LEAST TEXT
 }
 
 calc() { # AWK-EXPRESSION
+	if [[ $1 =~ ^[-+*0-9\ ]+$ ]]; then
+		echo $(($1))
+		return
+	fi
 	awk "BEGIN { printf \"%.15g\n\", ${1//$'\n'/ } }"
 }
 
@@ -139,12 +143,15 @@ background() { # COMMAND...
 
 # --- waiting
 
+# Nothing is ever to be read from it: to wait without starting a program.
+exec {silence}<> <(:)
+
 # Repeats the command until it succeeds, for 15 seconds at most, or $WAIT.
 wait_until() { # COMMAND...
 	local end=$((SECONDS + ${WAIT:-15} + 1))
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS < end)) || return 1
-		sleep 0.05
+		read -rt 0.05 -u "$silence" || true
 	done
 }
 
@@ -183,9 +190,29 @@ scrape() {
 	curl -fsS "$SEISMO_URL/metrics" -o "$METRICS" || bail "no scrape"
 }
 
-# Reads the last scrape. Prints the sum over the series of METRIC that have all the given labels, or, with
-# by=LABEL as first word, "LABELVALUE SUM" for each value of that label.
-series_sum() { # [by=LABEL] METRIC LABEL=VALUE...
+# Reads the last scrape. Prints the sum over the series of METRIC that have all the given labels. In the shell
+# itself, as starting a program is what takes most of the time where machines are emulated.
+value() { # METRIC LABEL=VALUE...
+	local metric=$1 lines line label wanted=() numbers=()
+	for label in "${@:2}"; do
+		line=${label#*=}
+		line=${line//\\/\\\\} line=${line//\"/\\\"} line=${line//$'\n'/\\n}
+		wanted+=("${label%%=*}=\"$line\"")
+	done
+	mapfile -t lines <"$METRICS"
+	for line in "${lines[@]}"; do
+		[[ $line == "$metric"[\{\ ]* ]] || continue
+		for label in "${wanted[@]}"; do
+			[[ $line == *[\{,]"$label"[\},]* ]] || continue 2
+		done
+		numbers+=("${line##* }")
+	done
+	calc "$(IFS=+ && echo "${numbers[*]:-0}")"
+}
+
+# Reads the last scrape. Prints "LABELVALUE SUM" for each value of LABEL, sorted, over the series of METRIC that
+# have all the other labels.
+series() { # by=LABEL METRIC LABEL=VALUE...
 	awk '
 	# Splits name="value",... into label[], undoing the escapes.
 	function labels_parse(text,    name, value, at, c) {
@@ -207,43 +234,26 @@ series_sum() { # [by=LABEL] METRIC LABEL=VALUE...
 		return text # "} number"
 	}
 	BEGIN {
-		first = 1
-		if (ARGV[1] ~ /^by=/)
-			by = substr(ARGV[first++], 4)
-		metric = ARGV[first]
-		for (i = first + 1; i < ARGC; i++) {
+		by = substr(ARGV[1], 4)
+		metric = ARGV[2]
+		for (i = 3; i < ARGC; i++) {
 			at = index(ARGV[i], "=")
 			want[substr(ARGV[i], 1, at - 1)] = substr(ARGV[i], at + 1)
 		}
 		ARGC = 1
 	}
-	index($0, metric "{") != 1 && index($0, metric " ") != 1 { next }
-	{
-		rest = substr($0, length(metric) + 1)
-		split("", label)
-		if (substr(rest, 1, 1) == "{")
-			rest = labels_parse(substr(rest, 2))
+	index($0, metric "{") == 1 {
+		rest = labels_parse(substr($0, length(metric) + 2))
 		sub(/^[} ]*/, "", rest)
 		for (name in want)
 			if (!(name in label) || label[name] != want[name])
 				next
-		sum[by == "" ? "" : label[by]] += rest
+		sum[label[by]] += rest
 	}
 	END {
-		if (by == "")
-			printf "%.15g\n", sum[""]
-		else
-			for (value in sum)
-				printf "%s %.15g\n", value, sum[value]
-	}' "$@" <"$METRICS"
-}
-
-series() { # by=LABEL METRIC LABEL=VALUE...
-	series_sum "$@" | sort
-}
-
-value() { # METRIC LABEL=VALUE...
-	series_sum "$@"
+		for (value in sum)
+			printf "%s %.15g\n", value, sum[value]
+	}' "$@" <"$METRICS" | sort
 }
 
 is_value() { # EXPECTED METRIC LABEL=VALUE...
@@ -341,7 +351,7 @@ stop_scraping() { # COUNT
 
 # Copies workload NAME under another name, which is then its service, and prints where.
 workload() { # NAME AS
-	mkdir -p "$TMP/bin" && cp "$BUILD/workload/$1" "$TMP/bin/$2" && echo "$TMP/bin/$2"
+	cp "$BUILD/workload/$1" "$TMP/bin/$2" && echo "$TMP/bin/$2"
 }
 
 # Makes a cgroup, and those above it that are missing; they are removed at exit.

@@ -21,7 +21,9 @@ snmp() { # NAMESPACE NAME
 
 # A number of the workload's last line.
 said() { # FILE KEY
-	[[ " $(tail -n 1 "$1")" =~ \ $2=([^ ]+) ]] && echo "${BASH_REMATCH[1]}"
+	local lines
+	mapfile -t lines <"$1"
+	[[ " ${lines[-1]}" =~ \ $2=([^ ]+) ]] && echo "${BASH_REMATCH[1]}"
 }
 
 # Starts a server in the background. Sets server, its name and service, server_pid and port; its last words

@@ -125,8 +125,15 @@ sum() { # METRIC LABEL=VALUE...
 }
 
 is_metric 70 "sum: failures" seismo_tcp_connect_failures_total "service=$client"
-is "$(snmp_grown PassiveOpens)" "$(sum seismo_tcp_connections_total direction=inbound)" \
-	"connections in are the kernel's PassiveOpens"
+# The kernel counts an open for each end of a handshake, also where that came twice and was then dropped.
+accepted=$((100 / scale + 50 / scale)) opens=$(snmp_grown PassiveOpens)
+if ((opens > accepted && $(snmp_grown RetransSegs) > 0)); then
+	skip_one "connections in are the kernel's PassiveOpens" "it opened some of $accepted twice"
+else
+	is "$opens" "$(sum seismo_tcp_connections_total direction=inbound)" \
+		"connections in are the kernel's PassiveOpens"
+fi
+is "$accepted" "$(sum seismo_tcp_connections_total direction=inbound)" "connections in are the workload's"
 is "$(snmp_grown ActiveOpens)" "$(($(sum seismo_tcp_connections_total direction=outbound) +
 	$(sum seismo_tcp_connect_failures_total)))" "connections out and failures are its ActiveOpens"
 is "$(snmp_grown AttemptFails)" "$(sum seismo_tcp_connect_failures_total)" "failures are its AttemptFails"
