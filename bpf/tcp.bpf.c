@@ -203,7 +203,7 @@ static __always_inline void connected(struct sock *sk, struct sock_ctx *sc)
 
 static __always_inline void arrived(struct sock *sk, struct sock_ctx *sc)
 {
-	u64 key = (u64)sk, now = bpf_ktime_get_ns();
+	u64 key = (u64)sk, now = bpf_ktime_get_ns(), *since;
 
 	if (!storage) /* which the listener's would have been cloned to */
 		own_as_listener(sk, sc);
@@ -213,7 +213,11 @@ static __always_inline void arrived(struct sock *sk, struct sock_ctx *sc)
 	sc->retransmits = BPF_CORE_READ((struct tcp_sock *)sk, total_retrans);
 	bytes_begin(sk, sc);
 	count_add(tcp_connections_total, owner(sc), TCP_INBOUND, 1);
-	bpf_map_update_elem(&tcp_accept_queue, &key, &now, BPF_ANY);
+	since = bpf_map_lookup_elem(&tcp_accept_queue, &key);
+	if (since && !*since)
+		bpf_map_delete_elem(&tcp_accept_queue, &key); /* accepted already */
+	else
+		bpf_map_update_elem(&tcp_accept_queue, &key, &now, BPF_ANY);
 	sample_rtt(sk, sc);
 }
 
@@ -262,11 +266,21 @@ TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newsta
 	return 0;
 }
 
+/*
+ * A connection is queued a moment before it is established. Who looks then, on another CPU, takes it without
+ * having waited, and leaves a zero that tells arrived() so.
+ */
 static __always_inline void accepted(u64 sk)
 {
-	u64 *since = bpf_map_lookup_elem(&tcp_accept_queue, &sk);
+	u64 none = 0, *since;
 
-	if (!since)
+	if (BPF_CORE_READ((struct sock *)sk, __sk_common.skc_state) == SYN_RECV &&
+	    !bpf_map_update_elem(&tcp_accept_queue, &sk, &none, BPF_NOEXIST)) {
+		hist_add(tcp_accept_duration_seconds, identity_current(), 0, 0);
+		return;
+	}
+	since = bpf_map_lookup_elem(&tcp_accept_queue, &sk);
+	if (!since || !*since)
 		return;
 	hist_add(tcp_accept_duration_seconds, identity_current(), 0, bpf_ktime_get_ns() - *since);
 	bpf_map_delete_elem(&tcp_accept_queue, &sk);
