@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# make            build/seismo
-# sudo make run   installs what is missing, builds, runs the daemon
-# sudo make test  installs what is missing, builds, runs every test
+# make               build/seismo
+# sudo make run      installs what is missing, builds, runs the daemon
+# sudo make test     installs what is missing, builds, runs every test
+# sudo make test-vm  the tests in every kernel, in virtual machines
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
@@ -45,6 +46,8 @@ UNIT := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/*_test.c))
 WORKLOAD := $(patsubst tests/workload/%.c,$(O)/workload/%,$(wildcard tests/workload/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*.c))
 E2E := $(sort $(wildcard tests/e2e/*_test.sh))
+# a guest has no sanitizers
+VM := $(if $(SANITIZE),,tests/vm/one_test.sh)
 
 ifeq ($(V),)
 Q := @
@@ -53,7 +56,7 @@ endif
 
 .DELETE_ON_ERROR:
 .PRECIOUS: $(O)/bpf/%.bpf.o
-.PHONY: all run test test-unit test-e2e lint fuzz bench install clean help deps deps-test programs
+.PHONY: all run test test-unit test-vm lint fuzz bench install clean help deps deps-test deps-vm programs
 
 all: $(O)/seismo
 
@@ -129,7 +132,16 @@ run: deps
 test: deps-test
 	$(Q)$(MAKE) --no-print-directory lint
 	$(Q)$(MAKE) --no-print-directory -j2 all $(UNIT) $(WORKLOAD) $(FUZZ)
-	$(Q)O=$(O) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run $(UNIT) $(FUZZ) $(E2E)
+	$(Q)O=$(O) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run $(UNIT) $(FUZZ) $(E2E) $(VM)
+
+# Every kernel of tests/vm/kernels.txt, or those of KERNELS; some are of the other architecture.
+test-vm: deps-vm
+	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)for arch in $$(awk -v only=' $(strip $(KERNELS)) ' '!/^#/ && $$3 != "$(NATIVE)" && \
+			(only == "  " || index(only, " " $$1 " ")) { print $$3 }' tests/vm/kernels.txt | sort -u); do \
+		$(MAKE) --no-print-directory ARCH=$$arch deps && $(MAKE) --no-print-directory ARCH=$$arch programs || exit; \
+	done
+	$(Q)tests/vm/matrix $(KERNELS)
 
 test-unit: $(UNIT)
 	$(Q)O=$(O) tests/run $^
@@ -172,16 +184,18 @@ LIBRARIES := libbpf-dev libelf-dev zlib1g-dev libmicrohttpd-dev libcyaml-dev lib
 	libsystemd-dev uthash-dev linux-libc-dev
 DEPS := gcc make clang llvm $(LIBRARIES) $(if $(SYSROOT),gcc-$(subst _,-,$(TRIPLE)))
 DEPS_TEST := $(DEPS) libcmocka-dev clang-format cppcheck shellcheck universal-ctags libfuse3-dev fuse3 \
-	pkg-config fio strace curl jq iproute2 procps util-linux libcap2-bin git bpftool
+	pkg-config fio strace curl jq iproute2 procps util-linux libcap2-bin git bpftool \
+	qemu-system-x86 cpio kmod lz4 xz-utils zstd
 deps: PACKAGES = $(DEPS)
 deps-test: PACKAGES = $(DEPS_TEST)
-deps deps-test:
+deps-vm: PACKAGES = $(DEPS_TEST) qemu-system-arm
+deps deps-test deps-vm:
 	$(Q)missing=$$(for p in $(PACKAGES); do \
 		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
 	[ -z "$$missing" ] || { echo "installing:" $$missing; apt-get update -qq && \
 		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
 
 help:
-	@sed -n '2,5s/^# //p' Makefile; echo 'more: test-unit lint fuzz bench install clean; SANITIZE=1, CC=clang, ARCH=arm64, V=1'
+	@sed -n '2,6s/^# //p' Makefile; echo 'more: test-unit lint fuzz bench install clean; SANITIZE=1, CC=clang, ARCH=arm64, V=1'
 
 -include $(OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(BPF:%=$(O)/bpf/%.d) $(UNIT:=.d)
