@@ -202,6 +202,8 @@ run_fio() { # TEXT OPTION...
 	"$fio-$fio_runs" --name=job --filename="$loop" --direct=1 --bs=4k --group_reporting \
 		--allow_mounted_write=1 --output-format=json --output="$TMP/fio.json" "$@" >/dev/null ||
 		bail "fio failed"
+	jq -r '.jobs[0] | paths(numbers) as $path | "." + ($path | map(tostring) | join(".")) + " \(getpath($path))"' \
+		"$TMP/fio.json" >"$TMP/fio"
 	check_device "$text"
 	for operation in read write; do
 		count=$(fio_says ".$operation.total_ios")
@@ -217,8 +219,8 @@ run_fio() { # TEXT OPTION...
 	done
 }
 
-fio_says() { # JQ-PATH
-	jq ".jobs[0]$1" "$TMP/fio.json"
+fio_says() { # PATH
+	awk -v path="$1" '$1 == path { print $2 }' "$TMP/fio"
 }
 
 fio_runs=0

@@ -211,8 +211,9 @@ value() { # METRIC LABEL=VALUE...
 		line=${line//\\/\\\\} line=${line//\"/\\\"} line=${line//$'\n'/\\n}
 		wanted+=("${label%%=*}=\"$line\"")
 	done
-	mapfile -t lines < <(grep "^${metric}[{ ]" "$METRICS")
+	mapfile -t lines < <(grep -F "$metric" "$METRICS")
 	for line in "${lines[@]}"; do
+		[[ $line == "$metric"[\{\ ]* ]] || continue
 		for label in "${wanted[@]}"; do
 			[[ $line == *[\{,]"$label"[\},]* ]] || continue 2
 		done
@@ -340,7 +341,7 @@ scrape_faults() { # FILE...
 	}' "$@"
 }
 
-# Keeps scraping in the background, ten times a second, into $TMP/scrapes.
+# Keeps scraping in the background, into $TMP/scrapes: ten times a second, less often where machines are slow.
 start_scraping() {
 	mkdir -p "$TMP/scrapes"
 	rm -f "$TMP"/scrapes/*
@@ -349,10 +350,11 @@ start_scraping() {
 }
 
 scrape_often() {
-	local i
+	local i pause
+	pause=$(calc "0.08 * $scale")
 	for ((i = 1000; ; i++)); do
 		http_get /metrics "$TMP/scrapes/.part" && mv "$TMP/scrapes/.part" "$TMP/scrapes/$i"
-		read -rt 0.08 -u "$silence"
+		read -rt "$pause" -u "$silence"
 	done
 }
 
