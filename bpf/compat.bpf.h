@@ -70,6 +70,16 @@ static __always_inline int syscall_nr(struct pt_regs *regs)
 #endif
 }
 
+/* The task that runs here is in a system call of the 32-bit architecture; also int 0x80 of a 64-bit process. */
+static __always_inline bool task_compat(void)
+{
+#if defined(__TARGET_ARCH_x86)
+	return BPF_CORE_READ(task_current(), thread_info.status) & 2; /* TS_COMPAT */
+#elif defined(__TARGET_ARCH_arm64)
+	return BPF_CORE_READ(task_current(), thread_info.flags) & (1UL << 22); /* TIF_32BIT */
+#endif
+}
+
 /*
  * The call under way is numbered as on the 32-bit architecture. On x86-64 the instruction syscall leaves
  * its return address in rcx: where it is still there, nothing more is to be asked.
@@ -79,11 +89,8 @@ static __always_inline bool syscall_compat(struct pt_regs *regs)
 #if defined(__TARGET_ARCH_x86)
 	if (READ(regs, cx) == READ(regs, ip))
 		return false;
-	/* TS_COMPAT; also int 0x80 of a 64-bit process */
-	return BPF_CORE_READ(task_current(), thread_info.status) & 2;
-#elif defined(__TARGET_ARCH_arm64)
-	return BPF_CORE_READ(task_current(), thread_info.flags) & (1UL << 22); /* TIF_32BIT */
 #endif
+	return task_compat();
 }
 
 #endif

@@ -350,16 +350,21 @@ static __always_inline void hist_add_local(u32 slot, u64 ns)
 	}
 }
 
-__noinline int hist_add_at(u32 slot, u64 ns)
+__noinline int hist_add_many_at(u32 slot, u64 ns, u64 n)
 {
 	struct hist *hist = hist_value(slot);
 	u32 bucket = hist_bucket(ns);
 
 	if (hist && bucket < HIST_BUCKETS) {
-		__sync_fetch_and_add(&hist->sum_ns, ns);
-		__sync_fetch_and_add(&hist->bucket[bucket], 1);
+		__sync_fetch_and_add(&hist->sum_ns, ns * n);
+		__sync_fetch_and_add(&hist->bucket[bucket], n);
 	}
 	return 0;
+}
+
+static __always_inline void hist_add_at(u32 slot, u64 ns)
+{
+	hist_add_many_at(slot, ns, 1);
 }
 
 static __always_inline void hist_add(u32 metric, u32 identity, u64 dim, u64 ns)

@@ -108,6 +108,7 @@ struct thread_info {
 
 struct task_struct {
 	struct thread_info thread_info;
+	void *stack;
 	unsigned int flags;
 	int pid, tgid;
 	int exit_code;
@@ -122,9 +123,10 @@ struct task_struct {
 
 struct pt_regs {
 #if defined(__TARGET_ARCH_x86)
-	unsigned long ax, cx, di, ip;
+	unsigned long ax, cx, dx, si, di, ip;
 	long orig_ax;
 #elif defined(__TARGET_ARCH_arm64)
+	u64 regs[31];
 	int syscallno;
 #endif
 };
@@ -197,11 +199,23 @@ struct sock_common {
 	possible_net_t skc_net;
 };
 
+struct sk_buff_head {
+	u32 qlen;
+};
+
 struct sock {
 	struct sock_common __sk_common;
+	struct sk_buff_head sk_receive_queue;
 	u16 sk_protocol;
 	u16 sk_type;
 	int sk_err;
+};
+
+struct unix_address;
+
+struct unix_sock {
+	struct unix_address *addr;
+	struct sock *peer;
 };
 
 struct inet_sock {

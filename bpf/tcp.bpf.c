@@ -4,7 +4,7 @@
  * a socket carries its owner. That is who connects or listens, a child socket inherits from its
  * listener, and whoever sends or receives takes it over.
  */
-#include "core.bpf.h"
+#include "sock.bpf.h"
 #include "tcp.h"
 
 METRIC(tcp_connect_duration_seconds);
@@ -15,27 +15,6 @@ METRIC(tcp_rtt_seconds);
 METRIC(tcp_retransmits_total);
 METRIC(tcp_resets_total);
 METRIC(tcp_bytes_total);
-
-struct sock_ctx {
-	u32 identity;
-	u32 gen;
-	u64 start_ns; /* of the connect */
-	u32 direction;
-	u32 sends;
-	u32 retransmits;	/* counted so far */
-	u32 sent_seq, read_seq; /* as far as bytes are counted, 0: not begun */
-};
-
-struct {
-	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
-	__type(key, int);
-	__type(value, struct sock_ctx);
-	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
-} tcp_socks SEC(".maps");
-
-/* The same by the address of the socket, where there is no storage. */
-struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct sock_ctx, 32768, 0) tcp_socks_by_address
-	SEC(".maps");
 
 /* Established and not yet accepted, by the address of the socket: since when. */
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, u64, 16384, 0) tcp_accept_queue SEC(".maps");
@@ -57,9 +36,6 @@ struct tcp_slots {
 };
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct tcp_slots, 1, BPF_F_MMAPABLE) tcp_slots SEC(".maps");
 
-#define IPPROTO_TCP 6
-#define MSG_PEEK    2
-
 enum tcp_state {
 	ESTABLISHED = 1,
 	SYN_SENT = 2,
@@ -68,28 +44,6 @@ enum tcp_state {
 	CLOSE_WAIT = 8,
 	LISTEN = 10,
 };
-
-static __always_inline struct sock_ctx *sock_ctx_find(struct sock *sk)
-{
-	u64 key = (u64)sk;
-
-	return storage ? bpf_sk_storage_get(&tcp_socks, sk, NULL, 0)
-		       : bpf_map_lookup_elem(&tcp_socks_by_address, &key);
-}
-
-static __always_inline struct sock_ctx *sock_ctx(struct sock *sk)
-{
-	struct sock_ctx *sc, none = {};
-	u64 key = (u64)sk;
-
-	if (storage)
-		return bpf_sk_storage_get(&tcp_socks, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	sc = bpf_map_lookup_elem(&tcp_socks_by_address, &key);
-	if (sc)
-		return sc;
-	bpf_map_update_elem(&tcp_socks_by_address, &key, &none, BPF_NOEXIST);
-	return bpf_map_lookup_elem(&tcp_socks_by_address, &key);
-}
 
 static __always_inline struct tcp_sock *tcp_sock(struct sock *sk)
 {
@@ -108,17 +62,6 @@ static __always_inline void listener_note(struct sock *sk, u32 identity, u32 gen
 	struct listener_owner owner = { identity, gen };
 
 	bpf_map_update_elem(&tcp_listeners, &listener, &owner, BPF_ANY);
-}
-
-static __always_inline void own(struct sock_ctx *sc, u32 identity)
-{
-	sc->identity = identity;
-	sc->gen = identity_gen(identity);
-}
-
-static __always_inline u32 owner(struct sock_ctx *sc)
-{
-	return identity_valid(sc->identity, sc->gen);
 }
 
 static __always_inline struct listener_owner *listener_find(struct sock *sk)
@@ -149,6 +92,8 @@ static __always_inline void connecting(struct sock_ctx *sc)
 {
 	own(sc, identity_current());
 	sc->direction = TCP_OUTBOUND;
+	sc->known = 1;
+	sc->request = (struct request_ctx){ 0 };
 	sc->start_ns = bpf_ktime_get_ns();
 	sc->retransmits = sc->sends = 0;
 }
@@ -208,6 +153,8 @@ static __always_inline void arrived(struct sock *sk, struct sock_ctx *sc)
 	if (!storage) /* which the listener's would have been cloned to */
 		own_as_listener(sk, sc);
 	sc->direction = TCP_INBOUND;
+	sc->known = 1;
+	sc->request = (struct request_ctx){ 0 };
 	sc->sends = 0;
 	/* The socket begins with those of its SYN-ACK, which have a hook of their own. */
 	sc->retransmits = BPF_CORE_READ((struct tcp_sock *)sk, total_retrans);
@@ -299,7 +246,7 @@ int accept_fexit(u64 *ctx)
 struct msghdr;
 struct page;
 
-struct socket___sk {
+struct socket {
 	struct sock *sk;
 } __attribute__((preserve_access_index));
 
@@ -328,7 +275,7 @@ TRACEPOINT(sys_exit, accept_exit, struct pt_regs *regs, long fd)
 	struct task_struct___files *task = (void *)bpf_get_current_task();
 	struct file___private *file = NULL, **slots;
 	struct fdtable *fdt;
-	struct socket___sk *socket;
+	struct socket *socket;
 	u32 nr = syscall_nr(regs);
 
 	if (fd < 0 || (nr != nr_accept && nr != nr_accept4))
@@ -393,7 +340,6 @@ TRACEPOINT(tcp_send_reset, send_reset, struct sock *sk)
 
 static __always_inline int on_bytes(struct sock *sk, int bytes, u32 flow)
 {
-	u32 identity = identity_current();
 	struct sock_ctx *sc;
 
 	if (bytes <= 0 || READ(sk, sk_protocol) != IPPROTO_TCP)
@@ -401,9 +347,8 @@ static __always_inline int on_bytes(struct sock *sk, int bytes, u32 flow)
 	sc = sock_ctx(sk);
 	if (!sc)
 		return 0;
-	if (sc->identity != identity)
-		own(sc, identity);
-	bytes_add(identity, bytes, flow);
+	own_current(sc);
+	bytes_add(sc->identity, bytes, flow);
 	if (flow == TCP_SENT && !(++sc->sends & 63))
 		sample_rtt(sk, sc);
 	return 0;
@@ -485,10 +430,6 @@ struct bpf_iter__task_file {
 	struct file *file;
 } __attribute__((preserve_access_index));
 
-struct socket {
-	struct sock *sk;
-} __attribute__((preserve_access_index));
-
 #define S_IFMT	 0170000
 #define S_IFSOCK 0140000
 
@@ -542,5 +483,6 @@ int sockets_iter(struct bpf_iter__task_file *it)
 		sc->retransmits = BPF_CORE_READ((struct tcp_sock *)sk, total_retrans);
 	}
 	sc->direction = listener_find(sk) ? TCP_INBOUND : TCP_OUTBOUND;
+	sc->known = 1;
 	return 0;
 }

@@ -159,23 +159,33 @@ static void sizes_apply(struct core *core, struct bpf_object *object)
 	}
 }
 
+/* The descriptor of a table that was created for an object before, negative: there is none of this name. */
+static int table_shared(const struct core *core, const char *name)
+{
+	int fd = -ENOENT;
+
+	for (unsigned i = 0; i < core->object_cnt && fd < 0; i++)
+		fd = bpf_object__find_map_fd_by_name(core->objects[i], name);
+	return fd;
+}
+
 int core_share(struct core *core, struct bpf_object *object)
 {
-	struct bpf_map *map, *shared;
-	int err;
+	struct bpf_map *map;
+	int fd, err = 0;
 
 	sizes_apply(core, object);
-	if (!core->run.object || object == core->run.object)
-		return 0;
 	bpf_object__for_each_map(map, object) {
-		shared = bpf_object__find_map_by_name(core->run.object, bpf_map__name(map));
-		if (!shared || !bpf_map__autocreate(map))
-			continue;
-		err = bpf_map__reuse_fd(map, bpf_map__fd(shared));
-		if (err)
-			return err;
+		fd = bpf_map__autocreate(map) ? table_shared(core, bpf_map__name(map)) : -ENOENT;
+		if (fd >= 0)
+			err = err ?: bpf_map__reuse_fd(map, fd);
 	}
-	return 0;
+	return err;
+}
+
+void core_lend(struct core *core, struct bpf_object *object)
+{
+	core->objects[core->object_cnt++] = object;
 }
 
 static size_t page_round(size_t len)

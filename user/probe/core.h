@@ -57,6 +57,9 @@ struct core {
 	struct series_key *counter_owners, *hist_owners;
 	struct budget *budgets;
 
+	struct bpf_object *objects[PROBE_MAX + 1]; /* whose tables are shared */
+	unsigned object_cnt;
+
 	int sys_exit_calls; /* descriptor of the table that sys_exit jumps through, -1: nothing jumps */
 
 	/* Tables by identity that cache slots, of families and the core: zeroed when a number is reused. */
@@ -77,8 +80,10 @@ int core_start(struct core *core, const struct conf *conf);
 void core_settle(struct core *core);
 void core_stop(struct core *core);
 
-/* Shares the core's tables with an object that is not loaded yet. */
+/* Gives an object that is not loaded yet the tables that others before it have under the same names. */
 int core_share(struct core *core, struct bpf_object *object);
+/* From now on the tables of this object, which is loaded, are shared. */
+void core_lend(struct core *core, struct bpf_object *object);
 /* The row with this number, or NULL when there is no memory to map it; good until the next call. */
 void *core_row(struct core_table *table, u32 row);
 /* Takes in the object's caches by identity, after it was loaded. */

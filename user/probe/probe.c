@@ -379,6 +379,8 @@ int probe_start(struct probe_run *run, const struct probe *probe, struct core *c
 	run->state = err ? PROBE_UNAVAILABLE : PROBE_ON;
 	if (err)
 		probe_stop(run);
+	else
+		core_lend(core, run->object);
 	return err == -ENOMEM ? err : 0;
 }
 

@@ -2,4 +2,5 @@
 PROBE(syscall)
 PROBE(block)
 PROBE(tcp)
+PROBE(request)
 PROBE(process)

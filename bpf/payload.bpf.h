@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * The bytes that a system call moves through a socket: where the caller has them, from the registers
+ * that it came with. What io_uring and sendfile move is not to be seen this way.
+ */
+#ifndef PAYLOAD_BPF_H
+#define PAYLOAD_BPF_H
+
+#include "core.bpf.h"
+#include "request.h"
+
+struct user_vector {
+	u64 base, len;
+};
+
+struct user_message {
+	u64 name;
+	u32 name_len, unused;
+	u64 vectors, vector_cnt;
+};
+
+/* A part of it that lies in one piece, and what follows. */
+struct payload {
+	u64 at;
+	u64 vectors; /* the next */
+	u32 left;    /* bytes of this part */
+	u32 vector_cnt;
+	u32 total; /* bytes of all parts behind this one */
+	u32 unused;
+};
+
+const volatile u8 request_calls[REQUEST_CALLS] SEC(".rodata");
+
+/* dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper"), 5.15. Before they are looked for at the end of the stack. */
+static __always_inline bool has_registers(void)
+{
+	return storage && bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
+}
+
+#define THREAD_SIZE 16384
+
+/* The registers with which the task that runs here has entered the kernel. */
+static __always_inline struct pt_regs *registers(void)
+{
+	struct task_struct *task;
+
+	if (has_registers())
+		return (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
+	task = (void *)bpf_get_current_task();
+	return (void *)BPF_CORE_READ(task, stack) + THREAD_SIZE -
+	       bpf_core_type_size(struct pt_regs);
+}
+
+#define REGISTER(regs, name) (has_registers() ? (regs)->name : BPF_CORE_READ(regs, name))
+
+#if defined(__TARGET_ARCH_x86)
+#define CALL_NUMBER(regs) ((int)REGISTER(regs, orig_ax))
+#define CALL_SECOND(regs) REGISTER(regs, si)
+#define CALL_THIRD(regs)  REGISTER(regs, dx)
+#elif defined(__TARGET_ARCH_arm64)
+#define CALL_NUMBER(regs) REGISTER(regs, syscallno)
+#define CALL_SECOND(regs) REGISTER(regs, regs[1])
+#define CALL_THIRD(regs)  REGISTER(regs, regs[2])
+#endif
+
+/* Skips parts that are empty, a few. */
+static __always_inline bool payload_next(struct payload *p)
+{
+	struct user_vector vector;
+
+	for (int i = 0; i < 4 && p->vector_cnt && p->total; i++) {
+		if (bpf_probe_read_user(&vector, sizeof(vector), (void *)p->vectors))
+			return false;
+		p->vectors += sizeof(vector);
+		p->vector_cnt--;
+		p->at = vector.base;
+		p->left = vector.len < p->total ? vector.len : p->total;
+		p->total -= p->left;
+		if (p->left)
+			return true;
+	}
+	return false;
+}
+
+/* Where the `bytes` are that the call under way has moved; false: they are not to be seen. */
+static __always_inline bool payload_find(struct payload *p, u32 bytes)
+{
+	struct pt_regs *regs = registers();
+	struct user_message message;
+	u32 nr;
+
+	if (!regs || task_compat())
+		return false;
+	nr = CALL_NUMBER(regs);
+	if (nr >= REQUEST_CALLS)
+		return false;
+	*p = (struct payload){ .at = CALL_SECOND(regs), .left = bytes };
+	switch (request_calls[nr]) {
+	case CALL_BUFFER:
+		return true;
+	case CALL_VECTOR:
+		p->vectors = p->at;
+		p->vector_cnt = CALL_THIRD(regs);
+		break;
+	case CALL_MESSAGE:
+		if (bpf_probe_read_user(&message, sizeof(message), (void *)p->at))
+			return false;
+		p->vectors = message.vectors;
+		p->vector_cnt = message.vector_cnt;
+		break;
+	default:
+		return false;
+	}
+	p->left = 0;
+	p->total = bytes;
+	return payload_next(p);
+}
+
+#endif

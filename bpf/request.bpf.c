@@ -1,0 +1,557 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Requests, by what goes through sockets. Of a connection that was accepted, what is received asks and what
+ * is sent answers; of one that was opened, the other way round. Where the protocol is known, requests
+ * and answers are found in the bytes; otherwise a turn is one: bytes that ask after bytes that answered.
+ * Time runs from the arrival of the first byte of a request (inbound; outbound: from when it was sent) to
+ * the first byte of its answer.
+ */
+#include "sock.bpf.h"
+#include "payload.bpf.h"
+
+METRIC(requests_total);
+METRIC(request_duration_seconds);
+METRIC(request_queue_seconds);
+
+#define TRIES 4 /* to tell the protocol */
+
+/* --- counting */
+
+static __always_inline u64 dimension(u32 protocol, u32 direction, u32 status)
+{
+	if (protocol == PROTOCOL_MEMCACHED_BINARY)
+		protocol = PROTOCOL_MEMCACHED;
+	return protocol | direction << REQUEST_DIRECTION_AT |
+	       (status & ((1 << REQUEST_STATUS_BITS) - 1)) << REQUEST_STATUS_AT;
+}
+
+static __always_inline u64 without_status(u64 dim)
+{
+	return dim & ((1 << REQUEST_STATUS_AT) - 1);
+}
+
+__noinline int request_count(u32 identity, u64 dim, u64 n, u64 ns)
+{
+	count_add_at(series_slot(requests_total, identity, dim, false), n);
+	hist_add_many_at(series_slot(request_duration_seconds, identity, without_status(dim), true),
+			 ns, n);
+	return 0;
+}
+
+/* The same with the caches of the socket, whose owner is valid. */
+static __always_inline void request_count_cached(struct sock_ctx *sc, u64 dim, u64 n, u64 ns)
+{
+	count_add_at(series_slot_cached(&sc->request.total, requests_total, sc->identity, dim,
+					false),
+		     n);
+	hist_add_many_at(series_slot_cached(&sc->request.duration, request_duration_seconds,
+					    sc->identity, without_status(dim), true),
+			 ns, n);
+}
+
+/* --- requests under way, in the order in which they came */
+
+static __always_inline void batch_add(struct request_ctx *r, u64 since_ns, u32 n)
+{
+	struct batch *b = &r->asked[0];
+
+	if (r->outstanding) {
+		r->pipelined = 1;
+		b = !r->asked[1].cnt   ? &r->asked[1]
+		    : !r->asked[2].cnt ? &r->asked[2]
+				       : &r->asked[3];
+	} else if (n > 1) {
+		r->pipelined = 1;
+	}
+	if (!b->cnt)
+		b->since_ns = since_ns;
+	b->cnt += n;
+	r->outstanding += n;
+}
+
+static __always_inline void batch_shift(struct request_ctx *r)
+{
+	r->asked[0] = r->asked[1];
+	r->asked[1] = r->asked[2];
+	r->asked[2] = r->asked[3];
+	r->asked[3].cnt = 0;
+}
+
+/* The oldest n are answered, all in the same way. */
+static __always_inline void batch_answer(struct sock_ctx *sc, u64 dim, u32 n, u64 now)
+{
+	struct request_ctx *r = &sc->request;
+	u64 answer_ns = r->answer_ns ?: now;
+
+	for (int i = 0; i < BATCHES && n && r->asked[0].cnt; i++) {
+		u64 since = r->asked[0].since_ns;
+		u32 k = n < r->asked[0].cnt ? n : r->asked[0].cnt;
+
+		request_count_cached(sc, dim, k, answer_ns > since ? answer_ns - since : 0);
+		n -= k;
+		r->outstanding -= k;
+		r->asked[0].cnt -= k;
+		if (!r->asked[0].cnt)
+			batch_shift(r);
+		answer_ns = now;
+	}
+	r->answer_ns = 0;
+}
+
+/* --- streams: requests of one connection that are answered in any order */
+
+struct stream_key {
+	u64 sock;
+	u64 stream;
+};
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct stream_key, u64, 16384, 0) request_streams SEC(".maps");
+
+/* --- walking through the bytes */
+
+#define WINDOW	   976 /* bytes looked at at once */
+#define WALK_STEPS 600
+#define WALK_MASK  1023
+
+struct walk {
+	struct payload payload;
+	struct stream stream;
+	u64 sock, now, since_ns;
+	u32 identity, direction;
+	u32 protocol;
+	u32 ask;
+	u32 pos, len; /* in `bytes`: what is there and not walked through */
+	u32 found[3]; /* requests resp. answers by status */
+	u32 lost;
+	u8 bytes[PROTOCOL_CARRY + WALK_MASK + PROTOCOL_HEAD];
+};
+
+/* One for what is sent, one for what is received: either may interrupt the other. */
+struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, struct walk, 2, 0) request_walks SEC(".maps");
+
+static __always_inline struct flow *walk_flow(struct walk *w)
+{
+	return w->ask ? &w->stream.flow[FLOW_ASK] : &w->stream.flow[FLOW_ANSWER];
+}
+
+/* The next bytes, behind those that are left over; 1: there are none. */
+static __always_inline int walk_fill(struct walk *w)
+{
+	u32 rest = w->len - w->pos, n;
+
+	if (rest >= PROTOCOL_CARRY) {
+		w->lost = 1;
+		return 1;
+	}
+	if (!w->payload.left && !payload_next(&w->payload))
+		return 1;
+	n = w->payload.left < WINDOW ? w->payload.left : WINDOW;
+	bpf_probe_read_kernel(w->bytes, PROTOCOL_CARRY,
+			      &w->bytes[(w->len - PROTOCOL_CARRY) & WALK_MASK]);
+	barrier_var(n); /* the compiler knows that it fits, the verifier does not */
+	if (bpf_probe_read_user(w->bytes + PROTOCOL_CARRY, n & WALK_MASK, (void *)w->payload.at)) {
+		w->lost = 1;
+		return 1;
+	}
+	w->payload.at += n;
+	w->payload.left -= n;
+	w->pos = PROTOCOL_CARRY - rest;
+	w->len = PROTOCOL_CARRY + n;
+	return 0;
+}
+
+static __always_inline void walk_skip(struct walk *w, struct flow *f)
+{
+	u32 n = w->len - w->pos;
+
+	n = f->skip < n ? f->skip : n;
+	w->pos += n;
+	f->skip -= n;
+	n = f->skip < w->payload.left ? f->skip : w->payload.left;
+	w->payload.at += n;
+	w->payload.left -= n;
+	f->skip -= n;
+}
+
+static __always_inline void walk_stream(struct walk *w, struct found *found)
+{
+	struct stream_key key = { w->sock, found->stream };
+	u64 *since;
+
+	if (found->kind == FOUND_STREAM_ASK) {
+		bpf_map_update_elem(&request_streams, &key, &w->since_ns, BPF_NOEXIST);
+		w->found[0]++;
+		return;
+	}
+	since = bpf_map_lookup_elem(&request_streams, &key);
+	if (!since || (found->status >= 100 && found->status < 200))
+		return;
+	request_count(w->identity, dimension(w->protocol, w->direction, found->status), 1,
+		      w->now > *since ? w->now - *since : 0);
+	bpf_map_delete_elem(&request_streams, &key);
+	w->found[0]++;
+}
+
+static __always_inline void walk_found(struct walk *w, struct found *found)
+{
+	if (found->kind == FOUND_ASK || found->kind == FOUND_ANSWER)
+		w->found[found->status < 3 ? found->status : 0]++;
+	else if (found->kind == FOUND_STREAM_ASK || found->kind == FOUND_STREAM_ANSWER)
+		walk_stream(w, found);
+	else if (found->kind == FOUND_LOST)
+		w->lost = 1;
+	else if (found->kind == FOUND_PROTOCOL)
+		w->protocol = found->protocol;
+}
+
+/* 1: the end. */
+__noinline int walk_step(u32 sent)
+{
+	struct walk *w = bpf_map_lookup_elem(&request_walks, &sent);
+	struct found found = {};
+	struct flow *f;
+	u32 avail, n;
+
+	if (!w)
+		return 1;
+	f = walk_flow(w);
+	if (f->skip)
+		walk_skip(w, f);
+	avail = w->len - w->pos;
+	if (!avail || f->skip)
+		return walk_fill(w);
+	if (avail > PROTOCOL_HEAD)
+		avail = PROTOCOL_HEAD;
+	n = protocol_step(w->protocol, w->ask, &w->stream, &w->bytes[w->pos & WALK_MASK], avail,
+			  &found);
+	w->pos += n;
+	walk_found(w, &found);
+	if (w->lost)
+		return 1;
+	return n || found.kind ? 0 : walk_fill(w);
+}
+
+static __always_inline struct walk *walk_begin(struct sock *sk, struct sock_ctx *sc, u32 bytes,
+					       u32 sent, u32 ask, u64 now)
+{
+	struct walk *w = bpf_map_lookup_elem(&request_walks, &sent);
+	struct request_ctx *r = &sc->request;
+	struct flow *f;
+
+	if (!w || !payload_find(&w->payload, bytes))
+		return NULL;
+	w->stream = r->stream;
+	w->sock = (u64)sk;
+	w->now = w->since_ns = now;
+	w->identity = sc->identity;
+	w->direction = sc->direction;
+	w->protocol = r->protocol;
+	w->ask = ask;
+	w->found[0] = w->found[1] = w->found[2] = w->lost = 0;
+	f = walk_flow(w);
+	__builtin_memcpy(w->bytes, f->carry, PROTOCOL_CARRY);
+	w->pos = PROTOCOL_CARRY - (f->carry_len < PROTOCOL_CARRY ? f->carry_len : 0);
+	w->len = PROTOCOL_CARRY;
+	f->carry_len = 0;
+	return w;
+}
+
+static __always_inline void walk_end(struct walk *w, struct request_ctx *r)
+{
+	struct flow *f = walk_flow(w);
+	u32 rest = w->len - w->pos;
+
+	if (rest >= PROTOCOL_CARRY)
+		w->lost = 1;
+	f->carry_len = rest;
+	bpf_probe_read_kernel(f->carry, PROTOCOL_CARRY,
+			      &w->bytes[(w->len - PROTOCOL_CARRY) & WALK_MASK]);
+	if (w->protocol != r->protocol && w->protocol == PROTOCOL_TLS)
+		__builtin_memset(&w->stream, 0, sizeof(w->stream));
+	r->protocol = w->protocol;
+	r->stream = w->stream;
+	r->lost = w->lost;
+}
+
+/* Walks through all the bytes; how many requests resp. answers there are is in the walk. */
+static __always_inline struct walk *walk(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
+					 u32 ask, u64 now)
+{
+	struct walk *w = walk_begin(sk, sc, bytes, sent, ask, now);
+
+	if (!w) {
+		sc->request.lost = 1;
+		return NULL;
+	}
+	for (int i = 0; i < WALK_STEPS; i++)
+		if (walk_step(sent))
+			break;
+	walk_end(w, &sc->request);
+	return w;
+}
+
+/* --- the first bytes */
+
+struct head {
+	u8 bytes[PROTOCOL_HEAD];
+	u32 len;
+};
+
+static __always_inline bool head_read(struct head *h, u32 bytes)
+{
+	struct payload payload;
+
+	if (!payload_find(&payload, bytes))
+		return false;
+	h->len = payload.left < PROTOCOL_HEAD ? payload.left : PROTOCOL_HEAD;
+	if (h->len == PROTOCOL_HEAD)
+		return !bpf_probe_read_user(h->bytes, PROTOCOL_HEAD, (void *)payload.at);
+	return !bpf_probe_read_user(h->bytes, h->len & (PROTOCOL_HEAD - 1), (void *)payload.at);
+}
+
+static __always_inline void protocol_find(struct request_ctx *r, u32 bytes, bool ask)
+{
+	struct head head = {};
+
+	r->tries++;
+	if (!head_read(&head, bytes))
+		return;
+	r->protocol = ask ? protocol_detect(head.bytes, head.len, bytes)
+			  : protocol_detect_greeting(head.bytes, head.len, bytes);
+	r->tunnel = le32_at(head.bytes) == PROTOCOL_WORD('C', 'O', 'N', 'N');
+	__builtin_memset(&r->stream, 0, sizeof(r->stream));
+	r->lost = 0;
+}
+
+/* --- asking */
+
+/* How many requests begin in these bytes. */
+static __always_inline u32 asked(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
+				 u64 since)
+{
+	struct request_ctx *r = &sc->request;
+	struct walk *w;
+	u32 n;
+
+	if (r->lost && !r->outstanding) { /* these may make sense again */
+		__builtin_memset(&r->stream, 0, sizeof(r->stream));
+		r->lost = 0;
+	}
+	if (!protocol_is_walked(r->protocol) || r->lost)
+		return !r->outstanding;
+	w = walk(sk, sc, bytes, sent, true, since);
+	if (!w)
+		return !r->outstanding;
+	n = w->found[STATUS_UNKNOWN] + w->found[STATUS_OK];
+	if (r->protocol == PROTOCOL_TLS)
+		return n && !r->outstanding;
+	return n;
+}
+
+static __always_inline void on_ask(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
+				   u64 now)
+{
+	struct request_ctx *r = &sc->request;
+	u64 since = !sent && r->arrived_ns ? r->arrived_ns : now;
+	u32 n;
+
+	if (!r->protocol && r->tries < TRIES)
+		protocol_find(r, bytes, true);
+	n = asked(sk, sc, bytes, sent, since);
+	if (!n)
+		return;
+	if (!protocol_has_streams(r->protocol))
+		batch_add(r, since, n);
+	if (!sent)
+		hist_add_many_at(series_slot(request_queue_seconds, sc->identity,
+					     dimension(r->protocol, 0, 0), true),
+				 now - since, n);
+}
+
+/* --- answering */
+
+static __always_inline void answered_turn(struct sock_ctx *sc, u32 bytes, u64 now)
+{
+	struct request_ctx *r = &sc->request;
+	struct head head = {};
+	u32 status = STATUS_UNKNOWN;
+
+	if (r->protocol == PROTOCOL_HTTP && head_read(&head, bytes)) {
+		status = http_status(head.bytes, head.len);
+		if (status >= 100 && status < 200 && status != 101)
+			return; /* the answer is still to come */
+	}
+	if (protocol_is_walked(r->protocol) && r->protocol != PROTOCOL_TLS)
+		status = STATUS_OK;
+	batch_answer(sc, dimension(r->protocol, sc->direction, status), r->outstanding, now);
+	if (status == 101 || (r->tunnel && status >= 200 && status < 300))
+		r->protocol = PROTOCOL_SILENT;
+}
+
+/*
+ * Nothing else is under way, and the answer begins here: its first bytes say how it went. The rest of it is not
+ * looked at. False: they do not say it.
+ */
+static __always_inline bool answered_simply(struct sock_ctx *sc, u32 bytes, u64 now)
+{
+	struct request_ctx *r = &sc->request;
+	struct found found = {};
+	struct stream stream = {};
+	struct head head = {};
+
+	if (r->pipelined || r->outstanding != 1 || r->stream.flow[FLOW_ANSWER].carry_len)
+		return false;
+	if (r->protocol != PROTOCOL_REDIS && r->protocol != PROTOCOL_MYSQL)
+		return false;
+	if (!head_read(&head, bytes))
+		return false;
+	if (r->protocol == PROTOCOL_REDIS)
+		redis_step(&stream.flow[FLOW_ANSWER], head.bytes, head.len, false, &found);
+	else
+		mysql_step(&stream.flow[FLOW_ANSWER], head.bytes, head.len, false, &found);
+	if (found.kind != FOUND_ANSWER)
+		return false;
+	batch_answer(sc, dimension(r->protocol, sc->direction, found.status), 1, now);
+	return true;
+}
+
+static __always_inline void answered_walk(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
+					  u64 now)
+{
+	struct request_ctx *r = &sc->request;
+	u32 ok, error;
+	struct walk *w;
+
+	w = walk(sk, sc, bytes, sent, false, now);
+	if (!w || w->lost) {
+		if (r->outstanding)
+			answered_turn(sc, bytes, now);
+		return;
+	}
+	if (protocol_has_streams(r->protocol))
+		return;
+	ok = w->found[STATUS_OK];
+	error = w->found[STATUS_ERROR];
+	if (r->protocol == PROTOCOL_TLS && w->found[STATUS_UNKNOWN])
+		batch_answer(sc, dimension(r->protocol, sc->direction, STATUS_UNKNOWN), 1, now);
+	if (ok)
+		batch_answer(sc, dimension(r->protocol, sc->direction, STATUS_OK), ok, now);
+	if (error)
+		batch_answer(sc, dimension(r->protocol, sc->direction, STATUS_ERROR), error, now);
+}
+
+static __always_inline void on_answer(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
+				      u64 now)
+{
+	struct request_ctx *r = &sc->request;
+
+	if (!sent && r->arrived_ns)
+		now = r->arrived_ns;
+	if (!r->protocol && !r->tries)
+		protocol_find(r, bytes, false);
+	if (r->outstanding && !r->answer_ns)
+		r->answer_ns = now;
+	if (protocol_is_walked(r->protocol) && !r->lost) {
+		if (!answered_simply(sc, bytes, now))
+			answered_walk(sk, sc, bytes, sent, now);
+	} else if (r->outstanding) {
+		answered_turn(sc, bytes, now);
+	}
+}
+
+/* --- hooks */
+
+/*
+ * What is still to be read has arrived after what has been read; how long after, is not known: the time is
+ * kept once.
+ */
+static __always_inline void arrival_read(struct sock *sk, struct request_ctx *r, u64 now)
+{
+	bool more = READ(sk, sk_receive_queue.qlen);
+
+	if (!more)
+		r->arrived_ns = 0;
+	else if (r->kept)
+		r->arrived_ns = now;
+	r->kept = more;
+}
+
+/* A Unix socket that was accepted has its listener's address, one that connects has none. */
+static __always_inline bool unix_direction(struct sock *sk, struct sock_ctx *sc)
+{
+	struct unix_sock *u = (void *)sk, *peer;
+
+	if (sc->known)
+		return true;
+	sc->known = 1;
+	sc->direction = TCP_INBOUND;
+	if (BPF_CORE_READ(u, addr))
+		return true;
+	sc->direction = TCP_OUTBOUND;
+	peer = (void *)BPF_CORE_READ(u, peer);
+	if (!peer || !BPF_CORE_READ(peer, addr))
+		sc->request.protocol = PROTOCOL_SILENT; /* a pair, of which neither is a service */
+	return true;
+}
+
+static __always_inline int on_stream(struct sock *sk, u32 bytes, bool sent, bool is_unix)
+{
+	struct sock_ctx *sc = sock_ctx(sk);
+	u64 now;
+
+	if (!sc)
+		return 0;
+	if (is_unix)
+		unix_direction(sk, sc);
+	else if (!sc->known) { /* who speaks first has opened it, mostly */
+		sc->direction = sent ? TCP_OUTBOUND : TCP_INBOUND;
+		sc->known = 1;
+	}
+	if (sc->request.protocol == PROTOCOL_SILENT)
+		return 0;
+	own_current(sc);
+	now = bpf_ktime_get_ns();
+	if (sent == (sc->direction == TCP_OUTBOUND))
+		on_ask(sk, sc, bytes, sent, now);
+	else
+		on_answer(sk, sc, bytes, sent, now);
+	if (!sent)
+		arrival_read(sk, &sc->request, now);
+	return 0;
+}
+
+static __always_inline int on_data(struct sock *sk, int bytes, bool sent)
+{
+	u32 family = READ(sk, __sk_common.skc_family);
+
+	if (bytes <= 0)
+		return 0;
+	if (READ(sk, sk_protocol) == IPPROTO_TCP)
+		return on_stream(sk, bytes, sent, false);
+	if (family == AF_UNIX && READ(sk, sk_type) == SOCK_STREAM)
+		return on_stream(sk, bytes, sent, true);
+	return 0;
+}
+
+TRACEPOINT(sock_send_length, send, struct sock *sk, int bytes)
+{
+	return on_data(sk, bytes, true);
+}
+
+TRACEPOINT(sock_recv_length, recv, struct sock *sk, int bytes, int flags)
+{
+	return flags & MSG_PEEK ? 0 : on_data(sk, bytes, false);
+}
+
+static __always_inline int on_arrival(struct sock *sk)
+{
+	struct sock_ctx *sc = sock_ctx_find(sk);
+
+	if (sc && !sc->request.arrived_ns)
+		sc->request.arrived_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+TRACEPOINT(sk_data_ready, arrive, struct sock *sk)
+{
+	return on_arrival(sk);
+}

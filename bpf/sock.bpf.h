@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What goes with a socket, whatever family looks at it: its owner, which side opened the connection, and
+ * the requests on it. The families of sockets share the table.
+ */
+#ifndef SOCK_BPF_H
+#define SOCK_BPF_H
+
+#include "core.bpf.h"
+#include "protocol.h"
+#include "tcp.h"
+
+#define AF_UNIX	    1
+#define SOCK_STREAM 1
+#define IPPROTO_TCP 6
+#define IPPROTO_UDP 17
+#define MSG_PEEK    2
+
+/* Requests that came together and have not been answered. */
+struct batch {
+	u64 since_ns;
+	u32 cnt;
+	u32 unused;
+};
+#define BATCHES 4
+
+struct request_ctx {
+	u64 arrived_ns;	     /* the first byte of those that wait to be read, 0: none do */
+	u64 answer_ns;	     /* the first byte of what answers the oldest request, 0: none yet */
+	u64 total, duration; /* caches of slots: series_slot_cached() */
+	struct batch asked[BATCHES]; /* the oldest first */
+	struct stream stream;
+	u32 outstanding; /* sum of the batches */
+	u8 protocol;
+	u8 tries;     /* to tell the protocol */
+	u8 lost;      /* the bytes did not make sense: requests are told by turns */
+	u8 pipelined; /* more than one request was under way */
+	u8 kept;      /* arrived_ns has been kept for bytes that were left over */
+	u8 tunnel;    /* when it is opened nothing that follows is a request */
+	u8 unused[6];
+};
+
+struct sock_ctx {
+	u32 identity;
+	u32 gen;
+	u64 start_ns; /* of the connect */
+	u16 direction;
+	u16 known; /* the direction is: it opened or was seen to open */
+	u32 sends;
+	u32 retransmits;	/* counted so far */
+	u32 sent_seq, read_seq; /* as far as bytes are counted, 0: not begun */
+	struct request_ctx request;
+};
+
+struct {
+	__uint(type, BPF_MAP_TYPE_SK_STORAGE);
+	__type(key, int);
+	__type(value, struct sock_ctx);
+	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
+} socks SEC(".maps");
+
+/* The same by the address of the socket, where there is no storage. */
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct sock_ctx, 32768, 0) socks_by_address SEC(".maps");
+
+static __always_inline struct sock_ctx *sock_ctx_find(struct sock *sk)
+{
+	u64 key = (u64)sk;
+
+	return storage ? bpf_sk_storage_get(&socks, sk, NULL, 0)
+		       : bpf_map_lookup_elem(&socks_by_address, &key);
+}
+
+static __always_inline struct sock_ctx *sock_ctx(struct sock *sk)
+{
+	static const struct sock_ctx none;
+	struct sock_ctx *sc;
+	u64 key = (u64)sk;
+
+	if (storage)
+		return bpf_sk_storage_get(&socks, sk, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	sc = bpf_map_lookup_elem(&socks_by_address, &key);
+	if (sc)
+		return sc;
+	bpf_map_update_elem(&socks_by_address, &key, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&socks_by_address, &key);
+}
+
+static __always_inline void own(struct sock_ctx *sc, u32 identity)
+{
+	sc->identity = identity;
+	sc->gen = identity_gen(identity);
+	sc->request.total = sc->request.duration = 0;
+}
+
+/* Whoever uses a socket takes it over. */
+static __always_inline void own_current(struct sock_ctx *sc)
+{
+	u32 identity = identity_current();
+
+	if (sc->identity != identity || sc->gen != identity_gen(identity))
+		own(sc, identity);
+}
+
+static __always_inline u32 owner(struct sock_ctx *sc)
+{
+	return identity_valid(sc->identity, sc->gen);
+}
+
+#endif

@@ -1,0 +1,775 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/*
+ * What the bytes of a connection say: which protocol it is, where requests begin and how they are
+ * answered. Shared by the kernel side, where it must be cheap to verify: each step looks at the next
+ * PROTOCOL_HEAD bytes and at nothing else, and keeps what it must remember in a struct flow.
+ */
+#ifndef SEISMO_PROTOCOL_H
+#define SEISMO_PROTOCOL_H
+
+#include "script.h"
+
+enum protocol {
+	PROTOCOL_UNKNOWN,
+	PROTOCOL_HTTP,
+	PROTOCOL_HTTP2,
+	PROTOCOL_GRPC,
+	PROTOCOL_POSTGRESQL,
+	PROTOCOL_MYSQL,
+	PROTOCOL_REDIS,
+	PROTOCOL_MEMCACHED,
+	PROTOCOL_DNS,
+	PROTOCOL_TLS,
+	PROTOCOL_MEMCACHED_BINARY,
+	PROTOCOL_SILENT, /* something else has begun that has no requests: WebSocket, a tunnel */
+	PROTOCOL_CNT
+};
+
+/* What became of a request; from 100 on it is HTTP's status code. */
+enum request_status { STATUS_UNKNOWN, STATUS_OK, STATUS_ERROR };
+
+#define PROTOCOL_HEAD \
+	32 /* bytes that a step looks at; they must be readable, `avail` of them are set */
+#define PROTOCOL_CARRY 24 /* more than a step may leave for the next time */
+
+enum { FLOW_ASK, FLOW_ANSWER };
+
+/* One direction of a connection: where its bytes stand within a message. */
+struct flow {
+	u32 skip; /* bytes until the next message */
+	u32 rest; /* Redis: values that belong to the one under way; memcached: the number in a line */
+	u8 line;    /* within a line, of which this is the word resp. 1 */
+	u8 size_at; /* memcached: the word in which the number of bytes stands, 0: none follow */
+	u8 status;  /* of the message under way */
+	u8 silent;  /* what is under way has no answer resp. is none */
+	u8 begun;   /* a command has been seen */
+	u8 carry_len;
+	u8 within; /* memcached: of a word, the first bytes were before */
+	u8 unused;
+	u8 carry[PROTOCOL_CARRY]; /* the last bytes of an unfinished head, at its end */
+};
+
+struct stream {
+	struct flow flow[2];
+};
+
+enum found_kind {
+	FOUND_NOTHING,
+	FOUND_ASK,
+	FOUND_ANSWER,
+	FOUND_STREAM_ASK, /* of the several that a connection has */
+	FOUND_STREAM_ANSWER,
+	FOUND_PROTOCOL, /* it is another protocol from here on */
+	FOUND_LOST,	/* these bytes make no sense */
+};
+
+struct found {
+	u32 kind;
+	u32 status;
+	u32 stream;
+	u32 protocol;
+};
+
+static inline u32 be16_at(const u8 *p)
+{
+	return (u32)p[0] << 8 | p[1];
+}
+
+static inline u32 be32_at(const u8 *p)
+{
+	return (u32)p[0] << 24 | (u32)p[1] << 16 | (u32)p[2] << 8 | p[3];
+}
+
+static inline u32 le32_at(const u8 *p)
+{
+	return (u32)p[3] << 24 | (u32)p[2] << 16 | (u32)p[1] << 8 | p[0];
+}
+
+#define PROTOCOL_WORD(a, b, c, d) ((u32)(a) | (u32)(b) << 8 | (u32)(c) << 16 | (u32)(d) << 24)
+
+static inline u32 found(struct found *ret, enum found_kind kind, u32 consumed)
+{
+	ret->kind = kind;
+	return consumed;
+}
+
+/* --- lines */
+
+static inline u64 word_at(const u8 *p)
+{
+#ifdef __bpf__
+	return *(const u64 *)p;
+#else
+	u64 word;
+
+	memcpy(&word, p, sizeof(word));
+	return word;
+#endif
+}
+
+#define BYTES(b) (0x0101010101010101ULL * (b))
+
+/* Where the first byte `c` is in the head; `avail` or more: nowhere. Eight at a time, with few branches. */
+static inline u32 byte_find(const u8 *head, u32 avail, u8 c)
+{
+	for (u32 i = 0; i < PROTOCOL_HEAD; i += 8) {
+		u64 word = word_at(head + i) ^ BYTES(c);
+		u64 zero = (word - BYTES(1)) & ~word & BYTES(0x80);
+
+		if (zero) /* its lowest bit stands at the end of the byte */
+			return i + (u32)((((zero & -zero) - 1) & BYTES(1)) * BYTES(1) >> 56) - 1;
+	}
+	return avail;
+}
+
+/* How many bytes there are up to the end of the line and with it, 0: it does not end here. */
+static inline u32 line_end(const u8 *head, u32 avail)
+{
+	u32 at = byte_find(head, avail, '\n');
+
+	return at < avail ? at + 1 : 0;
+}
+
+#define NUMBER_NONE   (~0U)
+#define NUMBER_DIGITS 10
+
+/* The number of `len` digits at p. */
+static inline u32 number_at(const u8 *p, u32 len)
+{
+	u32 number = 0, bad = 0;
+
+	for (u32 i = 0; i < NUMBER_DIGITS; i++) {
+		u32 digit = (u32)p[i] - '0';
+
+		if (i >= len)
+			break;
+		number = number * 10 + digit;
+		bad |= digit & ~15U;
+	}
+	return bad || !len || len > NUMBER_DIGITS ? NUMBER_NONE : number;
+}
+
+/* --- Redis: values, one behind the other, some of which hold others */
+
+static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
+{
+	u32 type = head[0], len, number, top = !f->rest;
+
+	if (f->line) {
+		len = line_end(head, avail);
+		f->line = !len;
+		return len ? len : avail;
+	}
+	switch (type) {
+	case '+':
+	case '-':
+	case ':':
+	case '_':
+	case '#':
+	case ',':
+	case '(':
+		f->rest -= !top;
+		f->line = 1;
+		if (top && !ask) {
+			ret->kind = FOUND_ANSWER;
+			ret->status = type == '-' ? STATUS_ERROR : STATUS_OK;
+		}
+		return 1;
+	case '$':
+	case '=':
+	case '!':
+	case '*':
+	case '~':
+	case '>':
+	case '%':
+	case '|':
+		break;
+	default:
+		if (!ask || !top)
+			return found(ret, FOUND_LOST, 0);
+		f->line = type != '\n'; /* a command as people type it */
+		return found(ret, type == '\r' || type == '\n' ? FOUND_NOTHING : FOUND_ASK, 1);
+	}
+	len = line_end(head, avail);
+	if (!len)
+		return avail < PROTOCOL_CARRY ? 0 : found(ret, FOUND_LOST, 0);
+	number = len > 3 ? number_at(head + 1, len - 3) : NUMBER_NONE;
+	f->rest -= !top;
+	if (number == NUMBER_NONE) /* null */
+		number = 0;
+	else if (type == '$' || type == '=' || type == '!')
+		f->skip = number + 2;
+	if (type == '*' || type == '~' || type == '>')
+		f->rest += number;
+	else if (type == '%' || type == '|')
+		f->rest += 2 * number;
+	if (top && type != '>' && type != '|') {
+		ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
+		ret->status = type == '!' ? STATUS_ERROR : STATUS_OK;
+	}
+	return len;
+}
+
+/* --- PostgreSQL: messages of a letter and a length; the first of a connection has no letter */
+
+#define POSTGRESQL_SSL	   80877103
+#define POSTGRESQL_GSS	   80877104
+#define POSTGRESQL_CANCEL  80877102
+#define POSTGRESQL_VERSION 3
+
+static inline u32 postgresql_first(struct stream *s, const u8 *head, u32 avail, struct found *ret)
+{
+	u32 len, code;
+
+	if (avail < 8)
+		return 0;
+	len = be32_at(head);
+	code = be32_at(head + 4);
+	if (len < 8 || len > 10000 ||
+	    (code >> 16 != POSTGRESQL_VERSION &&
+	     (code < POSTGRESQL_CANCEL || code > POSTGRESQL_GSS)))
+		return found(ret, FOUND_LOST, 0);
+	if (code == POSTGRESQL_SSL || code == POSTGRESQL_GSS)
+		s->flow[FLOW_ANSWER].skip = 1; /* is answered by one letter */
+	s->flow[FLOW_ASK].skip = len - 8;
+	return 8;
+}
+
+static inline u32 postgresql_step(struct stream *s, const u8 *head, u32 avail, u32 ask,
+				  struct found *ret)
+{
+	struct flow *f = &s->flow[ask ? FLOW_ASK : FLOW_ANSWER];
+	u32 type = head[0], len;
+
+	if (ask && !type)
+		return postgresql_first(s, head, avail, ret);
+	if (avail < 5)
+		return ask && type == 0x16 && avail > 1 && head[1] == 3
+			       ? found(ret, FOUND_PROTOCOL, 0)
+			       : 0;
+	len = be32_at(head + 1);
+	if (ask && type == 0x16 && head[1] == 3)
+		return found(ret, FOUND_PROTOCOL, 0);
+	if (len < 4 || len > 0x40000000)
+		return found(ret, FOUND_LOST, 0);
+	f->skip = len - 4;
+	if (ask) {
+		if (type == 'Q' || type == 'S' || type == 'F')
+			ret->kind = FOUND_ASK;
+	} else if (type == 'E') {
+		f->status = STATUS_ERROR;
+	} else if (type == 'Z') {
+		ret->kind = FOUND_ANSWER;
+		ret->status = f->status == STATUS_ERROR ? STATUS_ERROR : STATUS_OK;
+		f->status = STATUS_OK;
+	}
+	return 5;
+}
+
+/* --- MySQL: packets with a length and a number, which is 0 in a command and 1 in what answers it */
+
+static inline u32 mysql_is_answered(u32 command)
+{
+	return command != 0x01 /* quit */ && command != 0x18 /* long data */ &&
+	       command != 0x19 /* close statement */;
+}
+
+static inline u32 mysql_step(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
+{
+	u32 len;
+
+	if (avail < 4)
+		return 0;
+	len = le32_at(head) & 0xffffff;
+	if (len && avail < 5)
+		return 0;
+	if (ask && !f->begun && head[0] == 0x16 && head[1] == 3)
+		return found(ret, FOUND_PROTOCOL, 0);
+	f->skip = len;
+	if (ask && !head[3]) {
+		f->begun = 1;
+		if (len && mysql_is_answered(head[4]))
+			ret->kind = FOUND_ASK;
+	} else if (!ask && head[3] == 1 && len) {
+		ret->kind = FOUND_ANSWER;
+		ret->status = head[4] == 0xff ? STATUS_ERROR : STATUS_OK;
+	}
+	return 4;
+}
+
+/* --- memcached: lines, some of which say how many bytes follow; or heads of 24 bytes */
+
+/* The word that says how many bytes follow the line; whether there is an answer, resp. it is one. */
+static inline void memcached_command(struct flow *f, const u8 *head)
+{
+	u32 a = head[0], b = head[1];
+
+	f->size_at = 0;
+	f->silent = a == 'q';
+	f->status = a == 'g'; /* more than one key: there is no "noreply" */
+	if (a == 'm')
+		f->size_at = b == 's' ? 2 : 0;
+	else if ((a == 's' && b == 'e') || a == 'a' || a == 'r' || a == 'p' ||
+		 (a == 'c' && b == 'a'))
+		f->size_at = 4;
+}
+
+static inline void memcached_reply(struct flow *f, const u8 *head)
+{
+	u32 a = head[0], b = head[1], c = head[2];
+
+	f->size_at = a == 'V' && b == 'A' ? (c == 'L' ? 3 : 1) : 0;
+	f->silent = f->size_at == 3 || (a == 'S' && b == 'T' && c == 'A');
+	f->status = (a == 'E' && b == 'R') || (a == 'C' && b == 'L') || (a == 'S' && b == 'E')
+			    ? STATUS_ERROR
+			    : STATUS_OK;
+}
+
+static inline void memcached_word(struct flow *f, const u8 *head, u32 len, u32 ask)
+{
+	u32 number;
+
+	if (f->line == (u32)f->size_at + 1) {
+		number = number_at(head, len);
+		f->rest = number == NUMBER_NONE ? 0 : number;
+	} else if (ask && f->line > 2 && head[0] == 'n' && len == 7 && !f->status) {
+		f->silent = 1; /* noreply */
+	}
+}
+
+static inline void memcached_line_end(struct flow *f, u32 ask, struct found *ret)
+{
+	if (f->size_at && f->line > f->size_at)
+		f->skip = f->rest + 2;
+	f->line = 0;
+	if (!f->silent) {
+		ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
+		ret->status = ask ? STATUS_UNKNOWN : f->status;
+	}
+}
+
+/* A word of a line. */
+static inline u32 memcached_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
+				 struct found *ret)
+{
+	u32 blank = byte_find(head, avail, ' '), end = byte_find(head, avail, '\n'), len;
+
+	if (blank >= avail && end >= avail && avail < PROTOCOL_CARRY)
+		return 0;
+	if (!f->line) {
+		if (ask)
+			memcached_command(f, head);
+		else
+			memcached_reply(f, head);
+		f->line = 1;
+		f->rest = 0;
+		f->within = 0;
+	}
+	len = blank < end ? blank : end;
+	if (!f->within)
+		memcached_word(f, head, len == end && len ? len - 1 : len, ask);
+	f->within = len >= avail;
+	if (f->within)
+		return avail;
+	if (len == end)
+		memcached_line_end(f, ask, ret);
+	else if (f->line < 255)
+		f->line++;
+	return len + 1;
+}
+
+static inline u32 memcached_is_quiet(u32 opcode)
+{
+	return opcode == 0x09 || opcode == 0x0d || (opcode >= 0x11 && opcode <= 0x1a) ||
+	       opcode == 0x1e || opcode == 0x24;
+}
+
+static inline u32 memcached_binary_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
+					struct found *ret)
+{
+	u32 status = be16_at(head + 6);
+
+	if (avail < 24)
+		return head[0] == (ask ? 0x80 : 0x81) ? 0 : found(ret, FOUND_LOST, 0);
+	if (head[0] != (ask ? 0x80 : 0x81))
+		return found(ret, FOUND_LOST, 0);
+	f->skip = be32_at(head + 8);
+	if (memcached_is_quiet(head[1]) || (!ask && head[1] == 0x10 && be16_at(head + 2)))
+		return 24;
+	ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
+	/* not found, exists, not stored: answers as good as any */
+	ret->status =
+		!status || status == 1 || status == 2 || status == 5 ? STATUS_OK : STATUS_ERROR;
+	return 24;
+}
+
+/* --- DNS on TCP: a length before each message */
+
+static inline u32 dns_status(const u8 *header)
+{
+	return header[3] & 15 ? STATUS_ERROR : STATUS_OK;
+}
+
+static inline u32 dns_is_query(const u8 *header)
+{
+	return !(header[2] & 0xf8) && !(header[3] & 15) && be16_at(header + 4) == 1 &&
+	       !be16_at(header + 6) && !be16_at(header + 8);
+}
+
+static inline u32 dns_step(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
+{
+	u32 len = be16_at(head);
+
+	if (avail < 14)
+		return 0;
+	if (len < 12 || (head[4] < 0x80) != ask)
+		return found(ret, FOUND_LOST, 0);
+	f->skip = len - 12;
+	ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
+	ret->status = dns_status(head + 2);
+	return 14;
+}
+
+/* --- TLS: records, of which those with data are turns */
+
+#define TLS_CCS	      0x14
+#define TLS_HANDSHAKE 0x16
+#define TLS_DATA      0x17
+
+/*
+ * In TLS 1.3 the end of the client's handshake looks like data: it follows a change of cipher, up to the
+ * message Finished, of which only the length is to be seen (32 or 48 bytes, the type, 16 of seal).
+ */
+static inline u32 tls_step(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
+{
+	u32 type = head[0], len;
+
+	if (avail < 5)
+		return 0;
+	len = be16_at(head + 3);
+	if (type < TLS_CCS || type > 0x18 || head[1] != 3 || len > 0x4200)
+		return found(ret, FOUND_LOST, 0);
+	f->skip = len;
+	if (type == TLS_CCS) {
+		f->line = 1;
+	} else if (type == TLS_HANDSHAKE) {
+		f->line = 0;
+	} else if (type == TLS_DATA && f->line && ask) {
+		f->line = len == 32 + 17 + 4 || len == 48 + 17 + 4 || f->line > 4 ? 0 : f->line + 1;
+	} else if (type == TLS_DATA) {
+		ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
+	}
+	return 5;
+}
+
+/* --- HTTP/2: frames, each of a stream */
+
+#define HTTP2_HEADERS  1
+#define HTTP2_PADDED   0x08
+#define HTTP2_PRIORITY 0x20
+#define HTTP2_PREFACE  24
+
+/* Three digits in HPACK's Huffman code: 0, 1, 2 have five bits, the others six that begin with 011. */
+static inline u32 http2_status_huffman(const u8 *p)
+{
+	u32 bits = le32_at(p), status = 0;
+
+	bits = __builtin_bswap32(bits);
+	for (u32 i = 0; i < 3; i++) {
+		u32 five = bits >> 27, six = bits >> 26;
+
+		if (five > 2 && (six < 0x19 || six > 0x1f))
+			return STATUS_UNKNOWN;
+		status = status * 10 + (five <= 2 ? five : six - 0x16);
+		bits <<= five <= 2 ? 5 : 6;
+	}
+	return status >= 100 ? status : STATUS_UNKNOWN;
+}
+
+/* The field :status, which comes first; STATUS_UNKNOWN where it refers to one of before. */
+static inline u32 http2_status(const u8 *p)
+{
+	static const u16 known[] = { 200, 204, 206, 304, 400, 404, 500 };
+	u32 first = p[0];
+
+	if (first >= 0x88 && first <= 0x8e) {
+		switch (first) {
+		case 0x88:
+			return known[0];
+		case 0x89:
+			return known[1];
+		case 0x8a:
+			return known[2];
+		case 0x8b:
+			return known[3];
+		case 0x8c:
+			return known[4];
+		case 0x8d:
+			return known[5];
+		default:
+			return known[6];
+		}
+	}
+	/* a text, whose name is one of the numbers of :status */
+	if ((first & 0xc0) == 0x40)
+		first &= 0x3f;
+	else
+		first &= 0x0f;
+	if (first < 8 || first > 14)
+		return STATUS_UNKNOWN;
+	if (p[1] == 3 && p[2] >= '1' && p[2] <= '9')
+		return (p[2] - '0') * 100u + (p[3] - '0') % 10u * 10u + (p[4] - '0') % 10u;
+	return p[1] & 0x80 ? http2_status_huffman(p + 2) : STATUS_UNKNOWN;
+}
+
+/* Looks for gRPC's content type in headers, as text or in Huffman code. */
+static inline u32 http2_scan(struct flow *f, const u8 *head, u32 avail, struct found *ret)
+{
+	u32 n = avail < PROTOCOL_CARRY ? avail : PROTOCOL_CARRY, step;
+	u64 hits = 0;
+
+	for (u32 i = 0; i < PROTOCOL_CARRY - 1; i++) {
+		u64 word = (u32)word_at(head + i), next = (u8)head[i + 4];
+		u64 huffman = SCRIPT_EQUAL(word, PROTOCOL_WORD(0x4c, 0x4d, 0x65, 0x64));
+		u64 text = SCRIPT_EQUAL(word, PROTOCOL_WORD('/', 'g', 'r', 'p')) &
+			   SCRIPT_EQUAL(next, 'c');
+
+		hits |= (huffman | text) & SCRIPT_LESS(i + 4, avail);
+	}
+	if (hits) {
+		f->line = 0;
+		f->skip = f->rest;
+		ret->kind = FOUND_PROTOCOL;
+		return 0;
+	}
+	step = n < f->rest ? n : f->rest;
+	if (avail >= 8 && step == n && n < f->rest)
+		step = n - 5; /* it may begin at the end of these */
+	f->rest -= step;
+	f->line = f->rest > 0;
+	return step;
+}
+
+static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 ask, u32 scan,
+			     struct found *ret)
+{
+	u32 len, type, flags, at = 9;
+
+	if (f->line)
+		return http2_scan(f, head, avail, ret);
+	if (ask && head[0] == 'P' && head[1] == 'R') {
+		f->skip = HTTP2_PREFACE - 2;
+		return 2;
+	}
+	if (avail < 9)
+		return 0;
+	len = be32_at(head) >> 8;
+	type = head[3];
+	flags = head[4];
+	if (len > 0x100000 || type > 0x10)
+		return found(ret, FOUND_LOST, 0);
+	if (avail < 9 + len && avail < PROTOCOL_CARRY)
+		return 0;
+	f->skip = len;
+	if (type != HTTP2_HEADERS)
+		return 9;
+	ret->stream = be32_at(head + 5) & 0x7fffffff;
+	if (flags & HTTP2_PADDED)
+		at += 1;
+	if (flags & HTTP2_PRIORITY)
+		at += 5;
+	if (!ask) {
+		ret->kind = FOUND_STREAM_ANSWER;
+		ret->status = http2_status(head + at);
+		if ((head[at] & 0xe0) == 0x20) /* a new size of the table comes first */
+			ret->status = http2_status(head + at + 1);
+		return 9;
+	}
+	ret->kind = FOUND_STREAM_ASK;
+	if (scan && len && !f->begun) {
+		f->begun = 1;
+		f->line = 1;
+		f->rest = len;
+		f->skip = 0;
+	}
+	return 9;
+}
+
+/* --- HTTP/1 */
+
+/* The status in the first bytes of an answer, STATUS_UNKNOWN: they are none. */
+static inline u32 http_status(const u8 *head, u32 avail)
+{
+	if (avail < 12 || le32_at(head) != PROTOCOL_WORD('H', 'T', 'T', 'P') || head[4] != '/' ||
+	    head[8] != ' ' || head[9] < '1' || head[9] > '9' || head[10] < '0' || head[10] > '9' ||
+	    head[11] < '0' || head[11] > '9')
+		return STATUS_UNKNOWN;
+	return (head[9] - '0') * 100u + (head[10] - '0') * 10u + (head[11] - '0');
+}
+
+static inline u32 http_is_method(u32 word)
+{
+	switch (word) {
+	case PROTOCOL_WORD('G', 'E', 'T', ' '):
+	case PROTOCOL_WORD('P', 'O', 'S', 'T'):
+	case PROTOCOL_WORD('H', 'E', 'A', 'D'):
+	case PROTOCOL_WORD('P', 'U', 'T', ' '):
+	case PROTOCOL_WORD('D', 'E', 'L', 'E'):
+	case PROTOCOL_WORD('O', 'P', 'T', 'I'):
+	case PROTOCOL_WORD('P', 'A', 'T', 'C'):
+	case PROTOCOL_WORD('C', 'O', 'N', 'N'):
+	case PROTOCOL_WORD('T', 'R', 'A', 'C'):
+		return 1;
+	}
+	return 0;
+}
+
+/* --- which protocol it is, by the first bytes of who asks */
+
+static inline u32 memcached_is_command(u32 word)
+{
+	switch (word) {
+	case PROTOCOL_WORD('g', 'e', 't', ' '):
+	case PROTOCOL_WORD('g', 'e', 't', 's'):
+	case PROTOCOL_WORD('g', 'a', 't', ' '):
+	case PROTOCOL_WORD('s', 'e', 't', ' '):
+	case PROTOCOL_WORD('a', 'd', 'd', ' '):
+	case PROTOCOL_WORD('c', 'a', 's', ' '):
+	case PROTOCOL_WORD('r', 'e', 'p', 'l'):
+	case PROTOCOL_WORD('a', 'p', 'p', 'e'):
+	case PROTOCOL_WORD('p', 'r', 'e', 'p'):
+	case PROTOCOL_WORD('d', 'e', 'l', 'e'):
+	case PROTOCOL_WORD('i', 'n', 'c', 'r'):
+	case PROTOCOL_WORD('d', 'e', 'c', 'r'):
+	case PROTOCOL_WORD('t', 'o', 'u', 'c'):
+	case PROTOCOL_WORD('s', 't', 'a', 't'):
+	case PROTOCOL_WORD('v', 'e', 'r', 's'):
+	case PROTOCOL_WORD('f', 'l', 'u', 's'):
+	case PROTOCOL_WORD('v', 'e', 'r', 'b'):
+	case PROTOCOL_WORD('m', 'g', ' ', 0):
+	case PROTOCOL_WORD('m', 's', ' ', 0):
+	case PROTOCOL_WORD('m', 'd', ' ', 0):
+	case PROTOCOL_WORD('m', 'a', ' ', 0):
+	case PROTOCOL_WORD('m', 'n', '\r', 0):
+		return 1;
+	}
+	return 0;
+}
+
+static inline u32 postgresql_is_first(const u8 *head, u32 avail, u32 total)
+{
+	u32 len = be32_at(head), code = be32_at(head + 4);
+
+	if (avail < 8 || len < 8 || len > 10000)
+		return 0;
+	return code >> 16 == POSTGRESQL_VERSION
+		       ? (code & 0xffff) < 16 && len <= total
+		       : code >= POSTGRESQL_CANCEL && code <= POSTGRESQL_GSS;
+}
+
+/* A connection that was there before: only what fits exactly is believed. */
+static inline u32 postgresql_is_query(const u8 *head, u32 avail, u32 total)
+{
+	if (avail < 6 || (head[0] != 'Q' && head[0] != 'P' && head[0] != 'B'))
+		return 0;
+	return head[0] == 'Q' ? be32_at(head + 1) + 1 == total : be32_at(head + 1) + 1 < total;
+}
+
+static inline u32 mysql_is_command(const u8 *head, u32 avail, u32 total)
+{
+	u32 command = head[4];
+
+	return avail >= 5 && (le32_at(head) & 0xffffff) + 4 == total && !head[3] &&
+	       (command == 0x03 || command == 0x0e || command == 0x16 || command == 0x17 ||
+		command == 0x02);
+}
+
+/* Of what the asking side has sent, `total` bytes, these are the first. */
+static inline u32 protocol_detect(const u8 *head, u32 avail, u32 total)
+{
+	u32 word = le32_at(head);
+
+	if (avail < 4)
+		return PROTOCOL_UNKNOWN;
+	if (http_is_method(word))
+		return PROTOCOL_HTTP;
+	if (word == PROTOCOL_WORD('P', 'R', 'I', ' '))
+		return PROTOCOL_HTTP2;
+	if (head[0] >= TLS_CCS && head[0] <= TLS_DATA && head[1] == 3 && head[2] <= 4)
+		return PROTOCOL_TLS;
+	if ((head[0] == '*' && head[1] >= '1' && head[1] <= '9') ||
+	    word == PROTOCOL_WORD('P', 'I', 'N', 'G'))
+		return PROTOCOL_REDIS;
+	if (memcached_is_command(head[2] == ' ' || head[2] == '\r' ? word & 0xffffff : word))
+		return PROTOCOL_MEMCACHED;
+	if (head[0] == 0x80 && head[1] <= 0x40 && avail >= 24 && be32_at(head + 8) + 24 <= total &&
+	    !head[5])
+		return PROTOCOL_MEMCACHED_BINARY;
+	if (postgresql_is_first(head, avail, total) || postgresql_is_query(head, avail, total))
+		return PROTOCOL_POSTGRESQL;
+	if (avail >= 14 && be16_at(head) + 2 == total && dns_is_query(head + 2))
+		return PROTOCOL_DNS;
+	if (mysql_is_command(head, avail, total))
+		return PROTOCOL_MYSQL;
+	return PROTOCOL_UNKNOWN;
+}
+
+/* The same where the answering side speaks first. */
+static inline u32 protocol_detect_greeting(const u8 *head, u32 avail, u32 total)
+{
+	return avail >= 6 && (le32_at(head) & 0xffffff) + 4 == total && !head[3] &&
+			       (head[4] == 10 || head[4] == 0xff)
+		       ? PROTOCOL_MYSQL
+		       : PROTOCOL_UNKNOWN;
+}
+
+/* Each request stands in the bytes; of the others (HTTP/1, TLS, unknown) one turn is one request. */
+static inline u32 protocol_is_walked(u32 protocol)
+{
+	return protocol != PROTOCOL_UNKNOWN && protocol != PROTOCOL_HTTP &&
+	       protocol != PROTOCOL_SILENT;
+}
+
+/* A connection may have several requests under way, whose answers come in any order. */
+static inline u32 protocol_has_streams(u32 protocol)
+{
+	return protocol == PROTOCOL_HTTP2 || protocol == PROTOCOL_GRPC;
+}
+
+/*
+ * The next step of one direction. `head` is what comes next, s->flow[...].skip is 0. Returns how many
+ * bytes it took, 0: more are needed (fewer than PROTOCOL_CARRY are there then), or what was found is
+ * FOUND_LOST or FOUND_PROTOCOL.
+ */
+static inline u32 protocol_step(u32 protocol, u32 ask, struct stream *s, const u8 *head, u32 avail,
+				struct found *ret)
+{
+	struct flow *f = &s->flow[ask ? FLOW_ASK : FLOW_ANSWER];
+
+	ret->kind = FOUND_NOTHING;
+	ret->status = STATUS_UNKNOWN;
+	ret->protocol = PROTOCOL_TLS;
+	switch (protocol) {
+	case PROTOCOL_REDIS:
+		return redis_step(f, head, avail, ask, ret);
+	case PROTOCOL_POSTGRESQL:
+		return postgresql_step(s, head, avail, ask, ret);
+	case PROTOCOL_MYSQL:
+		return mysql_step(f, head, avail, ask, ret);
+	case PROTOCOL_MEMCACHED:
+		return memcached_step(f, head, avail, ask, ret);
+	case PROTOCOL_MEMCACHED_BINARY:
+		return memcached_binary_step(f, head, avail, ask, ret);
+	case PROTOCOL_DNS:
+		return dns_step(f, head, avail, ask, ret);
+	case PROTOCOL_TLS:
+		return tls_step(f, head, avail, ask, ret);
+	case PROTOCOL_HTTP2:
+	case PROTOCOL_GRPC:
+		ret->protocol = PROTOCOL_GRPC;
+		return http2_step(f, head, avail, ask, protocol == PROTOCOL_HTTP2, ret);
+	}
+	return found(ret, FOUND_LOST, 0);
+}
+
+#endif

@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "request.h"
+
+#include <stdio.h>
+#include <sys/syscall.h>
+
+#include "probe/probe.h"
+
+PROBE_ELF(request);
+
+static void label_protocol(u64 value, char *buf, size_t size)
+{
+	static const char *const names[] = {
+		[PROTOCOL_UNKNOWN] = "unknown",
+		[PROTOCOL_HTTP] = "http",
+		[PROTOCOL_HTTP2] = "http2",
+		[PROTOCOL_GRPC] = "grpc",
+		[PROTOCOL_POSTGRESQL] = "postgresql",
+		[PROTOCOL_MYSQL] = "mysql",
+		[PROTOCOL_REDIS] = "redis",
+		[PROTOCOL_MEMCACHED] = "memcached",
+		[PROTOCOL_DNS] = "dns",
+		[PROTOCOL_TLS] = "tls",
+	};
+
+	label_name(names, sizeof(names) / sizeof(*names), value, buf, size);
+}
+
+static void label_status(u64 value, char *buf, size_t size)
+{
+	static const char *const names[] = {
+		[STATUS_UNKNOWN] = "unknown",
+		[STATUS_OK] = "ok",
+		[STATUS_ERROR] = "error",
+	};
+
+	if (value >= 100)
+		snprintf(buf, size, "%llu", (unsigned long long)value);
+	else
+		label_name(names, sizeof(names) / sizeof(*names), value, buf, size);
+}
+
+/* System calls whose bytes a program can find. */
+static const struct {
+	u16 nr;
+	u8 call;
+} calls[] = {
+	{ SYS_read, CALL_BUFFER },     { SYS_write, CALL_BUFFER },    { SYS_recvfrom, CALL_BUFFER },
+	{ SYS_sendto, CALL_BUFFER },   { SYS_readv, CALL_VECTOR },    { SYS_writev, CALL_VECTOR },
+	{ SYS_recvmsg, CALL_MESSAGE }, { SYS_sendmsg, CALL_MESSAGE },
+};
+
+static int setup(struct probe_run *run)
+{
+	u8 request_calls[REQUEST_CALLS] = { 0 };
+
+	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
+		request_calls[calls[i].nr] = calls[i].call;
+	return probe_const(run, "request_calls", request_calls, sizeof(request_calls));
+}
+
+#define PROTOCOL                                                     \
+	{                                                            \
+		"protocol", 0, REQUEST_PROTOCOL_BITS, label_protocol \
+	}
+#define DIRECTION                                                     \
+	{                                                             \
+		"direction", REQUEST_DIRECTION_AT, 1, label_direction \
+	}
+
+const struct probe probe_request = {
+	.name = "request",
+	.summary = "requests: how many, how they were answered, how long that took",
+	.elf = &request_elf,
+	.mode = PROBE_MODE_ON,
+	.setup = setup,
+	.hooks =
+		(const struct hook[]){
+			{ { TRACEPOINT("send") }, .observe = "what is sent" },
+			{ { TRACEPOINT("recv") }, .observe = "what is received" },
+			{ { TRACEPOINT("arrive") },
+			  .optional = true,
+			  .observe = "the time that requests wait before they are read" },
+			{ .alt[0] = NULL },
+		},
+	.metrics =
+		(const struct metric[]){
+			{ "seismo_requests_total", METRIC_COUNTER, UNIT_NONE,
+			  "Requests that were answered.", .service = true,
+			  .labels = { DIRECTION,
+				      PROTOCOL,
+				      { "status", REQUEST_STATUS_AT, REQUEST_STATUS_BITS,
+					label_status } },
+			  .max = 4000 },
+			{ "seismo_request_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
+			  "Time from the first byte of a request to the first byte of its answer: "
+			  "inbound from its arrival, outbound from when it was sent.",
+			  .service = true, .labels = { DIRECTION, PROTOCOL }, .max = 1000 },
+			{ "seismo_request_queue_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
+			  "Time from the arrival of an inbound request until it is read.",
+			  .service = true, .labels = { PROTOCOL }, .max = 500 },
+			{ .name = NULL },
+		},
+};
