@@ -54,10 +54,13 @@ static __always_inline struct pt_regs *registers(void)
 #define REGISTER(regs, name) (has_registers() ? (regs)->name : BPF_CORE_READ(regs, name))
 
 #if defined(__TARGET_ARCH_x86)
+/* The instruction syscall leaves its return address in rcx. */
+#define CALL_COMPAT(regs) (REGISTER(regs, cx) != REGISTER(regs, ip) && task_compat())
 #define CALL_NUMBER(regs) ((int)REGISTER(regs, orig_ax))
 #define CALL_SECOND(regs) REGISTER(regs, si)
 #define CALL_THIRD(regs)  REGISTER(regs, dx)
 #elif defined(__TARGET_ARCH_arm64)
+#define CALL_COMPAT(regs) task_compat()
 #define CALL_NUMBER(regs) REGISTER(regs, syscallno)
 #define CALL_SECOND(regs) REGISTER(regs, regs[1])
 #define CALL_THIRD(regs)  REGISTER(regs, regs[2])
@@ -89,7 +92,7 @@ static __always_inline bool payload_find(struct payload *p, u32 bytes)
 	struct user_message message;
 	u32 nr;
 
-	if (!regs || task_compat())
+	if (!regs || CALL_COMPAT(regs))
 		return false;
 	nr = CALL_NUMBER(regs);
 	if (nr >= REQUEST_CALLS)

@@ -312,9 +312,9 @@ static __always_inline void protocol_find(struct request_ctx *r, u32 bytes, bool
 {
 	struct head head = {};
 
-	r->tries++;
 	if (!head_read(&head, bytes))
 		return;
+	r->tries++;
 	r->protocol = ask ? protocol_detect(head.bytes, head.len, bytes)
 			  : protocol_detect_greeting(head.bytes, head.len, bytes);
 	r->tunnel = le32_at(head.bytes) == PROTOCOL_WORD('C', 'O', 'N', 'N');
@@ -362,8 +362,8 @@ static __always_inline void on_ask(struct sock *sk, struct sock_ctx *sc, u32 byt
 	if (!protocol_has_streams(r->protocol))
 		batch_add(r, since, n);
 	if (!sent)
-		hist_add_many_at(series_slot(request_queue_seconds, sc->identity,
-					     dimension(r->protocol, 0, 0), true),
+		hist_add_many_at(series_slot_cached(&r->queue, request_queue_seconds, sc->identity,
+						    dimension(r->protocol, 0, 0), true),
 				 now - since, n);
 }
 
@@ -475,42 +475,54 @@ static __always_inline void arrival_read(struct sock *sk, struct request_ctx *r,
 	r->kept = more;
 }
 
-/* A Unix socket that was accepted has its listener's address, one that connects has none. */
-static __always_inline bool unix_direction(struct sock *sk, struct sock_ctx *sc)
+/*
+ * Who speaks first has opened a connection, mostly. A Unix socket that was accepted has its listener's address,
+ * one that connects has none; of a pair neither has.
+ */
+static __always_inline void direction_find(struct sock *sk, struct sock_ctx *sc, bool sent,
+					   bool is_unix)
 {
 	struct unix_sock *u = (void *)sk, *peer;
 
-	if (sc->known)
-		return true;
 	sc->known = 1;
-	sc->direction = TCP_INBOUND;
-	if (BPF_CORE_READ(u, addr))
-		return true;
-	sc->direction = TCP_OUTBOUND;
+	sc->direction = sent ? TCP_OUTBOUND : TCP_INBOUND;
+	if (!is_unix)
+		return;
+	sc->direction = BPF_CORE_READ(u, addr) ? TCP_INBOUND : TCP_OUTBOUND;
 	peer = (void *)BPF_CORE_READ(u, peer);
-	if (!peer || !BPF_CORE_READ(peer, addr))
-		sc->request.protocol = PROTOCOL_SILENT; /* a pair, of which neither is a service */
-	return true;
+	if (sc->direction == TCP_OUTBOUND && (!peer || !BPF_CORE_READ(peer, addr)))
+		sc->request.protocol = PROTOCOL_SILENT;
+}
+
+/* Bytes that change nothing: more of a request, more of an answer. */
+static __always_inline bool is_more(const struct request_ctx *r, bool ask)
+{
+	if (r->protocol == PROTOCOL_SILENT)
+		return true;
+	if (protocol_is_walked(r->protocol) && !r->lost)
+		return false;
+	return ask ? r->outstanding : !r->outstanding && r->tries;
 }
 
 static __always_inline int on_stream(struct sock *sk, u32 bytes, bool sent, bool is_unix)
 {
 	struct sock_ctx *sc = sock_ctx(sk);
+	bool ask;
 	u64 now;
 
 	if (!sc)
 		return 0;
-	if (is_unix)
-		unix_direction(sk, sc);
-	else if (!sc->known) { /* who speaks first has opened it, mostly */
-		sc->direction = sent ? TCP_OUTBOUND : TCP_INBOUND;
-		sc->known = 1;
-	}
-	if (sc->request.protocol == PROTOCOL_SILENT)
+	if (!sc->known)
+		direction_find(sk, sc, sent, is_unix);
+	ask = sent == (sc->direction == TCP_OUTBOUND);
+	if (is_more(&sc->request, ask)) {
+		if (!sent)
+			arrival_read(sk, &sc->request, sc->request.arrived_ns);
 		return 0;
+	}
 	own_current(sc);
 	now = bpf_ktime_get_ns();
-	if (sent == (sc->direction == TCP_OUTBOUND))
+	if (ask)
 		on_ask(sk, sc, bytes, sent, now);
 	else
 		on_answer(sk, sc, bytes, sent, now);

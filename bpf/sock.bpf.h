@@ -25,9 +25,9 @@ struct batch {
 #define BATCHES 4
 
 struct request_ctx {
-	u64 arrived_ns;	     /* the first byte of those that wait to be read, 0: none do */
-	u64 answer_ns;	     /* the first byte of what answers the oldest request, 0: none yet */
-	u64 total, duration; /* caches of slots: series_slot_cached() */
+	u64 arrived_ns; /* the first byte of those that wait to be read, 0: none do */
+	u64 answer_ns;	/* the first byte of what answers the oldest request, 0: none yet */
+	u64 total, duration, queue;  /* caches of slots: series_slot_cached() */
 	struct batch asked[BATCHES]; /* the oldest first */
 	struct stream stream;
 	u32 outstanding; /* sum of the batches */
@@ -62,6 +62,10 @@ struct {
 /* The same by the address of the socket, where there is no storage. */
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct sock_ctx, 32768, 0) socks_by_address SEC(".maps");
 
+/* Who else wants to know what was sent and received: see sys_exit_calls. */
+struct TABLE(BPF_MAP_TYPE_PROG_ARRAY, u32, u32, 1, 0) sent_calls SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_PROG_ARRAY, u32, u32, 1, 0) received_calls SEC(".maps");
+
 static __always_inline struct sock_ctx *sock_ctx_find(struct sock *sk)
 {
 	u64 key = (u64)sk;
@@ -89,7 +93,7 @@ static __always_inline void own(struct sock_ctx *sc, u32 identity)
 {
 	sc->identity = identity;
 	sc->gen = identity_gen(identity);
-	sc->request.total = sc->request.duration = 0;
+	sc->request.total = sc->request.duration = sc->request.queue = 0;
 }
 
 /* Whoever uses a socket takes it over. */

@@ -356,7 +356,9 @@ static __always_inline int on_bytes(struct sock *sk, int bytes, u32 flow)
 
 TRACEPOINT(sock_send_length, send, struct sock *sk, int bytes)
 {
-	return on_bytes(sk, bytes, TCP_SENT);
+	on_bytes(sk, bytes, TCP_SENT);
+	bpf_tail_call(ctx, &sent_calls, 0);
+	return 0;
 }
 
 /* Kernels without these tracepoints (before 6e6eda44b939, 6.3). A result stands behind the arguments. */
@@ -392,7 +394,9 @@ int BPF_PROG(recv_fexit, struct sock *sk)
 
 TRACEPOINT(sock_recv_length, recv, struct sock *sk, int bytes, int flags)
 {
-	return on_received(sk, flags, bytes);
+	on_received(sk, flags, bytes);
+	bpf_tail_call(ctx, &received_calls, 0);
+	return 0;
 }
 
 /*

@@ -183,6 +183,20 @@ int core_share(struct core *core, struct bpf_object *object)
 	return err;
 }
 
+void core_jump_add(struct core *core, const char *table)
+{
+	if (core->jump_cnt < CORE_JUMPS)
+		core->jumps[core->jump_cnt++] = table;
+}
+
+bool core_jumps(const struct core *core, const char *table)
+{
+	for (unsigned i = 0; i < core->jump_cnt; i++)
+		if (!strcmp(core->jumps[i], table))
+			return true;
+	return false;
+}
+
 void core_lend(struct core *core, struct bpf_object *object)
 {
 	core->objects[core->object_cnt++] = object;
@@ -530,7 +544,6 @@ int core_start(struct core *core, const struct conf *conf)
 
 	probe_init();
 	core->conf = conf;
-	core->sys_exit_calls = -1;
 	err = types_load(core);
 	if (err)
 		return err;

@@ -32,6 +32,7 @@ struct core_table {
 	char *rows;
 };
 #define CORE_CACHES 16
+#define CORE_JUMPS  4
 
 /* A hook that is to be observed by this program and no other. */
 struct forced_hook {
@@ -60,7 +61,8 @@ struct core {
 	struct bpf_object *objects[PROBE_MAX + 1]; /* whose tables are shared */
 	unsigned object_cnt;
 
-	int sys_exit_calls; /* descriptor of the table that sys_exit jumps through, -1: nothing jumps */
+	const char *jumps[CORE_JUMPS]; /* tables through which a program that runs jumps */
+	unsigned jump_cnt;
 
 	/* Tables by identity that cache slots, of families and the core: zeroed when a number is reused. */
 	struct core_table caches[CORE_CACHES];
@@ -82,6 +84,9 @@ void core_stop(struct core *core);
 
 /* Gives an object that is not loaded yet the tables that others before it have under the same names. */
 int core_share(struct core *core, struct bpf_object *object);
+/* A program that jumps through this table, whose name must outlive the core, runs from now on. */
+void core_jump_add(struct core *core, const char *table);
+bool core_jumps(const struct core *core, const char *table);
 /* From now on the tables of this object, which is loaded, are shared. */
 void core_lend(struct core *core, struct bpf_object *object);
 /* The row with this number, or NULL when there is no memory to map it; good until the next call. */

@@ -204,3 +204,10 @@ int elf_attachable(const struct bpf_program *program, const struct btf *kernel, 
 		return function_attachable(kernel, target, type);
 	return type == BPF_TRACE_RAW_TP ? tracepoint_attachable(kernel, target) : 0;
 }
+
+bool elf_on_tracepoint(const struct bpf_program *program)
+{
+	const char *section = bpf_program__section_name(program);
+
+	return strstr(section, "tp_btf/") || strstr(section, "raw_tp/");
+}

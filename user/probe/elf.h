@@ -31,6 +31,7 @@ const char *elf_target(const struct bpf_program *program);
  */
 int elf_attachable(const struct bpf_program *program, const struct btf *kernel, bool typed);
 /* Its pointers are plain numbers to the verifier: raw tracepoints and kprobes. */
+bool elf_on_tracepoint(const struct bpf_program *program);
 bool elf_untyped(const struct bpf_program *program);
 
 #endif

@@ -282,13 +282,18 @@ static void *section_map(struct bpf_object *object, const char *suffix)
 	return NULL;
 }
 
+static const u32 first_entry[] = { 0, 0 };
+
 static int hook_plug(struct probe_run *run, struct hook_run *hook)
 {
+	int table = bpf_object__find_map_fd_by_name(run->object, hook->hook->jump);
 	int fd = bpf_program__fd(hook->program);
+	const u32 *entry = hook->hook->calls ?: first_entry;
 
-	for (const u32 *nr = hook->hook->calls; *nr; nr++)
-		if (bpf_map_update_elem(run->core->sys_exit_calls, nr, &fd, BPF_ANY))
+	do {
+		if (bpf_map_update_elem(table, entry, &fd, BPF_ANY))
 			return -errno;
+	} while (*++entry);
 	hook->plugged = true;
 	return 0;
 }
@@ -299,8 +304,8 @@ int hook_attach(struct probe_run *run, struct hook_run *hook)
 
 	if (hook->link || hook->plugged)
 		return 0;
-	if (hook->hook->calls && run->core->sys_exit_calls >= 0 &&
-	    !strcmp(elf_target(hook->program), "sys_exit") && !hook_plug(run, hook))
+	if (hook->hook->jump && core_jumps(run->core, hook->hook->jump) &&
+	    elf_on_tracepoint(hook->program) && !hook_plug(run, hook))
 		return 0;
 	link = bpf_program__attach(hook->program);
 	if (!link)
@@ -317,8 +322,15 @@ void hook_detach(struct hook_run *hook)
 
 static void hook_unplug(struct probe_run *run, struct hook_run *hook)
 {
-	for (const u32 *nr = hook->hook->calls; hook->plugged && *nr; nr++)
-		bpf_map_delete_elem(run->core->sys_exit_calls, nr);
+	const u32 *entry = hook->hook->calls ?: first_entry;
+	int table;
+
+	if (!hook->plugged)
+		return;
+	table = bpf_object__find_map_fd_by_name(run->object, hook->hook->jump);
+	do {
+		bpf_map_delete_elem(table, entry);
+	} while (*++entry);
 	hook->plugged = false;
 }
 

@@ -40,9 +40,11 @@ struct hook {
 		with; /* only where this program, of a hook above, is in use: its name without form */
 	const char *observe; /* what is missing without it, for people */
 	/*
-	 * For a program on sys_exit: the system calls whose end it wants, ends with 0. Where the syscall
-	 * family runs, its program jumps there, and nothing is attached.
+	 * For programs on a tracepoint on which another family's program is as well: the table through which
+	 * that one jumps, if it runs, so that nothing is attached: a second program costs every event. At these
+	 * entries, ends with 0; NULL: at entry 0.
 	 */
+	const char *jump;
 	const u32 *calls;
 };
 
@@ -73,7 +75,7 @@ struct hook_run {
 	int why[HOOK_ALTS]; /* negative errno of each alternative that was not possible */
 	struct bpf_program *program;
 	struct bpf_link *link;
-	bool plugged; /* in sys_exit_calls instead of attached */
+	bool plugged; /* in its jump table instead of attached */
 };
 
 #define PROBE_HOOKS 12

@@ -76,8 +76,10 @@ const struct probe probe_request = {
 	.setup = setup,
 	.hooks =
 		(const struct hook[]){
-			{ { TRACEPOINT("send") }, .observe = "what is sent" },
-			{ { TRACEPOINT("recv") }, .observe = "what is received" },
+			{ { TRACEPOINT("send") }, .jump = "sent_calls", .observe = "what is sent" },
+			{ { TRACEPOINT("recv") },
+			  .jump = "received_calls",
+			  .observe = "what is received" },
 			{ { TRACEPOINT("arrive") },
 			  .optional = true,
 			  .observe = "the time that requests wait before they are read" },

@@ -145,7 +145,7 @@ static int started(struct probe_run *run)
 {
 	int err;
 
-	run->core->sys_exit_calls = core_map_fd(run->core, "sys_exit_calls");
+	core_jump_add(run->core, "sys_exit_calls");
 	if (run->mode != PROBE_MODE_FULL)
 		return 0;
 	err = hook_attach(run, probe_hook(run, "enter_btf"));
