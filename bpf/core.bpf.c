@@ -20,11 +20,16 @@ struct TABLE(BPF_MAP_TYPE_HASH, u32, u32, 1024, BPF_F_NO_PREALLOC) listen_ports 
 
 static __always_inline struct task_ctx *task_ctx_new(struct task_struct *task)
 {
-	struct task_ctx new = {};
+	/* What it has used so far was used before we came; complete at once, for it may be running. */
+	struct task_ctx new = {
+		.runtime_ns = BPF_CORE_READ(task, se.sum_exec_runtime),
+		.run_delay_ns = BPF_CORE_READ(task, sched_info.run_delay),
+		.major_faults = BPF_CORE_READ(task, maj_flt),
+	};
 	u64 key = (u64)task;
 
 	if (storage)
-		return bpf_task_storage_get(&tasks, task, NULL, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		return bpf_task_storage_get(&tasks, task, &new, BPF_LOCAL_STORAGE_GET_F_CREATE);
 	new.tid = BPF_CORE_READ(task, pid);
 	new.tgid = BPF_CORE_READ(task, tgid);
 	bpf_map_update_elem(&tasks_by_address, &key, &new, BPF_ANY);
@@ -38,8 +43,11 @@ static __always_inline struct task_ctx *task_ctx_make(struct task_struct *task)
 	return tc ?: task_ctx_new(task);
 }
 
-static __always_inline void task_ctx_set(struct task_ctx *tc, u32 identity)
+static __always_inline void task_ctx_set(struct task_struct *task, struct task_ctx *tc,
+					 u32 identity)
 {
+	if (tc->identity)
+		tc->moved_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
 	tc->before = tc->identity;
 	tc->identity = identity;
 	tc->gen = identity_gen(identity);
@@ -56,21 +64,14 @@ static __always_inline void cpu_note(struct task_struct *task, u32 identity)
 
 static __always_inline void task_identify(struct task_struct *task, struct task_ctx *tc, bool exec)
 {
-	task_ctx_set(tc, identity_find(task, tc, exec));
+	task_ctx_set(task, tc, identity_find(task, tc, exec));
 	cpu_note(task, tc->identity);
 }
 
 static __always_inline void task_move(struct task_struct *task, struct task_ctx *tc)
 {
-	task_ctx_set(tc, identity_move(task, tc));
+	task_ctx_set(task, tc, identity_move(task, tc));
 	cpu_note(task, tc->identity);
-}
-
-/* What the task has used so far has been counted, or was used before we came. */
-static __always_inline void account_start(struct task_struct *task, struct task_ctx *tc)
-{
-	tc->runtime_ns = READ(task, se.sum_exec_runtime);
-	tc->run_delay_ns = READ(task, sched_info.run_delay);
 }
 
 /* A task that came before us is identified. */
@@ -81,8 +82,6 @@ static __always_inline void task_first(struct task_struct *task, struct task_ctx
 
 	if (seed)
 		tc->port = seed->port;
-	if (!tc->identity)
-		account_start(task, tc);
 	task_identify(task, tc, false);
 }
 
@@ -148,6 +147,12 @@ TRACEPOINT(inet_sock_set_state, listen, struct sock *sk, int oldstate, int newst
 	return 0;
 }
 
+/* Of the runtime that has not been counted, what the task used as the identity that it was before. */
+static __always_inline u64 runtime_before(const struct task_ctx *tc)
+{
+	return tc->moved_ns > tc->runtime_ns ? tc->moved_ns - tc->runtime_ns : 0;
+}
+
 /*
  * Who leaves the CPU has just been charged for its time, and for its wait when it came. Both are compared
  * with what the task had at the end of its last turn, not at the start of this one: there are machines
@@ -155,12 +160,19 @@ TRACEPOINT(inet_sock_set_state, listen, struct sock *sk, int oldstate, int newst
  */
 static __always_inline void account(struct cpu *cpu, struct task_struct *prev, struct task_ctx *tc)
 {
-	u64 ran = READ(prev, se.sum_exec_runtime) - tc->runtime_ns;
-	u64 waited = READ(prev, sched_info.run_delay) - tc->run_delay_ns;
+	u64 runtime = READ(prev, se.sum_exec_runtime), ran = runtime - tc->runtime_ns;
+	u64 run_delay = READ(prev, sched_info.run_delay), waited = run_delay - tc->run_delay_ns;
 	u32 identity = identity_valid(tc->identity, tc->gen);
 	struct sched_slots *slots = bpf_map_lookup_elem(&sched_slots, &identity);
+	u64 before = runtime_before(tc);
 
-	account_start(prev, tc);
+	tc->runtime_ns = runtime;
+	tc->run_delay_ns = run_delay;
+	if (before) {
+		ran -= before;
+		counter_add_local(cpu, series_slot(cpu_seconds_total, tc->before, 0, false),
+				  before);
+	}
 	if (!slots)
 		return;
 	if (!slots->cpu)
@@ -221,14 +233,36 @@ TRACEPOINT(sys_exit, sight)
 	return 0;
 }
 
+/*
+ * What a task that runs has used since its last switch: the program above counts it at the next one, and
+ * may do so now, on another CPU. User space sees to it that nothing is counted twice.
+ */
+static __always_inline void census_runtime(struct task_struct *task, struct task_ctx *tc,
+					   struct identity_census *row)
+{
+	u64 counted = tc->runtime_ns, before = runtime_before(tc);
+	u64 runtime = task->se.sum_exec_runtime;
+	struct identity_census *old;
+	u32 id = tc->before;
+
+	if (runtime <= counted)
+		return;
+	if (before && before <= runtime - counted) {
+		old = bpf_map_lookup_elem(&identity_census, &id);
+		if (old)
+			old->cpu_ns += before;
+		counted += before;
+	}
+	row->cpu_ns += runtime - counted;
+}
+
 /* The census, of each task that is alive. Identifies those that came before us. */
 SEC("?iter/task")
 int census_iter(struct bpf_iter__task *it)
 {
 	struct task_struct *task = it->task;
-	struct identity_state *state;
+	struct identity_census *row;
 	struct task_ctx *tc;
-	u32 identity;
 
 	if (!task)
 		return 0;
@@ -237,12 +271,12 @@ int census_iter(struct bpf_iter__task *it)
 		return 0;
 	if (!tc->identity || identity_valid(tc->identity, tc->gen) != tc->identity)
 		task_first(task, tc);
-	identity = tc->identity;
-	state = bpf_map_lookup_elem(&identity_states, &identity);
-	if (!state)
+	row = census_row(tc->identity, tc->gen);
+	if (!row)
 		return 0;
-	state->tasks++;
+	row->tasks++;
 	if (task->pid == task->tgid && task->signal->live.counter > 0)
-		state->processes++;
+		row->processes++;
+	census_runtime(task, tc, row);
 	return 0;
 }

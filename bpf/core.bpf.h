@@ -60,6 +60,8 @@
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct identity, 1, BPF_F_MMAPABLE) identities SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct identity_state, 1, BPF_F_MMAPABLE) identity_states
 	SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct identity_census, 1, BPF_F_MMAPABLE) identity_census
+	SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct cpu, 1, BPF_F_MMAPABLE) cpus SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u64, 1, BPF_F_MMAPABLE) counters SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct hist, 1, BPF_F_MMAPABLE) hists SEC(".maps");
@@ -136,6 +138,14 @@ static __always_inline u32 identity_gen(u32 identity)
 	struct identity_state *state = bpf_map_lookup_elem(&identity_states, &identity);
 
 	return state ? state->gen : 0;
+}
+
+/* What the census counts for an identity; iterators only, which run one at a time. */
+static __always_inline struct identity_census *census_row(u32 identity, u32 gen)
+{
+	u32 id = identity_valid(identity, gen);
+
+	return bpf_map_lookup_elem(&identity_census, &id);
 }
 
 static __always_inline u32 cpu_id(void)

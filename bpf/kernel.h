@@ -81,9 +81,18 @@ struct file {
 
 /* tasks */
 
+struct task_struct;
+
+struct percpu_counter {
+	s64 count;
+	s32 *counters;
+};
+
 struct mm_struct {
 	struct file *exe_file;
 	unsigned long arg_start, arg_end;
+	struct task_struct *owner;
+	struct percpu_counter rss_stat[4];
 };
 
 struct sched_info {
@@ -112,6 +121,7 @@ struct task_struct {
 	unsigned int flags;
 	int pid, tgid;
 	int exit_code;
+	unsigned long maj_flt;
 	u64 start_time;
 	struct sched_info sched_info;
 	struct sched_entity se;
@@ -146,6 +156,10 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
+};
+
+struct bpf_array {
+	void *pptrs[0];
 };
 
 /* block */

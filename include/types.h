@@ -9,6 +9,7 @@ typedef __u8 u8;
 typedef __u16 u16;
 typedef __u32 u32;
 typedef __u64 u64;
+typedef __s32 s32;
 typedef __s64 s64;
 #else
 #include <stdint.h>
@@ -16,6 +17,7 @@ typedef uint8_t u8;
 typedef uint16_t u16;
 typedef uint32_t u32;
 typedef uint64_t u64;
+typedef int32_t s32;
 typedef int64_t s64;
 #endif
 
@@ -76,20 +78,32 @@ struct identity {
 struct identity_state {
 	u32 gen;
 	u32 live; /* set last, when the row above is complete */
-	/* Counted anew by each census: */
-	u32 tasks, processes;
+};
+
+/*
+ * What the tasks alive have, by identity, counted anew by each census: gauges, and what a counter of the
+ * same tasks has still to come (struct metric).
+ */
+struct identity_census {
+	u64 tasks, processes;
+	u64 cpu_ns; /* on the CPU since the last switch */
+	u64 resident_bytes;
+	u64 major_faults; /* since the last change of identity */
 };
 
 /* What goes with a task. */
 struct task_ctx {
 	u32 identity;
 	u32 gen;
+	u64 enter_ns;		      /* start of the system call being timed, 0: none */
+	u64 runtime_ns, run_delay_ns; /* that have been counted */
+	u64 moved_ns;		      /* runtime at the last change of identity */
 	u32 before;		      /* the identity before the last change */
 	u32 gone;		      /* the process' end has been counted */
 	u64 program;		      /* of the identity's key */
 	u64 port;		      /* of the identity's key */
-	u64 enter_ns;		      /* start of the system call being timed, 0: none */
-	u64 runtime_ns, run_delay_ns; /* that have been counted */
+	u64 reclaim_ns;		      /* start of the direct reclaim under way */
+	u64 major_faults;	      /* that have been counted */
 	u32 tid, tgid;		      /* where the census cannot ask the task */
 };
 

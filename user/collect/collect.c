@@ -4,8 +4,8 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
+#include "collect/collector.h"
 #include "collect/identity.h"
 #include "lib/buf.h"
 #include "metric/label.h"
@@ -17,47 +17,6 @@
 #define IDLE_UNLINK \
 	2	     /* censuses without a task, after which nobody may get the identity any more */
 #define IDLE_REUSE 3 /* ... and after which its number is free */
-
-struct service {
-	char *name;
-	u64 alive_ns;
-	UT_hash_handle hh;
-};
-
-/* What a series had counted in slots that are gone, beside what is in slots now. */
-struct tally {
-	struct series *series;
-	struct family *family;
-	struct service *service; /* NULL: the metric has none */
-	s64 base;
-	struct hist *hist_base;
-	UT_hash_handle hh;
-};
-
-/* One of the two pools of slots. */
-struct pool {
-	enum core_pool kind;
-	struct series_key *owners;
-	struct tally **tallies;
-	u32 size, top; /* no slot from top on is in use */
-};
-
-struct collector {
-	struct core *core;
-	const struct conf *conf;
-	struct registry *registry;
-	struct family *families[METRIC_MAX];
-	u64 dropped[METRIC_MAX];
-	struct service *services, *other;
-	u32 service_cnt, tally_cnt;
-	struct tally *tallies;
-	struct tally ignored; /* takes counts that are not to be shown */
-	struct service **identities;
-	u8 *idle;
-	bool *dying;
-	struct pool counters, hists;
-	u64 census_ns, forget_ns;
-};
 
 static struct service *service_get(struct collector *c, const char *name)
 {
@@ -81,7 +40,7 @@ static struct service *service_get(struct collector *c, const char *name)
 	return s;
 }
 
-static struct service *identity_service(struct collector *c, u32 identity)
+struct service *identity_service(struct collector *c, u32 identity)
 {
 	const struct identity *row;
 	char name[NAME_SIZE];
@@ -117,7 +76,7 @@ static void labels_render(struct buf *b, const struct metric *m, const struct se
 	}
 }
 
-static struct tally *tally_get(struct collector *c, struct family *f, struct service *s, u64 dim)
+struct tally *tally_get(struct collector *c, struct family *f, struct service *s, u64 dim)
 {
 	struct buf labels = { 0 };
 	struct series *series;
@@ -188,7 +147,7 @@ static void hist_sum(const struct collector *c, u32 slot, struct hist *into)
 	}
 }
 
-static void slot_add(struct collector *c, const struct pool *p, u32 slot, struct tally *t)
+void slot_add(struct collector *c, const struct pool *p, u32 slot, struct tally *t)
 {
 	if (!t || t == &c->ignored)
 		return;
@@ -259,40 +218,25 @@ static void tallies_reset(struct collector *c)
 	}
 }
 
-/* Gauges of what is alive come from the census, not from slots. */
-static void gauges_read(struct collector *c)
-{
-	const struct core *core = c->core;
-
-	for (u32 metric = 1; metric < METRIC_MAX; metric++) {
-		struct family *f = c->families[metric];
-
-		if (!f || !f->metric->state)
-			continue;
-		for (u32 i = 0; i < core->sizes.identities; i++) {
-			const struct identity_state *state = &core->states[i];
-			u32 value = *(const u32 *)((const char *)state + f->metric->state);
-			struct tally *t;
-
-			if (!value)
-				continue;
-			t = tally_get(c, f, identity_service(c, i), 0);
-			if (t)
-				t->series->value += value;
-		}
-	}
-}
-
 static void resolve(struct collector *c)
 {
 	pool_resolve(c, &c->counters);
 	pool_resolve(c, &c->hists);
 }
 
+/*
+ * What is pending may be counted while the census is on its way. Slots from before it and what it found
+ * hold nothing twice, and slots from after it hold what was counted meanwhile: the greater of the two is
+ * shown, and never less than was shown.
+ */
 int collector_read(struct collector *c)
 {
-	int err = core_census(c->core);
+	int err;
 
+	resolve(c);
+	pending_read(c);
+	err = core_census(c->core);
+	pending_add(c);
 	resolve(c);
 	pool_resolve_other(c, &c->counters);
 	pool_resolve_other(c, &c->hists);
@@ -300,6 +244,7 @@ int collector_read(struct collector *c)
 	pool_read(c, &c->counters);
 	pool_read(c, &c->hists);
 	gauges_read(c);
+	pending_settle(c);
 	return err;
 }
 
@@ -381,7 +326,7 @@ static void reclaim(struct collector *c)
 	for (u32 id = 1; id < core->sizes.identities; id++) {
 		struct identity_state *state = &core->states[id];
 
-		if (!state->live || state->tasks) {
+		if (!state->live || core->census[id].tasks) {
 			c->idle[id] = 0;
 			continue;
 		}

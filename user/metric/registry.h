@@ -45,7 +45,12 @@ struct metric {
 	 * was another service.
 	 */
 	bool from_identity;
-	size_t state; /* a gauge of struct identity_state: the offset of a u32 in it; 0: none */
+	size_t census; /* a gauge of struct identity_census: the offset of a u64 in it; 0: none */
+	/*
+	 * A counter that is behind: what tasks alive have used since they were counted last is there, the
+	 * offset of a u64 in struct identity_census; 0: none.
+	 */
+	size_t pending;
 };
 
 struct series {

@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <malloc.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -31,7 +32,8 @@ static const struct hook core_hooks[] = {
 
 static const struct metric core_metrics[] = {
 	{ "seismo_cpu_seconds_total", METRIC_COUNTER, UNIT_SECONDS,
-	  "Time on the CPU, from the scheduler.", .service = true, .max = 4096 },
+	  "Time on the CPU, from the scheduler.", .service = true, .max = 4096,
+	  .pending = offsetof(struct identity_census, cpu_ns) },
 	{ "seismo_run_queue_wait_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 	  "Time runnable but waiting for a CPU, per turn on it.", .service = true, .max = 1024 },
 	{ .name = NULL },
@@ -51,6 +53,7 @@ static unsigned tables(struct table table[TABLES], const struct core_sizes *s)
 	const struct table rows[] = {
 		{ "identities", s->identities, sizeof(struct identity) },
 		{ "identity_states", s->identities, sizeof(struct identity_state) },
+		{ "identity_census", s->identities, sizeof(struct identity_census) },
 		{ "identity_ids", s->identities, sizeof(struct identity_key) + 64 },
 		{ "free_identities", s->identities, sizeof(struct range) },
 		{ "cpus", s->cpus, sizeof(struct cpu) },
@@ -268,6 +271,8 @@ static int tables_map(struct core *core)
 	} maps[] = {
 		{ "identity_states", (void **)&core->states,
 		  s->identities * sizeof(struct identity_state) },
+		{ "identity_census", (void **)&core->census,
+		  s->identities * sizeof(struct identity_census) },
 		{ "cpus", (void **)&core->cpus, s->cpus * sizeof(struct cpu) },
 		{ "counters", (void **)&core->counters,
 		  (size_t)s->cpus * s->counters * sizeof(u64) },
@@ -370,12 +375,12 @@ int core_iterate(struct hook_run *hook)
 
 static void census_add(struct core *core, const struct task_ctx *tc)
 {
-	struct identity_state *state = &core->states[tc->identity];
+	struct identity_census *row = &core->census[tc->identity];
 
-	if (tc->identity >= core->sizes.identities || state->gen != tc->gen)
+	if (tc->identity >= core->sizes.identities || core->states[tc->identity].gen != tc->gen)
 		return;
-	state->tasks++;
-	state->processes += tc->tid == tc->tgid && !tc->gone;
+	row->tasks++;
+	row->processes += tc->tid == tc->tgid && !tc->gone;
 }
 
 /* Where no iterator can go through the tasks: those that were seen. */
@@ -403,8 +408,7 @@ int core_census(struct core *core)
 {
 	struct hook_run *census = probe_hook(&core->run, "census_iter");
 
-	for (u32 i = 0; i < core->sizes.identities; i++)
-		core->states[i].tasks = core->states[i].processes = 0;
+	memset(core->census, 0, core->sizes.identities * sizeof(*core->census));
 	return census->chosen ? census_read(core) : core_iterate(census);
 }
 

@@ -53,6 +53,7 @@ struct core {
 	struct core_table identities; /* struct identity */
 	struct core_table hists;      /* struct hist[cpus] */
 	struct identity_state *states;
+	struct identity_census *census;
 	struct cpu *cpus;
 	u64 *counters;
 	struct series_key *counter_owners, *hist_owners;
@@ -98,7 +99,7 @@ void core_budget(struct core *core, unsigned metric, u32 max);
 
 /* Reads an iterator's output to its end, for what its program does on the way. */
 int core_iterate(struct hook_run *hook);
-/* Counts tasks and processes of each identity anew, into states[]. */
+/* Counts anew what each identity's tasks have, into census[]. */
 int core_census(struct core *core);
 
 enum core_pool { POOL_IDENTITY, POOL_COUNTER, POOL_HIST };

@@ -1,0 +1,94 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# CPU time and the wait for it, per service: what /proc, wait(2) and the cgroups say.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+start_seismo --probes none
+
+# Sums over all threads of the processes: nanoseconds on a CPU, nanoseconds waiting for one, turns.
+schedstat() { # PID...
+	local pid tasks=()
+	for pid in "$@"; do
+		tasks+=("/proc/$pid"/task/*/schedstat)
+	done
+	cat "${tasks[@]}" | awk '{ ran += $1; waited += $2; turns += $3 } END { printf "%.0f %.0f %d\n", ran, waited, turns }'
+}
+
+cpu_ns() { # SERVICE
+	calc "$(value seismo_cpu_seconds_total "service=$1") * 1e9"
+}
+
+# --- processes and threads that compete for a CPU
+
+service=w-hold-$$
+program=$(workload cpu "$service")
+background "$program" hold 3 2 $((300 / scale)) >"$TMP/hold"
+WAIT=120 wait_until test -s "$TMP/hold"
+read -ra pids <"$TMP/hold"
+sleep 0.2
+read -r ran waited turns < <(schedstat "${pids[@]}")
+scrape
+near "$ran" "$(cpu_ns "$service")" 1 "CPU time of processes and threads is that of /proc"
+near "$waited" "$(calc "$(value seismo_run_queue_wait_seconds_sum "service=$service") * 1e9")" 1 \
+	"so is the time that they waited for the CPU"
+near "$turns" "$(value seismo_run_queue_wait_seconds_count "service=$service")" 3 "so is the number of turns"
+end_process "${pids[-1]}" 2>/dev/null
+
+# --- processes that end soon
+
+service=w-short-$$
+program=$(workload cpu "$service")
+told=$("$program" short $((200 / scale)) 5)
+sleep 0.2
+scrape
+near "$((told * 1000))" "$(cpu_ns "$service")" 2 "CPU time of short processes is what wait(2) told"
+
+# --- a process that is not switched out
+
+# Is the time that is exposed that of /proc, as it was before or after the scrape, within a few ticks?
+is_current() { # PID SERVICE...
+	local before after service sum=0
+	read -r before _ <"/proc/$1/schedstat"
+	scrape
+	read -r after _ <"/proc/$1/schedstat"
+	for service in "${@:2}"; do
+		sum=$(calc "$sum + $(cpu_ns "$service")")
+	done
+	between "$(calc "$before * 0.99 - 20e6")" "$(calc "$after * 1.01 + 20e6")" "$sum"
+}
+
+start_scraping
+service=w-alone-$$
+program=$(workload cpu "$service")
+background "$program" alone >"$TMP/alone"
+pid=$!
+wait_until test -s "$TMP/alone"
+comment <"$TMP/alone"
+current=0
+for ((i = 0; i < 10; i++)); do
+	sleep 0.15
+	is_current "$pid" "$service" && ((++current))
+done
+is 10 "$current" "CPU time of a process that goes on computing is current at each of 10 scrapes"
+
+# It becomes another service while it computes.
+mount=$(cgroup_mounts | head -n 1)
+cgroup_make "$mount/w-moved-$$.service"
+echo "$pid" >"$mount/w-moved-$$.service/cgroup.procs"
+scrape
+left=$(cpu_ns "$service")
+current=0
+for ((i = 0; i < 5; i++)); do
+	sleep 0.15
+	is_current "$pid" "$service" "w-moved-$$.service" && ((++current))
+done
+is 5 "$current" "when it has moved, what it used in both services adds up at each of 5 scrapes"
+kill "$pid"
+wait "$pid"
+scrape
+near "$(tail -n 1 "$TMP/alone")000" "$(calc "$(cpu_ns "$service") + $(cpu_ns "w-moved-$$.service")")" 1 \
+	"nothing is counted twice"
+near "$left" "$(cpu_ns "$service")" 1 "and what it left does not grow"
+stop_scraping 5
+stop_seismo

@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the files of the collector share; nobody else includes it. */
+#ifndef COLLECT_COLLECTOR_H
+#define COLLECT_COLLECTOR_H
+
+#include <uthash.h>
+
+#include "collect/collect.h"
+
+struct service {
+	char *name;
+	u64 alive_ns;
+	UT_hash_handle hh;
+};
+
+/* What a series had counted in slots that are gone, beside what is in slots now. */
+struct tally {
+	struct series *series;
+	struct family *family;
+	struct service *service; /* NULL: the metric has none */
+	s64 base;
+	s64 least; /* what has been shown; for counters with something pending */
+	struct hist *hist_base;
+	UT_hash_handle hh;
+};
+
+/* One of the two pools of slots. */
+struct pool {
+	enum core_pool kind;
+	struct series_key *owners;
+	struct tally **tallies;
+	u32 size, top; /* no slot from top on is in use */
+};
+
+struct collector {
+	struct core *core;
+	const struct conf *conf;
+	struct registry *registry;
+	struct family *families[METRIC_MAX];
+	u64 dropped[METRIC_MAX];
+	struct service *services, *other;
+	u32 service_cnt, tally_cnt;
+	struct tally *tallies;
+	struct tally ignored; /* takes counts that are not to be shown */
+	struct service **identities;
+	u8 *idle;
+	bool *dying;
+	struct pool counters, hists;
+	u64 census_ns, forget_ns;
+};
+
+/* Whose identity it is, "other" when there is no room for one more service. */
+struct service *identity_service(struct collector *c, u32 identity);
+/* The series with these labels, or NULL: no memory. */
+struct tally *tally_get(struct collector *c, struct family *f, struct service *s, u64 dim);
+/* Adds what the slot has counted. */
+void slot_add(struct collector *c, const struct pool *p, u32 slot, struct tally *t);
+
+/*
+ * Counters with something pending, in four steps: their slots are read, a census is taken, what it found is
+ * added, and, when all slots have been read anew, the result is made good.
+ */
+void pending_read(struct collector *c);
+void pending_add(struct collector *c);
+void pending_settle(struct collector *c);
+/* Gauges of what is alive come from the census, not from slots. */
+void gauges_read(struct collector *c);
+
+#endif
