@@ -91,4 +91,88 @@ near "$(tail -n 1 "$TMP/alone")000" "$(calc "$(cpu_ns "$service") + $(cpu_ns "w-
 	"nothing is counted twice"
 near "$left" "$(cpu_ns "$service")" 1 "and what it left does not grow"
 stop_scraping 5
+
+# --- a cgroup with a quota, which is a service
+
+# A fifth of a CPU for two processes that want more; what the kernel says about it is in cpu.stat.
+run_throttled() { # CGROUP SERVICE
+	if [[ -e $1/cpu.max ]]; then
+		echo "20000 100000" >"$1/cpu.max"
+	else
+		echo 100000 >"$1/cpu.cfs_period_us" && echo 20000 >"$1/cpu.cfs_quota_us"
+	fi || return
+	program=$(workload cpu "$2")
+	: >"$TMP/hold"
+	background enter_cgroup "$1" "$program" hold 2 1 120 >"$TMP/hold"
+	pid=$!
+	WAIT=120 wait_until test -s "$TMP/hold"
+	sleep 0.2
+}
+
+# Prints what the file has for this word, seconds in seconds.
+stat_value() { # FILE KEY|throttled
+	awk -v key="$2" '
+		$1 == key { print $2 }
+		key == "throttled" && $1 == "throttled_time" { printf "%.9f\n", $2 / 1e9 }
+		key == "throttled" && $1 == "throttled_usec" { printf "%.9f\n", $2 / 1e6 }' "$1"
+}
+
+# What the metrics say about throttling, and beside it what those who were in the cgroup have used.
+are_stats() { # TEXT SERVICE FILE...
+	scrape
+	local key expected=()
+	for key in nr_periods nr_throttled throttled; do
+		expected+=("$(calc "$(cat "${@:3}" | stat_value /dev/stdin $key | paste -sd +)")")
+	done
+	is "${expected[*]}" "$(value seismo_cpu_periods_total "service=$2") $(
+		value seismo_cpu_throttled_periods_total "service=$2") $(
+		value seismo_cpu_throttled_seconds_total "service=$2")" "$1"
+}
+
+if mount=$(cgroup_controller cpu) && cgroup=$mount/w-quota-$$.service && cgroup_make "$cgroup" &&
+	run_throttled "$cgroup" "w-quota-$$"; then
+	read -ra pids <"$TMP/hold"
+	are_stats "throttling is what cpu.stat says" "w-quota-$$.service" "$cgroup/cpu.stat"
+	ok "and there was some" between 2 1e6 "$(value seismo_cpu_throttled_periods_total "service=w-quota-$$.service")"
+	read -r ran _ < <(schedstat "${pids[@]}")
+	near "$ran" "$(cpu_ns "w-quota-$$.service")" 1 "CPU time under a quota"
+	is 0 "$(value seismo_cpu_periods_total "service=w-quota-$$")" "it is of the service that the cgroup names"
+
+	end_process "$pid" 2>/dev/null
+	cp "$cgroup/cpu.stat" "$TMP/cpu.stat"
+	wait_until rmdir "$cgroup"
+	mkdir "$cgroup"
+	run_throttled "$cgroup" "w-quota-$$"
+	are_stats "counted on in a cgroup that takes its place" "w-quota-$$.service" "$TMP/cpu.stat" "$cgroup/cpu.stat"
+	end_process "$pid" 2>/dev/null
+
+	cgroup_make "$mount/w-plain-$$"
+	run_throttled "$mount/w-plain-$$" "w-plain-$$"
+	scrape
+	ok "a cgroup that names no service is throttled" between 1 1e6 "$(stat_value "$mount/w-plain-$$/cpu.stat" nr_throttled)"
+	is "" "$(grep "throttled.*w-plain-$$" "$METRICS")" "and not shown"
+	end_process "$pid" 2>/dev/null
+else
+	skip_one "throttling" "no cpu cgroup on this host"
+fi
+
+# --- what a cgroup used is what it counts itself
+
+cgroup_usage_ns() { # CGROUP
+	if [[ -e $1/cpuacct.usage ]]; then
+		cat "$1/cpuacct.usage"
+	else
+		calc "$(stat_value "$1/cpu.stat" usage_usec) * 1000"
+	fi
+}
+
+if mount=$(cgroup_controller cpuacct || cgroup_controller cpu) && cgroup=$mount/w-used-$$.service &&
+	cgroup_make "$cgroup"; then
+	program=$(workload cpu "w-used-$$")
+	in_cgroup "$cgroup" "$program" short $((100 / scale)) 10 >/dev/null
+	scrape
+	near "$(cgroup_usage_ns "$cgroup")" "$(cpu_ns "w-used-$$.service")" 1 "CPU time is what the cgroup says"
+else
+	skip_one "CPU time of a cgroup" "no cpu cgroup on this host"
+fi
 stop_seismo

@@ -399,6 +399,17 @@ cgroup_mounts() {
 	awk '$3 == "cgroup2" || ($3 == "cgroup" && $4 ~ /name=systemd|memory|pids/) { print $2 }' /proc/mounts
 }
 
+# Prints where the controller's hierarchy is mounted, v1's or v2's; fails where it is in neither.
+cgroup_controller() { # NAME
+	local mount
+	mount=$(awk -v name="$1" '$3 == "cgroup" && "," $4 "," ~ "," name "," { print $2; exit }' /proc/mounts)
+	if [[ ! $mount ]]; then
+		mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+		grep -qw "$1" "$mount/cgroup.subtree_control" 2>/dev/null || return 1
+	fi
+	echo "$mount"
+}
+
 # A test may itself run in a service or a scope, and its workloads would then be named after that: leave it.
 leave_service() {
 	local mount

@@ -93,16 +93,11 @@ done
 # Sets limit and counter, the files of the one of cgroup v1 and v2 that this host has.
 memory_cgroup() {
 	local mount
-	mount=$(awk '$3 == "cgroup" && $4 ~ /(^|,)memory(,|$)/ { print $2; exit }' /proc/mounts)
-	if [[ $mount ]]; then
-		limit=memory.limit_in_bytes counter=memory.oom_control
-	else
-		mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
-		grep -qw memory "$mount/cgroup.subtree_control" 2>/dev/null || return 1
-		limit=memory.max counter=memory.events
-	fi
+	mount=$(cgroup_controller memory) || return
 	cgroup=$mount/seismo-oom-$$
 	cgroup_make "$cgroup"
+	limit=memory.max counter=memory.events
+	[[ -e $cgroup/$limit ]] || limit=memory.limit_in_bytes counter=memory.oom_control
 }
 
 oom_kills() { # FILE

@@ -11,12 +11,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const struct conf conf;
 	struct identity row;
-	char name[512], path[64];
+	struct identity_origin from;
+	char path[64];
 
 	memset(&row, 0xff, sizeof(row));
 	memcpy(&row, data, size < sizeof(row) ? size : sizeof(row));
-	identity_name(&row, &conf, name, sizeof(name));
-	if (!*name || !memchr(name, '\0', sizeof(name)))
+	identity_name(&row, &conf, &from);
+	if (!*from.service || !memchr(from.service, '\0', sizeof(from.service)) ||
+	    !memchr(from.cgroup, '\0', sizeof(from.cgroup)))
 		abort();
 	if (identity_path((const char *)data, size, path, sizeof(path)) > size)
 		abort();

@@ -195,6 +195,50 @@ static void kernel_test(void **state)
 	assert_string_equal(name, "kernel");
 }
 
+/* Which cgroup is the service, in which others of it may be. */
+static void origin_test(void **state)
+{
+	static const struct service_rule glob = { .name = "r",
+						  .match = { .cgroup = "*.slice/x*" } };
+	static const struct service_rule exe = { .name = "r", .match = { .exe = "prog" } };
+	static const struct {
+		const struct service_rule *rule;
+		const char *cgroup, *cgroup2, *origin;
+	} rows[] = {
+		{ NULL, "/system.slice/nginx.service/worker/1", "/",
+		  "/system.slice/nginx.service" },
+		{ NULL, "/a", USER "/user@1000.service/app.slice/foo.service",
+		  USER "/user@1000.service/app.slice/foo.service" },
+		{ NULL, "/docker/" ID "/init", "/docker/" ID, "/docker/" ID },
+		{ NULL, "/kubepods.slice/kubepods-pod" U_D ".slice/cri-containerd-" ID ".scope",
+		  "/", "/kubepods.slice/kubepods-pod" U_D ".slice/cri-containerd-" ID ".scope" },
+		{ NULL, "/kubepods/pod" UID "/x", "/", "/kubepods/pod" UID },
+		{ NULL, USER "/session-1.scope", "/", "" },
+		{ NULL, "/", "/", "" },
+		{ &glob, "/", "/b.slice/x1/y", "/b.slice/x1/y" },
+		{ &exe, "/system.slice/nginx.service", "/", "" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct service_facts f = {
+			.cgroups = { rows[i].cgroup, rows[i].cgroup2 },
+			.cgroup_cnt = 2,
+			.exe = "/usr/bin/prog",
+			.script = "",
+			.command = "",
+		};
+		struct name_origin got;
+		char name[256];
+
+		got = service_name(rows[i].rule, rows[i].rule != NULL, NOWHERE, &f, name,
+				   sizeof(name));
+		assert_int_equal(got.len, strlen(rows[i].origin));
+		if (got.len)
+			assert_memory_equal(got.path, rows[i].origin, got.len);
+	}
+}
+
 static void rule_test(void **state)
 {
 	static const struct service_rule rules[] = {
@@ -288,10 +332,11 @@ static void interpreter_test(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(cgroup_test),	  cmocka_unit_test(hierarchies_test),
-		cmocka_unit_test(program_test),	  cmocka_unit_test(kernel_test),
-		cmocka_unit_test(rule_test),	  cmocka_unit_test(long_test),
-		cmocka_unit_test(glob_time_test), cmocka_unit_test(interpreter_test),
+		cmocka_unit_test(cgroup_test),	    cmocka_unit_test(hierarchies_test),
+		cmocka_unit_test(program_test),	    cmocka_unit_test(kernel_test),
+		cmocka_unit_test(origin_test),	    cmocka_unit_test(rule_test),
+		cmocka_unit_test(long_test),	    cmocka_unit_test(glob_time_test),
+		cmocka_unit_test(interpreter_test),
 	};
 
 	return cmocka_run_group_tests_name("name", tests, NULL, NULL);

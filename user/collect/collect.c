@@ -13,7 +13,6 @@
 #define NS_PER_SEC 1000000000ULL
 #define CENSUS_NS  (30 * NS_PER_SEC)
 #define FORGET_NS  (10 * NS_PER_SEC)
-#define NAME_SIZE  512
 #define IDLE_UNLINK \
 	2	     /* censuses without a task, after which nobody may get the identity any more */
 #define IDLE_REUSE 3 /* ... and after which its number is free */
@@ -43,7 +42,8 @@ static struct service *service_get(struct collector *c, const char *name)
 struct service *identity_service(struct collector *c, u32 identity)
 {
 	const struct identity *row;
-	char name[NAME_SIZE];
+	struct identity_origin from;
+	struct service *s;
 
 	if (identity == IDENTITY_OTHER || identity >= c->core->sizes.identities)
 		return c->other;
@@ -51,8 +51,10 @@ struct service *identity_service(struct collector *c, u32 identity)
 		row = core_row(&c->core->identities, identity);
 		if (!row)
 			return c->other;
-		identity_name(row, c->conf, name, sizeof(name));
-		c->identities[identity] = service_get(c, name);
+		identity_name(row, c->conf, &from);
+		s = c->identities[identity] = service_get(c, from.service);
+		if (*from.cgroup && s != c->other)
+			cgroup_add(c, s, from.cgroup);
 	}
 	return c->identities[identity];
 }
@@ -244,6 +246,7 @@ int collector_read(struct collector *c)
 	pool_read(c, &c->counters);
 	pool_read(c, &c->hists);
 	gauges_read(c);
+	cgroups_read(c);
 	pending_settle(c);
 	return err;
 }
@@ -366,6 +369,7 @@ static void service_forget(struct collector *c, struct service *s)
 		family_remove(t->family, t->series);
 		tally_free(c, t);
 	}
+	cgroups_drop(c, s);
 	HASH_DEL(c->services, s);
 	c->service_cnt--;
 	free(s->name);
@@ -453,6 +457,7 @@ struct collector *collector_new(struct core *core, const struct conf *conf,
 	c->core = core;
 	c->conf = conf;
 	c->registry = registry;
+	cgroup_mounts_read(&c->mounts);
 	c->identities = calloc(s->identities, sizeof(*c->identities));
 	c->idle = calloc(s->identities, sizeof(*c->idle));
 	c->dying = calloc(s->identities, sizeof(*c->dying));
@@ -480,6 +485,7 @@ void collector_free(struct collector *c)
 	HASH_ITER(hh, c->tallies, t, next_t)
 		tally_free(c, t);
 	HASH_ITER(hh, c->services, s, next_s) {
+		cgroups_drop(c, s);
 		HASH_DEL(c->services, s);
 		free(s->name);
 		free(s);

@@ -6,6 +6,7 @@
 #include <uthash.h>
 
 #include "collect/collect.h"
+#include "service/cgroup.h"
 
 struct service {
 	char *name;
@@ -22,6 +23,15 @@ struct tally {
 	s64 least; /* what has been shown; for counters with something pending */
 	struct hist *hist_base;
 	UT_hash_handle hh;
+};
+
+/* A cgroup that is a service. */
+struct service_cgroup {
+	struct service *service;
+	bool below; /* another one of the same service, which has its memory too */
+	struct cgroup_stats last;
+	UT_hash_handle hh;
+	char path[];
 };
 
 /* One of the two pools of slots. */
@@ -47,6 +57,8 @@ struct collector {
 	bool *dying;
 	struct pool counters, hists;
 	u64 census_ns, forget_ns;
+	struct cgroup_mounts mounts;
+	struct service_cgroup *cgroups;
 };
 
 /* Whose identity it is, "other" when there is no room for one more service. */
@@ -65,5 +77,11 @@ void pending_add(struct collector *c);
 void pending_settle(struct collector *c);
 /* Gauges of what is alive come from the census, not from slots. */
 void gauges_read(struct collector *c);
+
+/* The cgroup is the service's. */
+void cgroup_add(struct collector *c, struct service *s, const char *path);
+/* Adds what the cgroups themselves count to the series of their services, and forgets those that have gone. */
+void cgroups_read(struct collector *c);
+void cgroups_drop(struct collector *c, const struct service *s);
 
 #endif

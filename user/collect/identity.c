@@ -37,7 +37,7 @@ static size_t bounded(size_t len, size_t max)
 	return len < max ? len : max;
 }
 
-void identity_name(const struct identity *row, const struct conf *conf, char *buf, size_t size)
+void identity_name(const struct identity *row, const struct conf *conf, struct identity_origin *ret)
 {
 	char exe[PATH_SIZE], script[IDENTITY_SCRIPT + 1], command[IDENTITY_ARGS + 1];
 	char cgroups[FACTS_CGROUPS][PATH_SIZE];
@@ -49,6 +49,7 @@ void identity_name(const struct identity *row, const struct conf *conf, char *bu
 		.kernel = row->kernel,
 	};
 	size_t len = bounded(row->cgroups_len, sizeof(row->cgroups)), at = 0;
+	struct name_origin origin;
 
 	while (at < len && facts.cgroup_cnt < FACTS_CGROUPS) {
 		char *path = cgroups[facts.cgroup_cnt];
@@ -68,5 +69,7 @@ void identity_name(const struct identity *row, const struct conf *conf, char *bu
 	for (size_t i = 0; i < len; i++)
 		if (!command[i])
 			command[i] = ' ';
-	service_name(conf->services, conf->service_cnt, "", &facts, buf, size);
+	origin = service_name(conf->services, conf->service_cnt, "", &facts, ret->service,
+			      sizeof(ret->service));
+	snprintf(ret->cgroup, sizeof(ret->cgroup), "%.*s", (int)origin.len, origin.path ?: "");
 }

@@ -8,8 +8,16 @@
 #include "conf/conf.h"
 #include "types.h"
 
-/* Writes the name, NUL-terminated, never empty. The row may hold anything. */
-void identity_name(const struct identity *row, const struct conf *conf, char *buf, size_t size);
+#define NAME_SIZE 512
+
+struct identity_origin {
+	char service[NAME_SIZE];		       /* never empty */
+	char cgroup[IDENTITY_CGROUPS + IDENTITY_NAME]; /* that gave the name, "" none */
+};
+
+/* The row may hold anything. */
+void identity_name(const struct identity *row, const struct conf *conf,
+		   struct identity_origin *ret);
 
 /*
  * Turns a chain (see types.h) of at most `len` bytes into an absolute path and returns how many bytes of

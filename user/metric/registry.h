@@ -51,6 +51,7 @@ struct metric {
 	 * offset of a u64 in struct identity_census; 0: none.
 	 */
 	size_t pending;
+	size_t cgroup; /* counted by cgroups: the offset of a u64 in struct cgroup_stats; 0: none */
 };
 
 struct series {

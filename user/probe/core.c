@@ -15,6 +15,7 @@
 
 #include "probe/elf.h"
 #include "probe/seed.h"
+#include "service/cgroup.h"
 
 PROBE_ELF(core);
 
@@ -36,6 +37,15 @@ static const struct metric core_metrics[] = {
 	  .pending = offsetof(struct identity_census, cpu_ns) },
 	{ "seismo_run_queue_wait_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 	  "Time runnable but waiting for a CPU, per turn on it.", .service = true, .max = 1024 },
+	{ "seismo_cpu_periods_total", METRIC_COUNTER, UNIT_NONE,
+	  "Periods in which the service's cgroup ran under a CPU quota.", .service = true,
+	  .cgroup = offsetof(struct cgroup_stats, periods) },
+	{ "seismo_cpu_throttled_periods_total", METRIC_COUNTER, UNIT_NONE,
+	  "Periods in which it had used its quota up and had to wait.", .service = true,
+	  .cgroup = offsetof(struct cgroup_stats, throttled_periods) },
+	{ "seismo_cpu_throttled_seconds_total", METRIC_COUNTER, UNIT_SECONDS,
+	  "Time that it had to wait, on each CPU.", .service = true,
+	  .cgroup = offsetof(struct cgroup_stats, throttled_ns) },
 	{ .name = NULL },
 };
 

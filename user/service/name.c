@@ -26,6 +26,15 @@ struct place {
 	struct part container, unit;
 	bool container_id; /* container is the id of one and not its name */
 	unsigned pod_depth, container_depth, unit_depth;
+	struct name_origin pod_at, container_at, unit_at;
+};
+
+/* The way down a path. */
+struct walk {
+	const char *path;
+	struct part parent;
+	unsigned depth;
+	bool below_unit;
 };
 
 bool script_interpreter(const char *exe_base)
@@ -165,44 +174,47 @@ static bool unit_find(struct part p, bool below_unit, struct part *unit)
 	return true;
 }
 
-static void component_scan(struct place *place, struct part parent, struct part p, unsigned depth,
-			   bool *below_unit)
+static void component_scan(struct place *place, struct walk *walk, struct part p)
 {
+	const struct name_origin at = { walk->path, (size_t)(p.s + p.len - walk->path) };
 	struct part found;
 	char uid[POD_UID_MAX + 1];
 
-	if (depth > place->pod_depth && pod_find(p, uid)) {
+	if (walk->depth > place->pod_depth && pod_find(p, uid)) {
 		memcpy(place->pod, uid, sizeof(uid));
-		place->pod_depth = depth;
+		place->pod_depth = walk->depth;
+		place->pod_at = at;
 	}
-	if (container_find(p, &found) || lxc_find(parent, p, &found)) {
-		if (depth <= place->container_depth)
+	if (container_find(p, &found) || lxc_find(walk->parent, p, &found)) {
+		if (walk->depth <= place->container_depth)
 			return;
 		place->container = found;
 		place->container_id = container_id_valid(found.s, found.len);
-		place->container_depth = depth;
-	} else if (unit_find(p, *below_unit, &found)) {
-		*below_unit = true;
-		if (depth <= place->unit_depth)
+		place->container_depth = walk->depth;
+		place->container_at = at;
+	} else if (unit_find(p, walk->below_unit, &found)) {
+		walk->below_unit = true;
+		if (walk->depth <= place->unit_depth)
 			return;
 		place->unit = found;
-		place->unit_depth = depth;
+		place->unit_depth = walk->depth;
+		place->unit_at = at;
 	}
 }
 
 static void path_scan(struct place *place, const char *path)
 {
-	struct part rest = path_part(path), parent = { "", 0 };
-	bool below_unit = false;
-	unsigned depth = 0;
+	struct walk walk = { .path = path, .parent = { "", 0 } };
+	struct part rest = path_part(path);
 
 	while (rest.len) {
 		const char *slash = memchr(rest.s, '/', rest.len);
 		struct part p = { rest.s, slash ? (size_t)(slash - rest.s) : rest.len };
 
 		if (p.len) {
-			component_scan(place, parent, p, ++depth, &below_unit);
-			parent = p;
+			walk.depth++;
+			component_scan(place, &walk, p);
+			walk.parent = p;
 		}
 		rest = part_skip(rest, slash ? p.len + 1 : p.len);
 	}
@@ -213,12 +225,13 @@ static bool glob_matches(const char *pattern, const char *text)
 	return !pattern || (*text && !fnmatch(pattern, text, 0));
 }
 
-static bool cgroup_matches(const char *pattern, const struct service_facts *f)
+/* The first path that matches, NULL: none. */
+static const char *cgroup_matching(const char *pattern, const struct service_facts *f)
 {
-	for (unsigned i = 0; pattern && i < f->cgroup_cnt; i++)
+	for (unsigned i = 0; i < f->cgroup_cnt; i++)
 		if (glob_matches(pattern, f->cgroups[i]))
-			return true;
-	return !pattern;
+			return f->cgroups[i];
+	return NULL;
 }
 
 /* A pattern without a slash is about the base name. */
@@ -236,7 +249,8 @@ static bool exe_matches(const char *pattern, const char *path)
 static bool rule_matches(const struct service_match *m, const struct service_facts *f)
 {
 	return (!m->port || m->port == f->port) && exe_matches(m->exe, f->exe) &&
-	       glob_matches(m->command, f->command) && cgroup_matches(m->cgroup, f);
+	       glob_matches(m->command, f->command) &&
+	       (!m->cgroup || cgroup_matching(m->cgroup, f));
 }
 
 /* Cuts a dash and what follows it, if that is of so many bytes and of these only. */
@@ -323,24 +337,37 @@ static void program_write(const struct service_facts *f, char *buf, size_t size)
 		name_write("unknown", buf, size);
 }
 
-void service_name(const struct service_rule *rules, unsigned rule_cnt, const char *root,
-		  const struct service_facts *f, char *buf, size_t size)
+static struct name_origin rule_origin(const struct service_match *m, const struct service_facts *f)
+{
+	const char *path = m->cgroup ? cgroup_matching(m->cgroup, f) : NULL;
+
+	return (struct name_origin){ path, path ? path_part(path).len : 0 };
+}
+
+struct name_origin service_name(const struct service_rule *rules, unsigned rule_cnt,
+				const char *root, const struct service_facts *f, char *buf,
+				size_t size)
 {
 	struct place place = { 0 };
 
 	for (unsigned i = 0; i < rule_cnt; i++)
 		if (rule_matches(&rules[i].match, f)) {
 			name_write(rules[i].name, buf, size);
-			return;
+			return rule_origin(&rules[i].match, f);
 		}
 	for (unsigned i = 0; i < f->cgroup_cnt; i++)
 		path_scan(&place, f->cgroups[i]);
-	if (*place.pod || place.container.len)
+	if (*place.pod || place.container.len) {
 		place_write(&place, root, buf, size);
-	else if (unit_names(place.unit))
+		return place.container.len ? place.container_at : place.pod_at;
+	}
+	if (unit_names(place.unit)) {
 		part_write(place.unit, buf, size);
-	else if (f->kernel)
+		return place.unit_at;
+	}
+	if (f->kernel)
 		name_write("kernel", buf, size);
 	else
 		program_write(f, buf, size);
+	return (struct name_origin){ 0 };
 }

@@ -23,13 +23,20 @@ struct service_facts {
 	bool kernel;	     /* kernel thread */
 };
 
+/* The cgroup that gave a name: so much of a path of the facts; nothing where something else did. */
+struct name_origin {
+	const char *path;
+	size_t len;
+};
+
 /*
  * Writes the name, NUL-terminated, any bytes, cut to size, never empty. First match wins: a rule; the
  * Kubernetes pod or the container; the systemd unit; "kernel" for a kernel thread; the script or
  * executable. Metadata of containers is looked up below `root` ("" on a living system).
  */
-void service_name(const struct service_rule *rules, unsigned rule_cnt, const char *root,
-		  const struct service_facts *f, char *buf, size_t size);
+struct name_origin service_name(const struct service_rule *rules, unsigned rule_cnt,
+				const char *root, const struct service_facts *f, char *buf,
+				size_t size);
 
 /* Base names, without a version, of executables whose script is what runs; NULL-terminated. */
 extern const char *const script_interpreters[];

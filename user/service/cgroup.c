@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "service/cgroup.h"
+
+#include <fcntl.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static const struct {
+	const char *name, *file;
+} controllers[] = {
+	[CGROUP_CPU] = { "cpu", "cpu.stat" },
+	[CGROUP_MEMORY] = { "memory", "memory.stat" },
+};
+
+/* Keys of both files on v1 and v2, which have none in common that means something else. */
+static const struct {
+	const char *key;
+	size_t field;
+	u64 factor;
+} keys[] = {
+	{ "nr_periods", offsetof(struct cgroup_stats, periods), 1 },
+	{ "nr_throttled", offsetof(struct cgroup_stats, throttled_periods), 1 },
+	{ "throttled_time", offsetof(struct cgroup_stats, throttled_ns), 1 },
+	{ "throttled_usec", offsetof(struct cgroup_stats, throttled_ns), 1000 },
+	{ "total_cache", offsetof(struct cgroup_stats, page_cache_bytes), 1 },
+	{ "file", offsetof(struct cgroup_stats, page_cache_bytes), 1 },
+};
+
+void cgroup_stats_parse(const char *text, struct cgroup_stats *stats)
+{
+	for (const char *line = text; line; line = strchr(line, '\n')) {
+		line += *line == '\n';
+		for (size_t i = 0; i < sizeof(keys) / sizeof(*keys); i++) {
+			size_t len = strlen(keys[i].key);
+
+			if (strncmp(line, keys[i].key, len) != 0 || line[len] != ' ')
+				continue;
+			*(u64 *)((char *)stats + keys[i].field) =
+				strtoull(line + len, NULL, 10) * keys[i].factor;
+		}
+	}
+}
+
+/* Is the word one of those between commas? */
+static bool list_has(const char *list, const char *word)
+{
+	size_t len = strlen(word);
+
+	for (; *list; list += strcspn(list, ","), list += *list == ',')
+		if (strcspn(list, ",") == len && !memcmp(list, word, len))
+			return true;
+	return false;
+}
+
+/* The mount point, if the whole hierarchy is to be seen there. */
+static bool mount_point(const char *line, char path[PATH_MAX])
+{
+	char root[3];
+
+	_Static_assert(PATH_MAX == 4096, "the width below");
+	return sscanf(line, "%*d %*d %*s %2s %4095s", root, path) == 2 && !strcmp(root, "/");
+}
+
+void cgroup_mount_parse(const char *line, struct cgroup_mounts *mounts)
+{
+	const char *rest = strstr(line, " - ");
+	char type[16], options[256], path[PATH_MAX];
+
+	if (!rest || sscanf(rest, " - %15s %*s %255s", type, options) != 2 ||
+	    !mount_point(line, path))
+		return;
+	if (!strcmp(type, "cgroup2") && !*mounts->v2)
+		memcpy(mounts->v2, path, sizeof(path));
+	for (int i = 0; !strcmp(type, "cgroup") && i < CGROUP_CONTROLLERS; i++)
+		if (list_has(options, controllers[i].name) && !*mounts->v1[i])
+			memcpy(mounts->v1[i], path, sizeof(path));
+}
+
+void cgroup_mounts_read(struct cgroup_mounts *ret)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char line[8192];
+
+	*ret = (struct cgroup_mounts){ 0 };
+	while (f && fgets(line, sizeof(line), f))
+		cgroup_mount_parse(line, ret);
+	if (f)
+		fclose(f);
+}
+
+static bool file_read(const char *path, char *text, size_t size, u64 *ret_inode)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	struct stat file;
+	ssize_t n;
+
+	if (fd < 0)
+		return false;
+	*ret_inode = fstat(fd, &file) ? 0 : file.st_ino;
+	n = read(fd, text, size - 1);
+	close(fd);
+	text[n < 0 ? 0 : n] = '\0';
+	return n >= 0;
+}
+
+void cgroup_stats_read(const struct cgroup_mounts *mounts, const char *path, size_t len,
+		       struct cgroup_stats *ret)
+{
+	char file[2 * PATH_MAX], text[16384];
+
+	*ret = (struct cgroup_stats){ 0 };
+	for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
+		const char *mount = *mounts->v1[i] ? mounts->v1[i] : mounts->v2;
+
+		if (!*mount || snprintf(file, sizeof(file), "%s%.*s/%s", mount, (int)len, path,
+					controllers[i].file) >= (int)sizeof(file))
+			continue;
+		if (!file_read(file, text, sizeof(text), &ret->inodes[i]))
+			continue;
+		cgroup_stats_parse(text, ret);
+		ret->files++;
+	}
+}
