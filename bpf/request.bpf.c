@@ -13,7 +13,8 @@ METRIC(requests_total);
 METRIC(request_duration_seconds);
 METRIC(request_queue_seconds);
 
-#define TRIES 4 /* to tell the protocol */
+#define TRIES	  4  /* to tell the protocol */
+#define HTTP_LOOK 63 /* one of so many and one turns is looked at for more than one request */
 
 /* --- counting */
 
@@ -112,6 +113,12 @@ struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct stream_key, u64, 16384, 0) request_st
 #define WALK_STEPS 600
 #define WALK_MASK  1023
 
+/* Answers of one status. */
+struct run {
+	u32 status, cnt;
+};
+#define RUNS 8
+
 struct walk {
 	struct payload payload;
 	struct stream stream;
@@ -120,8 +127,9 @@ struct walk {
 	u32 protocol;
 	u32 ask;
 	u32 pos, len; /* in `bytes`: what is there and not walked through */
-	u32 found[3]; /* requests resp. answers by status */
+	u32 asks;
 	u32 lost;
+	struct run runs[RUNS]; /* answers, in their order */
 	u8 bytes[PROTOCOL_CARRY + WALK_MASK + PROTOCOL_HEAD];
 };
 
@@ -179,7 +187,7 @@ static __always_inline void walk_stream(struct walk *w, struct found *found)
 
 	if (found->kind == FOUND_STREAM_ASK) {
 		bpf_map_update_elem(&request_streams, &key, &w->since_ns, BPF_NOEXIST);
-		w->found[0]++;
+		w->asks++;
 		return;
 	}
 	since = bpf_map_lookup_elem(&request_streams, &key);
@@ -188,13 +196,26 @@ static __always_inline void walk_stream(struct walk *w, struct found *found)
 	request_count(w->identity, dimension(w->protocol, w->direction, found->status), 1,
 		      w->now > *since ? w->now - *since : 0);
 	bpf_map_delete_elem(&request_streams, &key);
-	w->found[0]++;
+}
+
+static __always_inline void walk_answer(struct walk *w, u32 status)
+{
+	struct run *run = w->runs;
+
+	/* beyond the last all are as that one */
+	for (int i = 0; i < RUNS - 1 && run->cnt && run->status != status; i++)
+		run++;
+	if (!run->cnt)
+		run->status = status;
+	run->cnt++;
 }
 
 static __always_inline void walk_found(struct walk *w, struct found *found)
 {
-	if (found->kind == FOUND_ASK || found->kind == FOUND_ANSWER)
-		w->found[found->status < 3 ? found->status : 0]++;
+	if (found->kind == FOUND_ASK)
+		w->asks++;
+	else if (found->kind == FOUND_ANSWER)
+		walk_answer(w, found->status);
 	else if (found->kind == FOUND_STREAM_ASK || found->kind == FOUND_STREAM_ANSWER)
 		walk_stream(w, found);
 	else if (found->kind == FOUND_LOST)
@@ -230,6 +251,17 @@ __noinline int walk_step(u32 sent)
 	return n || found.kind ? 0 : walk_fill(w);
 }
 
+/* Bytes that are not to be seen, of a message of which the length is known. */
+static __always_inline bool walk_skip_unseen(struct request_ctx *r, u32 bytes, u32 ask)
+{
+	struct flow *f = ask ? &r->stream.flow[FLOW_ASK] : &r->stream.flow[FLOW_ANSWER];
+
+	if (f->skip < bytes)
+		return false;
+	f->skip -= bytes;
+	return true;
+}
+
 static __always_inline struct walk *walk_begin(struct sock *sk, struct sock_ctx *sc, u32 bytes,
 					       u32 sent, u32 ask, u64 now)
 {
@@ -246,7 +278,8 @@ static __always_inline struct walk *walk_begin(struct sock *sk, struct sock_ctx 
 	w->direction = sc->direction;
 	w->protocol = r->protocol;
 	w->ask = ask;
-	w->found[0] = w->found[1] = w->found[2] = w->lost = 0;
+	w->asks = w->lost = 0;
+	__builtin_memset(w->runs, 0, sizeof(w->runs));
 	f = walk_flow(w);
 	__builtin_memcpy(w->bytes, f->carry, PROTOCOL_CARRY);
 	w->pos = PROTOCOL_CARRY - (f->carry_len < PROTOCOL_CARRY ? f->carry_len : 0);
@@ -272,14 +305,14 @@ static __always_inline void walk_end(struct walk *w, struct request_ctx *r)
 	r->lost = w->lost;
 }
 
-/* Walks through all the bytes; how many requests resp. answers there are is in the walk. */
+/* Walks through all the bytes; what was found is in the walk. NULL: nothing, or r->lost is set. */
 static __always_inline struct walk *walk(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
 					 u32 ask, u64 now)
 {
 	struct walk *w = walk_begin(sk, sc, bytes, sent, ask, now);
 
 	if (!w) {
-		sc->request.lost = 1;
+		sc->request.lost = !walk_skip_unseen(&sc->request, bytes, ask);
 		return NULL;
 	}
 	for (int i = 0; i < WALK_STEPS; i++)
@@ -289,6 +322,12 @@ static __always_inline struct walk *walk(struct sock *sk, struct sock_ctx *sc, u
 	return w;
 }
 
+static __always_inline bool is_walked(const struct request_ctx *r)
+{
+	return !r->lost &&
+	       (protocol_is_walked(r->protocol) || (r->protocol == PROTOCOL_HTTP && r->pipelined));
+}
+
 /* --- the first bytes */
 
 struct head {
@@ -296,33 +335,88 @@ struct head {
 	u32 len;
 };
 
+static __always_inline bool head_read_at(struct head *h, const struct payload *payload)
+{
+	u32 len = payload->left;
+
+	if (len >= PROTOCOL_HEAD) {
+		h->len = PROTOCOL_HEAD;
+		return !bpf_probe_read_user(h->bytes, PROTOCOL_HEAD, (void *)payload->at);
+	}
+	h->len = len;
+	barrier_var(len); /* the compiler knows that it fits, the verifier does not */
+	return !bpf_probe_read_user(h->bytes, len & (PROTOCOL_HEAD - 1), (void *)payload->at);
+}
+
 static __always_inline bool head_read(struct head *h, u32 bytes)
 {
 	struct payload payload;
 
-	if (!payload_find(&payload, bytes))
-		return false;
-	h->len = payload.left < PROTOCOL_HEAD ? payload.left : PROTOCOL_HEAD;
-	if (h->len == PROTOCOL_HEAD)
-		return !bpf_probe_read_user(h->bytes, PROTOCOL_HEAD, (void *)payload.at);
-	return !bpf_probe_read_user(h->bytes, h->len & (PROTOCOL_HEAD - 1), (void *)payload.at);
+	return payload_find(&payload, bytes) && head_read_at(h, &payload);
 }
 
-static __always_inline void protocol_find(struct request_ctx *r, u32 bytes, bool ask)
-{
-	struct head head = {};
+#define FIRST_BYTES 4 /* fewer say nothing */
 
-	if (!head_read(&head, bytes))
-		return;
+/*
+ * Looks at the first bytes, of which the first may have been before. False: there are too few, and they are kept for
+ * the next time.
+ */
+static __always_inline bool protocol_find(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
+					  u32 ask)
+{
+	struct request_ctx *r = &sc->request;
+	struct walk *w = walk_begin(sk, sc, bytes, sent, ask, 0);
+	u32 avail = 0, total;
+	const u8 *head;
+
+	if (!w)
+		return true;
+	total = bytes + (PROTOCOL_CARRY - w->pos);
+	for (int i = 0; i < 4; i++) {
+		avail = w->len - w->pos;
+		if (avail >= PROTOCOL_CARRY || walk_fill(w))
+			break;
+	}
+	if (total < FIRST_BYTES) {
+		walk_end(w, r);
+		return false;
+	}
 	r->tries++;
-	r->protocol = ask ? protocol_detect(head.bytes, head.len, bytes)
-			  : protocol_detect_greeting(head.bytes, head.len, bytes);
-	r->tunnel = le32_at(head.bytes) == PROTOCOL_WORD('C', 'O', 'N', 'N');
+	head = &w->bytes[w->pos & WALK_MASK];
+	avail = avail < PROTOCOL_HEAD ? avail : PROTOCOL_HEAD;
+	r->protocol = ask ? protocol_detect(head, avail, total)
+			  : protocol_detect_greeting(head, avail, total);
+	r->tunnel = le32_at(head) == PROTOCOL_WORD('C', 'O', 'N', 'N');
+	return true;
+}
+
+/* --- asking */
+
+static __always_inline void flows_reset(struct request_ctx *r)
+{
 	__builtin_memset(&r->stream, 0, sizeof(r->stream));
 	r->lost = 0;
 }
 
-/* --- asking */
+/*
+ * A turn of HTTP begins with a method; other bytes are what an early answer did not wait for. Now and then it is looked
+ * whether more than one request is in them.
+ */
+static __always_inline u32 asked_http(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
+				      u64 since)
+{
+	struct request_ctx *r = &sc->request;
+	struct head head = {};
+	struct walk *w;
+
+	if (r->outstanding || !head_read(&head, bytes) || !http_is_method(le32_at(head.bytes)))
+		return 0;
+	if (r->turns++ & HTTP_LOOK)
+		return 1;
+	flows_reset(r);
+	w = walk(sk, sc, bytes, sent, true, since);
+	return w && w->asks > 1 ? w->asks : 1;
+}
 
 /* How many requests begin in these bytes. */
 static __always_inline u32 asked(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
@@ -330,21 +424,19 @@ static __always_inline u32 asked(struct sock *sk, struct sock_ctx *sc, u32 bytes
 {
 	struct request_ctx *r = &sc->request;
 	struct walk *w;
-	u32 n;
 
-	if (r->lost && !r->outstanding) { /* these may make sense again */
-		__builtin_memset(&r->stream, 0, sizeof(r->stream));
-		r->lost = 0;
-	}
-	if (!protocol_is_walked(r->protocol) || r->lost)
+	if (r->lost && !r->outstanding) /* these may make sense again */
+		flows_reset(r);
+	if (r->protocol == PROTOCOL_HTTP && !r->pipelined)
+		return asked_http(sk, sc, bytes, sent, since);
+	if (!r->protocol || r->lost)
 		return !r->outstanding;
 	w = walk(sk, sc, bytes, sent, true, since);
 	if (!w)
-		return !r->outstanding;
-	n = w->found[STATUS_UNKNOWN] + w->found[STATUS_OK];
+		return r->lost && !r->outstanding;
 	if (r->protocol == PROTOCOL_TLS)
-		return n && !r->outstanding;
-	return n;
+		return w->asks && !r->outstanding;
+	return w->asks;
 }
 
 static __always_inline void on_ask(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
@@ -354,8 +446,8 @@ static __always_inline void on_ask(struct sock *sk, struct sock_ctx *sc, u32 byt
 	u64 since = !sent && r->arrived_ns ? r->arrived_ns : now;
 	u32 n;
 
-	if (!r->protocol && r->tries < TRIES)
-		protocol_find(r, bytes, true);
+	if (!r->protocol && r->tries < TRIES && !protocol_find(sk, sc, bytes, sent, true))
+		return;
 	n = asked(sk, sc, bytes, sent, since);
 	if (!n)
 		return;
@@ -418,25 +510,15 @@ static __always_inline void answered_walk(struct sock *sk, struct sock_ctx *sc, 
 					  u64 now)
 {
 	struct request_ctx *r = &sc->request;
-	u32 ok, error;
-	struct walk *w;
+	struct walk *w = walk(sk, sc, bytes, sent, false, now);
 
-	w = walk(sk, sc, bytes, sent, false, now);
-	if (!w || w->lost) {
-		if (r->outstanding)
-			answered_turn(sc, bytes, now);
+	if (r->lost && r->outstanding)
+		answered_turn(sc, bytes, now);
+	if (!w || r->lost)
 		return;
-	}
-	if (protocol_has_streams(r->protocol))
-		return;
-	ok = w->found[STATUS_OK];
-	error = w->found[STATUS_ERROR];
-	if (r->protocol == PROTOCOL_TLS && w->found[STATUS_UNKNOWN])
-		batch_answer(sc, dimension(r->protocol, sc->direction, STATUS_UNKNOWN), 1, now);
-	if (ok)
-		batch_answer(sc, dimension(r->protocol, sc->direction, STATUS_OK), ok, now);
-	if (error)
-		batch_answer(sc, dimension(r->protocol, sc->direction, STATUS_ERROR), error, now);
+	for (int i = 0; i < RUNS && w->runs[i].cnt && r->outstanding; i++)
+		batch_answer(sc, dimension(r->protocol, sc->direction, w->runs[i].status),
+			     w->runs[i].cnt, now);
 }
 
 static __always_inline void on_answer(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
@@ -447,15 +529,84 @@ static __always_inline void on_answer(struct sock *sk, struct sock_ctx *sc, u32 
 	if (!sent && r->arrived_ns)
 		now = r->arrived_ns;
 	if (!r->protocol && !r->tries)
-		protocol_find(r, bytes, false);
+		protocol_find(sk, sc, bytes, sent, false);
 	if (r->outstanding && !r->answer_ns)
 		r->answer_ns = now;
-	if (protocol_is_walked(r->protocol) && !r->lost) {
+	if (is_walked(r)) {
 		if (!answered_simply(sc, bytes, now))
 			answered_walk(sk, sc, bytes, sent, now);
 	} else if (r->outstanding) {
 		answered_turn(sc, bytes, now);
 	}
+}
+
+/* --- DNS in datagrams: told apart by their numbers, answered in any order */
+
+struct datagram_key {
+	u64 sock;
+	u64 question; /* its number and its first bytes */
+};
+struct datagram {
+	u64 since_ns;
+	u64 sent;
+};
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct datagram_key, struct datagram, 8192, 0) request_datagrams
+	SEC(".maps");
+
+#define DNS_LEN_MIN 17 /* header, the name of the root, type, class */
+
+/* False: it is neither a question nor an answer. */
+static __always_inline bool on_dns(u64 sock, struct head *head, bool sent, u64 since, u64 now)
+{
+	u8 *dns = head->bytes;
+	struct datagram_key key = { sock,
+				    (u64)le32_at(dns + 13) << 32 | dns[12] << 16 | be16_at(dns) };
+	struct datagram asked = { since, sent }, *found;
+
+	if (head->len < DNS_LEN_MIN)
+		return false;
+	if (dns_is_query(dns)) {
+		bpf_map_update_elem(&request_datagrams, &key, &asked, BPF_ANY);
+		if (!sent)
+			hist_add(request_queue_seconds, identity_current(),
+				 dimension(PROTOCOL_DNS, 0, 0), now - since);
+		return true;
+	}
+	if ((dns[2] & 0xf8) != 0x80 || be16_at(dns + 4) != 1)
+		return false;
+	found = bpf_map_lookup_elem(&request_datagrams, &key);
+	if (!found || found->sent == sent)
+		return true;
+	request_count(identity_current(),
+		      dimension(PROTOCOL_DNS, sent ? TCP_INBOUND : TCP_OUTBOUND, dns_status(dns)),
+		      1, since > found->since_ns ? since - found->since_ns : 0);
+	bpf_map_delete_elem(&request_datagrams, &key);
+	return true;
+}
+
+/* Several at once: struct mmsghdr. */
+struct user_messages {
+	struct user_message message;
+	u64 control[3];
+	u32 len, unused;
+};
+#define MESSAGES 64
+
+__noinline int on_message(u64 sock, u64 at, u32 sent)
+{
+	u64 now = bpf_ktime_get_ns();
+	struct user_messages message;
+	struct payload payload = {};
+	struct head head = {};
+
+	if (bpf_probe_read_user(&message, sizeof(message), (void *)at))
+		return 0;
+	payload.vectors = message.message.vectors;
+	payload.vector_cnt = message.message.vector_cnt;
+	payload.total = message.len;
+	if (payload_next(&payload) && head_read_at(&head, &payload))
+		on_dns(sock, &head, sent, now, now);
+	return 0;
 }
 
 /* --- hooks */
@@ -499,7 +650,7 @@ static __always_inline bool is_more(const struct request_ctx *r, bool ask)
 {
 	if (r->protocol == PROTOCOL_SILENT)
 		return true;
-	if (protocol_is_walked(r->protocol) && !r->lost)
+	if (is_walked(r))
 		return false;
 	return ask ? r->outstanding : !r->outstanding && r->tries;
 }
@@ -531,17 +682,47 @@ static __always_inline int on_stream(struct sock *sk, u32 bytes, bool sent, bool
 	return 0;
 }
 
+#define DATAGRAM_TRIES 16
+
+static __always_inline int on_datagram(struct sock *sk, u32 bytes, bool sent)
+{
+	struct sock_ctx *sc = sock_ctx(sk);
+	struct request_ctx *r = &sc->request;
+	struct head head = {};
+	u64 now;
+
+	if (!sc || r->protocol == PROTOCOL_SILENT)
+		return 0;
+	now = bpf_ktime_get_ns();
+	if (head_read(&head, bytes)) {
+		if (on_dns((u64)sk, &head, sent, sent ? now : r->arrived_ns ?: now, now))
+			r->tries = 0;
+		else if (++r->tries > DATAGRAM_TRIES)
+			r->protocol = PROTOCOL_SILENT;
+	}
+	if (!sent)
+		arrival_read(sk, r, now);
+	return 0;
+}
+
 static __always_inline int on_data(struct sock *sk, int bytes, bool sent)
 {
-	u32 family = READ(sk, __sk_common.skc_family);
+	u32 protocol = READ(sk, sk_protocol);
 
 	if (bytes <= 0)
 		return 0;
-	if (READ(sk, sk_protocol) == IPPROTO_TCP)
+	if (protocol == IPPROTO_TCP)
 		return on_stream(sk, bytes, sent, false);
-	if (family == AF_UNIX && READ(sk, sk_type) == SOCK_STREAM)
+	if (protocol == IPPROTO_UDP)
+		return on_datagram(sk, bytes, sent);
+	if (READ(sk, __sk_common.skc_family) == AF_UNIX && READ(sk, sk_type) == SOCK_STREAM)
 		return on_stream(sk, bytes, sent, true);
 	return 0;
+}
+
+static __always_inline int on_received(struct sock *sk, int bytes, int flags)
+{
+	return flags & MSG_PEEK ? 0 : on_data(sk, bytes, false);
 }
 
 TRACEPOINT(sock_send_length, send, struct sock *sk, int bytes)
@@ -551,7 +732,84 @@ TRACEPOINT(sock_send_length, send, struct sock *sk, int bytes)
 
 TRACEPOINT(sock_recv_length, recv, struct sock *sk, int bytes, int flags)
 {
-	return flags & MSG_PEEK ? 0 : on_data(sk, bytes, false);
+	return on_received(sk, bytes, flags);
+}
+
+const volatile u32 nr_recvmmsg SEC(".rodata"), nr_sendmmsg SEC(".rodata");
+
+/* recvmmsg(2) and sendmmsg(2) return: which message was under way, the hooks above cannot tell. */
+TRACEPOINT(sys_exit, messages, struct pt_regs *regs, long cnt)
+{
+	u32 nr = syscall_nr(regs);
+	u64 sock, at;
+
+	if (cnt <= 0 || (nr != nr_recvmmsg && nr != nr_sendmmsg) || task_compat())
+		return 0;
+	sock = descriptor_sock(SYSCALL_FIRST(regs));
+	at = SYSCALL_SECOND(regs);
+	for (int i = 0; i < MESSAGES && i < cnt; i++, at += sizeof(struct user_messages))
+		on_message(sock, at, nr == nr_sendmmsg);
+	return 0;
+}
+
+/* Kernels without these tracepoints (before 6e6eda44b939, 6.3): each protocol's own functions. */
+
+struct msghdr;
+
+SEC("?fexit/tcp_sendmsg")
+int BPF_PROG(send_fexit, struct sock *sk, struct msghdr *msg, u64 size, int bytes)
+{
+	return on_data(sk, bytes, true);
+}
+
+SEC("?fexit/udp_sendmsg")
+int BPF_PROG(udp_send_fexit, struct sock *sk, struct msghdr *msg, u64 size, int bytes)
+{
+	return on_data(sk, bytes, true);
+}
+
+SEC("?fexit/udpv6_sendmsg")
+int BPF_PROG(udpv6_send_fexit, struct sock *sk, struct msghdr *msg, u64 size, int bytes)
+{
+	return on_data(sk, bytes, true);
+}
+
+SEC("?fexit/unix_stream_sendmsg")
+int BPF_PROG(unix_send_fexit, struct socket *socket, struct msghdr *msg, u64 size, int bytes)
+{
+	return on_data(socket->sk, bytes, true);
+}
+
+/* ec095263a965 ("net: remove noblock parameter from recvmsg() entities") took out the fourth of six. */
+const volatile u32 arity_tcp_recvmsg SEC(".rodata");
+
+#define RECEIVED(sk)                                                                        \
+	(arity_tcp_recvmsg > 5 ? on_received((struct sock *)(sk), ARG(ctx, 6), ARG(ctx, 4)) \
+			       : on_received((struct sock *)(sk), ARG(ctx, 5), ARG(ctx, 3)))
+
+SEC("?fexit/tcp_recvmsg")
+int BPF_PROG(recv_fexit, struct sock *sk)
+{
+	return RECEIVED(sk);
+}
+
+SEC("?fexit/udp_recvmsg")
+int BPF_PROG(udp_recv_fexit, struct sock *sk)
+{
+	return RECEIVED(sk);
+}
+
+SEC("?fexit/udpv6_recvmsg")
+int BPF_PROG(udpv6_recv_fexit, struct sock *sk)
+{
+	return RECEIVED(sk);
+}
+
+SEC("?fexit/unix_stream_recvmsg")
+int BPF_PROG(unix_recv_fexit, struct socket *socket, struct msghdr *msg, u64 size, int flags,
+	     int bytes)
+{
+	return on_received(socket->sk, bytes, flags);
 }
 
 static __always_inline int on_arrival(struct sock *sk)
@@ -566,4 +824,36 @@ static __always_inline int on_arrival(struct sock *sk)
 TRACEPOINT(sk_data_ready, arrive, struct sock *sk)
 {
 	return on_arrival(sk);
+}
+
+/* What all sockets call, before 40e0b0908142 ("net/sock: Introduce trace_sk_data_ready()"), 6.3. */
+SEC("?fentry/sock_def_readable")
+int BPF_PROG(arrive_fentry, struct sock *sk)
+{
+	return on_arrival(sk);
+}
+
+SEC("?kprobe/sock_def_readable")
+int BPF_KPROBE(arrive_kprobe, struct sock *sk)
+{
+	return on_arrival(sk);
+}
+
+/* Without storage: the socket is gone, its address will be another's. */
+static __always_inline int on_gone(u64 sk)
+{
+	bpf_map_delete_elem(&socks_by_address, &sk);
+	return 0;
+}
+
+SEC("?fentry/sk_free")
+int BPF_PROG(gone_fentry, struct sock *sk)
+{
+	return on_gone((u64)sk);
+}
+
+SEC("?kprobe/sk_free")
+int BPF_KPROBE(gone_kprobe, struct sock *sk)
+{
+	return on_gone((u64)sk);
 }

@@ -16,6 +16,43 @@
 #define IPPROTO_UDP 17
 #define MSG_PEEK    2
 
+struct socket {
+	struct sock *sk;
+} __attribute__((preserve_access_index));
+
+struct file___private {
+	void *private_data;
+} __attribute__((preserve_access_index));
+
+struct fdtable {
+	unsigned int max_fds;
+	struct file___private **fd;
+} __attribute__((preserve_access_index));
+
+struct files_struct {
+	struct fdtable *fdt;
+} __attribute__((preserve_access_index));
+
+struct task_struct___files {
+	struct files_struct *files;
+} __attribute__((preserve_access_index));
+
+/* The address of the socket behind a descriptor of the task that runs here; nonsense for other files. */
+static __always_inline u64 descriptor_sock(u64 fd)
+{
+	struct task_struct___files *task = (void *)bpf_get_current_task();
+	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
+	struct file___private *file = NULL, **slots;
+	struct socket *socket;
+
+	if (fd >= BPF_CORE_READ(table, max_fds))
+		return 0;
+	slots = BPF_CORE_READ(table, fd);
+	bpf_probe_read_kernel(&file, sizeof(file), &slots[fd]);
+	socket = BPF_CORE_READ(file, private_data);
+	return (u64)BPF_CORE_READ(socket, sk);
+}
+
 /* Requests that came together and have not been answered. */
 struct batch {
 	u64 since_ns;
@@ -37,7 +74,8 @@ struct request_ctx {
 	u8 pipelined; /* more than one request was under way */
 	u8 kept;      /* arrived_ns has been kept for bytes that were left over */
 	u8 tunnel;    /* when it is opened nothing that follows is a request */
-	u8 unused[6];
+	u8 turns;     /* of HTTP, counted round */
+	u8 unused[5];
 };
 
 struct sock_ctx {

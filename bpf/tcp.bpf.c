@@ -246,47 +246,15 @@ int accept_fexit(u64 *ctx)
 struct msghdr;
 struct page;
 
-struct socket {
-	struct sock *sk;
-} __attribute__((preserve_access_index));
-
-struct file___private {
-	void *private_data;
-} __attribute__((preserve_access_index));
-
-struct fdtable {
-	unsigned int max_fds;
-	struct file___private **fd;
-} __attribute__((preserve_access_index));
-
-struct files_struct {
-	struct fdtable *fdt;
-} __attribute__((preserve_access_index));
-
-struct task_struct___files {
-	struct files_struct *files;
-} __attribute__((preserve_access_index));
-
 const volatile u32 nr_accept SEC(".rodata"), nr_accept4 SEC(".rodata");
 
 /* accept(2) and accept4(2) return: the new descriptor leads to the socket. */
 TRACEPOINT(sys_exit, accept_exit, struct pt_regs *regs, long fd)
 {
-	struct task_struct___files *task = (void *)bpf_get_current_task();
-	struct file___private *file = NULL, **slots;
-	struct fdtable *fdt;
-	struct socket *socket;
 	u32 nr = syscall_nr(regs);
 
-	if (fd < 0 || (nr != nr_accept && nr != nr_accept4))
-		return 0;
-	fdt = BPF_CORE_READ(task, files, fdt);
-	if (fd >= BPF_CORE_READ(fdt, max_fds))
-		return 0;
-	slots = BPF_CORE_READ(fdt, fd);
-	bpf_probe_read_kernel(&file, sizeof(file), &slots[fd]);
-	socket = BPF_CORE_READ(file, private_data);
-	accepted((u64)BPF_CORE_READ(socket, sk));
+	if (fd >= 0 && (nr == nr_accept || nr == nr_accept4))
+		accepted(descriptor_sock(fd));
 	return 0;
 }
 

@@ -422,7 +422,7 @@ static inline u32 dns_step(struct flow *f, const u8 *head, u32 avail, u32 ask, s
 
 	if (avail < 14)
 		return 0;
-	if (len < 12 || (head[4] < 0x80) != ask)
+	if (len < 12 || (ask ? !dns_is_query(head + 2) : head[4] < 0x80))
 		return found(ret, FOUND_LOST, 0);
 	f->skip = len - 12;
 	ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
@@ -435,6 +435,9 @@ static inline u32 dns_step(struct flow *f, const u8 *head, u32 avail, u32 ask, s
 #define TLS_CCS	      0x14
 #define TLS_HANDSHAKE 0x16
 #define TLS_DATA      0x17
+
+#define TLS_FINISHED_MAX 80	  /* bytes of TLS 1.2's message Finished, sealed */
+#define TLS_ALERT	 (2 + 17) /* bytes of an alert that looks like data, in TLS 1.3 */
 
 /*
  * In TLS 1.3 the end of the client's handshake looks like data: it follows a change of cipher, up to the
@@ -453,10 +456,11 @@ static inline u32 tls_step(struct flow *f, const u8 *head, u32 avail, u32 ask, s
 	if (type == TLS_CCS) {
 		f->line = 1;
 	} else if (type == TLS_HANDSHAKE) {
-		f->line = 0;
+		if (len <= TLS_FINISHED_MAX) /* and no second ClientHello */
+			f->line = 0;
 	} else if (type == TLS_DATA && f->line && ask) {
 		f->line = len == 32 + 17 + 4 || len == 48 + 17 + 4 || f->line > 4 ? 0 : f->line + 1;
-	} else if (type == TLS_DATA) {
+	} else if (type == TLS_DATA && len != TLS_ALERT) {
 		ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
 	}
 	return 5;
@@ -624,6 +628,104 @@ static inline u32 http_is_method(u32 word)
 	return 0;
 }
 
+enum http_at { HTTP_START, HTTP_HEAD, HTTP_CHUNK, HTTP_TRAILER };
+
+static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
+{
+	u32 status;
+
+	if (head[0] == '\r' || head[0] == '\n')
+		return 1;
+	if (avail < (ask ? 4 : 12))
+		return 0;
+	status = http_status(head, avail);
+	if (ask ? !http_is_method(le32_at(head)) : !status)
+		return found(ret, FOUND_LOST, 0);
+	if (ask || status >= 200) {
+		ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
+		ret->status = ask ? STATUS_UNKNOWN : status;
+	}
+	f->line = HTTP_HEAD;
+	f->within = 1;
+	f->rest = 0;
+	f->size_at = 0;				    /* 1: the body comes in chunks */
+	f->silent = status == 204 || status == 304; /* there is none */
+	return ask ? 4 : 12;
+}
+
+/* A field that says how long the body is. */
+static inline void http_field(struct flow *f, const u8 *head, u32 len)
+{
+	u64 first = word_at(head) | BYTES(0x20), second = word_at(head + 8) | BYTES(0x20);
+	u32 at, number;
+
+	if (first == SCRIPT_WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r') &&
+	    second == SCRIPT_WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n'))
+		f->size_at = 1;
+	if (first != SCRIPT_WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-') ||
+	    (second & ~0ULL >> 8) !=
+		    (SCRIPT_WORD('l', 'e', 'n', 'g', 't', 'h', ':', 0) & ~0ULL >> 8))
+		return;
+	at = 15 + (head[15] == ' ');
+	number = len >= at + 2 ? number_at(head + at, len - 2 - at) : NUMBER_NONE;
+	f->rest = number == NUMBER_NONE ? 0 : number;
+}
+
+/* The line that ends the head, of a request or an answer, of an interim one too. */
+static inline void http_body(struct flow *f)
+{
+	f->line = f->size_at && !f->silent ? HTTP_CHUNK : HTTP_START;
+	if (!f->size_at && !f->silent)
+		f->skip = f->rest;
+}
+
+static inline u32 http_chunk(struct flow *f, const u8 *head, u32 len, struct found *ret)
+{
+	u32 size = 0;
+
+	for (u32 i = 0; i < 8; i++) {
+		u32 c = head[i] | 0x20, digit = c >= 'a' ? c - 'a' + 10 : c - '0';
+
+		if (i >= len || digit > 15)
+			break;
+		size = size << 4 | digit;
+	}
+	if (len < 2 || size > 0x40000000)
+		return found(ret, FOUND_LOST, 0);
+	f->line = size ? HTTP_CHUNK : HTTP_TRAILER;
+	f->skip = size ? size + 2 : 0;
+	return len;
+}
+
+/* A line. */
+static inline u32 http_step(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
+{
+	u32 len;
+
+	if (f->line == HTTP_START)
+		return http_start(f, head, avail, ask, ret);
+	len = line_end(head, avail);
+	if (f->within) {
+		f->within = !len;
+		return len ? len : avail;
+	}
+	if (!len && avail < PROTOCOL_CARRY)
+		return 0;
+	if (f->line == HTTP_CHUNK)
+		return http_chunk(f, head, len, ret);
+	if (head[0] == '\r' || head[0] == '\n') {
+		if (f->line == HTTP_HEAD)
+			http_body(f);
+		else
+			f->line = HTTP_START;
+		return len;
+	}
+	if (f->line == HTTP_HEAD)
+		http_field(f, head, len ? len : avail);
+	f->within = !len;
+	return len ? len : avail;
+}
+
 /* --- which protocol it is, by the first bytes of who asks */
 
 static inline u32 memcached_is_command(u32 word)
@@ -750,6 +852,8 @@ static inline u32 protocol_step(u32 protocol, u32 ask, struct stream *s, const u
 	ret->status = STATUS_UNKNOWN;
 	ret->protocol = PROTOCOL_TLS;
 	switch (protocol) {
+	case PROTOCOL_HTTP:
+		return http_step(f, head, avail, ask, ret);
 	case PROTOCOL_REDIS:
 		return redis_step(f, head, avail, ask, ret);
 	case PROTOCOL_POSTGRESQL:

@@ -77,7 +77,7 @@ static void report_hook(FILE *out, const struct hook_run *hook)
 	else if (hook_missing(hook))
 		fputs(": LOST", out);
 	else if (hook->plugged)
-		fputs(" (called by the syscall probe)", out);
+		fputs(" (called by the program of another family)", out);
 	else if (!hook->link && hook->hook->idle)
 		fputs(" (attached when needed)", out);
 	for (int i = 0; hook->hook->alt[i] && (hook->chosen < 0 || i < hook->chosen); i++)

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 
-#include "probe/probe.h"
+#include "probe/core.h"
 
 PROBE_ELF(request);
 
@@ -52,12 +52,19 @@ static const struct {
 
 static int setup(struct probe_run *run)
 {
+	const u32 nr_recvmmsg = SYS_recvmmsg, nr_sendmmsg = SYS_sendmmsg;
 	u8 request_calls[REQUEST_CALLS] = { 0 };
+	int err;
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
 		request_calls[calls[i].nr] = calls[i].call;
-	return probe_const(run, "request_calls", request_calls, sizeof(request_calls));
+	probe_hook(run, "gone_fentry")->unwanted = run->core->storage;
+	err = probe_const(run, "request_calls", request_calls, sizeof(request_calls));
+	err = err ?: probe_const(run, "nr_recvmmsg", &nr_recvmmsg, sizeof(nr_recvmmsg));
+	return err ?: probe_const(run, "nr_sendmmsg", &nr_sendmmsg, sizeof(nr_sendmmsg));
 }
+
+static const u32 message_calls[] = { SYS_recvmmsg, SYS_sendmmsg, 0 };
 
 #define PROTOCOL                                                     \
 	{                                                            \
@@ -76,13 +83,53 @@ const struct probe probe_request = {
 	.setup = setup,
 	.hooks =
 		(const struct hook[]){
-			{ { TRACEPOINT("send") }, .jump = "sent_calls", .observe = "what is sent" },
-			{ { TRACEPOINT("recv") },
+			{ { TRACEPOINT("send"), "send_fexit" },
+			  .jump = "sent_calls",
+			  .observe = "what is sent" },
+			{ { TRACEPOINT("recv"), "recv_fexit" },
 			  .jump = "received_calls",
 			  .observe = "what is received" },
-			{ { TRACEPOINT("arrive") },
+			{ { TRACEPOINT("arrive"), "arrive_fentry", "arrive_kprobe" },
 			  .optional = true,
 			  .observe = "the time that requests wait before they are read" },
+			{ { TRACEPOINT("messages") },
+			  .jump = "sys_exit_calls",
+			  .calls = message_calls,
+			  .optional = true,
+			  .observe = "DNS in messages that are moved several at once" },
+			{ { "unix_send_fexit" },
+			  .optional = true,
+			  .if_there = true,
+			  .with = "send_fexit",
+			  .observe = "what is sent through Unix sockets" },
+			{ { "unix_recv_fexit" },
+			  .optional = true,
+			  .if_there = true,
+			  .with = "recv_fexit",
+			  .observe = "what is received through Unix sockets" },
+			{ { "udp_send_fexit" },
+			  .optional = true,
+			  .if_there = true,
+			  .with = "send_fexit",
+			  .observe = "DNS sent" },
+			{ { "udp_recv_fexit" },
+			  .optional = true,
+			  .if_there = true,
+			  .with = "recv_fexit",
+			  .observe = "DNS received" },
+			{ { "udpv6_send_fexit" },
+			  .optional = true,
+			  .if_there = true,
+			  .with = "send_fexit",
+			  .observe = "DNS sent over IPv6" },
+			{ { "udpv6_recv_fexit" },
+			  .optional = true,
+			  .if_there = true,
+			  .with = "recv_fexit",
+			  .observe = "DNS received over IPv6" },
+			{ { "gone_fentry", "gone_kprobe" },
+			  .optional = true,
+			  .observe = "the end of sockets, where they carry no storage" },
 			{ .alt[0] = NULL },
 		},
 	.metrics =
