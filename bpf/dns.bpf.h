@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* DNS in datagrams: requests are told apart by their numbers and answered in any order. */
+#ifndef DNS_BPF_H
+#define DNS_BPF_H
+
+#include "walk.bpf.h"
+
+METRIC(request_queue_seconds);
+
+struct datagram_key {
+	u64 sock;
+	u64 question; /* its number and its first bytes */
+};
+struct datagram {
+	u64 since_ns;
+	u64 sent;
+};
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct datagram_key, struct datagram, 8192, 0) request_datagrams
+	SEC(".maps");
+
+#define DNS_LEN_MIN 17 /* header, the name of the root, type, class */
+
+/* False: it is neither a question nor an answer. */
+static __always_inline bool on_dns(u64 sock, struct head *head, bool sent, u64 since, u64 now)
+{
+	u8 *dns = head->bytes;
+	struct datagram_key key = { sock,
+				    (u64)le32_at(dns + 13) << 32 | dns[12] << 16 | be16_at(dns) };
+	struct datagram asked = { since, sent }, *found;
+
+	if (head->len < DNS_LEN_MIN)
+		return false;
+	if (dns_is_query(dns)) {
+		bpf_map_update_elem(&request_datagrams, &key, &asked, BPF_ANY);
+		if (!sent)
+			hist_add(request_queue_seconds, identity_current(),
+				 dimension(PROTOCOL_DNS, 0, 0), now - since);
+		return true;
+	}
+	if ((dns[2] & 0xf8) != 0x80 || be16_at(dns + 4) != 1)
+		return false;
+	found = bpf_map_lookup_elem(&request_datagrams, &key);
+	if (!found || found->sent == sent)
+		return true;
+	request_count(identity_current(),
+		      dimension(PROTOCOL_DNS, sent ? TCP_INBOUND : TCP_OUTBOUND, dns_status(dns)),
+		      1, since > found->since_ns ? since - found->since_ns : 0);
+	bpf_map_delete_elem(&request_datagrams, &key);
+	return true;
+}
+
+/* Several at once: struct mmsghdr. */
+struct user_messages {
+	struct user_message message;
+	u64 control[3];
+	u32 len, unused;
+};
+#define MESSAGES 64
+
+__noinline int on_message(u64 sock, u64 at, u32 sent)
+{
+	u64 now = bpf_ktime_get_ns();
+	struct user_messages message;
+	struct payload payload = {};
+	struct head head = {};
+
+	if (bpf_probe_read_user(&message, sizeof(message), (void *)at))
+		return 0;
+	payload.vectors = message.message.vectors;
+	payload.vector_cnt = message.message.vector_cnt;
+	payload.total = message.len;
+	if (payload_next(&payload) && head_read_at(&head, &payload))
+		on_dns(sock, &head, sent, now, now);
+	return 0;
+}
+
+#endif

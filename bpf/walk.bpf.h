@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Walking through the bytes of a connection from message to message, a window at a time. What a walk carries from
+ * step to step is in a table, where the verifier knows nothing of it.
+ */
+#ifndef WALK_BPF_H
+#define WALK_BPF_H
+
+#include "payload.bpf.h"
+#include "sock.bpf.h"
+
+METRIC(requests_total);
+METRIC(request_duration_seconds);
+
+static __always_inline u64 dimension(u32 protocol, u32 direction, u32 status)
+{
+	if (protocol == PROTOCOL_MEMCACHED_BINARY)
+		protocol = PROTOCOL_MEMCACHED;
+	return protocol | direction << REQUEST_DIRECTION_AT |
+	       (status & ((1 << REQUEST_STATUS_BITS) - 1)) << REQUEST_STATUS_AT;
+}
+
+static __always_inline u64 without_status(u64 dim)
+{
+	return dim & ((1 << REQUEST_STATUS_AT) - 1);
+}
+
+__noinline int request_count(u32 identity, u64 dim, u64 n, u64 ns)
+{
+	count_add_at(series_slot(requests_total, identity, dim, false), n);
+	hist_add_many_at(series_slot(request_duration_seconds, identity, without_status(dim), true),
+			 ns, n);
+	return 0;
+}
+
+/* --- streams: requests of one connection that are answered in any order */
+
+struct stream_key {
+	u64 sock;
+	u64 stream;
+};
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct stream_key, u64, 16384, 0) request_streams SEC(".maps");
+
+/* --- walking through the bytes */
+
+#define WINDOW	   976 /* bytes looked at at once */
+#define WALK_STEPS 600
+#define WALK_MASK  1023
+
+/* Answers of one status. */
+struct run {
+	u32 status, cnt;
+};
+#define RUNS 8
+
+struct walk {
+	struct payload payload;
+	struct stream stream;
+	u64 sock, now, since_ns;
+	u32 identity, direction;
+	u32 protocol;
+	u32 ask;
+	u32 pos, len; /* in `bytes`: what is there and not walked through */
+	u32 asks;
+	u32 lost;
+	struct run runs[RUNS]; /* answers, in their order */
+	u8 bytes[PROTOCOL_CARRY + WALK_MASK + PROTOCOL_HEAD];
+};
+
+/* One for what is sent, one for what is received: either may interrupt the other. */
+struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, struct walk, 2, 0) request_walks SEC(".maps");
+
+static __always_inline struct flow *walk_flow(struct walk *w)
+{
+	return w->ask ? &w->stream.flow[FLOW_ASK] : &w->stream.flow[FLOW_ANSWER];
+}
+
+/* The next bytes, behind those that are left over; 1: there are none. */
+static __always_inline int walk_fill(struct walk *w)
+{
+	u32 rest = w->len - w->pos, n;
+
+	if (rest >= PROTOCOL_CARRY) {
+		w->lost = 1;
+		return 1;
+	}
+	if (!w->payload.left && !payload_next(&w->payload))
+		return 1;
+	n = w->payload.left < WINDOW ? w->payload.left : WINDOW;
+	bpf_probe_read_kernel(w->bytes, PROTOCOL_CARRY,
+			      &w->bytes[(w->len - PROTOCOL_CARRY) & WALK_MASK]);
+	barrier_var(n); /* the compiler knows that it fits, the verifier does not */
+	if (bpf_probe_read_user(w->bytes + PROTOCOL_CARRY, n & WALK_MASK, (void *)w->payload.at)) {
+		w->lost = 1;
+		return 1;
+	}
+	w->payload.at += n;
+	w->payload.left -= n;
+	w->pos = PROTOCOL_CARRY - rest;
+	w->len = PROTOCOL_CARRY + n;
+	return 0;
+}
+
+static __always_inline void walk_skip(struct walk *w, struct flow *f)
+{
+	u32 n = w->len - w->pos;
+
+	n = f->skip < n ? f->skip : n;
+	w->pos += n;
+	f->skip -= n;
+	n = f->skip < w->payload.left ? f->skip : w->payload.left;
+	w->payload.at += n;
+	w->payload.left -= n;
+	f->skip -= n;
+}
+
+static __always_inline void walk_stream(struct walk *w, struct found *found)
+{
+	struct stream_key key = { w->sock, found->stream };
+	u64 *since;
+
+	if (found->kind == FOUND_STREAM_ASK) {
+		bpf_map_update_elem(&request_streams, &key, &w->since_ns, BPF_NOEXIST);
+		w->asks++;
+		return;
+	}
+	since = bpf_map_lookup_elem(&request_streams, &key);
+	if (!since || (found->status >= 100 && found->status < 200))
+		return;
+	request_count(w->identity, dimension(w->protocol, w->direction, found->status), 1,
+		      w->now > *since ? w->now - *since : 0);
+	bpf_map_delete_elem(&request_streams, &key);
+}
+
+static __always_inline void walk_answer(struct walk *w, u32 status)
+{
+	struct run *run = w->runs;
+
+	/* beyond the last all are as that one */
+	for (int i = 0; i < RUNS - 1 && run->cnt && run->status != status; i++)
+		run++;
+	if (!run->cnt)
+		run->status = status;
+	run->cnt++;
+}
+
+static __always_inline void walk_found(struct walk *w, struct found *found)
+{
+	if (found->kind == FOUND_ASK)
+		w->asks++;
+	else if (found->kind == FOUND_ANSWER)
+		walk_answer(w, found->status);
+	else if (found->kind == FOUND_STREAM_ASK || found->kind == FOUND_STREAM_ANSWER)
+		walk_stream(w, found);
+	else if (found->kind == FOUND_LOST)
+		w->lost = 1;
+	else if (found->kind == FOUND_PROTOCOL)
+		w->protocol = found->protocol;
+}
+
+/* 1: the end. */
+__noinline int walk_step(u32 sent)
+{
+	struct walk *w = bpf_map_lookup_elem(&request_walks, &sent);
+	struct found found = {};
+	struct flow *f;
+	u32 avail, n;
+
+	if (!w)
+		return 1;
+	f = walk_flow(w);
+	if (f->skip)
+		walk_skip(w, f);
+	avail = w->len - w->pos;
+	if (!avail || f->skip)
+		return walk_fill(w);
+	if (avail > PROTOCOL_HEAD)
+		avail = PROTOCOL_HEAD;
+	n = protocol_step(w->protocol, w->ask, &w->stream, &w->bytes[w->pos & WALK_MASK], avail,
+			  &found);
+	w->pos += n;
+	walk_found(w, &found);
+	if (w->lost)
+		return 1;
+	return n || found.kind ? 0 : walk_fill(w);
+}
+
+/* Bytes that are not to be seen, of a message of which the length is known. */
+static __always_inline bool walk_skip_unseen(struct request_ctx *r, u32 bytes, u32 ask)
+{
+	struct flow *f = ask ? &r->stream.flow[FLOW_ASK] : &r->stream.flow[FLOW_ANSWER];
+
+	if (f->skip < bytes)
+		return false;
+	f->skip -= bytes;
+	return true;
+}
+
+static __always_inline struct walk *walk_begin(struct sock *sk, struct sock_ctx *sc, u32 bytes,
+					       u32 sent, u32 ask, u64 now)
+{
+	struct walk *w = bpf_map_lookup_elem(&request_walks, &sent);
+	struct request_ctx *r = &sc->request;
+	struct flow *f;
+
+	if (!w || !payload_find(&w->payload, bytes))
+		return NULL;
+	w->stream = r->stream;
+	w->sock = (u64)sk;
+	w->now = w->since_ns = now;
+	w->identity = sc->identity;
+	w->direction = sc->direction;
+	w->protocol = r->protocol;
+	w->ask = ask;
+	w->asks = w->lost = 0;
+	__builtin_memset(w->runs, 0, sizeof(w->runs));
+	f = walk_flow(w);
+	__builtin_memcpy(w->bytes, f->carry, PROTOCOL_CARRY);
+	w->pos = PROTOCOL_CARRY - (f->carry_len < PROTOCOL_CARRY ? f->carry_len : 0);
+	w->len = PROTOCOL_CARRY;
+	f->carry_len = 0;
+	return w;
+}
+
+static __always_inline void walk_end(struct walk *w, struct request_ctx *r)
+{
+	struct flow *f = walk_flow(w);
+	u32 rest = w->len - w->pos;
+
+	if (rest >= PROTOCOL_CARRY)
+		w->lost = 1;
+	f->carry_len = rest;
+	bpf_probe_read_kernel(f->carry, PROTOCOL_CARRY,
+			      &w->bytes[(w->len - PROTOCOL_CARRY) & WALK_MASK]);
+	if (w->protocol != r->protocol && w->protocol == PROTOCOL_TLS)
+		__builtin_memset(&w->stream, 0, sizeof(w->stream));
+	r->protocol = w->protocol;
+	r->stream = w->stream;
+	r->lost = w->lost;
+}
+
+/* Walks through all the bytes; what was found is in the walk. NULL: nothing, or r->lost is set. */
+static __always_inline struct walk *walk(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
+					 u32 ask, u64 now)
+{
+	struct walk *w = walk_begin(sk, sc, bytes, sent, ask, now);
+
+	if (!w) {
+		sc->request.lost = !walk_skip_unseen(&sc->request, bytes, ask);
+		return NULL;
+	}
+	for (int i = 0; i < WALK_STEPS; i++)
+		if (walk_step(sent))
+			break;
+	walk_end(w, &sc->request);
+	return w;
+}
+
+/* --- the first bytes */
+
+struct head {
+	u8 bytes[PROTOCOL_HEAD];
+	u32 len;
+};
+
+static __always_inline bool head_read_at(struct head *h, const struct payload *payload)
+{
+	u32 len = payload->left;
+
+	if (len >= PROTOCOL_HEAD) {
+		h->len = PROTOCOL_HEAD;
+		return !bpf_probe_read_user(h->bytes, PROTOCOL_HEAD, (void *)payload->at);
+	}
+	h->len = len;
+	barrier_var(len); /* the compiler knows that it fits, the verifier does not */
+	return !bpf_probe_read_user(h->bytes, len & (PROTOCOL_HEAD - 1), (void *)payload->at);
+}
+
+static __always_inline bool head_read(struct head *h, u32 bytes)
+{
+	struct payload payload;
+
+	return payload_find(&payload, bytes) && head_read_at(h, &payload);
+}
+
+#endif
