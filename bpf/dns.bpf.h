@@ -13,7 +13,8 @@ struct datagram_key {
 };
 struct datagram {
 	u64 since_ns;
-	u64 sent;
+	u32 sent;
+	u32 peer;
 };
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct datagram_key, struct datagram, 8192, 0) request_datagrams
 	SEC(".maps");
@@ -21,12 +22,13 @@ struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct datagram_key, struct datagram, 8192, 
 #define DNS_LEN_MIN 17 /* header, the name of the root, type, class */
 
 /* False: it is neither a question nor an answer. */
-static __always_inline bool on_dns(u64 sock, struct head *head, bool sent, u64 since, u64 now)
+static __always_inline bool on_dns(u64 sock, struct head *head, bool sent, u32 peer, u64 since,
+				   u64 now)
 {
 	u8 *dns = head->bytes;
 	struct datagram_key key = { sock,
 				    (u64)le32_at(dns + 13) << 32 | dns[12] << 16 | be16_at(dns) };
-	struct datagram asked = { since, sent }, *found;
+	struct datagram asked = { since, sent, peer }, *found;
 
 	if (head->len < DNS_LEN_MIN)
 		return false;
@@ -34,7 +36,7 @@ static __always_inline bool on_dns(u64 sock, struct head *head, bool sent, u64 s
 		bpf_map_update_elem(&request_datagrams, &key, &asked, BPF_ANY);
 		if (!sent)
 			hist_add(request_queue_seconds, identity_current(),
-				 dimension(PROTOCOL_DNS, 0, 0), now - since);
+				 dimension(PROTOCOL_DNS, 0, 0, 0), now - since);
 		return true;
 	}
 	if ((dns[2] & 0xf8) != 0x80 || be16_at(dns + 4) != 1)
@@ -43,7 +45,8 @@ static __always_inline bool on_dns(u64 sock, struct head *head, bool sent, u64 s
 	if (!found || found->sent == sent)
 		return true;
 	request_count(identity_current(),
-		      dimension(PROTOCOL_DNS, sent ? TCP_INBOUND : TCP_OUTBOUND, dns_status(dns)),
+		      dimension(PROTOCOL_DNS, sent ? TCP_INBOUND : TCP_OUTBOUND, found->peer,
+				dns_status(dns)),
 		      1, since > found->since_ns ? since - found->since_ns : 0);
 	bpf_map_delete_elem(&request_datagrams, &key);
 	return true;
@@ -70,7 +73,7 @@ __noinline int on_message(u64 sock, u64 at, u32 sent)
 	payload.vector_cnt = message.message.vector_cnt;
 	payload.total = message.len;
 	if (payload_next(&payload) && head_read_at(&head, &payload))
-		on_dns(sock, &head, sent, now, now);
+		on_dns(sock, &head, sent, PEER_NONE, now, now);
 	return 0;
 }
 

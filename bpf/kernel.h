@@ -207,10 +207,16 @@ typedef struct {
 	struct net *net;
 } possible_net_t;
 
+struct in6_addr {
+	u8 bytes[16];
+};
+
 struct sock_common {
+	u32 skc_daddr, skc_rcv_saddr;
+	u16 skc_dport, skc_num;
 	unsigned short skc_family;
 	unsigned char skc_state;
-	u16 skc_num;
+	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 	possible_net_t skc_net;
 };
 

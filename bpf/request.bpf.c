@@ -84,34 +84,45 @@ static __always_inline bool is_walked(const struct request_ctx *r)
 #define FIRST_BYTES 4 /* fewer say nothing */
 
 /*
- * Looks at the first bytes, of which the first may have been before. False: there are too few, and they are kept for
- * the next time.
+ * The first bytes of a flow, of which some may have been before: into w->bytes at w->pos, up to w->len. Fewer than
+ * `least` are kept for the next time; NULL then, and when they are not to be seen.
  */
+static __always_inline struct walk *first_bytes(struct sock *sk, struct sock_ctx *sc, u32 bytes,
+						u32 sent, u32 ask, u32 least, bool *few)
+{
+	struct walk *w = walk_begin(sk, sc, bytes, sent, ask, 0);
+
+	*few = false;
+	if (!w)
+		return NULL;
+	for (int i = 0; i < 4; i++)
+		if (w->len - w->pos >= PROTOCOL_CARRY || walk_fill(w))
+			break;
+	*few = w->len - w->pos < least;
+	if (!*few)
+		return w;
+	walk_end(w, &sc->request);
+	return NULL;
+}
+
+/* False: there are too few to tell. */
 static __always_inline bool protocol_find(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
 					  u32 ask)
 {
 	struct request_ctx *r = &sc->request;
-	struct walk *w = walk_begin(sk, sc, bytes, sent, ask, 0);
-	u32 avail = 0, total;
+	u32 before = r->stream.flow[ask ? FLOW_ASK : FLOW_ANSWER].carry_len, avail;
 	const u8 *head;
+	struct walk *w;
+	bool few;
 
+	w = first_bytes(sk, sc, bytes, sent, ask, FIRST_BYTES, &few);
 	if (!w)
-		return true;
-	total = bytes + (PROTOCOL_CARRY - w->pos);
-	for (int i = 0; i < 4; i++) {
-		avail = w->len - w->pos;
-		if (avail >= PROTOCOL_CARRY || walk_fill(w))
-			break;
-	}
-	if (total < FIRST_BYTES) {
-		walk_end(w, r);
-		return false;
-	}
+		return !few;
 	r->tries++;
 	head = &w->bytes[w->pos & WALK_MASK];
-	avail = avail < PROTOCOL_HEAD ? avail : PROTOCOL_HEAD;
-	r->protocol = ask ? protocol_detect(head, avail, total)
-			  : protocol_detect_greeting(head, avail, total);
+	avail = w->len - w->pos < PROTOCOL_HEAD ? w->len - w->pos : PROTOCOL_HEAD;
+	r->protocol = ask ? protocol_detect(head, avail, bytes + before)
+			  : protocol_detect_greeting(head, avail, bytes + before);
 	r->tunnel = le32_at(head) == PROTOCOL_WORD('C', 'O', 'N', 'N');
 	return true;
 }
@@ -165,6 +176,16 @@ static __always_inline u32 asked(struct sock *sk, struct sock_ctx *sc, u32 bytes
 	return w->asks;
 }
 
+/* Once for a connection: who is asked, or that it is answered here. */
+static __always_inline void place(struct sock *sk, struct request_ctx *r, u32 sent, u32 identity)
+{
+	r->placed = 1;
+	if (sent)
+		r->peer = peer_find(sk);
+	else
+		peer_note(sk, identity);
+}
+
 static __always_inline void on_ask(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
 				   u64 now)
 {
@@ -177,30 +198,55 @@ static __always_inline void on_ask(struct sock *sk, struct sock_ctx *sc, u32 byt
 	n = asked(sk, sc, bytes, sent, since);
 	if (!n)
 		return;
+	if (!r->placed)
+		place(sk, r, sent, sc->identity);
 	if (!protocol_has_streams(r->protocol))
 		batch_add(r, since, n);
 	if (!sent)
 		hist_add_many_at(series_slot_cached(&r->queue, request_queue_seconds, sc->identity,
-						    dimension(r->protocol, 0, 0), true),
+						    dimension(r->protocol, 0, 0, 0), true),
 				 now - since, n);
 }
 
 /* --- answering */
 
-static __always_inline void answered_turn(struct sock_ctx *sc, u32 bytes, u64 now)
+#define HTTP_STATUS_BYTES 12
+
+/* False: they have not all come. */
+static __always_inline bool http_status_read(struct sock *sk, struct sock_ctx *sc, u32 bytes,
+					     u32 sent, u32 *status)
+{
+	struct flow *f = &sc->request.stream.flow[FLOW_ANSWER];
+	struct head head = {};
+	struct walk *w;
+	bool few;
+
+	if (!f->carry_len && head_read(&head, bytes) && head.len >= HTTP_STATUS_BYTES) {
+		*status = http_status(head.bytes, head.len);
+		return true;
+	}
+	w = first_bytes(sk, sc, bytes, sent, false, HTTP_STATUS_BYTES, &few);
+	if (w)
+		*status = http_status(&w->bytes[w->pos & WALK_MASK], HTTP_STATUS_BYTES);
+	if (!few)
+		f->carry_len = 0;
+	return !few;
+}
+
+static __always_inline void answered_turn(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
+					  u64 now)
 {
 	struct request_ctx *r = &sc->request;
-	struct head head = {};
 	u32 status = STATUS_UNKNOWN;
 
-	if (r->protocol == PROTOCOL_HTTP && head_read(&head, bytes)) {
-		status = http_status(head.bytes, head.len);
-		if (status >= 100 && status < 200 && status != 101)
-			return; /* the answer is still to come */
-	}
+	if (r->protocol == PROTOCOL_HTTP && !http_status_read(sk, sc, bytes, sent, &status))
+		return;
+	if (status >= 100 && status < 200 && status != 101)
+		return; /* the answer is still to come */
 	if (protocol_is_walked(r->protocol) && r->protocol != PROTOCOL_TLS)
 		status = STATUS_OK;
-	batch_answer(sc, dimension(r->protocol, sc->direction, status), r->outstanding, now);
+	batch_answer(sc, dimension(r->protocol, sc->direction, r->peer, status), r->outstanding,
+		     now);
 	if (status == 101 || (r->tunnel && status >= 200 && status < 300))
 		r->protocol = PROTOCOL_SILENT;
 }
@@ -228,7 +274,7 @@ static __always_inline bool answered_simply(struct sock_ctx *sc, u32 bytes, u64 
 		mysql_step(&stream.flow[FLOW_ANSWER], head.bytes, head.len, false, &found);
 	if (found.kind != FOUND_ANSWER)
 		return false;
-	batch_answer(sc, dimension(r->protocol, sc->direction, found.status), 1, now);
+	batch_answer(sc, dimension(r->protocol, sc->direction, r->peer, found.status), 1, now);
 	return true;
 }
 
@@ -239,11 +285,11 @@ static __always_inline void answered_walk(struct sock *sk, struct sock_ctx *sc, 
 	struct walk *w = walk(sk, sc, bytes, sent, false, now);
 
 	if (r->lost && r->outstanding)
-		answered_turn(sc, bytes, now);
+		answered_turn(sk, sc, bytes, sent, now);
 	if (!w || r->lost)
 		return;
 	for (int i = 0; i < RUNS && w->runs[i].cnt && r->outstanding; i++)
-		batch_answer(sc, dimension(r->protocol, sc->direction, w->runs[i].status),
+		batch_answer(sc, dimension(r->protocol, sc->direction, r->peer, w->runs[i].status),
 			     w->runs[i].cnt, now);
 }
 
@@ -262,7 +308,7 @@ static __always_inline void on_answer(struct sock *sk, struct sock_ctx *sc, u32 
 		if (!answered_simply(sc, bytes, now))
 			answered_walk(sk, sc, bytes, sent, now);
 	} else if (r->outstanding) {
-		answered_turn(sc, bytes, now);
+		answered_turn(sk, sc, bytes, sent, now);
 	}
 }
 
@@ -352,7 +398,9 @@ static __always_inline int on_datagram(struct sock *sk, u32 bytes, bool sent)
 		return 0;
 	now = bpf_ktime_get_ns();
 	if (head_read(&head, bytes)) {
-		if (on_dns((u64)sk, &head, sent, sent ? now : r->arrived_ns ?: now, now))
+		if (!r->placed)
+			place(sk, r, sent, identity_current());
+		if (on_dns((u64)sk, &head, sent, r->peer, sent ? now : r->arrived_ns ?: now, now))
 			r->tries = 0;
 		else if (++r->tries > DATAGRAM_TRIES)
 			r->protocol = PROTOCOL_SILENT;

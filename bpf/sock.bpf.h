@@ -75,7 +75,9 @@ struct request_ctx {
 	u8 kept;      /* arrived_ns has been kept for bytes that were left over */
 	u8 tunnel;    /* when it is opened nothing that follows is a request */
 	u8 turns;     /* of HTTP, counted round */
-	u8 unused[5];
+	u8 placed;    /* it has been looked who is asked */
+	u16 peer;     /* ... by number */
+	u8 unused[2];
 };
 
 struct sock_ctx {

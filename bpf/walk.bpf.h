@@ -7,22 +7,24 @@
 #define WALK_BPF_H
 
 #include "payload.bpf.h"
+#include "peer.bpf.h"
 #include "sock.bpf.h"
 
 METRIC(requests_total);
 METRIC(request_duration_seconds);
 
-static __always_inline u64 dimension(u32 protocol, u32 direction, u32 status)
+static __always_inline u64 dimension(u32 protocol, u32 direction, u32 peer, u32 status)
 {
 	if (protocol == PROTOCOL_MEMCACHED_BINARY)
 		protocol = PROTOCOL_MEMCACHED;
 	return protocol | direction << REQUEST_DIRECTION_AT |
-	       (status & ((1 << REQUEST_STATUS_BITS) - 1)) << REQUEST_STATUS_AT;
+	       (status & ((1 << REQUEST_STATUS_BITS) - 1)) << REQUEST_STATUS_AT |
+	       (u64)peer << REQUEST_PEER_AT;
 }
 
 static __always_inline u64 without_status(u64 dim)
 {
-	return dim & ((1 << REQUEST_STATUS_AT) - 1);
+	return dim & ~(((1ULL << REQUEST_STATUS_BITS) - 1) << REQUEST_STATUS_AT);
 }
 
 __noinline int request_count(u32 identity, u64 dim, u64 n, u64 ns)
@@ -57,7 +59,7 @@ struct walk {
 	struct payload payload;
 	struct stream stream;
 	u64 sock, now, since_ns;
-	u32 identity, direction;
+	u32 identity, direction, peer;
 	u32 protocol;
 	u32 ask;
 	u32 pos, len; /* in `bytes`: what is there and not walked through */
@@ -127,7 +129,7 @@ static __always_inline void walk_stream(struct walk *w, struct found *found)
 	since = bpf_map_lookup_elem(&request_streams, &key);
 	if (!since || (found->status >= 100 && found->status < 200))
 		return;
-	request_count(w->identity, dimension(w->protocol, w->direction, found->status), 1,
+	request_count(w->identity, dimension(w->protocol, w->direction, w->peer, found->status), 1,
 		      w->now > *since ? w->now - *since : 0);
 	bpf_map_delete_elem(&request_streams, &key);
 }
@@ -210,6 +212,7 @@ static __always_inline struct walk *walk_begin(struct sock *sk, struct sock_ctx 
 	w->now = w->since_ns = now;
 	w->identity = sc->identity;
 	w->direction = sc->direction;
+	w->peer = r->peer;
 	w->protocol = r->protocol;
 	w->ask = ask;
 	w->asks = w->lost = 0;

@@ -2,6 +2,7 @@
 #include "collect/collect.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,7 +60,23 @@ struct service *identity_service(struct collector *c, u32 identity)
 	return c->identities[identity];
 }
 
-static void labels_render(struct buf *b, const struct metric *m, const struct service *s, u64 dim)
+static void label_value(struct collector *c, const struct metric_label *l, u64 dim, char *buf,
+			size_t size)
+{
+	u64 value = dim >> l->shift & (l->bits < 64 ? (1ULL << l->bits) - 1 : ~0ULL);
+	u32 identity, gen;
+
+	if (dim == SERIES_OTHER)
+		snprintf(buf, size, "other");
+	else if (l->owner && l->owner(value, &identity, &gen) &&
+		 identity < c->core->sizes.identities && c->core->states[identity].gen == gen)
+		snprintf(buf, size, "%s", identity_service(c, identity)->name);
+	else
+		l->format(value, buf, size);
+}
+
+static void labels_render(struct collector *c, struct buf *b, const struct metric *m,
+			  const struct service *s, u64 dim)
 {
 	char value[NAME_SIZE];
 
@@ -68,13 +85,9 @@ static void labels_render(struct buf *b, const struct metric *m, const struct se
 		label_add(b, "service", s->name);
 	for (const struct metric_label *l = m->labels; l < m->labels + METRIC_LABELS && l->name;
 	     l++) {
-		u64 mask = l->bits < 64 ? (1ULL << l->bits) - 1 : ~0ULL;
-
-		if (dim == SERIES_OTHER)
-			strcpy(value, "other");
-		else
-			l->format(dim >> l->shift & mask, value, sizeof(value));
-		label_add(b, l->name, value);
+		label_value(c, l, dim, value, sizeof(value));
+		if (*value)
+			label_add(b, l->name, value);
 	}
 }
 
@@ -84,7 +97,7 @@ struct tally *tally_get(struct collector *c, struct family *f, struct service *s
 	struct series *series;
 	struct tally *t = NULL;
 
-	labels_render(&labels, f->metric, s, dim);
+	labels_render(c, &labels, f->metric, s, dim);
 	series =
 		labels.failed ? NULL : family_series(f, labels.data ? labels.data : "", labels.len);
 	buf_release(&labels);

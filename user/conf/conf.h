@@ -32,6 +32,13 @@ struct conf_probe {
 	enum probe_mode mode;
 };
 
+/* What else can be said about a probe; each has one of a few values, of which the first is the default. */
+enum conf_option {
+	CONF_REQUEST_STATUS, /* code, class */
+	CONF_REQUEST_PEER,   /* off, on */
+	CONF_OPTIONS
+};
+
 struct conf_limits {
 	u64 services;
 	u64 series;
@@ -46,6 +53,7 @@ struct conf {
 	unsigned service_cnt;
 	struct conf_probe *probes; /* those that were mentioned, each once */
 	unsigned probe_cnt;
+	unsigned options[CONF_OPTIONS]; /* the number of the value */
 	struct conf_limits limits;
 };
 

@@ -13,7 +13,15 @@
 static const char *const mode_names[] = { "off", "on", "count", "sampled", "full", NULL };
 /* What tools that write YAML make of on and off. */
 static const char *const bool_names[] = { "false", "true", NULL };
-static const char *const mapping_keys[] = { "mode", NULL };
+
+/* By conf_option. */
+static const struct option {
+	const char *probe, *key;
+	const char *values[4]; /* ends with NULL */
+} options[CONF_OPTIONS] = {
+	[CONF_REQUEST_STATUS] = { "request", "status", { "code", "class" } },
+	[CONF_REQUEST_PEER] = { "request", "peer", { "off", "on" } },
+};
 
 static int name_find(const char *const *names, const char *name)
 {
@@ -64,46 +72,100 @@ static int all_set(struct conf *c, const char *const *known, enum probe_mode mod
 	return err;
 }
 
-static int mode_load(struct doc *d, const char *name, const yaml_node_t *node, int *mode)
+/* One of a few words. */
+static int word_load(struct doc *d, const char *name, const yaml_node_t *node, const char *kind,
+		     const char *const *words)
 {
 	const char *text = doc_text(node);
+	int i;
 
 	if (!text || !*text) {
-		doc_error(d, node, "'%s' must be a mode", name);
-		near_hint(d->error, "", mode_names);
+		doc_error(d, node, "'%s' must be a %s", name, kind);
+		near_hint(d->error, "", words);
 		return -EINVAL;
 	}
-	*mode = name_find(bool_names, text);
-	if (*mode < 0)
-		*mode = name_find(mode_names, text);
-	if (*mode >= 0)
-		return 0;
-	doc_error(d, node, "'%.64s' is not a mode of '%s'", text, name);
-	near_hint(d->error, text, mode_names);
+	i = name_find(words, text);
+	if (i < 0 && !strcmp(words[0], "off"))
+		i = name_find(bool_names, text);
+	if (i >= 0)
+		return i;
+	doc_error(d, node, "'%.64s' is not a %s of '%s'", text, kind, name);
+	near_hint(d->error, text, words);
 	return -EINVAL;
 }
 
+static int mode_load(struct doc *d, const char *name, const yaml_node_t *node, int *mode)
+{
+	*mode = word_load(d, name, node, "mode", mode_names);
+	return *mode < 0 ? *mode : 0;
+}
+
+/* Keys that may stand in a probe's mapping. */
+static void keys_list(const char *probe, const char *keys[CONF_OPTIONS + 2])
+{
+	unsigned cnt = 0;
+
+	keys[cnt++] = "mode";
+	for (int i = 0; i < CONF_OPTIONS; i++)
+		if (!strcmp(options[i].probe, probe))
+			keys[cnt++] = options[i].key;
+	keys[cnt] = NULL;
+}
+
+static int option_load(struct conf *c, struct doc *d, const char *probe, const char *key,
+		       const yaml_node_t *node)
+{
+	for (int i = 0; i < CONF_OPTIONS; i++) {
+		int value;
+
+		if (strcmp(options[i].probe, probe) || strcmp(options[i].key, key))
+			continue;
+		value = word_load(d, key, node, "value", options[i].values);
+		if (value < 0)
+			return value;
+		c->options[i] = (unsigned)value;
+	}
+	return 0;
+}
+
+static int key_load(struct conf *c, struct doc *d, const char *probe, const yaml_node_pair_t *pair,
+		    int *mode)
+{
+	const yaml_node_t *key = doc_node(d, pair->key), *value = doc_node(d, pair->value);
+	const char *text = doc_text(key), *keys[CONF_OPTIONS + 2];
+
+	keys_list(probe, keys);
+	if (!text || name_find(keys, text) < 0) {
+		doc_error(d, key, "unknown key '%.64s' in '%s'", text ? text : "", probe);
+		near_hint(d->error, text ? text : "", keys);
+		return -EINVAL;
+	}
+	return strcmp(text, "mode") ? option_load(c, d, probe, text, value)
+				    : mode_load(d, probe, value, mode);
+}
+
 /* Reads `{ mode: full }`. */
-static int mode_mapping_load(struct doc *d, const char *name, yaml_node_t *node, int *mode)
+static int mapping_load(struct conf *c, struct doc *d, const char *probe, yaml_node_t *node,
+			int *mode)
 {
 	const yaml_node_pair_t *pairs = node->data.mapping.pairs.start;
-	const yaml_node_t *key;
-	const char *text;
+	const yaml_node_pair_t *end = node->data.mapping.pairs.top;
 
-	if (pairs == node->data.mapping.pairs.top)
-		return doc_error(d, node, "missing key 'mode' in '%s'", name);
-	for (const yaml_node_pair_t *p = pairs; p < node->data.mapping.pairs.top; p++) {
-		key = doc_node(d, p->key);
-		text = doc_text(key);
-		if (!text || strcmp(text, "mode")) {
-			doc_error(d, key, "unknown key '%.64s' in '%s'", text ? text : "", name);
-			near_hint(d->error, text ? text : "", mapping_keys);
-			return -EINVAL;
-		}
-		if (p > pairs)
-			return doc_error(d, key, "duplicate key 'mode'");
+	if (pairs == end)
+		return doc_error(d, node, "missing key 'mode' in '%s'", probe);
+	for (const yaml_node_pair_t *p = pairs; p < end; p++) {
+		const char *text = doc_text(doc_node(d, p->key));
+		int err;
+
+		for (const yaml_node_pair_t *q = pairs; q < p && text; q++)
+			if (!strcmp(text, doc_text(doc_node(d, q->key))))
+				return doc_error(d, doc_node(d, p->key), "duplicate key '%.64s'",
+						 text);
+		err = key_load(c, d, probe, p, mode);
+		if (err)
+			return err;
 	}
-	return mode_load(d, name, doc_node(d, pairs->value), mode);
+	return 0;
 }
 
 static int probe_load(struct conf *c, struct doc *d, const yaml_node_pair_t *pair,
@@ -111,7 +173,7 @@ static int probe_load(struct conf *c, struct doc *d, const yaml_node_pair_t *pai
 {
 	yaml_node_t *key = doc_node(d, pair->key), *value = doc_node(d, pair->value);
 	const char *text = doc_text(key);
-	int i, mode = 0, err;
+	int i, mode = PROBE_MODE_ON, err;
 
 	if (!text)
 		return doc_error(d, key, "a key must be a plain word");
@@ -124,7 +186,7 @@ static int probe_load(struct conf *c, struct doc *d, const yaml_node_pair_t *pai
 	if (probe_find(c, text))
 		return doc_error(d, key, "duplicate key '%s'", text);
 	if (value->type == YAML_MAPPING_NODE)
-		err = mode_mapping_load(d, text, value, &mode);
+		err = mapping_load(c, d, text, value, &mode);
 	else
 		err = mode_load(d, text, value, &mode);
 	return err ? err : probe_set(c, known[i], (enum probe_mode)mode);

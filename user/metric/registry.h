@@ -27,6 +27,11 @@ struct metric_label {
 	unsigned shift, bits;
 	/* Writes the value's name, NUL-terminated, any bytes. */
 	void (*format)(u64 value, char *buf, size_t size);
+	/*
+	 * Optional: whose service the label's value is, if anybody's. False: nobody's that is known, and the
+	 * value is what format() writes. A label whose value is "" is left out.
+	 */
+	bool (*owner)(u64 value, u32 *identity, u32 *gen);
 };
 
 #define METRIC_LABELS 4

@@ -1,12 +1,26 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "request.h"
 
+#include <arpa/inet.h>
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
 #include <stdio.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 #include "probe/core.h"
 
 PROBE_ELF(request);
+
+/* What labels are made of, set at start: there is one such family. */
+static struct {
+	const struct peer *peers; /* by number */
+	int owners;		  /* descriptor of the table of who answers where */
+	bool status_class, peer;
+} shown;
 
 static void label_protocol(u64 value, char *buf, size_t size)
 {
@@ -34,10 +48,61 @@ static void label_status(u64 value, char *buf, size_t size)
 		[STATUS_ERROR] = "error",
 	};
 
-	if (value >= 100)
+	if (value >= 100 && shown.status_class)
+		snprintf(buf, size, "%lluxx", (unsigned long long)value / 100);
+	else if (value >= 100)
 		snprintf(buf, size, "%llu", (unsigned long long)value);
 	else
 		label_name(names, sizeof(names) / sizeof(*names), value, buf, size);
+}
+
+static const struct peer *peer_row(u64 number)
+{
+	const struct peer *p = shown.peers && number < PEERS ? &shown.peers[number] : NULL;
+
+	return p && __atomic_load_n(&p->number, __ATOMIC_ACQUIRE) ? p : NULL;
+}
+
+static void label_peer(u64 value, char *buf, size_t size)
+{
+	const struct peer *p = peer_row(value);
+	char address[INET6_ADDRSTRLEN];
+	bool v4 = p && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)p->address);
+
+	*buf = '\0';
+	if (!shown.peer || value == PEER_NONE)
+		return;
+	if (!p)
+		snprintf(buf, size, "other");
+	else if (p->family == AF_UNIX)
+		snprintf(buf, size, "unix");
+	else if (v4 && inet_ntop(AF_INET, p->address + 12, address, sizeof(address)))
+		snprintf(buf, size, "%s:%u", address, p->port);
+	else if (inet_ntop(AF_INET6, p->address, address, sizeof(address)))
+		snprintf(buf, size, "[%s]:%u", address, p->port);
+}
+
+/* Who answers at a loopback address may listen at any. */
+static bool peer_owner(u64 value, u32 *identity, u32 *gen)
+{
+	static const u8 any[2][16] = { { 0 }, { [10] = 0xff, [11] = 0xff } };
+	const struct peer *p = shown.peer ? peer_row(value) : NULL;
+	struct peer_owner owner;
+	struct peer key;
+
+	if (!p)
+		return false;
+	key = *p;
+	key.number = 0;
+	for (int i = 0; bpf_map_lookup_elem(shown.owners, &key, &owner); i++) {
+		if (!p->net || i == 2)
+			return false;
+		key.net = 0;
+		memcpy(key.address, any[i], sizeof(key.address));
+	}
+	*identity = owner.identity;
+	*gen = owner.gen;
+	return true;
 }
 
 /* System calls whose bytes a program can find. */
@@ -64,6 +129,22 @@ static int setup(struct probe_run *run)
 	return err ?: probe_const(run, "nr_sendmmsg", &nr_sendmmsg, sizeof(nr_sendmmsg));
 }
 
+static int loaded(struct probe_run *run)
+{
+	const struct range numbers = { PEER_MORE + 1, PEERS - PEER_MORE - 1 };
+	int stack = bpf_object__find_map_fd_by_name(run->object, "request_free_peers");
+	int peers = bpf_object__find_map_fd_by_name(run->object, "request_peers");
+	void *rows = mmap(NULL, PEERS * sizeof(struct peer), PROT_READ, MAP_SHARED, peers, 0);
+
+	if (rows == MAP_FAILED || bpf_map_update_elem(stack, NULL, &numbers, BPF_ANY))
+		return -errno;
+	shown.peers = rows;
+	shown.owners = bpf_object__find_map_fd_by_name(run->object, "request_owners");
+	shown.peer = run->core->conf->options[CONF_REQUEST_PEER];
+	shown.status_class = run->core->conf->options[CONF_REQUEST_STATUS];
+	return 0;
+}
+
 static const u32 message_calls[] = { SYS_recvmmsg, SYS_sendmmsg, 0 };
 
 #define PROTOCOL                                                     \
@@ -75,12 +156,18 @@ static const u32 message_calls[] = { SYS_recvmmsg, SYS_sendmmsg, 0 };
 		"direction", REQUEST_DIRECTION_AT, 1, label_direction \
 	}
 
+#define PEER                                                                       \
+	{                                                                          \
+		"peer", REQUEST_PEER_AT, REQUEST_PEER_BITS, label_peer, peer_owner \
+	}
+
 const struct probe probe_request = {
 	.name = "request",
 	.summary = "requests: how many, how they were answered, how long that took",
 	.elf = &request_elf,
 	.mode = PROBE_MODE_ON,
 	.setup = setup,
+	.loaded = loaded,
 	.hooks =
 		(const struct hook[]){
 			{ { TRACEPOINT("send"), "send_fexit" },
@@ -139,12 +226,13 @@ const struct probe probe_request = {
 			  .labels = { DIRECTION,
 				      PROTOCOL,
 				      { "status", REQUEST_STATUS_AT, REQUEST_STATUS_BITS,
-					label_status } },
+					label_status },
+				      PEER },
 			  .max = 4000 },
 			{ "seismo_request_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Time from the first byte of a request to the first byte of its answer: "
 			  "inbound from its arrival, outbound from when it was sent.",
-			  .service = true, .labels = { DIRECTION, PROTOCOL }, .max = 1000 },
+			  .service = true, .labels = { DIRECTION, PROTOCOL, PEER }, .max = 1000 },
 			{ "seismo_request_queue_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Time from the arrival of an inbound request until it is read.",
 			  .service = true, .labels = { PROTOCOL }, .max = 500 },
