@@ -60,6 +60,67 @@ static __always_inline struct gendisk *request_disk(struct request *rq)
 	return typed ? rq->q->disk : BPF_CORE_READ(rq, q, disk);
 }
 
+/*
+ * f1a7941243c1 ("mm: convert mm's rss stats into percpu_counter"), 6.2. Before, each thread kept up to 64
+ * pages of each kind to itself.
+ */
+struct mm_rss_stat___shared {
+	s64 count[4]; /* atomic_long_t */
+} __attribute__((preserve_access_index));
+
+struct mm_struct___shared {
+	struct mm_rss_stat___shared rss_stat;
+} __attribute__((preserve_access_index));
+
+struct task_rss_stat___shared {
+	int count[4];
+} __attribute__((preserve_access_index));
+
+struct task_struct___shared {
+	struct task_rss_stat___shared rss_stat;
+} __attribute__((preserve_access_index));
+
+static __always_inline bool mm_counts_by_cpu(void)
+{
+	return bpf_core_field_exists(((struct mm_struct *)0)->rss_stat);
+}
+
+/* Resident pages, of files, anonymous and shared, where memory does not count them by CPU. */
+static __always_inline s64 mm_pages(struct mm_struct *mm)
+{
+	struct mm_struct___shared *shared = (void *)mm;
+	s64 count[4];
+
+	bpf_probe_read_kernel(count, sizeof(count), &shared->rss_stat);
+	return count[0] + count[1] + count[3];
+}
+
+/* Those that the thread has not told its memory of. */
+static __always_inline s64 task_pages(struct task_struct *task)
+{
+	struct task_struct___shared *shared = (void *)task;
+	int count[4];
+
+	if (!bpf_core_field_exists(shared->rss_stat.count))
+		return 0;
+	bpf_probe_read_kernel(count, sizeof(count), &shared->rss_stat.count);
+	return (s64)count[0] + count[1] + count[3];
+}
+
+/* Of the tasks that share a memory, one owns it; without memory cgroups the kernel does not say which. */
+static __always_inline bool mm_is_of(struct mm_struct *mm, struct task_struct *task)
+{
+	if (!bpf_core_field_exists(mm->owner))
+		return task->pid == task->tgid;
+	return BPF_CORE_READ(mm, owner) == task;
+}
+
+/* The address of a table's only value by CPU, without a CPU's distance; `map` is the table's. */
+static __always_inline u64 map_percpu_address(u64 map)
+{
+	return (u64)BPF_CORE_READ((struct bpf_array *)map, pptrs[0]);
+}
+
 /* The number of the system call that returns, negative after rt_sigreturn. */
 static __always_inline int syscall_nr(struct pt_regs *regs)
 {

@@ -2,6 +2,16 @@
 /* What the census of tasks alive tells: gauges, and what counters have still to come. */
 #include "collect/collector.h"
 
+int census_take(struct collector *c)
+{
+	int err = core_census(c->core);
+
+	for (struct probe_run *const *run = c->runs; *run; run++)
+		if ((*run)->state == PROBE_ON && (*run)->probe->census)
+			err = err ?: (*run)->probe->census(*run);
+	return err;
+}
+
 static bool tally_pending(const struct tally *t)
 {
 	return t && t->family && t->family->metric->pending;

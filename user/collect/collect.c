@@ -250,7 +250,7 @@ int collector_read(struct collector *c)
 
 	resolve(c);
 	pending_read(c);
-	err = core_census(c->core);
+	err = census_take(c);
 	pending_add(c);
 	resolve(c);
 	pool_resolve_other(c, &c->counters);
@@ -470,6 +470,7 @@ struct collector *collector_new(struct core *core, const struct conf *conf,
 	c->core = core;
 	c->conf = conf;
 	c->registry = registry;
+	c->runs = runs;
 	cgroup_mounts_read(&c->mounts);
 	c->identities = calloc(s->identities, sizeof(*c->identities));
 	c->idle = calloc(s->identities, sizeof(*c->idle));

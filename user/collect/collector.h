@@ -46,6 +46,7 @@ struct collector {
 	struct core *core;
 	const struct conf *conf;
 	struct registry *registry;
+	struct probe_run *const *runs;
 	struct family *families[METRIC_MAX];
 	u64 dropped[METRIC_MAX];
 	struct service *services, *other;
@@ -68,6 +69,8 @@ struct tally *tally_get(struct collector *c, struct family *f, struct service *s
 /* Adds what the slot has counted. */
 void slot_add(struct collector *c, const struct pool *p, u32 slot, struct tally *t);
 
+/* A census by the core and all families: fills in the core's table of it. 0 or negative errno. */
+int census_take(struct collector *c);
 /*
  * Counters with something pending, in four steps: their slots are read, a census is taken, what it found is
  * added, and, when all slots have been read anew, the result is made good.

@@ -1,0 +1,190 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Memory: what processes hold, how often they waited for a page from disk, how long they had to make room
+ * themselves. Nothing runs when a page faults: the kernel counts faults by task, and they are read when a
+ * census comes by, when the task ends and when it becomes another service.
+ */
+#include "core.bpf.h"
+
+METRIC(major_faults_total);
+METRIC(memory_reclaim_stall_seconds);
+
+const volatile u32 page_size SEC(".rodata");
+
+/* Said to be counted before it is counted: the census, on another CPU, must not find it twice. */
+static __always_inline void faults_count(struct task_struct *task, struct task_ctx *tc,
+					 u32 identity)
+{
+	u64 faults = READ(task, maj_flt), more = faults - tc->major_faults;
+
+	if (!more)
+		return;
+	*(volatile u64 *)&tc->major_faults = faults;
+	count_add(major_faults_total, identity, 0, more);
+}
+
+TRACEPOINT(sched_process_exit, exit, struct task_struct *task)
+{
+	struct task_ctx *tc = task_ctx_get(task);
+
+	if (tc)
+		faults_count(task, tc, identity_valid(tc->identity, tc->gen));
+	return 0;
+}
+
+/* The core's programs on these hooks come first: what the task was is in `before`. */
+static __always_inline int on_change(struct task_struct *task)
+{
+	struct task_ctx *tc = task_ctx_get(task);
+
+	if (tc)
+		faults_count(task, tc, tc->before);
+	return 0;
+}
+
+TRACEPOINT(sched_process_exec, exec, struct task_struct *task)
+{
+	return on_change(task);
+}
+
+TRACEPOINT(cgroup_attach_task, cgroup_attach, struct cgroup *dst, const char *path,
+	   struct task_struct *task)
+{
+	return on_change(task);
+}
+
+static __always_inline int reclaim_begin(void)
+{
+	struct task_ctx *tc = task_ctx_get(task_current());
+
+	if (tc)
+		tc->reclaim_ns = bpf_ktime_get_ns();
+	return 0;
+}
+
+static __always_inline int reclaim_end(void)
+{
+	struct task_ctx *tc = task_ctx_get(task_current());
+
+	if (!tc || !tc->reclaim_ns)
+		return 0;
+	hist_add(memory_reclaim_stall_seconds, identity_current(), 0,
+		 bpf_ktime_get_ns() - tc->reclaim_ns);
+	tc->reclaim_ns = 0;
+	return 0;
+}
+
+/* The machine is short of memory. */
+TRACEPOINT(mm_vmscan_direct_reclaim_begin, direct_begin)
+{
+	return reclaim_begin();
+}
+
+TRACEPOINT(mm_vmscan_direct_reclaim_end, direct_end)
+{
+	return reclaim_end();
+}
+
+/* The task's cgroup is at its limit. */
+TRACEPOINT(mm_vmscan_memcg_reclaim_begin, memcg_begin)
+{
+	return reclaim_begin();
+}
+
+TRACEPOINT(mm_vmscan_memcg_reclaim_end, memcg_end)
+{
+	return reclaim_end();
+}
+
+/*
+ * Where each CPU's share of a counter lies, as a distance from the address of the counter. Programs are not
+ * told; but they are told where each CPU's value of a table is, and the table knows the address of that.
+ */
+#define CPUS_MAX 1024
+
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u64, CPUS_MAX, 0) cpu_distances SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, u64, 1, 0) cpu_anchor SEC(".maps");
+
+/* The number behind a pointer that the verifier keeps apart from numbers: it forgets in a table. */
+static __always_inline u64 address_of(void *volatile *room, void *pointer)
+{
+	*room = pointer;
+	return *(volatile u64 *)room;
+}
+
+__noinline int distances_find(void)
+{
+	u32 zero = 0;
+	u64 *first = bpf_map_lookup_elem(&cpu_distances, &zero), anchor;
+
+	if (!mm_counts_by_cpu() || !first)
+		return 0;
+	anchor = map_percpu_address(address_of((void *volatile *)first, &cpu_anchor));
+	for (u32 cpu = 0; cpu < CPUS_MAX && cpu < cpu_cnt; cpu++) {
+		u64 *distance = bpf_map_lookup_elem(&cpu_distances, &cpu);
+		void *value = bpf_map_lookup_percpu_elem(&cpu_anchor, &zero, cpu);
+
+		if (distance && value)
+			*distance = address_of((void *volatile *)distance, value) - anchor;
+	}
+	return 0;
+}
+
+/* The counter's value as percpu_counter_sum() has it. */
+__noinline u64 counter_sum(u64 counter)
+{
+	u64 sum, shares;
+
+	if (!mm_counts_by_cpu())
+		return 0;
+	sum = BPF_CORE_READ((struct percpu_counter *)counter, count);
+	shares = (u64)BPF_CORE_READ((struct percpu_counter *)counter, counters);
+	for (u32 cpu = 0; cpu < CPUS_MAX && cpu < cpu_cnt; cpu++) {
+		u64 *distance = bpf_map_lookup_elem(&cpu_distances, &cpu);
+		s32 share = 0;
+
+		if (distance)
+			bpf_probe_read_kernel(&share, sizeof(share), (void *)(shares + *distance));
+		sum += share;
+	}
+	return sum;
+}
+
+/* File, anonymous and shared pages; what is swapped out, 2, is not resident. */
+static __always_inline s64 mm_resident(struct mm_struct *mm)
+{
+	if (!mm_counts_by_cpu())
+		return mm_pages(mm);
+	return counter_sum((u64)&mm->rss_stat[0]) + counter_sum((u64)&mm->rss_stat[1]) +
+	       counter_sum((u64)&mm->rss_stat[3]);
+}
+
+/* Part of the census, of each task that is alive. */
+SEC("?iter/task")
+int memory_iter(struct bpf_iter__task *it)
+{
+	struct task_struct *task = it->task;
+	struct identity_census *row;
+	struct mm_struct *mm;
+	struct task_ctx *tc;
+	s64 pages = 0;
+
+	if (!it->meta->seq_num)
+		distances_find();
+	if (!task)
+		return 0;
+	tc = task_ctx_get(task);
+	if (!tc)
+		return 0;
+	row = census_row(tc->identity, tc->gen);
+	if (!row)
+		return 0;
+	row->major_faults += task->maj_flt - tc->major_faults;
+	mm = BPF_CORE_READ(task, mm); /* a number, for functions that take one */
+	if (!mm || task->flags & PF_KTHREAD)
+		return 0;
+	if (mm_is_of(mm, task))
+		pages = mm_resident(mm);
+	row->resident_bytes += (pages + task_pages(task)) * page_size;
+	return 0;
+}

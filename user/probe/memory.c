@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "probe/probe.h"
+
+#include <stddef.h>
+#include <unistd.h>
+
+#include "probe/core.h"
+#include "service/cgroup.h"
+
+PROBE_ELF(memory);
+
+static int setup(struct probe_run *run)
+{
+	const u32 page_size = (u32)sysconf(_SC_PAGESIZE);
+
+	return probe_const(run, "page_size", &page_size, sizeof(page_size));
+}
+
+static int census(struct probe_run *run)
+{
+	struct hook_run *hook = probe_hook(run, "memory_iter");
+
+	return hook->link ? core_iterate(hook) : 0;
+}
+
+const struct probe probe_memory = {
+	.name = "memory",
+	.summary = "memory: resident, page cache, major faults, waits for reclaim",
+	.elf = &memory_elf,
+	.mode = PROBE_MODE_ON,
+	.setup = setup,
+	.census = census,
+	.hooks =
+		(const struct hook[]){
+			{ { TRACEPOINT("exit") }, .observe = "major faults of tasks that end" },
+			{ { TRACEPOINT("exec") }, .observe = "major faults before a new program" },
+			{ { TRACEPOINT("cgroup_attach") },
+			  .observe = "major faults before a move to another service" },
+			{ { "memory_iter" },
+			  .optional = true,
+			  .observe = "resident memory, major faults of tasks that are alive" },
+			{ { TRACEPOINT("direct_begin") },
+			  .optional = true,
+			  .observe = "reclaim for want of memory" },
+			{ { TRACEPOINT("direct_end") },
+			  .optional = true,
+			  .with = "direct_begin",
+			  .observe = "its end" },
+			{ { TRACEPOINT("memcg_begin") },
+			  .optional = true,
+			  .observe = "reclaim at the limit of a cgroup" },
+			{ { TRACEPOINT("memcg_end") },
+			  .optional = true,
+			  .with = "memcg_begin",
+			  .observe = "its end" },
+			{ .alt[0] = NULL },
+		},
+	.metrics =
+		(const struct metric[]){
+			{ "seismo_memory_resident_bytes", METRIC_GAUGE, UNIT_BYTES,
+			  "Memory of the service's processes that is in RAM; what processes of "
+			  "their own memory share is counted for each.",
+			  .service = true,
+			  .census = offsetof(struct identity_census, resident_bytes) },
+			{ "seismo_memory_page_cache_bytes", METRIC_GAUGE, UNIT_BYTES,
+			  "Files in RAM that the service's cgroup is charged for.", .service = true,
+			  .cgroup = offsetof(struct cgroup_stats, page_cache_bytes) },
+			{ "seismo_major_faults_total", METRIC_COUNTER, UNIT_NONE,
+			  "Page faults that waited for a page to be read.", .service = true,
+			  .max = 1024, .pending = offsetof(struct identity_census, major_faults) },
+			{ "seismo_memory_reclaim_stall_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
+			  "Time that tasks spent freeing memory before they got some.",
+			  .service = true, .max = 600 },
+			{ .name = NULL },
+		},
+};
