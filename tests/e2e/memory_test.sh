@@ -155,14 +155,17 @@ if limit_memory "seismo-oom-$$" 40; then
 	killer=$(workload memory "w-killer-$$")
 	run_until_said enter_as_victim "$cgroup" "$victim" hold 1 25
 	pid=$!
-	in_cgroup "$cgroup" "$killer" take 25
-	is 0 $? "who wants memory gets it"
+	{ in_cgroup "$cgroup" "$killer" take 25; } 2>/dev/null
+	# A slow machine may ask for a second victim before the first has given its memory back.
+	also=$(($? == 137))
 	{ wait "$pid"; } 2>/dev/null
 	is 137 $? "another one is killed"
 	is_metric 1 "OOM kills: the victim" seismo_oom_kills_total "service=w-victim-$$"
 	is 1 "$(value seismo_process_exits_total "service=w-victim-$$" reason=oom)" "which ended by it"
-	is 0 "$(value seismo_oom_kills_total "service=w-killer-$$")" "and not who wanted memory"
-	is 1 "$(value seismo_oom_kills_total)" "and nobody else"
+	is "$also" "$(value seismo_oom_kills_total "service=w-killer-$$")" "and not who wanted memory, unless it was killed"
+	is $((1 + also)) "$(value seismo_oom_kills_total)" "and nobody else"
+	is "$(cat "$cgroup"/memory.{events,oom_control} 2>/dev/null | awk '$1 == "oom_kill" { print $2 }')" \
+		"$(value seismo_oom_kills_total)" "as many as the cgroup says"
 else
 	skip_one "the OOM killer" "no memory cgroup on this host"
 fi
