@@ -131,15 +131,6 @@ static __always_inline int syscall_nr(struct pt_regs *regs)
 #endif
 }
 
-/* The arguments of the system call that returns. */
-#if defined(__TARGET_ARCH_x86)
-#define SYSCALL_FIRST(regs)  READ(regs, di)
-#define SYSCALL_SECOND(regs) READ(regs, si)
-#elif defined(__TARGET_ARCH_arm64)
-#define SYSCALL_FIRST(regs)  READ(regs, orig_x0)
-#define SYSCALL_SECOND(regs) READ(regs, regs[1])
-#endif
-
 /* The task that runs here is in a system call of the 32-bit architecture; also int 0x80 of a 64-bit process. */
 static __always_inline bool task_compat(void)
 {

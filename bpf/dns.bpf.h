@@ -52,29 +52,4 @@ static __always_inline bool on_dns(u64 sock, struct head *head, bool sent, u32 p
 	return true;
 }
 
-/* Several at once: struct mmsghdr. */
-struct user_messages {
-	struct user_message message;
-	u64 control[3];
-	u32 len, unused;
-};
-#define MESSAGES 64
-
-__noinline int on_message(u64 sock, u64 at, u32 sent)
-{
-	u64 now = bpf_ktime_get_ns();
-	struct user_messages message;
-	struct payload payload = {};
-	struct head head = {};
-
-	if (bpf_probe_read_user(&message, sizeof(message), (void *)at))
-		return 0;
-	payload.vectors = message.message.vectors;
-	payload.vector_cnt = message.message.vector_cnt;
-	payload.total = message.len;
-	if (payload_next(&payload) && head_read_at(&head, &payload))
-		on_dns(sock, &head, sent, PEER_NONE, now, now);
-	return 0;
-}
-
 #endif

@@ -137,7 +137,6 @@ struct pt_regs {
 	long orig_ax;
 #elif defined(__TARGET_ARCH_arm64)
 	u64 regs[31];
-	u64 orig_x0;
 	int syscallno;
 #endif
 };

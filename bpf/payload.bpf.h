@@ -19,6 +19,13 @@ struct user_message {
 	u64 vectors, vector_cnt;
 };
 
+/* struct mmsghdr. */
+struct user_messages {
+	struct user_message message;
+	u64 control[3];
+	u32 len, unused;
+};
+
 /* A part of it that lies in one piece, and what follows. */
 struct payload {
 	u64 at;
@@ -85,26 +92,71 @@ static __always_inline bool payload_next(struct payload *p)
 	return false;
 }
 
-/* Where the `bytes` are that the call under way has moved; false: they are not to be seen. */
-static __always_inline bool payload_find(struct payload *p, u32 bytes)
+/*
+ * Tasks within recvmmsg(2) or sendmmsg(2): how many messages have been moved. Taken away at the end of the call,
+ * if that is to be seen; without that these calls' bytes are not.
+ */
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, u32, 1024, 0) request_messages SEC(".maps");
+
+const volatile bool with_messages_btf SEC(".rodata"), with_messages_raw SEC(".rodata");
+
+static __always_inline u32 call_kind(struct pt_regs *regs)
+{
+	u32 nr = CALL_NUMBER(regs);
+
+	return nr < REQUEST_CALLS ? request_calls[nr] : CALL_OTHER;
+}
+
+static __always_inline u64 message_at(u64 messages)
+{
+	u64 task = bpf_get_current_pid_tgid();
+	u32 *cnt = bpf_map_lookup_elem(&request_messages, &task);
+
+	return messages + (cnt ? *cnt : 0) * sizeof(struct user_messages);
+}
+
+/* A message has been moved; only where the call under way moves several. */
+static __always_inline void message_done(void)
+{
+	u64 task = bpf_get_current_pid_tgid();
+	u32 one = 1, *cnt;
+
+	if (call_kind(registers()) != CALL_MESSAGES)
+		return;
+	cnt = bpf_map_lookup_elem(&request_messages, &task);
+	if (cnt)
+		++*cnt;
+	else
+		bpf_map_update_elem(&request_messages, &task, &one, BPF_ANY);
+}
+
+/*
+ * Where the `bytes` are that the call under way has moved; false: they are not to be seen. Sets *several when
+ * message_done() is to be called for all that goes through this socket.
+ */
+static __always_inline bool payload_find(struct payload *p, u32 bytes, u8 *several)
 {
 	struct pt_regs *regs = registers();
 	struct user_message message;
-	u32 nr;
+	u32 kind;
 
 	if (!regs || CALL_COMPAT(regs))
 		return false;
-	nr = CALL_NUMBER(regs);
-	if (nr >= REQUEST_CALLS)
-		return false;
+	kind = call_kind(regs);
 	*p = (struct payload){ .at = CALL_SECOND(regs), .left = bytes };
-	switch (request_calls[nr]) {
+	switch (kind) {
 	case CALL_BUFFER:
 		return true;
 	case CALL_VECTOR:
 		p->vectors = p->at;
 		p->vector_cnt = CALL_THIRD(regs);
 		break;
+	case CALL_MESSAGES:
+		if (!with_messages_btf && !with_messages_raw)
+			return false;
+		*several = 1;
+		p->at = message_at(p->at);
+		/* fallthrough */
 	case CALL_MESSAGE:
 		if (bpf_probe_read_user(&message, sizeof(message), (void *)p->at))
 			return false;

@@ -127,6 +127,27 @@ static __always_inline bool protocol_find(struct sock *sk, struct sock_ctx *sc, 
 	return true;
 }
 
+/* The same, as a copy, up to PROTOCOL_CARRY bytes. False: `least` are not there, or not yet. */
+static __always_inline bool head_gather(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
+					u32 ask, u32 least, struct head *head, bool *few)
+{
+	struct request_ctx *r = &sc->request;
+	struct flow *f = ask ? &r->stream.flow[FLOW_ASK] : &r->stream.flow[FLOW_ANSWER];
+	struct walk *w;
+
+	*few = false;
+	if (!f->carry_len && head_read(head, bytes, r) && head->len >= least)
+		return true;
+	w = first_bytes(sk, sc, bytes, sent, ask, least, few);
+	if (*few)
+		return false;
+	f->carry_len = 0;
+	if (!w)
+		return false;
+	head->len = w->len - w->pos;
+	return !bpf_probe_read_kernel(head->bytes, PROTOCOL_CARRY, &w->bytes[w->pos & WALK_MASK]);
+}
+
 /* --- asking */
 
 static __always_inline void flows_reset(struct request_ctx *r)
@@ -145,8 +166,10 @@ static __always_inline u32 asked_http(struct sock *sk, struct sock_ctx *sc, u32 
 	struct request_ctx *r = &sc->request;
 	struct head head = {};
 	struct walk *w;
+	bool few;
 
-	if (r->outstanding || !head_read(&head, bytes) || !http_is_method(le32_at(head.bytes)))
+	if (r->outstanding || !head_gather(sk, sc, bytes, sent, true, FIRST_BYTES, &head, &few) ||
+	    !http_is_method(le32_at(head.bytes)))
 		return 0;
 	if (r->turns++ & HTTP_LOOK)
 		return 1;
@@ -212,34 +235,18 @@ static __always_inline void on_ask(struct sock *sk, struct sock_ctx *sc, u32 byt
 
 #define HTTP_STATUS_BYTES 12
 
-/* False: they have not all come. */
-static __always_inline bool http_status_read(struct sock *sk, struct sock_ctx *sc, u32 bytes,
-					     u32 sent, u32 *status)
-{
-	struct flow *f = &sc->request.stream.flow[FLOW_ANSWER];
-	struct head head = {};
-	struct walk *w;
-	bool few;
-
-	if (!f->carry_len && head_read(&head, bytes) && head.len >= HTTP_STATUS_BYTES) {
-		*status = http_status(head.bytes, head.len);
-		return true;
-	}
-	w = first_bytes(sk, sc, bytes, sent, false, HTTP_STATUS_BYTES, &few);
-	if (w)
-		*status = http_status(&w->bytes[w->pos & WALK_MASK], HTTP_STATUS_BYTES);
-	if (!few)
-		f->carry_len = 0;
-	return !few;
-}
-
 static __always_inline void answered_turn(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
 					  u64 now)
 {
 	struct request_ctx *r = &sc->request;
 	u32 status = STATUS_UNKNOWN;
+	struct head head = {};
+	bool few = false;
 
-	if (r->protocol == PROTOCOL_HTTP && !http_status_read(sk, sc, bytes, sent, &status))
+	if (r->protocol == PROTOCOL_HTTP &&
+	    head_gather(sk, sc, bytes, sent, false, HTTP_STATUS_BYTES, &head, &few))
+		status = http_status(head.bytes, HTTP_STATUS_BYTES);
+	if (few)
 		return;
 	if (status >= 100 && status < 200 && status != 101)
 		return; /* the answer is still to come */
@@ -266,7 +273,7 @@ static __always_inline bool answered_simply(struct sock_ctx *sc, u32 bytes, u64 
 		return false;
 	if (r->protocol != PROTOCOL_REDIS && r->protocol != PROTOCOL_MYSQL)
 		return false;
-	if (!head_read(&head, bytes))
+	if (!head_read(&head, bytes, r))
 		return false;
 	if (r->protocol == PROTOCOL_REDIS)
 		redis_step(&stream.flow[FLOW_ANSWER], head.bytes, head.len, false, &found);
@@ -358,21 +365,16 @@ static __always_inline bool is_more(const struct request_ctx *r, bool ask)
 	return ask ? r->outstanding : !r->outstanding && r->tries;
 }
 
-static __always_inline int on_stream(struct sock *sk, u32 bytes, bool sent, bool is_unix)
+static __always_inline void on_stream(struct sock *sk, struct sock_ctx *sc, u32 bytes, bool sent,
+				      bool ask)
 {
-	struct sock_ctx *sc = sock_ctx(sk);
-	bool ask;
+	struct request_ctx *r = &sc->request;
 	u64 now;
 
-	if (!sc)
-		return 0;
-	if (!sc->known)
-		direction_find(sk, sc, sent, is_unix);
-	ask = sent == (sc->direction == TCP_OUTBOUND);
-	if (is_more(&sc->request, ask)) {
+	if (is_more(r, ask)) {
 		if (!sent)
-			arrival_read(sk, &sc->request, sc->request.arrived_ns);
-		return 0;
+			arrival_read(sk, r, r->arrived_ns);
+		return;
 	}
 	own_current(sc);
 	now = bpf_ktime_get_ns();
@@ -381,23 +383,20 @@ static __always_inline int on_stream(struct sock *sk, u32 bytes, bool sent, bool
 	else
 		on_answer(sk, sc, bytes, sent, now);
 	if (!sent)
-		arrival_read(sk, &sc->request, now);
-	return 0;
+		arrival_read(sk, r, now);
 }
 
 #define DATAGRAM_TRIES 16
 
-static __always_inline int on_datagram(struct sock *sk, u32 bytes, bool sent)
+static __always_inline void on_datagram(struct sock *sk, struct sock_ctx *sc, u32 bytes, bool sent)
 {
-	struct sock_ctx *sc = sock_ctx(sk);
 	struct request_ctx *r = &sc->request;
+	u64 now = bpf_ktime_get_ns();
 	struct head head = {};
-	u64 now;
 
-	if (!sc || r->protocol == PROTOCOL_SILENT)
-		return 0;
-	now = bpf_ktime_get_ns();
-	if (head_read(&head, bytes)) {
+	if (r->protocol == PROTOCOL_SILENT)
+		return;
+	if (head_read(&head, bytes, r)) {
 		if (!r->placed)
 			place(sk, r, sent, identity_current());
 		if (on_dns((u64)sk, &head, sent, r->peer, sent ? now : r->arrived_ns ?: now, now))
@@ -407,21 +406,30 @@ static __always_inline int on_datagram(struct sock *sk, u32 bytes, bool sent)
 	}
 	if (!sent)
 		arrival_read(sk, r, now);
-	return 0;
 }
 
 static __always_inline int on_data(struct sock *sk, int bytes, bool sent)
 {
+	bool is_unix = READ(sk, __sk_common.skc_family) == AF_UNIX;
 	u32 protocol = READ(sk, sk_protocol);
+	struct sock_ctx *sc;
 
 	if (bytes <= 0)
 		return 0;
-	if (protocol == IPPROTO_TCP)
-		return on_stream(sk, bytes, sent, false);
+	if (is_unix ? READ(sk, sk_type) != SOCK_STREAM
+		    : protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
+		return 0;
+	sc = sock_ctx(sk);
+	if (!sc)
+		return 0;
+	if (!sc->known)
+		direction_find(sk, sc, sent, is_unix);
 	if (protocol == IPPROTO_UDP)
-		return on_datagram(sk, bytes, sent);
-	if (READ(sk, __sk_common.skc_family) == AF_UNIX && READ(sk, sk_type) == SOCK_STREAM)
-		return on_stream(sk, bytes, sent, true);
+		on_datagram(sk, sc, bytes, sent);
+	else
+		on_stream(sk, sc, bytes, sent, sent == (sc->direction == TCP_OUTBOUND));
+	if (sc->request.several)
+		message_done();
 	return 0;
 }
 
@@ -442,18 +450,32 @@ TRACEPOINT(sock_recv_length, recv, struct sock *sk, int bytes, int flags)
 
 const volatile u32 nr_recvmmsg SEC(".rodata"), nr_sendmmsg SEC(".rodata");
 
-/* recvmmsg(2) and sendmmsg(2) return: which message was under way, the hooks above cannot tell. */
-TRACEPOINT(sys_exit, messages, struct pt_regs *regs, long cnt)
+/* recvmmsg(2) and sendmmsg(2) return: the next one begins with its first message. */
+TRACEPOINT(sys_exit, messages, struct pt_regs *regs)
 {
 	u32 nr = syscall_nr(regs);
-	u64 sock, at;
+	u64 task;
 
-	if (cnt <= 0 || (nr != nr_recvmmsg && nr != nr_sendmmsg) || task_compat())
+	if (nr != nr_recvmmsg && nr != nr_sendmmsg)
 		return 0;
-	sock = descriptor_sock(SYSCALL_FIRST(regs));
-	at = SYSCALL_SECOND(regs);
-	for (int i = 0; i < MESSAGES && i < cnt; i++, at += sizeof(struct user_messages))
-		on_message(sock, at, nr == nr_sendmmsg);
+	task = bpf_get_current_pid_tgid();
+	bpf_map_delete_elem(&request_messages, &task);
+	return 0;
+}
+
+/*
+ * Which side has opened a connection, where the tcp family is not there to know it.
+ */
+TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newstate)
+{
+	struct sock_ctx *sc;
+
+	if (READ(sk, sk_protocol) != IPPROTO_TCP ||
+	    (newstate != SYN_SENT && (newstate != ESTABLISHED || oldstate != SYN_RECV)))
+		return 0;
+	sc = sock_ctx(sk);
+	if (sc)
+		opened(sc, newstate == SYN_SENT ? TCP_OUTBOUND : TCP_INBOUND);
 	return 0;
 }
 

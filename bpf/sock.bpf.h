@@ -53,6 +53,15 @@ static __always_inline u64 descriptor_sock(u64 fd)
 	return (u64)BPF_CORE_READ(socket, sk);
 }
 
+enum tcp_state {
+	ESTABLISHED = 1,
+	SYN_SENT = 2,
+	SYN_RECV = 3,
+	CLOSE = 7,
+	CLOSE_WAIT = 8,
+	LISTEN = 10,
+};
+
 /* Requests that came together and have not been answered. */
 struct batch {
 	u64 since_ns;
@@ -77,7 +86,8 @@ struct request_ctx {
 	u8 turns;     /* of HTTP, counted round */
 	u8 placed;    /* it has been looked who is asked */
 	u16 peer;     /* ... by number */
-	u8 unused[2];
+	u8 several;   /* has been used by calls that move several messages */
+	u8 unused;
 };
 
 struct sock_ctx {
@@ -127,6 +137,14 @@ static __always_inline struct sock_ctx *sock_ctx(struct sock *sk)
 		return sc;
 	bpf_map_update_elem(&socks_by_address, &key, &none, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&socks_by_address, &key);
+}
+
+/* A new connection; what the listener's context was copied with is not its. */
+static __always_inline void opened(struct sock_ctx *sc, u32 direction)
+{
+	sc->direction = direction;
+	sc->known = 1;
+	sc->request = (struct request_ctx){ 0 };
 }
 
 static __always_inline void own(struct sock_ctx *sc, u32 identity)

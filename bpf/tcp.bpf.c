@@ -36,15 +36,6 @@ struct tcp_slots {
 };
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct tcp_slots, 1, BPF_F_MMAPABLE) tcp_slots SEC(".maps");
 
-enum tcp_state {
-	ESTABLISHED = 1,
-	SYN_SENT = 2,
-	SYN_RECV = 3,
-	CLOSE = 7,
-	CLOSE_WAIT = 8,
-	LISTEN = 10,
-};
-
 static __always_inline struct tcp_sock *tcp_sock(struct sock *sk)
 {
 	return typed ? bpf_skc_to_tcp_sock(sk) : (void *)sk;
@@ -91,9 +82,7 @@ static __always_inline void sample_rtt(struct sock *sk, struct sock_ctx *sc)
 static __always_inline void connecting(struct sock_ctx *sc)
 {
 	own(sc, identity_current());
-	sc->direction = TCP_OUTBOUND;
-	sc->known = 1;
-	sc->request = (struct request_ctx){ 0 };
+	opened(sc, TCP_OUTBOUND);
 	sc->start_ns = bpf_ktime_get_ns();
 	sc->retransmits = sc->sends = 0;
 }
@@ -152,9 +141,7 @@ static __always_inline void arrived(struct sock *sk, struct sock_ctx *sc)
 
 	if (!storage) /* which the listener's would have been cloned to */
 		own_as_listener(sk, sc);
-	sc->direction = TCP_INBOUND;
-	sc->known = 1;
-	sc->request = (struct request_ctx){ 0 };
+	opened(sc, TCP_INBOUND);
 	sc->sends = 0;
 	/* The socket begins with those of its SYN-ACK, which have a hook of their own. */
 	sc->retransmits = BPF_CORE_READ((struct tcp_sock *)sk, total_retrans);

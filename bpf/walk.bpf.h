@@ -205,7 +205,7 @@ static __always_inline struct walk *walk_begin(struct sock *sk, struct sock_ctx 
 	struct request_ctx *r = &sc->request;
 	struct flow *f;
 
-	if (!w || !payload_find(&w->payload, bytes))
+	if (!w || !payload_find(&w->payload, bytes, &r->several))
 		return NULL;
 	w->stream = r->stream;
 	w->sock = (u64)sk;
@@ -266,24 +266,22 @@ struct head {
 	u32 len;
 };
 
-static __always_inline bool head_read_at(struct head *h, const struct payload *payload)
+/* What lies in one piece, at most. */
+static __always_inline bool head_read(struct head *h, u32 bytes, struct request_ctx *r)
 {
-	u32 len = payload->left;
+	struct payload payload;
+	u32 len;
 
+	if (!payload_find(&payload, bytes, &r->several))
+		return false;
+	len = payload.left;
 	if (len >= PROTOCOL_HEAD) {
 		h->len = PROTOCOL_HEAD;
-		return !bpf_probe_read_user(h->bytes, PROTOCOL_HEAD, (void *)payload->at);
+		return !bpf_probe_read_user(h->bytes, PROTOCOL_HEAD, (void *)payload.at);
 	}
 	h->len = len;
 	barrier_var(len); /* the compiler knows that it fits, the verifier does not */
-	return !bpf_probe_read_user(h->bytes, len & (PROTOCOL_HEAD - 1), (void *)payload->at);
-}
-
-static __always_inline bool head_read(struct head *h, u32 bytes)
-{
-	struct payload payload;
-
-	return payload_find(&payload, bytes) && head_read_at(h, &payload);
+	return !bpf_probe_read_user(h->bytes, len & (PROTOCOL_HEAD - 1), (void *)payload.at);
 }
 
 #endif

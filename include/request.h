@@ -42,6 +42,7 @@ enum request_call {
 	CALL_BUFFER,  /* its second argument */
 	CALL_VECTOR,  /* ... is an array of struct iovec, the third their number */
 	CALL_MESSAGE, /* ... is a struct msghdr */
+	CALL_MESSAGES /* ... is an array of struct mmsghdr */
 };
 
 #endif

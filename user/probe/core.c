@@ -196,6 +196,11 @@ int core_share(struct core *core, struct bpf_object *object)
 	return err;
 }
 
+bool core_has_table(const struct core *core, const char *name)
+{
+	return table_shared(core, name) >= 0;
+}
+
 void core_jump_add(struct core *core, const char *table)
 {
 	if (core->jump_cnt < CORE_JUMPS)

@@ -85,6 +85,8 @@ void core_stop(struct core *core);
 
 /* Gives an object that is not loaded yet the tables that others before it have under the same names. */
 int core_share(struct core *core, struct bpf_object *object);
+/* Has another object, loaded before, a table of this name? */
+bool core_has_table(const struct core *core, const char *name);
 /* A program that jumps through this table, whose name must outlive the core, runs from now on. */
 void core_jump_add(struct core *core, const char *table);
 bool core_jumps(const struct core *core, const char *table);

@@ -80,7 +80,7 @@ struct hook_run {
 	bool plugged; /* in its jump table instead of attached */
 };
 
-#define PROBE_HOOKS 12
+#define PROBE_HOOKS 16
 
 struct probe_run {
 	const struct probe *probe;

@@ -110,9 +110,11 @@ static const struct {
 	u16 nr;
 	u8 call;
 } calls[] = {
-	{ SYS_read, CALL_BUFFER },     { SYS_write, CALL_BUFFER },    { SYS_recvfrom, CALL_BUFFER },
-	{ SYS_sendto, CALL_BUFFER },   { SYS_readv, CALL_VECTOR },    { SYS_writev, CALL_VECTOR },
-	{ SYS_recvmsg, CALL_MESSAGE }, { SYS_sendmsg, CALL_MESSAGE },
+	{ SYS_read, CALL_BUFFER },	 { SYS_write, CALL_BUFFER },
+	{ SYS_recvfrom, CALL_BUFFER },	 { SYS_sendto, CALL_BUFFER },
+	{ SYS_readv, CALL_VECTOR },	 { SYS_writev, CALL_VECTOR },
+	{ SYS_recvmsg, CALL_MESSAGE },	 { SYS_recvmmsg, CALL_MESSAGES },
+	{ SYS_sendmmsg, CALL_MESSAGES }, { SYS_sendmsg, CALL_MESSAGE },
 };
 
 static int setup(struct probe_run *run)
@@ -124,6 +126,8 @@ static int setup(struct probe_run *run)
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
 		request_calls[calls[i].nr] = calls[i].call;
 	probe_hook(run, "gone_fentry")->unwanted = run->core->storage;
+	probe_hook(run, "state_btf")->unwanted =
+		core_has_table(run->core, run->core->storage ? "socks" : "socks_by_address");
 	err = probe_const(run, "request_calls", request_calls, sizeof(request_calls));
 	err = err ?: probe_const(run, "nr_recvmmsg", &nr_recvmmsg, sizeof(nr_recvmmsg));
 	return err ?: probe_const(run, "nr_sendmmsg", &nr_sendmmsg, sizeof(nr_sendmmsg));
@@ -183,7 +187,10 @@ const struct probe probe_request = {
 			  .jump = "sys_exit_calls",
 			  .calls = message_calls,
 			  .optional = true,
-			  .observe = "DNS in messages that are moved several at once" },
+			  .observe = "what is moved several messages at once" },
+			{ { TRACEPOINT("state") },
+			  .optional = true,
+			  .observe = "which side has opened a connection, without the tcp probe" },
 			{ { "unix_send_fexit" },
 			  .optional = true,
 			  .if_there = true,
