@@ -224,10 +224,12 @@ fio_says() { # PATH
 }
 
 fio_runs=0
-run_fio "fio, one reader" --ioengine=psync --rw=randread --number_ios=100
-run_fio "fio, reads and writes, 8 at a time" --ioengine=libaio --iodepth=8 --rw=randrw --number_ios=600
-run_fio "fio, four threads" --ioengine=psync --thread --numjobs=4 --rw=randwrite --number_ios=50
-run_fio "fio, four processes" --ioengine=psync --numjobs=4 --rw=randread --number_ios=50
+run_fio "fio, reads and writes, 8 at a time" --ioengine=libaio --iodepth=8 --rw=randrw --number_ios=$((600 / scale))
+if ((scale == 1)); then
+	run_fio "fio, one reader" --ioengine=psync --rw=randread --number_ios=100
+	run_fio "fio, four threads" --ioengine=psync --thread --numjobs=4 --rw=randwrite --number_ios=50
+	run_fio "fio, four processes" --ioengine=psync --numjobs=4 --rw=randread --number_ios=50
+fi
 run_fio "fio, writes with fsync" --ioengine=psync --rw=randwrite --number_ios=40 --fsync=1
 is_io "$(fio_says .sync.total_ios)" "$(grown seismo_block_io_duration_seconds_count \
 	"device=$device" operation=flush phase=device)" flush requests "flushes are fio's"

@@ -188,9 +188,11 @@ start_scraping
 mark
 "$churn" cgroup "$any/seismo-churn-$$" "$((count / 2))" "$calls"
 half=$(resident)
+# Where there are fewer cgroups than identities, the tables go on filling in the other half.
+most=$((scale > 1 ? 4 : 2))
 "$churn" cgroup "$any/seismo-churn-$$" "$((count / 2))" "$calls"
-ok "the other half of $count cgroups costs less than 2 MiB ($half to $(resident) KiB)" \
-	test $(($(resident) - half)) -lt 2048
+ok "the other half of $count cgroups costs less than $most MiB ($half to $(resident) KiB)" \
+	test $(($(resident) - half)) -lt $((most * 1024))
 stop_scraping $((10 / scale))
 wait_until all_counted "$count"
 is $((count * calls)) $(($(sum_named seismo_syscalls_total churn- "syscall=$call") +

@@ -38,12 +38,13 @@ is 1 "$(value seismo_process_lifetime_seconds_count "service=w-threads-$$")" "an
 
 program=$(workload process "w-sleep-$$")
 began=${EPOCHREALTIME/./}
-"$program" end sleep:40 >"$TMP/slept"
+sleepers=$((40 / scale))
+"$program" end "sleep:$sleepers" >"$TMP/slept"
 parent=$(calc "(${EPOCHREALTIME/./} - $began) / 1e6")
 children=$(awk '$1 == "lifetime" { print $2 }' "$TMP/slept")
-is_metric 41 "lives of sleepers" seismo_process_lifetime_seconds_count "service=w-sleep-$$"
+is_metric $((sleepers + 1)) "lives of sleepers" seismo_process_lifetime_seconds_count "service=w-sleep-$$"
 near_seen "$(calc "$children + $parent")" \
-	"$(value seismo_process_lifetime_seconds_sum "service=w-sleep-$$")" 5 "$(calc "40 * 0.05")" \
+	"$(value seismo_process_lifetime_seconds_sum "service=w-sleep-$$")" 5 "$(calc "$sleepers * 0.05")" \
 	"they live as long as their parent and we measured"
 is 0 "$(series by=le seismo_process_lifetime_seconds_bucket "service=w-sleep-$$" |
 	awk '$1 != "+Inf" && $1 < 0.05 && $1 >= low { low = $1; n = $2 } END { print n + 0 }')" \
@@ -74,18 +75,19 @@ is $((5 * n)) "$(value seismo_process_lifetime_seconds_count "service=w-true-$$"
 
 # --- scripts are named after themselves
 
+runs=$((20 / scale))
 for how in direct shell; do
 	script=w-script-$how-$$.sh
 	printf '#!/bin/sh\nexit 4\n' >"$TMP/$script"
 	chmod +x "$TMP/$script"
-	for ((i = 0; i < 20; i++)); do
+	for ((i = 0; i < runs; i++)); do
 		case $how in
 		direct) "$TMP/$script" ;;
 		shell) sh "$TMP/$script" ;;
 		esac
 	done
-	is_metric 20 "script, $how: starts under its own name" seismo_process_starts_total "service=$script"
-	is_metric 20 "script, $how: exits" seismo_process_exits_total "service=$script" reason=error
+	is_metric $runs "script, $how: starts under its own name" seismo_process_starts_total "service=$script"
+	is_metric $runs "script, $how: exits" seismo_process_exits_total "service=$script" reason=error
 done
 
 # --- the OOM killer, in a memory cgroup of our own

@@ -130,13 +130,13 @@ for mode in count sampled full; do
 			"full: each class has as many durations as it has calls"
 		is "$(total <(counts "$name"))" "$(total "$TMP/classes")" \
 			"full: every call that was counted was timed"
+	else
+		stop_seismo
 	fi
-	stop_seismo
 done
 
-# --- a busy machine, scraped ten times a second
+# --- a busy machine, scraped ten times a second, all calls timed
 
-start_seismo --probes syscall=full
 spinners=()
 # All of it at the lowest priority, so that the daemon is scraped as often as it is asked.
 for _ in 1 2; do
@@ -145,7 +145,7 @@ for _ in 1 2; do
 done
 start_scraping
 program=$(workload syscall "w-busy-$$")
-runs=6
+runs=$((scale > 1 ? 2 : 6))
 for ((run = 0; run < runs; run++)); do
 	nice -n 19 "$program" loop "$threads" "$busy_rounds" >"$TMP/own.busy.$run"
 done
@@ -173,11 +173,11 @@ is_metric 50 "50 sleeps of 10 ms" \
 bounds=$(series by=le seismo_syscall_duration_seconds_bucket "service=w-sleep-$$" class=sleep)
 is 0 "$(awk '$1 != "+Inf" && $1 < 0.01 && $1 >= low { low = $1; n = $2 } END { print n + 0 }' <<<"$bounds")" \
 	"no sleep is in a bucket below 10 ms"
-if between 0 0.6 "$took"; then
+if ((scale == 1)) && between 0 0.6 "$took"; then
 	ok "they are in the buckets right above" between 45 50 "$(awk '
 		$1 != "+Inf" && $1 > 0.015 && (!high || $1 < high) { high = $1; n = $2 }
 		END { print n + 0 }' <<<"$bounds")"
-else
+elif ((scale == 1)); then
 	skip_one "they are in the buckets right above" "this machine was late to wake them ($took s)"
 fi
 ok "their sum is 0.5 s and a little" between 0.5 "$took" \

@@ -97,7 +97,10 @@ is_metric 20 "slow: accepts timed" seismo_tcp_accept_duration_seconds_count "ser
 # The server begins to measure when it is woken.
 waited=$(value seismo_tcp_accept_duration_seconds_sum "service=$server")
 saw=$(said "$TMP/$server" wait_seconds)
-if between "$(calc "$saw * 1.05")" "$took" "$waited"; then
+if ((scale > 1)); then
+	ok "slow: the time to accept is what the server took, and at most all of it" \
+		between "$(calc "20 * 0.02")" "$took" "$waited"
+elif between "$(calc "$saw * 1.05")" "$took" "$waited"; then
 	skip_one "slow: the time to accept is the workload's" "this machine was late to wake the program"
 else
 	near_seen "$saw" "$waited" 5 "$(calc "20 * 0.02")" "slow: the time to accept is the workload's"

@@ -124,11 +124,7 @@ in_bucket() { # LOW HIGH METRIC SERVICE
 check_times() { # TEXT METRIC SERVICE LOW HIGH IN-TIME COUNT MEAN
 	ok "$1: in the bucket of the link's delay, and none below it ($6 of $7 were in time)" \
 		between "${6:?}" 1000 "$(in_bucket "$4" "$5" "$2" "$3")"
-	if (($6 == $7)); then
-		near "$8" "$(mean "$2" "$3")" 5 "$1: the mean is what the program saw"
-	else
-		skip_one "$1: the mean is what the program saw" "this machine was late"
-	fi
+	(($6 < $7)) || near "$8" "$(mean "$2" "$3")" 5 "$1: the mean is what the program saw"
 }
 
 link_make
