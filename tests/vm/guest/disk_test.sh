@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Block I/O on disks that the kernel plays: one whose latency is set, and changes; one of several queues with
-# and without a scheduler; one with a bad sector; and write-back through a file system.
+# and without a scheduler; one with a bad sector; write-back through a file system; and on disks of the host.
 # shellcheck disable=SC2317 # functions that wait_until calls
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/../../e2e/lib.sh"
@@ -65,6 +65,24 @@ service_says() { # SERVICE OPERATION
 		"service=$1" "device=$device" "operation=$2")"
 }
 
+# A machine that has others on it wakes what waits late: the bucket has at least as many requests as the
+# program saw to be in time.
+check_latency() { # NAME MILLISECONDS BUCKET-ABOVE BUCKET
+	local io good bad seconds in_time phase=("device=$device" operation=read phase=device)
+	io=$(workload blockio "w-$1-$$")
+	device_start
+	read -r good bad seconds in_time < <("$io" "/dev/$device" read $io_count 4096 "$(calc "$4 * 1000")")
+	is "$io_count 0" "$good $bad" "$1: the workload's reads succeed"
+	check_device "$1"
+	is "$io_count $((io_count * 4096))" "$(service_says "w-$1-$$" read)" "$1: requests and bytes of the service"
+	is 0 "$(grown seismo_block_io_duration_seconds_bucket "${phase[@]}" "le=$3")" \
+		"$1: no request took the device less than $2 ms"
+	ok "$1: those that were in time are in its bucket ($in_time of $io_count)" between "${in_time:?}" $io_count \
+		"$(grown seismo_block_io_duration_seconds_bucket "${phase[@]}" "le=$4")"
+	near_seen "$seconds" "$(grown seismo_block_io_duration_seconds_sum "${phase[@]}")" 10 \
+		"$(calc "$2 * $io_count / 1000")" "$1: the time is the workload's, and all of it the device's"
+}
+
 # --- a disk of a latency that is set
 
 scsi=/sys/bus/pseudo/drivers/scsi_debug
@@ -83,24 +101,10 @@ if ! modprobe -q scsi_debug delay=0 ndelay=20000000 dev_size_mb=64 ||
 fi
 start_seismo --probes block
 
-# A machine that has others on it wakes what waits late: the bucket has at least as many requests as the
-# program saw to be in time.
 io_count=20
 while read -r name delay low high; do
 	echo $((delay * 1000000)) >"$scsi/ndelay"
-	io=$(workload blockio "w-$name-$$")
-	device_start
-	read -r good bad seconds in_time < <("$io" "/dev/$device" read $io_count 4096 "$(calc "$high * 1000")")
-	is "$io_count 0" "$good $bad" "$name: the workload's reads succeed"
-	check_device "$name"
-	is "$io_count $((io_count * 4096))" "$(service_says "w-$name-$$" read)" "$name: requests and bytes of the service"
-	phase=("device=$device" operation=read phase=device)
-	is 0 "$(grown seismo_block_io_duration_seconds_bucket "${phase[@]}" "le=$low")" \
-		"$name: no request took the device less than $delay ms"
-	ok "$name: those that were in time are in its bucket ($in_time of $io_count)" between "${in_time:?}" $io_count \
-		"$(grown seismo_block_io_duration_seconds_bucket "${phase[@]}" "le=$high")"
-	near_seen "$seconds" "$(grown seismo_block_io_duration_seconds_sum "${phase[@]}")" 10 \
-		"$(calc "$delay * $io_count / 1000")" "$name: the time is the workload's, and all of it the device's"
+	check_latency "$name" "$delay" "$low" "$high"
 done <<END
 quick 20 0.015625 0.03125
 slow 50 0.03125 0.0625
@@ -140,6 +144,31 @@ if [[ $unified ]] && grep -qw io "$unified/cgroup.subtree_control" && grep -qw m
 		"write-back: all that a service wrote is its own, though the kernel wrote it"
 else
 	skip_one "write-back" "no cgroup v2 with the controllers io and memory"
+fi
+
+# --- disks that the host plays: one that takes its time, and one that cannot read two sectors
+
+disk_named() { # SERIAL
+	local file
+	for file in /sys/block/vd*/serial; do
+		[[ $(<"$file") == "$1" ]] && device=${file%/serial} && device=${device##*/} && [[ -b /dev/$device ]] && return
+	done
+	return 1
+}
+
+modprobe -q virtio_blk
+if wait_until disk_named slow; then
+	check_latency virtio 20 0.015625 0.03125
+	disk_named bad
+	io=$(workload blockio "w-virtio-bad-$$")
+	device_start
+	read -r good bad _ < <("$io" "/dev/$device" read 40)
+	is "38 2" "$good $bad" "bad virtio: the workload sees two reads fail"
+	is_metric 2 "bad virtio: so does seismo" seismo_block_io_errors_total "device=$device" operation=read error=EIO
+	is 2 "$(value seismo_block_io_errors_total "device=$device")" "bad virtio: and no other errors"
+	check_device "bad virtio"
+else
+	skip_one "virtio" "this machine was booted without the disks 'slow' and 'bad'"
 fi
 
 # --- several queues, with a scheduler and without: who submitted is known either way
