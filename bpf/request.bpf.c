@@ -175,7 +175,10 @@ static __always_inline u32 asked_http(struct sock *sk, struct sock_ctx *sc, u32 
 		return 1;
 	flows_reset(r);
 	w = walk(sk, sc, bytes, sent, true, since);
-	return w && w->asks > 1 ? w->asks : 1;
+	if (w && w->asks > 1)
+		return w->asks;
+	flows_reset(r);
+	return 1;
 }
 
 /* How many requests begin in these bytes. */
