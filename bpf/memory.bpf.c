@@ -120,7 +120,8 @@ __noinline int distances_find(void)
 	if (!mm_counts_by_cpu() || !first)
 		return 0;
 	anchor = map_percpu_address(address_of((void *volatile *)first, &cpu_anchor));
-	for (u32 cpu = 0; cpu < CPUS_MAX && cpu < cpu_cnt; cpu++) {
+	for (u32 i = 0; i < CPUS_MAX && i < cpu_cnt; i++) {
+		u32 cpu = i; /* which has an address: what the verifier knows of it is lost */
 		u64 *distance = bpf_map_lookup_elem(&cpu_distances, &cpu);
 		void *value = bpf_map_lookup_percpu_elem(&cpu_anchor, &zero, cpu);
 
@@ -139,7 +140,8 @@ __noinline u64 counter_sum(u64 counter)
 		return 0;
 	sum = BPF_CORE_READ((struct percpu_counter *)counter, count);
 	shares = (u64)BPF_CORE_READ((struct percpu_counter *)counter, counters);
-	for (u32 cpu = 0; cpu < CPUS_MAX && cpu < cpu_cnt; cpu++) {
+	for (u32 i = 0; i < CPUS_MAX && i < cpu_cnt; i++) {
+		u32 cpu = i;
 		u64 *distance = bpf_map_lookup_elem(&cpu_distances, &cpu);
 		s32 share = 0;
 

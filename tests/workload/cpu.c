@@ -4,7 +4,7 @@
  *
  *   cpu hold PROCESSES THREADS MS   each thread of each process computes for MS of CPU time, all on one CPU;
  *                                   when all are done prints their process ids, and all wait for a signal
- *   cpu short PROCESSES MS          one process after the other computes for MS and ends
+ *   cpu short PROCESSES MS          one process after the other computes for MS, in a thread that ends, and ends
  *   cpu alone                       computes until SIGTERM, if it may in such a way that no other process of
  *                                   the usual kind gets its CPU; prints "alone" or "among others" at first
  *
@@ -67,13 +67,11 @@ static void *compute_and_wait(void *done)
 static void hold_process(int done, long threads, long ms)
 {
 	static long arg[2];
-	pthread_t thread, gone;
+	pthread_t thread;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	arg[0] = done;
 	arg[1] = ms;
-	pthread_create(&gone, NULL, compute_thread, NULL);
-	pthread_join(gone, NULL);
 	while (--threads > 0)
 		pthread_create(&thread, NULL, compute_and_wait, arg);
 	compute_and_wait(arg);
@@ -115,11 +113,14 @@ static long used_us(int who)
 
 static int short_lives(long processes, long ms)
 {
+	pthread_t thread;
+
 	while (processes-- > 0) {
 		pid_t pid = fork();
 
 		if (!pid) {
-			compute(ms);
+			if (!pthread_create(&thread, NULL, compute_thread, (void *)ms))
+				pthread_join(thread, NULL);
 			_exit(0);
 		}
 		waitpid(pid, NULL, 0);
