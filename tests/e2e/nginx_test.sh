@@ -15,24 +15,8 @@ requests=4000
 # Made a fixed number of times per request and connection, unlike epoll_wait.
 names="recvfrom writev sendfile openat newfstatat close accept4 epoll_ctl setsockopt"
 
-mkdir "$TMP/www" "$TMP/work"
+mkdir "$TMP/www"
 head -c 1000 /dev/zero >"$TMP/www/file"
-cat >"$TMP/nginx.conf" <<END
-user root;
-daemon off;
-worker_processes 1;
-pid nginx.pid;
-error_log error.log;
-events { worker_connections 256; }
-http {
-	access_log off;
-	sendfile on;
-	keepalive_requests 1000000;
-	client_body_temp_path work; proxy_temp_path work; fastcgi_temp_path work;
-	uwsgi_temp_path work; scgi_temp_path work;
-	server { listen 127.0.0.1:$port; root www; }
-}
-END
 # wrk's own count: requests and bytes.
 cat >"$TMP/count.lua" <<'END'
 done = function(summary) io.write(string.format("counted %d %d\n", summary.requests, summary.bytes)) end
@@ -50,7 +34,7 @@ traced_counts() {
 	echo "received $(traced_bytes received)"
 }
 
-server_start "$port" nginx -p "$TMP" -c nginx.conf
+nginx_start "$port" "server { listen 127.0.0.1:$port; root www; }"
 learn "$(pgrep -P "$server_pid")" 100 load
 
 start_seismo --probes syscall=count,tcp,process

@@ -3,11 +3,11 @@
 # Real servers from packages, for the tests that compare what seismo says with what strace and the
 # servers' own clients say. After lib.sh.
 
-# Installs the packages of the programs that are missing, without letting them start a service.
+# Installs the packages of the programs, or files, that are missing, without letting them start a service.
 need_packages() { # PROGRAM:PACKAGE...
 	local pair missing=() policy=/usr/sbin/policy-rc.d status
 	for pair in "$@"; do
-		command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
+		[[ $pair == /* && -e ${pair%%:*} ]] || command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 	done
 	((${#missing[@]})) || return 0
 	need apt-get
@@ -44,6 +44,28 @@ server_start() { # PORT COMMAND...
 
 server_stop() { # PID
 	kill -INT "$1" && wait "$1"
+}
+
+# Starts nginx with one worker, of which "http" has these lines besides what all tests want. It is in $TMP.
+nginx_start() { # PORT LINES
+	mkdir -p "$TMP/www" "$TMP/work"
+	cat >"$TMP/nginx.conf" <<-END
+		user root;
+		daemon off;
+		worker_processes 1;
+		pid nginx.pid;
+		error_log error.log;
+		events { worker_connections 256; }
+		http {
+			access_log off;
+			sendfile on;
+			keepalive_requests 1000000;
+			client_body_temp_path work; proxy_temp_path work; fastcgi_temp_path work;
+			uwsgi_temp_path work; scgi_temp_path work;
+			$2
+		}
+	END
+	server_start "$1" nginx -p "$TMP" -c nginx.conf
 }
 
 # Runs the command while strace watches the process, its threads and new children, into $TMP/trace.*

@@ -1,0 +1,79 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What the tests of requests share: all that a service counted since `mark`, and servers of our own that answer
+# in each way that there is. After lib.sh.
+
+# Prints "DIRECTION PROTOCOL STATUS NUMBER" of what grew since `mark`, or without the status, for another metric.
+requests_of() { # SERVICE [METRIC]
+	awk -v service="$1" -v metric="${2:-seismo_requests_total}" '
+	function label(name,    at) {
+		at = match($0, "[{,]" name "=\"[^\"]*\"")
+		return at ? substr($0, at + length(name) + 3, RLENGTH - length(name) - 4) " " : ""
+	}
+	index($0, metric "{") == 1 && label("service") == service " " {
+		sum[label("direction") label("protocol") label("status")] += FILENAME ~ /mark$/ ? -$NF : $NF
+	}
+	END {
+		for (what in sum)
+			if (sum[what])
+				printf "%s%.15g\n", what, sum[what]
+	}' "$TMP/metrics.mark" "$METRICS" | sort
+}
+
+# Sums the lines over the status: as many times as there are requests.
+requests_timed() { # SERVICE [DIRECTION]
+	requests_of "$1" | awk -v only="${2:-}" '
+	!only || $1 == only { sum[(only ? "" : $1 " ") $2] += $NF }
+	END { for (what in sum) print what, sum[what] }' | sort
+}
+
+requests_are() { # SERVICE LINES
+	scrape
+	[[ $(requests_of "$1") == "$2" ]]
+}
+
+# All that the service counted since `mark` is what is expected, in any order; each request has a duration, and
+# those from outside a time in the queue.
+is_counted() { # SERVICE TEXT LINE...
+	local expected lost
+	expected=$([[ $# == 2 ]] || printf '%s\n' "${@:3}" | sort)
+	wait_until requests_are "$1" "$expected"
+	lost=$(grown seismo_events_lost_total)
+	if ((lost)) && [[ $(requests_of "$1") != "$expected" ]]; then
+		skip_one "$2: $1 ($(requests_of "$1" | tr '\n' ',') of ${*:3})" \
+			"the kernel kept $lost events from programs, which are told of as lost"
+		return
+	fi
+	is "$expected" "$(requests_of "$1")" "$2: $1"
+	is "$(requests_timed "$1")/$(requests_timed "$1" inbound)" \
+		"$(requests_of "$1" seismo_request_duration_seconds_count)/$(
+			requests_of "$1" seismo_request_queue_seconds_count)" "$2: $1 timed each of them"
+}
+
+# Mean of a histogram since `mark`.
+mean() { # METRIC LABEL=VALUE...
+	calc "$(grown "$1_sum" "${@:2}") / ($(grown "$1_count" "${@:2}") + 1e-9)"
+}
+
+# --- our own server and client
+
+# Starts a server. Sets server, its name and service, and port.
+reqserver_start() { # NAME ADDRESS OPTION...
+	server=r-$1-server-$$
+	workload reqserver "$server" >/dev/null
+	"$TMP/bin/$server" server "${@:2}" >"$TMP/$server" &
+	at_exit end_process $!
+	wait_until test -s "$TMP/$server" || bail "$server did not start"
+	port=$(<"$TMP/$server")
+}
+
+# Runs a client to it, of which `client` is the name and `said` tells the numbers.
+reqserver_ask() { # NAME ADDRESS OPTION...
+	client=r-$1-client-$$
+	workload reqserver "$client" >/dev/null
+	timeout 60 "$TMP/bin/$client" client "$2" "$port" "${@:3}" >"$TMP/$client" || bail "$client failed"
+}
+
+said() { # KEY
+	[[ " $(<"$TMP/$client")" =~ \ $1=([^ ]+) ]] && echo "${BASH_REMATCH[1]}"
+}

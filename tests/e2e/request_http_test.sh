@@ -1,0 +1,152 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# HTTP/1 requests of nginx and its clients: as many, with the status, as the clients count themselves.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/servers.sh
+. "$(dirname "$0")/servers.sh"
+# shellcheck source=tests/e2e/request.sh
+. "$(dirname "$0")/request.sh"
+
+PATH=$PATH:/usr/sbin
+need_packages nginx:nginx-light ab:apache2-utils wrk:wrk
+port=$(free_port)
+url=http://127.0.0.1:$port
+
+mkdir "$TMP/www"
+chmod 755 "$TMP"
+head -c 1000 /dev/zero >"$TMP/www/file"
+head -c 10M /dev/zero >"$TMP/www/big"
+head -c 4M /dev/urandom >"$TMP/upload"
+
+# Both ends count the same.
+both_counted() { # TEXT CLIENT LINE...
+	local lines=("${@:3}")
+	is_counted nginx "$1" "${lines[@]/#/inbound }"
+	is_counted "$2" "$1" "${lines[@]/#/outbound }"
+}
+
+ab_counted() { # REQUESTS PATH STATUS OPTION...
+	local requests=$(($1 / scale))
+	mark
+	ab -q -n "$requests" "${@:4}" "$url/$2" >"$TMP/ab" 2>&1 || bail "ab: $(tail -n 1 "$TMP/ab")"
+	is "$requests" "$(awk '/^Complete requests:/ { print $3 }' "$TMP/ab")" "ab ${*:4} made its requests of /$2"
+	both_counted "ab ${*:4}, /$2" ab "http $3 $requests"
+}
+
+# Prints "http STATUS NUMBER" of what curl says it got.
+curl_said() {
+	sort "$TMP/curl" | uniq -c | awk '{ print "http", $2, $1 }'
+}
+
+curl_counted() { # TEXT OPTION...
+	local said
+	mark
+	curl -sS -w '%{http_code}\n' "${@:2}" >"$TMP/curl" || bail "curl failed: $1"
+	mapfile -t said < <(curl_said)
+	both_counted "$1" curl "${said[@]}"
+}
+
+# A list of N URLs for curl, one of ten answered with 500, one of seven of the others with 404.
+urls() { # N
+	local i path
+	for ((i = 1; i <= $1; i++)); do
+		path=0/200
+		((i % 7)) || path=missing
+		((i % 10)) || path=0/500
+		printf 'url = "%s/%s"\noutput = /dev/null\n' "$url" $path
+	done
+}
+
+wrk_counted() { # CONNECTIONS
+	local requests got
+	mark
+	wrk -t 1 -c "$1" -d 2 -s "$TMP/count.lua" "$url/file" >"$TMP/wrk"
+	requests=$(sed -n 's/^counted //p' "$TMP/wrk")
+	sleep 0.2
+	scrape
+	got=$(grown seismo_requests_total service=nginx direction=inbound protocol=http status=200)
+	# when its time is over it drops the answers under way, one per connection at most
+	ok "wrk's requests on $1 connections, $requests and at most $1 more" between "$requests" $((requests + $1)) "$got"
+	is "$got" "$(grown seismo_requests_total service=nginx)" "and nothing else is counted"
+	got=$(grown seismo_requests_total service=wrk direction=outbound protocol=http status=200)
+	ok "the same, seen from wrk" between "$requests" $((requests + $1)) "$got"
+}
+
+# wrk's own count
+cat >"$TMP/count.lua" <<'END'
+done = function(summary) io.write(string.format("counted %d\n", summary.requests)) end
+END
+
+reqserver_start up 127.0.0.1 size=100
+upstream=$server
+nginx_start "${url##*:}" "
+	log_format status '\$status';
+	upstream up { server 127.0.0.1:$port; keepalive 16; }
+	server {
+		listen ${url#http://};
+		listen unix:$TMP/nginx.sock;
+		root $TMP/www;
+		if_modified_since before;
+		client_max_body_size 100m;
+		location /0/200 { return 200 ok; }
+		location /0/500 { return 500 broken; }
+		location /closing { return 500; }
+		location /204 { return 204; }
+		location /post { return 200 got; }
+		location /store { dav_methods PUT; create_full_put_path on; root $TMP/work; }
+		location /copied/ { sendfile off; alias $TMP/www/; }
+		location /up/ { proxy_pass http://up/; proxy_http_version 1.1; proxy_set_header Connection ''; }
+	}"
+start_seismo --probes request
+
+ab_counted 2000 file 200 -k -c 1
+ab_counted 8000 file 200 -k -c 64
+ab_counted 500 file 200 -c 1
+ab_counted 1000 file 200 -c 64
+ab_counted 60 big 200 -k -c 4
+ab_counted 40 big 200 -c 4
+ab_counted 60 copied/big 200 -k -c 4
+ab_counted 2000 missing 404 -k -c 8
+ab_counted 2000 0/500 500 -k -c 8
+ab_counted 400 closing 500 -k -c 8
+# nginx answers before it has read the body, and reads it then: no request of its own
+ab_counted 20 post 200 -k -c 2 -p "$TMP/upload"
+wrk_counted 1
+wrk_counted 64
+
+urls $((1000 / scale)) >"$TMP/urls"
+curl_counted "200, 404 and 500, mixed" -K "$TMP/urls"
+curl_counted "the same over a Unix socket" -K "$TMP/urls" --unix-socket "$TMP/nginx.sock"
+# Answers without a body; a head that tells a length and has none
+curl_counted "HEAD, 204 and GET by turns" -I "$url/big" -o /dev/null --next -sS -w '%{http_code}\n' "$url/204" \
+	--next -sS -w '%{http_code}\n' -I "$url/file" -o /dev/null --next -sS -w '%{http_code}\n' "$url/file" -o /dev/null
+curl_counted "304" -z "$(date -R -d tomorrow)" -o /dev/null "$url/file"
+# curl sends the head, waits for "100 Continue" and then sends the body
+curl_counted "PUT with 100 Continue" -H "Expect: 100-continue" -T "$TMP/upload" "$url/store/[1-8]" -o /dev/null
+curl_counted "PUT in chunks" -H "Transfer-Encoding: chunked" -T "$TMP/upload" "$url/store/[1-8]" -o /dev/null
+
+port=${url##*:}
+mark
+reqserver_ask pipeline 127.0.0.1 connections=4 requests=$((1600 / scale)) pipeline=16 fail=10
+is_counted nginx "pipelined by 16" "inbound http 200 $(said ok)" "inbound http 500 $(said failed)"
+is_counted "$client" "pipelined by 16" "outbound http 200 $(said ok)" "outbound http 500 $(said failed)"
+
+# A proxy is both: its clients' server and its server's client.
+mark
+ab -q -k -n $((1000 / scale)) -c 8 "$url/up/0/200" >"$TMP/ab"
+ab -q -k -n $((100 / scale)) -c 8 "$url/up/0/503" >"$TMP/ab"
+is_counted nginx "a proxy" "inbound http 200 $((1000 / scale))" "inbound http 503 $((100 / scale))" \
+	"outbound http 200 $((1000 / scale))" "outbound http 503 $((100 / scale))"
+is_counted "$upstream" "behind the proxy" "inbound http 200 $((1000 / scale))" "inbound http 503 $((100 / scale))"
+stop_seismo
+
+echo "probes: { request: { status: class, peer: on } }" >"$CONFIG"
+start_seismo --probes request
+mark
+curl -sS -K "$TMP/urls" || bail "curl failed"
+ok_count=$(grep -c 0/200 "$TMP/urls")
+both_counted "status: class" curl "http 2xx $ok_count" "http 4xx $(grep -c missing "$TMP/urls")" \
+	"http 5xx $(grep -c 0/500 "$TMP/urls")"
+is "$ok_count" "$(grown seismo_requests_total service=curl status=2xx peer=nginx)" "the peer is named: it lives on this host"
+stop_seismo
