@@ -7,17 +7,14 @@
 # shellcheck source=tests/e2e/servers.sh
 . "$(dirname "$0")/servers.sh"
 
-need_packages pg_ctlcluster:postgresql strace:strace setpriv:util-linux
-servers=(/usr/lib/postgresql/*/bin)
-bin=${servers[-1]}
+need_packages strace:strace
 port=$(free_port)
 clients=4
 transactions=2000
-as_postgres=(setpriv --reuid postgres --regid postgres --clear-groups)
 
 # Of all clients together.
 load() { # TRANSACTIONS
-	"$bin/pgbench" -n -f "$TMP/one.sql" -c $clients -t $(($1 / clients)) \
+	"$postgres_bin/pgbench" -n -f "$TMP/one.sql" -c $clients -t $(($1 / clients)) \
 		-h 127.0.0.1 -p "$port" -U postgres postgres >"$TMP/pgbench" 2>&1
 }
 
@@ -34,22 +31,8 @@ connections() {
 }
 
 echo 'SELECT 1;' >"$TMP/one.sql"
-mkdir "$TMP/data"
-chown postgres "$TMP/data"
-chmod 711 "$TMP"
-"${as_postgres[@]}" "$bin/initdb" -D "$TMP/data" -A trust -N >/dev/null || bail "initdb failed"
-# Nothing that starts processes by itself.
-cat >>"$TMP/data/postgresql.conf" <<END
-listen_addresses = '127.0.0.1'
-port = $port
-unix_socket_directories = ''
-fsync = off
-autovacuum = off
-max_logical_replication_workers = 0
-max_parallel_workers = 0
-log_connections = on
-END
-server_start "$port" "${as_postgres[@]}" "$bin/postgres" -D "$TMP/data"
+postgres_start "$port" "unix_socket_directories = ''
+log_connections = on"
 start_seismo --probes syscall=count,tcp,process
 load $clients # the first backends fill caches for those that follow
 learn "$server_pid" 100 load

@@ -68,6 +68,38 @@ nginx_start() { # PORT LINES
 	server_start "$1" nginx -p "$TMP" -c nginx.conf
 }
 
+# Starts PostgreSQL with nothing that starts processes by itself; sets postgres_bin, where its programs are.
+postgres_start() { # PORT LINES
+	local bins as_postgres=(setpriv --reuid postgres --regid postgres --clear-groups)
+	need_packages pg_ctlcluster:postgresql setpriv:util-linux
+	bins=(/usr/lib/postgresql/*/bin)
+	postgres_bin=${bins[-1]}
+	mkdir "$TMP/data" "$TMP/run"
+	chown postgres "$TMP/data" "$TMP/run"
+	chmod 711 "$TMP"
+	"${as_postgres[@]}" "$postgres_bin/initdb" -D "$TMP/data" -A trust -N >/dev/null || bail "initdb failed"
+	cat >>"$TMP/data/postgresql.conf" <<-END
+		listen_addresses = '127.0.0.1'
+		port = $1
+		fsync = off
+		autovacuum = off
+		max_logical_replication_workers = 0
+		max_parallel_workers = 0
+		$2
+	END
+	server_start "$1" "${as_postgres[@]}" "$postgres_bin/postgres" -D "$TMP/data"
+}
+
+# Starts MariaDB, which logs each command that it gets to $TMP/commands.log, and a socket $TMP/mariadb.sock.
+mariadb_start() { # PORT
+	need_packages mariadbd:mariadb-server-core mariadb:mariadb-client-core
+	mariadb-install-db --no-defaults --user=root --datadir="$TMP/data" >"$TMP/install.log" 2>&1 ||
+		bail "mariadb-install-db failed: $(tail -n 3 "$TMP/install.log")"
+	server_start "$1" mariadbd --no-defaults --user=root --datadir="$TMP/data" --port="$1" \
+		--bind-address=127.0.0.1 --socket="$TMP/mariadb.sock" --skip-grant-tables --skip-networking=0 \
+		--innodb-buffer-pool-size=16M --general-log --general-log-file="$TMP/commands.log"
+}
+
 # Runs the command while strace watches the process, its threads and new children, into $TMP/trace.*
 traced() { # PID COMMAND...
 	local tracer

@@ -1,0 +1,115 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# PostgreSQL: each statement is a request, in every protocol that pgbench speaks; start-ups are none. The
+# truth is the server's own log.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/servers.sh
+. "$(dirname "$0")/servers.sh"
+# shellcheck source=tests/e2e/request.sh
+. "$(dirname "$0")/request.sh"
+
+port=$(free_port)
+
+# Lines of the server's log since `mark_log` with the pattern.
+logged() { # PATTERN
+	tail -n "+$((log_from + 1))" "$TMP/server.log" | grep -cE "$1"
+}
+
+mark_log() {
+	log_from=$(wc -l <"$TMP/server.log")
+	mark
+}
+
+# What the server logs of what a client sends up to Sync: a query, or the one part of those that only some have.
+exchanges='LOG:  duration: [0-9.]+ ms  (statement|execute [^:]*)(:|$)'
+prepares='LOG:  duration: [0-9.]+ ms  parse P'
+
+pgbench_counted() { # MODE OPTION...
+	local truth
+	mark_log
+	"$postgres_bin/pgbench" -n -M "$1" -h 127.0.0.1 -p "$port" -U postgres "${@:2}" postgres >"$TMP/pgbench" 2>&1 ||
+		bail "pgbench: $(tail -n 1 "$TMP/pgbench")"
+	truth=$(logged "$exchanges")
+	[[ $1 != prepared ]] || truth=$((truth + $(logged "$prepares")))
+	ok "pgbench -M $* made its transactions, of $truth requests" \
+		test "$truth" -ge "$(sed -n 's/.*actually processed: \([0-9]*\).*/\1/p' "$TMP/pgbench")"
+	is_counted postgres "pgbench -M $*" "inbound postgresql ok $truth"
+	is_counted pgbench "pgbench -M $*" "outbound postgresql ok $truth"
+}
+
+psql_counted() { # TEXT OK ERRORS OPTION...
+	local lines=()
+	(($2)) && lines+=("postgresql ok $2")
+	(($3)) && lines+=("postgresql error $3")
+	mark_log
+	"$postgres_bin/psql" -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres "${@:4}" >"$TMP/psql" 2>&1
+	is "$3" "$(logged '^[^ ]+ .*ERROR:  ')" "the server logged the errors: $1"
+	is_counted postgres "$1" "${lines[@]/#/inbound }"
+	is_counted psql "$1" "${lines[@]/#/outbound }"
+}
+
+postgres_start "$port" "unix_socket_directories = '$TMP/run'
+log_min_duration_statement = 0"
+clients=4
+transactions=$((1000 / scale))
+"$postgres_bin/pgbench" -i -q -h 127.0.0.1 -p "$port" -U postgres postgres >/dev/null 2>&1
+start_seismo --probes request
+
+for mode in simple extended prepared; do
+	pgbench_counted $mode -S -c $clients -t $((transactions / clients))
+	pgbench_counted $mode -b tpcb-like -c $clients -t $((transactions / 4 / clients))
+done
+pgbench_counted simple -S -C -c 1 -t $((transactions / 10)) # a connection for each
+cat >"$TMP/pipeline.sql" <<'END'
+\startpipeline
+SELECT 1;
+SELECT 2;
+SELECT 3;
+\endpipeline
+END
+# three statements up to one Sync
+mark_log
+"$postgres_bin/pgbench" -n -M extended -h 127.0.0.1 -p "$port" -U postgres -f "$TMP/pipeline.sql" -t 100 postgres >"$TMP/pgbench" 2>&1
+is 300 "$(logged "$exchanges")" "pgbench made pipelines of three statements"
+is_counted postgres "a pipeline is answered at its end" "inbound postgresql ok 100"
+
+n=$((500 / scale))
+for ((i = 1; i <= n; i++)); do
+	case $((i % 10)) in
+	4) echo "SELECT 1/0;" ;;
+	8) echo "SELEC;" ;;
+	*) echo "SELECT $i;" ;;
+	esac
+done >"$TMP/failing.sql"
+errors=$(grep -cE "1/0|SELEC;" "$TMP/failing.sql")
+psql_counted "statements that fail" $((n - errors)) "$errors" -f "$TMP/failing.sql"
+psql_counted "three statements of one query" 3 0 -c "SELECT 1; SELECT 2; SELECT 3"
+psql_counted "three statements of which the second fails" 1 1 -c "SELECT 1; SELECT 1/0; SELECT 3"
+psql_counted "an answer of 20 MB" 1 0 -c "SELECT repeat('Z', 1000) FROM generate_series(1, 20000)"
+psql_counted "a query of 2 MB" 1 0 -f <(printf "SELECT length('%s');" "$(head -c 2M /dev/zero | tr '\0' Q)")
+seq 100000 >"$TMP/rows"
+psql_counted "a copy in and one out" 3 0 -c "CREATE TABLE t (i int)" -c "\\copy t from '$TMP/rows'" -c "\\copy t to '/dev/null'"
+
+# A listener is told what happens without having asked.
+mark
+(
+	echo "LISTEN news;"
+	sleep 2
+	echo "SELECT 1;"
+) | "$postgres_bin/psql" -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres >"$TMP/news" 2>&1 &
+listener=$!
+sleep 0.5
+for ((i = 0; i < 20; i++)); do
+	echo "NOTIFY news, 'what happened $i';"
+done | "$postgres_bin/psql" -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres >/dev/null 2>&1
+wait "$listener"
+is 20 "$(grep -c 'what happened' "$TMP/news")" "the listener got all notifications"
+is_counted postgres "LISTEN, 20 NOTIFY, and SELECT" "inbound postgresql ok 22"
+
+mark
+"$postgres_bin/pgbench" -n -M prepared -h "$TMP/run" -p "$port" -U postgres -f <(echo "SELECT 1;") -t $n postgres >"$TMP/pgbench" 2>&1
+is "$n/$n" "$(sed -n 's/.*actually processed: //p' "$TMP/pgbench")" "pgbench over a Unix socket"
+is_counted postgres "over a Unix socket, prepared first" "inbound postgresql ok $((n + 1))"
+is_counted pgbench "over a Unix socket, prepared first" "outbound postgresql ok $((n + 1))"
+stop_seismo

@@ -1,0 +1,111 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Redis: each command is a request, pipelined or not; what is published to subscribers is none. The truth is
+# the server's own count.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/servers.sh
+. "$(dirname "$0")/servers.sh"
+# shellcheck source=tests/e2e/request.sh
+. "$(dirname "$0")/request.sh"
+
+need_packages redis-server:redis-server redis-benchmark:redis-tools
+port=$(free_port)
+
+cli() { # OPTION...
+	redis-cli -p "$port" "$@"
+}
+
+# How many commands the server has run; to ask is one as well.
+commands() {
+	cli info stats | sed -n 's/^total_commands_processed:\([0-9]*\).*/\1/p'
+}
+
+# Both ends count what the server says it has run.
+benchmark() { # OPTION...
+	local before after
+	before=$(commands)
+	mark
+	redis-benchmark -p "$port" -q "$@" >"$TMP/benchmark" 2>&1 || bail "redis-benchmark: $(tail -n 1 "$TMP/benchmark")"
+	after=$(commands)
+	is_counted redis-benchmark "redis-benchmark $*" "outbound redis ok $((after - before - 1))"
+	is_counted redis-server "redis-benchmark $*" "inbound redis ok $((after - before))"
+}
+
+# Both ends count what is known of the commands.
+cli_counted() { # TEXT OK ERRORS OPTION...
+	local lines=("redis ok $2")
+	(($3)) && lines+=("redis error $3")
+	mark
+	cli "${@:4}" >"$TMP/client" 2>&1
+	is_counted redis-server "$1" "${lines[@]/#/inbound }"
+	is_counted redis-cli "$1" "${lines[@]/#/outbound }"
+}
+
+server_start "$port" redis-server --port "$port" --bind 127.0.0.1 --unixsocket "$TMP/redis.sock" --save '' --dir "$TMP"
+start_seismo --probes request
+
+n=$((20000 / scale))
+benchmark -c 1 -P 1 -n $((n / 10)) -t ping_mbulk,get
+benchmark -c 50 -P 1 -n $n -t set,get,incr
+benchmark -c 50 -P 16 -n $((n * 4)) -t set,get,lpush
+benchmark -c 8 -P 1 -n $((n / 10)) -t lrange_100,lrange_600,mset
+benchmark -c 8 -P 16 -n $((n / 10)) -t lrange_300,mset
+benchmark -c 4 -P 1 -n $((n / 50)) -d 1000000 -t set,get
+benchmark -c 4 -P 8 -n $n -d 3000 -t set,get
+
+# Errors, exactly; then a value that looks like commands, and a transaction
+n=$((1000 / scale / 10))
+cli set text value >/dev/null
+for ((i = 0; i < n; i++)); do
+	printf '%s\n' "get text" "lpush text x" "ping" "get" "incr text" "get missing" "set a 1" "strlen a" "echo x" "nonsense"
+done >"$TMP/commands"
+# redis-cli begins by asking what commands there are
+cli_counted "-ERR and -WRONGTYPE" $((6 * n + 1)) $((4 * n)) <"$TMP/commands"
+while read -ra words; do
+	printf '*%d\r\n' ${#words[@]}
+	for word in "${words[@]}"; do
+		printf '%s%d\r\n%s\r\n' "\$" ${#word} "$word"
+	done
+done <"$TMP/commands" >"$TMP/encoded"
+cli_counted "the same pipelined, and an echo at the end" $((6 * n + 1)) $((4 * n)) --pipe <"$TMP/encoded"
+for ((i = 0; i < 20000; i++)); do
+	printf '*1\r\n%s\r\nping\r\n-ERR no\r\n' "\$4"
+done >"$TMP/value"
+cli_counted "a value that is like commands" 1 0 -x set value <"$TMP/value"
+cli_counted "and back" 1 0 get value
+printf '%s\n' multi "set a 1" "lpush text x" exec multi "incr a" exec >"$TMP/commands"
+cli_counted "a transaction, in which a command fails" 8 0 <"$TMP/commands"
+n=$((200 / scale))
+cli_counted "RESP3, which begins with HELLO" $((n + 1)) 0 -3 -r $n hgetall missing
+
+mark
+exec {socket}<>"/dev/tcp/127.0.0.1/$port"
+for ((i = 0; i < 50; i++)); do
+	printf 'PING\r\n' >&"$socket"
+	read -r _ <&"$socket"
+done
+exec {socket}>&-
+is_counted redis-server "commands of people, without lengths" "inbound redis ok 50"
+
+# A subscriber gets messages that it did not ask for.
+published=$((500 / scale))
+mark
+background cli subscribe news >"$TMP/news"
+wait_until grep -q subscribe "$TMP/news"
+cli -r $published publish news "what happened" >/dev/null
+wait_until test "$(grep -c 'what happened' "$TMP/news")" -ge $published
+is $published "$(grep -c 'what happened' "$TMP/news")" "the subscriber got all messages"
+is_counted redis-server "one subscribes, $published are published" "inbound redis ok $((published + 1))"
+is_counted redis-cli "one subscribes, $published are published" "outbound redis ok $((published + 1))"
+
+mark
+cli -s "$TMP/redis.sock" -r $((300 / scale)) get text >/dev/null
+is_counted redis-server "over a Unix socket" "inbound redis ok $((300 / scale))"
+is_counted redis-cli "over a Unix socket" "outbound redis ok $((300 / scale))"
+
+mark
+cli blpop never 1 >/dev/null
+is_counted redis-server "a command that blocks" "inbound redis ok 1"
+is 0 "$(grown seismo_request_duration_seconds_bucket service=redis-server le=0.5)" "and takes its second"
+stop_seismo
