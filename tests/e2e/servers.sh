@@ -42,8 +42,9 @@ server_start() { # PORT COMMAND...
 	wait_until port_open "$1" || bail "$2 did not start: $(tail -n 3 "$TMP/server.log")"
 }
 
+# Some end on the one signal only, some faster on the other.
 server_stop() { # PID
-	kill -INT "$1" && wait "$1"
+	kill -INT "$1" && kill -TERM "$1" && wait "$1"
 }
 
 # Starts nginx with one worker, of which "http" has these lines besides what all tests want. It is in $TMP.

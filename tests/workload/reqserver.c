@@ -228,8 +228,7 @@ static void answer_splice(int fd, char *head, size_t len)
 	loff_t at = 0;
 	int ends[2];
 
-	if (pipe(ends) || write(ends[1], head, len) != (ssize_t)len ||
-	    splice(ends[0], NULL, fd, NULL, len, SPLICE_F_MORE) != (ssize_t)len)
+	if (pipe(ends) || send(fd, head, len, MSG_MORE) != (ssize_t)len)
 		die("splice");
 	while (at < job.size) {
 		ssize_t n = splice(body_file, &at, ends[1], NULL, (size_t)(job.size - at), 0);
@@ -251,7 +250,6 @@ static void answer_parts(int fd, char *head, size_t len)
 	send_all(fd, head, len / 2);
 	pause_ms(job.pause);
 	send_all(fd, head + len / 2, len - len / 2);
-	pause_ms(job.pause);
 	send_all(fd, body, (size_t)job.size);
 }
 

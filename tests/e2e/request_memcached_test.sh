@@ -1,0 +1,99 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# memcached, its text and its binary protocol: each command that has an answer is a request. The truth is the
+# server's own count.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/servers.sh
+. "$(dirname "$0")/servers.sh"
+# shellcheck source=tests/e2e/request.sh
+. "$(dirname "$0")/request.sh"
+
+need_packages memcached:memcached memcslap:libmemcached-tools
+port=$(free_port)
+
+# Sends the lines of stdin and prints as many lines of the answer.
+talk() { # ANSWERS
+	local socket i line
+	exec {socket}<>"/dev/tcp/127.0.0.1/$port"
+	sed 's/$/\r/' >&"$socket"
+	for ((i = 0; i < $1; i++)); do
+		read -rt 5 line <&"$socket" && echo "${line%$'\r'}"
+	done
+	exec {socket}>&-
+}
+
+# Commands that the server has run.
+commands() {
+	local socket name value sum=0
+	exec {socket}<>"/dev/tcp/127.0.0.1/$port"
+	printf 'stats\r\n' >&"$socket"
+	while read -r _ name value <&"$socket" && [[ $name ]]; do
+		[[ $name == cmd_@(get|set|flush|touch) || $name == @(delete|incr|decr)_@(hits|misses) ]] &&
+			((sum += ${value%$'\r'}))
+	done
+	exec {socket}>&-
+	echo $sum
+}
+
+# With binary, each connection ends with a command that is answered, to nobody.
+slap() { # OPTION...
+	local before commands ends=0
+	[[ $* != *--binary* ]] || ends=4
+	before=$(commands)
+	mark
+	memcslap --servers="127.0.0.1:$port" "$@" >"$TMP/slap" 2>&1 || bail "memcslap: $(tail -n 1 "$TMP/slap")"
+	commands=$(($(commands) - before))
+	ok "memcslap $* made $commands commands" test "$commands" -ge $((n * 4))
+	# and asking how many they were
+	is_counted memcached "memcslap $*" "inbound memcached ok $((commands + 1 + ends))"
+	is_counted memcslap "memcslap $*" "outbound memcached ok $commands"
+}
+
+talk_counted() { # TEXT ANSWERS OK ERRORS
+	local lines=()
+	(($3)) && lines+=("inbound memcached ok $3")
+	(($4)) && lines+=("inbound memcached error $4")
+	mark
+	talk "$2" >"$TMP/answers"
+	is "$2" "$(wc -l <"$TMP/answers")" "$1: the lines of the answers have come"
+	is_counted memcached "$1" "${lines[@]}"
+}
+
+server_start "$port" memcached -p "$port" -l 127.0.0.1 -U 0 -u root -m 256
+start_seismo --probes request
+
+n=$((1000 / scale))
+slap --test=set --execute-number=$n --concurrency=4
+slap --test=get --execute-number=$n --concurrency=4 --initial-load=1000
+slap --test=set --execute-number=$n --concurrency=4 --binary
+slap --test=get --execute-number=$n --concurrency=4 --binary --initial-load=1000
+
+talk_counted "a few commands at once" 8 6 0 <<-END
+	set a 0 0 5
+	value
+	get a
+	get missing
+	delete a
+	incr missing 1
+	version
+END
+talk_counted "commands that are wrong" 3 1 2 <<-END
+	version
+	nonsense
+	get
+END
+talk_counted "no answer is asked for" 1 1 0 <<-END
+	set b 0 0 5 noreply
+	value
+	delete b noreply
+	version
+END
+talk_counted "a value that is like commands" 5 2 0 <<-'DONE'
+	set c 0 0 23
+	get a
+	set x 0 0 1
+	END
+	get c
+	DONE
+stop_seismo
