@@ -170,7 +170,6 @@ bench: all
 	tools/bench/startup
 	tools/bench/programs
 	tools/bench/syscall
-	tools/bench/requests
 
 install: all
 	install -D -m 755 $(O)/seismo $(DESTDIR)$(PREFIX)/bin/seismo
