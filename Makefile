@@ -35,7 +35,7 @@ ALL_CFLAGS += $(SANITIZERS) -fno-omit-frame-pointer
 # freed memory is kept back for a while, which tests of the daemon's memory must not see
 export ASAN_OPTIONS := quarantine_size_mb=1
 endif
-LIBS := -lbpf -lelf -lz -lmicrohttpd -lcyaml -lyaml -ljansson -lsystemd
+LIBS := -lm -lbpf -lelf -lz -lmicrohttpd -lcyaml -lyaml -ljansson -lsystemd
 FUZZ_SECONDS ?= 5
 
 BPF := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))

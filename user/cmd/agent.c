@@ -160,7 +160,8 @@ int agent_start(struct agent *a, const struct agent_options *options)
 	core_settle(&a->core);
 	a->collector = collector_new(&a->core, a->conf, &a->registry, a->all);
 	a->self = self_new(&a->registry, a->all);
-	if (!a->collector || !a->self) {
+	a->calls = calls_new(a->collector);
+	if (!a->collector || !a->self || !a->calls) {
 		log_printf(LOG_ERR, "out of memory");
 		return EXIT_CANNOT;
 	}
@@ -170,6 +171,7 @@ int agent_start(struct agent *a, const struct agent_options *options)
 void agent_stop(struct agent *a)
 {
 	self_free(a->self);
+	calls_free(a->calls);
 	collector_free(a->collector);
 	registry_release(&a->registry);
 	for (size_t i = PROBE_MAX; i-- > 0;)

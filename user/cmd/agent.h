@@ -5,6 +5,7 @@
 
 #include <argp.h>
 
+#include "collect/calls.h"
 #include "collect/collect.h"
 #include "collect/self.h"
 #include "probe/core.h"
@@ -16,6 +17,7 @@ struct agent {
 	struct probe_run *all[PROBE_MAX + 2]; /* the core's, then each family's; ends with NULL */
 	struct registry registry;
 	struct collector *collector;
+	struct calls *calls;
 	struct self *self;
 };
 

@@ -14,6 +14,7 @@
 #include "cmd/cmd.h"
 #include "cmd/report.h"
 #include "expo/accept.h"
+#include "expo/services.h"
 #include "http/listen.h"
 #include "http/server.h"
 #include "lib/log.h"
@@ -42,6 +43,15 @@ static void serve_metrics(void *ctx, const struct http_request *request, struct 
 	expo_write(format, &d->agent.registry, &reply->body);
 }
 
+static void serve_services(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	struct daemon *d = ctx;
+
+	(void)request;
+	reply->content_type = "application/json";
+	expo_services(d->agent.calls, clock_now_ns(), &reply->body);
+}
+
 static void serve_healthy(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
 	(void)ctx;
@@ -61,6 +71,7 @@ static void serve_ready(void *ctx, const struct http_request *request, struct ht
 
 static const struct http_route routes[] = {
 	{ "/metrics", serve_metrics },
+	{ "/api/v1/services", serve_services },
 	{ "/-/healthy", serve_healthy },
 	{ "/-/ready", serve_ready },
 	{ NULL, NULL },
@@ -99,6 +110,7 @@ static void tick(void *ctx, u64 now_ns)
 		if ((*run)->state == PROBE_ON && (*run)->probe->tick)
 			(*run)->probe->tick(*run, now_ns);
 	collector_tick(d->agent.collector, now_ns);
+	calls_tick(d->agent.calls, now_ns);
 	self_tick(d->agent.self, now_ns);
 	watchdog_tick(d, now_ns);
 }

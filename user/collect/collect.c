@@ -64,13 +64,15 @@ static void label_value(struct collector *c, const struct metric_label *l, u64 d
 			size_t size)
 {
 	u64 value = dim >> l->shift & (l->bits < 64 ? (1ULL << l->bits) - 1 : ~0ULL);
+	const char *service = NULL;
 	u32 identity, gen;
 
 	if (dim == SERIES_OTHER)
-		snprintf(buf, size, "other");
-	else if (l->owner && l->owner(value, &identity, &gen) &&
-		 identity < c->core->sizes.identities && c->core->states[identity].gen == gen)
-		snprintf(buf, size, "%s", identity_service(c, identity)->name);
+		service = "other";
+	else if (l->owner && l->owner(value, &identity, &gen))
+		service = collector_service(c, identity, gen);
+	if (service)
+		snprintf(buf, size, "%s", service);
 	else
 		l->format(value, buf, size);
 }
@@ -262,6 +264,49 @@ int collector_read(struct collector *c)
 	cgroups_read(c);
 	pending_settle(c);
 	return err;
+}
+
+static void slot_visit(struct collector *c, const struct pool *p, u32 number,
+		       void (*each)(void *ctx, const struct slot *slot), void *ctx)
+{
+	const struct series_key *owner = &p->owners[number];
+	struct slot slot = { .service = identity_service(c, owner->identity)->name,
+			     .dim = owner->dim };
+	struct hist hist = { 0 };
+
+	if (p->kind == POOL_COUNTER) {
+		slot.value = (u64)counter_sum(c, number);
+	} else {
+		hist_sum(c, number, &hist);
+		slot.hist = &hist;
+	}
+	each(ctx, &slot);
+}
+
+int collector_each(struct collector *c, const char *metric,
+		   void (*each)(void *ctx, const struct slot *slot), void *ctx)
+{
+	const struct pool *p;
+	u32 number = 1;
+
+	while (number < METRIC_MAX &&
+	       (!c->families[number] || strcmp(c->families[number]->metric->name, metric)))
+		number++;
+	if (number == METRIC_MAX)
+		return -ENOENT;
+	resolve(c);
+	p = c->families[number]->metric->kind == METRIC_HISTOGRAM ? &c->hists : &c->counters;
+	for (u32 slot = METRIC_MAX; slot < p->top; slot++)
+		if (__atomic_load_n(&p->owners[slot].metric, __ATOMIC_ACQUIRE) == number)
+			slot_visit(c, p, slot, each, ctx);
+	return 0;
+}
+
+const char *collector_service(struct collector *c, u32 identity, u32 gen)
+{
+	if (identity >= c->core->sizes.identities || c->core->states[identity].gen != gen)
+		return NULL;
+	return identity_service(c, identity)->name;
 }
 
 /* The series keeps what the slot had counted; the slot is empty again. */

@@ -41,16 +41,22 @@ static void signal_ready(void *ctx)
 		l->ended = (int)info.ssi_signo;
 }
 
+uint64_t clock_now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
+}
+
 static void timer_ready(void *ctx)
 {
 	struct loop *l = ctx;
-	struct timespec now;
 	uint64_t times;
 
 	if (read(l->timer, &times, sizeof(times)) != sizeof(times))
 		return;
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	l->tick(l->tick_ctx, (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec);
+	l->tick(l->tick_ctx, clock_now_ns());
 }
 
 int loop_watch(struct loop *l, int fd, void (*ready)(void *ctx), void *ctx)

@@ -5,6 +5,9 @@
 
 #include <stdint.h>
 
+/* CLOCK_MONOTONIC, which is also that of kernel programs. */
+uint64_t clock_now_ns(void);
+
 struct loop;
 
 /* SIGINT and SIGTERM end the loop from now on. NULL with errno. */

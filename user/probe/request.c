@@ -1,43 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "request.h"
 
-#include <arpa/inet.h>
-#include <bpf/bpf.h>
-#include <bpf/libbpf.h>
-#include <errno.h>
 #include <stdio.h>
-#include <sys/mman.h>
-#include <sys/socket.h>
-#include <string.h>
 #include <sys/syscall.h>
 
 #include "probe/core.h"
+#include "probe/peer.h"
 
 PROBE_ELF(request);
 
 /* What labels are made of, set at start: there is one such family. */
 static struct {
-	const struct peer *peers; /* by number */
-	int owners;		  /* descriptor of the table of who answers where */
 	bool status_class, peer;
 } shown;
 
 static void label_protocol(u64 value, char *buf, size_t size)
 {
-	static const char *const names[] = {
-		[PROTOCOL_UNKNOWN] = "unknown",
-		[PROTOCOL_HTTP] = "http",
-		[PROTOCOL_HTTP2] = "http2",
-		[PROTOCOL_GRPC] = "grpc",
-		[PROTOCOL_POSTGRESQL] = "postgresql",
-		[PROTOCOL_MYSQL] = "mysql",
-		[PROTOCOL_REDIS] = "redis",
-		[PROTOCOL_MEMCACHED] = "memcached",
-		[PROTOCOL_DNS] = "dns",
-		[PROTOCOL_TLS] = "tls",
-	};
-
-	label_name(names, sizeof(names) / sizeof(*names), value, buf, size);
+	label_name(request_protocols, PROTOCOL_CNT, value, buf, size);
 }
 
 static void label_status(u64 value, char *buf, size_t size)
@@ -56,53 +35,16 @@ static void label_status(u64 value, char *buf, size_t size)
 		label_name(names, sizeof(names) / sizeof(*names), value, buf, size);
 }
 
-static const struct peer *peer_row(u64 number)
-{
-	const struct peer *p = shown.peers && number < PEERS ? &shown.peers[number] : NULL;
-
-	return p && __atomic_load_n(&p->number, __ATOMIC_ACQUIRE) ? p : NULL;
-}
-
 static void label_peer(u64 value, char *buf, size_t size)
 {
-	const struct peer *p = peer_row(value);
-	char address[INET6_ADDRSTRLEN];
-	bool v4 = p && IN6_IS_ADDR_V4MAPPED((const struct in6_addr *)p->address);
-
 	*buf = '\0';
-	if (!shown.peer || value == PEER_NONE)
-		return;
-	if (!p)
-		snprintf(buf, size, "other");
-	else if (p->family == AF_UNIX)
-		snprintf(buf, size, "unix");
-	else if (v4 && inet_ntop(AF_INET, p->address + 12, address, sizeof(address)))
-		snprintf(buf, size, "%s:%u", address, p->port);
-	else if (inet_ntop(AF_INET6, p->address, address, sizeof(address)))
-		snprintf(buf, size, "[%s]:%u", address, p->port);
+	if (shown.peer)
+		peer_address((u32)value, buf, size);
 }
 
-/* Who answers at a loopback address may listen at any. */
-static bool peer_owner(u64 value, u32 *identity, u32 *gen)
+static bool label_peer_owner(u64 value, u32 *identity, u32 *gen)
 {
-	static const u8 any[2][16] = { { 0 }, { [10] = 0xff, [11] = 0xff } };
-	const struct peer *p = shown.peer ? peer_row(value) : NULL;
-	struct peer_owner owner;
-	struct peer key;
-
-	if (!p)
-		return false;
-	key = *p;
-	key.number = 0;
-	for (int i = 0; bpf_map_lookup_elem(shown.owners, &key, &owner); i++) {
-		if (!p->net || i == 2)
-			return false;
-		key.net = 0;
-		memcpy(key.address, any[i], sizeof(key.address));
-	}
-	*identity = owner.identity;
-	*gen = owner.gen;
-	return true;
+	return shown.peer && peer_owner((u32)value, identity, gen);
 }
 
 /* System calls whose bytes a program can find. */
@@ -135,18 +77,9 @@ static int setup(struct probe_run *run)
 
 static int loaded(struct probe_run *run)
 {
-	const struct range numbers = { PEER_MORE + 1, PEERS - PEER_MORE - 1 };
-	int stack = bpf_object__find_map_fd_by_name(run->object, "request_free_peers");
-	int peers = bpf_object__find_map_fd_by_name(run->object, "request_peers");
-	void *rows = mmap(NULL, PEERS * sizeof(struct peer), PROT_READ, MAP_SHARED, peers, 0);
-
-	if (rows == MAP_FAILED || bpf_map_update_elem(stack, NULL, &numbers, BPF_ANY))
-		return -errno;
-	shown.peers = rows;
-	shown.owners = bpf_object__find_map_fd_by_name(run->object, "request_owners");
 	shown.peer = run->core->conf->options[CONF_REQUEST_PEER];
 	shown.status_class = run->core->conf->options[CONF_REQUEST_STATUS];
-	return 0;
+	return peer_init(run->object);
 }
 
 static const u32 message_calls[] = { SYS_recvmmsg, SYS_sendmmsg, 0 };
@@ -160,9 +93,9 @@ static const u32 message_calls[] = { SYS_recvmmsg, SYS_sendmmsg, 0 };
 		"direction", REQUEST_DIRECTION_AT, 1, label_direction \
 	}
 
-#define PEER                                                                       \
-	{                                                                          \
-		"peer", REQUEST_PEER_AT, REQUEST_PEER_BITS, label_peer, peer_owner \
+#define PEER                                                                             \
+	{                                                                                \
+		"peer", REQUEST_PEER_AT, REQUEST_PEER_BITS, label_peer, label_peer_owner \
 	}
 
 const struct probe probe_request = {

@@ -4,8 +4,8 @@
 #include <string.h>
 #include <stdio.h>
 #include <sys/syscall.h>
-#include <time.h>
 
+#include "lib/loop.h"
 #include "probe/core.h"
 #include "syscall.h"
 
@@ -158,7 +158,6 @@ static int started(struct probe_run *run)
 static void tick(struct probe_run *run, u64 now_ns)
 {
 	struct hook_run *enter = probe_hook(run, "enter_btf");
-	struct timespec ts;
 
 	if (run->mode != PROBE_MODE_SAMPLED || now_ns < run->next_ns)
 		return;
@@ -169,8 +168,7 @@ static void tick(struct probe_run *run, u64 now_ns)
 		timed_since(run, ~0ULL);
 		hook_detach(enter);
 	} else if (!hook_attach(run, enter)) {
-		clock_gettime(CLOCK_MONOTONIC, &ts); /* attaching takes a while */
-		timed_since(run, (u64)ts.tv_sec * 1000000000 + (u64)ts.tv_nsec);
+		timed_since(run, clock_now_ns()); /* attaching takes a while */
 	}
 }
 

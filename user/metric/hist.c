@@ -1,0 +1,50 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "metric/hist.h"
+
+#include <math.h>
+
+u64 hist_count(const struct hist *h)
+{
+	u64 sum = 0;
+
+	for (unsigned i = 0; i < HIST_BUCKETS; i++)
+		sum += h->bucket[i];
+	return sum;
+}
+
+/* The middle of a bucket; of the first and last, the one bound that they have. */
+static double bucket_value(unsigned i)
+{
+	if (i == 0)
+		return exp2(HIST_MIN_EXP);
+	if (i == HIST_BUCKETS - 1)
+		return exp2(HIST_MAX_EXP);
+	return exp2(HIST_MIN_EXP + (i - 0.5) / HIST_SUB);
+}
+
+double hist_quantile(const struct hist *h, double q)
+{
+	u64 cnt = hist_count(h), sum = 0;
+	unsigned i;
+
+	if (!cnt)
+		return NAN;
+	for (i = 0; i < HIST_BUCKETS - 1; i++) {
+		sum += h->bucket[i];
+		if ((double)sum >= q * (double)cnt && sum)
+			break;
+	}
+	return bucket_value(i);
+}
+
+static u64 since(u64 now, u64 before)
+{
+	return now > before ? now - before : 0;
+}
+
+void hist_since(struct hist *ret, const struct hist *now, const struct hist *before)
+{
+	ret->sum_ns = since(now->sum_ns, before->sum_ns);
+	for (unsigned i = 0; i < HIST_BUCKETS; i++)
+		ret->bucket[i] = since(now->bucket[i], before->bucket[i]);
+}

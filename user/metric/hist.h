@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What a histogram tells; see struct hist in types.h. */
+#ifndef METRIC_HIST_H
+#define METRIC_HIST_H
+
+#include "types.h"
+
+u64 hist_count(const struct hist *h);
+/* The value, in seconds, below which the part q (0 to 1) lies: exact to half a bucket, 4.4 %. NAN: it is empty. */
+double hist_quantile(const struct hist *h, double q);
+/* What was counted since `before`; buckets never go below 0. */
+void hist_since(struct hist *ret, const struct hist *now, const struct hist *before);
+
+#endif
