@@ -170,6 +170,7 @@ bench: all
 	tools/bench/startup
 	tools/bench/programs
 	tools/bench/syscall
+	tools/bench/requests
 
 install: all
 	install -D -m 755 $(O)/seismo $(DESTDIR)$(PREFIX)/bin/seismo
