@@ -18,6 +18,15 @@ is_named() { # SERVICE TEXT
 	is_metric "$calls" "$2" seismo_syscalls_total "service=$1" "syscall=$call"
 }
 
+# Processes of a service that are asleep since before the daemon was started.
+is_old() { # EXPECTED TEXT SERVICE
+	if [[ ${SEISMO_OPTIONS-} == *core=sight_* ]]; then
+		skip_one "$2" "without iterators a process is seen when its next system call ends"
+	else
+		is_metric "$1" "$2" seismo_processes "service=$3"
+	fi
+}
+
 exit_cnt() { # SERVICE
 	value seismo_process_exits_total "service=$1"
 }
@@ -65,10 +74,10 @@ services:
 END
 start_seismo --probes syscall=count,process
 
-is_metric 4 "processes of a unit that are older than the daemon" seismo_processes "service=old-$$.service"
-is_metric 5 "processes of a program that are older than the daemon" seismo_processes "service=w-old-$$"
-is_metric 1 "a script that is older than the daemon" seismo_processes "service=w-old-script-$$"
-is_metric 1 "rule by listening port" seismo_processes "service=by-port-$$"
+is_old 4 "processes of a unit that are older than the daemon" "old-$$.service"
+is_old 5 "processes of a program that are older than the daemon" "w-old-$$"
+is_old 1 "a script that is older than the daemon" "w-old-script-$$"
+is_old 1 "rule by listening port" "by-port-$$"
 
 run_calls in_cgroup "$rule_cgroup" "$churn"
 is_named "by-cgroup-$$" "rule by cgroup"
