@@ -572,11 +572,13 @@ static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 	flags = head[4];
 	if (len > 0x100000 || type > 0x10)
 		return found(ret, FOUND_LOST, 0);
-	if (avail < 9 + len && avail < PROTOCOL_CARRY)
-		return 0;
 	f->skip = len;
 	if (type != HTTP2_HEADERS)
 		return 9;
+	if (avail < 9 + len && avail < PROTOCOL_CARRY) { /* its first field is to be seen */
+		f->skip = 0;
+		return 0;
+	}
 	ret->stream = be32_at(head + 5) & 0x7fffffff;
 	if (flags & HTTP2_PADDED)
 		at += 1;
