@@ -42,7 +42,7 @@ struct flow {
 	u8 size_at; /* memcached: the word in which the number of bytes stands, 0: none follow */
 	u8 status;  /* of the message under way */
 	u8 silent;  /* what is under way has no answer resp. is none */
-	u8 begun;   /* a command has been seen */
+	u8 begun;   /* a command has been seen; MySQL's answers: the numbers begin again */
 	u8 carry_len;
 	u8 within; /* memcached: of a word, the first bytes were before */
 	u8 unused;
@@ -290,10 +290,12 @@ static inline u32 mysql_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 		f->begun = 1;
 		if (len && mysql_is_answered(head[4]))
 			ret->kind = FOUND_ASK;
-	} else if (!ask && head[3] == 1 && len) {
+	} else if (!ask && head[3] == 1 && len && !f->begun) {
 		ret->kind = FOUND_ANSWER;
 		ret->status = head[4] == 0xff ? STATUS_ERROR : STATUS_OK;
 	}
+	if (!ask) /* the 1 that follows is of the same answer, unless this ends it */
+		f->begun = !head[3] && len && head[4] < 0xfe;
 	return 4;
 }
 
