@@ -144,7 +144,7 @@ static inline u32 number_at(const u8 *p, u32 len)
 		if (i >= len)
 			break;
 		number = number * 10 + digit;
-		bad |= digit & ~15U;
+		bad |= (u32)SCRIPT_LESS(9, digit);
 	}
 	return bad || !len || len > NUMBER_DIGITS ? NUMBER_NONE : number;
 }
@@ -194,8 +194,8 @@ static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 	if (!len)
 		return avail < PROTOCOL_CARRY ? 0 : found(ret, FOUND_LOST, 0);
 	number = len > 3 ? number_at(head + 1, len - 3) : NUMBER_NONE;
-	f->rest -= !top;
-	if (number == NUMBER_NONE) /* null */
+	f->rest -= !top && type != '|'; /* which is about a value, and none itself */
+	if (number == NUMBER_NONE)	/* null */
 		number = 0;
 	else if (type == '$' || type == '=' || type == '!')
 		f->skip = number + 2;
@@ -203,7 +203,7 @@ static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 		f->rest += number;
 	else if (type == '%' || type == '|')
 		f->rest += 2 * number;
-	if (top && type != '>' && type != '|') {
+	if (top && type != '>' && type != '|' && (number || !ask)) {
 		ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
 		ret->status = type == '!' ? STATUS_ERROR : STATUS_OK;
 	}
