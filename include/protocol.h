@@ -308,7 +308,8 @@ static inline void memcached_command(struct flow *f, const u8 *head)
 
 	f->size_at = 0;
 	f->silent = a == 'q';
-	f->status = a == 'g'; /* more than one key: there is no "noreply" */
+	/* the first word that may be "noreply", which is a key as good as any: 0: none */
+	f->status = a == 'g' ? 0 : a == 'f' ? 2 : 3;
 	if (a == 'm')
 		f->size_at = b == 's' ? 2 : 0;
 	else if ((a == 's' && b == 'e') || a == 'a' || a == 'r' || a == 'p' ||
@@ -334,8 +335,9 @@ static inline void memcached_word(struct flow *f, const u8 *head, u32 len, u32 a
 	if (f->line == (u32)f->size_at + 1) {
 		number = number_at(head, len);
 		f->rest = number == NUMBER_NONE ? 0 : number;
-	} else if (ask && f->line > 2 && head[0] == 'n' && len == 7 && !f->status) {
-		f->silent = 1; /* noreply */
+	} else if (ask && f->status && f->line >= f->status) {
+		if ((head[0] == 'n' && len == 7) || (head[0] == 'q' && len == 1))
+			f->silent = 1; /* noreply; or quiet, mostly */
 	}
 }
 
