@@ -440,7 +440,7 @@ static inline u32 dns_step(struct flow *f, const u8 *head, u32 avail, u32 ask, s
 #define TLS_HANDSHAKE 0x16
 #define TLS_DATA      0x17
 
-#define TLS_FINISHED_MAX 80	  /* bytes of TLS 1.2's message Finished, sealed */
+#define TLS_FINISHED_MAX 96	  /* bytes of TLS 1.2's message Finished, sealed */
 #define TLS_ALERT	 (2 + 17) /* bytes of an alert that looks like data, in TLS 1.3 */
 
 /*
