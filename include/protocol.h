@@ -190,7 +190,7 @@ static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 		f->line = type != '\n'; /* a command as people type it */
 		return found(ret, type == '\r' || type == '\n' ? FOUND_NOTHING : FOUND_ASK, 1);
 	}
-	len = line_end(head, avail);
+	len = line_end(head, avail < PROTOCOL_CARRY ? avail : PROTOCOL_CARRY);
 	if (!len)
 		return avail < PROTOCOL_CARRY ? 0 : found(ret, FOUND_LOST, 0);
 	number = len > 3 ? number_at(head + 1, len - 3) : NUMBER_NONE;
@@ -478,71 +478,85 @@ static inline u32 tls_step(struct flow *f, const u8 *head, u32 avail, u32 ask, s
 #define HTTP2_PREFACE  24
 
 /* Three digits in HPACK's Huffman code: 0, 1, 2 have five bits, the others six that begin with 011. */
-static inline u32 http2_status_huffman(const u8 *p)
+static inline u32 http2_status_huffman(const u8 *p, u32 len)
 {
-	u32 bits = le32_at(p), status = 0;
+	u32 bits = be32_at(p), status = 0, used = 0;
 
-	bits = __builtin_bswap32(bits);
 	for (u32 i = 0; i < 3; i++) {
-		u32 five = bits >> 27, six = bits >> 26;
+		u32 five = bits >> 27, six = bits >> 26, size = five <= 2 ? 5 : 6;
 
 		if (five > 2 && (six < 0x19 || six > 0x1f))
 			return STATUS_UNKNOWN;
 		status = status * 10 + (five <= 2 ? five : six - 0x16);
-		bits <<= five <= 2 ? 5 : 6;
+		bits <<= size;
+		used += size;
 	}
-	return status >= 100 ? status : STATUS_UNKNOWN;
+	return status >= 100 && used <= 8 * len ? status : STATUS_UNKNOWN;
 }
 
-/* The field :status, which comes first; STATUS_UNKNOWN where it refers to one of before. */
-static inline u32 http2_status(const u8 *p)
+/* The field :status, which comes first, of `len` bytes; STATUS_UNKNOWN where it refers to one of before. */
+static inline u32 http2_status(const u8 *p, u32 len)
 {
-	static const u16 known[] = { 200, 204, 206, 304, 400, 404, 500 };
-	u32 first = p[0];
+	u32 name = (p[0] & 0xc0) == 0x40 ? p[0] & 0x3f : p[0] & 0x0f, size = p[1] & 0x7f, status;
 
-	if (first >= 0x88 && first <= 0x8e) {
-		switch (first) {
-		case 0x88:
-			return known[0];
-		case 0x89:
-			return known[1];
-		case 0x8a:
-			return known[2];
-		case 0x8b:
-			return known[3];
-		case 0x8c:
-			return known[4];
-		case 0x8d:
-			return known[5];
-		default:
-			return known[6];
-		}
+	switch (p[0]) {
+	case 0x88:
+		return 200;
+	case 0x89:
+		return 204;
+	case 0x8a:
+		return 206;
+	case 0x8b:
+		return 304;
+	case 0x8c:
+		return 400;
+	case 0x8d:
+		return 404;
+	case 0x8e:
+		return 500;
 	}
 	/* a text, whose name is one of the numbers of :status */
-	if ((first & 0xc0) == 0x40)
-		first &= 0x3f;
-	else
-		first &= 0x0f;
-	if (first < 8 || first > 14)
+	if (p[0] & 0x80 || name < 8 || name > 14 || size > 3 || len < 2 + size)
 		return STATUS_UNKNOWN;
-	if (p[1] == 3 && p[2] >= '1' && p[2] <= '9')
-		return (p[2] - '0') * 100u + (p[3] - '0') % 10u * 10u + (p[4] - '0') % 10u;
-	return p[1] & 0x80 ? http2_status_huffman(p + 2) : STATUS_UNKNOWN;
+	if (p[1] & 0x80)
+		return http2_status_huffman(p + 2, size);
+	status = number_at(p + 2, size);
+	return status >= 100 && status <= 999 ? status : STATUS_UNKNOWN;
+}
+
+/* How many bytes of a block are a new size of the table. */
+static inline u32 http2_resize(const u8 *p)
+{
+	if ((p[0] & 0xe0) != 0x20)
+		return 0;
+	if ((p[0] & 0x1f) != 0x1f)
+		return 1;
+	return !(p[1] & 0x80) ? 2 : !(p[2] & 0x80) ? 3 : !(p[3] & 0x80) ? 4 : 5;
+}
+
+/* The status in an answer's headers, which begin at `at` of a frame that ends at `end`. */
+static inline u32 http2_answer(const u8 *head, u32 at, u32 end)
+{
+	end = end < PROTOCOL_CARRY ? end : PROTOCOL_CARRY; /* so many are there */
+	at += http2_resize(head + at);
+	return at < end ? http2_status(head + at, end - at) : STATUS_UNKNOWN;
 }
 
 /* Looks for gRPC's content type in headers, as text or in Huffman code. */
 static inline u32 http2_scan(struct flow *f, const u8 *head, u32 avail, struct found *ret)
 {
-	u32 n = avail < PROTOCOL_CARRY ? avail : PROTOCOL_CARRY, step;
+	u32 n = f->rest < PROTOCOL_CARRY ? f->rest : PROTOCOL_CARRY;
 	u64 hits = 0;
 
-	for (u32 i = 0; i < PROTOCOL_CARRY - 1; i++) {
+	if (avail < n)
+		return 0;
+	for (u32 i = 0; i < PROTOCOL_CARRY - 3; i++) {
 		u64 word = (u32)word_at(head + i), next = (u8)head[i + 4];
 		u64 huffman = SCRIPT_EQUAL(word, PROTOCOL_WORD(0x4c, 0x4d, 0x65, 0x64));
 		u64 text = SCRIPT_EQUAL(word, PROTOCOL_WORD('/', 'g', 'r', 'p')) &
 			   SCRIPT_EQUAL(next, 'c');
 
-		hits |= (huffman | text) & SCRIPT_LESS(i + 4, avail);
+		hits |= (huffman & SCRIPT_LESS(i + 3, n)) | (text & SCRIPT_LESS(i + 4, n));
 	}
 	if (hits) {
 		f->line = 0;
@@ -550,12 +564,11 @@ static inline u32 http2_scan(struct flow *f, const u8 *head, u32 avail, struct f
 		ret->kind = FOUND_PROTOCOL;
 		return 0;
 	}
-	step = n < f->rest ? n : f->rest;
-	if (avail >= 8 && step == n && n < f->rest)
-		step = n - 5; /* it may begin at the end of these */
-	f->rest -= step;
+	if (f->rest > n)
+		n -= 4; /* it may begin at the end of these */
+	f->rest -= n;
 	f->line = f->rest > 0;
-	return step;
+	return n;
 }
 
 static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 ask, u32 scan,
@@ -565,12 +578,12 @@ static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 
 	if (f->line)
 		return http2_scan(f, head, avail, ret);
+	if (avail < 9)
+		return 0;
 	if (ask && head[0] == 'P' && head[1] == 'R') {
 		f->skip = HTTP2_PREFACE - 2;
 		return 2;
 	}
-	if (avail < 9)
-		return 0;
 	len = be32_at(head) >> 8;
 	type = head[3];
 	flags = head[4];
@@ -590,9 +603,7 @@ static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 		at += 5;
 	if (!ask) {
 		ret->kind = FOUND_STREAM_ANSWER;
-		ret->status = http2_status(head + at);
-		if ((head[at] & 0xe0) == 0x20) /* a new size of the table comes first */
-			ret->status = http2_status(head + at + 1);
+		ret->status = http2_answer(head, at, 9 + len);
 		return 9;
 	}
 	ret->kind = FOUND_STREAM_ASK;
@@ -634,7 +645,7 @@ static inline u32 http_is_method(u32 word)
 	return 0;
 }
 
-enum http_at { HTTP_START, HTTP_HEAD, HTTP_CHUNK, HTTP_TRAILER };
+enum http_at { HTTP_START, HTTP_HEAD, HTTP_LENGTH, HTTP_CHUNK, HTTP_TRAILER };
 
 static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
 {
@@ -659,11 +670,10 @@ static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 ask,
 	return ask ? 4 : 12;
 }
 
-/* A field that says how long the body is. */
-static inline void http_field(struct flow *f, const u8 *head, u32 len)
+/* A field, which may say how long the body is. Returns the bytes of its name, if these are what counts. */
+static inline u32 http_field(struct flow *f, const u8 *head)
 {
 	u64 first = word_at(head) | BYTES(0x20), second = word_at(head + 8) | BYTES(0x20);
-	u32 at, number;
 
 	if (first == SCRIPT_WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r') &&
 	    second == SCRIPT_WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n'))
@@ -671,10 +681,18 @@ static inline void http_field(struct flow *f, const u8 *head, u32 len)
 	if (first != SCRIPT_WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-') ||
 	    (second & ~0ULL >> 8) !=
 		    (SCRIPT_WORD('l', 'e', 'n', 'g', 't', 'h', ':', 0) & ~0ULL >> 8))
-		return;
-	at = 15 + (head[15] == ' ');
-	number = len >= at + 2 ? number_at(head + at, len - 2 - at) : NUMBER_NONE;
+		return 0;
+	f->line = HTTP_LENGTH;
+	return 15;
+}
+
+/* What follows its name, up to the end of the line. */
+static inline void http_length(struct flow *f, const u8 *head, u32 len)
+{
+	u32 number = len > 2 ? number_at(head, len - 2) : NUMBER_NONE;
+
 	f->rest = number == NUMBER_NONE ? 0 : number;
+	f->line = HTTP_HEAD;
 }
 
 /* The line that ends the head, of a request or an answer, of an interim one too. */
@@ -685,51 +703,73 @@ static inline void http_body(struct flow *f)
 		f->skip = f->rest;
 }
 
-static inline u32 http_chunk(struct flow *f, const u8 *head, u32 len, struct found *ret)
+/* The number that begins a chunk. */
+static inline u32 http_chunk(struct flow *f, const u8 *head, struct found *ret)
 {
-	u32 size = 0;
+	u32 size = 0, n;
 
-	for (u32 i = 0; i < 8; i++) {
-		u32 c = head[i] | 0x20, digit = c >= 'a' ? c - 'a' + 10 : c - '0';
+	for (n = 0; n < 8; n++) {
+		u32 digit = (u32)head[n] - '0', letter = (head[n] | 0x20u) - 'a';
 
-		if (i >= len || digit > 15)
+		if (digit > 9 && letter > 5)
 			break;
-		size = size << 4 | digit;
+		size = size << 4 | (digit > 9 ? letter + 10 : digit);
 	}
-	if (len < 2 || size > 0x40000000)
+	if (!n || size > 0x40000000)
 		return found(ret, FOUND_LOST, 0);
 	f->line = size ? HTTP_CHUNK : HTTP_TRAILER;
-	f->skip = size ? size + 2 : 0;
+	f->rest = size ? size + 2 : 0;
+	f->within = 1;
+	return n;
+}
+
+/* The rest of a line; behind the one that begins a chunk is what it holds. */
+static inline u32 http_rest(struct flow *f, u32 len, u32 avail)
+{
+	if (!len)
+		return avail;
+	f->within = 0;
+	if (f->line == HTTP_CHUNK)
+		f->skip = f->rest;
 	return len;
 }
 
-/* A line. */
+static inline u32 http_blank(struct flow *f, u32 len)
+{
+	if (f->line == HTTP_HEAD)
+		http_body(f);
+	else
+		f->line = HTTP_START;
+	return len;
+}
+
+/* A line, or what begins one. */
 static inline u32 http_step(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
 {
-	u32 len;
+	u32 len, name;
 
 	if (f->line == HTTP_START)
 		return http_start(f, head, avail, ask, ret);
 	len = line_end(head, avail);
-	if (f->within) {
-		f->within = !len;
-		return len ? len : avail;
-	}
+	if (f->within)
+		return http_rest(f, len, avail);
 	if (!len && avail < PROTOCOL_CARRY)
 		return 0;
 	if (f->line == HTTP_CHUNK)
-		return http_chunk(f, head, len, ret);
-	if (head[0] == '\r' || head[0] == '\n') {
-		if (f->line == HTTP_HEAD)
-			http_body(f);
-		else
-			f->line = HTTP_START;
-		return len;
+		return http_chunk(f, head, ret);
+	if (f->line == HTTP_LENGTH) {
+		if (head[0] == ' ')
+			return 1;
+		http_length(f, head, len);
+	} else if (head[0] == '\n' || (head[0] == '\r' && head[1] == '\n')) {
+		return http_blank(f, len);
+	} else if (f->line == HTTP_HEAD) {
+		name = http_field(f, head);
+		if (name)
+			return name;
 	}
-	if (f->line == HTTP_HEAD)
-		http_field(f, head, len ? len : avail);
-	f->within = !len;
-	return len ? len : avail;
+	f->within = 1;
+	return http_rest(f, len, avail);
 }
 
 /* --- which protocol it is, by the first bytes of who asks */
