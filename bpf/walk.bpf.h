@@ -146,6 +146,14 @@ static __always_inline void walk_answer(struct walk *w, u32 status)
 	run->cnt++;
 }
 
+/* Another protocol begins here, between two messages; of streams, it is their kind that is now known. */
+static __always_inline void walk_switch(struct walk *w, u32 protocol)
+{
+	w->protocol = protocol;
+	if (protocol == PROTOCOL_TLS)
+		__builtin_memset(&w->stream, 0, sizeof(w->stream));
+}
+
 static __always_inline void walk_found(struct walk *w, struct found *found)
 {
 	if (found->kind == FOUND_ASK)
@@ -157,7 +165,7 @@ static __always_inline void walk_found(struct walk *w, struct found *found)
 	else if (found->kind == FOUND_LOST)
 		w->lost = 1;
 	else if (found->kind == FOUND_PROTOCOL)
-		w->protocol = found->protocol;
+		walk_switch(w, found->protocol);
 }
 
 /* 1: the end. */
@@ -235,8 +243,6 @@ static __always_inline void walk_end(struct walk *w, struct request_ctx *r)
 	f->carry_len = rest;
 	bpf_probe_read_kernel(f->carry, PROTOCOL_CARRY,
 			      &w->bytes[(w->len - PROTOCOL_CARRY) & WALK_MASK]);
-	if (w->protocol != r->protocol && w->protocol == PROTOCOL_TLS)
-		__builtin_memset(&w->stream, 0, sizeof(w->stream));
 	r->protocol = w->protocol;
 	r->stream = w->stream;
 	r->lost = w->lost;
