@@ -73,10 +73,53 @@ static __always_inline void batch_answer(struct sock_ctx *sc, u64 dim, u32 n, u6
 	r->answer_ns = 0;
 }
 
+/* The one that is under way is answered. */
+static __always_inline void batch_answer_one(struct sock_ctx *sc, u64 dim, u64 now)
+{
+	struct request_ctx *r = &sc->request;
+	u64 answer_ns = r->answer_ns ?: now, since = r->asked[0].since_ns;
+
+	request_count_cached(sc, dim, 1, answer_ns > since ? answer_ns - since : 0);
+	r->outstanding = r->asked[0].cnt = 0;
+	r->answer_ns = 0;
+}
+
+/*
+ * Something was sent or received. What happens rarely, or not in HTTP, is done by functions of their own, so that
+ * the way that most take is short.
+ */
+struct event {
+	struct sock *sk;
+	struct sock_ctx *sc;
+	u64 now;
+	u32 bytes;
+	u32 sent;
+	u32 ask; /* or else it answers */
+};
+
+static __always_inline struct flow *event_flow(const struct event *e)
+{
+	struct stream *s = &e->sc->request.stream;
+
+	return e->ask ? &s->flow[FLOW_ASK] : &s->flow[FLOW_ANSWER];
+}
+
 static __always_inline bool is_walked(const struct request_ctx *r)
 {
 	return !r->lost &&
 	       (protocol_is_walked(r->protocol) || (r->protocol == PROTOCOL_HTTP && r->pipelined));
+}
+
+static __always_inline struct walk *event_walk(const struct event *e)
+{
+	return walk(e->sk, e->sc, e->bytes, e->sent, e->ask, e->now);
+}
+
+static __always_inline u64 event_dimension(const struct event *e, u32 status)
+{
+	const struct request_ctx *r = &e->sc->request;
+
+	return dimension(r->protocol, e->sc->direction, r->peer, status);
 }
 
 /* --- the first bytes */
@@ -87,10 +130,9 @@ static __always_inline bool is_walked(const struct request_ctx *r)
  * The first bytes of a flow, of which some may have been before: into w->bytes at w->pos, up to w->len. Fewer than
  * `least` are kept for the next time; NULL then, and when they are not to be seen.
  */
-static __always_inline struct walk *first_bytes(struct sock *sk, struct sock_ctx *sc, u32 bytes,
-						u32 sent, u32 ask, u32 least, bool *few)
+static __always_inline struct walk *first_bytes(const struct event *e, u32 least, bool *few)
 {
-	struct walk *w = walk_begin(sk, sc, bytes, sent, ask, 0);
+	struct walk *w = walk_begin(e->sk, e->sc, e->bytes, e->sent, e->ask, 0);
 
 	*few = false;
 	if (!w)
@@ -101,44 +143,42 @@ static __always_inline struct walk *first_bytes(struct sock *sk, struct sock_ctx
 	*few = w->len - w->pos < least;
 	if (!*few)
 		return w;
-	walk_end(w, &sc->request);
+	walk_end(w, &e->sc->request);
 	return NULL;
 }
 
-/* False: there are too few to tell. */
-static __always_inline bool protocol_find(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
-					  u32 ask)
+/* 0: there are too few to tell. */
+static __noinline int protocol_find(struct event *e)
 {
-	struct request_ctx *r = &sc->request;
-	u32 before = r->stream.flow[ask ? FLOW_ASK : FLOW_ANSWER].carry_len, avail;
+	struct request_ctx *r = &e->sc->request;
+	u32 before = event_flow(e)->carry_len, avail;
 	const u8 *head;
 	struct walk *w;
 	bool few;
 
-	w = first_bytes(sk, sc, bytes, sent, ask, FIRST_BYTES, &few);
+	w = first_bytes(e, FIRST_BYTES, &few);
 	if (!w)
 		return !few;
 	r->tries++;
 	head = &w->bytes[w->pos & WALK_MASK];
 	avail = w->len - w->pos < PROTOCOL_HEAD ? w->len - w->pos : PROTOCOL_HEAD;
-	r->protocol = ask ? protocol_detect(head, avail, bytes + before)
-			  : protocol_detect_greeting(head, avail, bytes + before);
+	r->protocol = e->ask ? protocol_detect(head, avail, e->bytes + before)
+			     : protocol_detect_greeting(head, avail, e->bytes + before);
 	r->tunnel = le32_at(head) == PROTOCOL_WORD('C', 'O', 'N', 'N');
-	return true;
+	return 1;
 }
 
 /* The same, as a copy, up to PROTOCOL_CARRY bytes. False: `least` are not there, or not yet. */
-static __always_inline bool head_gather(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
-					u32 ask, u32 least, struct head *head, bool *few)
+static __always_inline bool head_gather(const struct event *e, u32 least, struct head *head,
+					bool *few)
 {
-	struct request_ctx *r = &sc->request;
-	struct flow *f = ask ? &r->stream.flow[FLOW_ASK] : &r->stream.flow[FLOW_ANSWER];
+	struct flow *f = event_flow(e);
 	struct walk *w;
 
 	*few = false;
-	if (!f->carry_len && head_read(head, bytes, r) && head->len >= least)
+	if (!f->carry_len && head_read(head, e->bytes, &e->sc->request) && head->len >= least)
 		return true;
-	w = first_bytes(sk, sc, bytes, sent, ask, least, few);
+	w = first_bytes(e, least, few);
 	if (*few)
 		return false;
 	f->carry_len = 0;
@@ -146,6 +186,15 @@ static __always_inline bool head_gather(struct sock *sk, struct sock_ctx *sc, u3
 		return false;
 	head->len = w->len - w->pos;
 	return !bpf_probe_read_kernel(head->bytes, PROTOCOL_CARRY, &w->bytes[w->pos & WALK_MASK]);
+}
+
+/* A turn of HTTP of which the head lies in one piece: nothing of it was before. */
+static __always_inline bool http_head(const struct event *e, u32 least, struct head *head)
+{
+	struct request_ctx *r = &e->sc->request;
+
+	return r->protocol == PROTOCOL_HTTP && !r->pipelined && !event_flow(e)->carry_len &&
+	       head_read(head, e->bytes, r) && head->len >= least;
 }
 
 /* --- asking */
@@ -160,21 +209,20 @@ static __always_inline void flows_reset(struct request_ctx *r)
  * A turn of HTTP begins with a method; other bytes are what an early answer did not wait for. Now and then it is looked
  * whether more than one request is in them.
  */
-static __always_inline u32 asked_http(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
-				      u64 since)
+static __noinline int asked_http(struct event *e)
 {
-	struct request_ctx *r = &sc->request;
+	struct request_ctx *r = &e->sc->request;
 	struct head head = {};
 	struct walk *w;
 	bool few;
 
-	if (r->outstanding || !head_gather(sk, sc, bytes, sent, true, FIRST_BYTES, &head, &few) ||
+	if (r->outstanding || !head_gather(e, FIRST_BYTES, &head, &few) ||
 	    !http_is_method(le32_at(head.bytes)))
 		return 0;
 	if (r->turns++ & HTTP_LOOK)
 		return 1;
 	flows_reset(r);
-	w = walk(sk, sc, bytes, sent, true, since);
+	w = event_walk(e);
 	if (w && w->asks > 1)
 		return w->asks;
 	flows_reset(r);
@@ -182,19 +230,18 @@ static __always_inline u32 asked_http(struct sock *sk, struct sock_ctx *sc, u32 
 }
 
 /* How many requests begin in these bytes. */
-static __always_inline u32 asked(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
-				 u64 since)
+static __noinline int asked(struct event *e)
 {
-	struct request_ctx *r = &sc->request;
+	struct request_ctx *r = &e->sc->request;
 	struct walk *w;
 
 	if (r->lost && !r->outstanding) /* these may make sense again */
 		flows_reset(r);
 	if (r->protocol == PROTOCOL_HTTP && !r->pipelined)
-		return asked_http(sk, sc, bytes, sent, since);
+		return asked_http(e);
 	if (!r->protocol || r->lost)
 		return !r->outstanding;
-	w = walk(sk, sc, bytes, sent, true, since);
+	w = event_walk(e);
 	if (!w)
 		return r->lost && !r->outstanding;
 	if (r->protocol == PROTOCOL_TLS)
@@ -203,123 +250,146 @@ static __always_inline u32 asked(struct sock *sk, struct sock_ctx *sc, u32 bytes
 }
 
 /* Once for a connection: who is asked, or that it is answered here. */
-static __always_inline void place(struct sock *sk, struct request_ctx *r, u32 sent, u32 identity)
+static __noinline int place(struct event *e)
 {
-	r->placed = 1;
-	if (sent)
-		r->peer = peer_find(sk);
+	struct sock_ctx *sc = e->sc;
+
+	sc->request.placed = 1;
+	if (e->sent)
+		sc->request.peer = peer_find(e->sk);
 	else
-		peer_note(sk, identity);
+		peer_note(e->sk, sc->identity);
+	return 0;
 }
 
-static __always_inline void on_ask(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
-				   u64 now)
+static __always_inline bool is_http_turn(const struct event *e)
 {
-	struct request_ctx *r = &sc->request;
-	u64 since = !sent && r->arrived_ns ? r->arrived_ns : now;
+	struct request_ctx *r = &e->sc->request;
+	struct head head = {};
+
+	if (!(r->turns & HTTP_LOOK) || r->outstanding || !http_head(e, FIRST_BYTES, &head))
+		return false;
+	r->turns += http_is_method(le32_at(head.bytes));
+	return http_is_method(le32_at(head.bytes));
+}
+
+static __always_inline void on_ask(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	u64 read_ns = e->now;
 	u32 n;
 
-	if (!r->protocol && r->tries < TRIES && !protocol_find(sk, sc, bytes, sent, true))
+	if (!e->sent && r->arrived_ns)
+		e->now = r->arrived_ns;
+	if (!r->protocol && r->tries < TRIES && !protocol_find(e))
 		return;
-	n = asked(sk, sc, bytes, sent, since);
+	n = is_http_turn(e) ? 1 : asked(e);
 	if (!n)
 		return;
 	if (!r->placed)
-		place(sk, r, sent, sc->identity);
+		place(e);
 	if (!protocol_has_streams(r->protocol))
-		batch_add(r, since, n);
-	if (!sent)
-		hist_add_many_at(series_slot_cached(&r->queue, request_queue_seconds, sc->identity,
+		batch_add(r, e->now, n);
+	if (!e->sent)
+		hist_add_many_at(series_slot_cached(&r->queue, request_queue_seconds,
+						    e->sc->identity,
 						    dimension(r->protocol, 0, 0, 0), true),
-				 now - since, n);
+				 read_ns - e->now, n);
 }
 
 /* --- answering */
 
 #define HTTP_STATUS_BYTES 12
 
-static __always_inline void answered_turn(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
-					  u64 now)
+static __noinline int answered_turn(struct event *e)
 {
-	struct request_ctx *r = &sc->request;
+	struct request_ctx *r = &e->sc->request;
 	u32 status = STATUS_UNKNOWN;
 	struct head head = {};
 	bool few = false;
 
-	if (r->protocol == PROTOCOL_HTTP &&
-	    head_gather(sk, sc, bytes, sent, false, HTTP_STATUS_BYTES, &head, &few))
+	if (r->protocol == PROTOCOL_HTTP && head_gather(e, HTTP_STATUS_BYTES, &head, &few))
 		status = http_status(head.bytes, HTTP_STATUS_BYTES);
 	if (few)
-		return;
+		return 0;
 	if (status >= 100 && status < 200 && status != 101)
-		return; /* the answer is still to come */
+		return 0; /* the answer is still to come */
 	if (protocol_is_walked(r->protocol) && r->protocol != PROTOCOL_TLS)
 		status = STATUS_OK;
-	batch_answer(sc, dimension(r->protocol, sc->direction, r->peer, status), r->outstanding,
-		     now);
+	batch_answer(e->sc, event_dimension(e, status), r->outstanding, e->now);
 	if (status == 101 || (r->tunnel && status >= 200 && status < 300))
 		r->protocol = PROTOCOL_SILENT;
+	return 0;
 }
 
 /*
  * Nothing else is under way, and the answer begins here: its first bytes say how it went. The rest of it is not
- * looked at. False: they do not say it.
+ * looked at. 0: they do not say it.
  */
-static __always_inline bool answered_simply(struct sock_ctx *sc, u32 bytes, u64 now)
+static __noinline int answered_simply(struct event *e)
 {
-	struct request_ctx *r = &sc->request;
+	struct request_ctx *r = &e->sc->request;
 	struct found found = {};
-	struct stream stream = {};
+	struct flow flow = {};
 	struct head head = {};
 
-	if (r->pipelined || r->outstanding != 1 || r->stream.flow[FLOW_ANSWER].carry_len)
-		return false;
+	if (r->pipelined || r->outstanding != 1 || event_flow(e)->carry_len)
+		return 0;
 	if (r->protocol != PROTOCOL_REDIS && r->protocol != PROTOCOL_MYSQL)
-		return false;
-	if (!head_read(&head, bytes, r))
-		return false;
+		return 0;
+	if (!head_read(&head, e->bytes, r))
+		return 0;
 	if (r->protocol == PROTOCOL_REDIS)
-		redis_step(&stream.flow[FLOW_ANSWER], head.bytes, head.len, false, &found);
+		redis_step(&flow, head.bytes, head.len, false, &found);
 	else
-		mysql_step(&stream.flow[FLOW_ANSWER], head.bytes, head.len, false, &found);
+		mysql_step(&flow, head.bytes, head.len, false, &found);
 	if (found.kind != FOUND_ANSWER)
-		return false;
-	batch_answer(sc, dimension(r->protocol, sc->direction, r->peer, found.status), 1, now);
-	return true;
+		return 0;
+	batch_answer_one(e->sc, event_dimension(e, found.status), e->now);
+	return 1;
 }
 
-static __always_inline void answered_walk(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
-					  u64 now)
+static __noinline int answered_walk(struct event *e)
 {
-	struct request_ctx *r = &sc->request;
-	struct walk *w = walk(sk, sc, bytes, sent, false, now);
+	struct request_ctx *r = &e->sc->request;
+	struct walk *w = event_walk(e);
 
 	if (r->lost && r->outstanding)
-		answered_turn(sk, sc, bytes, sent, now);
+		answered_turn(e);
 	if (!w || r->lost)
-		return;
+		return 0;
 	for (int i = 0; i < RUNS && w->runs[i].cnt && r->outstanding; i++)
-		batch_answer(sc, dimension(r->protocol, sc->direction, r->peer, w->runs[i].status),
-			     w->runs[i].cnt, now);
+		batch_answer(e->sc, event_dimension(e, w->runs[i].status), w->runs[i].cnt, e->now);
+	return 0;
 }
 
-static __always_inline void on_answer(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
-				      u64 now)
+static __noinline int answered(struct event *e)
 {
-	struct request_ctx *r = &sc->request;
+	struct request_ctx *r = &e->sc->request;
 
-	if (!sent && r->arrived_ns)
-		now = r->arrived_ns;
 	if (!r->protocol && !r->tries)
-		protocol_find(sk, sc, bytes, sent, false);
+		protocol_find(e);
 	if (r->outstanding && !r->answer_ns)
-		r->answer_ns = now;
-	if (is_walked(r)) {
-		if (!answered_simply(sc, bytes, now))
-			answered_walk(sk, sc, bytes, sent, now);
-	} else if (r->outstanding) {
-		answered_turn(sk, sc, bytes, sent, now);
-	}
+		r->answer_ns = e->now;
+	if (is_walked(r))
+		return answered_simply(e) || answered_walk(e);
+	return r->outstanding ? answered_turn(e) : 0;
+}
+
+static __always_inline void on_answer(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	struct head head = {};
+	u32 status = 0;
+
+	if (!e->sent && r->arrived_ns)
+		e->now = r->arrived_ns;
+	if (r->outstanding == 1 && !r->tunnel && http_head(e, HTTP_STATUS_BYTES, &head))
+		status = http_status(head.bytes, HTTP_STATUS_BYTES);
+	if (status >= 200)
+		batch_answer_one(e->sc, event_dimension(e, status), e->now);
+	else
+		answered(e);
 }
 
 /* --- hooks */
@@ -343,19 +413,20 @@ static __always_inline void arrival_read(struct sock *sk, struct request_ctx *r,
  * Who speaks first has opened a connection, mostly. A Unix socket that was accepted has its listener's address,
  * one that connects has none; of a pair neither has.
  */
-static __always_inline void direction_find(struct sock *sk, struct sock_ctx *sc, bool sent,
-					   bool is_unix)
+static __noinline int direction_find(struct event *e)
 {
-	struct unix_sock *u = (void *)sk, *peer;
+	struct unix_sock *u = (void *)e->sk, *peer;
+	struct sock_ctx *sc = e->sc;
 
 	sc->known = 1;
-	sc->direction = sent ? TCP_OUTBOUND : TCP_INBOUND;
-	if (!is_unix)
-		return;
+	sc->direction = e->sent ? TCP_OUTBOUND : TCP_INBOUND;
+	if (READ(e->sk, __sk_common.skc_family) != AF_UNIX)
+		return 0;
 	sc->direction = BPF_CORE_READ(u, addr) ? TCP_INBOUND : TCP_OUTBOUND;
 	peer = (void *)BPF_CORE_READ(u, peer);
 	if (sc->direction == TCP_OUTBOUND && (!peer || !BPF_CORE_READ(peer, addr)))
 		sc->request.protocol = PROTOCOL_SILENT;
+	return 0;
 }
 
 /* Bytes that change nothing: more of a request, more of an answer. */
@@ -368,70 +439,70 @@ static __always_inline bool is_more(const struct request_ctx *r, bool ask)
 	return ask ? r->outstanding : !r->outstanding && r->tries;
 }
 
-static __always_inline void on_stream(struct sock *sk, struct sock_ctx *sc, u32 bytes, bool sent,
-				      bool ask)
+static __always_inline void on_stream(struct event *e)
 {
-	struct request_ctx *r = &sc->request;
-	u64 now;
+	struct request_ctx *r = &e->sc->request;
+	u64 now = r->arrived_ns;
 
-	if (is_more(r, ask)) {
-		if (!sent)
-			arrival_read(sk, r, r->arrived_ns);
-		return;
+	if (!is_more(r, e->ask)) {
+		own_current(e->sc);
+		e->now = now = bpf_ktime_get_ns();
+		if (e->ask)
+			on_ask(e);
+		else
+			on_answer(e);
 	}
-	own_current(sc);
-	now = bpf_ktime_get_ns();
-	if (ask)
-		on_ask(sk, sc, bytes, sent, now);
-	else
-		on_answer(sk, sc, bytes, sent, now);
-	if (!sent)
-		arrival_read(sk, r, now);
+	if (!e->sent)
+		arrival_read(e->sk, r, now);
 }
 
 #define DATAGRAM_TRIES 16
 
-static __always_inline void on_datagram(struct sock *sk, struct sock_ctx *sc, u32 bytes, bool sent)
+static __noinline int on_datagram(struct event *e)
 {
-	struct request_ctx *r = &sc->request;
+	struct request_ctx *r = &e->sc->request;
 	u64 now = bpf_ktime_get_ns();
 	struct head head = {};
 
 	if (r->protocol == PROTOCOL_SILENT)
-		return;
-	if (head_read(&head, bytes, r)) {
+		return 0;
+	if (head_read(&head, e->bytes, r)) {
+		own_current(e->sc);
 		if (!r->placed)
-			place(sk, r, sent, identity_current());
-		if (on_dns((u64)sk, &head, sent, r->peer, sent ? now : r->arrived_ns ?: now, now))
+			place(e);
+		if (on_dns((u64)e->sk, &head, e->sent, r->peer,
+			   e->sent ? now : r->arrived_ns ?: now, now))
 			r->tries = 0;
 		else if (++r->tries > DATAGRAM_TRIES)
 			r->protocol = PROTOCOL_SILENT;
 	}
-	if (!sent)
-		arrival_read(sk, r, now);
+	if (!e->sent)
+		arrival_read(e->sk, r, now);
+	return 0;
 }
 
 static __always_inline int on_data(struct sock *sk, int bytes, bool sent)
 {
-	bool is_unix = READ(sk, __sk_common.skc_family) == AF_UNIX;
 	u32 protocol = READ(sk, sk_protocol);
-	struct sock_ctx *sc;
+	struct event e = { .sk = sk, .bytes = bytes, .sent = sent };
 
 	if (bytes <= 0)
 		return 0;
-	if (is_unix ? READ(sk, sk_type) != SOCK_STREAM
+	if (READ(sk, __sk_common.skc_family) == AF_UNIX
+		    ? READ(sk, sk_type) != SOCK_STREAM
 		    : protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
 		return 0;
-	sc = sock_ctx(sk);
-	if (!sc)
+	e.sc = sock_ctx(sk);
+	if (!e.sc)
 		return 0;
-	if (!sc->known)
-		direction_find(sk, sc, sent, is_unix);
+	if (!e.sc->known)
+		direction_find(&e);
+	e.ask = sent == (e.sc->direction == TCP_OUTBOUND);
 	if (protocol == IPPROTO_UDP)
-		on_datagram(sk, sc, bytes, sent);
+		on_datagram(&e);
 	else
-		on_stream(sk, sc, bytes, sent, sent == (sc->direction == TCP_OUTBOUND));
-	if (sc->request.several)
+		on_stream(&e);
+	if (e.sc->request.several)
 		message_done();
 	return 0;
 }
