@@ -22,21 +22,21 @@ struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct datagram_key, struct datagram, 8192, 
 #define DNS_LEN_MIN 17 /* header, the name of the root, type, class */
 
 /* False: it is neither a question nor an answer. */
-static __always_inline bool on_dns(u64 sock, struct head *head, bool sent, u32 peer, u64 since,
-				   u64 now)
+static __always_inline bool on_dns(const struct event *e, u64 since)
 {
-	u8 *dns = head->bytes;
-	struct datagram_key key = { sock,
+	const u8 *dns = e->w->head;
+	u32 sent = e->sent;
+	struct datagram_key key = { (u64)e->sk,
 				    (u64)le32_at(dns + 13) << 32 | dns[12] << 16 | be16_at(dns) };
-	struct datagram asked = { since, sent, peer }, *found;
+	struct datagram asked = { since, sent, e->sc->request.peer }, *found;
 
-	if (head->len < DNS_LEN_MIN)
+	if (e->w->head_len < DNS_LEN_MIN)
 		return false;
 	if (dns_is_query(dns)) {
 		bpf_map_update_elem(&request_datagrams, &key, &asked, BPF_ANY);
 		if (!sent)
-			hist_add(request_queue_seconds, identity_current(),
-				 dimension(PROTOCOL_DNS, 0, 0, 0), now - since);
+			hist_add(request_queue_seconds, e->sc->identity,
+				 dimension(PROTOCOL_DNS, 0, 0, 0), e->now - since);
 		return true;
 	}
 	if ((dns[2] & 0xf8) != 0x80 || be16_at(dns + 4) != 1)
@@ -44,7 +44,7 @@ static __always_inline bool on_dns(u64 sock, struct head *head, bool sent, u32 p
 	found = bpf_map_lookup_elem(&request_datagrams, &key);
 	if (!found || found->sent == sent)
 		return true;
-	request_count(identity_current(),
+	request_count(e->sc->identity,
 		      dimension(PROTOCOL_DNS, sent ? TCP_INBOUND : TCP_OUTBOUND, found->peer,
 				dns_status(dns)),
 		      1, since > found->since_ns ? since - found->since_ns : 0);

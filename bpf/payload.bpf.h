@@ -130,45 +130,48 @@ static __always_inline void message_done(void)
 		bpf_map_update_elem(&request_messages, &task, &one, BPF_ANY);
 }
 
+enum payload_found { PAYLOAD_UNSEEN, PAYLOAD_SEEN, PAYLOAD_SEVERAL };
+
 /*
- * Where the `bytes` are that the call under way has moved; false: they are not to be seen. Sets *several when
- * message_done() is to be called for all that goes through this socket.
+ * Where the `bytes` are that the call under way has moved. PAYLOAD_SEVERAL: message_done() is to be called for all that
+ * goes through this socket.
  */
-static __always_inline bool payload_find(struct payload *p, u32 bytes, u8 *several)
+static __always_inline int payload_find(struct payload *p, u32 bytes)
 {
 	struct pt_regs *regs = registers();
 	struct user_message message;
 	u32 kind;
 
 	if (!regs || CALL_COMPAT(regs))
-		return false;
+		return PAYLOAD_UNSEEN;
 	kind = call_kind(regs);
 	*p = (struct payload){ .at = CALL_SECOND(regs), .left = bytes };
 	switch (kind) {
 	case CALL_BUFFER:
-		return true;
+		return PAYLOAD_SEEN;
 	case CALL_VECTOR:
 		p->vectors = p->at;
 		p->vector_cnt = CALL_THIRD(regs);
 		break;
 	case CALL_MESSAGES:
 		if (!with_messages_btf && !with_messages_raw)
-			return false;
-		*several = 1;
+			return PAYLOAD_UNSEEN;
 		p->at = message_at(p->at);
 		/* fallthrough */
 	case CALL_MESSAGE:
 		if (bpf_probe_read_user(&message, sizeof(message), (void *)p->at))
-			return false;
+			return PAYLOAD_UNSEEN;
 		p->vectors = message.vectors;
 		p->vector_cnt = message.vector_cnt;
 		break;
 	default:
-		return false;
+		return PAYLOAD_UNSEEN;
 	}
 	p->left = 0;
 	p->total = bytes;
-	return payload_next(p);
+	if (!payload_next(p))
+		return PAYLOAD_UNSEEN;
+	return kind == CALL_MESSAGES ? PAYLOAD_SEVERAL : PAYLOAD_SEEN;
 }
 
 #endif

@@ -6,113 +6,16 @@
  * Time runs from the arrival of the first byte of a request (inbound; outbound: from when it was sent) to
  * the first byte of its answer.
  */
+#include "batch.bpf.h"
 #include "dns.bpf.h"
 
 #define TRIES	  4  /* to tell the protocol */
 #define HTTP_LOOK 63 /* one of so many and one turns is looked at for more than one request */
 
-/* --- counting */
-
-/* The same with the caches of the socket, whose owner is valid. */
-static __always_inline void request_count_cached(struct sock_ctx *sc, u64 dim, u64 n, u64 ns)
-{
-	count_add_at(series_slot_cached(&sc->request.total, requests_total, sc->identity, dim,
-					false),
-		     n);
-	hist_add_many_at(series_slot_cached(&sc->request.duration, request_duration_seconds,
-					    sc->identity, without_status(dim), true),
-			 ns, n);
-}
-
-/* --- requests under way, in the order in which they came */
-
-static __always_inline void batch_add(struct request_ctx *r, u64 since_ns, u32 n)
-{
-	struct batch *b = &r->asked[0];
-
-	if (r->outstanding) {
-		r->pipelined = 1;
-		b = !r->asked[1].cnt   ? &r->asked[1]
-		    : !r->asked[2].cnt ? &r->asked[2]
-				       : &r->asked[3];
-	} else if (n > 1) {
-		r->pipelined = 1;
-	}
-	if (!b->cnt)
-		b->since_ns = since_ns;
-	b->cnt += n;
-	r->outstanding += n;
-}
-
-static __always_inline void batch_shift(struct request_ctx *r)
-{
-	r->asked[0] = r->asked[1];
-	r->asked[1] = r->asked[2];
-	r->asked[2] = r->asked[3];
-	r->asked[3].cnt = 0;
-}
-
-/* The oldest n are answered, all in the same way. */
-static __always_inline void batch_answer(struct sock_ctx *sc, u64 dim, u32 n, u64 now)
-{
-	struct request_ctx *r = &sc->request;
-	u64 answer_ns = r->answer_ns ?: now;
-
-	for (int i = 0; i < BATCHES && n && r->asked[0].cnt; i++) {
-		u64 since = r->asked[0].since_ns;
-		u32 k = n < r->asked[0].cnt ? n : r->asked[0].cnt;
-
-		request_count_cached(sc, dim, k, answer_ns > since ? answer_ns - since : 0);
-		n -= k;
-		r->outstanding -= k;
-		r->asked[0].cnt -= k;
-		if (!r->asked[0].cnt)
-			batch_shift(r);
-		answer_ns = now;
-	}
-	r->answer_ns = 0;
-}
-
-/* The one that is under way is answered. */
-static __always_inline void batch_answer_one(struct sock_ctx *sc, u64 dim, u64 now)
-{
-	struct request_ctx *r = &sc->request;
-	u64 answer_ns = r->answer_ns ?: now, since = r->asked[0].since_ns;
-
-	request_count_cached(sc, dim, 1, answer_ns > since ? answer_ns - since : 0);
-	r->outstanding = r->asked[0].cnt = 0;
-	r->answer_ns = 0;
-}
-
-/*
- * Something was sent or received. What happens rarely, or not in HTTP, is done by functions of their own, so that
- * the way that most take is short.
- */
-struct event {
-	struct sock *sk;
-	struct sock_ctx *sc;
-	u64 now;
-	u32 bytes;
-	u32 sent;
-	u32 ask; /* or else it answers */
-};
-
-static __always_inline struct flow *event_flow(const struct event *e)
-{
-	struct stream *s = &e->sc->request.stream;
-
-	return e->ask ? &s->flow[FLOW_ASK] : &s->flow[FLOW_ANSWER];
-}
-
 static __always_inline bool is_walked(const struct request_ctx *r)
 {
 	return !r->lost &&
 	       (protocol_is_walked(r->protocol) || (r->protocol == PROTOCOL_HTTP && r->pipelined));
-}
-
-static __always_inline struct walk *event_walk(const struct event *e)
-{
-	return walk(e->sk, e->sc, e->bytes, e->sent, e->ask, e->now);
 }
 
 static __always_inline u64 event_dimension(const struct event *e, u32 status)
@@ -122,79 +25,78 @@ static __always_inline u64 event_dimension(const struct event *e, u32 status)
 	return dimension(r->protocol, e->sc->direction, r->peer, status);
 }
 
+/* The first bytes of an answer say how it went, and nothing else is under way. */
+static __always_inline bool is_simple(const struct request_ctx *r)
+{
+	return !r->pipelined && (r->protocol == PROTOCOL_REDIS || r->protocol == PROTOCOL_MYSQL);
+}
+
 /* --- the first bytes */
 
 #define FIRST_BYTES 4 /* fewer say nothing */
 
-/*
- * The first bytes of a flow, of which some may have been before: into w->bytes at w->pos, up to w->len. Fewer than
- * `least` are kept for the next time; NULL then, and when they are not to be seen.
- */
-static __always_inline struct walk *first_bytes(const struct event *e, u32 least, bool *few)
-{
-	struct walk *w = walk_begin(e->sk, e->sc, e->bytes, e->sent, e->ask, 0);
+enum first_bytes { FIRST_UNSEEN, FIRST_FEW, FIRST_THERE };
 
-	*few = false;
-	if (!w)
-		return NULL;
-	for (int i = 0; i < 4; i++)
-		if (w->len - w->pos >= PROTOCOL_CARRY || walk_fill(w))
-			break;
-	*few = w->len - w->pos < least;
-	if (!*few)
-		return w;
-	walk_end(w, &e->sc->request);
-	return NULL;
+/*
+ * The first bytes of a flow, of which some may have been before, into w->bytes at w->pos, up to w->len. Fewer than
+ * `least` are kept for the next time.
+ */
+static __noinline int first_bytes(struct event *e, u32 least)
+{
+	struct walk *w = e->w;
+
+	if (!walk_begin(e))
+		return FIRST_UNSEEN;
+	walk_gather(e->sent);
+	if (w->len - w->pos >= least)
+		return FIRST_THERE;
+	walk_end(e);
+	return FIRST_FEW;
 }
 
 /* 0: there are too few to tell. */
 static __noinline int protocol_find(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	u32 before = event_flow(e)->carry_len, avail;
-	const u8 *head;
-	struct walk *w;
-	bool few;
+	u32 total = e->bytes + event_flow(e)->carry_len;
+	int there = first_bytes(e, FIRST_BYTES);
+	struct walk *w = e->w;
 
-	w = first_bytes(e, FIRST_BYTES, &few);
-	if (!w)
-		return !few;
+	if (there != FIRST_THERE)
+		return there == FIRST_UNSEEN;
 	r->tries++;
-	head = &w->bytes[w->pos & WALK_MASK];
-	avail = w->len - w->pos < PROTOCOL_HEAD ? w->len - w->pos : PROTOCOL_HEAD;
-	r->protocol = e->ask ? protocol_detect(head, avail, e->bytes + before)
-			     : protocol_detect_greeting(head, avail, e->bytes + before);
-	r->tunnel = le32_at(head) == PROTOCOL_WORD('C', 'O', 'N', 'N');
+	r->protocol = walk_detect(e->sent, total);
+	r->tunnel = le32_at(&w->bytes[w->pos & WALK_MASK]) == PROTOCOL_WORD('C', 'O', 'N', 'N');
 	return 1;
 }
 
-/* The same, as a copy, up to PROTOCOL_CARRY bytes. False: `least` are not there, or not yet. */
-static __always_inline bool head_gather(const struct event *e, u32 least, struct head *head,
-					bool *few)
+/* The same in w->head, up to PROTOCOL_CARRY bytes. */
+static __noinline int head_gather(struct event *e, u32 least)
 {
 	struct flow *f = event_flow(e);
-	struct walk *w;
+	struct walk *w = e->w;
+	int there;
 
-	*few = false;
-	if (!f->carry_len && head_read(head, e->bytes, &e->sc->request) && head->len >= least)
-		return true;
-	w = first_bytes(e, least, few);
-	if (*few)
-		return false;
+	if (!f->carry_len && head_read(e) && w->head_len >= least)
+		return FIRST_THERE;
+	there = first_bytes(e, least);
+	if (there == FIRST_FEW)
+		return there;
 	f->carry_len = 0;
-	if (!w)
-		return false;
-	head->len = w->len - w->pos;
-	return !bpf_probe_read_kernel(head->bytes, PROTOCOL_CARRY, &w->bytes[w->pos & WALK_MASK]);
+	if (there == FIRST_UNSEEN)
+		return there;
+	w->head_len = PROTOCOL_CARRY;
+	bpf_probe_read_kernel(w->head, PROTOCOL_CARRY, &w->bytes[w->pos & WALK_MASK]);
+	return FIRST_THERE;
 }
 
 /* A turn of HTTP of which the head lies in one piece: nothing of it was before. */
-static __always_inline bool http_head(const struct event *e, u32 least, struct head *head)
+static __always_inline bool http_head(const struct event *e, u32 least)
 {
 	struct request_ctx *r = &e->sc->request;
 
 	return r->protocol == PROTOCOL_HTTP && !r->pipelined && !event_flow(e)->carry_len &&
-	       head_read(head, e->bytes, r) && head->len >= least;
+	       head_read(e) && e->w->head_len >= least;
 }
 
 /* --- asking */
@@ -209,22 +111,18 @@ static __always_inline void flows_reset(struct request_ctx *r)
  * A turn of HTTP begins with a method; other bytes are what an early answer did not wait for. Now and then it is looked
  * whether more than one request is in them.
  */
-static __noinline int asked_http(struct event *e)
+static __always_inline int asked_http(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	struct head head = {};
-	struct walk *w;
-	bool few;
 
-	if (r->outstanding || !head_gather(e, FIRST_BYTES, &head, &few) ||
-	    !http_is_method(le32_at(head.bytes)))
+	if (r->outstanding || head_gather(e, FIRST_BYTES) != FIRST_THERE ||
+	    !http_is_method(le32_at(e->w->head)))
 		return 0;
 	if (r->turns++ & HTTP_LOOK)
 		return 1;
 	flows_reset(r);
-	w = event_walk(e);
-	if (w && w->asks > 1)
-		return w->asks;
+	if (walk(e) && e->w->asks > 1)
+		return e->w->asks;
 	flows_reset(r);
 	return 1;
 }
@@ -233,7 +131,6 @@ static __noinline int asked_http(struct event *e)
 static __noinline int asked(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	struct walk *w;
 
 	if (r->lost && !r->outstanding) /* these may make sense again */
 		flows_reset(r);
@@ -241,12 +138,13 @@ static __noinline int asked(struct event *e)
 		return asked_http(e);
 	if (!r->protocol || r->lost)
 		return !r->outstanding;
-	w = event_walk(e);
-	if (!w)
+	if (!walk(e))
 		return r->lost && !r->outstanding;
+	if (!r->outstanding && is_simple(r)) /* the rest of the last answer was not looked at */
+		__builtin_memset(&r->stream.flow[FLOW_ANSWER], 0, sizeof(struct flow));
 	if (r->protocol == PROTOCOL_TLS)
-		return w->asks && !r->outstanding;
-	return w->asks;
+		return e->w->asks && !r->outstanding;
+	return e->w->asks;
 }
 
 /* Once for a connection: who is asked, or that it is answered here. */
@@ -265,12 +163,12 @@ static __noinline int place(struct event *e)
 static __always_inline bool is_http_turn(const struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	struct head head = {};
 
-	if (!(r->turns & HTTP_LOOK) || r->outstanding || !http_head(e, FIRST_BYTES, &head))
+	if (!(r->turns & HTTP_LOOK) || r->outstanding || !http_head(e, FIRST_BYTES) ||
+	    !http_is_method(le32_at(e->w->head)))
 		return false;
-	r->turns += http_is_method(le32_at(head.bytes));
-	return http_is_method(le32_at(head.bytes));
+	r->turns++;
+	return true;
 }
 
 static __always_inline void on_ask(struct event *e)
@@ -305,13 +203,14 @@ static __noinline int answered_turn(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 	u32 status = STATUS_UNKNOWN;
-	struct head head = {};
-	bool few = false;
+	int there = FIRST_UNSEEN;
 
-	if (r->protocol == PROTOCOL_HTTP && head_gather(e, HTTP_STATUS_BYTES, &head, &few))
-		status = http_status(head.bytes, HTTP_STATUS_BYTES);
-	if (few)
+	if (r->protocol == PROTOCOL_HTTP)
+		there = head_gather(e, HTTP_STATUS_BYTES);
+	if (there == FIRST_FEW)
 		return 0;
+	if (there == FIRST_THERE)
+		status = http_status(e->w->head, HTTP_STATUS_BYTES);
 	if (status >= 100 && status < 200 && status != 101)
 		return 0; /* the answer is still to come */
 	if (protocol_is_walked(r->protocol) && r->protocol != PROTOCOL_TLS)
@@ -329,41 +228,37 @@ static __noinline int answered_turn(struct event *e)
 static __noinline int answered_simply(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	struct found found = {};
-	struct flow flow = {};
-	struct head head = {};
+	struct walk *w = e->w;
+	struct flow *flow = &w->stream.flow[FLOW_ANSWER];
 
-	if (r->pipelined || r->outstanding != 1 || event_flow(e)->carry_len)
+	if (!is_simple(r) || r->outstanding != 1 || event_flow(e)->carry_len || !head_read(e))
 		return 0;
-	if (r->protocol != PROTOCOL_REDIS && r->protocol != PROTOCOL_MYSQL)
-		return 0;
-	if (!head_read(&head, e->bytes, r))
-		return 0;
+	__builtin_memset(&w->found, 0, sizeof(w->found));
+	__builtin_memset(flow, 0, sizeof(*flow));
 	if (r->protocol == PROTOCOL_REDIS)
-		redis_step(&flow, head.bytes, head.len, false, &found);
+		redis_step(flow, w->head, w->head_len, false, &w->found);
 	else
-		mysql_step(&flow, head.bytes, head.len, false, &found);
-	if (found.kind != FOUND_ANSWER)
+		mysql_step(flow, w->head, w->head_len, false, &w->found);
+	if (w->found.kind != FOUND_ANSWER)
 		return 0;
-	batch_answer_one(e->sc, event_dimension(e, found.status), e->now);
+	batch_answer_one(e->sc, event_dimension(e, w->found.status), e->now);
 	return 1;
 }
 
 static __noinline int answered_walk(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	struct walk *w = event_walk(e);
+	struct walk *w = e->w;
+	int walked = walk(e);
 
 	if (r->lost && r->outstanding)
 		answered_turn(e);
-	if (!w || r->lost)
-		return 0;
-	for (int i = 0; i < RUNS && w->runs[i].cnt && r->outstanding; i++)
+	for (int i = 0; i < RUNS && walked && !r->lost && w->runs[i].cnt && r->outstanding; i++)
 		batch_answer(e->sc, event_dimension(e, w->runs[i].status), w->runs[i].cnt, e->now);
 	return 0;
 }
 
-static __noinline int answered(struct event *e)
+static __always_inline int answered(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 
@@ -379,13 +274,12 @@ static __noinline int answered(struct event *e)
 static __always_inline void on_answer(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	struct head head = {};
 	u32 status = 0;
 
 	if (!e->sent && r->arrived_ns)
 		e->now = r->arrived_ns;
-	if (r->outstanding == 1 && !r->tunnel && http_head(e, HTTP_STATUS_BYTES, &head))
-		status = http_status(head.bytes, HTTP_STATUS_BYTES);
+	if (r->outstanding == 1 && !r->tunnel && http_head(e, HTTP_STATUS_BYTES))
+		status = http_status(e->w->head, HTTP_STATUS_BYTES);
 	if (status >= 200)
 		batch_answer_one(e->sc, event_dimension(e, status), e->now);
 	else
@@ -461,23 +355,21 @@ static __always_inline void on_stream(struct event *e)
 static __noinline int on_datagram(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	u64 now = bpf_ktime_get_ns();
-	struct head head = {};
 
 	if (r->protocol == PROTOCOL_SILENT)
 		return 0;
-	if (head_read(&head, e->bytes, r)) {
+	e->now = bpf_ktime_get_ns();
+	if (head_read(e)) {
 		own_current(e->sc);
 		if (!r->placed)
 			place(e);
-		if (on_dns((u64)e->sk, &head, e->sent, r->peer,
-			   e->sent ? now : r->arrived_ns ?: now, now))
+		if (on_dns(e, e->sent ? e->now : r->arrived_ns ?: e->now))
 			r->tries = 0;
 		else if (++r->tries > DATAGRAM_TRIES)
 			r->protocol = PROTOCOL_SILENT;
 	}
 	if (!e->sent)
-		arrival_read(e->sk, r, now);
+		arrival_read(e->sk, r, e->now);
 	return 0;
 }
 
@@ -493,7 +385,8 @@ static __always_inline int on_data(struct sock *sk, int bytes, bool sent)
 		    : protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
 		return 0;
 	e.sc = sock_ctx(sk);
-	if (!e.sc)
+	e.w = bpf_map_lookup_elem(&request_walks, &e.sent);
+	if (!e.sc || !e.w)
 		return 0;
 	if (!e.sc->known)
 		direction_find(&e);

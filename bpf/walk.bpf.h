@@ -46,7 +46,7 @@ struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct stream_key, u64, 16384, 0) request_st
 /* --- walking through the bytes */
 
 #define WINDOW	   976 /* bytes looked at at once */
-#define WALK_STEPS 600
+#define WALK_STEPS 72  /* squared */
 #define WALK_MASK  1023
 
 /* Answers of one status. */
@@ -55,22 +55,44 @@ struct run {
 };
 #define RUNS 8
 
+/* The table in which an event and a walk keep what they work with. */
 struct walk {
 	struct payload payload;
 	struct stream stream;
-	u64 sock, now, since_ns;
+	struct found found;
+	u64 sock, now;
 	u32 identity, direction, peer;
 	u32 protocol;
 	u32 ask;
 	u32 pos, len; /* in `bytes`: what is there and not walked through */
 	u32 asks;
 	u32 lost;
+	u32 head_len;
 	struct run runs[RUNS]; /* answers, in their order */
+	u8 head[PROTOCOL_HEAD];
 	u8 bytes[PROTOCOL_CARRY + WALK_MASK + PROTOCOL_HEAD];
 };
 
 /* One for what is sent, one for what is received: either may interrupt the other. */
 struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, struct walk, 2, 0) request_walks SEC(".maps");
+
+/* Something was sent or received. */
+struct event {
+	struct sock *sk;
+	struct sock_ctx *sc;
+	struct walk *w;
+	u64 now;
+	u32 bytes;
+	u32 sent;
+	u32 ask; /* or else it answers */
+};
+
+static __always_inline struct flow *event_flow(const struct event *e)
+{
+	struct stream *s = &e->sc->request.stream;
+
+	return e->ask ? &s->flow[FLOW_ASK] : &s->flow[FLOW_ANSWER];
+}
 
 static __always_inline struct flow *walk_flow(struct walk *w)
 {
@@ -116,13 +138,14 @@ static __always_inline void walk_skip(struct walk *w, struct flow *f)
 	f->skip -= n;
 }
 
-static __always_inline void walk_stream(struct walk *w, struct found *found)
+static __always_inline void walk_stream(struct walk *w)
 {
+	const struct found *found = &w->found;
 	struct stream_key key = { w->sock, found->stream };
 	u64 *since;
 
 	if (found->kind == FOUND_STREAM_ASK) {
-		bpf_map_update_elem(&request_streams, &key, &w->since_ns, BPF_NOEXIST);
+		bpf_map_update_elem(&request_streams, &key, &w->now, BPF_NOEXIST);
 		w->asks++;
 		return;
 	}
@@ -154,14 +177,16 @@ static __always_inline void walk_switch(struct walk *w, u32 protocol)
 		__builtin_memset(&w->stream, 0, sizeof(w->stream));
 }
 
-static __always_inline void walk_found(struct walk *w, struct found *found)
+static __always_inline void walk_found(struct walk *w)
 {
+	const struct found *found = &w->found;
+
 	if (found->kind == FOUND_ASK)
 		w->asks++;
 	else if (found->kind == FOUND_ANSWER)
 		walk_answer(w, found->status);
 	else if (found->kind == FOUND_STREAM_ASK || found->kind == FOUND_STREAM_ANSWER)
-		walk_stream(w, found);
+		walk_stream(w);
 	else if (found->kind == FOUND_LOST)
 		w->lost = 1;
 	else if (found->kind == FOUND_PROTOCOL)
@@ -172,7 +197,6 @@ static __always_inline void walk_found(struct walk *w, struct found *found)
 __noinline int walk_step(u32 sent)
 {
 	struct walk *w = bpf_map_lookup_elem(&request_walks, &sent);
-	struct found found = {};
 	struct flow *f;
 	u32 avail, n;
 
@@ -187,54 +211,86 @@ __noinline int walk_step(u32 sent)
 	if (avail > PROTOCOL_HEAD)
 		avail = PROTOCOL_HEAD;
 	n = protocol_step(w->protocol, w->ask, &w->stream, &w->bytes[w->pos & WALK_MASK], avail,
-			  &found);
+			  &w->found);
 	w->pos += n;
-	walk_found(w, &found);
+	walk_found(w);
 	if (w->lost)
 		return 1;
-	return n || found.kind ? 0 : walk_fill(w);
+	return n || w->found.kind ? 0 : walk_fill(w);
+}
+
+/* 1: the end. */
+__noinline int walk_steps(u32 sent)
+{
+	for (int i = 0; i < WALK_STEPS; i++)
+		if (walk_step(sent))
+			return 1;
+	return 0;
+}
+
+/* Through all the bytes: a loop of loops costs the verifier little. */
+__noinline int walk_through(u32 sent)
+{
+	for (int i = 0; i < WALK_STEPS; i++)
+		if (walk_steps(sent))
+			break;
+	return 0;
 }
 
 /* Bytes that are not to be seen, of a message of which the length is known. */
-static __always_inline bool walk_skip_unseen(struct request_ctx *r, u32 bytes, u32 ask)
+static __always_inline bool walk_skip_unseen(const struct event *e)
 {
-	struct flow *f = ask ? &r->stream.flow[FLOW_ASK] : &r->stream.flow[FLOW_ANSWER];
+	struct flow *f = event_flow(e);
 
-	if (f->skip < bytes)
+	if (f->skip < e->bytes)
 		return false;
-	f->skip -= bytes;
+	f->skip -= e->bytes;
 	return true;
 }
 
-static __always_inline struct walk *walk_begin(struct sock *sk, struct sock_ctx *sc, u32 bytes,
-					       u32 sent, u32 ask, u64 now)
+__noinline int walk_payload(u32 sent, u32 bytes)
 {
 	struct walk *w = bpf_map_lookup_elem(&request_walks, &sent);
-	struct request_ctx *r = &sc->request;
-	struct flow *f;
 
-	if (!w || !payload_find(&w->payload, bytes, &r->several))
-		return NULL;
+	return w ? payload_find(&w->payload, bytes) : PAYLOAD_UNSEEN;
+}
+
+static __always_inline bool payload_note(const struct event *e, int found)
+{
+	if (found == PAYLOAD_SEVERAL)
+		e->sc->request.several = 1;
+	return found;
+}
+
+static __noinline int walk_begin(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	struct flow *f = event_flow(e);
+	struct walk *w = e->w;
+
+	if (!payload_note(e, walk_payload(e->sent, e->bytes)))
+		return 0;
 	w->stream = r->stream;
-	w->sock = (u64)sk;
-	w->now = w->since_ns = now;
-	w->identity = sc->identity;
-	w->direction = sc->direction;
+	w->sock = (u64)e->sk;
+	w->now = e->now;
+	w->identity = e->sc->identity;
+	w->direction = e->sc->direction;
 	w->peer = r->peer;
 	w->protocol = r->protocol;
-	w->ask = ask;
+	w->ask = e->ask;
 	w->asks = w->lost = 0;
 	__builtin_memset(w->runs, 0, sizeof(w->runs));
-	f = walk_flow(w);
 	__builtin_memcpy(w->bytes, f->carry, PROTOCOL_CARRY);
 	w->pos = PROTOCOL_CARRY - (f->carry_len < PROTOCOL_CARRY ? f->carry_len : 0);
 	w->len = PROTOCOL_CARRY;
-	f->carry_len = 0;
-	return w;
+	walk_flow(w)->carry_len = 0;
+	return 1;
 }
 
-static __always_inline void walk_end(struct walk *w, struct request_ctx *r)
+static __noinline int walk_end(struct event *e)
 {
+	struct request_ctx *r = &e->sc->request;
+	struct walk *w = e->w;
 	struct flow *f = walk_flow(w);
 	u32 rest = w->len - w->pos;
 
@@ -246,48 +302,76 @@ static __always_inline void walk_end(struct walk *w, struct request_ctx *r)
 	r->protocol = w->protocol;
 	r->stream = w->stream;
 	r->lost = w->lost;
+	return 0;
 }
 
-/* Walks through all the bytes; what was found is in the walk. NULL: nothing, or r->lost is set. */
-static __always_inline struct walk *walk(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 sent,
-					 u32 ask, u64 now)
+/* Walks through all the bytes; what was found is in e->w. 0: nothing, or r->lost is set. */
+static __always_inline int walk(struct event *e)
 {
-	struct walk *w = walk_begin(sk, sc, bytes, sent, ask, now);
-
-	if (!w) {
-		sc->request.lost = !walk_skip_unseen(&sc->request, bytes, ask);
-		return NULL;
+	if (!walk_begin(e)) {
+		e->sc->request.lost = !walk_skip_unseen(e);
+		return 0;
 	}
-	for (int i = 0; i < WALK_STEPS; i++)
-		if (walk_step(sent))
-			break;
-	walk_end(w, &sc->request);
-	return w;
+	walk_through(e->sent);
+	walk_end(e);
+	return 1;
 }
 
 /* --- the first bytes */
 
-struct head {
-	u8 bytes[PROTOCOL_HEAD];
-	u32 len;
-};
-
-/* What lies in one piece, at most. */
-static __always_inline bool head_read(struct head *h, u32 bytes, struct request_ctx *r)
+/* Reads the first bytes, of the first piece, into the table. */
+__noinline int walk_head(u32 sent, u32 bytes)
 {
-	struct payload payload;
+	struct walk *w = bpf_map_lookup_elem(&request_walks, &sent);
+	int found = w ? payload_find(&w->payload, bytes) : PAYLOAD_UNSEEN;
 	u32 len;
 
-	if (!payload_find(&payload, bytes, &r->several))
-		return false;
-	len = payload.left;
+	if (!found)
+		return found;
+	len = w->payload.left;
 	if (len >= PROTOCOL_HEAD) {
-		h->len = PROTOCOL_HEAD;
-		return !bpf_probe_read_user(h->bytes, PROTOCOL_HEAD, (void *)payload.at);
+		w->head_len = PROTOCOL_HEAD;
+		return bpf_probe_read_user(w->head, PROTOCOL_HEAD, (void *)w->payload.at)
+			       ? PAYLOAD_UNSEEN
+			       : found;
 	}
-	h->len = len;
+	w->head_len = len;
 	barrier_var(len); /* the compiler knows that it fits, the verifier does not */
-	return !bpf_probe_read_user(h->bytes, len & (PROTOCOL_HEAD - 1), (void *)payload.at);
+	return bpf_probe_read_user(w->head, len & (PROTOCOL_HEAD - 1), (void *)w->payload.at)
+		       ? PAYLOAD_UNSEEN
+		       : found;
+}
+
+/* What lies in one piece, at most, into e->w->head. */
+static __always_inline bool head_read(const struct event *e)
+{
+	return payload_note(e, walk_head(e->sent, e->bytes));
+}
+
+/* Fills the window as far as a head needs it. */
+__noinline int walk_gather(u32 sent)
+{
+	struct walk *w = bpf_map_lookup_elem(&request_walks, &sent);
+
+	for (int i = 0; i < 4 && w; i++)
+		if (w->len - w->pos >= PROTOCOL_CARRY || walk_fill(w))
+			break;
+	return 0;
+}
+
+/* Which protocol these first of `total` bytes are of. */
+__noinline int walk_detect(u32 sent, u32 total)
+{
+	struct walk *w = bpf_map_lookup_elem(&request_walks, &sent);
+	const u8 *head;
+	u32 avail;
+
+	if (!w)
+		return PROTOCOL_UNKNOWN;
+	head = &w->bytes[w->pos & WALK_MASK];
+	avail = w->len - w->pos < PROTOCOL_HEAD ? w->len - w->pos : PROTOCOL_HEAD;
+	return w->ask ? protocol_detect(head, avail, total)
+		      : protocol_detect_greeting(head, avail, total);
 }
 
 #endif

@@ -68,7 +68,20 @@ struct found {
 	u32 status;
 	u32 stream;
 	u32 protocol;
+	u32 forgotten; /* private */
 };
+
+/*
+ * The same number, of which the kernel's verifier knows nothing any more: so what follows looks alike to it,
+ * whichever way it was found.
+ */
+static inline u32 forget(struct found *ret, u32 number)
+{
+	volatile u32 *forgotten = &ret->forgotten;
+
+	*forgotten = number;
+	return *forgotten;
+}
 
 static inline u32 be16_at(const u8 *p)
 {
@@ -156,7 +169,7 @@ static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 	u32 type = head[0], len, number, top = !f->rest;
 
 	if (f->line) {
-		len = line_end(head, avail);
+		len = forget(ret, line_end(head, avail));
 		f->line = !len;
 		return len ? len : avail;
 	}
@@ -190,10 +203,10 @@ static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 		f->line = type != '\n'; /* a command as people type it */
 		return found(ret, type == '\r' || type == '\n' ? FOUND_NOTHING : FOUND_ASK, 1);
 	}
-	len = line_end(head, avail < PROTOCOL_CARRY ? avail : PROTOCOL_CARRY);
+	len = forget(ret, line_end(head, avail < PROTOCOL_CARRY ? avail : PROTOCOL_CARRY));
 	if (!len)
 		return avail < PROTOCOL_CARRY ? 0 : found(ret, FOUND_LOST, 0);
-	number = len > 3 ? number_at(head + 1, len - 3) : NUMBER_NONE;
+	number = forget(ret, len > 3 ? number_at(head + 1, len - 3) : NUMBER_NONE);
 	f->rest -= !top && type != '|'; /* which is about a value, and none itself */
 	if (number == NUMBER_NONE)	/* null */
 		number = 0;
@@ -356,7 +369,8 @@ static inline void memcached_line_end(struct flow *f, u32 ask, struct found *ret
 static inline u32 memcached_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 				 struct found *ret)
 {
-	u32 blank = byte_find(head, avail, ' '), end = byte_find(head, avail, '\n'), len;
+	u32 blank = forget(ret, byte_find(head, avail, ' '));
+	u32 end = forget(ret, byte_find(head, avail, '\n')), len;
 
 	if (blank >= avail && end >= avail && avail < PROTOCOL_CARRY)
 		return 0;
@@ -715,6 +729,8 @@ static inline u32 http_chunk(struct flow *f, const u8 *head, struct found *ret)
 			break;
 		size = size << 4 | (digit > 9 ? letter + 10 : digit);
 	}
+	n = forget(ret, n);
+	size = forget(ret, size);
 	if (!n || size > 0x40000000)
 		return found(ret, FOUND_LOST, 0);
 	f->line = size ? HTTP_CHUNK : HTTP_TRAILER;
@@ -750,7 +766,7 @@ static inline u32 http_step(struct flow *f, const u8 *head, u32 avail, u32 ask, 
 
 	if (f->line == HTTP_START)
 		return http_start(f, head, avail, ask, ret);
-	len = line_end(head, avail);
+	len = forget(ret, line_end(head, avail));
 	if (f->within)
 		return http_rest(f, len, avail);
 	if (!len && avail < PROTOCOL_CARRY)

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Requests of a connection that are under way, in the order in which they came. */
+#ifndef BATCH_BPF_H
+#define BATCH_BPF_H
+
+#include "walk.bpf.h"
+
+/* The same with the caches of the socket, whose owner is valid. */
+static __always_inline void request_count_cached(struct sock_ctx *sc, u64 dim, u64 ns)
+{
+	count_add_at(series_slot_cached(&sc->request.total, requests_total, sc->identity, dim,
+					false),
+		     1);
+	hist_add_at(series_slot_cached(&sc->request.duration, request_duration_seconds,
+				       sc->identity, without_status(dim), true),
+		    ns);
+}
+
+static __always_inline void batch_add(struct request_ctx *r, u64 since_ns, u32 n)
+{
+	struct batch *b = &r->asked[0];
+
+	if (r->outstanding) {
+		r->pipelined = 1;
+		b = !r->asked[1].cnt   ? &r->asked[1]
+		    : !r->asked[2].cnt ? &r->asked[2]
+				       : &r->asked[3];
+	} else if (n > 1) {
+		r->pipelined = 1;
+	}
+	if (!b->cnt)
+		b->since_ns = since_ns;
+	b->cnt += n;
+	r->outstanding += n;
+}
+
+static __always_inline void batch_shift(struct request_ctx *r)
+{
+	r->asked[0] = r->asked[1];
+	r->asked[1] = r->asked[2];
+	r->asked[2] = r->asked[3];
+	r->asked[3].cnt = 0;
+}
+
+/* The oldest n are answered, all in the same way. */
+static __always_inline void batch_answer(struct sock_ctx *sc, u64 dim, u32 n, u64 now)
+{
+	struct request_ctx *r = &sc->request;
+	u64 answer_ns = r->answer_ns ?: now;
+
+	for (int i = 0; i < BATCHES && n && r->asked[0].cnt; i++) {
+		u64 since = r->asked[0].since_ns;
+		u32 k = n < r->asked[0].cnt ? n : r->asked[0].cnt;
+
+		request_count(sc->identity, dim, k, answer_ns > since ? answer_ns - since : 0);
+		n -= k;
+		r->outstanding -= k;
+		r->asked[0].cnt -= k;
+		if (!r->asked[0].cnt)
+			batch_shift(r);
+		answer_ns = now;
+	}
+	r->answer_ns = 0;
+}
+
+/* The one that is under way is answered. */
+static __always_inline void batch_answer_one(struct sock_ctx *sc, u64 dim, u64 now)
+{
+	struct request_ctx *r = &sc->request;
+	u64 answer_ns = r->answer_ns ?: now, since = r->asked[0].since_ns;
+
+	request_count_cached(sc, dim, answer_ns > since ? answer_ns - since : 0);
+	r->outstanding = r->asked[0].cnt = 0;
+	r->answer_ns = 0;
+}
+
+#endif
