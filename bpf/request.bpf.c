@@ -373,36 +373,55 @@ static __noinline int on_datagram(struct event *e)
 	return 0;
 }
 
-static __always_inline int on_data(struct sock *sk, int bytes, bool sent)
+static __always_inline bool event_begin(struct event *e)
 {
-	u32 protocol = READ(sk, sk_protocol);
-	struct event e = { .sk = sk, .bytes = bytes, .sent = sent };
+	e->sc = sock_ctx(e->sk);
+	e->w = bpf_map_lookup_elem(&request_walks, &e->sent);
+	if (!e->sc || !e->w)
+		return false;
+	if (!e->sc->known)
+		direction_find(e);
+	e->ask = e->sent == (e->sc->direction == TCP_OUTBOUND);
+	return true;
+}
 
-	if (bytes <= 0)
-		return 0;
-	if (READ(sk, __sk_common.skc_family) == AF_UNIX
-		    ? READ(sk, sk_type) != SOCK_STREAM
-		    : protocol != IPPROTO_TCP && protocol != IPPROTO_UDP)
-		return 0;
-	e.sc = sock_ctx(sk);
-	e.w = bpf_map_lookup_elem(&request_walks, &e.sent);
-	if (!e.sc || !e.w)
-		return 0;
-	if (!e.sc->known)
-		direction_find(&e);
-	e.ask = sent == (e.sc->direction == TCP_OUTBOUND);
-	if (protocol == IPPROTO_UDP)
-		on_datagram(&e);
-	else
-		on_stream(&e);
-	if (e.sc->request.several)
+static __always_inline int event_end(struct event *e)
+{
+	if (e->sc->request.several)
 		message_done();
 	return 0;
 }
 
-static __always_inline int on_received(struct sock *sk, int bytes, int flags)
+static __always_inline int on_stream_data(struct sock *sk, int bytes, bool sent)
 {
-	return flags & MSG_PEEK ? 0 : on_data(sk, bytes, false);
+	struct event e = { .sk = sk, .bytes = bytes, .sent = sent };
+
+	if (bytes <= 0 || !event_begin(&e))
+		return 0;
+	on_stream(&e);
+	return event_end(&e);
+}
+
+static __always_inline int on_datagram_data(struct sock *sk, int bytes, bool sent)
+{
+	struct event e = { .sk = sk, .bytes = bytes, .sent = sent };
+
+	if (bytes <= 0 || !event_begin(&e))
+		return 0;
+	on_datagram(&e);
+	return event_end(&e);
+}
+
+static __always_inline int on_data(struct sock *sk, int bytes, bool sent)
+{
+	u32 protocol = READ(sk, sk_protocol);
+
+	if (protocol == IPPROTO_UDP)
+		return on_datagram_data(sk, bytes, sent);
+	if (protocol == IPPROTO_TCP ||
+	    (READ(sk, __sk_common.skc_family) == AF_UNIX && READ(sk, sk_type) == SOCK_STREAM))
+		return on_stream_data(sk, bytes, sent);
+	return 0;
 }
 
 TRACEPOINT(sock_send_length, send, struct sock *sk, int bytes)
@@ -412,7 +431,7 @@ TRACEPOINT(sock_send_length, send, struct sock *sk, int bytes)
 
 TRACEPOINT(sock_recv_length, recv, struct sock *sk, int bytes, int flags)
 {
-	return on_received(sk, bytes, flags);
+	return flags & MSG_PEEK ? 0 : on_data(sk, bytes, false);
 }
 
 const volatile u32 nr_recvmmsg SEC(".rodata"), nr_sendmmsg SEC(".rodata");
@@ -453,57 +472,58 @@ struct msghdr;
 SEC("?fexit/tcp_sendmsg")
 int BPF_PROG(send_fexit, struct sock *sk, struct msghdr *msg, u64 size, int bytes)
 {
-	return on_data(sk, bytes, true);
-}
-
-SEC("?fexit/udp_sendmsg")
-int BPF_PROG(udp_send_fexit, struct sock *sk, struct msghdr *msg, u64 size, int bytes)
-{
-	return on_data(sk, bytes, true);
-}
-
-SEC("?fexit/udpv6_sendmsg")
-int BPF_PROG(udpv6_send_fexit, struct sock *sk, struct msghdr *msg, u64 size, int bytes)
-{
-	return on_data(sk, bytes, true);
+	return on_stream_data(sk, bytes, true);
 }
 
 SEC("?fexit/unix_stream_sendmsg")
 int BPF_PROG(unix_send_fexit, struct socket *socket, struct msghdr *msg, u64 size, int bytes)
 {
-	return on_data(socket->sk, bytes, true);
+	return on_stream_data(socket->sk, bytes, true);
+}
+
+SEC("?fexit/udp_sendmsg")
+int BPF_PROG(udp_send_fexit, struct sock *sk, struct msghdr *msg, u64 size, int bytes)
+{
+	return on_datagram_data(sk, bytes, true);
+}
+
+SEC("?fexit/udpv6_sendmsg")
+int BPF_PROG(udpv6_send_fexit, struct sock *sk, struct msghdr *msg, u64 size, int bytes)
+{
+	return on_datagram_data(sk, bytes, true);
 }
 
 /* ec095263a965 ("net: remove noblock parameter from recvmsg() entities") took out the fourth of six. */
 const volatile u32 arity_tcp_recvmsg SEC(".rodata");
 
-#define RECEIVED(sk)                                                                        \
-	(arity_tcp_recvmsg > 5 ? on_received((struct sock *)(sk), ARG(ctx, 6), ARG(ctx, 4)) \
-			       : on_received((struct sock *)(sk), ARG(ctx, 5), ARG(ctx, 3)))
+/* A function's result, where its bytes were taken and not only looked at. */
+#define RECEIVED()                                                               \
+	(arity_tcp_recvmsg > 5 ? (int)(ARG(ctx, 4) & MSG_PEEK ? 0 : ARG(ctx, 6)) \
+			       : (int)(ARG(ctx, 3) & MSG_PEEK ? 0 : ARG(ctx, 5)))
 
 SEC("?fexit/tcp_recvmsg")
 int BPF_PROG(recv_fexit, struct sock *sk)
 {
-	return RECEIVED(sk);
-}
-
-SEC("?fexit/udp_recvmsg")
-int BPF_PROG(udp_recv_fexit, struct sock *sk)
-{
-	return RECEIVED(sk);
-}
-
-SEC("?fexit/udpv6_recvmsg")
-int BPF_PROG(udpv6_recv_fexit, struct sock *sk)
-{
-	return RECEIVED(sk);
+	return on_stream_data(sk, RECEIVED(), false);
 }
 
 SEC("?fexit/unix_stream_recvmsg")
 int BPF_PROG(unix_recv_fexit, struct socket *socket, struct msghdr *msg, u64 size, int flags,
 	     int bytes)
 {
-	return on_received(socket->sk, bytes, flags);
+	return flags & MSG_PEEK ? 0 : on_stream_data(socket->sk, bytes, false);
+}
+
+SEC("?fexit/udp_recvmsg")
+int BPF_PROG(udp_recv_fexit, struct sock *sk)
+{
+	return on_datagram_data(sk, RECEIVED(), false);
+}
+
+SEC("?fexit/udpv6_recvmsg")
+int BPF_PROG(udpv6_recv_fexit, struct sock *sk)
+{
+	return on_datagram_data(sk, RECEIVED(), false);
 }
 
 static __always_inline int on_arrival(struct sock *sk)

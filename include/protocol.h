@@ -106,6 +106,13 @@ static inline u32 found(struct found *ret, enum found_kind kind, u32 consumed)
 	return consumed;
 }
 
+/* Older verifiers want to see each turn of a loop by itself. */
+#ifdef __bpf__
+#define UNROLL _Pragma("unroll")
+#else
+#define UNROLL
+#endif
+
 /* --- lines */
 
 static inline u64 word_at(const u8 *p)
@@ -151,6 +158,7 @@ static inline u32 number_at(const u8 *p, u32 len)
 {
 	u32 number = 0, bad = 0;
 
+	UNROLL
 	for (u32 i = 0; i < NUMBER_DIGITS; i++) {
 		u32 digit = (u32)p[i] - '0';
 
@@ -722,6 +730,7 @@ static inline u32 http_chunk(struct flow *f, const u8 *head, struct found *ret)
 {
 	u32 size = 0, n;
 
+	UNROLL
 	for (n = 0; n < 8; n++) {
 		u32 digit = (u32)head[n] - '0', letter = (head[n] | 0x20u) - 'a';
 
