@@ -11,6 +11,8 @@ static __always_inline void request_count_cached(struct sock_ctx *sc, u64 dim, u
 	count_add_at(series_slot_cached(&sc->request.total, requests_total, sc->identity, dim,
 					false),
 		     1);
+	if (ns == NOT_TIMED)
+		return;
 	hist_add_at(series_slot_cached(&sc->request.duration, request_duration_seconds,
 				       sc->identity, without_status(dim), true),
 		    ns);
@@ -52,7 +54,7 @@ static __always_inline void batch_answer(struct sock_ctx *sc, u64 dim, u32 n, u6
 		u64 since = r->asked[0].since_ns;
 		u32 k = n < r->asked[0].cnt ? n : r->asked[0].cnt;
 
-		request_count(sc->identity, dim, k, answer_ns > since ? answer_ns - since : 0);
+		request_count(sc->identity, dim, k, time_since(since, answer_ns));
 		n -= k;
 		r->outstanding -= k;
 		r->asked[0].cnt -= k;
@@ -69,7 +71,7 @@ static __always_inline void batch_answer_one(struct sock_ctx *sc, u64 dim, u64 n
 	struct request_ctx *r = &sc->request;
 	u64 answer_ns = r->answer_ns ?: now, since = r->asked[0].since_ns;
 
-	request_count_cached(sc, dim, answer_ns > since ? answer_ns - since : 0);
+	request_count_cached(sc, dim, time_since(since, answer_ns));
 	r->outstanding = r->asked[0].cnt = 0;
 	r->answer_ns = 0;
 }

@@ -175,19 +175,25 @@ static __always_inline void on_ask(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 	u64 read_ns = e->now;
-	u32 n;
+	u32 n, waits = 0;
 
 	if (!e->sent && r->arrived_ns)
 		e->now = r->arrived_ns;
 	if (!r->protocol && r->tries < TRIES && !protocol_find(e))
 		return;
-	n = is_http_turn(e) ? 1 : asked(e);
+	if (is_http_turn(e)) {
+		n = 1;
+	} else {
+		e->w->waits = 0;
+		n = asked(e);
+		waits = e->w->waits;
+	}
 	if (!n)
 		return;
 	if (!r->placed)
 		place(e);
 	if (!protocol_has_streams(r->protocol))
-		batch_add(r, e->now, n);
+		batch_add(r, waits ? 0 : e->now, n);
 	if (!e->sent)
 		hist_add_many_at(series_slot_cached(&r->queue, request_queue_seconds,
 						    e->sc->identity,

@@ -27,9 +27,24 @@ static __always_inline u64 without_status(u64 dim)
 	return dim & ~(((1ULL << REQUEST_STATUS_BITS) - 1) << REQUEST_STATUS_AT);
 }
 
+/* Requests that took longer wait because they want to; 0: none do. */
+const volatile u64 long_poll_ns SEC(".rodata");
+
+#define NOT_TIMED (~0ULL)
+
+/* From `since`, 0: it is not to be timed. */
+static __always_inline u64 time_since(u64 since, u64 now)
+{
+	u64 ns = now > since ? now - since : 0;
+
+	return !since || (long_poll_ns && ns > long_poll_ns) ? NOT_TIMED : ns;
+}
+
 __noinline int request_count(u32 identity, u64 dim, u64 n, u64 ns)
 {
 	count_add_at(series_slot(requests_total, identity, dim, false), n);
+	if (ns == NOT_TIMED)
+		return 0;
 	hist_add_many_at(series_slot(request_duration_seconds, identity, without_status(dim), true),
 			 ns, n);
 	return 0;
@@ -66,6 +81,7 @@ struct walk {
 	u32 ask;
 	u32 pos, len; /* in `bytes`: what is there and not walked through */
 	u32 asks;
+	u32 waits; /* among them are such that want to wait */
 	u32 lost;
 	u32 head_len;
 	struct run runs[RUNS]; /* answers, in their order */
@@ -153,7 +169,7 @@ static __always_inline void walk_stream(struct walk *w)
 	if (!since || (found->status >= 100 && found->status < 200))
 		return;
 	request_count(w->identity, dimension(w->protocol, w->direction, w->peer, found->status), 1,
-		      w->now > *since ? w->now - *since : 0);
+		      time_since(*since, w->now));
 	bpf_map_delete_elem(&request_streams, &key);
 }
 
@@ -187,6 +203,8 @@ static __always_inline void walk_found(struct walk *w)
 		walk_answer(w, found->status);
 	else if (found->kind == FOUND_STREAM_ASK || found->kind == FOUND_STREAM_ANSWER)
 		walk_stream(w);
+	else if (found->kind == FOUND_WAIT)
+		w->waits = 1;
 	else if (found->kind == FOUND_LOST)
 		w->lost = 1;
 	else if (found->kind == FOUND_PROTOCOL)
@@ -278,7 +296,7 @@ static __noinline int walk_begin(struct event *e)
 	w->peer = r->peer;
 	w->protocol = r->protocol;
 	w->ask = e->ask;
-	w->asks = w->lost = 0;
+	w->asks = w->waits = w->lost = 0;
 	__builtin_memset(w->runs, 0, sizeof(w->runs));
 	__builtin_memcpy(w->bytes, f->carry, PROTOCOL_CARRY);
 	w->pos = PROTOCOL_CARRY - (f->carry_len < PROTOCOL_CARRY ? f->carry_len : 0);

@@ -44,8 +44,8 @@ struct flow {
 	u8 silent;  /* what is under way has no answer resp. is none */
 	u8 begun;   /* a command has been seen; MySQL's answers: the numbers begin again */
 	u8 carry_len;
-	u8 within; /* memcached: of a word, the first bytes were before */
-	u8 unused;
+	u8 within;		  /* memcached: of a word, the first bytes were before */
+	u8 named;		  /* Redis: the name of a command comes */
 	u8 carry[PROTOCOL_CARRY]; /* the last bytes of an unfinished head, at its end */
 };
 
@@ -59,6 +59,7 @@ enum found_kind {
 	FOUND_ANSWER,
 	FOUND_STREAM_ASK, /* of the several that a connection has */
 	FOUND_STREAM_ANSWER,
+	FOUND_WAIT,	/* the last request waits because it wants to */
 	FOUND_PROTOCOL, /* it is another protocol from here on */
 	FOUND_LOST,	/* these bytes make no sense */
 };
@@ -172,8 +173,17 @@ static inline u32 number_at(const u8 *p, u32 len)
 
 /* --- Redis: values, one behind the other, some of which hold others */
 
+/* BLPOP, BRPOP, BLMOVE, BZPOPMIN and so on; XREAD and XREADGROUP, most of which do. */
+static inline u32 redis_waits(u32 first, u32 second, u32 len)
+{
+	if (first == 'b')
+		return second == 'l' || second == 'r' || second == 'z';
+	return first == 'x' && second == 'r' && (len == 5 || len == 10);
+}
+
 static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
 {
+	const u8 *name;
 	u32 type = head[0], len, number, top = !f->rest;
 
 	if (f->line) {
@@ -215,6 +225,14 @@ static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 	if (!len)
 		return avail < PROTOCOL_CARRY ? 0 : found(ret, FOUND_LOST, 0);
 	number = forget(ret, len > 3 ? number_at(head + 1, len - 3) : NUMBER_NONE);
+	if (ask && f->named && type == '$') {
+		if (avail < len + 2 && avail < PROTOCOL_CARRY)
+			return 0;
+		name = head + (len & (PROTOCOL_HEAD - 1));
+		if (len + 2 <= avail && redis_waits(name[0] | 0x20u, name[1] | 0x20u, number))
+			ret->kind = FOUND_WAIT;
+	}
+	f->named = ask && top && type == '*';
 	f->rest -= !top && type != '|'; /* which is about a value, and none itself */
 	if (number == NUMBER_NONE)	/* null */
 		number = 0;
@@ -543,7 +561,7 @@ static inline u32 http2_status(const u8 *p, u32 len)
 	if (p[1] & 0x80)
 		return http2_status_huffman(p + 2, size);
 	status = number_at(p + 2, size);
-	return status >= 100 && status <= 999 ? status : STATUS_UNKNOWN;
+	return status >= 100 && status <= 599 ? status : STATUS_UNKNOWN;
 }
 
 /* How many bytes of a block are a new size of the table. */
@@ -644,7 +662,7 @@ static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 static inline u32 http_status(const u8 *head, u32 avail)
 {
 	if (avail < 12 || le32_at(head) != PROTOCOL_WORD('H', 'T', 'T', 'P') || head[4] != '/' ||
-	    head[8] != ' ' || head[9] < '1' || head[9] > '9' || head[10] < '0' || head[10] > '9' ||
+	    head[8] != ' ' || head[9] < '1' || head[9] > '5' || head[10] < '0' || head[10] > '9' ||
 	    head[11] < '0' || head[11] > '9')
 		return STATUS_UNKNOWN;
 	return (head[9] - '0') * 100u + (head[10] - '0') * 10u + (head[11] - '0');

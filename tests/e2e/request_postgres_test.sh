@@ -84,8 +84,8 @@ for ((i = 1; i <= n; i++)); do
 done >"$TMP/failing.sql"
 errors=$(grep -cE "1/0|SELEC;" "$TMP/failing.sql")
 psql_counted "statements that fail" $((n - errors)) "$errors" -f "$TMP/failing.sql"
-psql_counted "three statements of one query" 3 0 -c "SELECT 1; SELECT 2; SELECT 3"
-psql_counted "three statements of which the second fails" 1 1 -c "SELECT 1; SELECT 1/0; SELECT 3"
+psql_counted "three statements of one query, which is answered once" 1 0 -c "SELECT 1; SELECT 2; SELECT 3"
+psql_counted "three statements of one query, of which the second fails" 0 1 -c "SELECT 1; SELECT 1/0; SELECT 3"
 psql_counted "an answer of 20 MB" 1 0 -c "SELECT repeat('Z', 1000) FROM generate_series(1, 20000)"
 psql_counted "a query of 2 MB" 1 0 -f <(printf "SELECT length('%s');" "$(head -c 2M /dev/zero | tr '\0' Q)")
 seq 100000 >"$TMP/rows"

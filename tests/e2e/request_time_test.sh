@@ -94,3 +94,13 @@ is 100 "$(said pushed)" "the client got what was pushed"
 both_counted "what is pushed" unknown unknown
 is "0 0" "$(slower "$server" 0.25) $(slower "$client" 0.25)" "what is pushed is no slow request"
 stop_seismo
+
+# Who says what a long poll is does not hear of slow requests
+echo "probes: { request: { long_poll: 1s } }" >"$CONFIG"
+start_seismo
+exchange poll 127.0.0.1 "" "requests=2 connections=2 delay=1200"
+is_counted_untimed "$server" "long polls" "inbound http 200 4"
+is_counted_untimed "$client" "long polls" "outbound http 200 4"
+exchange short 127.0.0.1 "" "requests=4 connections=2 delay=5"
+both_counted "beside them, what is short" http 200
+stop_seismo

@@ -55,7 +55,9 @@ for version in 1.2 1.3; do
 	ab_counted 4000 -f TLS$version -k -c 64
 	ab_counted 200 -f TLS$version -c 8
 	curl_counted 20 "TLS $version, answers of 10 MB" --tls-max $version -o /dev/null "$url/big?[1-20]"
-	curl_counted 8 "TLS $version, requests of 4 MB" --tls-max $version -H 'Expect:' -T "$TMP/upload" "$url/store/[1-8]"
+	# not first in TLS 1.3, where the tickets of a server look like the answer to what is still being sent
+	curl_counted 9 "TLS $version, requests of 4 MB" --tls-max $version "$url/file" -o /dev/null --next -ksS \
+		-w '\n%{http_code}\n' --tls-max $version -H 'Expect:' -T "$TMP/upload" "$url/store/[1-8]"
 done
 
 # A handshake alone, and one that fails

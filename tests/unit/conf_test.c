@@ -14,7 +14,7 @@
 
 #include "lib/buf.h"
 
-static const char *const known[] = { "syscall", "block", "tcp", "process", NULL };
+static const char *const known[] = { "syscall", "block", "tcp", "request", "process", NULL };
 
 static char folder[] = "/tmp/conf_test.XXXXXX";
 static char path[sizeof(folder) + 16];
@@ -94,6 +94,7 @@ static void full_test(void **state)
 			"  syscall: { mode: full }\n"
 			"  block: off\n"
 			"  tcp: true\n"
+			"  request: { status: class, peer: on }\n"
 			"limits: { services: 16, series: 64, memory: 8MiB, cpu_percent: 0.5,\n"
 			"          forget_after: 5m }\n");
 
@@ -108,7 +109,11 @@ static void full_test(void **state)
 	assert_string_equal(c->services[1].match.exe, "java");
 	assert_string_equal(c->services[1].match.command, "*-jar app*");
 	assert_int_equal(c->services[1].match.port, 8080);
-	assert_int_equal(c->probe_cnt, 3);
+	assert_int_equal(c->options[CONF_REQUEST_STATUS], 1);
+	assert_int_equal(c->options[CONF_REQUEST_PEER], 1);
+	assert_int_equal(c->options[CONF_REQUEST_LONG_POLL], 0);
+	assert_int_equal(conf_probe_mode(c, "request", PROBE_MODE_OFF), PROBE_MODE_ON);
+	assert_int_equal(c->probe_cnt, 4);
 	assert_int_equal(conf_probe_mode(c, "syscall", PROBE_MODE_ON), PROBE_MODE_FULL);
 	assert_int_equal(conf_probe_mode(c, "block", PROBE_MODE_ON), PROBE_MODE_OFF);
 	assert_int_equal(conf_probe_mode(c, "tcp", PROBE_MODE_OFF), PROBE_MODE_ON);
@@ -150,6 +155,12 @@ static const struct {
 	{ "probes:\n  blok: on\n", ":2: unknown probe 'blok', did you mean 'block'?" },
 	{ "probes:\n  syscall: { mod: full }\n",
 	  ":2: unknown key 'mod' in 'syscall', did you mean 'mode'?" },
+	{ "probes:\n  request: { peers: on }\n",
+	  ":2: unknown key 'peers' in 'request', did you mean 'peer'?" },
+	{ "probes:\n  request: { status: on }\n",
+	  ":2: 'on' is not a value of 'status' (known: code, class)" },
+	{ "probes:\n  request: { peer: on, peer: off }\n", ":2: duplicate key 'peer'" },
+	{ "probes:\n  tcp: { peer: on }\n", ":2: unknown key 'peer' in 'tcp' (known: mode)" },
 	{ "listen: a:1\n\nlisten: b:1\n", ":3: duplicate key 'listen'" },
 	{ "probes:\n  tcp: on\n  tcp: off\n", ":3: duplicate key 'tcp'" },
 	{ "probes:\n  tcp: { mode: full, mode: full }\n", ":2: duplicate key 'mode'" },
@@ -318,14 +329,15 @@ static void list_test(void **state)
 #define MODES(...) ((const enum probe_mode[]){ __VA_ARGS__ })
 
 	(void)state;
-	list_check("block,tcp", MODES(OFF, ON, ON, OFF), "");
-	list_check("syscall=count,block", MODES(COUNT, ON, OFF, OFF), "");
-	list_check("all", MODES(ON, ON, ON, ON), "");
-	list_check("none", MODES(OFF, OFF, OFF, OFF), "");
-	list_check("all,syscall=off", MODES(OFF, ON, ON, ON), "");
+	list_check("block,tcp", MODES(OFF, ON, ON, OFF, OFF), "");
+	list_check("syscall=count,block", MODES(COUNT, ON, OFF, OFF, OFF), "");
+	list_check("all", MODES(ON, ON, ON, ON, ON), "");
+	list_check("none", MODES(OFF, OFF, OFF, OFF, OFF), "");
+	list_check("all,syscall=off", MODES(OFF, ON, ON, ON, ON), "");
 	list_check("blok", NULL, "unknown probe 'blok', did you mean 'block'?");
-	list_check("", NULL, "unknown probe '' (known: syscall, block, tcp, process)");
-	list_check("block,", NULL, "unknown probe '' (known: syscall, block, tcp, process)");
+	list_check("", NULL, "unknown probe '' (known: syscall, block, tcp, request, process)");
+	list_check("block,", NULL,
+		   "unknown probe '' (known: syscall, block, tcp, request, process)");
 	list_check("syscall=cuont", NULL,
 		   "'cuont' is not a mode of 'syscall', did you mean 'count'?");
 	list_check("syscall=", NULL,

@@ -34,8 +34,9 @@ struct conf_probe {
 
 /* What else can be said about a probe; each has one of a few values, of which the first is the default. */
 enum conf_option {
-	CONF_REQUEST_STATUS, /* code, class */
-	CONF_REQUEST_PEER,   /* off, on */
+	CONF_REQUEST_STATUS,	/* code, class */
+	CONF_REQUEST_PEER,	/* off, on */
+	CONF_REQUEST_LONG_POLL, /* off, 1s ... 60s */
 	CONF_OPTIONS
 };
 

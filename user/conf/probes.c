@@ -17,10 +17,13 @@ static const char *const bool_names[] = { "false", "true", NULL };
 /* By conf_option. */
 static const struct option {
 	const char *probe, *key;
-	const char *values[4]; /* ends with NULL */
+	const char *values[8]; /* ends with NULL */
 } options[CONF_OPTIONS] = {
 	[CONF_REQUEST_STATUS] = { "request", "status", { "code", "class" } },
 	[CONF_REQUEST_PEER] = { "request", "peer", { "off", "on" } },
+	[CONF_REQUEST_LONG_POLL] = { "request",
+				     "long_poll",
+				     { "off", "1s", "5s", "10s", "20s", "30s", "60s" } },
 };
 
 static int name_find(const char *const *names, const char *name)

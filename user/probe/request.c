@@ -62,6 +62,10 @@ static const struct {
 static int setup(struct probe_run *run)
 {
 	const u32 nr_recvmmsg = SYS_recvmmsg, nr_sendmmsg = SYS_sendmmsg;
+	/* by value of the option */
+	static const u64 long_poll_seconds[] = { 0, 1, 5, 10, 20, 30, 60 };
+	const u64 long_poll_ns =
+		long_poll_seconds[run->core->conf->options[CONF_REQUEST_LONG_POLL]] * 1000000000;
 	u8 request_calls[REQUEST_CALLS] = { 0 };
 	int err;
 
@@ -71,6 +75,7 @@ static int setup(struct probe_run *run)
 	probe_hook(run, "state_btf")->unwanted =
 		core_has_table(run->core, run->core->storage ? "socks" : "socks_by_address");
 	err = probe_const(run, "request_calls", request_calls, sizeof(request_calls));
+	err = err ?: probe_const(run, "long_poll_ns", &long_poll_ns, sizeof(long_poll_ns));
 	err = err ?: probe_const(run, "nr_recvmmsg", &nr_recvmmsg, sizeof(nr_recvmmsg));
 	return err ?: probe_const(run, "nr_sendmmsg", &nr_sendmmsg, sizeof(nr_sendmmsg));
 }
