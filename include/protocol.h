@@ -181,9 +181,27 @@ static inline u32 redis_waits(u32 first, u32 second, u32 len)
 	return first == 'x' && second == 'r' && (len == 5 || len == 10);
 }
 
+/* Looks at the name of a command, which stands behind its length. 0: it has not come yet. */
+static inline u32 redis_name(const u8 *head, u32 len, u32 avail, u32 size, struct found *ret)
+{
+	const u8 *name = head + (len & (PROTOCOL_HEAD - 1));
+
+	if (avail < len + 2)
+		return avail >= PROTOCOL_CARRY;
+	if (redis_waits(name[0] | 0x20u, name[1] | 0x20u, size))
+		ret->kind = FOUND_WAIT;
+	return 1;
+}
+
+/* What begins a value that has a length, or a number of values in it. */
+static inline u32 redis_is_counted(u32 type)
+{
+	return type == '$' || type == '=' || type == '!' || type == '*' || type == '~' ||
+	       type == '>' || type == '%' || type == '|';
+}
+
 static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
 {
-	const u8 *name;
 	u32 type = head[0], len, number, top = !f->rest;
 
 	if (f->line) {
@@ -206,16 +224,8 @@ static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 			ret->status = type == '-' ? STATUS_ERROR : STATUS_OK;
 		}
 		return 1;
-	case '$':
-	case '=':
-	case '!':
-	case '*':
-	case '~':
-	case '>':
-	case '%':
-	case '|':
-		break;
-	default:
+	}
+	if (!redis_is_counted(type)) {
 		if (!ask || !top)
 			return found(ret, FOUND_LOST, 0);
 		f->line = type != '\n'; /* a command as people type it */
@@ -225,13 +235,8 @@ static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 	if (!len)
 		return avail < PROTOCOL_CARRY ? 0 : found(ret, FOUND_LOST, 0);
 	number = forget(ret, len > 3 ? number_at(head + 1, len - 3) : NUMBER_NONE);
-	if (ask && f->named && type == '$') {
-		if (avail < len + 2 && avail < PROTOCOL_CARRY)
-			return 0;
-		name = head + (len & (PROTOCOL_HEAD - 1));
-		if (len + 2 <= avail && redis_waits(name[0] | 0x20u, name[1] | 0x20u, number))
-			ret->kind = FOUND_WAIT;
-	}
+	if (ask && f->named && type == '$' && !redis_name(head, len, avail, number, ret))
+		return 0;
 	f->named = ask && top && type == '*';
 	f->rest -= !top && type != '|'; /* which is about a value, and none itself */
 	if (number == NUMBER_NONE)	/* null */
