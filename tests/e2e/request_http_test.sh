@@ -132,13 +132,26 @@ reqserver_ask pipeline 127.0.0.1 connections=4 requests=$((1600 / scale)) pipeli
 is_counted nginx "pipelined by 16" "inbound http 200 $(said ok)" "inbound http 500 $(said failed)"
 is_counted "$client" "pipelined by 16" "outbound http 200 $(said ok)" "outbound http 500 $(said failed)"
 
+# What the map of calls says of a service, of which everybody of this name is a part
+calls_of() { # SERVICE JQ-FILTER
+	http_get /api/v1/services "$TMP/services" && jq -r --arg service "$1" \
+		".services[] | select(.service == \$service) | $2" "$TMP/services"
+}
+
 # A proxy is both: its clients' server and its server's client.
 mark
+before=$(calls_of "$upstream" '.requests[0].requests_total')
 ab -q -k -n $((1000 / scale)) -c 8 "$url/up/0/200" >"$TMP/ab"
 ab -q -k -n $((100 / scale)) -c 8 "$url/up/0/503" >"$TMP/ab"
 is_counted nginx "a proxy" "inbound http 200 $((1000 / scale))" "inbound http 503 $((100 / scale))" \
 	"outbound http 200 $((1000 / scale))" "outbound http 503 $((100 / scale))"
 is_counted "$upstream" "behind the proxy" "inbound http 200 $((1000 / scale))" "inbound http 503 $((100 / scale))"
+is "http $((${before:-0} + 1100 / scale)) true true" "$(calls_of "$upstream" '.requests[0] |
+	"\(.protocol) \(.requests_total) \(.p50_seconds > 0 and .p50_seconds <= .p99_seconds) \(.requests_per_second > 0)"')" \
+	"/api/v1/services says what was asked of the upstream"
+is "http $((1100 / scale)) $((100 / scale))" "$(calls_of nginx ".calls[] | select(.peer == \"$upstream\") |
+	\"\(.protocol) \(.requests_total) \(.errors_total)\"")" "and that it was nginx who called it"
+is true "$(jq '.window_seconds > 0 and .window_seconds < 120' "$TMP/services")" "in a window of at most two minutes"
 stop_seismo
 
 echo "probes: { request: { status: class, peer: on } }" >"$CONFIG"
