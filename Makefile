@@ -148,7 +148,7 @@ test-unit: $(UNIT)
 
 lint:
 	$(call say,LINT,layout)
-	$(Q)clang-format --dry-run -Werror $(SRC) $(wildcard user/*/*.h include/*.h bpf/*.[ch] tests/*/*.c)
+	$(Q)clang-format --dry-run -Werror $(SRC) $(wildcard user/*/*.h include/*.h include/*/*.h bpf/*.[ch] tests/*/*.c)
 	$(call say,LINT,cppcheck)
 	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
 		--suppress=missingIncludeSystem \

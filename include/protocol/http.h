@@ -1,0 +1,165 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/* HTTP/1. */
+#ifndef SEISMO_PROTOCOL_HTTP_H
+#define SEISMO_PROTOCOL_HTTP_H
+
+#include "protocol/flow.h"
+
+/* The status in the first bytes of an answer, STATUS_UNKNOWN: they are none. */
+static inline u32 http_status(const u8 *head, u32 avail)
+{
+	if (avail < 12 || le32_at(head) != PROTOCOL_WORD('H', 'T', 'T', 'P') || head[4] != '/' ||
+	    head[8] != ' ' || head[9] < '1' || head[9] > '5' || head[10] < '0' || head[10] > '9' ||
+	    head[11] < '0' || head[11] > '9')
+		return STATUS_UNKNOWN;
+	return (head[9] - '0') * 100u + (head[10] - '0') * 10u + (head[11] - '0');
+}
+
+static inline u32 http_is_method(u32 word)
+{
+	switch (word) {
+	case PROTOCOL_WORD('G', 'E', 'T', ' '):
+	case PROTOCOL_WORD('P', 'O', 'S', 'T'):
+	case PROTOCOL_WORD('H', 'E', 'A', 'D'):
+	case PROTOCOL_WORD('P', 'U', 'T', ' '):
+	case PROTOCOL_WORD('D', 'E', 'L', 'E'):
+	case PROTOCOL_WORD('O', 'P', 'T', 'I'):
+	case PROTOCOL_WORD('P', 'A', 'T', 'C'):
+	case PROTOCOL_WORD('C', 'O', 'N', 'N'):
+	case PROTOCOL_WORD('T', 'R', 'A', 'C'):
+		return 1;
+	}
+	return 0;
+}
+
+enum http_at { HTTP_START, HTTP_HEAD, HTTP_LENGTH, HTTP_CHUNK, HTTP_TRAILER };
+
+static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
+{
+	u32 status;
+
+	if (head[0] == '\r' || head[0] == '\n')
+		return 1;
+	if (avail < (ask ? 4 : 12))
+		return 0;
+	status = http_status(head, avail);
+	if (ask ? !http_is_method(le32_at(head)) : !status)
+		return found(ret, FOUND_LOST, 0);
+	if (ask || status >= 200) {
+		ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
+		ret->status = ask ? STATUS_UNKNOWN : status;
+	}
+	f->line = HTTP_HEAD;
+	f->within = 1;
+	f->rest = 0;
+	f->size_at = 0;				    /* 1: the body comes in chunks */
+	f->silent = status == 204 || status == 304; /* there is none */
+	return ask ? 4 : 12;
+}
+
+/* A field, which may say how long the body is. Returns the bytes of its name, if these are what counts. */
+static inline u32 http_field(struct flow *f, const u8 *head)
+{
+	u64 first = word_at(head) | BYTES(0x20), second = word_at(head + 8) | BYTES(0x20);
+
+	if (first == SCRIPT_WORD('t', 'r', 'a', 'n', 's', 'f', 'e', 'r') &&
+	    second == SCRIPT_WORD('-', 'e', 'n', 'c', 'o', 'd', 'i', 'n'))
+		f->size_at = 1;
+	if (first != SCRIPT_WORD('c', 'o', 'n', 't', 'e', 'n', 't', '-') ||
+	    (second & ~0ULL >> 8) !=
+		    (SCRIPT_WORD('l', 'e', 'n', 'g', 't', 'h', ':', 0) & ~0ULL >> 8))
+		return 0;
+	f->line = HTTP_LENGTH;
+	return 15;
+}
+
+/* What follows its name, up to the end of the line. */
+static inline void http_length(struct flow *f, const u8 *head, u32 len)
+{
+	u32 number = len > 2 ? number_at(head, len - 2) : NUMBER_NONE;
+
+	f->rest = number == NUMBER_NONE ? 0 : number;
+	f->line = HTTP_HEAD;
+}
+
+/* The line that ends the head, of a request or an answer, of an interim one too. */
+static inline void http_body(struct flow *f)
+{
+	f->line = f->size_at && !f->silent ? HTTP_CHUNK : HTTP_START;
+	if (!f->size_at && !f->silent)
+		f->skip = f->rest;
+}
+
+/* The number that begins a chunk. */
+static inline u32 http_chunk(struct flow *f, const u8 *head, struct found *ret)
+{
+	u32 size = 0, n;
+
+	UNROLL
+	for (n = 0; n < 8; n++) {
+		u32 digit = (u32)head[n] - '0', letter = (head[n] | 0x20u) - 'a';
+
+		if (digit > 9 && letter > 5)
+			break;
+		size = size << 4 | (digit > 9 ? letter + 10 : digit);
+	}
+	n = forget(ret, n);
+	size = forget(ret, size);
+	if (!n || size > 0x40000000)
+		return found(ret, FOUND_LOST, 0);
+	f->line = size ? HTTP_CHUNK : HTTP_TRAILER;
+	f->rest = size ? size + 2 : 0;
+	f->within = 1;
+	return n;
+}
+
+/* The rest of a line; behind the one that begins a chunk is what it holds. */
+static inline u32 http_rest(struct flow *f, u32 len, u32 avail)
+{
+	if (!len)
+		return avail;
+	f->within = 0;
+	if (f->line == HTTP_CHUNK)
+		f->skip = f->rest;
+	return len;
+}
+
+static inline u32 http_blank(struct flow *f, u32 len)
+{
+	if (f->line == HTTP_HEAD)
+		http_body(f);
+	else
+		f->line = HTTP_START;
+	return len;
+}
+
+/* A line, or what begins one. */
+static inline u32 http_step(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
+{
+	u32 len, name;
+
+	if (f->line == HTTP_START)
+		return http_start(f, head, avail, ask, ret);
+	len = forget(ret, line_end(head, avail));
+	if (f->within)
+		return http_rest(f, len, avail);
+	if (!len && avail < PROTOCOL_CARRY)
+		return 0;
+	if (f->line == HTTP_CHUNK)
+		return http_chunk(f, head, ret);
+	if (f->line == HTTP_LENGTH) {
+		if (head[0] == ' ')
+			return 1;
+		http_length(f, head, len);
+	} else if (head[0] == '\n' || (head[0] == '\r' && head[1] == '\n')) {
+		return http_blank(f, len);
+	} else if (f->line == HTTP_HEAD) {
+		name = http_field(f, head);
+		if (name)
+			return name;
+	}
+	f->within = 1;
+	return http_rest(f, len, avail);
+}
+
+#endif

@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/* HTTP/2: frames, each of a stream. */
+#ifndef SEISMO_PROTOCOL_HTTP2_H
+#define SEISMO_PROTOCOL_HTTP2_H
+
+#include "protocol/flow.h"
+
+#define HTTP2_HEADERS  1
+#define HTTP2_PADDED   0x08
+#define HTTP2_PRIORITY 0x20
+#define HTTP2_PREFACE  24
+
+/* Three digits in HPACK's Huffman code: 0, 1, 2 have five bits, the others six that begin with 011. */
+static inline u32 http2_status_huffman(const u8 *p, u32 len)
+{
+	u32 bits = be32_at(p), status = 0, used = 0;
+
+	for (u32 i = 0; i < 3; i++) {
+		u32 five = bits >> 27, six = bits >> 26, size = five <= 2 ? 5 : 6;
+
+		if (five > 2 && (six < 0x19 || six > 0x1f))
+			return STATUS_UNKNOWN;
+		status = status * 10 + (five <= 2 ? five : six - 0x16);
+		bits <<= size;
+		used += size;
+	}
+	return status >= 100 && used <= 8 * len ? status : STATUS_UNKNOWN;
+}
+
+/* The field :status, which comes first, of `len` bytes; STATUS_UNKNOWN where it refers to one of before. */
+static inline u32 http2_status(const u8 *p, u32 len)
+{
+	u32 name = (p[0] & 0xc0) == 0x40 ? p[0] & 0x3f : p[0] & 0x0f, size = p[1] & 0x7f, status;
+
+	switch (p[0]) {
+	case 0x88:
+		return 200;
+	case 0x89:
+		return 204;
+	case 0x8a:
+		return 206;
+	case 0x8b:
+		return 304;
+	case 0x8c:
+		return 400;
+	case 0x8d:
+		return 404;
+	case 0x8e:
+		return 500;
+	}
+	/* a text, whose name is one of the numbers of :status */
+	if (p[0] & 0x80 || name < 8 || name > 14 || size > 3 || len < 2 + size)
+		return STATUS_UNKNOWN;
+	if (p[1] & 0x80)
+		return http2_status_huffman(p + 2, size);
+	status = number_at(p + 2, size);
+	return status >= 100 && status <= 599 ? status : STATUS_UNKNOWN;
+}
+
+/* How many bytes of a block are a new size of the table. */
+static inline u32 http2_resize(const u8 *p)
+{
+	if ((p[0] & 0xe0) != 0x20)
+		return 0;
+	if ((p[0] & 0x1f) != 0x1f)
+		return 1;
+	return !(p[1] & 0x80) ? 2 : !(p[2] & 0x80) ? 3 : !(p[3] & 0x80) ? 4 : 5;
+}
+
+/* The status in an answer's headers, which begin at `at` of a frame that ends at `end`. */
+static inline u32 http2_answer(const u8 *head, u32 at, u32 end)
+{
+	end = end < PROTOCOL_CARRY ? end : PROTOCOL_CARRY; /* so many are there */
+	at += http2_resize(head + at);
+	return at < end ? http2_status(head + at, end - at) : STATUS_UNKNOWN;
+}
+
+/* Looks for gRPC's content type in headers, as text or in Huffman code. */
+static inline u32 http2_scan(struct flow *f, const u8 *head, u32 avail, struct found *ret)
+{
+	u32 n = f->rest < PROTOCOL_CARRY ? f->rest : PROTOCOL_CARRY;
+	u64 hits = 0;
+
+	if (avail < n)
+		return 0;
+	for (u32 i = 0; i < PROTOCOL_CARRY - 3; i++) {
+		u64 word = (u32)word_at(head + i), next = (u8)head[i + 4];
+		u64 huffman = SCRIPT_EQUAL(word, PROTOCOL_WORD(0x4c, 0x4d, 0x65, 0x64));
+		u64 text = SCRIPT_EQUAL(word, PROTOCOL_WORD('/', 'g', 'r', 'p')) &
+			   SCRIPT_EQUAL(next, 'c');
+
+		hits |= (huffman & SCRIPT_LESS(i + 3, n)) | (text & SCRIPT_LESS(i + 4, n));
+	}
+	if (hits) {
+		f->line = 0;
+		f->skip = f->rest;
+		ret->kind = FOUND_PROTOCOL;
+		return 0;
+	}
+	if (f->rest > n)
+		n -= 4; /* it may begin at the end of these */
+	f->rest -= n;
+	f->line = f->rest > 0;
+	return n;
+}
+
+static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 ask, u32 scan,
+			     struct found *ret)
+{
+	u32 len, type, flags, at = 9;
+
+	if (f->line)
+		return http2_scan(f, head, avail, ret);
+	if (avail < 9)
+		return 0;
+	if (ask && head[0] == 'P' && head[1] == 'R') {
+		f->skip = HTTP2_PREFACE - 2;
+		return 2;
+	}
+	len = be32_at(head) >> 8;
+	type = head[3];
+	flags = head[4];
+	if (len > 0x100000 || type > 0x10)
+		return found(ret, FOUND_LOST, 0);
+	f->skip = len;
+	if (type != HTTP2_HEADERS)
+		return 9;
+	if (avail < 9 + len && avail < PROTOCOL_CARRY) { /* its first field is to be seen */
+		f->skip = 0;
+		return 0;
+	}
+	ret->stream = be32_at(head + 5) & 0x7fffffff;
+	if (flags & HTTP2_PADDED)
+		at += 1;
+	if (flags & HTTP2_PRIORITY)
+		at += 5;
+	if (!ask) {
+		ret->kind = FOUND_STREAM_ANSWER;
+		ret->status = http2_answer(head, at, 9 + len);
+		return 9;
+	}
+	ret->kind = FOUND_STREAM_ASK;
+	if (scan && len && !f->begun) {
+		f->begun = 1;
+		f->line = 1;
+		f->rest = len;
+		f->skip = 0;
+	}
+	return 9;
+}
+
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/* Memcached: lines, some of which say how many bytes follow; or heads of 24 bytes. */
+#ifndef SEISMO_PROTOCOL_MEMCACHED_H
+#define SEISMO_PROTOCOL_MEMCACHED_H
+
+#include "protocol/flow.h"
+
+/* The word that says how many bytes follow the line; whether there is an answer, resp. it is one. */
+static inline void memcached_command(struct flow *f, const u8 *head)
+{
+	u32 a = head[0], b = head[1];
+
+	f->size_at = 0;
+	f->silent = a == 'q';
+	/* the first word that may be "noreply", which is a key as good as any: 0: none */
+	f->status = a == 'g' ? 0 : a == 'f' ? 2 : 3;
+	if (a == 'm')
+		f->size_at = b == 's' ? 2 : 0;
+	else if ((a == 's' && b == 'e') || a == 'a' || a == 'r' || a == 'p' ||
+		 (a == 'c' && b == 'a'))
+		f->size_at = 4;
+}
+
+static inline void memcached_reply(struct flow *f, const u8 *head)
+{
+	u32 a = head[0], b = head[1], c = head[2];
+
+	f->size_at = a == 'V' && b == 'A' ? (c == 'L' ? 3 : 1) : 0;
+	f->silent = f->size_at == 3 || (a == 'S' && b == 'T' && c == 'A');
+	f->status = (a == 'E' && b == 'R') || (a == 'C' && b == 'L') || (a == 'S' && b == 'E')
+			    ? STATUS_ERROR
+			    : STATUS_OK;
+}
+
+static inline void memcached_word(struct flow *f, const u8 *head, u32 len, u32 ask)
+{
+	u32 number;
+
+	if (f->line == (u32)f->size_at + 1) {
+		number = number_at(head, len);
+		f->rest = number == NUMBER_NONE ? 0 : number;
+	} else if (ask && f->status && f->line >= f->status) {
+		if ((head[0] == 'n' && len == 7) || (head[0] == 'q' && len == 1))
+			f->silent = 1; /* noreply; or quiet, mostly */
+	}
+}
+
+static inline void memcached_line_end(struct flow *f, u32 ask, struct found *ret)
+{
+	if (f->size_at && f->line > f->size_at)
+		f->skip = f->rest + 2;
+	f->line = 0;
+	if (!f->silent) {
+		ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
+		ret->status = ask ? STATUS_UNKNOWN : f->status;
+	}
+}
+
+/* A word of a line. */
+static inline u32 memcached_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
+				 struct found *ret)
+{
+	u32 blank = forget(ret, byte_find(head, avail, ' '));
+	u32 end = forget(ret, byte_find(head, avail, '\n')), len;
+
+	if (blank >= avail && end >= avail && avail < PROTOCOL_CARRY)
+		return 0;
+	if (!f->line) {
+		if (ask)
+			memcached_command(f, head);
+		else
+			memcached_reply(f, head);
+		f->line = 1;
+		f->rest = 0;
+		f->within = 0;
+	}
+	len = blank < end ? blank : end;
+	if (!f->within)
+		memcached_word(f, head, len == end && len ? len - 1 : len, ask);
+	f->within = len >= avail;
+	if (f->within)
+		return avail;
+	if (len == end)
+		memcached_line_end(f, ask, ret);
+	else if (f->line < 255)
+		f->line++;
+	return len + 1;
+}
+
+static inline u32 memcached_is_quiet(u32 opcode)
+{
+	return opcode == 0x09 || opcode == 0x0d || (opcode >= 0x11 && opcode <= 0x1a) ||
+	       opcode == 0x1e || opcode == 0x24;
+}
+
+static inline u32 memcached_binary_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
+					struct found *ret)
+{
+	u32 status = be16_at(head + 6);
+
+	if (avail < 24)
+		return head[0] == (ask ? 0x80 : 0x81) ? 0 : found(ret, FOUND_LOST, 0);
+	if (head[0] != (ask ? 0x80 : 0x81))
+		return found(ret, FOUND_LOST, 0);
+	f->skip = be32_at(head + 8);
+	if (memcached_is_quiet(head[1]) || (!ask && head[1] == 0x10 && be16_at(head + 2)))
+		return 24;
+	ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
+	/* not found, exists, not stored: answers as good as any */
+	ret->status =
+		!status || status == 1 || status == 2 || status == 5 ? STATUS_OK : STATUS_ERROR;
+	return 24;
+}
+
+#endif

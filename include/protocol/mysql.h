@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/* MySQL: packets with a length and a number, which is 0 in a command and 1 in what answers it. */
+#ifndef SEISMO_PROTOCOL_MYSQL_H
+#define SEISMO_PROTOCOL_MYSQL_H
+
+#include "protocol/flow.h"
+
+static inline u32 mysql_is_answered(u32 command)
+{
+	return command != 0x01 /* quit */ && command != 0x18 /* long data */ &&
+	       command != 0x19 /* close statement */;
+}
+
+static inline u32 mysql_step(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
+{
+	u32 len;
+
+	if (avail < 4)
+		return 0;
+	len = le32_at(head) & 0xffffff;
+	if (len && avail < 5)
+		return 0;
+	if (ask && !f->begun && head[0] == 0x16 && head[1] == 3)
+		return found(ret, FOUND_PROTOCOL, 0);
+	f->skip = len;
+	if (ask && !head[3]) {
+		f->begun = 1;
+		if (len && mysql_is_answered(head[4]))
+			ret->kind = FOUND_ASK;
+	} else if (!ask && head[3] == 1 && len && !f->begun) {
+		ret->kind = FOUND_ANSWER;
+		ret->status = head[4] == 0xff ? STATUS_ERROR : STATUS_OK;
+	}
+	if (!ask) /* the 1 that follows is of the same answer, unless this ends it */
+		f->begun = !head[3] && len && head[4] < 0xfe;
+	return 4;
+}
+
+#endif

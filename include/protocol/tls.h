@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
+/* TLS: records, of which those with data are turns. */
+#ifndef SEISMO_PROTOCOL_TLS_H
+#define SEISMO_PROTOCOL_TLS_H
+
+#include "protocol/flow.h"
+
+#define TLS_CCS	      0x14
+#define TLS_HANDSHAKE 0x16
+#define TLS_DATA      0x17
+
+#define TLS_FINISHED_MAX 96	  /* bytes of TLS 1.2's message Finished, sealed */
+#define TLS_ALERT	 (2 + 17) /* bytes of an alert that looks like data, in TLS 1.3 */
+
+/*
+ * In TLS 1.3 the end of the client's handshake looks like data: it follows a change of cipher, up to the
+ * message Finished, of which only the length is to be seen (32 or 48 bytes, the type, 16 of seal).
+ */
+static inline u32 tls_step(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
+{
+	u32 type = head[0], len;
+
+	if (avail < 5)
+		return 0;
+	len = be16_at(head + 3);
+	if (type < TLS_CCS || type > 0x18 || head[1] != 3 || len > 0x4200)
+		return found(ret, FOUND_LOST, 0);
+	f->skip = len;
+	if (type == TLS_CCS) {
+		f->line = 1;
+	} else if (type == TLS_HANDSHAKE) {
+		if (len <= TLS_FINISHED_MAX) /* and no second ClientHello */
+			f->line = 0;
+	} else if (type == TLS_DATA && f->line && ask) {
+		f->line = len == 32 + 17 + 4 || len == 48 + 17 + 4 || f->line > 4 ? 0 : f->line + 1;
+	} else if (type == TLS_DATA && len != TLS_ALERT) {
+		ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
+	}
+	return 5;
+}
+
+#endif
