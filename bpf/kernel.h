@@ -19,6 +19,10 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
+struct callback_head {
+	struct callback_head *next;
+};
+
 typedef struct {
 	int counter;
 } atomic_t;
@@ -230,6 +234,7 @@ struct sock {
 	u16 sk_protocol;
 	u16 sk_type;
 	int sk_err;
+	struct callback_head sk_rcu;
 };
 
 struct unix_address;

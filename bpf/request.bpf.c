@@ -315,12 +315,13 @@ static __always_inline void arrival_read(struct sock *sk, struct request_ctx *r,
  */
 static __noinline int direction_find(struct event *e)
 {
-	struct unix_sock *u = (void *)e->sk, *peer;
+	struct sock *sk = e->sk;
+	struct unix_sock *u = (void *)sk, *peer;
 	struct sock_ctx *sc = e->sc;
 
 	sc->known = 1;
 	sc->direction = e->sent ? TCP_OUTBOUND : TCP_INBOUND;
-	if (READ(e->sk, __sk_common.skc_family) != AF_UNIX)
+	if (READ(sk, __sk_common.skc_family) != AF_UNIX)
 		return 0;
 	sc->direction = BPF_CORE_READ(u, addr) ? TCP_INBOUND : TCP_OUTBOUND;
 	peer = (void *)BPF_CORE_READ(u, peer);
@@ -559,21 +560,26 @@ int BPF_KPROBE(arrive_kprobe, struct sock *sk)
 	return on_arrival(sk);
 }
 
-/* Without storage: the socket is gone, its address will be another's. */
-static __always_inline int on_gone(u64 sk)
+/*
+ * Without storage: the socket is gone, its address will be another's. By the last that each one comes through, which
+ * is called through a pointer too and so is never inlined away: sk_free() is called for each segment that was sent.
+ */
+static __always_inline int on_gone(struct callback_head *head)
 {
+	u64 sk = (u64)container_of(head, struct sock, sk_rcu);
+
 	bpf_map_delete_elem(&socks_by_address, &sk);
 	return 0;
 }
 
-SEC("?fentry/sk_free")
-int BPF_PROG(gone_fentry, struct sock *sk)
+SEC("?fentry/__sk_destruct")
+int BPF_PROG(gone_fentry, struct callback_head *head)
 {
-	return on_gone((u64)sk);
+	return on_gone(head);
 }
 
-SEC("?kprobe/sk_free")
-int BPF_KPROBE(gone_kprobe, struct sock *sk)
+SEC("?kprobe/__sk_destruct")
+int BPF_KPROBE(gone_kprobe, struct callback_head *head)
 {
-	return on_gone((u64)sk);
+	return on_gone(head);
 }
