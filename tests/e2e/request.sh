@@ -20,41 +20,38 @@ requests_of() { # SERVICE [METRIC]
 	}' "$TMP/metrics.mark" "$METRICS" | sort
 }
 
-# Sums the lines over the status: as many times as there are requests.
-requests_timed() { # SERVICE [DIRECTION]
-	requests_of "$1" | awk -v only="${2:-}" '
+# Sums such lines over the status: as many times as there are requests.
+requests_timed() { # [DIRECTION]
+	awk -v only="${1:-}" '
 	!only || $1 == only { sum[(only ? "" : $1 " ") $2] += $NF }
 	END { for (what in sum) print what, sum[what] }' | sort
 }
 
+# Sets counted, what requests_of says of a scrape of now.
 requests_are() { # SERVICE LINES
 	scrape
-	[[ $(requests_of "$1") == "$2" ]]
+	counted=$(requests_of "$1")
+	[[ $counted == "$2" ]]
 }
 
 # All that the service counted since `mark` is what is expected, in any order; each request has a duration, and
 # those from outside a time in the queue.
 is_counted() { # SERVICE TEXT LINE...
-	local expected lost
+	local expected lost counted
 	expected=$([[ $# == 2 ]] || printf '%s\n' "${@:3}" | sort)
-	wait_until requests_are "$1" "$expected"
-	lost=$(grown seismo_events_lost_total)
-	if ((lost)) && [[ $(requests_of "$1") != "$expected" ]]; then
-		skip_one "$2: $1 ($(requests_of "$1" | tr '\n' ',') of ${*:3})" \
-			"the kernel kept $lost events from programs, which are told of as lost"
-		return
+	if ! requests_are "$1" "$expected"; then
+		wait_until requests_are "$1" "$expected"
+		lost=$(grown seismo_events_lost_total)
+		if ((lost)) && [[ $counted != "$expected" ]]; then
+			skip_one "$2: $1 ($(tr '\n' ',' <<<"$counted") of ${*:3})" \
+				"the kernel kept $lost events from programs, which are told of as lost"
+			return
+		fi
 	fi
-	is "$expected" "$(requests_of "$1")" "$2: $1"
-	is "$(requests_timed "$1")/$(requests_timed "$1" inbound)" \
+	is "$expected" "$counted" "$2: $1"
+	is "$(requests_timed <<<"$counted")/$(requests_timed inbound <<<"$counted")" \
 		"$(requests_of "$1" seismo_request_duration_seconds_count)/$(
 			requests_of "$1" seismo_request_queue_seconds_count)" "$2: $1 timed each of them"
-}
-
-# The same of requests that have no duration, since they wait because they want to.
-is_counted_untimed() { # SERVICE TEXT LINE...
-	wait_until requests_are "$1" "$(printf '%s\n' "${@:3}" | sort)"
-	is "$(printf '%s\n' "${@:3}" | sort)" "$(requests_of "$1")" "$2: $1"
-	is "" "$(requests_of "$1" seismo_request_duration_seconds_count)" "$2: $1 timed none of them"
 }
 
 # Mean of a histogram since `mark`.
