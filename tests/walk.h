@@ -27,6 +27,7 @@ static inline void walk_note(struct walk *w, u32 ask, const struct found *found)
 {
 	if (w->found_cnt < WALK_FOUND_MAX) {
 		w->found[w->found_cnt] = *found;
+		w->found[w->found_cnt].forgotten = 0;
 		w->ask[w->found_cnt] = ask;
 	}
 	w->found_cnt++;

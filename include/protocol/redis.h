@@ -18,8 +18,10 @@ static inline u32 redis_name(const u8 *head, u32 len, u32 avail, u32 size, struc
 {
 	const u8 *name = head + (len & (PROTOCOL_HEAD - 1));
 
+	if (len + 2 > PROTOCOL_CARRY)
+		return 1;
 	if (avail < len + 2)
-		return avail >= PROTOCOL_CARRY;
+		return 0;
 	if (redis_waits(name[0] | 0x20u, name[1] | 0x20u, size))
 		ret->kind = FOUND_WAIT;
 	return 1;
