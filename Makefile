@@ -199,4 +199,4 @@ deps deps-test deps-vm:
 help:
 	@sed -n '2,6s/^# //p' Makefile; echo 'more: test-unit lint fuzz bench install clean; SANITIZE=1, CC=clang, ARCH=arm64, V=1'
 
--include $(OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(BPF:%=$(O)/bpf/%.d) $(UNIT:=.d)
+-include $(OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(FUZZ:=.d) $(BPF:%=$(O)/bpf/%.d) $(UNIT:=.d)
