@@ -54,6 +54,15 @@ is_counted() { # SERVICE TEXT LINE...
 			requests_of "$1" seismo_request_queue_seconds_count)" "$2: $1 timed each of them"
 }
 
+# The same of requests that have no duration, since they wait because they want to.
+is_counted_untimed() { # SERVICE TEXT LINE...
+	local expected counted
+	expected=$(printf '%s\n' "${@:3}" | sort)
+	wait_until requests_are "$1" "$expected"
+	is "$expected" "$counted" "$2: $1"
+	is "" "$(requests_of "$1" seismo_request_duration_seconds_count)" "$2: $1 timed none of them"
+}
+
 # Mean of a histogram since `mark`.
 mean() { # METRIC LABEL=VALUE...
 	calc "$(grown "$1_sum" "${@:2}") / ($(grown "$1_count" "${@:2}") + 1e-9)"
