@@ -18,6 +18,9 @@ struct format {
 	bool json;
 };
 
+/* Stands behind a label that is there only where the configuration asks for it. */
+#define OPTIONAL '?'
+
 static void row_text(const struct metric *m, const char *labels, json_t *doc)
 {
 	(void)doc;
@@ -34,15 +37,20 @@ static void row_markdown(const struct metric *m, const char *labels, json_t *doc
 
 static void row_json(const struct metric *m, const char *labels, json_t *doc)
 {
-	json_t *list = json_array();
-	char copy[256], *save, *label;
+	json_t *list = json_array(), *optional = json_array();
+	char copy[256], *save, *label, *mark;
 
 	snprintf(copy, sizeof(copy), "%s", labels);
-	for (label = strtok_r(copy, ",", &save); label; label = strtok_r(NULL, ",", &save))
-		json_array_append_new(list, json_string(label));
-	json_array_append_new(doc, json_pack("{s:s, s:s, s:o, s:s, s:s}", "name", m->name, "type",
-					     kind_names[m->kind], "labels", list, "unit",
-					     unit_names[m->unit], "help", m->help));
+	for (label = strtok_r(copy, ",", &save); label; label = strtok_r(NULL, ",", &save)) {
+		mark = strchr(label, OPTIONAL);
+		if (mark)
+			*mark = '\0';
+		json_array_append_new(mark ? optional : list, json_string(label));
+	}
+	json_array_append_new(doc,
+			      json_pack("{s:s, s:s, s:o, s:o, s:s, s:s}", "name", m->name, "type",
+					kind_names[m->kind], "labels", list, "optional_labels",
+					optional, "unit", unit_names[m->unit], "help", m->help));
 }
 
 static const struct format formats[] = {
@@ -84,7 +92,8 @@ static void rows(const struct format *f, const struct metric *m, json_t *doc)
 		buf_str(&labels, m->service ? "service" : self_labels(m->name));
 		for (const struct metric_label *l = m->labels;
 		     l < m->labels + METRIC_LABELS && l->name; l++)
-			buf_printf(&labels, "%s%s", labels.len ? "," : "", l->name);
+			buf_printf(&labels, "%s%s%s", labels.len ? "," : "", l->name,
+				   l->optional ? (char[]){ OPTIONAL, '\0' } : "");
 		f->row(m, buf_cstr(&labels), doc);
 	}
 	buf_release(&labels);

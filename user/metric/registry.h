@@ -32,6 +32,7 @@ struct metric_label {
 	 * value is what format() writes. A label whose value is "" is left out.
 	 */
 	bool (*owner)(u64 value, u32 *identity, u32 *gen);
+	bool optional; /* there only where the configuration asks for it */
 };
 
 #define METRIC_LABELS 4

@@ -98,9 +98,9 @@ static const u32 message_calls[] = { SYS_recvmmsg, SYS_sendmmsg, 0 };
 		"direction", REQUEST_DIRECTION_AT, 1, label_direction \
 	}
 
-#define PEER                                                                             \
-	{                                                                                \
-		"peer", REQUEST_PEER_AT, REQUEST_PEER_BITS, label_peer, label_peer_owner \
+#define PEER                                                                                   \
+	{                                                                                      \
+		"peer", REQUEST_PEER_AT, REQUEST_PEER_BITS, label_peer, label_peer_owner, true \
 	}
 
 const struct probe probe_request = {
