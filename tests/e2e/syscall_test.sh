@@ -63,6 +63,18 @@ total() { # FILE
 	awk '{ sum += $NF } END { print sum + 0 }' "$1"
 }
 
+# Equal, or less by no more than what is told of as lost: newer kernels let other tasks on while a program runs, and
+# keep from it what these do on the same CPU.
+is_all() { # EXPECTED ACTUAL TEXT
+	local lost
+	lost=$(value seismo_events_lost_total)
+	if [[ $1 != "$2" ]] && between 1 "$lost" "$(calc "$(total <(echo "$1")) - $(total <(echo "$2"))")"; then
+		skip_one "$3" "the kernel kept $lost events from programs, which are told of as lost"
+	else
+		is "$@"
+	fi
+}
+
 # --- what it should be: another program's count of the same run, and the workload's own
 
 reference=$(workload syscall reference)
@@ -83,7 +95,7 @@ check_run() { # TEXT THREADS PROGRAM ROUNDS
 	counts "$name" >"$TMP/counts"
 	own 1 "$TMP/own" >"$TMP/own-calls"
 	own_errors "$TMP/own" >"$TMP/own-errors"
-	is "$(cat "$TMP/own-errors")" "$(errors "$name" "$TMP/own-errors")" \
+	is_all "$(cat "$TMP/own-errors")" "$(errors "$name" "$TMP/own-errors")" \
 		"$text: the errors by errno are the workload's"
 }
 
@@ -91,15 +103,15 @@ check_against_strace() { # TEXT THREADS PROGRAM
 	local name
 	name=$(basename "$3")
 	if (($2 == 1)); then
-		is "$(cat "$TMP/strace-calls.1")" "$(cat "$TMP/counts")" \
+		is_all "$(cat "$TMP/strace-calls.1")" "$(cat "$TMP/counts")" \
 			"$1: the calls are strace's, from the first to the last"
 	else
 		{ cat "$TMP/own-calls"; echo clone3; } >"$TMP/wanted"
-		is "$(only "$TMP/wanted" "$TMP/strace-calls.$2")" "$(only "$TMP/wanted" "$TMP/counts")" \
+		is_all "$(only "$TMP/wanted" "$TMP/strace-calls.$2")" "$(only "$TMP/wanted" "$TMP/counts")" \
 			"$1: the calls of the loop and the starts of threads are strace's"
 	fi
 	series by=syscall seismo_syscall_errors_total "service=$name" >"$TMP/errors"
-	is "$(only "$TMP/own-calls" "$TMP/strace-errors.$2")" "$(only "$TMP/own-calls" "$TMP/errors")" \
+	is_all "$(only "$TMP/own-calls" "$TMP/strace-errors.$2")" "$(only "$TMP/own-calls" "$TMP/errors")" \
 		"$1: the errors by call are strace's"
 }
 
@@ -113,7 +125,7 @@ check_against_own() { # TEXT THREADS PROGRAM
 		seismo_syscalls_total "service=start-$name" syscall=execve
 	counts "start-$name" >"$TMP/start-counts"
 	less "$TMP/counts" "$TMP/start-counts" >"$TMP/loop-counts"
-	is "$(cat "$TMP/own-calls")" "$(only "$TMP/own-calls" "$TMP/loop-counts")" \
+	is_all "$(cat "$TMP/own-calls")" "$(only "$TMP/own-calls" "$TMP/loop-counts")" \
 		"$1: the calls of the loop are the workload's own count"
 }
 
@@ -132,9 +144,9 @@ for mode in count sampled full; do
 		classes "start-$name" >"$TMP/start-classes"
 		less "$TMP/classes" "$TMP/start-classes" >"$TMP/loop-classes"
 		own 2 "$TMP/own.1" >"$TMP/own-classes"
-		is "$(cat "$TMP/own-classes")" "$(only "$TMP/own-classes" "$TMP/loop-classes")" \
+		is_all "$(cat "$TMP/own-classes")" "$(only "$TMP/own-classes" "$TMP/loop-classes")" \
 			"full: each class has as many durations as it has calls"
-		is "$(total <(counts "$name"))" "$(total "$TMP/classes")" \
+		is_all "$(total <(counts "$name"))" "$(total "$TMP/classes")" \
 			"full: every call that was counted was timed"
 	else
 		stop_seismo
@@ -163,8 +175,8 @@ cat "$TMP"/own.busy.* >"$TMP/own"
 own 1 "$TMP/own" >"$TMP/own-calls"
 own_errors "$TMP/own" >"$TMP/own-errors"
 is_metric $((runs * busy_rounds)) "busy: getppid" seismo_syscalls_total "service=w-busy-$$" syscall=getppid
-is "$(cat "$TMP/own-errors")" "$(errors "w-busy-$$" "$TMP/own-errors")" "busy: the errors by errno are the workload's"
-is "$(total <(counts "w-busy-$$"))" "$(total <(classes "w-busy-$$"))" "busy: every call that was counted was timed"
+is_all "$(cat "$TMP/own-errors")" "$(errors "w-busy-$$" "$TMP/own-errors")" "busy: the errors by errno are the workload's"
+is_all "$(total <(counts "w-busy-$$"))" "$(total <(classes "w-busy-$$"))" "busy: every call that was counted was timed"
 
 # --- durations, and calls that are not like the others
 
