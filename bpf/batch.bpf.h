@@ -5,7 +5,7 @@
 
 #include "walk.bpf.h"
 
-/* The same with the caches of the socket, whose owner is valid. */
+/* request_count() of one, with the caches of the socket, whose owner is valid. */
 static __always_inline void request_count_cached(struct sock_ctx *sc, u64 dim, u64 ns)
 {
 	count_add_at(series_slot_cached(&sc->request.total, requests_total, sc->identity, dim,

@@ -47,7 +47,7 @@ static __always_inline bool on_dns(const struct event *e, u64 since)
 	request_count(e->sc->identity,
 		      dimension(PROTOCOL_DNS, sent ? TCP_INBOUND : TCP_OUTBOUND, found->peer,
 				dns_status(dns)),
-		      1, since > found->since_ns ? since - found->since_ns : 0);
+		      1, time_since(found->since_ns, since));
 	bpf_map_delete_elem(&request_datagrams, &key);
 	return true;
 }

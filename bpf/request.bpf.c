@@ -217,8 +217,10 @@ static __noinline int answered_turn(struct event *e)
 		return 0;
 	if (there == FIRST_THERE)
 		status = http_status(e->w->head, HTTP_STATUS_BYTES);
-	if (status >= 100 && status < 200 && status != 101)
-		return 0; /* the answer is still to come */
+	if (status >= 100 && status < 200 && status != 101) {
+		r->answer_ns = 0; /* the answer is still to come */
+		return 0;
+	}
 	if (protocol_is_walked(r->protocol) && r->protocol != PROTOCOL_TLS)
 		status = STATUS_OK;
 	batch_answer(e->sc, event_dimension(e, status), r->outstanding, e->now);
