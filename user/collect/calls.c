@@ -173,11 +173,6 @@ void calls_tick(struct calls *c, u64 now_ns)
 	c->mark_ns[1] = now_ns;
 }
 
-static u64 since(u64 now, u64 before)
-{
-	return now > before ? now - before : 0;
-}
-
 static struct call call_of(const struct entry *e)
 {
 	struct call call = {
@@ -186,8 +181,8 @@ static struct call call_of(const struct entry *e)
 		.protocol = request_protocols[e->protocol],
 		.outbound = e->outbound,
 		.total = e->now,
-		.last = { since(e->now.requests, e->mark[0].requests),
-			  since(e->now.errors, e->mark[0].errors) },
+		.last = { count_since(e->now.requests, e->mark[0].requests),
+			  count_since(e->now.errors, e->mark[0].errors) },
 	};
 
 	hist_since(&call.last.durations, &e->now.durations, &e->mark[0].durations);

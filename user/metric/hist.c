@@ -37,14 +37,14 @@ double hist_quantile(const struct hist *h, double q)
 	return bucket_value(i);
 }
 
-static u64 since(u64 now, u64 before)
+u64 count_since(u64 now, u64 before)
 {
 	return now > before ? now - before : 0;
 }
 
 void hist_since(struct hist *ret, const struct hist *now, const struct hist *before)
 {
-	ret->sum_ns = since(now->sum_ns, before->sum_ns);
+	ret->sum_ns = count_since(now->sum_ns, before->sum_ns);
 	for (unsigned i = 0; i < HIST_BUCKETS; i++)
-		ret->bucket[i] = since(now->bucket[i], before->bucket[i]);
+		ret->bucket[i] = count_since(now->bucket[i], before->bucket[i]);
 }

@@ -8,6 +8,8 @@
 u64 hist_count(const struct hist *h);
 /* The value, in seconds, below which the part q (0 to 1) lies: exact to half a bucket, 4.4 %. NAN: it is empty. */
 double hist_quantile(const struct hist *h, double q);
+/* What a counter has counted since it was `before`; 0 when it went back. */
+u64 count_since(u64 now, u64 before);
 /* What was counted since `before`; buckets never go below 0. */
 void hist_since(struct hist *ret, const struct hist *now, const struct hist *before);
 
