@@ -30,8 +30,9 @@ const char *elf_target(const struct bpf_program *program);
  * it knows them itself.
  */
 int elf_attachable(const struct bpf_program *program, const struct btf *kernel, bool typed);
-/* Its pointers are plain numbers to the verifier: raw tracepoints and kprobes. */
+/* In either form: typed or raw. */
 bool elf_on_tracepoint(const struct bpf_program *program);
+/* Its pointers are plain numbers to the verifier: raw tracepoints and kprobes. */
 bool elf_untyped(const struct bpf_program *program);
 
 #endif
