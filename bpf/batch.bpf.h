@@ -44,25 +44,27 @@ static __always_inline void batch_shift(struct request_ctx *r)
 	r->asked[3].cnt = 0;
 }
 
-/* The oldest n are answered, all in the same way. */
-static __always_inline void batch_answer(struct sock_ctx *sc, u64 dim, u32 n, u64 now)
+/* Of the oldest, which came together, up to n are answered in the same way. How many. */
+static __always_inline u32 batch_answer(struct sock_ctx *sc, u64 dim, u32 n, u64 now)
 {
 	struct request_ctx *r = &sc->request;
 	u64 answer_ns = r->answer_ns ?: now;
 
-	for (int i = 0; i < BATCHES && n && r->asked[0].cnt; i++) {
-		u64 since = r->asked[0].since_ns;
-		u32 k = n < r->asked[0].cnt ? n : r->asked[0].cnt;
-
-		request_count(sc->identity, dim, k, time_since(since, answer_ns));
-		n -= k;
-		r->outstanding -= k;
-		r->asked[0].cnt -= k;
-		if (!r->asked[0].cnt)
-			batch_shift(r);
-		answer_ns = now;
-	}
+	if (n > r->asked[0].cnt)
+		n = r->asked[0].cnt;
+	request_count(sc->identity, dim, n, time_since(r->asked[0].since_ns, answer_ns));
 	r->answer_ns = 0;
+	r->outstanding -= n;
+	r->asked[0].cnt -= n;
+	if (!r->asked[0].cnt)
+		batch_shift(r);
+	return n;
+}
+
+static __always_inline void batch_answer_all(struct sock_ctx *sc, u64 dim, u64 now)
+{
+	for (int i = 0; i < BATCHES && sc->request.outstanding; i++)
+		batch_answer(sc, dim, sc->request.outstanding, now);
 }
 
 /* The one that is under way is answered. */

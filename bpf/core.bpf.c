@@ -54,24 +54,26 @@ static __always_inline void task_ctx_set(struct task_struct *task, struct task_c
 }
 
 /* Whoever runs here may have become another. */
-static __always_inline void cpu_note(struct task_struct *task, u32 identity)
+static __always_inline void cpu_note(struct task_struct *task, const struct task_ctx *tc)
 {
 	struct cpu *cpu = cpu_row();
 
-	if (cpu && (u64)task == bpf_get_current_task())
-		cpu->identity = identity;
+	if (!cpu || (u64)task != bpf_get_current_task())
+		return;
+	cpu->gen = tc->gen;
+	cpu->identity = tc->identity;
 }
 
 static __always_inline void task_identify(struct task_struct *task, struct task_ctx *tc, bool exec)
 {
 	task_ctx_set(task, tc, identity_find(task, tc, exec));
-	cpu_note(task, tc->identity);
+	cpu_note(task, tc);
 }
 
 static __always_inline void task_move(struct task_struct *task, struct task_ctx *tc)
 {
 	task_ctx_set(task, tc, identity_move(task, tc));
-	cpu_note(task, tc->identity);
+	cpu_note(task, tc);
 }
 
 /* A task that came before us is identified. */
@@ -205,6 +207,7 @@ TRACEPOINT(sched_switch, switch, bool preempt, struct task_struct *prev, struct 
 	if (tc) {
 		cpu->enter_ns = tc->enter_ns;
 		cpu->identity = identity_valid(tc->identity, tc->gen);
+		cpu->gen = cpu->identity ? tc->gen : identity_gen(IDENTITY_OTHER);
 	}
 	return 0;
 }

@@ -178,6 +178,7 @@ static __always_inline u32 cpu_fill(struct cpu *cpu)
 	if (!tc)
 		return IDENTITY_OTHER;
 	cpu->enter_ns = tc->enter_ns;
+	cpu->gen = tc->gen;
 	cpu->identity = tc->identity;
 	return tc->identity;
 }
@@ -198,7 +199,7 @@ static __always_inline u32 identity_current(void)
  */
 
 /* Gives a new series its slot, or the metric's reserved one when there is none left. */
-__noinline u32 series_new(u32 metric, u32 identity, u64 dim, u32 is_hist)
+static __always_inline u32 series_new(u32 metric, u32 identity, u64 dim, u32 is_hist)
 {
 	struct series_key key = { .metric = metric, .identity = identity, .dim = dim }, *owner;
 	struct budget *budget = bpf_map_lookup_elem(&budgets, &metric);
@@ -235,7 +236,8 @@ dropped:
 	return other;
 }
 
-static __always_inline u32 series_slot(u32 metric, u32 identity, u64 dim, bool is_hist)
+/* The slot of a series. Not inlined, since paths where it matters have it from a cache. */
+__noinline u32 series_slot(u32 metric, u32 identity, u64 dim, u32 is_hist)
 {
 	struct series_key key = { .metric = metric, .identity = identity, .dim = dim };
 	u32 *slot = bpf_map_lookup_elem(&series, &key);
@@ -285,47 +287,42 @@ static __always_inline void count_add_at(u32 slot, u64 n)
 		__sync_fetch_and_add(value, n);
 }
 
+/*
+ * Adds to a slot that no program but this one writes, which cannot interrupt itself: what does not fit of a
+ * metric has one slot for all who count it.
+ */
+static __always_inline void add_own(u32 slot, u64 *value, u64 n)
+{
+	if (slot < METRIC_MAX)
+		__sync_fetch_and_add(value, n);
+	else
+		*value += n;
+}
+
+static __always_inline void count_add_own(u32 slot, u64 n)
+{
+	u64 *value = counter_value(slot);
+
+	if (value)
+		add_own(slot, value, n);
+}
+
 __noinline int count_add(u32 metric, u32 identity, u64 dim, u64 n)
 {
 	count_add_at(series_slot(metric, identity, dim, false), n);
 	return 0;
 }
 
-static __always_inline u32 log2_u64(u64 v)
-{
-	u32 r = 0;
-
-	if (v >> 32) {
-		v >>= 32;
-		r += 32;
-	}
-	if (v >> 16) {
-		v >>= 16;
-		r += 16;
-	}
-	if (v >> 8) {
-		v >>= 8;
-		r += 8;
-	}
-	if (v >> 4) {
-		v >>= 4;
-		r += 4;
-	}
-	if (v >> 2) {
-		v >>= 2;
-		r += 2;
-	}
-	return r + (u32)(v >> 1);
-}
+/* a < b, for numbers below 2^63, without a branch: what is counted differs from event to event. */
+#define LESS(a, b) (((a) - (b)) >> 63)
 
 /*
  * The bucket of a duration (see struct hist). In units of 2^-30 s octaves are powers of two; within one,
  * the eighths begin at 2^(j/8): compared on eleven bits, exact to 0.1 %.
  */
-__noinline u32 hist_bucket(u64 ns)
+__noinline u64 hist_bucket(u64 ns)
 {
-	u64 v, top, frac;
-	u32 sub;
+	u64 v, top, frac, more;
 
 	if (ns >= (64ULL * 1000000000))
 		return ns == 64ULL * 1000000000 ? HIST_BUCKETS - 2 : HIST_BUCKETS - 1;
@@ -333,13 +330,23 @@ __noinline u32 hist_bucket(u64 ns)
 	if (v <= 1024)
 		return 0;
 	v--; /* buckets include their upper bound */
-	top = log2_u64(v);
+	top = LESS(0xffffffffULL, v) << 5;
+	frac = v >> top;
+	more = LESS(0xffffULL, frac) << 4;
+	frac >>= more;
+	top += more;
+	more = LESS(0xffULL, frac) << 3;
+	frac >>= more;
+	top += more;
+	more = LESS(0xfULL, frac) << 2;
+	frac >>= more;
+	top += more;
+	more = LESS(3ULL, frac) << 1;
+	top += more + (frac >> more >> 1);
 	frac = v >> (top - 10);
-	if (frac < 1449)
-		sub = frac < 1218 ? (frac >= 1117) : 2 + (frac >= 1328);
-	else
-		sub = frac < 1723 ? 4 + (frac >= 1580) : 6 + (frac >= 1879);
-	return 1 + (top - 10) * HIST_SUB + sub;
+	return 1 + (top - 10) * HIST_SUB + LESS(1116ULL, frac) + LESS(1217ULL, frac) +
+	       LESS(1327ULL, frac) + LESS(1448ULL, frac) + LESS(1579ULL, frac) +
+	       LESS(1722ULL, frac) + LESS(1878ULL, frac);
 }
 
 static __always_inline struct hist *hist_value(u32 slot)
@@ -352,7 +359,7 @@ static __always_inline struct hist *hist_value(u32 slot)
 static __always_inline void hist_add_local(u32 slot, u64 ns)
 {
 	struct hist *hist = hist_value(slot);
-	u32 bucket = hist_bucket(ns);
+	u64 bucket = hist_bucket(ns);
 
 	if (hist && bucket < HIST_BUCKETS) {
 		hist->sum_ns += ns;
@@ -360,10 +367,21 @@ static __always_inline void hist_add_local(u32 slot, u64 ns)
 	}
 }
 
+static __always_inline void hist_add_own(u32 slot, u64 ns)
+{
+	struct hist *hist = hist_value(slot);
+	u64 bucket = hist_bucket(ns);
+
+	if (hist && bucket < HIST_BUCKETS) {
+		add_own(slot, &hist->sum_ns, ns);
+		add_own(slot, &hist->bucket[bucket], 1);
+	}
+}
+
 __noinline int hist_add_many_at(u32 slot, u64 ns, u64 n)
 {
 	struct hist *hist = hist_value(slot);
-	u32 bucket = hist_bucket(ns);
+	u64 bucket = hist_bucket(ns);
 
 	if (hist && bucket < HIST_BUCKETS) {
 		__sync_fetch_and_add(&hist->sum_ns, ns * n);

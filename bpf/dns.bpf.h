@@ -3,7 +3,7 @@
 #ifndef DNS_BPF_H
 #define DNS_BPF_H
 
-#include "walk.bpf.h"
+#include "head.bpf.h"
 
 METRIC(request_queue_seconds);
 

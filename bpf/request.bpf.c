@@ -6,11 +6,12 @@
  * Time runs from the arrival of the first byte of a request (inbound; outbound: from when it was sent) to
  * the first byte of its answer.
  */
-#include "batch.bpf.h"
+#include "bytes.bpf.h"
 #include "dns.bpf.h"
+#include "head.bpf.h"
+#include "quick.bpf.h"
 
-#define TRIES	  4  /* to tell the protocol */
-#define HTTP_LOOK 63 /* one of so many and one turns is looked at for more than one request */
+#define TRIES 4 /* to tell the protocol */
 
 static __always_inline bool is_walked(const struct request_ctx *r)
 {
@@ -31,74 +32,6 @@ static __always_inline bool is_simple(const struct request_ctx *r)
 	return !r->pipelined && (r->protocol == PROTOCOL_REDIS || r->protocol == PROTOCOL_MYSQL);
 }
 
-/* --- the first bytes */
-
-#define FIRST_BYTES 4 /* fewer say nothing */
-
-enum first_bytes { FIRST_UNSEEN, FIRST_FEW, FIRST_THERE };
-
-/*
- * The first bytes of a flow, of which some may have been before, into w->bytes at w->pos, up to w->len. Fewer than
- * `least` are kept for the next time.
- */
-static __noinline int first_bytes(struct event *e, u32 least)
-{
-	struct walk *w = e->w;
-
-	if (!walk_begin(e))
-		return FIRST_UNSEEN;
-	walk_gather(e->sent);
-	if (w->len - w->pos >= least)
-		return FIRST_THERE;
-	walk_end(e);
-	return FIRST_FEW;
-}
-
-/* 0: there are too few to tell. */
-static __noinline int protocol_find(struct event *e)
-{
-	struct request_ctx *r = &e->sc->request;
-	u32 total = e->bytes + event_flow(e)->carry_len;
-	int there = first_bytes(e, FIRST_BYTES);
-	struct walk *w = e->w;
-
-	if (there != FIRST_THERE)
-		return there == FIRST_UNSEEN;
-	r->tries++;
-	r->protocol = walk_detect(e->sent, total);
-	r->tunnel = le32_at(&w->bytes[w->pos & WALK_MASK]) == PROTOCOL_WORD('C', 'O', 'N', 'N');
-	return 1;
-}
-
-/* The same in w->head, up to PROTOCOL_CARRY bytes. */
-static __noinline int head_gather(struct event *e, u32 least)
-{
-	struct flow *f = event_flow(e);
-	struct walk *w = e->w;
-	int there;
-
-	if (!f->carry_len && head_read(e) && w->head_len >= least)
-		return FIRST_THERE;
-	there = first_bytes(e, least);
-	if (there == FIRST_FEW)
-		return there;
-	f->carry_len = 0;
-	if (there == FIRST_UNSEEN)
-		return there;
-	w->head_len = PROTOCOL_CARRY;
-	bpf_probe_read_kernel(w->head, PROTOCOL_CARRY, &w->bytes[w->pos & WALK_MASK]);
-	return FIRST_THERE;
-}
-
-/* A turn of HTTP of which the head lies in one piece: nothing of it was before. */
-static __always_inline bool http_head(const struct event *e, u32 least)
-{
-	struct request_ctx *r = &e->sc->request;
-
-	return r->protocol == PROTOCOL_HTTP && !r->pipelined && !event_flow(e)->carry_len &&
-	       head_read(e) && e->w->head_len >= least;
-}
-
 /* --- asking */
 
 static __always_inline void flows_reset(struct request_ctx *r)
@@ -115,9 +48,15 @@ static __always_inline int asked_http(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 
-	if (r->outstanding || head_gather(e, FIRST_BYTES) != FIRST_THERE ||
-	    !http_is_method(le32_at(e->w->head)))
+	if (r->outstanding || head_gather(e, FIRST_BYTES) != FIRST_THERE)
 		return 0;
+	if (!http_is_method(le32_at(e->w->head))) {
+		r->trust = 0;
+		return 0;
+	}
+	if (r->trust < QUICK_TRUST)
+		r->trust++;
+	r->unseen = 0;
 	if (r->turns++ & HTTP_LOOK)
 		return 1;
 	flows_reset(r);
@@ -127,8 +66,29 @@ static __always_inline int asked_http(struct event *e)
 	return 1;
 }
 
+/* More of a turn that was not looked at: if it begins here, what was before was the rest of another. */
+static __noinline int asked_again(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+
+	if (!head_read(e) || e->w->head_len < FIRST_BYTES || !http_is_method(le32_at(e->w->head)))
+		return 0;
+	r->read_ns = e->now;
+	r->asked[0].since_ns = !e->sent && r->arrived_ns ? r->arrived_ns : e->now;
+	return 0;
+}
+
+static __always_inline void queue_add(struct event *e, u64 ns, u32 n)
+{
+	struct sock_ctx *sc = e->sc;
+
+	hist_add_many_at(series_slot_cached(&sc->request.queue, request_queue_seconds, sc->identity,
+					    dimension(sc->request.protocol, 0, 0, 0), true),
+			 ns, n);
+}
+
 /* How many requests begin in these bytes. */
-static __noinline int asked(struct event *e)
+static __always_inline int asked(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 
@@ -160,50 +120,33 @@ static __noinline int place(struct event *e)
 	return 0;
 }
 
-static __always_inline bool is_http_turn(const struct event *e)
-{
-	struct request_ctx *r = &e->sc->request;
-
-	if (!(r->turns & HTTP_LOOK) || r->outstanding || !http_head(e, FIRST_BYTES) ||
-	    !http_is_method(le32_at(e->w->head)))
-		return false;
-	r->turns++;
-	return true;
-}
-
 static __always_inline void on_ask(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 	u64 read_ns = e->now;
-	u32 n, waits = 0;
+	u32 n;
 
+	if (r->unseen && r->outstanding) {
+		asked_again(e);
+		return;
+	}
 	if (!e->sent && r->arrived_ns)
 		e->now = r->arrived_ns;
 	if (!r->protocol && r->tries < TRIES && !protocol_find(e))
 		return;
-	if (is_http_turn(e)) {
-		n = 1;
-	} else {
-		e->w->waits = 0;
-		n = asked(e);
-		waits = e->w->waits;
-	}
+	e->w->waits = 0;
+	n = asked(e);
 	if (!n)
 		return;
 	if (!r->placed)
 		place(e);
 	if (!protocol_has_streams(r->protocol))
-		batch_add(r, waits ? 0 : e->now, n);
+		batch_add(r, e->w->waits ? 0 : e->now, n);
 	if (!e->sent)
-		hist_add_many_at(series_slot_cached(&r->queue, request_queue_seconds,
-						    e->sc->identity,
-						    dimension(r->protocol, 0, 0, 0), true),
-				 read_ns - e->now, n);
+		queue_add(e, read_ns - e->now, n);
 }
 
 /* --- answering */
-
-#define HTTP_STATUS_BYTES 12
 
 static __noinline int answered_turn(struct event *e)
 {
@@ -212,18 +155,21 @@ static __noinline int answered_turn(struct event *e)
 	int there = FIRST_UNSEEN;
 
 	if (r->protocol == PROTOCOL_HTTP)
-		there = head_gather(e, HTTP_STATUS_BYTES);
+		there = head_gather(e, QUICK_STATUS);
 	if (there == FIRST_FEW)
 		return 0;
 	if (there == FIRST_THERE)
-		status = http_status(e->w->head, HTTP_STATUS_BYTES);
+		status = http_status(e->w->head, QUICK_STATUS);
 	if (status >= 100 && status < 200 && status != 101) {
 		r->answer_ns = 0; /* the answer is still to come */
 		return 0;
 	}
 	if (protocol_is_walked(r->protocol) && r->protocol != PROTOCOL_TLS)
 		status = STATUS_OK;
-	batch_answer(e->sc, event_dimension(e, status), r->outstanding, e->now);
+	if (r->outstanding == 1)
+		batch_answer_one(e->sc, event_dimension(e, status), e->now);
+	else
+		batch_answer_all(e->sc, event_dimension(e, status), e->now);
 	if (status == 101 || (r->tunnel && status >= 200 && status < 300))
 		r->protocol = PROTOCOL_SILENT;
 	return 0;
@@ -253,23 +199,47 @@ static __noinline int answered_simply(struct event *e)
 	return 1;
 }
 
-static __noinline int answered_walk(struct event *e)
+/* What the walk has found answers what is under way, the oldest first. */
+static __always_inline void answered_runs(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 	struct walk *w = e->w;
+
+	w->run = 0;
+	for (int i = 0; i < RUNS + BATCHES && w->run < RUNS && r->outstanding; i++) {
+		struct run *run = &w->runs[w->run & (RUNS - 1)];
+
+		if (!run->cnt)
+			break;
+		run->cnt -= batch_answer(e->sc, event_dimension(e, run->status), run->cnt, e->now);
+		if (!run->cnt)
+			w->run++;
+	}
+}
+
+static __always_inline int answered_walk(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
 	int walked = walk(e);
 
 	if (r->lost && r->outstanding)
 		answered_turn(e);
-	for (int i = 0; i < RUNS && walked && !r->lost && w->runs[i].cnt && r->outstanding; i++)
-		batch_answer(e->sc, event_dimension(e, w->runs[i].status), w->runs[i].cnt, e->now);
+	else if (walked && !r->lost)
+		answered_runs(e);
 	return 0;
 }
 
-static __always_inline int answered(struct event *e)
+static __always_inline int on_answer(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 
+	if (r->outstanding && r->unseen) {
+		if (e->sent)
+			queue_add(e, queue_ns(r), 1);
+		r->unseen = 0;
+	}
+	if (!e->sent && r->arrived_ns)
+		e->now = r->arrived_ns;
 	if (!r->protocol && !r->tries)
 		protocol_find(e);
 	if (r->outstanding && !r->answer_ns)
@@ -279,35 +249,20 @@ static __always_inline int answered(struct event *e)
 	return r->outstanding ? answered_turn(e) : 0;
 }
 
-static __always_inline void on_answer(struct event *e)
-{
-	struct request_ctx *r = &e->sc->request;
-	u32 status = 0;
-
-	if (!e->sent && r->arrived_ns)
-		e->now = r->arrived_ns;
-	if (r->outstanding == 1 && !r->tunnel && http_head(e, HTTP_STATUS_BYTES))
-		status = http_status(e->w->head, HTTP_STATUS_BYTES);
-	if (status >= 200)
-		batch_answer_one(e->sc, event_dimension(e, status), e->now);
-	else
-		answered(e);
-}
-
 /* --- hooks */
 
 /*
  * What is still to be read has arrived after what has been read; how long after, is not known: the time is
- * kept once.
+ * kept once, if it was of anything.
  */
-static __always_inline void arrival_read(struct sock *sk, struct request_ctx *r, u64 now)
+static __always_inline void arrival_read(struct sock *sk, struct request_ctx *r, bool used)
 {
 	bool more = READ(sk, sk_receive_queue.qlen);
 
 	if (!more)
 		r->arrived_ns = 0;
-	else if (r->kept)
-		r->arrived_ns = now;
+	else if (r->kept && used)
+		r->arrived_ns = bpf_ktime_get_ns();
 	r->kept = more;
 }
 
@@ -333,64 +288,30 @@ static __noinline int direction_find(struct event *e)
 }
 
 /* Bytes that change nothing: more of a request, more of an answer. */
-static __always_inline bool is_more(const struct request_ctx *r, bool ask)
+static __always_inline bool is_more(struct request_ctx *r, bool ask)
 {
 	if (r->protocol == PROTOCOL_SILENT)
 		return true;
 	if (is_walked(r))
 		return false;
-	return ask ? r->outstanding : !r->outstanding && r->tries;
-}
-
-static __always_inline void on_stream(struct event *e)
-{
-	struct request_ctx *r = &e->sc->request;
-	u64 now = r->arrived_ns;
-
-	if (!is_more(r, e->ask)) {
-		own_current(e->sc);
-		e->now = now = bpf_ktime_get_ns();
-		if (e->ask)
-			on_ask(e);
-		else
-			on_answer(e);
-	}
-	if (!e->sent)
-		arrival_read(e->sk, r, now);
+	if (!ask)
+		return !r->outstanding && r->tries;
+	if (r->outstanding)
+		r->trust = r->quick = 0;
+	return r->outstanding && !r->unseen;
 }
 
 #define DATAGRAM_TRIES 16
 
-static __noinline int on_datagram(struct event *e)
-{
-	struct request_ctx *r = &e->sc->request;
-
-	if (r->protocol == PROTOCOL_SILENT)
-		return 0;
-	e->now = bpf_ktime_get_ns();
-	if (head_read(e)) {
-		own_current(e->sc);
-		if (!r->placed)
-			place(e);
-		if (on_dns(e, e->sent ? e->now : r->arrived_ns ?: e->now))
-			r->tries = 0;
-		else if (++r->tries > DATAGRAM_TRIES)
-			r->protocol = PROTOCOL_SILENT;
-	}
-	if (!e->sent)
-		arrival_read(e->sk, r, e->now);
-	return 0;
-}
-
 static __always_inline bool event_begin(struct event *e)
 {
-	e->sc = sock_ctx(e->sk);
 	e->w = bpf_map_lookup_elem(&request_walks, &e->sent);
-	if (!e->sc || !e->w)
+	if (!e->w)
 		return false;
 	if (!e->sc->known)
 		direction_find(e);
 	e->ask = e->sent == (e->sc->direction == TCP_OUTBOUND);
+	e->now = bpf_ktime_get_ns();
 	return true;
 }
 
@@ -401,35 +322,95 @@ static __always_inline int event_end(struct event *e)
 	return 0;
 }
 
+static __noinline int on_datagram(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+
+	if (r->protocol == PROTOCOL_SILENT || !event_begin(e))
+		return 0;
+	if (head_read(e)) {
+		if (!r->placed)
+			place(e);
+		if (on_dns(e, e->sent ? e->now : r->arrived_ns ?: e->now))
+			r->tries = 0;
+		else if (++r->tries > DATAGRAM_TRIES)
+			r->protocol = PROTOCOL_SILENT;
+	}
+	if (!e->sent)
+		arrival_read(e->sk, r, true);
+	return event_end(e);
+}
+
+static __noinline int on_stream(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	bool used = false;
+
+	if (!event_begin(e))
+		return 0;
+	if (!is_more(r, e->ask)) {
+		used = true;
+		if (e->ask)
+			on_ask(e);
+		else
+			on_answer(e);
+		quick_judge(r);
+	}
+	if (!e->sent)
+		arrival_read(e->sk, r, used);
+	return event_end(e);
+}
+
 static __always_inline int on_stream_data(struct sock *sk, int bytes, bool sent)
 {
-	struct event e = { .sk = sk, .bytes = bytes, .sent = sent };
+	struct event e = { .sk = sk, .bytes = bytes, .sent = sent, .sc = sock_ctx(sk) };
 
-	if (bytes <= 0 || !event_begin(&e))
+	if (bytes <= 0 || !e.sc)
 		return 0;
-	on_stream(&e);
-	return event_end(&e);
+	own_current(e.sc);
+	return on_stream(&e);
+}
+
+static __always_inline int on_stream_traced(struct sock *sk, int bytes, bool sent, bool count)
+{
+	struct event e = { .sk = sk, .bytes = bytes, .sent = sent, .sc = sock_ctx(sk) };
+
+	if (bytes <= 0 || !e.sc)
+		return 0;
+	own_current(e.sc);
+	if (count)
+		bytes_count(sk, e.sc, bytes, sent ? TCP_SENT : TCP_RECEIVED);
+	if (!quick(e.sc, bytes, sent))
+		return on_stream(&e);
+	if (!sent)
+		arrival_read(sk, &e.sc->request, true);
+	return 0;
 }
 
 static __always_inline int on_datagram_data(struct sock *sk, int bytes, bool sent)
 {
-	struct event e = { .sk = sk, .bytes = bytes, .sent = sent };
+	struct event e = { .sk = sk, .bytes = bytes, .sent = sent, .sc = sock_ctx(sk) };
 
-	if (bytes <= 0 || !event_begin(&e))
+	if (bytes <= 0 || !e.sc)
 		return 0;
-	on_datagram(&e);
-	return event_end(&e);
+	own_current(e.sc);
+	return on_datagram(&e);
 }
+
+/* Set by the loader: these programs also count bytes, which the tcp family's would. */
+const volatile bool covers_send SEC(".rodata"), covers_recv SEC(".rodata");
 
 static __always_inline int on_data(struct sock *sk, int bytes, bool sent)
 {
+	bool count = sent ? covers_send : covers_recv;
 	u32 protocol = READ(sk, sk_protocol);
 
+	if (protocol == IPPROTO_TCP)
+		return on_stream_traced(sk, bytes, sent, count);
 	if (protocol == IPPROTO_UDP)
 		return on_datagram_data(sk, bytes, sent);
-	if (protocol == IPPROTO_TCP ||
-	    (READ(sk, __sk_common.skc_family) == AF_UNIX && READ(sk, sk_type) == SOCK_STREAM))
-		return on_stream_data(sk, bytes, sent);
+	if (READ(sk, __sk_common.skc_family) == AF_UNIX && READ(sk, sk_type) == SOCK_STREAM)
+		return on_stream_traced(sk, bytes, sent, false);
 	return 0;
 }
 

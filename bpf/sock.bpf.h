@@ -72,33 +72,38 @@ struct batch {
 
 struct request_ctx {
 	u64 arrived_ns; /* the first byte of those that wait to be read, 0: none do */
+	u64 read_ns;	/* of a turn that is `unseen`: when it was read */
 	u64 answer_ns;	/* the first byte of what answers the oldest request, 0: none yet */
-	u64 total, duration, queue;  /* caches of slots: series_slot_cached() */
-	struct batch asked[BATCHES]; /* the oldest first */
-	struct stream stream;
-	u32 outstanding; /* sum of the batches */
+	u64 total, duration, queue; /* caches of slots: series_slot_cached() */
+	u32 outstanding;	    /* sum of the batches */
+	u16 peer;		    /* who is asked, by number */
 	u8 protocol;
-	u8 tries;     /* to tell the protocol */
-	u8 lost;      /* the bytes did not make sense: requests are told by turns */
-	u8 pipelined; /* more than one request was under way */
-	u8 kept;      /* arrived_ns has been kept for bytes that were left over */
-	u8 tunnel;    /* when it is opened nothing that follows is a request */
-	u8 turns;     /* of HTTP, counted round */
-	u8 placed;    /* it has been looked who is asked */
-	u16 peer;     /* ... by number */
-	u8 several;   /* has been used by calls that move several messages */
-	u8 unused;
+	u8 quick;		     /* nothing but turns of HTTP: see quick.bpf.h */
+	struct batch asked[BATCHES]; /* the oldest first */
+	u8 tries;		     /* to tell the protocol */
+	u8 lost;		     /* the bytes did not make sense: requests are told by turns */
+	u8 pipelined;		     /* more than one request was under way */
+	u8 kept;		     /* arrived_ns has been kept for bytes that were left over */
+	u8 tunnel;		     /* when it is opened nothing that follows is a request */
+	u8 turns;		     /* of HTTP, counted round */
+	u8 trust;		     /* turns of HTTP in a row that came in one piece */
+	u8 unseen;		     /* the first bytes of this turn were not looked at */
+	u8 placed;		     /* it has been looked who is asked */
+	u8 several;		     /* has been used by calls that move several messages */
+	u16 unused;
+	struct stream stream;
 };
 
 struct sock_ctx {
 	u32 identity;
 	u32 gen;
-	u64 start_ns; /* of the connect */
-	u16 direction;
-	u16 known; /* the direction is: it opened or was seen to open */
-	u32 sends;
+	u8 direction;
+	u8 known;     /* the direction is: it opened or was seen to open */
+	u16 bytes[2]; /* slots of bytes received and sent, 0: not looked for */
+	u16 sends;
 	u32 retransmits;	/* counted so far */
 	u32 sent_seq, read_seq; /* as far as bytes are counted, 0: not begun */
+	u64 start_ns;		/* of the connect */
 	struct request_ctx request;
 };
 
@@ -111,10 +116,6 @@ struct {
 
 /* The same by the address of the socket, where there is no storage. */
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct sock_ctx, 32768, 0) socks_by_address SEC(".maps");
-
-/* Who else wants to know what was sent and received: see sys_exit_calls. */
-struct TABLE(BPF_MAP_TYPE_PROG_ARRAY, u32, u32, 1, 0) sent_calls SEC(".maps");
-struct TABLE(BPF_MAP_TYPE_PROG_ARRAY, u32, u32, 1, 0) received_calls SEC(".maps");
 
 static __always_inline struct sock_ctx *sock_ctx_find(struct sock *sk)
 {
@@ -147,20 +148,27 @@ static __always_inline void opened(struct sock_ctx *sc, u32 direction)
 	sc->request = (struct request_ctx){ 0 };
 }
 
-static __always_inline void own(struct sock_ctx *sc, u32 identity)
+static __always_inline void own(struct sock_ctx *sc, u32 identity, u32 gen)
 {
 	sc->identity = identity;
-	sc->gen = identity_gen(identity);
+	sc->gen = gen;
+	sc->bytes[TCP_RECEIVED] = sc->bytes[TCP_SENT] = 0;
 	sc->request.total = sc->request.duration = sc->request.queue = 0;
+	sc->request.quick = 0;
 }
 
 /* Whoever uses a socket takes it over. */
 static __always_inline void own_current(struct sock_ctx *sc)
 {
-	u32 identity = identity_current();
+	struct cpu *cpu = cpu_row();
+	u32 identity = IDENTITY_OTHER, gen = 0;
 
-	if (sc->identity != identity || sc->gen != identity_gen(identity))
-		own(sc, identity);
+	if (cpu && (cpu->identity != IDENTITY_UNKNOWN || cpu_fill(cpu))) {
+		identity = cpu->identity;
+		gen = cpu->gen;
+	}
+	if (sc->identity != identity || sc->gen != gen)
+		own(sc, identity, gen);
 }
 
 static __always_inline u32 owner(struct sock_ctx *sc)

@@ -4,17 +4,14 @@
  * a socket carries its owner. That is who connects or listens, a child socket inherits from its
  * listener, and whoever sends or receives takes it over.
  */
-#include "sock.bpf.h"
-#include "tcp.h"
+#include "bytes.bpf.h"
 
 METRIC(tcp_connect_duration_seconds);
 METRIC(tcp_connect_failures_total);
 METRIC(tcp_accept_duration_seconds);
 METRIC(tcp_connections_total);
-METRIC(tcp_rtt_seconds);
 METRIC(tcp_retransmits_total);
 METRIC(tcp_resets_total);
-METRIC(tcp_bytes_total);
 
 /* Established and not yet accepted, by the address of the socket: since when. */
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, u64, 16384, 0) tcp_accept_queue SEC(".maps");
@@ -30,16 +27,6 @@ struct listener_owner {
 };
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct listener, struct listener_owner, 16384, 0) tcp_listeners
 	SEC(".maps");
-
-struct tcp_slots {
-	u32 bytes[2];
-};
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct tcp_slots, 1, BPF_F_MMAPABLE) tcp_slots SEC(".maps");
-
-static __always_inline struct tcp_sock *tcp_sock(struct sock *sk)
-{
-	return typed ? bpf_skc_to_tcp_sock(sk) : (void *)sk;
-}
 
 static __always_inline struct listener listener_of(struct sock *sk)
 {
@@ -70,18 +57,9 @@ static __always_inline void own_as_listener(struct sock *sk, struct sock_ctx *sc
 	sc->gen = owner ? owner->gen : 0;
 }
 
-static __always_inline void sample_rtt(struct sock *sk, struct sock_ctx *sc)
-{
-	struct tcp_sock *tp = tcp_sock(sk);
-	u32 srtt_us = tp ? READ(tp, srtt_us) >> 3 : 0;
-
-	if (srtt_us)
-		hist_add(tcp_rtt_seconds, owner(sc), 0, srtt_us * 1000ULL);
-}
-
 static __always_inline void connecting(struct sock_ctx *sc)
 {
-	own(sc, identity_current());
+	own_current(sc);
 	opened(sc, TCP_OUTBOUND);
 	sc->start_ns = bpf_ktime_get_ns();
 	sc->retransmits = sc->sends = 0;
@@ -100,29 +78,19 @@ static __always_inline void bytes_begin(struct sock *sk, struct sock_ctx *sc)
 		sc->read_seq = BPF_CORE_READ((struct tcp_sock *)sk, copied_seq);
 }
 
-static __always_inline int bytes_add(u32 identity, int bytes, u32 flow)
-{
-	struct tcp_slots *slots = bpf_map_lookup_elem(&tcp_slots, &identity);
-
-	if (bytes <= 0 || !slots)
-		return 0;
-	if (!slots->bytes[flow])
-		slots->bytes[flow] = series_slot(tcp_bytes_total, identity, flow, false);
-	count_add_at(slots->bytes[flow], bytes);
-	return 0;
-}
-
 static __always_inline int sent_so_far(struct sock *sk, struct sock_ctx *sc)
 {
 	u32 seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq), before = sc->sent_seq;
 
 	sc->sent_seq = seq;
-	return before ? bytes_add(owner(sc), seq - before, TCP_SENT) : 0;
+	if (owner(sc) != sc->identity)
+		own(sc, IDENTITY_OTHER, 0);
+	return before ? bytes_add(sc, seq - before, TCP_SENT) : 0;
 }
 
 static __always_inline void listening(struct sock *sk, struct sock_ctx *sc)
 {
-	own(sc, identity_current());
+	own_current(sc);
 	if (!storage)
 		listener_note(sk, sc->identity, sc->gen);
 }
@@ -303,17 +271,13 @@ static __always_inline int on_bytes(struct sock *sk, int bytes, u32 flow)
 	if (!sc)
 		return 0;
 	own_current(sc);
-	bytes_add(sc->identity, bytes, flow);
-	if (flow == TCP_SENT && !(++sc->sends & 63))
-		sample_rtt(sk, sc);
+	bytes_count(sk, sc, bytes, flow);
 	return 0;
 }
 
 TRACEPOINT(sock_send_length, send, struct sock *sk, int bytes)
 {
-	on_bytes(sk, bytes, TCP_SENT);
-	bpf_tail_call(ctx, &sent_calls, 0);
-	return 0;
+	return on_bytes(sk, bytes, TCP_SENT);
 }
 
 /* Kernels without these tracepoints (before 6e6eda44b939, 6.3). A result stands behind the arguments. */
@@ -349,9 +313,7 @@ int BPF_PROG(recv_fexit, struct sock *sk)
 
 TRACEPOINT(sock_recv_length, recv, struct sock *sk, int bytes, int flags)
 {
-	on_received(sk, flags, bytes);
-	bpf_tail_call(ctx, &received_calls, 0);
-	return 0;
+	return on_received(sk, flags, bytes);
 }
 
 /*
@@ -365,7 +327,7 @@ int BPF_KPROBE(send_kprobe, struct sock *sk)
 
 	if (!sc)
 		return 0;
-	own(sc, identity_current());
+	own_current(sc);
 	return sent_so_far(sk, sc);
 }
 
@@ -376,10 +338,10 @@ TRACEPOINT(tcp_rcv_space_adjust, recv_adjust, struct sock *sk)
 
 	if (!sc)
 		return 0;
-	own(sc, identity_current());
+	own_current(sc);
 	before = sc->read_seq;
 	sc->read_seq = seq;
-	return before ? bytes_add(sc->identity, seq - before, TCP_RECEIVED) : 0;
+	return before ? bytes_add(sc, seq - before, TCP_RECEIVED) : 0;
 }
 
 struct bpf_iter__task_file {

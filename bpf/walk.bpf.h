@@ -85,6 +85,7 @@ struct walk {
 	u32 lost;
 	u32 head_len;
 	struct run runs[RUNS]; /* answers, in their order */
+	u32 run;	       /* the one that is being counted */
 	u8 head[PROTOCOL_HEAD];
 	u8 bytes[PROTOCOL_CARRY + WALK_MASK + PROTOCOL_HEAD];
 };
@@ -333,63 +334,6 @@ static __always_inline int walk(struct event *e)
 	walk_through(e->sent);
 	walk_end(e);
 	return 1;
-}
-
-/* --- the first bytes */
-
-/* Reads the first bytes, of the first piece, into the table. */
-__noinline int walk_head(u32 sent, u32 bytes)
-{
-	struct walk *w = bpf_map_lookup_elem(&request_walks, &sent);
-	int found = w ? payload_find(&w->payload, bytes) : PAYLOAD_UNSEEN;
-	u32 len;
-
-	if (!found)
-		return found;
-	len = w->payload.left;
-	if (len >= PROTOCOL_HEAD) {
-		w->head_len = PROTOCOL_HEAD;
-		return bpf_probe_read_user(w->head, PROTOCOL_HEAD, (void *)w->payload.at)
-			       ? PAYLOAD_UNSEEN
-			       : found;
-	}
-	w->head_len = len;
-	barrier_var(len); /* the compiler knows that it fits, the verifier does not */
-	return bpf_probe_read_user(w->head, len & (PROTOCOL_HEAD - 1), (void *)w->payload.at)
-		       ? PAYLOAD_UNSEEN
-		       : found;
-}
-
-/* What lies in one piece, at most, into e->w->head. */
-static __always_inline bool head_read(const struct event *e)
-{
-	return payload_note(e, walk_head(e->sent, e->bytes));
-}
-
-/* Fills the window as far as a head needs it. */
-__noinline int walk_gather(u32 sent)
-{
-	struct walk *w = bpf_map_lookup_elem(&request_walks, &sent);
-
-	for (int i = 0; i < 4 && w; i++)
-		if (w->len - w->pos >= PROTOCOL_CARRY || walk_fill(w))
-			break;
-	return 0;
-}
-
-/* Which protocol these first of `total` bytes are of. */
-__noinline int walk_detect(u32 sent, u32 total)
-{
-	struct walk *w = bpf_map_lookup_elem(&request_walks, &sent);
-	const u8 *head;
-	u32 avail;
-
-	if (!w)
-		return PROTOCOL_UNKNOWN;
-	head = &w->bytes[w->pos & WALK_MASK];
-	avail = w->len - w->pos < PROTOCOL_HEAD ? w->len - w->pos : PROTOCOL_HEAD;
-	return w->ask ? protocol_detect(head, avail, total)
-		      : protocol_detect_greeting(head, avail, total);
 }
 
 #endif

@@ -109,10 +109,11 @@ struct task_ctx {
 
 /* Who runs on a CPU; one row a CPU, kept by sched_switch. */
 struct cpu {
-	u32 identity;  /* IDENTITY_UNKNOWN: look at the task */
-	u32 counters;  /* index of its first counter */
-	u64 enter_ns;  /* start of the system call that is being timed, 0: none */
-	u64 unused[6]; /* a cache line for each CPU */
+	u32 identity;	/* IDENTITY_UNKNOWN: look at the task */
+	u32 counters;	/* index of its first counter */
+	u64 enter_ns;	/* start of the system call that is being timed, 0: none */
+	u32 gen;	/* of the identity */
+	u32 unused[11]; /* a cache line for each CPU */
 };
 
 /*

@@ -132,6 +132,29 @@ reqserver_ask pipeline 127.0.0.1 connections=4 requests=$((1600 / scale)) pipeli
 is_counted nginx "pipelined by 16" "inbound http 200 $(said ok)" "inbound http 500 $(said failed)"
 is_counted "$client" "pipelined by 16" "outbound http 200 $(said ok)" "outbound http 500 $(said failed)"
 
+# On a connection where each request so far came in one piece: what is left of one that was answered early, half a
+# second of nothing, and another, in two pieces
+ask() { # BYTES...
+	local line
+	for line; do
+		printf '%b' "$line" | cat >&3 # in one piece: the shell writes line by line
+		sleep 0.05
+	done
+	while read -r line <&3 && [[ $line != $'\r' ]]; do :; done
+}
+mark
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+for _ in {1..12}; do
+	ask 'GET /204 HTTP/1.1\r\nHost: x\r\n\r\n'
+done
+ask 'POST /204 HTTP/1.1\r\nHost: x\r\nContent-Length: 20\r\n\r\n0123456789'
+printf 0123456789 >&3
+sleep 0.5
+ask 'GET /204 HTTP/1.1\r\nHost: x\r\n' '\r\n'
+exec 3>&-
+is_counted nginx "answered early" "inbound http 204 14"
+is 14 "$(grown seismo_request_duration_seconds_bucket service=nginx le=0.25)" "what follows an early answer is not slow"
+
 # What the map of calls says of a service, of which everybody of this name is a part
 calls_of() { # SERVICE JQ-FILTER
 	http_get /api/v1/services "$TMP/services" && jq -r --arg service "$1" \

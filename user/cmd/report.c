@@ -78,6 +78,8 @@ static void report_hook(FILE *out, const struct hook_run *hook)
 		fputs(": LOST", out);
 	else if (hook->plugged)
 		fputs(" (called by the program of another family)", out);
+	else if (hook->covered)
+		fputs(" (done by the program of another family)", out);
 	else if (!hook->link && hook->hook->idle)
 		fputs(" (attached when needed)", out);
 	for (int i = 0; hook->hook->alt[i] && (hook->chosen < 0 || i < hook->chosen); i++)
@@ -111,8 +113,8 @@ static json_t *hook_json(const struct hook_run *hook)
 					      json_pack("{s:s, s:s}", "hook", hook->hook->alt[i],
 							"reason", reason(hook->why[i])));
 	return json_pack("{s:s?, s:s, s:b, s:b, s:b, s:o, s:o}", "hook", hook_name(hook),
-			 "observes", hook->hook->observe, "attached", hook->link || hook->plugged,
-			 "wanted", !hook->unwanted, "missing", hook_missing(hook), "alternatives",
+			 "observes", hook->hook->observe, "attached", hook_works(hook), "wanted",
+			 !hook->unwanted, "missing", hook_missing(hook), "alternatives",
 			 alternatives, "not_possible", better);
 }
 

@@ -189,7 +189,7 @@ static void hooks_read(struct self *self)
 						      (*run)->probe->name, "hook", name);
 
 			if (s)
-				s->value = hook->link || hook->plugged;
+				s->value = hook_works(hook);
 		}
 	for (unsigned i = 0; i < self->program_cnt; i++)
 		self->programs[i].lost->value = 0;

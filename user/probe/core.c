@@ -177,8 +177,8 @@ static int table_shared(const struct core *core, const char *name)
 {
 	int fd = -ENOENT;
 
-	for (unsigned i = 0; i < core->object_cnt && fd < 0; i++)
-		fd = bpf_object__find_map_fd_by_name(core->objects[i], name);
+	for (unsigned i = 0; i < core->family_cnt && fd < 0; i++)
+		fd = bpf_object__find_map_fd_by_name(core->families[i]->object, name);
 	return fd;
 }
 
@@ -215,9 +215,17 @@ bool core_jumps(const struct core *core, const char *table)
 	return false;
 }
 
-void core_lend(struct core *core, struct bpf_object *object)
+void core_lend(struct core *core, struct probe_run *run)
 {
-	core->objects[core->object_cnt++] = object;
+	core->families[core->family_cnt++] = run;
+}
+
+struct probe_run *core_family(const struct core *core, const char *name)
+{
+	for (unsigned i = 0; name && i < core->family_cnt; i++)
+		if (!strcmp(core->families[i]->probe->name, name))
+			return core->families[i];
+	return NULL;
 }
 
 static size_t page_round(size_t len)

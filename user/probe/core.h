@@ -59,8 +59,8 @@ struct core {
 	struct series_key *counter_owners, *hist_owners;
 	struct budget *budgets;
 
-	struct bpf_object *objects[PROBE_MAX + 1]; /* whose tables are shared */
-	unsigned object_cnt;
+	struct probe_run *families[PROBE_MAX + 2]; /* that run; ends with NULL */
+	unsigned family_cnt;
 
 	const char *jumps[CORE_JUMPS]; /* tables through which a program that runs jumps */
 	unsigned jump_cnt;
@@ -90,8 +90,10 @@ bool core_has_table(const struct core *core, const char *name);
 /* A program that jumps through this table, whose name must outlive the core, runs from now on. */
 void core_jump_add(struct core *core, const char *table);
 bool core_jumps(const struct core *core, const char *table);
-/* From now on the tables of this object, which is loaded, are shared. */
-void core_lend(struct core *core, struct bpf_object *object);
+/* From now on this family, which runs and outlives the core, shares its tables and metrics. */
+void core_lend(struct core *core, struct probe_run *run);
+/* The family of this name that runs, NULL: it does not. */
+struct probe_run *core_family(const struct core *core, const char *name);
 /* The row with this number, or NULL when there is no memory to map it; good until the next call. */
 void *core_row(struct core_table *table, u32 row);
 /* Takes in the object's caches by identity, after it was loaded. */

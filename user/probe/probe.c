@@ -128,6 +128,31 @@ static void hook_complain(struct probe_run *run, const struct hook_run *hook)
 		 hook->why[i] == -ENOENT ? "there is no such place" : strerror(-hook->why[i]));
 }
 
+/* The hook that this one stands in for, NULL: none does. */
+static struct hook_run *hook_covered(const struct probe_run *run, const struct hook_run *hook)
+{
+	struct probe_run *family = core_family(run->core, hook->hook->covers);
+	const char *name = hook->chosen < 0 ? "" : hook->hook->alt[hook->chosen];
+	struct hook_run *other = family ? probe_hook(family, name) : NULL;
+
+	return other && other->link && !strcmp(other->hook->alt[other->chosen], name) ? other
+										      : NULL;
+}
+
+static int covers_tell(struct probe_run *run)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < run->hook_cnt && !err; i++) {
+		const struct hook_run *hook = &run->hooks[i];
+		bool covers = hook_covered(run, hook);
+
+		if (hook->hook->covers)
+			err = probe_const(run, hook->hook->covering, &covers, sizeof(covers));
+	}
+	return err;
+}
+
 static int hooks_choose(struct probe_run *run, const int from[PROBE_HOOKS])
 {
 	for (unsigned i = 0; i < run->hook_cnt; i++) {
@@ -144,7 +169,7 @@ static int hooks_choose(struct probe_run *run, const int from[PROBE_HOOKS])
 		return err;
 	}
 	elf_set_choices(run->object);
-	return 0;
+	return covers_tell(run);
 }
 
 /* The program that libbpf says was refused. */
@@ -199,18 +224,30 @@ static void object_close(struct probe_run *run)
 	run->object = NULL;
 }
 
+/* Tells the object of `run` the number of one of a family's metrics. */
+static int metric_number(struct probe_run *run, const struct metric *metric, unsigned number)
+{
+	/* the variable bears the metric's name without "seismo_" */
+	return probe_const(run, strchr(metric->name, '_') + 1, &number, sizeof(u32));
+}
+
+/* Its own metrics, and as far as it counts them those of families before. */
 static int metrics_number(struct probe_run *run)
 {
 	unsigned number = run->metric_base;
+	struct probe_run *const *before;
 
 	for (const struct metric *m = run->probe->metrics; m && m->name; m++, number++) {
-		int err;
+		int err = metric_number(run, m, number);
 
-		/* the variable bears the metric's name without "seismo_" */
-		err = probe_const(run, strchr(m->name, '_') + 1, &number, sizeof(u32));
 		if (err && m->max)
 			return err;
 		core_budget(run->core, number, m->max);
+	}
+	for (before = run->core->families; *before; before++) {
+		number = (*before)->metric_base;
+		for (const struct metric *m = (*before)->probe->metrics; m && m->name; m++)
+			metric_number(run, m, number++);
 	}
 	return 0;
 }
@@ -300,9 +337,10 @@ static int hook_plug(struct probe_run *run, struct hook_run *hook)
 
 int hook_attach(struct probe_run *run, struct hook_run *hook)
 {
+	struct hook_run *covered;
 	struct bpf_link *link;
 
-	if (hook->link || hook->plugged)
+	if (hook_works(hook))
 		return 0;
 	if (hook->hook->jump && core_jumps(run->core, hook->hook->jump) &&
 	    elf_on_tracepoint(hook->program) && !hook_plug(run, hook))
@@ -311,6 +349,11 @@ int hook_attach(struct probe_run *run, struct hook_run *hook)
 	if (!link)
 		return -errno;
 	hook->link = link;
+	covered = hook_covered(run, hook);
+	if (covered) {
+		hook_detach(covered);
+		covered->covered = true;
+	}
 	return 0;
 }
 
@@ -356,6 +399,23 @@ static int hooks_attach(struct probe_run *run)
 	return 0;
 }
 
+/* What it has stood in for is on its own again. */
+static void covers_undo(struct probe_run *run)
+{
+	for (unsigned i = 0; i < run->hook_cnt; i++) {
+		struct probe_run *family = core_family(run->core, run->hooks[i].hook->covers);
+
+		for (unsigned j = 0; family && j < family->hook_cnt; j++) {
+			struct hook_run *hook = &family->hooks[j];
+
+			if (hook->covered) {
+				hook->covered = false;
+				hook_attach(family, hook);
+			}
+		}
+	}
+}
+
 int probe_start(struct probe_run *run, const struct probe *probe, struct core *core,
 		enum probe_mode mode, unsigned metric_base)
 {
@@ -389,10 +449,12 @@ int probe_start(struct probe_run *run, const struct probe *probe, struct core *c
 		snprintf(run->error, sizeof(run->error), "%s", strerror(-err));
 	run->err = err;
 	run->state = err ? PROBE_UNAVAILABLE : PROBE_ON;
-	if (err)
+	if (err) {
 		probe_stop(run);
-	else
-		core_lend(core, run->object);
+		covers_undo(run);
+	} else {
+		core_lend(core, run);
+	}
 	return err == -ENOMEM ? err : 0;
 }
 

@@ -46,6 +46,11 @@ struct hook {
 	 */
 	const char *jump;
 	const u32 *calls;
+	/*
+	 * A family, started before, whose program of the same name this one stands in for: it does that one's
+	 * work too, and that one is detached. Told by the constant `covering`.
+	 */
+	const char *covers, *covering;
 };
 
 struct probe_run;
@@ -78,6 +83,7 @@ struct hook_run {
 	struct bpf_program *program;
 	struct bpf_link *link;
 	bool plugged; /* in its jump table instead of attached */
+	bool covered; /* another family's program does its work */
 };
 
 #define PROBE_HOOKS 16
@@ -125,6 +131,11 @@ void *probe_global(struct probe_run *run, const char *name, size_t size);
 struct hook_run *probe_hook(struct probe_run *run, const char *program);
 int hook_attach(struct probe_run *run, struct hook_run *hook);
 void hook_detach(struct hook_run *hook);
+/* Is its program called, or its work done, whenever there is something to observe? */
+static inline bool hook_works(const struct hook_run *hook)
+{
+	return hook->link || hook->plugged || hook->covered;
+}
 
 /* Label values that several families have. */
 void label_errno(u64 value, char *buf, size_t size);

@@ -113,10 +113,12 @@ const struct probe probe_request = {
 	.hooks =
 		(const struct hook[]){
 			{ { TRACEPOINT("send"), "send_fexit" },
-			  .jump = "sent_calls",
+			  .covers = "tcp",
+			  .covering = "covers_send",
 			  .observe = "what is sent" },
 			{ { TRACEPOINT("recv"), "recv_fexit" },
-			  .jump = "received_calls",
+			  .covers = "tcp",
+			  .covering = "covers_recv",
 			  .observe = "what is received" },
 			{ { TRACEPOINT("arrive"), "arrive_fentry", "arrive_kprobe" },
 			  .optional = true,

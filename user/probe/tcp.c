@@ -25,7 +25,7 @@ static int setup(struct probe_run *run)
 }
 
 /* Finds the owners of sockets that are open: listeners first, then who connected to whom. */
-static int sockets_find(struct probe_run *run)
+static int started(struct probe_run *run)
 {
 	struct hook_run *sockets = probe_hook(run, "sockets_iter");
 	int err;
@@ -37,15 +37,6 @@ static int sockets_find(struct probe_run *run)
 	err = err ?: core_iterate(sockets);
 	hook_detach(sockets);
 	return err;
-}
-
-static int started(struct probe_run *run)
-{
-	if ((unsigned)probe_hook(run, "send_btf")->chosen < 2) /* a form of that program */
-		core_jump_add(run->core, "sent_calls");
-	if ((unsigned)probe_hook(run, "recv_btf")->chosen < 2)
-		core_jump_add(run->core, "received_calls");
-	return sockets_find(run);
 }
 
 static const u32 accept_calls[] = { SYS_accept, SYS_accept4, 0 };

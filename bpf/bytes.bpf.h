@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Bytes of TCP, and the round-trip time that is looked at on the way: counted by whichever family's
+ * program sees what is sent and received.
+ */
+#ifndef BYTES_BPF_H
+#define BYTES_BPF_H
+
+#include "sock.bpf.h"
+
+METRIC(tcp_bytes_total);
+METRIC(tcp_rtt_seconds);
+
+static __always_inline struct tcp_sock *tcp_sock(struct sock *sk)
+{
+	return typed ? bpf_skc_to_tcp_sock(sk) : (void *)sk;
+}
+
+static __always_inline void sample_rtt(struct sock *sk, struct sock_ctx *sc)
+{
+	struct tcp_sock *tp = tcp_sock(sk);
+	u32 srtt_us = tp ? READ(tp, srtt_us) >> 3 : 0;
+
+	if (srtt_us)
+		hist_add(tcp_rtt_seconds, owner(sc), 0, srtt_us * 1000ULL);
+}
+
+/* For the socket's owner, who has been seen to be so. */
+static __always_inline int bytes_add(struct sock_ctx *sc, int bytes, u32 flow)
+{
+	u32 slot = sc->bytes[flow];
+
+	if (bytes <= 0)
+		return 0;
+	if (!slot)
+		sc->bytes[flow] = slot = series_slot(tcp_bytes_total, sc->identity, flow, false);
+	count_add_at(slot, bytes);
+	return 0;
+}
+
+#define RTT_SENDS 64 /* one of so many is looked at */
+
+static __always_inline void bytes_count(struct sock *sk, struct sock_ctx *sc, int bytes, u32 flow)
+{
+	bytes_add(sc, bytes, flow);
+	if (flow == TCP_SENT && !(++sc->sends & (RTT_SENDS - 1)))
+		sample_rtt(sk, sc);
+}
+
+#endif
