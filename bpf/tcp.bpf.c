@@ -53,8 +53,10 @@ static __always_inline void own_as_listener(struct sock *sk, struct sock_ctx *sc
 {
 	struct listener_owner *owner = listener_find(sk);
 
-	sc->identity = owner ? owner->identity : IDENTITY_OTHER;
-	sc->gen = owner ? owner->gen : 0;
+	if (owner)
+		own(sc, owner->identity, owner->gen);
+	else
+		own(sc, IDENTITY_OTHER, 0);
 }
 
 static __always_inline void connecting(struct sock_ctx *sc)
