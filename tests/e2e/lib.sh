@@ -301,13 +301,27 @@ grown_to() { # EXPECTED METRIC LABEL=VALUE...
 	[[ $(grown "${@:2}") == "$1" ]]
 }
 
+# Waits until the metric has the value, or has had another for a while and events were lost.
+value_settles() { # EXPECTED METRIC LABEL=VALUE...
+	local settled='' since=$SECONDS
+	wait_until value_is_settled "$@"
+}
+
+value_is_settled() { # EXPECTED METRIC LABEL=VALUE...
+	is_value "$@" || settled_at "$(value "${@:2}")" "$(value seismo_events_lost_total)"
+}
+
+# With `settled` and `since` of the caller: what was seen last, and since when it is the same.
+settled_at() { # SEEN LOST
+	[[ $1 == "$settled" ]] || since=$SECONDS
+	settled=$1
+	(($2 && SECONDS - since > 2))
+}
+
 # Waits until the metric has the expected value: what the kernel counted is exposed a moment later.
 is_metric() { # EXPECTED TEXT METRIC LABEL=VALUE...
-	local got lost WAIT=${WAIT:-15}
-	if ! is_value "$1" "${@:3}"; then
-		(($(value seismo_events_lost_total))) && WAIT=5
-		wait_until is_value "$1" "${@:3}"
-	fi
+	local got lost
+	is_value "$1" "${@:3}" || value_settles "$1" "${@:3}"
 	got=$(value "${@:3}")
 	[[ $got == "$1" ]] || lost=$(value seismo_events_lost_total)
 	if ((${lost-0})) && between "$(calc "$1 - $lost")" "$(calc "$1 - 1")" "$got"; then

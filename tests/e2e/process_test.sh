@@ -130,7 +130,7 @@ for _ in 1 2 3 4; do
 done
 wait -n
 sleep 0.5
-wait_until is_value $((100 * n + 4)) seismo_process_exits_total "service=w-storm-$$"
+value_settles $((100 * n + 4)) seismo_process_exits_total "service=w-storm-$$"
 stop_scraping $((10 / scale))
 is_metric $((100 * n + 4)) "storm: starts" seismo_process_starts_total "service=w-storm-$$"
 is_metric $((80 * n + 4)) "storm: exits with 0" seismo_process_exits_total "service=w-storm-$$" reason=ok
