@@ -94,8 +94,8 @@ static __always_inline bool quick_answer(struct sock_ctx *sc, u32 bytes, bool se
 	count_add_own(total, 1);
 	if (ns != NOT_TIMED)
 		hist_add_own(duration, ns);
-	if (sent)
-		hist_add_own(queue, queue_ns(r));
+	if (sent) /* which the program of what is received counts, too */
+		hist_add_at(queue, queue_ns(r));
 	r->asked[0].cnt = r->outstanding = r->unseen = 0;
 	return true;
 }
