@@ -287,6 +287,13 @@ static __noinline int direction_find(struct event *e)
 	return 0;
 }
 
+static __always_inline void direction_know(struct event *e)
+{
+	if (!e->sc->known)
+		direction_find(e);
+	e->ask = e->sent == (e->sc->direction == TCP_OUTBOUND);
+}
+
 /* Bytes that change nothing: more of a request, more of an answer. */
 static __always_inline bool is_more(struct request_ctx *r, bool ask)
 {
@@ -306,13 +313,8 @@ static __always_inline bool is_more(struct request_ctx *r, bool ask)
 static __always_inline bool event_begin(struct event *e)
 {
 	e->w = bpf_map_lookup_elem(&request_walks, &e->sent);
-	if (!e->w)
-		return false;
-	if (!e->sc->known)
-		direction_find(e);
-	e->ask = e->sent == (e->sc->direction == TCP_OUTBOUND);
 	e->now = bpf_ktime_get_ns();
-	return true;
+	return e->w;
 }
 
 static __always_inline int event_end(struct event *e)
@@ -326,7 +328,10 @@ static __noinline int on_datagram(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 
-	if (r->protocol == PROTOCOL_SILENT || !event_begin(e))
+	if (r->protocol == PROTOCOL_SILENT)
+		return 0;
+	direction_know(e);
+	if (!event_begin(e))
 		return 0;
 	if (head_read(e)) {
 		if (!r->placed)
@@ -344,12 +349,13 @@ static __noinline int on_datagram(struct event *e)
 static __noinline int on_stream(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	bool used = false;
+	bool used;
 
-	if (!event_begin(e))
-		return 0;
-	if (!is_more(r, e->ask)) {
-		used = true;
+	direction_know(e);
+	used = !is_more(r, e->ask);
+	if (used) {
+		if (!event_begin(e))
+			return 0;
 		if (e->ask)
 			on_ask(e);
 		else
@@ -403,11 +409,10 @@ const volatile bool covers_send SEC(".rodata"), covers_recv SEC(".rodata");
 static __always_inline int on_data(struct sock *sk, int bytes, bool sent)
 {
 	bool count = sent ? covers_send : covers_recv;
-	u32 protocol = READ(sk, sk_protocol);
 
-	if (protocol == IPPROTO_TCP)
+	if (is_tcp(sk))
 		return on_stream_traced(sk, bytes, sent, count);
-	if (protocol == IPPROTO_UDP)
+	if (is_udp(sk))
 		return on_datagram_data(sk, bytes, sent);
 	if (READ(sk, __sk_common.skc_family) == AF_UNIX && READ(sk, sk_type) == SOCK_STREAM)
 		return on_stream_traced(sk, bytes, sent, false);
@@ -446,7 +451,7 @@ TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newsta
 {
 	struct sock_ctx *sc;
 
-	if (READ(sk, sk_protocol) != IPPROTO_TCP ||
+	if (!is_tcp(sk) ||
 	    (newstate != SYN_SENT && (newstate != ESTABLISHED || oldstate != SYN_RECV)))
 		return 0;
 	sc = sock_ctx(sk);

@@ -12,6 +12,7 @@
 
 #define AF_UNIX	    1
 #define SOCK_STREAM 1
+#define SOCK_DGRAM  2
 #define IPPROTO_TCP 6
 #define IPPROTO_UDP 17
 #define MSG_PEEK    2
@@ -61,6 +62,17 @@ enum tcp_state {
 	CLOSE_WAIT = 8,
 	LISTEN = 10,
 };
+
+/* The protocol's number alone does not say it: raw sockets of its packets have it, and netlink's of IPsec. */
+static __always_inline bool is_tcp(struct sock *sk)
+{
+	return READ(sk, sk_protocol) == IPPROTO_TCP && READ(sk, sk_type) == SOCK_STREAM;
+}
+
+static __always_inline bool is_udp(struct sock *sk)
+{
+	return READ(sk, sk_protocol) == IPPROTO_UDP && READ(sk, sk_type) == SOCK_DGRAM;
+}
 
 /* Requests that came together and have not been answered. */
 struct batch {

@@ -147,7 +147,7 @@ TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newsta
 {
 	struct sock_ctx *sc;
 
-	if (READ(sk, sk_protocol) != IPPROTO_TCP)
+	if (!is_tcp(sk))
 		return 0;
 	if (!with_send_kprobe && newstate != SYN_SENT && newstate != ESTABLISHED &&
 	    newstate != CLOSE && newstate != LISTEN)
@@ -267,7 +267,7 @@ static __always_inline int on_bytes(struct sock *sk, int bytes, u32 flow)
 {
 	struct sock_ctx *sc;
 
-	if (bytes <= 0 || READ(sk, sk_protocol) != IPPROTO_TCP)
+	if (bytes <= 0 || !is_tcp(sk))
 		return 0;
 	sc = sock_ctx(sk);
 	if (!sc)
@@ -389,7 +389,7 @@ int sockets_iter(struct bpf_iter__task_file *it)
 		return 0;
 	sk = file_sock(file);
 	if (!sk || BPF_CORE_READ(sk, sk_protocol) != IPPROTO_TCP ||
-	    BPF_CORE_READ(sk, sk_type) != 1 /* SOCK_STREAM */)
+	    BPF_CORE_READ(sk, sk_type) != SOCK_STREAM)
 		return 0;
 	tc = task_ctx_find(task);
 	if (!tc)

@@ -61,7 +61,11 @@ is_counted "$server" "ours beside hostile streams" "inbound http 200 $(said ok)"
 is_counted "$client" "ours beside hostile streams" "outbound http 200 $(said ok)" "outbound http 500 $(said failed)"
 ok "some of the hostile streams are counted" between 1 100000000 "$(grown seismo_requests_total service="$hostile")"
 
+other=r-nottcp-$$
+workload nottcp "$other" >/dev/null
+ok "messages go and come through sockets that are numbered like TCP" grep -q '^raw=100 ' <("$TMP/bin/$other" 100)
 scrape
+is 0 "$(value seismo_requests_total "service=$other")" "they are no requests"
 is "" "$(odd_statuses)" "no status that there cannot be"
 is "$dropped" "$(value seismo_series_dropped_total)" "no family has more series than it has room for"
 tables >"$TMP/after"

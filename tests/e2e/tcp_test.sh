@@ -88,6 +88,14 @@ is "$resets" "$(said "$TMP/$client" resets)" "reset: the client sees them"
 is_metric "$resets" "reset: sent, on connections in" seismo_tcp_resets_total "service=$server" direction=inbound
 is_metric "$resets" "reset: received, on connections out" seismo_tcp_resets_total "service=$client" direction=outbound
 
+# --- sockets that are numbered like TCP
+
+other=w-nottcp-$$
+workload nottcp "$other" >/dev/null
+ok "not TCP: messages go and come" grep -q '^raw=100 ' <("$TMP/bin/$other" 100)
+scrape
+is 0 "$(value seismo_tcp_bytes_total "service=$other")" "not TCP: no bytes of TCP"
+
 # --- a server that is slow to accept
 
 began=${EPOCHREALTIME/./}
