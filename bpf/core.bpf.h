@@ -320,7 +320,7 @@ __noinline int count_add(u32 metric, u32 identity, u64 dim, u64 n)
  * The bucket of a duration (see struct hist). In units of 2^-30 s octaves are powers of two; within one,
  * the eighths begin at 2^(j/8): compared on eleven bits, exact to 0.1 %.
  */
-__noinline u64 hist_bucket(u64 ns)
+static __always_inline u64 hist_bucket(u64 ns)
 {
 	u64 v, top, frac, more;
 
@@ -378,7 +378,7 @@ static __always_inline void hist_add_own(u32 slot, u64 ns)
 	}
 }
 
-__noinline int hist_add_many_at(u32 slot, u64 ns, u64 n)
+static __always_inline void hist_add_many(u32 slot, u64 ns, u64 n)
 {
 	struct hist *hist = hist_value(slot);
 	u64 bucket = hist_bucket(ns);
@@ -387,6 +387,11 @@ __noinline int hist_add_many_at(u32 slot, u64 ns, u64 n)
 		__sync_fetch_and_add(&hist->sum_ns, ns * n);
 		__sync_fetch_and_add(&hist->bucket[bucket], n);
 	}
+}
+
+__noinline int hist_add_many_at(u32 slot, u64 ns, u64 n)
+{
+	hist_add_many(slot, ns, n);
 	return 0;
 }
 

@@ -95,7 +95,7 @@ static __always_inline bool quick_answer(struct sock_ctx *sc, u32 bytes, bool se
 	if (ns != NOT_TIMED)
 		hist_add_own(duration, ns);
 	if (sent) /* which the program of what is received counts, too */
-		hist_add_at(queue, queue_ns(r));
+		hist_add_many(queue, queue_ns(r), 1);
 	r->asked[0].cnt = r->outstanding = r->unseen = 0;
 	return true;
 }
