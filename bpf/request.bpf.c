@@ -521,12 +521,26 @@ int BPF_PROG(udpv6_recv_fexit, struct sock *sk)
 	return on_datagram_data(sk, RECEIVED(), false);
 }
 
+/* a35b9af4ec2c ("bpf: Add a kfunc for generic type cast"), 6.2 */
+extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym __weak;
+
+/* TCP has just looked at the clock, for the segment that has arrived (tcp_mstamp_refresh()). */
+static __always_inline u64 arrival_ns(struct sock *sk)
+{
+	struct tcp_sock *tp;
+
+	if (!typed || !bpf_rdonly_cast || !is_tcp(sk))
+		return bpf_ktime_get_ns();
+	tp = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
+	return tp->tcp_clock_cache;
+}
+
 static __always_inline int on_arrival(struct sock *sk)
 {
 	struct sock_ctx *sc = sock_ctx_find(sk);
 
 	if (sc && !sc->request.arrived_ns)
-		sc->request.arrived_ns = bpf_ktime_get_ns();
+		sc->request.arrived_ns = arrival_ns(sk);
 	return 0;
 }
 
