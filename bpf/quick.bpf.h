@@ -10,16 +10,15 @@
 
 #include "batch.bpf.h"
 
-#define QUICK_TRUST  8	/* turns before */
 #define QUICK_STATUS 12 /* bytes up to the end of the status */
 #define HTTP_LOOK    63 /* one of so many and one turns is looked at for more than one request */
 
 /* To be called when the long way has been taken. */
 static __always_inline void quick_judge(struct request_ctx *r)
 {
-	r->quick = r->protocol == PROTOCOL_HTTP && r->trust >= QUICK_TRUST && r->placed &&
-		   !r->pipelined && !r->tunnel && !r->several && !r->lost &&
-		   !r->stream.flow[FLOW_ASK].carry_len && !r->stream.flow[FLOW_ANSWER].carry_len;
+	r->quick = r->protocol == PROTOCOL_HTTP && r->least && r->placed && !r->pipelined &&
+		   !r->tunnel && !r->several && !r->lost && flow_rests(&r->stream.flow[FLOW_ASK]) &&
+		   !r->stream.flow[FLOW_ANSWER].carry_len;
 }
 
 /* The slot that a cache has for a dimension, 0: it has another's. */
@@ -29,14 +28,13 @@ static __always_inline u32 slot_cached(u64 cache, u64 dim)
 }
 
 /*
- * A request, unseen: what comes after an answer. That it was the rest of a request that was answered early comes
- * out when more follows before the next answer.
+ * A request, unseen: what comes after an answer and is as long as one that was looked at. Two would be longer.
  */
-static __always_inline bool quick_ask(struct request_ctx *r, bool sent)
+static __always_inline bool quick_ask(struct request_ctx *r, u32 bytes, bool sent)
 {
 	u64 now;
 
-	if (!(r->turns & HTTP_LOOK))
+	if (bytes - r->least > r->least / 4 || !(r->turns & HTTP_LOOK))
 		return false;
 	r->turns++;
 	r->read_ns = now = bpf_ktime_get_ns();
@@ -108,7 +106,7 @@ static __always_inline bool quick(struct sock_ctx *sc, u32 bytes, bool sent)
 
 	if (!r->quick || ask == !!r->outstanding)
 		return false;
-	return ask ? quick_ask(r, sent) : quick_answer(sc, bytes, sent);
+	return ask ? quick_ask(r, bytes, sent) : quick_answer(sc, bytes, sent);
 }
 
 #endif

@@ -40,44 +40,6 @@ static __always_inline void flows_reset(struct request_ctx *r)
 	r->lost = 0;
 }
 
-/*
- * A turn of HTTP begins with a method; other bytes are what an early answer did not wait for. Now and then it is looked
- * whether more than one request is in them.
- */
-static __always_inline int asked_http(struct event *e)
-{
-	struct request_ctx *r = &e->sc->request;
-
-	if (r->outstanding || head_gather(e, FIRST_BYTES) != FIRST_THERE)
-		return 0;
-	if (!http_is_method(le32_at(e->w->head))) {
-		r->trust = 0;
-		return 0;
-	}
-	if (r->trust < QUICK_TRUST)
-		r->trust++;
-	r->unseen = 0;
-	if (r->turns++ & HTTP_LOOK)
-		return 1;
-	flows_reset(r);
-	if (walk(e) && e->w->asks > 1)
-		return e->w->asks;
-	flows_reset(r);
-	return 1;
-}
-
-/* More of a turn that was not looked at: if it begins here, what was before was the rest of another. */
-static __noinline int asked_again(struct event *e)
-{
-	struct request_ctx *r = &e->sc->request;
-
-	if (!head_read(e) || e->w->head_len < FIRST_BYTES || !http_is_method(le32_at(e->w->head)))
-		return 0;
-	r->read_ns = e->now;
-	r->asked[0].since_ns = !e->sent && r->arrived_ns ? r->arrived_ns : e->now;
-	return 0;
-}
-
 static __always_inline void queue_add(struct event *e, u64 ns, u32 n)
 {
 	struct sock_ctx *sc = e->sc;
@@ -85,6 +47,50 @@ static __always_inline void queue_add(struct event *e, u64 ns, u32 n)
 	hist_add_many_at(series_slot_cached(&sc->request.queue, request_queue_seconds, sc->identity,
 					    dimension(sc->request.protocol, 0, 0, 0), true),
 			 ns, n);
+}
+
+/* The turn under way was not looked at, and more comes. False: that is the rest of it, for all one can say. */
+static __noinline int asked_more(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+
+	if (!head_read(e) || !http_may_begin(e->w->head, e->w->head_len))
+		return 0;
+	r->unseen = 0;
+	if (!e->sent)
+		queue_add(e, queue_ns(r), 1);
+	return 1;
+}
+
+static __always_inline void least_note(struct request_ctx *r, u32 bytes)
+{
+	if (bytes < (r->least ?: 0x10000U))
+		r->least = bytes;
+}
+
+/*
+ * HTTP, as long as one request at a time is under way: whatever asks is followed, so that the rest of one that was
+ * answered early is not taken for another.
+ */
+static __always_inline int asked_http(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	struct flow *f = event_flow(e);
+	bool begins = flow_rests(f);
+	int n;
+
+	if (r->unseen && r->outstanding && !asked_more(e))
+		return 0;
+	if (!walk(e))
+		return r->lost && !r->outstanding;
+	n = e->w->asks;
+	if (r->lost)
+		flows_reset(r);
+	else if (n == 1 && begins && flow_rests(f))
+		least_note(r, e->bytes);
+	if (n)
+		r->turns++;
+	return n;
 }
 
 /* How many requests begin in these bytes. */
@@ -126,10 +132,6 @@ static __always_inline void on_ask(struct event *e)
 	u64 read_ns = e->now;
 	u32 n;
 
-	if (r->unseen && r->outstanding) {
-		asked_again(e);
-		return;
-	}
 	if (!e->sent && r->arrived_ns)
 		e->now = r->arrived_ns;
 	if (!r->protocol && r->tries < TRIES && !protocol_find(e))
@@ -148,6 +150,17 @@ static __always_inline void on_ask(struct event *e)
 
 /* --- answering */
 
+static __always_inline bool is_interim(u32 status)
+{
+	return status >= 100 && status < 200 && status != 101;
+}
+
+/* More of the answer before, which was not at its end when the next request came. */
+static __always_inline bool is_former(const struct event *e, u32 status)
+{
+	return status == STATUS_UNKNOWN && e->sc->request.spoke && e->sent;
+}
+
 static __noinline int answered_turn(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
@@ -160,10 +173,11 @@ static __noinline int answered_turn(struct event *e)
 		return 0;
 	if (there == FIRST_THERE)
 		status = http_status(e->w->head, QUICK_STATUS);
-	if (status >= 100 && status < 200 && status != 101) {
+	if (is_interim(status) || (there == FIRST_THERE && is_former(e, status))) {
 		r->answer_ns = 0; /* the answer is still to come */
 		return 0;
 	}
+	r->spoke |= status != STATUS_UNKNOWN;
 	if (protocol_is_walked(r->protocol) && r->protocol != PROTOCOL_TLS)
 		status = STATUS_OK;
 	if (r->outstanding == 1)
@@ -303,9 +317,7 @@ static __always_inline bool is_more(struct request_ctx *r, bool ask)
 		return false;
 	if (!ask)
 		return !r->outstanding && r->tries;
-	if (r->outstanding)
-		r->trust = r->quick = 0;
-	return r->outstanding && !r->unseen;
+	return r->outstanding && (r->lost || r->protocol != PROTOCOL_HTTP);
 }
 
 #define DATAGRAM_TRIES 16

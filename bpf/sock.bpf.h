@@ -98,11 +98,11 @@ struct request_ctx {
 	u8 kept;		     /* arrived_ns has been kept for bytes that were left over */
 	u8 tunnel;		     /* when it is opened nothing that follows is a request */
 	u8 turns;		     /* of HTTP, counted round */
-	u8 trust;		     /* turns of HTTP in a row that came in one piece */
-	u8 unseen;		     /* the first bytes of this turn were not looked at */
+	u8 spoke;		     /* HTTP: an answer has begun as answers do */
+	u8 unseen;		     /* this turn was not looked at */
 	u8 placed;		     /* it has been looked who is asked */
 	u8 several;		     /* has been used by calls that move several messages */
-	u16 unused;
+	u16 least;		     /* bytes of the smallest piece that was one request of HTTP */
 	struct stream stream;
 };
 

@@ -256,8 +256,8 @@ __noinline int walk_through(u32 sent)
 	return 0;
 }
 
-/* Bytes that are not to be seen, of a message of which the length is known. */
-static __always_inline bool walk_skip_unseen(const struct event *e)
+/* Bytes of a message of which the length is known, seen or not: nothing begins in them. */
+static __always_inline bool walk_past(const struct event *e)
 {
 	struct flow *f = event_flow(e);
 
@@ -327,8 +327,10 @@ static __noinline int walk_end(struct event *e)
 /* Walks through all the bytes; what was found is in e->w. 0: nothing, or r->lost is set. */
 static __always_inline int walk(struct event *e)
 {
+	if (walk_past(e))
+		return 0;
 	if (!walk_begin(e)) {
-		e->sc->request.lost = !walk_skip_unseen(e);
+		e->sc->request.lost = 1;
 		return 0;
 	}
 	walk_through(e->sent);

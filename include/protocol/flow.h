@@ -45,6 +45,12 @@ struct flow {
 	u8 carry[PROTOCOL_CARRY]; /* the last bytes of an unfinished head, at its end */
 };
 
+/* The next message begins where it begins. */
+static inline u32 flow_rests(const struct flow *f)
+{
+	return !f->skip && !f->line && !f->carry_len;
+}
+
 struct stream {
 	struct flow flow[2];
 };

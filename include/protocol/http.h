@@ -32,6 +32,12 @@ static inline u32 http_is_method(u32 word)
 	return 0;
 }
 
+/* The same where there may be fewer bytes. */
+static inline u32 http_may_begin(const u8 *head, u32 avail)
+{
+	return avail < 4 ? head[0] >= 'A' && head[0] <= 'Z' : http_is_method(le32_at(head));
+}
+
 enum http_at { HTTP_START, HTTP_HEAD, HTTP_LENGTH, HTTP_CHUNK, HTTP_TRAILER };
 
 static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)

@@ -132,6 +132,16 @@ reqserver_ask pipeline 127.0.0.1 connections=4 requests=$((1600 / scale)) pipeli
 is_counted nginx "pipelined by 16" "inbound http 200 $(said ok)" "inbound http 500 $(said failed)"
 is_counted "$client" "pipelined by 16" "outbound http 200 $(said ok)" "outbound http 500 $(said failed)"
 
+# Whatever order and pieces they come in
+mixed=r-mixed-$$
+workload reqmix "$mixed" >/dev/null
+for seed in 1 2 3; do
+	mark
+	timeout 60 "$TMP/bin/$mixed" 127.0.0.1 "$port" /204 $seed 8 $((120 / scale)) >"$TMP/mixed" || bail "reqmix failed"
+	answers=$(sed 's/^answers=//' "$TMP/mixed")
+	both_counted "mixed, seed $seed" "$mixed" "http 204 $answers"
+done
+
 # On a connection where each request so far came in one piece: what is left of one that was answered early, half a
 # second of nothing, and another, in two pieces
 ask() { # BYTES...
