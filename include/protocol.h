@@ -49,6 +49,15 @@ static inline u32 memcached_is_command(u32 word)
 	return 0;
 }
 
+/* A value may be longer than what is read at once. */
+static inline u32 memcached_binary_is_first(const u8 *head)
+{
+	u32 key = be16_at(head + 2), extras = head[4], body = be32_at(head + 8);
+
+	return head[0] == 0x80 && head[1] <= 0x40 && !head[5] && key <= 250 && extras <= 20 &&
+	       key + extras <= body && body < 1U << 30;
+}
+
 static inline u32 postgresql_is_first(const u8 *head, u32 avail, u32 total)
 {
 	u32 len = be32_at(head), code = be32_at(head + 4);
@@ -95,8 +104,7 @@ static inline u32 protocol_detect(const u8 *head, u32 avail, u32 total)
 		return PROTOCOL_REDIS;
 	if (memcached_is_command(head[2] == ' ' || head[2] == '\r' ? word & 0xffffff : word))
 		return PROTOCOL_MEMCACHED;
-	if (head[0] == 0x80 && head[1] <= 0x40 && avail >= 24 && be32_at(head + 8) + 24 <= total &&
-	    !head[5])
+	if (avail >= 24 && memcached_binary_is_first(head))
 		return PROTOCOL_MEMCACHED_BINARY;
 	if (postgresql_is_first(head, avail, total) || postgresql_is_query(head, avail, total))
 		return PROTOCOL_POSTGRESQL;

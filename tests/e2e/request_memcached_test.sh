@@ -96,4 +96,15 @@ talk_counted "a value that is like commands" 5 2 0 <<-'DONE'
 	END
 	get c
 	DONE
+
+# The first command of a connection, in binary, with a value that takes several reads: 2 + 8 + 100,000 bytes
+mark
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+{
+	printf '\x80\1\0\2\x08\0\0\0\0\1\x86\xaa\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0dd'
+	head -c 100000 /dev/zero
+} | dd bs=1M iflag=fullblock status=none >&3
+is "81 01" "$(head -c 24 <&3 | od -An -tx1 -N 2 | xargs)" "a long value is stored"
+exec 3>&-
+is_counted memcached "a long value, first of all" "inbound memcached ok 1"
 stop_seismo

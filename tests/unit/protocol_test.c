@@ -756,6 +756,8 @@ static const struct {
 	FIRST(PROTOCOL_MEMCACHED, "version\r\n", 0), FIRST(PROTOCOL_MEMCACHED, "mg a v\r\n", 0),
 	FIRST(PROTOCOL_MEMCACHED, "mn\r\n", 0),
 	FIRST(PROTOCOL_MEMCACHED_BINARY, BINARY("\x80", "\0", "\1", "\0", "\0", "\1") "a", 0),
+	FIRST(PROTOCOL_MEMCACHED_BINARY,
+	      BINARY("\x80", "\1", "\1", "\x08", "\0", "\x7f") "12345678a", 0),
 	FIRST(PROTOCOL_DNS, "\0\x13" DNS_QUERY("\1\0"), 0), FIRST(PROTOCOL_TLS, TLS_HELLO, 256),
 	FIRST(PROTOCOL_TLS, "\x17\3\3\0\x30", 48),
 	/* nothing that is known */
@@ -769,7 +771,7 @@ static const struct {
 	FIRST(PROTOCOL_UNKNOWN, "\1\0\0\1\x0e", 0),
 	FIRST(PROTOCOL_UNKNOWN, "\0\x13" DNS_QUERY("\x81\0"), 0),
 	FIRST(PROTOCOL_UNKNOWN, "\0\x14" DNS_QUERY("\1\0"), 0),
-	FIRST(PROTOCOL_UNKNOWN, BINARY("\x80", "\0", "\1", "\0", "\0", "\2") "a", 0),
+	FIRST(PROTOCOL_UNKNOWN, BINARY("\x80", "\0", "\2", "\0", "\0", "\1") "a", 0),
 	FIRST(PROTOCOL_UNKNOWN, BINARY("\x81", "\0", "\1", "\0", "\0", "\0"), 0),
 	FIRST(PROTOCOL_UNKNOWN, "\x10\0\4MQTT\4\2\0\x3c\0\4test", 0),
 	FIRST(PROTOCOL_UNKNOWN, "AMQP\0\0\x09\1", 0),
