@@ -10,6 +10,7 @@
 #include "dns.bpf.h"
 #include "head.bpf.h"
 #include "quick.bpf.h"
+#include "tls.bpf.h"
 
 #define TRIES 4 /* to tell the protocol */
 
@@ -108,8 +109,10 @@ static __always_inline int asked(struct event *e)
 		return r->lost && !r->outstanding;
 	if (!r->outstanding && is_simple(r)) /* the rest of the last answer was not looked at */
 		__builtin_memset(&r->stream.flow[FLOW_ANSWER], 0, sizeof(struct flow));
-	if (r->protocol == PROTOCOL_TLS)
+	if (r->protocol == PROTOCOL_TLS) {
+		tls_asked(e);
 		return e->w->asks && !r->outstanding;
+	}
 	return e->w->asks;
 }
 
@@ -132,6 +135,8 @@ static __always_inline void on_ask(struct event *e)
 	u64 read_ns = e->now;
 	u32 n;
 
+	if (r->tls == TLS_HELD)
+		tls_release(e);
 	if (!e->sent && r->arrived_ns)
 		e->now = r->arrived_ns;
 	if (!r->protocol && r->tries < TRIES && !protocol_find(e))
@@ -234,11 +239,16 @@ static __always_inline void answered_runs(struct event *e)
 static __always_inline int answered_walk(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	int walked = walk(e);
+	int walked;
 
+	if (r->protocol == PROTOCOL_TLS)
+		event_flow(e)->rest = 0;
+	walked = walk(e);
 	if (r->lost && r->outstanding)
-		answered_turn(e);
-	else if (walked && !r->lost)
+		return answered_turn(e);
+	if (r->protocol == PROTOCOL_TLS && !tls_answered(e, walked ? e->w->runs[0].cnt : 0))
+		return 0;
+	if (walked && !r->lost)
 		answered_runs(e);
 	return 0;
 }
@@ -379,23 +389,33 @@ static __noinline int on_stream(struct event *e)
 	return event_end(e);
 }
 
+/* Nothing more will come. */
+static __noinline int on_stream_end(struct event *e)
+{
+	if (e->sc->request.tls == TLS_HELD)
+		tls_release(e);
+	return 0;
+}
+
 static __always_inline int on_stream_data(struct sock *sk, int bytes, bool sent)
 {
 	struct event e = { .sk = sk, .bytes = bytes, .sent = sent, .sc = sock_ctx(sk) };
 
-	if (bytes <= 0 || !e.sc)
+	if (bytes < 0 || !e.sc)
 		return 0;
 	own_current(e.sc);
-	return on_stream(&e);
+	return bytes ? on_stream(&e) : sent ? 0 : on_stream_end(&e);
 }
 
 static __always_inline int on_stream_traced(struct sock *sk, int bytes, bool sent, bool count)
 {
 	struct event e = { .sk = sk, .bytes = bytes, .sent = sent, .sc = sock_ctx(sk) };
 
-	if (bytes <= 0 || !e.sc)
+	if (bytes < 0 || !e.sc)
 		return 0;
 	own_current(e.sc);
+	if (!bytes)
+		return sent ? 0 : on_stream_end(&e);
 	if (count)
 		bytes_count(sk, e.sc, bytes, sent ? TCP_SENT : TCP_RECEIVED);
 	if (!quick(e.sc, bytes, sent))

@@ -103,6 +103,9 @@ struct request_ctx {
 	u8 placed;		     /* it has been looked who is asked */
 	u8 several;		     /* has been used by calls that move several messages */
 	u16 least;		     /* bytes of the smallest piece that was one request of HTTP */
+	u16 ticket;		     /* bytes of what was a ticket of TLS, or is held */
+	u8 tls;			     /* enum tls_state */
+	u8 unused[5];
 	struct stream stream;
 };
 
