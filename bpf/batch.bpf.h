@@ -18,6 +18,16 @@ static __always_inline void request_count_cached(struct sock_ctx *sc, u64 dim, u
 		    ns);
 }
 
+/* n inbound requests waited so long before they were read. */
+static __always_inline void queue_add(struct event *e, u64 ns, u32 n)
+{
+	struct sock_ctx *sc = e->sc;
+
+	hist_add_many_at(series_slot_cached(&sc->request.queue, request_queue_seconds, sc->identity,
+					    dimension(sc->request.protocol, 0, 0, 0), true),
+			 ns, n);
+}
+
 static __always_inline void batch_add(struct request_ctx *r, u64 since_ns, u32 n)
 {
 	struct batch *b = &r->asked[0];

@@ -5,8 +5,6 @@
 
 #include "head.bpf.h"
 
-METRIC(request_queue_seconds);
-
 struct datagram_key {
 	u64 sock;
 	u64 question; /* its number and its first bytes */

@@ -8,8 +8,7 @@
  */
 #include "bytes.bpf.h"
 #include "dns.bpf.h"
-#include "head.bpf.h"
-#include "quick.bpf.h"
+#include "http.bpf.h"
 #include "tls.bpf.h"
 
 #define TRIES 4 /* to tell the protocol */
@@ -34,65 +33,6 @@ static __always_inline bool is_simple(const struct request_ctx *r)
 }
 
 /* --- asking */
-
-static __always_inline void flows_reset(struct request_ctx *r)
-{
-	__builtin_memset(&r->stream, 0, sizeof(r->stream));
-	r->lost = 0;
-}
-
-static __always_inline void queue_add(struct event *e, u64 ns, u32 n)
-{
-	struct sock_ctx *sc = e->sc;
-
-	hist_add_many_at(series_slot_cached(&sc->request.queue, request_queue_seconds, sc->identity,
-					    dimension(sc->request.protocol, 0, 0, 0), true),
-			 ns, n);
-}
-
-/* The turn under way was not looked at, and more comes. False: that is the rest of it, for all one can say. */
-static __noinline int asked_more(struct event *e)
-{
-	struct request_ctx *r = &e->sc->request;
-
-	if (!head_read(e) || !http_may_begin(e->w->head, e->w->head_len))
-		return 0;
-	r->unseen = 0;
-	if (!e->sent)
-		queue_add(e, queue_ns(r), 1);
-	return 1;
-}
-
-static __always_inline void least_note(struct request_ctx *r, u32 bytes)
-{
-	if (bytes < (r->least ?: 0x10000U))
-		r->least = bytes;
-}
-
-/*
- * HTTP, as long as one request at a time is under way: whatever asks is followed, so that the rest of one that was
- * answered early is not taken for another.
- */
-static __always_inline int asked_http(struct event *e)
-{
-	struct request_ctx *r = &e->sc->request;
-	struct flow *f = event_flow(e);
-	bool begins = flow_rests(f);
-	int n;
-
-	if (r->unseen && r->outstanding && !asked_more(e))
-		return 0;
-	if (!walk(e))
-		return r->lost && !r->outstanding;
-	n = e->w->asks;
-	if (r->lost)
-		flows_reset(r);
-	else if (n == 1 && begins && flow_rests(f))
-		least_note(r, e->bytes);
-	if (n)
-		r->turns++;
-	return n;
-}
 
 /* How many requests begin in these bytes. */
 static __always_inline int asked(struct event *e)

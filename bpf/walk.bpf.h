@@ -12,6 +12,7 @@
 
 METRIC(requests_total);
 METRIC(request_duration_seconds);
+METRIC(request_queue_seconds);
 
 static __always_inline u64 dimension(u32 protocol, u32 direction, u32 peer, u32 status)
 {
@@ -254,6 +255,12 @@ __noinline int walk_through(u32 sent)
 		if (walk_steps(sent))
 			break;
 	return 0;
+}
+
+static __always_inline void flows_reset(struct request_ctx *r)
+{
+	__builtin_memset(&r->stream, 0, sizeof(r->stream));
+	r->lost = 0;
 }
 
 /* Bytes of a message of which the length is known, seen or not: nothing begins in them. */
