@@ -8,7 +8,7 @@
 #ifndef QUICK_BPF_H
 #define QUICK_BPF_H
 
-#include "batch.bpf.h"
+#include "early.bpf.h"
 
 #define QUICK_STATUS 12 /* bytes up to the end of the status */
 #define HTTP_LOOK    63 /* one of so many and one turns is looked at for more than one request */
@@ -30,13 +30,15 @@ static __always_inline u32 slot_cached(u64 cache, u64 dim)
 /*
  * A request, unseen: what comes after an answer and is as long as one that was looked at. Two would be longer.
  */
-static __always_inline bool quick_ask(struct request_ctx *r, u32 bytes, bool sent)
+static __always_inline bool quick_ask(struct sock *sk, struct request_ctx *r, u32 bytes, bool sent)
 {
 	u64 now;
 
-	if (bytes - r->least > r->least / 4 || !(r->turns & HTTP_LOOK))
+	if (r->early || bytes - r->least > r->least / 4 || !(r->turns & HTTP_LOOK))
 		return false;
 	r->turns++;
+	if (sent)
+		r->sent_seq = write_seq(sk);
 	r->read_ns = now = bpf_ktime_get_ns();
 	r->asked[0].since_ns = !sent && r->arrived_ns ? r->arrived_ns : now;
 	r->asked[0].cnt = r->outstanding = r->unseen = 1;
@@ -99,14 +101,14 @@ static __always_inline bool quick_answer(struct sock_ctx *sc, u32 bytes, bool se
 }
 
 /* False: it is not as simple as that. */
-static __always_inline bool quick(struct sock_ctx *sc, u32 bytes, bool sent)
+static __always_inline bool quick(struct sock *sk, struct sock_ctx *sc, u32 bytes, bool sent)
 {
 	struct request_ctx *r = &sc->request;
 	bool ask = sent == (sc->direction == TCP_OUTBOUND);
 
 	if (!r->quick || ask == !!r->outstanding)
 		return false;
-	return ask ? quick_ask(r, bytes, sent) : quick_answer(sc, bytes, sent);
+	return ask ? quick_ask(sk, r, bytes, sent) : quick_answer(sc, bytes, sent);
 }
 
 #endif

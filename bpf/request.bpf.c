@@ -91,6 +91,8 @@ static __always_inline void on_ask(struct event *e)
 		batch_add(r, e->w->waits ? 0 : e->now, n);
 	if (!e->sent)
 		queue_add(e, read_ns - e->now, n);
+	if (r->early)
+		early_take(e);
 }
 
 /* --- answering */
@@ -186,6 +188,9 @@ static __always_inline int answered_walk(struct event *e)
 	walked = walk(e);
 	if (r->lost && r->outstanding)
 		return answered_turn(e);
+	if (r->protocol == PROTOCOL_TLS && !r->outstanding && r->tls == TLS_OPEN && walked &&
+	    e->w->runs[0].cnt && is_early(e))
+		r->early = 1 + STATUS_UNKNOWN;
 	if (r->protocol == PROTOCOL_TLS && !tls_answered(e, walked ? e->w->runs[0].cnt : 0))
 		return 0;
 	if (walked && !r->lost)
@@ -210,7 +215,7 @@ static __always_inline int on_answer(struct event *e)
 		r->answer_ns = e->now;
 	if (is_walked(r))
 		return answered_simply(e) || answered_walk(e);
-	return r->outstanding ? answered_turn(e) : 0;
+	return r->outstanding ? answered_turn(e) : early_http(e);
 }
 
 /* --- hooks */
@@ -259,14 +264,17 @@ static __always_inline void direction_know(struct event *e)
 }
 
 /* Bytes that change nothing: more of a request, more of an answer. */
-static __always_inline bool is_more(struct request_ctx *r, bool ask)
+static __always_inline bool is_more(struct event *e)
 {
+	struct request_ctx *r = &e->sc->request;
+
 	if (r->protocol == PROTOCOL_SILENT)
 		return true;
 	if (is_walked(r))
 		return false;
-	if (!ask)
-		return !r->outstanding && r->tries;
+	if (!e->ask)
+		return !r->outstanding && r->tries &&
+		       (r->protocol != PROTOCOL_HTTP || !is_early(e));
 	return r->outstanding && (r->lost || r->protocol != PROTOCOL_HTTP);
 }
 
@@ -314,7 +322,8 @@ static __noinline int on_stream(struct event *e)
 	bool used;
 
 	direction_know(e);
-	used = !is_more(r, e->ask);
+	sent_note(e);
+	used = !is_more(e);
 	if (used) {
 		if (!event_begin(e))
 			return 0;
@@ -358,7 +367,7 @@ static __always_inline int on_stream_traced(struct sock *sk, int bytes, bool sen
 		return sent ? 0 : on_stream_end(&e);
 	if (count)
 		bytes_count(sk, e.sc, bytes, sent ? TCP_SENT : TCP_RECEIVED);
-	if (!quick(e.sc, bytes, sent))
+	if (!quick(sk, e.sc, bytes, sent))
 		return on_stream(&e);
 	if (!sent)
 		arrival_read(sk, &e.sc->request, true);
@@ -493,18 +502,11 @@ int BPF_PROG(udpv6_recv_fexit, struct sock *sk)
 	return on_datagram_data(sk, RECEIVED(), false);
 }
 
-/* a35b9af4ec2c ("bpf: Add a kfunc for generic type cast"), 6.2 */
-extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym __weak;
-
 /* TCP has just looked at the clock, for the segment that has arrived (tcp_mstamp_refresh()). */
 static __always_inline u64 arrival_ns(struct sock *sk)
 {
-	struct tcp_sock *tp;
-
-	if (!typed || !bpf_rdonly_cast || !is_tcp(sk))
-		return bpf_ktime_get_ns();
-	tp = bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
-	return tp->tcp_clock_cache;
+	return typed && bpf_rdonly_cast && is_tcp(sk) ? tcp_sock(sk)->tcp_clock_cache
+						      : bpf_ktime_get_ns();
 }
 
 static __always_inline int on_arrival(struct sock *sk)

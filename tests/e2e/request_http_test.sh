@@ -165,6 +165,25 @@ exec 3>&-
 is_counted nginx "answered early" "inbound http 204 14"
 is 14 "$(grown seismo_request_duration_seconds_bucket service=nginx le=0.25)" "what follows an early answer is not slow"
 
+# Answers that one process reads while another is still in the call that sends the request, and one more request later
+mark
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+for _ in 1 2; do
+	{
+		printf 'POST /204 HTTP/1.1\r\nHost: x\r\nContent-Length: 33554432\r\n\r\n'
+		head -c 33554432 /dev/zero
+	} | dd bs=64M iflag=fullblock status=none >&3 &
+	dd bs=64K count=1 status=none <&3
+	wait $!
+	sleep 0.5
+	printf 'GET /204 HTTP/1.1\r\nHost: x\r\n\r\n' | dd bs=1M iflag=fullblock status=none >&3
+	dd bs=64K count=1 status=none <&3
+done >"$TMP/answers"
+exec 3>&-
+is 4 "$(grep -c '^HTTP/1.1 204' "$TMP/answers")" "four requests are answered, two of them early"
+is_counted dd "answered before the call that asks is at its end" "outbound http 204 4"
+is 4 "$(grown seismo_request_duration_seconds_bucket service=dd le=0.25)" "none is slow"
+
 # What the map of calls says of a service, of which everybody of this name is a part
 calls_of() { # SERVICE JQ-FILTER
 	http_get /api/v1/services "$TMP/services" && jq -r --arg service "$1" \
