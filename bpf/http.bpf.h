@@ -19,8 +19,11 @@ static __noinline int asked_more(struct event *e)
 	return 1;
 }
 
+/* A piece was one request. */
 static __always_inline void least_note(struct request_ctx *r, u32 bytes)
 {
+	if (r->trust < QUICK_TRUST)
+		r->trust++;
 	if (bytes < (r->least ?: 0x10000U))
 		r->least = bytes;
 }

@@ -10,15 +10,16 @@
 
 #include "early.bpf.h"
 
+#define QUICK_TRUST  8	/* pieces that were one request each, before others are taken for such */
 #define QUICK_STATUS 12 /* bytes up to the end of the status */
 #define HTTP_LOOK    63 /* one of so many and one turns is looked at for more than one request */
 
 /* To be called when the long way has been taken. */
 static __always_inline void quick_judge(struct request_ctx *r)
 {
-	r->quick = r->protocol == PROTOCOL_HTTP && r->least && r->placed && !r->pipelined &&
-		   !r->tunnel && !r->several && !r->lost && flow_rests(&r->stream.flow[FLOW_ASK]) &&
-		   !r->stream.flow[FLOW_ANSWER].carry_len;
+	r->quick = r->protocol == PROTOCOL_HTTP && r->trust >= QUICK_TRUST && r->placed &&
+		   !r->pipelined && !r->tunnel && !r->several && !r->lost &&
+		   flow_rests(&r->stream.flow[FLOW_ASK]) && !r->stream.flow[FLOW_ANSWER].carry_len;
 }
 
 /* The slot that a cache has for a dimension, 0: it has another's. */

@@ -105,7 +105,8 @@ struct request_ctx {
 	u16 least;		     /* bytes of the smallest piece that was one request of HTTP */
 	u16 ticket;		     /* bytes of what was a ticket of TLS, or is held */
 	u8 tls;			     /* enum tls_state */
-	u8 unused[3];
+	u8 trust;		     /* how many such pieces were looked at */
+	u8 unused[2];
 	u16 early;    /* one and the status of an answer that came before its request was seen */
 	u32 sent_seq; /* of TCP: as far as what is sent has been seen */
 	u32 unused2;

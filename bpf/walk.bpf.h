@@ -325,8 +325,11 @@ static __noinline int walk_end(struct event *e)
 	f->carry_len = rest;
 	bpf_probe_read_kernel(f->carry, PROTOCOL_CARRY,
 			      &w->bytes[(w->len - PROTOCOL_CARRY) & WALK_MASK]);
+	if (r->protocol != w->protocol || r->protocol == PROTOCOL_POSTGRESQL)
+		r->stream = w->stream;
+	else /* the other may be walked through at this moment, on another CPU */
+		*event_flow(e) = *f;
 	r->protocol = w->protocol;
-	r->stream = w->stream;
 	r->lost = w->lost;
 	return 0;
 }

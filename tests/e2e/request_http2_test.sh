@@ -54,6 +54,19 @@ h2load_counted 200 200 200 -c 2 -m 4 -d "$TMP/upload"
 h2load_counted 1000 503 503 -c 4 -m 8
 h2load_counted 1000 404 404 -c 4 -m 8
 
+# One that sends and receives on a connection at the same time, in pieces of other sizes
+relay=r-relay-$$
+workload relay "$relay" >/dev/null
+"$TMP/bin/$relay" "${url##*:}" 1 >"$TMP/relay" &
+at_exit end_process $!
+wait_until test -s "$TMP/relay"
+for n in 1 2 3 4; do
+	requests=$((4000 / scale))
+	mark
+	h2load -n $requests -c 4 -m 10 "http://127.0.0.1:$(<"$TMP/relay")/file" >"$TMP/h2load" 2>&1
+	is_counted "$relay" "relayed, $n" "inbound http2 200 $requests" "outbound http2 200 $requests"
+done
+
 # By turns, and headers that fill the dynamic table: what was answered is in the server's log
 for path in 200 200 404 200 500 418 200 200 503 200; do
 	echo "$url/$path?$RANDOM"

@@ -60,10 +60,10 @@ static void add(struct connection *c, const char *bytes)
 	c->asked += len;
 }
 
-/* Bytes some of which look like a request. */
+/* Bytes of a body: a piece of it that began like a request would be taken for one. */
 static void add_filling(struct connection *c, int len)
 {
-	static const char letters[] = "GET / HTTP/1.1\r\nabc";
+	static const char letters[] = "get / http/1.1\r\nabc";
 	char one[2] = "";
 
 	for (int i = 0; i < len; i++) {
