@@ -33,6 +33,12 @@ static __always_inline bool is_early(const struct event *e)
 	return !e->sent && r->sent_seq && write_seq(e->sk) != r->sent_seq;
 }
 
+static __always_inline void early_note(struct request_ctx *r, u32 n, u32 status)
+{
+	r->early = n;
+	r->early_status = status;
+}
+
 /* Nobody answers in HTTP before he is asked, but to say that he has waited long enough: 408. */
 static __noinline int early_http(struct event *e)
 {
@@ -43,19 +49,20 @@ static __noinline int early_http(struct event *e)
 		return 0;
 	status = http_status(e->w->head, e->w->head_len);
 	if (status >= 200 && (r->sent_seq ? is_early(e) : status != 408))
-		r->early = 1 + status;
+		early_note(r, 1, status);
 	return 0;
 }
 
-/* The request is seen now. How long it took is not known, but that it was not long. */
+/* The requests are seen now. How long they took is not known, but that it was not long. */
 static __noinline int early_take(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	u64 dim = dimension(r->protocol, e->sc->direction, r->peer, r->early - 1);
+	u64 dim = dimension(r->protocol, e->sc->direction, r->peer, r->early_status);
+	u32 n = r->early;
 
 	r->early = 0;
-	if (r->outstanding == 1)
-		batch_answer_one(e->sc, dim, e->now);
+	if (r->outstanding)
+		batch_answer(e->sc, dim, n, e->now);
 	return 0;
 }
 

@@ -176,6 +176,9 @@ static __always_inline void answered_runs(struct event *e)
 		if (!run->cnt)
 			w->run++;
 	}
+	if (!r->outstanding && w->runs[w->run & (RUNS - 1)].cnt && is_early(e))
+		early_note(r, w->runs[w->run & (RUNS - 1)].cnt,
+			   w->runs[w->run & (RUNS - 1)].status);
 }
 
 static __always_inline int answered_walk(struct event *e)
@@ -190,7 +193,7 @@ static __always_inline int answered_walk(struct event *e)
 		return answered_turn(e);
 	if (r->protocol == PROTOCOL_TLS && !r->outstanding && r->tls == TLS_OPEN && walked &&
 	    e->w->runs[0].cnt && is_early(e))
-		r->early = 1 + STATUS_UNKNOWN;
+		early_note(r, 1, STATUS_UNKNOWN);
 	if (r->protocol == PROTOCOL_TLS && !tls_answered(e, walked ? e->w->runs[0].cnt : 0))
 		return 0;
 	if (walked && !r->lost)

@@ -106,8 +106,9 @@ struct request_ctx {
 	u16 ticket;		     /* bytes of what was a ticket of TLS, or is held */
 	u8 tls;			     /* enum tls_state */
 	u8 trust;		     /* how many such pieces were looked at */
-	u8 unused[2];
-	u16 early;    /* one and the status of an answer that came before its request was seen */
+	u8 early;		     /* answers that came before their requests were seen */
+	u8 unused;
+	u16 early_status;
 	u32 sent_seq; /* of TCP: as far as what is sent has been seen */
 	u32 unused2;
 	struct stream stream;

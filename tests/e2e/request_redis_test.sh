@@ -88,6 +88,31 @@ done
 exec {socket}>&-
 is_counted redis-server "commands of people, without lengths" "inbound redis ok 50"
 
+# Of two in one call the first is answered, and another process reads that, before the call is at its end
+ping() {
+	printf '*1\r\n%s\r\nPING\r\n' "\$4"
+}
+mark
+exec {socket}<>"/dev/tcp/127.0.0.1/$port"
+for _ in 1 2; do
+	ping | dd bs=1K iflag=fullblock status=none >&"$socket"
+	dd bs=64K count=1 status=none <&"$socket"
+	{
+		ping
+		printf '*3\r\n%s\r\nSET\r\n%s\r\nlong\r\n%s\r\n' "\$3" "\$4" "\$33554432"
+		head -c 33554432 /dev/zero
+		printf '\r\n'
+	} | dd bs=64M iflag=fullblock status=none >&"$socket" &
+	dd bs=64K count=1 status=none <&"$socket"
+	wait $!
+	dd bs=64K count=1 status=none <&"$socket"
+	sleep 0.5
+done >"$TMP/answers"
+exec {socket}>&-
+is "+PONG +PONG +OK +PONG +PONG +OK" "$(tr -d '\r' <"$TMP/answers" | xargs)" "six commands are answered"
+is_counted dd "answered before the call that asks is at its end" "outbound redis ok 6"
+is 6 "$(grown seismo_request_duration_seconds_bucket service=dd le=0.25)" "none is slow"
+
 # A subscriber gets messages that it did not ask for.
 published=$((500 / scale))
 mark
