@@ -11,13 +11,8 @@
 METRIC(tcp_bytes_total);
 METRIC(tcp_rtt_seconds);
 
-/* a35b9af4ec2c ("bpf: Add a kfunc for generic type cast"), 6.2. Costs nothing, which a helper does. */
-extern void *bpf_rdonly_cast(const void *obj, u32 btf_id) __ksym __weak;
-
 static __always_inline struct tcp_sock *tcp_sock(struct sock *sk)
 {
-	if (typed && bpf_rdonly_cast)
-		return bpf_rdonly_cast(sk, bpf_core_type_id_kernel(struct tcp_sock));
 	return typed ? bpf_skc_to_tcp_sock(sk) : (void *)sk;
 }
 

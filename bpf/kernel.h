@@ -256,7 +256,6 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 srtt_us, total_retrans;
 	u32 write_seq, copied_seq, rcv_nxt;
-	u64 tcp_clock_cache;
 };
 
 struct sk_buff;

@@ -505,19 +505,12 @@ int BPF_PROG(udpv6_recv_fexit, struct sock *sk)
 	return on_datagram_data(sk, RECEIVED(), false);
 }
 
-/* TCP has just looked at the clock, for the segment that has arrived (tcp_mstamp_refresh()). */
-static __always_inline u64 arrival_ns(struct sock *sk)
-{
-	return typed && bpf_rdonly_cast && is_tcp(sk) ? tcp_sock(sk)->tcp_clock_cache
-						      : bpf_ktime_get_ns();
-}
-
 static __always_inline int on_arrival(struct sock *sk)
 {
 	struct sock_ctx *sc = sock_ctx_find(sk);
 
 	if (sc && !sc->request.arrived_ns)
-		sc->request.arrived_ns = arrival_ns(sk);
+		sc->request.arrived_ns = bpf_ktime_get_ns();
 	return 0;
 }
 
