@@ -100,9 +100,19 @@ retransmits_seen() {
 }
 
 check_retransmits() { # TEXT
+	local text="$1: segments that clients and servers sent again are the kernel's RetransSegs of both sides"
+	local sent seen lost=0
 	wait_until retransmits_seen
-	is "$(sent_again)" "$(retransmits)" \
-		"$1: segments that clients and servers sent again are the kernel's RetransSegs of both sides"
+	read -ra sent < <(sent_again)
+	read -ra seen < <(retransmits)
+	[[ ${seen[*]} == "${sent[*]}" ]] || lost=$(value seismo_events_lost_total)
+	if ((lost && seen[0] <= sent[0] && seen[1] <= sent[1] &&
+		sent[0] - seen[0] + sent[1] - seen[1] <= lost)); then
+		skip_one "$text (${seen[*]} of ${sent[*]})" \
+			"the kernel kept $lost events from programs, which are told of as lost"
+	else
+		is "${sent[*]}" "${seen[*]}" "$text"
+	fi
 }
 
 # --- times
