@@ -1,12 +1,20 @@
 # SPDX-License-Identifier: BSD-3-Clause
-# make               build/seismo
-# sudo make run      installs what is missing, builds, runs the daemon
-# sudo make test     installs what is missing, builds, runs every test
-# sudo make test-vm  the tests in every kernel, in virtual machines
+# make                  build/seismo
+# sudo make run         installs what is missing, builds, runs the daemon
+# sudo make test        installs what is missing, builds, runs every test
+# sudo make test-vm     the tests in every kernel, in virtual machines
+# sudo make test-fresh  both commands in minimal roots of Debian 12 and 13
+
+# a pipe fails when one of its commands does
+SHELL := /bin/bash
+.SHELLFLAGS := -o pipefail -c
 
 VERSION := 0.1.0
 PREFIX ?= /usr/local
-CC ?= gcc
+# make has a default of its own for CC, so ?= would have no effect
+ifeq ($(origin CC),default)
+CC := gcc
+endif
 CLANG ?= clang
 LLVM_STRIP ?= $(firstword $(shell command -v llvm-strip llvm-strip-14 llvm-strip-16 llvm-strip-19) llvm-strip)
 # amd64 or arm64; what is not this machine's own is cross-built against a sysroot of packages
@@ -49,6 +57,21 @@ E2E := $(sort $(wildcard tests/e2e/*_test.sh))
 # a guest has no sanitizers
 VM := $(if $(SANITIZE),,tests/vm/one_test.sh)
 
+# Who owns the tree builds it, also where root does the rest: what is built can be removed without root.
+OWNER := $(shell stat -c %u .)
+ifneq ($(filter-out 0,$(OWNER)),)
+ifeq ($(shell id -u),0)
+AS_OWNER := setpriv --reuid=$(OWNER) --regid=$(shell stat -c %g .) --clear-groups
+endif
+endif
+SUBMAKE = $(AS_OWNER) $(MAKE) --no-print-directory
+
+# Stops with what to do where a command or a library that building needs is missing.
+DEPS_COMMAND := sudo make $(if $(SYSROOT),ARCH=$(ARCH) )deps
+need = $(foreach c,$(1),$(if $(shell command -v $(firstword $(c))),,$(error no '$(firstword $(c))' here; \
+	'$(DEPS_COMMAND)' installs what is missing)))
+HEADERS := bpf/libbpf.h libelf.h zlib.h microhttpd.h cyaml/cyaml.h yaml.h jansson.h systemd/sd-daemon.h uthash.h
+
 ifeq ($(V),)
 Q := @
 say = @printf '  %-6s %s\n' $(1) $(2)
@@ -56,7 +79,7 @@ endif
 
 .DELETE_ON_ERROR:
 .PRECIOUS: $(O)/bpf/%.bpf.o
-.PHONY: all run test test-unit test-vm lint fuzz bench install clean help deps deps-test deps-vm programs
+.PHONY: all run test test-unit test-vm test-fresh lint fuzz bench install uninstall clean help deps deps-test deps-vm programs
 
 all: $(O)/seismo
 
@@ -76,7 +99,10 @@ $(O)/user/%.o: user/%.c | $(O)/gen/syscalls.h
 # of one that is defined by another.
 UNISTD := echo '\#include <asm/unistd.h>'
 $(O)/gen/syscalls.h:
+	$(call need,$(firstword $(CC)) $(CLANG))
 	$(call say,GEN,$@)
+	$(Q)printf '#include <%s>\n' $(HEADERS) | $(CC) $(CFLAGS) -E - >/dev/null || \
+		{ echo "libraries are missing; '$(DEPS_COMMAND)' installs them" >&2; exit 1; }
 	$(Q)mkdir -p $(@D) && { $(UNISTD); $(UNISTD) | $(CC) -E -dM - | sed -n \
 		'/^#define __NR_\(arch_specific_\)\?syscall/d; s/^#define __NR_\([a-z0-9_]*\) .*/@ __NR_\1 \1/p'; } | \
 		$(CC) -E -P - | sort -n -u -k2,2 | \
@@ -114,7 +140,7 @@ $(O)/fuzz/libseismo.a: $(FUZZ_OBJ)
 
 $(O)/fuzz/%: tests/fuzz/%.c $(O)/fuzz/libseismo.a
 	$(call say,FUZZ,$@)
-	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $^ -o $@ $(LIBS)
+	$(Q)$(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer $(filter %.c %.a,$^) -o $@ $(LIBS)
 
 ifdef SYSROOT
 $(O)/gen/syscalls.h $(BPF:%=$(O)/bpf/%.bpf.o) $(WORKLOAD): | $(SYSROOT)
@@ -126,22 +152,26 @@ endif
 programs: $(O)/seismo $(WORKLOAD)
 
 run: deps
-	$(Q)$(MAKE) --no-print-directory all
+	$(Q)$(SUBMAKE) all
 	$(O)/seismo run $(ARGS)
 
 test: deps-test
 	$(Q)$(MAKE) --no-print-directory lint
-	$(Q)$(MAKE) --no-print-directory -j2 all $(UNIT) $(WORKLOAD) $(FUZZ)
+	$(Q)$(SUBMAKE) -j2 all $(UNIT) $(WORKLOAD) $(FUZZ)
 	$(Q)O=$(O) FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run $(UNIT) $(FUZZ) $(E2E) $(VM)
 
 # Every kernel of tests/vm/kernels.txt, or those of KERNELS; some are of the other architecture.
 test-vm: deps-vm
-	$(Q)$(MAKE) --no-print-directory programs
+	$(Q)$(SUBMAKE) programs
 	$(Q)for arch in $$(awk -v only=' $(strip $(KERNELS)) ' '!/^#/ && $$3 != "$(NATIVE)" && \
 			(only == "  " || index(only, " " $$1 " ")) { print $$3 }' tests/vm/kernels.txt | sort -u); do \
-		$(MAKE) --no-print-directory ARCH=$$arch deps && $(MAKE) --no-print-directory ARCH=$$arch programs || exit; \
+		$(MAKE) --no-print-directory ARCH=$$arch deps && $(SUBMAKE) ARCH=$$arch programs || exit; \
 	done
 	$(Q)tests/vm/matrix $(KERNELS)
+
+# RELEASES names others than both.
+test-fresh:
+	$(Q)tests/fresh $(RELEASES)
 
 test-unit: $(UNIT)
 	$(Q)O=$(O) tests/run $^
@@ -157,7 +187,8 @@ lint:
 		'-Dbpf_object__for_each_map(m,o)=while ((m = next(o)))' \
 		-j2 -Iuser -Iinclude user
 	$(call say,LINT,shellcheck)
-	$(Q)shellcheck -x $$(git ls-files | xargs grep -lE '^#!.*\b(ba)?sh\b')
+	$(Q)find . \( -name .git -o -path './build*' \) -prune -o -type f -print0 | \
+		xargs -0 grep -lE '^#!.*\b(ba)?sh\b' | xargs shellcheck -x
 	$(call say,LINT,layers)
 	$(Q)tools/check-layers
 	$(Q)tools/check-style
@@ -172,10 +203,14 @@ bench: all
 	tools/bench/syscall
 	tools/bench/requests
 
+UNIT_DIR := $(DESTDIR)$(PREFIX)/lib/systemd/system
 install: all
-	install -D -m 755 $(O)/seismo $(DESTDIR)$(PREFIX)/bin/seismo
-	mkdir -p $(DESTDIR)$(PREFIX)/lib/systemd/system
-	sed 's|/usr/local/bin|$(PREFIX)/bin|' tools/deploy/seismo.service >$(DESTDIR)$(PREFIX)/lib/systemd/system/seismo.service
+	install -d -m 755 $(DESTDIR)$(PREFIX)/bin $(UNIT_DIR)
+	install -m 755 $(O)/seismo $(DESTDIR)$(PREFIX)/bin/seismo
+	sed 's|/usr/local/bin|$(PREFIX)/bin|' tools/deploy/seismo.service | install -m 644 /dev/stdin $(UNIT_DIR)/seismo.service
+
+uninstall:
+	rm -f $(DESTDIR)$(PREFIX)/bin/seismo $(UNIT_DIR)/seismo.service
 
 clean:
 	rm -rf build build-*
@@ -184,19 +219,17 @@ clean:
 LIBRARIES := libbpf-dev libelf-dev zlib1g-dev libmicrohttpd-dev libcyaml-dev libyaml-dev libjansson-dev \
 	libsystemd-dev uthash-dev linux-libc-dev
 DEPS := gcc make clang llvm $(LIBRARIES) $(if $(SYSROOT),gcc-$(subst _,-,$(TRIPLE)))
-DEPS_TEST := $(DEPS) libcmocka-dev clang-format cppcheck shellcheck universal-ctags libfuse3-dev fuse3 \
+DEPS_TEST := $(DEPS) libclang-rt-dev libcmocka-dev clang-format cppcheck shellcheck universal-ctags libfuse3-dev fuse3 \
 	pkg-config fio strace curl jq iproute2 procps util-linux libcap2-bin git bpftool \
 	qemu-system-x86 cpio kmod lz4 xz-utils zstd
 deps: PACKAGES = $(DEPS)
 deps-test: PACKAGES = $(DEPS_TEST)
 deps-vm: PACKAGES = $(DEPS_TEST) qemu-system-arm
 deps deps-test deps-vm:
-	$(Q)missing=$$(for p in $(PACKAGES); do \
-		dpkg-query -W -f '$${Status}' $$p 2>/dev/null | grep -q 'ok installed' || echo $$p; done); \
-	[ -z "$$missing" ] || { echo "installing:" $$missing; apt-get update -qq && \
-		DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; }
+	$(Q)tools/install-packages $(PACKAGES)
 
 help:
-	@sed -n '2,6s/^# //p' Makefile; echo 'more: test-unit lint fuzz bench install clean; SANITIZE=1, CC=clang, ARCH=arm64, V=1'
+	@sed -n '2,6s/^# //p' Makefile; \
+		echo 'more: deps test-unit lint fuzz bench install uninstall clean; SANITIZE=1, CC=clang, ARCH=arm64, V=1'
 
 -include $(OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(FUZZ:=.d) $(BPF:%=$(O)/bpf/%.d) $(UNIT:=.d)

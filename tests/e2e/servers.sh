@@ -5,23 +5,13 @@
 
 # Installs the packages of the programs, or files, that are missing, without letting them start a service.
 need_packages() { # PROGRAM:PACKAGE...
-	local pair missing=() policy=/usr/sbin/policy-rc.d status
+	local pair missing=() said
 	for pair in "$@"; do
 		[[ $pair == /* && -e ${pair%%:*} ]] || command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
 	done
 	((${#missing[@]})) || return 0
-	need apt-get
-	if [[ -e $policy ]]; then
-		policy=
-	else
-		printf '#!/bin/sh\nexit 101\n' >$policy
-		chmod +x $policy
-	fi
-	apt-get update -q >/dev/null 2>&1
-	DEBIAN_FRONTEND=noninteractive apt-get install -q -y --no-install-recommends "${missing[@]}" >/dev/null 2>&1
-	status=$?
-	[[ ! $policy ]] || rm -f "$policy"
-	((status == 0)) || skip "cannot install ${missing[*]}"
+	said=$("$ROOT/tools/install-packages" "${missing[@]}" 2>&1) ||
+		skip "cannot install ${missing[*]}: $(tail -n 1 <<<"$said")"
 }
 
 port_open() { # PORT
