@@ -181,8 +181,8 @@ lint:
 	$(Q)clang-format --dry-run -Werror $(SRC) $(wildcard user/*/*.h include/*.h include/*/*.h bpf/*.[ch] tests/*/*.c)
 	$(call say,LINT,cppcheck)
 	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
-		--suppress=missingIncludeSystem \
-		'-DLIBBPF_OPTS(t,v,...)=struct t v = {}' '-DHASH_ITER(h,l,e,t)=while ((e = l))' \
+		--suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
+		'-DVERSION=""' '-DLIBBPF_OPTS(t,v,...)=struct t v = {}' '-DHASH_ITER(h,l,e,t)=while ((e = l))' \
 		'-Dbpf_object__for_each_program(p,o)=while ((p = next(o)))' \
 		'-Dbpf_object__for_each_map(m,o)=while ((m = next(o)))' \
 		-j2 -Iuser -Iinclude user

@@ -163,10 +163,10 @@ static inline u32 number_at(const u8 *p, u32 len)
 	for (u32 i = 0; i < NUMBER_DIGITS; i++) {
 		u32 digit = (u32)p[i] - '0';
 
-		if (i >= len)
-			break;
-		number = number * 10 + digit;
-		bad |= (u32)SCRIPT_LESS(9, digit);
+		if (i < len) { /* no break: clang 19 would not unroll the loop */
+			number = number * 10 + digit;
+			bad |= (u32)SCRIPT_LESS(9, digit);
+		}
 	}
 	return bad || !len || len > NUMBER_DIGITS ? NUMBER_NONE : number;
 }

@@ -11,10 +11,8 @@
 #include "expo/expo.h"
 #include "metric/label.h"
 
-#define ROW(n, k, u, h)                                                        \
-	{                                                                      \
-		.name = (n), .kind = METRIC_##k, .unit = UNIT_##u, .help = (h) \
-	}
+#define ROW(n, k, u, h) \
+	((struct metric){ .name = (n), .kind = METRIC_##k, .unit = UNIT_##u, .help = (h) })
 
 static const struct metric rows[] = {
 	ROW("seismo_syscalls_total", COUNTER, NONE, "System calls that returned."),

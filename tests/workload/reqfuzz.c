@@ -22,10 +22,7 @@
 #define TURNS	  8
 #define PIECE_MAX 4096
 
-#define BYTES(text)                    \
-	{                              \
-		text, sizeof(text) - 1 \
-	}
+#define BYTES(text) ((struct sample){ text, sizeof(text) - 1 })
 
 /* What protocols say, at either end. */
 static const struct sample {

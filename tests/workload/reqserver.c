@@ -583,14 +583,8 @@ static void clients_run(void)
 
 /* --- arguments */
 
-#define NUMBER(n)                \
-	{                        \
-#n, &job.n, NULL \
-	}
-#define WORD(n)                  \
-	{                        \
-#n, NULL, &job.n \
-	}
+#define NUMBER(n) ((struct option){ #n, &job.n, NULL })
+#define WORD(n)	  ((struct option){ #n, NULL, &job.n })
 
 static const struct option {
 	const char *name;

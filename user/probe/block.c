@@ -75,14 +75,8 @@ static void tick(struct probe_run *run, u64 now_ns)
 	}
 }
 
-#define DEVICE                                               \
-	{                                                    \
-		"device", 0, BLOCK_DEVICE_BITS, label_device \
-	}
-#define OPERATION                                                                         \
-	{                                                                                 \
-		"operation", BLOCK_OPERATION_SHIFT, BLOCK_OPERATION_BITS, label_operation \
-	}
+#define DEVICE	  "device", 0, BLOCK_DEVICE_BITS, label_device
+#define OPERATION "operation", BLOCK_OPERATION_SHIFT, BLOCK_OPERATION_BITS, label_operation
 
 const struct probe probe_block = {
 	.name = "block",
@@ -114,25 +108,25 @@ const struct probe probe_block = {
 		(const struct metric[]){
 			{ "seismo_block_io_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Time of block I/O requests waiting in the queue and in the device.",
-			  .labels = { DEVICE,
-				      OPERATION,
+			  .labels = { { DEVICE },
+				      { OPERATION },
 				      { "phase", BLOCK_PHASE_SHIFT, BLOCK_PHASE_BITS,
 					label_phase } },
 			  .max = 512 },
 			{ "seismo_block_io_errors_total", METRIC_COUNTER, UNIT_NONE,
 			  "Block I/O requests that failed, in whole or in part.",
-			  .labels = { DEVICE,
-				      OPERATION,
+			  .labels = { { DEVICE },
+				      { OPERATION },
 				      { "error", BLOCK_ERROR_SHIFT, BLOCK_ERROR_BITS,
 					label_error } },
 			  .max = 512 },
 			{ "seismo_service_block_io_duration_seconds", METRIC_HISTOGRAM,
 			  UNIT_SECONDS,
 			  "Time of a service's block I/O requests, queue and device together.",
-			  .service = true, .labels = { DEVICE, OPERATION }, .max = 600 },
+			  .service = true, .labels = { { DEVICE }, { OPERATION } }, .max = 600 },
 			{ "seismo_service_block_io_bytes_total", METRIC_COUNTER, UNIT_BYTES,
 			  "Bytes of a service's block I/O.", .service = true,
-			  .labels = { DEVICE, OPERATION }, .max = 2000 },
+			  .labels = { { DEVICE }, { OPERATION } }, .max = 2000 },
 			{ .name = NULL },
 		},
 };

@@ -89,19 +89,10 @@ static int loaded(struct probe_run *run)
 
 static const u32 message_calls[] = { SYS_recvmmsg, SYS_sendmmsg, 0 };
 
-#define PROTOCOL                                                     \
-	{                                                            \
-		"protocol", 0, REQUEST_PROTOCOL_BITS, label_protocol \
-	}
-#define DIRECTION                                                     \
-	{                                                             \
-		"direction", REQUEST_DIRECTION_AT, 1, label_direction \
-	}
+#define PROTOCOL  "protocol", 0, REQUEST_PROTOCOL_BITS, label_protocol
+#define DIRECTION "direction", REQUEST_DIRECTION_AT, 1, label_direction
 
-#define PEER                                                                                   \
-	{                                                                                      \
-		"peer", REQUEST_PEER_AT, REQUEST_PEER_BITS, label_peer, label_peer_owner, true \
-	}
+#define PEER "peer", REQUEST_PEER_AT, REQUEST_PEER_BITS, label_peer, label_peer_owner, true
 
 const struct probe probe_request = {
 	.name = "request",
@@ -170,19 +161,20 @@ const struct probe probe_request = {
 		(const struct metric[]){
 			{ "seismo_requests_total", METRIC_COUNTER, UNIT_NONE,
 			  "Requests that were answered.", .service = true,
-			  .labels = { DIRECTION,
-				      PROTOCOL,
+			  .labels = { { DIRECTION },
+				      { PROTOCOL },
 				      { "status", REQUEST_STATUS_AT, REQUEST_STATUS_BITS,
 					label_status },
-				      PEER },
+				      { PEER } },
 			  .max = 4000 },
 			{ "seismo_request_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Time from the first byte of a request to the first byte of its answer: "
 			  "inbound from its arrival, outbound from when it was sent.",
-			  .service = true, .labels = { DIRECTION, PROTOCOL, PEER }, .max = 1000 },
+			  .service = true, .labels = { { DIRECTION }, { PROTOCOL }, { PEER } },
+			  .max = 1000 },
 			{ "seismo_request_queue_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Time from the arrival of an inbound request until it is read.",
-			  .service = true, .labels = { PROTOCOL }, .max = 500 },
+			  .service = true, .labels = { { PROTOCOL } }, .max = 500 },
 			{ .name = NULL },
 		},
 };

@@ -41,10 +41,7 @@ static int started(struct probe_run *run)
 
 static const u32 accept_calls[] = { SYS_accept, SYS_accept4, 0 };
 
-#define DIRECTION                                  \
-	{                                          \
-		"direction", 0, 8, label_direction \
-	}
+#define DIRECTION "direction", 0, 8, label_direction
 
 const struct probe probe_tcp = {
 	.name = "tcp",
@@ -104,7 +101,7 @@ const struct probe probe_tcp = {
 			  .max = 256 },
 			{ "seismo_tcp_connections_total", METRIC_COUNTER, UNIT_NONE,
 			  "Connections established, by who opened them.", .service = true,
-			  .labels = { DIRECTION }, .max = 2000 },
+			  .labels = { { DIRECTION } }, .max = 2000 },
 			{ "seismo_tcp_rtt_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Smoothed round-trip time, sampled when a connection is established, "
 			  "retransmits, closes, "
@@ -112,10 +109,10 @@ const struct probe probe_tcp = {
 			  .service = true, .max = 256 },
 			{ "seismo_tcp_retransmits_total", METRIC_COUNTER, UNIT_NONE,
 			  "Segments sent again, by who opened the connection.", .service = true,
-			  .labels = { DIRECTION }, .max = 2000 },
+			  .labels = { { DIRECTION } }, .max = 2000 },
 			{ "seismo_tcp_resets_total", METRIC_COUNTER, UNIT_NONE,
 			  "Resets sent and received, by who opened the connection.",
-			  .service = true, .labels = { DIRECTION }, .max = 2000 },
+			  .service = true, .labels = { { DIRECTION } }, .max = 2000 },
 			{ "seismo_tcp_bytes_total", METRIC_COUNTER, UNIT_BYTES,
 			  "Bytes that the service handed to and took from its connections.",
 			  .service = true, .labels = { { "direction", 0, 8, label_flow } },
