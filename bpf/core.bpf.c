@@ -80,10 +80,10 @@ static __always_inline void task_move(struct task_struct *task, struct task_ctx 
 static __always_inline void task_first(struct task_struct *task, struct task_ctx *tc)
 {
 	u32 tgid = BPF_CORE_READ(task, tgid);
-	struct seed *seed = bpf_map_lookup_elem(&seeds, &tgid);
+	struct proc_snapshot *snapshot = bpf_map_lookup_elem(&proc_snapshots, &tgid);
 
-	if (seed)
-		tc->port = seed->port;
+	if (snapshot)
+		tc->port = snapshot->port;
 	task_identify(task, tc, false);
 }
 
@@ -97,7 +97,7 @@ TRACEPOINT(sched_process_fork, fork, struct task_struct *parent, struct task_str
 		if (from)
 			task_first(parent, from);
 	}
-	if (!from) /* the census will find both */
+	if (!from) /* the task scan will find both */
 		return 0;
 	tc = task_ctx_new(child);
 	if (!tc)
@@ -240,18 +240,18 @@ TRACEPOINT(sys_exit, sight)
  * What a task that runs has used since its last switch: the program above counts it at the next one, and
  * may do so now, on another CPU. User space sees to it that nothing is counted twice.
  */
-static __always_inline void census_runtime(struct task_struct *task, struct task_ctx *tc,
-					   struct identity_census *row)
+static __always_inline void task_scan_runtime(struct task_struct *task, struct task_ctx *tc,
+					      struct task_totals *row)
 {
 	u64 counted = tc->runtime_ns, before = runtime_before(tc);
 	u64 runtime = task->se.sum_exec_runtime;
-	struct identity_census *old;
+	struct task_totals *old;
 	u32 id = tc->before;
 
 	if (runtime <= counted)
 		return;
 	if (before && before <= runtime - counted) {
-		old = bpf_map_lookup_elem(&identity_census, &id);
+		old = bpf_map_lookup_elem(&task_totals, &id);
 		if (old)
 			old->cpu_ns += before;
 		counted += before;
@@ -259,12 +259,12 @@ static __always_inline void census_runtime(struct task_struct *task, struct task
 	row->cpu_ns += runtime - counted;
 }
 
-/* The census, of each task that is alive. Identifies those that came before us. */
+/* The task scan: every live task. Identifies those that started before the daemon. */
 SEC("?iter/task")
-int census_iter(struct bpf_iter__task *it)
+int task_scan_iter(struct bpf_iter__task *it)
 {
 	struct task_struct *task = it->task;
-	struct identity_census *row;
+	struct task_totals *row;
 	struct task_ctx *tc;
 
 	if (!task)
@@ -274,12 +274,12 @@ int census_iter(struct bpf_iter__task *it)
 		return 0;
 	if (!tc->identity || identity_valid(tc->identity, tc->gen) != tc->identity)
 		task_first(task, tc);
-	row = census_row(tc->identity, tc->gen);
+	row = task_totals_row(tc->identity, tc->gen);
 	if (!row)
 		return 0;
 	row->tasks++;
 	if (task->pid == task->tgid && task->signal->live.counter > 0)
 		row->processes++;
-	census_runtime(task, tc, row);
+	task_scan_runtime(task, tc, row);
 	return 0;
 }

@@ -60,7 +60,7 @@
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct identity, 1, BPF_F_MMAPABLE) identities SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct identity_state, 1, BPF_F_MMAPABLE) identity_states
 	SEC(".maps");
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct identity_census, 1, BPF_F_MMAPABLE) identity_census
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct task_totals, 1, BPF_F_MMAPABLE) task_totals
 	SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct cpu, 1, BPF_F_MMAPABLE) cpus SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u64, 1, BPF_F_MMAPABLE) counters SEC(".maps");
@@ -75,13 +75,13 @@ struct TABLE(BPF_MAP_TYPE_HASH, struct series_key, u32, 1, 0) series SEC(".maps"
 
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK);
-	__type(value, struct range);
+	__type(value, struct id_range);
 	__uint(max_entries, 1);
 } free_counters SEC(".maps"), free_hists SEC(".maps");
 
-static __always_inline bool number_take(void *stack, u32 *number)
+static __always_inline bool id_alloc(void *stack, u32 *number)
 {
-	struct range r;
+	struct id_range r;
 
 	if (bpf_map_pop_elem(stack, &r))
 		return false;
@@ -91,9 +91,9 @@ static __always_inline bool number_take(void *stack, u32 *number)
 	return true;
 }
 
-static __always_inline void number_give(void *stack, u32 number)
+static __always_inline void id_free(void *stack, u32 number)
 {
-	struct range r = { number, 1 };
+	struct id_range r = { number, 1 };
 
 	bpf_map_push_elem(stack, &r, 0);
 }
@@ -140,12 +140,12 @@ static __always_inline u32 identity_gen(u32 identity)
 	return state ? state->gen : 0;
 }
 
-/* What the census counts for an identity; iterators only, which run one at a time. */
-static __always_inline struct identity_census *census_row(u32 identity, u32 gen)
+/* The totals of an identity; for iterators only, which run one at a time. */
+static __always_inline struct task_totals *task_totals_row(u32 identity, u32 gen)
 {
 	u32 id = identity_valid(identity, gen);
 
-	return bpf_map_lookup_elem(&identity_census, &id);
+	return bpf_map_lookup_elem(&task_totals, &id);
 }
 
 static __always_inline u32 cpu_id(void)
@@ -209,13 +209,13 @@ static __always_inline u32 series_new(u32 metric, u32 identity, u64 dim, u32 is_
 		return other;
 	if (budget->used >= budget->max)
 		goto dropped;
-	if (is_hist ? !number_take(&free_hists, &slot) : !number_take(&free_counters, &slot))
+	if (is_hist ? !id_alloc(&free_hists, &slot) : !id_alloc(&free_counters, &slot))
 		goto dropped;
 	if (bpf_map_update_elem(&series, &key, &slot, BPF_NOEXIST)) {
 		if (is_hist)
-			number_give(&free_hists, slot);
+			id_free(&free_hists, slot);
 		else
-			number_give(&free_counters, slot);
+			id_free(&free_counters, slot);
 		found = bpf_map_lookup_elem(&series, &key); /* another CPU was first */
 		if (found)
 			return *found;

@@ -11,7 +11,7 @@ struct TABLE(BPF_MAP_TYPE_HASH, struct identity_key, u32, 1, 0) identity_ids SEC
 
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK);
-	__type(value, struct range);
+	__type(value, struct id_range);
 	__uint(max_entries, 1);
 } free_identities SEC(".maps");
 
@@ -29,7 +29,7 @@ static __always_inline struct identity *identity_row(u32 id)
 /* A free row and its number, for the caller alone until it is published or given back; NULL: none left. */
 static __always_inline struct identity *identity_take(u32 *id)
 {
-	return number_take(&free_identities, id) ? identity_row(*id) : NULL;
+	return id_alloc(&free_identities, id) ? identity_row(*id) : NULL;
 }
 
 /*
@@ -76,7 +76,7 @@ static __always_inline u32 identity_publish(u32 id, struct identity *row)
 		state->live = 1;
 		return id;
 	}
-	number_give(&free_identities, id);
+	id_free(&free_identities, id);
 	found = bpf_map_lookup_elem(&identity_ids, &row->key);
 	return found ? *found : IDENTITY_OTHER;
 }

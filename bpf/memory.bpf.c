@@ -2,7 +2,7 @@
 /*
  * Memory: what processes hold, how often they waited for a page from disk, how long they had to make room
  * themselves. Nothing runs when a page faults: the kernel counts faults by task, and they are read when a
- * census comes by, when the task ends and when it becomes another service.
+ * task scan comes by, when the task ends and when it becomes another service.
  */
 #include "core.bpf.h"
 
@@ -11,7 +11,7 @@ METRIC(memory_reclaim_stall_seconds);
 
 const volatile u32 page_size SEC(".rodata");
 
-/* Said to be counted before it is counted: the census, on another CPU, must not find it twice. */
+/* Marks the faults as counted before counting them: a task scan on another CPU must not count them twice. */
 static __always_inline void faults_count(struct task_struct *task, struct task_ctx *tc,
 					 u32 identity)
 {
@@ -161,12 +161,12 @@ static __always_inline s64 mm_resident(struct mm_struct *mm)
 	       counter_sum((u64)&mm->rss_stat[3]);
 }
 
-/* Part of the census, of each task that is alive. */
+/* The memory part of the task scan. */
 SEC("?iter/task")
 int memory_iter(struct bpf_iter__task *it)
 {
 	struct task_struct *task = it->task;
-	struct identity_census *row;
+	struct task_totals *row;
 	struct mm_struct *mm;
 	struct task_ctx *tc;
 	s64 pages = 0;
@@ -178,7 +178,7 @@ int memory_iter(struct bpf_iter__task *it)
 	tc = task_ctx_get(task);
 	if (!tc)
 		return 0;
-	row = census_row(tc->identity, tc->gen);
+	row = task_totals_row(tc->identity, tc->gen);
 	if (!row)
 		return 0;
 	row->major_faults += task->maj_flt - tc->major_faults;

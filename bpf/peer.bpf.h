@@ -17,7 +17,7 @@ struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct peer, struct peer_owner, 4096, 0) req
 
 struct {
 	__uint(type, BPF_MAP_TYPE_STACK);
-	__type(value, struct range);
+	__type(value, struct id_range);
 	__uint(max_entries, PEERS);
 } request_free_peers SEC(".maps");
 
@@ -67,10 +67,10 @@ static __always_inline u32 peer_new(struct peer *p)
 	u32 number, *known;
 	struct peer *row;
 
-	if (!number_take(&request_free_peers, &number))
+	if (!id_alloc(&request_free_peers, &number))
 		return PEER_MORE;
 	if (bpf_map_update_elem(&request_peer_numbers, p, &number, BPF_NOEXIST)) {
-		number_give(&request_free_peers, number); /* another CPU was first */
+		id_free(&request_free_peers, number); /* another CPU was first */
 		known = bpf_map_lookup_elem(&request_peer_numbers, p);
 		return known ? *known : PEER_MORE;
 	}

@@ -20,7 +20,8 @@ struct interpreter_name {
 };
 struct TABLE(BPF_MAP_TYPE_HASH, struct interpreter_name, u32, 128, 0) interpreters SEC(".maps");
 
-struct TABLE(BPF_MAP_TYPE_HASH, u32, struct seed, 65536, BPF_F_NO_PREALLOC) seeds SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_HASH, u32, struct proc_snapshot, 65536, BPF_F_NO_PREALLOC) proc_snapshots
+	SEC(".maps");
 
 /* A naming rule looks at arguments: processes with different arguments differ. */
 const volatile bool want_args SEC(".rodata");
@@ -197,17 +198,17 @@ static __always_inline void program_exec(struct task_struct *task, u32 id, struc
 }
 
 /* What the scan of /proc found out about a task that was there before. */
-static __always_inline void program_seeded(struct task_struct *task, struct identity *row)
+static __always_inline void program_snapshot(struct task_struct *task, struct identity *row)
 {
 	u32 tgid = BPF_CORE_READ(task, tgid);
-	struct seed *seed = bpf_map_lookup_elem(&seeds, &tgid);
+	struct proc_snapshot *snapshot = bpf_map_lookup_elem(&proc_snapshots, &tgid);
 
-	if (!seed)
+	if (!snapshot)
 		return;
-	row->args_len = seed->len;
+	row->args_len = snapshot->len;
 	row->script_len = sizeof(row->script);
-	bpf_probe_read_kernel(row->args, sizeof(row->args), seed->args);
-	bpf_probe_read_kernel(row->script, sizeof(row->script), seed->name);
+	bpf_probe_read_kernel(row->args, sizeof(row->args), snapshot->args);
+	bpf_probe_read_kernel(row->script, sizeof(row->script), snapshot->name);
 }
 
 /* The part of the key that the program makes. Kernel threads have no memory of their own: 0. */
@@ -232,7 +233,7 @@ static __always_inline u64 program_hash(struct task_struct *task, u32 id, struct
 	if (exec)
 		program_exec(task, id, row, &name);
 	else
-		program_seeded(task, row);
+		program_snapshot(task, row);
 	hash = hash_words(hash, name.name, sizeof(name.name));
 	hash = hash_mix(hash, BPF_CORE_READ(file, f_inode, i_ino));
 	hash = hash_mix(hash, BPF_CORE_READ(file, f_inode, i_sb, s_dev));
@@ -267,7 +268,7 @@ static __always_inline u32 *identity_known(struct task_struct *task, struct task
 	row->key.port = tc->port;
 	found = bpf_map_lookup_elem(&identity_ids, &row->key);
 	if (found)
-		number_give(&free_identities, id);
+		id_free(&free_identities, id);
 	return found;
 }
 

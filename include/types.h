@@ -38,12 +38,12 @@ struct hist {
 };
 
 /*
- * Identities: who did it, as a small number. A task gets one at first sight, from its cgroups and its
- * program; children inherit it. The row says what user space needs to name it. User space gives a number
- * back when no task has it any more, and then changes `gen`, so that what still remembers the number
- * (a socket) can tell.
+ * Identities: who did it, as a small number. A task gets its identity when it is first seen, from its cgroups and
+ * its program; children inherit it. The row holds what user space needs to name the service. When no task has an
+ * identity any more, user space frees the number and changes `gen`: a socket that still holds the old number can
+ * tell that it is stale.
  */
-#define IDENTITY_OTHER	 0 /* those that did not get one */
+#define IDENTITY_OTHER	 0 /* tasks without an identity of their own: the table was full */
 #define IDENTITY_UNKNOWN 0xffffffffU
 
 #define IDENTITY_NAME	 256 /* the longest file name, with its NUL */
@@ -54,22 +54,21 @@ struct hist {
 
 struct identity_key {
 	u64 cgroups; /* hash of the ids of its cgroups, 0: in the root of every hierarchy */
-	u64 program; /* hash of executable and script (and arguments where a rule asks), 0: kernel */
-	u64 port;    /* listening port where a rule asks */
+	u64 program; /* hash of executable and script (and arguments if a rule matches them), 0: kernel */
+	u64 port; /* listening port, if a rule matches it */
 };
 
 /*
- * Paths are chains: components from the last to the first, each with its NUL. Every chain ends with an
- * empty component; cgroups holds one chain after the other. What does not fit is missing at the end, so
- * the last component, the one that names, is always there. The room behind the limit is for the
- * component that crosses it.
+ * Paths are stored reversed: components from the last to the first, each with its NUL. An empty component ends a
+ * path; `cgroups` holds several paths in a row. What does not fit is cut off at the end, so the last component,
+ * which gives the name, is always there. The space beyond the limit is for the component that crosses it.
  */
 struct identity {
 	struct identity_key key;
-	u32 pid; /* the process that it was made for */
+	u32 pid; /* the first process with this identity */
 	u16 exe_len, script_len, args_len, cgroups_len;
 	u32 kernel;
-	char script[IDENTITY_SCRIPT]; /* what to call it instead of its executable */
+	char script[IDENTITY_SCRIPT]; /* the name to use instead of the executable's */
 	char args[IDENTITY_ARGS];
 	char exe[IDENTITY_EXE + IDENTITY_NAME];
 	char cgroups[IDENTITY_CGROUPS + IDENTITY_NAME];
@@ -77,14 +76,14 @@ struct identity {
 
 struct identity_state {
 	u32 gen;
-	u32 live; /* set last, when the row above is complete */
+	u32 live; /* set last, when the identity's row is complete */
 };
 
 /*
- * What the tasks alive have, by identity, counted anew by each census: gauges, and what a counter of the
- * same tasks has still to come (struct metric).
+ * Totals over live tasks per identity, recomputed by each task scan: gauges, and what these tasks have used but
+ * a counter has not been told yet (struct metric).
  */
-struct identity_census {
+struct task_totals {
 	u64 tasks, processes;
 	u64 cpu_ns; /* on the CPU since the last switch */
 	u64 resident_bytes;
@@ -96,31 +95,30 @@ struct task_ctx {
 	u32 identity;
 	u32 gen;
 	u64 enter_ns;		      /* start of the system call being timed, 0: none */
-	u64 runtime_ns, run_delay_ns; /* that have been counted */
+	u64 runtime_ns, run_delay_ns; /* counted so far */
 	u64 moved_ns;		      /* runtime at the last change of identity */
 	u32 before;		      /* the identity before the last change */
-	u32 gone;		      /* the process' end has been counted */
+	u32 gone;		      /* the end of the process has been counted */
 	u64 program;		      /* of the identity's key */
 	u64 port;		      /* of the identity's key */
-	u64 reclaim_ns;		      /* start of the direct reclaim under way */
-	u64 major_faults;	      /* that have been counted */
-	u32 tid, tgid;		      /* where the census cannot ask the task */
+	u64 reclaim_ns;		      /* start of the current direct reclaim */
+	u64 major_faults;	      /* counted so far */
+	u32 tid, tgid;		      /* where the task scan has no task_struct to read */
 };
 
-/* Who runs on a CPU; one row a CPU, kept by sched_switch. */
+/* The task that runs on a CPU; one row per CPU, maintained by sched_switch. */
 struct cpu {
-	u32 identity;	/* IDENTITY_UNKNOWN: look at the task */
+	u32 identity;	/* IDENTITY_UNKNOWN: look it up in the task */
 	u32 counters;	/* index of its first counter */
-	u64 enter_ns;	/* start of the system call that is being timed, 0: none */
+	u64 enter_ns;	/* start of the system call being timed, 0: none */
 	u32 gen;	/* of the identity */
 	u32 unused[11]; /* a cache line for each CPU */
 };
 
 /*
- * Series: (metric, identity, dimension) has a slot in one of two pools, which have a value for each CPU:
- * counters[cpu][slot], so that CPUs do not share cache lines, and hists[slot][cpu], so that those in use
- * lie together. Slot numbers below METRIC_MAX are reserved: slot M takes what does not
- * fit of metric M.
+ * A series (metric, identity, dimension) has a slot in one of two pools with a value per CPU: counters[cpu][slot],
+ * so that CPUs do not share cache lines, and hists[slot][cpu], so that those in use lie together. Slot numbers
+ * below METRIC_MAX are reserved: slot M counts the events of metric M that found no slot of their own.
  */
 #define METRIC_MAX 64
 
@@ -130,32 +128,32 @@ struct series_key {
 	u64 dim;
 };
 
-#define SERIES_OTHER (~0ULL) /* the dimension of what does not fit */
+#define SERIES_OTHER (~0ULL) /* the dimension of the reserved slots */
 
 /*
- * Free numbers are kept on stacks, as ranges of at most RANGE_MAX at first. Who takes a number takes a
- * range off and puts back what is left of it.
+ * Free ids are kept on stacks, at first in ranges of up to ID_RANGE_MAX. Allocating an id pops a range and pushes
+ * the rest of it back.
  */
-#define RANGE_MAX 64
+#define ID_RANGE_MAX 64
 
-struct range {
+struct id_range {
 	u32 first, cnt;
 };
 
-/* Ceiling of one metric, and how much of it is in use. */
+/* The series limit of one metric, and how many are in use. */
 struct budget {
 	u64 max;
 	u64 used;
-	u64 dropped; /* events that went to the reserved slot */
+	u64 dropped; /* events counted in the reserved slot */
 };
 
-/* Processes that ran before the daemon started: what its scan of /proc says, by process id. */
-struct seed {
+/* A process that ran before the daemon started, as its scan of /proc found it; by process id. */
+struct proc_snapshot {
 	u32 len; /* of args */
 	u32 port;
 	char name
-		[IDENTITY_SCRIPT]; /* what to call it instead of its executable; padded with zeros */
-	char args[IDENTITY_ARGS];  /* only where a rule asks */
+		[IDENTITY_SCRIPT]; /* the name to use instead of the executable's; padded with zeros */
+	char args[IDENTITY_ARGS]; /* only if a rule matches arguments */
 };
 
 #endif

@@ -11,11 +11,11 @@
 #include "lib/buf.h"
 #include "metric/label.h"
 
-#define NS_PER_SEC 1000000000ULL
-#define CENSUS_NS  (30 * NS_PER_SEC)
-#define FORGET_NS  (10 * NS_PER_SEC)
+#define NS_PER_SEC   1000000000ULL
+#define TASK_SCAN_NS (30 * NS_PER_SEC)
+#define FORGET_NS    (10 * NS_PER_SEC)
 #define IDLE_UNLINK \
-	2	     /* censuses without a task, after which nobody may get the identity any more */
+	2 /* task scans without a task, after which nobody may get the identity any more */
 #define IDLE_REUSE 3 /* ... and after which its number is free */
 
 static struct service *service_get(struct collector *c, const char *name)
@@ -242,7 +242,7 @@ static void resolve(struct collector *c)
 }
 
 /*
- * What is pending may be counted while the census is on its way. Slots from before it and what it found
+ * What is pending may be counted while the task scan is on its way. Slots from before it and what it found
  * hold nothing twice, and slots from after it hold what was counted meanwhile: the greater of the two is
  * shown, and never less than was shown.
  */
@@ -252,7 +252,7 @@ int collector_read(struct collector *c)
 
 	resolve(c);
 	pending_read(c);
-	err = census_take(c);
+	err = task_scan(c);
 	pending_add(c);
 	resolve(c);
 	pool_resolve_other(c, &c->counters);
@@ -382,12 +382,12 @@ static void reclaim(struct collector *c)
 	struct core *core = c->core;
 	bool any = false;
 
-	if (core_census(core))
+	if (core_task_scan(core))
 		return;
 	for (u32 id = 1; id < core->sizes.identities; id++) {
 		struct identity_state *state = &core->states[id];
 
-		if (!state->live || core->census[id].tasks) {
+		if (!state->live || core->task_totals[id].tasks) {
 			c->idle[id] = 0;
 			continue;
 		}
@@ -464,8 +464,8 @@ void collector_tick(struct collector *c, u64 now_ns)
 {
 	bool scarce = identities_used(c->core) > c->core->sizes.identities / 2;
 
-	if (scarce || now_ns >= c->census_ns) {
-		c->census_ns = now_ns + CENSUS_NS;
+	if (scarce || now_ns >= c->task_scan_ns) {
+		c->task_scan_ns = now_ns + TASK_SCAN_NS;
 		reclaim(c);
 	}
 	if (now_ns >= c->forget_ns) {

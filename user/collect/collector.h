@@ -57,7 +57,7 @@ struct collector {
 	u8 *idle;
 	bool *dying;
 	struct pool counters, hists;
-	u64 census_ns, forget_ns;
+	u64 task_scan_ns, forget_ns;
 	struct cgroup_mounts mounts;
 	struct service_cgroup *cgroups;
 };
@@ -69,16 +69,16 @@ struct tally *tally_get(struct collector *c, struct family *f, struct service *s
 /* Adds what the slot has counted. */
 void slot_add(struct collector *c, const struct pool *p, u32 slot, struct tally *t);
 
-/* A census by the core and all families: fills in the core's table of it. 0 or negative errno. */
-int census_take(struct collector *c);
+/* Scans the live tasks, core first, then the families: fills the table of totals. 0 or negative errno. */
+int task_scan(struct collector *c);
 /*
- * Counters with something pending, in four steps: their slots are read, a census is taken, what it found is
+ * Counters with something pending, in four steps: their slots are read, the tasks are scanned, what it found is
  * added, and, when all slots have been read anew, the result is made good.
  */
 void pending_read(struct collector *c);
 void pending_add(struct collector *c);
 void pending_settle(struct collector *c);
-/* Gauges of what is alive come from the census, not from slots. */
+/* Gauges of live tasks come from the task scan, not from slots. */
 void gauges_read(struct collector *c);
 
 /* The cgroup is the service's. */

@@ -51,10 +51,10 @@ struct metric {
 	 * was another service.
 	 */
 	bool from_identity;
-	size_t census; /* a gauge of struct identity_census: the offset of a u64 in it; 0: none */
+	size_t task_total; /* a gauge of struct task_totals: the offset of a u64 in it; 0: none */
 	/*
 	 * A counter that is behind: what tasks alive have used since they were counted last is there, the
-	 * offset of a u64 in struct identity_census; 0: none.
+	 * offset of a u64 in struct task_totals; 0: none.
 	 */
 	size_t pending;
 	size_t cgroup; /* counted by cgroups: the offset of a u64 in struct cgroup_stats; 0: none */

@@ -14,7 +14,7 @@
 #include <unistd.h>
 
 #include "probe/elf.h"
-#include "probe/seed.h"
+#include "probe/naming.h"
 #include "service/cgroup.h"
 
 PROBE_ELF(core);
@@ -27,14 +27,16 @@ static const struct hook core_hooks[] = {
 	{ { TRACEPOINT("switch") }, .observe = "who runs on each CPU" },
 	{ { TRACEPOINT("listen") }, .optional = true, .observe = "services named by port" },
 	{ { TRACEPOINT("free") }, .observe = "the end of tasks, where they carry no storage" },
-	{ { "census_iter", TRACEPOINT("sight") }, .idle = true, .observe = "tasks that are alive" },
+	{ { "task_scan_iter", TRACEPOINT("sight") },
+	  .idle = true,
+	  .observe = "tasks that are alive" },
 	{ .alt[0] = NULL },
 };
 
 static const struct metric core_metrics[] = {
 	{ "seismo_cpu_seconds_total", METRIC_COUNTER, UNIT_SECONDS,
 	  "Time on the CPU, from the scheduler.", .service = true, .max = 4096,
-	  .pending = offsetof(struct identity_census, cpu_ns) },
+	  .pending = offsetof(struct task_totals, cpu_ns) },
 	{ "seismo_run_queue_wait_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 	  "Time runnable but waiting for a CPU, per turn on it.", .service = true, .max = 1024 },
 	{ "seismo_cpu_periods_total", METRIC_COUNTER, UNIT_NONE,
@@ -63,16 +65,16 @@ static unsigned tables(struct table table[TABLES], const struct core_sizes *s)
 	const struct table rows[] = {
 		{ "identities", s->identities, sizeof(struct identity) },
 		{ "identity_states", s->identities, sizeof(struct identity_state) },
-		{ "identity_census", s->identities, sizeof(struct identity_census) },
+		{ "task_totals", s->identities, sizeof(struct task_totals) },
 		{ "identity_ids", s->identities, sizeof(struct identity_key) + 64 },
-		{ "free_identities", s->identities, sizeof(struct range) },
+		{ "free_identities", s->identities, sizeof(struct id_range) },
 		{ "cpus", s->cpus, sizeof(struct cpu) },
 		{ "counters", s->cpus * s->counters, sizeof(u64) },
 		{ "counter_owners", s->counters, sizeof(struct series_key) },
-		{ "free_counters", s->counters, sizeof(struct range) },
+		{ "free_counters", s->counters, sizeof(struct id_range) },
 		{ "hists", s->cpus * s->hists, sizeof(struct hist) },
 		{ "hist_owners", s->hists, sizeof(struct series_key) },
-		{ "free_hists", s->hists, sizeof(struct range) },
+		{ "free_hists", s->hists, sizeof(struct id_range) },
 		{ "series", s->counters + s->hists, sizeof(struct series_key) + 64 },
 		{ "tasks_by_address", s->tasks, sizeof(struct task_ctx) + 64 },
 	};
@@ -244,7 +246,7 @@ static void *table_map(int fd, size_t len)
 
 void *core_row(struct core_table *t, u32 row)
 {
-	u32 want = t->mapped ? t->mapped : RANGE_MAX;
+	u32 want = t->mapped ? t->mapped : ID_RANGE_MAX;
 
 	if (row >= t->size)
 		return NULL;
@@ -294,8 +296,8 @@ static int tables_map(struct core *core)
 	} maps[] = {
 		{ "identity_states", (void **)&core->states,
 		  s->identities * sizeof(struct identity_state) },
-		{ "identity_census", (void **)&core->census,
-		  s->identities * sizeof(struct identity_census) },
+		{ "task_totals", (void **)&core->task_totals,
+		  s->identities * sizeof(struct task_totals) },
 		{ "cpus", (void **)&core->cpus, s->cpus * sizeof(struct cpu) },
 		{ "counters", (void **)&core->counters,
 		  (size_t)s->cpus * s->counters * sizeof(u64) },
@@ -338,7 +340,7 @@ static const char *const pool_stacks[] = {
 
 int core_free(struct core *core, enum core_pool pool, u32 number)
 {
-	const struct range range = { number, 1 };
+	const struct id_range range = { number, 1 };
 	int fd = core_map_fd(core, pool_stacks[pool]);
 
 	return bpf_map_update_elem(fd, NULL, &range, BPF_ANY) ? -errno : 0;
@@ -348,11 +350,11 @@ int core_free(struct core *core, enum core_pool pool, u32 number)
 static int pool_fill(struct core *core, enum core_pool pool, u32 first, u32 end)
 {
 	int fd = core_map_fd(core, pool_stacks[pool]);
-	struct range range;
+	struct id_range range;
 
-	for (u32 i = (end - first + RANGE_MAX - 1) / RANGE_MAX; i-- > 0;) {
-		range.first = first + i * RANGE_MAX;
-		range.cnt = end - range.first < RANGE_MAX ? end - range.first : RANGE_MAX;
+	for (u32 i = (end - first + ID_RANGE_MAX - 1) / ID_RANGE_MAX; i-- > 0;) {
+		range.first = first + i * ID_RANGE_MAX;
+		range.cnt = end - range.first < ID_RANGE_MAX ? end - range.first : ID_RANGE_MAX;
 		if (bpf_map_update_elem(fd, NULL, &range, BPF_ANY))
 			return -errno;
 	}
@@ -396,9 +398,9 @@ int core_iterate(struct hook_run *hook)
 	return (int)n;
 }
 
-static void census_add(struct core *core, const struct task_ctx *tc)
+static void task_total_add(struct core *core, const struct task_ctx *tc)
 {
-	struct identity_census *row = &core->census[tc->identity];
+	struct task_totals *row = &core->task_totals[tc->identity];
 
 	if (tc->identity >= core->sizes.identities || core->states[tc->identity].gen != tc->gen)
 		return;
@@ -407,7 +409,7 @@ static void census_add(struct core *core, const struct task_ctx *tc)
 }
 
 /* Where no iterator can go through the tasks: those that were seen. */
-static int census_read(struct core *core)
+static int tasks_read(struct core *core)
 {
 	int fd = core_map_fd(core, "tasks_by_address");
 	u64 keys[256], batch = 0;
@@ -421,18 +423,18 @@ static int census_read(struct core *core)
 		if (err && errno != ENOENT)
 			return -errno;
 		for (u32 i = 0; i < cnt; i++)
-			census_add(core, &tasks[i]);
+			task_total_add(core, &tasks[i]);
 		if (err)
 			return 0;
 	}
 }
 
-int core_census(struct core *core)
+int core_task_scan(struct core *core)
 {
-	struct hook_run *census = probe_hook(&core->run, "census_iter");
+	struct hook_run *scan = probe_hook(&core->run, "task_scan_iter");
 
-	memset(core->census, 0, core->sizes.identities * sizeof(*core->census));
-	return census->chosen ? census_read(core) : core_iterate(census);
+	memset(core->task_totals, 0, core->sizes.identities * sizeof(*core->task_totals));
+	return scan->chosen ? tasks_read(core) : core_iterate(scan);
 }
 
 /* The core's own object, before it is loaded. */
@@ -465,21 +467,21 @@ static int core_loaded(struct probe_run *run)
 	for (const struct metric *m = run->probe->metrics; m->name; m++)
 		core_budget(core, run->metric_base + (unsigned)(m - run->probe->metrics), m->max);
 	err = pools_fill(core);
-	err = err ?: seed_interpreters(core_map_fd(core, "interpreters"));
-	err = err ?: seed_ports(core_map_fd(core, "listen_ports"), core->conf);
-	return err ?: seed_processes(core_map_fd(core, "seeds"), core->conf);
+	err = err ?: naming_interpreters(core_map_fd(core, "interpreters"));
+	err = err ?: naming_ports(core_map_fd(core, "listen_ports"), core->conf);
+	return err ?: naming_processes(core_map_fd(core, "proc_snapshots"), core->conf);
 }
 
 /* Every task that came before us gets its identity. */
 static int core_started(struct probe_run *run)
 {
 	struct core *core = run->core;
-	struct hook_run *census = probe_hook(run, "census_iter");
-	int err = hook_attach(run, census);
+	struct hook_run *scan = probe_hook(run, "task_scan_iter");
+	int err = hook_attach(run, scan);
 
-	err = err ?: core_census(core);
-	if (!census->chosen) /* otherwise they are still to come */
-		seed_forget(core_map_fd(core, "seeds"));
+	err = err ?: core_task_scan(core);
+	if (!scan->chosen) /* otherwise they are still to come */
+		naming_processes_drop(core_map_fd(core, "proc_snapshots"));
 	return err;
 }
 

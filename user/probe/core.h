@@ -53,7 +53,7 @@ struct core {
 	struct core_table identities; /* struct identity */
 	struct core_table hists;      /* struct hist[cpus] */
 	struct identity_state *states;
-	struct identity_census *census;
+	struct task_totals *task_totals;
 	struct cpu *cpus;
 	u64 *counters;
 	struct series_key *counter_owners, *hist_owners;
@@ -103,8 +103,8 @@ void core_budget(struct core *core, unsigned metric, u32 max);
 
 /* Reads an iterator's output to its end, for what its program does on the way. */
 int core_iterate(struct hook_run *hook);
-/* Counts anew what each identity's tasks have, into census[]. */
-int core_census(struct core *core);
+/* Scans the live tasks: recomputes task_totals[]. */
+int core_task_scan(struct core *core);
 
 enum core_pool { POOL_IDENTITY, POOL_COUNTER, POOL_HIST };
 /* Gives numbers back for reuse. */

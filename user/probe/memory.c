@@ -16,7 +16,7 @@ static int setup(struct probe_run *run)
 	return probe_const(run, "page_size", &page_size, sizeof(page_size));
 }
 
-static int census(struct probe_run *run)
+static int task_scan(struct probe_run *run)
 {
 	struct hook_run *hook = probe_hook(run, "memory_iter");
 
@@ -29,7 +29,7 @@ const struct probe probe_memory = {
 	.elf = &memory_elf,
 	.mode = PROBE_MODE_ON,
 	.setup = setup,
-	.census = census,
+	.task_scan = task_scan,
 	.hooks =
 		(const struct hook[]){
 			{ { TRACEPOINT("exit") }, .observe = "major faults of tasks that end" },
@@ -61,13 +61,13 @@ const struct probe probe_memory = {
 			  "Memory of the service's processes that is in RAM; what processes of "
 			  "their own memory share is counted for each.",
 			  .service = true,
-			  .census = offsetof(struct identity_census, resident_bytes) },
+			  .task_total = offsetof(struct task_totals, resident_bytes) },
 			{ "seismo_memory_page_cache_bytes", METRIC_GAUGE, UNIT_BYTES,
 			  "Files in RAM that the service's cgroup is charged for.", .service = true,
 			  .cgroup = offsetof(struct cgroup_stats, page_cache_bytes) },
 			{ "seismo_major_faults_total", METRIC_COUNTER, UNIT_NONE,
 			  "Page faults that waited for a page to be read.", .service = true,
-			  .max = 1024, .pending = offsetof(struct identity_census, major_faults) },
+			  .max = 1024, .pending = offsetof(struct task_totals, major_faults) },
 			{ "seismo_memory_reclaim_stall_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Time that tasks spent freeing memory before they got some.",
 			  .service = true, .max = 600 },

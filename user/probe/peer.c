@@ -29,7 +29,7 @@ static int owners;		 /* descriptor of the table of who answers where */
 
 int peer_init(const struct bpf_object *object)
 {
-	const struct range numbers = { PEER_MORE + 1, PEERS - PEER_MORE - 1 };
+	const struct id_range numbers = { PEER_MORE + 1, PEERS - PEER_MORE - 1 };
 	int stack = bpf_object__find_map_fd_by_name(object, "request_free_peers");
 	int table = bpf_object__find_map_fd_by_name(object, "request_peers");
 	void *rows = mmap(NULL, PEERS * sizeof(struct peer), PROT_READ, MAP_SHARED, table, 0);

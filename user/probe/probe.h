@@ -67,8 +67,8 @@ struct probe {
 	int (*loaded)(struct probe_run *run);
 	/* Optional. All hooks are attached. */
 	int (*started)(struct probe_run *run);
-	/* Optional. Part of a census, after the core's: adds to its rows. */
-	int (*census)(struct probe_run *run);
+	/* Optional. The family's part of a task scan, after the core's: adds to the same rows. */
+	int (*task_scan)(struct probe_run *run);
 	/* Optional. Called about five times a second; now is CLOCK_MONOTONIC. */
 	void (*tick)(struct probe_run *run, u64 now_ns);
 };

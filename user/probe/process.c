@@ -51,7 +51,7 @@ const struct probe probe_process = {
 			{ "seismo_process_lifetime_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Life of processes that ended.", .service = true, .max = 600 },
 			{ "seismo_processes", METRIC_GAUGE, UNIT_NONE, "Processes that are alive.",
-			  .service = true, .census = offsetof(struct identity_census, processes) },
+			  .service = true, .task_total = offsetof(struct task_totals, processes) },
 			{ "seismo_oom_kills_total", METRIC_COUNTER, UNIT_NONE,
 			  "Processes chosen by the kernel's out-of-memory killer.", .service = true,
 			  .max = 500 },

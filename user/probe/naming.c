@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "probe/seed.h"
+#include "probe/naming.h"
 
 #include <bpf/bpf.h>
 #include <ctype.h>
@@ -18,7 +18,7 @@
 #include "service/name.h"
 #include "service/proc.h"
 
-int seed_interpreters(int fd)
+int naming_interpreters(int fd)
 {
 	const u32 one = 1;
 
@@ -32,7 +32,7 @@ int seed_interpreters(int fd)
 	return 0;
 }
 
-int seed_ports(int fd, const struct conf *conf)
+int naming_ports(int fd, const struct conf *conf)
 {
 	for (unsigned i = 0; i < conf->service_cnt; i++) {
 		u32 port = conf->services[i].match.port, one = 1;
@@ -157,7 +157,7 @@ static u32 process_args(const char *pid, char *args, size_t size)
 	return n < 0 ? 0 : (u32)n;
 }
 
-int seed_processes(int fd, const struct conf *conf)
+int naming_processes(int fd, const struct conf *conf)
 {
 	struct listeners listeners = { .cnt = 0 };
 	DIR *proc = opendir("/proc");
@@ -173,33 +173,33 @@ int seed_processes(int fd, const struct conf *conf)
 	listeners_read(&listeners, "/proc/net/tcp6", conf);
 	while (!err && (entry = readdir(proc))) {
 		char exe[PATH_MAX], args[2 * IDENTITY_ARGS] = "";
-		struct seed seed = { 0 };
+		struct proc_snapshot snapshot = { 0 };
 		u32 pid;
 
 		if (!isdigit((unsigned char)entry->d_name[0]))
 			continue;
 		process_exe(entry->d_name, exe, sizeof(exe));
 		if (*exe)
-			seed.len = process_args(entry->d_name, args, IDENTITY_ARGS);
+			snapshot.len = process_args(entry->d_name, args, IDENTITY_ARGS);
 		if (exe_interprets(exe))
-			process_script(args, seed.len, seed.name);
-		if (!*seed.name)
-			process_alias(exe, args, seed.len, seed.name);
+			process_script(args, snapshot.len, snapshot.name);
+		if (!*snapshot.name)
+			process_alias(exe, args, snapshot.len, snapshot.name);
 		if (all)
-			memcpy(seed.args, args, sizeof(seed.args));
+			memcpy(snapshot.args, args, sizeof(snapshot.args));
 		else
-			seed.len = 0;
-		seed.port = process_port(entry->d_name, &listeners);
+			snapshot.len = 0;
+		snapshot.port = process_port(entry->d_name, &listeners);
 		pid = (u32)strtoul(entry->d_name, NULL, 10);
-		if ((seed.len || seed.port || *seed.name) &&
-		    bpf_map_update_elem(fd, &pid, &seed, BPF_ANY))
+		if ((snapshot.len || snapshot.port || *snapshot.name) &&
+		    bpf_map_update_elem(fd, &pid, &snapshot, BPF_ANY))
 			err = -errno;
 	}
 	closedir(proc);
 	return err == -E2BIG ? 0 : err; /* more than the table holds: named after the interpreter */
 }
 
-void seed_forget(int fd)
+void naming_processes_drop(int fd)
 {
 	u32 pid;
 

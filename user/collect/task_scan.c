@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* What the census of tasks alive tells: gauges, and what counters have still to come. */
+/* What each task scan reports: gauges, and what live tasks have used but counters have not been told yet. */
 #include "collect/collector.h"
 
-int census_take(struct collector *c)
+int task_scan(struct collector *c)
 {
-	int err = core_census(c->core);
+	int err = core_task_scan(c->core);
 
 	for (struct probe_run *const *run = c->runs; *run; run++)
-		if ((*run)->state == PROBE_ON && (*run)->probe->census)
-			err = err ?: (*run)->probe->census(*run);
+		if ((*run)->state == PROBE_ON && (*run)->probe->task_scan)
+			err = err ?: (*run)->probe->task_scan(*run);
 	return err;
 }
 
@@ -27,11 +27,11 @@ void pending_read(struct collector *c)
 			slot_add(c, &c->counters, slot, c->counters.tallies[slot]);
 }
 
-/* Adds what the census counted, at this offset in its rows, to the series of a family. */
-static void census_add(struct collector *c, struct family *f, size_t offset)
+/* Adds what the task scan counted, at this offset in its rows, to the series of a family. */
+static void task_total_add(struct collector *c, struct family *f, size_t offset)
 {
 	for (u32 i = 0; i < c->core->sizes.identities; i++) {
-		u64 value = *(const u64 *)((const char *)&c->core->census[i] + offset);
+		u64 value = *(const u64 *)((const char *)&c->core->task_totals[i] + offset);
 		struct tally *t;
 
 		if (!value)
@@ -45,15 +45,17 @@ static void census_add(struct collector *c, struct family *f, size_t offset)
 void gauges_read(struct collector *c)
 {
 	for (u32 metric = 1; metric < METRIC_MAX; metric++)
-		if (c->families[metric] && c->families[metric]->metric->census)
-			census_add(c, c->families[metric], c->families[metric]->metric->census);
+		if (c->families[metric] && c->families[metric]->metric->task_total)
+			task_total_add(c, c->families[metric],
+				       c->families[metric]->metric->task_total);
 }
 
 void pending_add(struct collector *c)
 {
 	for (u32 metric = 1; metric < METRIC_MAX; metric++)
 		if (c->families[metric] && c->families[metric]->metric->pending)
-			census_add(c, c->families[metric], c->families[metric]->metric->pending);
+			task_total_add(c, c->families[metric],
+				       c->families[metric]->metric->pending);
 	for (struct tally *t = c->tallies; t; t = t->hh.next)
 		if (tally_pending(t) && t->series->value > t->least)
 			t->least = t->series->value;
