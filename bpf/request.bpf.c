@@ -388,11 +388,11 @@ static __always_inline int on_datagram_data(struct sock *sk, int bytes, bool sen
 }
 
 /* Set by the loader: these programs also count bytes, which the tcp family's would. */
-const volatile bool covers_send SEC(".rodata"), covers_recv SEC(".rodata");
+const volatile bool supersedes_send SEC(".rodata"), supersedes_recv SEC(".rodata");
 
 static __always_inline int on_data(struct sock *sk, int bytes, bool sent)
 {
-	bool count = sent ? covers_send : covers_recv;
+	bool count = sent ? supersedes_send : supersedes_recv;
 
 	if (is_tcp(sk))
 		return on_stream_traced(sk, bytes, sent, count);

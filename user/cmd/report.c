@@ -31,14 +31,14 @@ static const char *hook_name(const struct hook_run *hook)
 /* Observes what only other kernels do. */
 static bool hook_needless(const struct hook_run *hook)
 {
-	return (hook->hook->if_there && hook->chosen < 0 && hook->why[0] == -ENOENT) ||
-	       (hook->hook->with && hook->unwanted);
+	return (hook->hook->if_exists && hook->chosen < 0 && hook->why[0] == -ENOENT) ||
+	       (hook->hook->requires && hook->disabled);
 }
 
 /* Wanted, and this kernel has no way to it. */
 static bool hook_missing(const struct hook_run *hook)
 {
-	return hook->chosen < 0 && !hook->unwanted && !hook_needless(hook);
+	return hook->chosen < 0 && !hook->disabled && !hook_needless(hook);
 }
 
 static const char *reason(int err)
@@ -69,18 +69,18 @@ static void report_hook(FILE *out, const struct hook_run *hook)
 {
 	const char *name = hook_name(hook);
 
-	fprintf(out, "    %-22s %s", name ? name : "-", hook->hook->observe);
+	fprintf(out, "    %-22s %s", name ? name : "-", hook->hook->purpose);
 	if (hook_needless(hook))
 		fputs(" (not needed on this kernel)", out);
-	else if (hook->unwanted)
+	else if (hook->disabled)
 		fputs(" (not asked for)", out);
 	else if (hook_missing(hook))
 		fputs(": LOST", out);
-	else if (hook->plugged)
+	else if (hook->tail_called)
 		fputs(" (called by the program of another family)", out);
-	else if (hook->covered)
+	else if (hook->superseded)
 		fputs(" (done by the program of another family)", out);
-	else if (!hook->link && hook->hook->idle)
+	else if (!hook->link && hook->hook->on_demand)
 		fputs(" (attached when needed)", out);
 	for (int i = 0; hook->hook->alt[i] && (hook->chosen < 0 || i < hook->chosen); i++)
 		if (hook->why[i] && !hook_needless(hook))
@@ -113,8 +113,8 @@ static json_t *hook_json(const struct hook_run *hook)
 					      json_pack("{s:s, s:s}", "hook", hook->hook->alt[i],
 							"reason", reason(hook->why[i])));
 	return json_pack("{s:s?, s:s, s:b, s:b, s:b, s:o, s:o}", "hook", hook_name(hook),
-			 "observes", hook->hook->observe, "attached", hook_works(hook), "wanted",
-			 !hook->unwanted, "missing", hook_missing(hook), "alternatives",
+			 "observes", hook->hook->purpose, "attached", hook_works(hook), "wanted",
+			 !hook->disabled, "missing", hook_missing(hook), "alternatives",
 			 alternatives, "not_possible", better);
 }
 

@@ -20,16 +20,16 @@
 PROBE_ELF(core);
 
 static const struct hook core_hooks[] = {
-	{ { TRACEPOINT("fork") }, .observe = "identities of new processes" },
-	{ { TRACEPOINT("exec") }, .observe = "identities of new programs" },
+	{ { TRACEPOINT("fork") }, .purpose = "identities of new processes" },
+	{ { TRACEPOINT("exec") }, .purpose = "identities of new programs" },
 	{ { TRACEPOINT("cgroup_attach") },
-	  .observe = "identities of tasks that change their cgroup" },
-	{ { TRACEPOINT("switch") }, .observe = "who runs on each CPU" },
-	{ { TRACEPOINT("listen") }, .optional = true, .observe = "services named by port" },
-	{ { TRACEPOINT("free") }, .observe = "the end of tasks, where they carry no storage" },
+	  .purpose = "identities of tasks that change their cgroup" },
+	{ { TRACEPOINT("switch") }, .purpose = "who runs on each CPU" },
+	{ { TRACEPOINT("listen") }, .optional = true, .purpose = "services named by port" },
+	{ { TRACEPOINT("free") }, .purpose = "the end of tasks, where they carry no storage" },
 	{ { "task_scan_iter", TRACEPOINT("sight") },
-	  .idle = true,
-	  .observe = "tasks that are alive" },
+	  .on_demand = true,
+	  .purpose = "tasks that are alive" },
 	{ .alt[0] = NULL },
 };
 
@@ -143,7 +143,7 @@ static bool has_suffix(const char *s, const char *suffix)
 }
 
 /* Of the tables that stand in for each other, one. */
-static bool map_unwanted(const struct core *core, const struct bpf_map *map)
+static bool map_unused(const struct core *core, const struct bpf_map *map)
 {
 	switch (bpf_map__type(map)) {
 	case BPF_MAP_TYPE_TASK_STORAGE:
@@ -163,7 +163,7 @@ static void sizes_apply(struct core *core, struct bpf_object *object)
 	bpf_object__for_each_map(map, object) {
 		const char *name = bpf_map__name(map);
 
-		bpf_map__set_autocreate(map, !map_unwanted(core, map));
+		bpf_map__set_autocreate(map, !map_unused(core, map));
 		if (!core->typed)
 			map_preallocate(map);
 		if (has_suffix(name, "_slots"))
@@ -203,16 +203,16 @@ bool core_has_table(const struct core *core, const char *name)
 	return table_shared(core, name) >= 0;
 }
 
-void core_jump_add(struct core *core, const char *table)
+void core_tail_calls_add(struct core *core, const char *table)
 {
-	if (core->jump_cnt < CORE_JUMPS)
-		core->jumps[core->jump_cnt++] = table;
+	if (core->tail_call_map_cnt < CORE_TAIL_CALL_MAPS)
+		core->tail_call_maps[core->tail_call_map_cnt++] = table;
 }
 
-bool core_jumps(const struct core *core, const char *table)
+bool core_tail_calls(const struct core *core, const char *table)
 {
-	for (unsigned i = 0; i < core->jump_cnt; i++)
-		if (!strcmp(core->jumps[i], table))
+	for (unsigned i = 0; i < core->tail_call_map_cnt; i++)
+		if (!strcmp(core->tail_call_maps[i], table))
 			return true;
 	return false;
 }
@@ -447,8 +447,8 @@ static int core_setup(struct probe_run *run)
 		ports |= conf->services[i].match.port != 0;
 		args |= conf->services[i].match.command != NULL;
 	}
-	probe_hook(run, "listen_btf")->unwanted = !ports;
-	probe_hook(run, "free_btf")->unwanted = run->core->storage;
+	probe_hook(run, "listen_btf")->disabled = !ports;
+	probe_hook(run, "free_btf")->disabled = run->core->storage;
 	return probe_const(run, "want_args", &args, sizeof(args));
 }
 

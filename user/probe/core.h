@@ -31,8 +31,8 @@ struct core_table {
 	u32 size, mapped; /* rows */
 	char *rows;
 };
-#define CORE_CACHES 16
-#define CORE_JUMPS  4
+#define CORE_CACHES	    16
+#define CORE_TAIL_CALL_MAPS 4
 
 /* A hook that is to be observed by this program and no other. */
 struct forced_hook {
@@ -62,8 +62,9 @@ struct core {
 	struct probe_run *families[PROBE_MAX + 2]; /* that run; ends with NULL */
 	unsigned family_cnt;
 
-	const char *jumps[CORE_JUMPS]; /* tables through which a program that runs jumps */
-	unsigned jump_cnt;
+	const char
+		*tail_call_maps[CORE_TAIL_CALL_MAPS]; /* that an attached program calls through */
+	unsigned tail_call_map_cnt;
 
 	/* Tables by identity that cache slots, of families and the core: zeroed when a number is reused. */
 	struct core_table caches[CORE_CACHES];
@@ -87,9 +88,12 @@ void core_stop(struct core *core);
 int core_share(struct core *core, struct bpf_object *object);
 /* Has another object, loaded before, a table of this name? */
 bool core_has_table(const struct core *core, const char *name);
-/* A program that jumps through this table, whose name must outlive the core, runs from now on. */
-void core_jump_add(struct core *core, const char *table);
-bool core_jumps(const struct core *core, const char *table);
+/*
+ * From now on an attached program makes tail calls through this program array, whose name must outlive
+ * the core.
+ */
+void core_tail_calls_add(struct core *core, const char *table);
+bool core_tail_calls(const struct core *core, const char *table);
 /* From now on this family, which runs and outlives the core, shares its tables and metrics. */
 void core_lend(struct core *core, struct probe_run *run);
 /* The family of this name that runs, NULL: it does not. */

@@ -124,14 +124,14 @@ static void hook_complain(struct probe_run *run, const struct hook_run *hook)
 	int forced = hook_forced(run, hook), i = forced < 0 ? 0 : forced;
 
 	snprintf(run->error, sizeof(run->error), "no hook for %s in this kernel: %s: %s",
-		 hook->hook->observe, hook->hook->alt[i],
+		 hook->hook->purpose, hook->hook->alt[i],
 		 hook->why[i] == -ENOENT ? "there is no such place" : strerror(-hook->why[i]));
 }
 
 /* The hook that this one stands in for, NULL: none does. */
-static struct hook_run *hook_covered(const struct probe_run *run, const struct hook_run *hook)
+static struct hook_run *hook_superseded(const struct probe_run *run, const struct hook_run *hook)
 {
-	struct probe_run *family = core_family(run->core, hook->hook->covers);
+	struct probe_run *family = core_family(run->core, hook->hook->supersedes);
 	const char *name = hook->chosen < 0 ? "" : hook->hook->alt[hook->chosen];
 	struct hook_run *other = family ? probe_hook(family, name) : NULL;
 
@@ -139,16 +139,17 @@ static struct hook_run *hook_covered(const struct probe_run *run, const struct h
 										      : NULL;
 }
 
-static int covers_tell(struct probe_run *run)
+static int superseding_set(struct probe_run *run)
 {
 	int err = 0;
 
 	for (unsigned i = 0; i < run->hook_cnt && !err; i++) {
 		const struct hook_run *hook = &run->hooks[i];
-		bool covers = hook_covered(run, hook);
+		bool supersedes = hook_superseded(run, hook);
 
-		if (hook->hook->covers)
-			err = probe_const(run, hook->hook->covering, &covers, sizeof(covers));
+		if (hook->hook->supersedes)
+			err = probe_const(run, hook->hook->superseding, &supersedes,
+					  sizeof(supersedes));
 	}
 	return err;
 }
@@ -159,9 +160,9 @@ static int hooks_choose(struct probe_run *run, const int from[PROBE_HOOKS])
 		struct hook_run *hook = &run->hooks[i];
 		int err;
 
-		if (hook->hook->with)
-			hook->unwanted = !program_chosen(run, hook->hook->with);
-		err = hook->unwanted ? 0 : hook_choose(run, hook, from[i]);
+		if (hook->hook->requires)
+			hook->disabled = !program_chosen(run, hook->hook->requires);
+		err = hook->disabled ? 0 : hook_choose(run, hook, from[i]);
 		if (!err)
 			continue;
 		if (!*run->error)
@@ -169,7 +170,7 @@ static int hooks_choose(struct probe_run *run, const int from[PROBE_HOOKS])
 		return err;
 	}
 	elf_set_choices(run->object);
-	return covers_tell(run);
+	return superseding_set(run);
 }
 
 /* The program that libbpf says was refused. */
@@ -321,38 +322,38 @@ static void *section_map(struct bpf_object *object, const char *suffix)
 
 static const u32 first_entry[] = { 0, 0 };
 
-static int hook_plug(struct probe_run *run, struct hook_run *hook)
+static int hook_tail_call(struct probe_run *run, struct hook_run *hook)
 {
-	int table = bpf_object__find_map_fd_by_name(run->object, hook->hook->jump);
+	int table = bpf_object__find_map_fd_by_name(run->object, hook->hook->tail_call_map);
 	int fd = bpf_program__fd(hook->program);
-	const u32 *entry = hook->hook->calls ?: first_entry;
+	const u32 *entry = hook->hook->tail_call_keys ?: first_entry;
 
 	do {
 		if (bpf_map_update_elem(table, entry, &fd, BPF_ANY))
 			return -errno;
 	} while (*++entry);
-	hook->plugged = true;
+	hook->tail_called = true;
 	return 0;
 }
 
 int hook_attach(struct probe_run *run, struct hook_run *hook)
 {
-	struct hook_run *covered;
+	struct hook_run *superseded;
 	struct bpf_link *link;
 
 	if (hook_works(hook))
 		return 0;
-	if (hook->hook->jump && core_jumps(run->core, hook->hook->jump) &&
-	    elf_on_tracepoint(hook->program) && !hook_plug(run, hook))
+	if (hook->hook->tail_call_map && core_tail_calls(run->core, hook->hook->tail_call_map) &&
+	    elf_on_tracepoint(hook->program) && !hook_tail_call(run, hook))
 		return 0;
 	link = bpf_program__attach(hook->program);
 	if (!link)
 		return -errno;
 	hook->link = link;
-	covered = hook_covered(run, hook);
-	if (covered) {
-		hook_detach(covered);
-		covered->covered = true;
+	superseded = hook_superseded(run, hook);
+	if (superseded) {
+		hook_detach(superseded);
+		superseded->superseded = true;
 	}
 	return 0;
 }
@@ -363,18 +364,18 @@ void hook_detach(struct hook_run *hook)
 	hook->link = NULL;
 }
 
-static void hook_unplug(struct probe_run *run, struct hook_run *hook)
+static void hook_tail_call_end(struct probe_run *run, struct hook_run *hook)
 {
-	const u32 *entry = hook->hook->calls ?: first_entry;
+	const u32 *entry = hook->hook->tail_call_keys ?: first_entry;
 	int table;
 
-	if (!hook->plugged)
+	if (!hook->tail_called)
 		return;
-	table = bpf_object__find_map_fd_by_name(run->object, hook->hook->jump);
+	table = bpf_object__find_map_fd_by_name(run->object, hook->hook->tail_call_map);
 	do {
 		bpf_map_delete_elem(table, entry);
 	} while (*++entry);
-	hook->plugged = false;
+	hook->tail_called = false;
 }
 
 static int hooks_attach(struct probe_run *run)
@@ -383,7 +384,7 @@ static int hooks_attach(struct probe_run *run)
 		struct hook_run *hook = &run->hooks[i];
 		int err;
 
-		if (!hook->program || hook->hook->idle)
+		if (!hook->program || hook->hook->on_demand)
 			continue;
 		err = hook_attach(run, hook);
 		if (!err)
@@ -400,16 +401,16 @@ static int hooks_attach(struct probe_run *run)
 }
 
 /* What it has stood in for is on its own again. */
-static void covers_undo(struct probe_run *run)
+static void superseded_restore(struct probe_run *run)
 {
 	for (unsigned i = 0; i < run->hook_cnt; i++) {
-		struct probe_run *family = core_family(run->core, run->hooks[i].hook->covers);
+		struct probe_run *family = core_family(run->core, run->hooks[i].hook->supersedes);
 
 		for (unsigned j = 0; family && j < family->hook_cnt; j++) {
 			struct hook_run *hook = &family->hooks[j];
 
-			if (hook->covered) {
-				hook->covered = false;
+			if (hook->superseded) {
+				hook->superseded = false;
 				hook_attach(family, hook);
 			}
 		}
@@ -451,7 +452,7 @@ int probe_start(struct probe_run *run, const struct probe *probe, struct core *c
 	run->state = err ? PROBE_UNAVAILABLE : PROBE_ON;
 	if (err) {
 		probe_stop(run);
-		covers_undo(run);
+		superseded_restore(run);
 	} else {
 		core_lend(core, run);
 	}
@@ -461,7 +462,7 @@ int probe_start(struct probe_run *run, const struct probe *probe, struct core *c
 void probe_stop(struct probe_run *run)
 {
 	for (unsigned i = 0; i < run->hook_cnt; i++) {
-		hook_unplug(run, &run->hooks[i]);
+		hook_tail_call_end(run, &run->hooks[i]);
 		hook_detach(&run->hooks[i]);
 		run->hooks[i].program = NULL;
 	}

@@ -33,24 +33,24 @@ struct elf {
 /* One thing to observe, by the first of these BPF programs that this kernel can attach. */
 struct hook {
 	const char *alt[HOOK_ALTS + 1];
-	bool optional; /* the family is useful without it */
-	bool idle;     /* attached later, by the family */
-	bool if_there; /* nothing is lost on a kernel that has no such place */
-	const char *
-		with; /* only where this program, of a hook above, is in use: its name without form */
-	const char *observe; /* what is missing without it, for people */
+	bool optional;	/* the family is useful without it */
+	bool on_demand; /* attached later, by the family itself */
+	bool if_exists; /* a kernel without the target loses nothing */
+	/* Used only together with this program of a hook above; its name without _btf, _raw and so on. */
+	const char *requires;
+	const char *purpose; /* what users lose without it */
 	/*
-	 * For programs on a tracepoint on which another family's program is as well: the table through which
-	 * that one jumps, if it runs, so that nothing is attached: a second program costs every event. At these
-	 * entries, ends with 0; NULL: at entry 0.
+	 * Two programs on one tracepoint would cost every event twice. Where another family's program is
+	 * attached to the same one already, it tail-calls this one through the program array of this name,
+	 * at these keys (ends with 0; NULL: key 0), and this one is not attached.
 	 */
-	const char *jump;
-	const u32 *calls;
+	const char *tail_call_map;
+	const u32 *tail_call_keys;
 	/*
-	 * A family, started before, whose program of the same name this one stands in for: it does that one's
-	 * work too, and that one is detached. Told by the constant `covering`.
+	 * The name of a family started before this one, whose program of the same name is detached because
+	 * this one does its work too. The constant named by `superseding` tells this program to do so.
 	 */
-	const char *covers, *covering;
+	const char *supersedes, *superseding;
 };
 
 struct probe_run;
@@ -77,13 +77,13 @@ enum probe_state { PROBE_OFF, PROBE_ON, PROBE_UNAVAILABLE };
 
 struct hook_run {
 	const struct hook *hook;
-	bool unwanted;
+	bool disabled;
 	int chosen;	    /* index into alt, -1: none */
 	int why[HOOK_ALTS]; /* negative errno of each alternative that was not possible */
 	struct bpf_program *program;
 	struct bpf_link *link;
-	bool plugged; /* in its jump table instead of attached */
-	bool covered; /* another family's program does its work */
+	bool tail_called; /* called by another family's program instead of attached */
+	bool superseded;  /* another family's program does its work */
 };
 
 #define PROBE_HOOKS 16
@@ -134,7 +134,7 @@ void hook_detach(struct hook_run *hook);
 /* Is its program called, or its work done, whenever there is something to observe? */
 static inline bool hook_works(const struct hook_run *hook)
 {
-	return hook->link || hook->plugged || hook->covered;
+	return hook->link || hook->tail_called || hook->superseded;
 }
 
 /* Label values that several families have. */

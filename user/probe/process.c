@@ -17,7 +17,7 @@ static void label_reason(u64 value, char *buf, size_t size)
 /* Where mark_victim does not tell the task, the program at the end of processes counts victims. */
 static int setup(struct probe_run *run)
 {
-	probe_hook(run, "oom_btf")->unwanted = probe_arity(run, "mark_victim") < 2;
+	probe_hook(run, "oom_btf")->disabled = probe_arity(run, "mark_victim") < 2;
 	return 0;
 }
 
@@ -29,14 +29,14 @@ const struct probe probe_process = {
 	.setup = setup,
 	.hooks =
 		(const struct hook[]){
-			{ { TRACEPOINT("fork") }, .observe = "processes forked" },
-			{ { TRACEPOINT("exec") }, .observe = "programs started" },
+			{ { TRACEPOINT("fork") }, .purpose = "processes forked" },
+			{ { TRACEPOINT("exec") }, .purpose = "programs started" },
 			{ { TRACEPOINT("cgroup_attach") },
-			  .observe = "processes moved to another service" },
-			{ { TRACEPOINT("exit") }, .observe = "processes that end" },
+			  .purpose = "processes moved to another service" },
+			{ { TRACEPOINT("exit") }, .purpose = "processes that end" },
 			{ { TRACEPOINT("oom") },
 			  .optional = true,
-			  .observe = "victims of the OOM killer" },
+			  .purpose = "victims of the OOM killer" },
 			{ .alt[0] = NULL },
 		},
 	.metrics =

@@ -106,7 +106,7 @@ static void calls_mark(u8 class[SYSCALLS])
 {
 	for (const struct probe *const *p = probes; *p; p++)
 		for (const struct hook *h = (*p)->hooks; h->alt[0]; h++)
-			for (const u32 *nr = h->calls; nr && *nr; nr++)
+			for (const u32 *nr = h->tail_call_keys; nr && *nr; nr++)
 				class[*nr] |= SYSCALL_CALLS;
 }
 
@@ -127,7 +127,7 @@ static int setup(struct probe_run *run)
 	class[SYS_vfork] |= SYSCALL_FORKS;
 #endif
 	calls_mark(class);
-	probe_hook(run, "enter_btf")->unwanted = !timing;
+	probe_hook(run, "enter_btf")->disabled = !timing;
 	err = probe_const(run, "syscall_class", class, sizeof(class));
 	err = err ?: probe_const(run, "rt_sigreturn", &rt_sigreturn, sizeof(rt_sigreturn));
 	return err ?: probe_const(run, "timing", &timing, sizeof(timing));
@@ -145,7 +145,7 @@ static int started(struct probe_run *run)
 {
 	int err;
 
-	core_jump_add(run->core, "sys_exit_calls");
+	core_tail_calls_add(run->core, "sys_exit_calls");
 	if (run->mode != PROBE_MODE_FULL)
 		return 0;
 	err = hook_attach(run, probe_hook(run, "enter_btf"));
@@ -182,11 +182,11 @@ const struct probe probe_syscall = {
 	.tick = tick,
 	.hooks =
 		(const struct hook[]){
-			{ { TRACEPOINT("exit") }, .observe = "the end of system calls" },
+			{ { TRACEPOINT("exit") }, .purpose = "the end of system calls" },
 			{ { TRACEPOINT("enter") },
-			  .idle = true,
+			  .on_demand = true,
 			  .optional = true,
-			  .observe = "durations of system calls" },
+			  .purpose = "durations of system calls" },
 			{ .alt[0] = NULL },
 		},
 	.metrics =
