@@ -157,7 +157,7 @@ int agent_start(struct agent *a, const struct agent_options *options)
 		a->all[cnt++] = run;
 		last = run;
 	}
-	core_settle(&a->core);
+	core_drop_btf(&a->core);
 	a->collector = collector_new(&a->core, a->conf, &a->registry, a->all);
 	a->self = self_new(&a->registry, a->all);
 	a->calls = calls_new(a->collector);

@@ -217,7 +217,7 @@ bool core_tail_calls(const struct core *core, const char *table)
 	return false;
 }
 
-void core_lend(struct core *core, struct probe_run *run)
+void core_register_family(struct core *core, struct probe_run *run)
 {
 	core->families[core->family_cnt++] = run;
 }
@@ -263,7 +263,7 @@ void *core_row(struct core_table *t, u32 row)
 	return t->rows ? t->rows + row * t->row_size : NULL;
 }
 
-int core_adopt_caches(struct core *core, struct bpf_object *object)
+int core_register_slot_caches(struct core *core, struct bpf_object *object)
 {
 	struct bpf_map *map;
 
@@ -584,7 +584,7 @@ int core_start(struct core *core, const struct conf *conf)
 	return core_try(core);
 }
 
-void core_settle(struct core *core)
+void core_drop_btf(struct core *core)
 {
 	btf__free(core->kernel);
 	core->kernel = NULL;

@@ -44,7 +44,7 @@ struct core {
 	const struct conf *conf;
 	const char *btf_path; /* a file with the kernel's types, NULL: the kernel has them */
 	const struct forced_hook *forced; /* ends with a row without family; may be NULL */
-	struct btf *kernel;		  /* the running kernel's types, until core_settle() */
+	struct btf *kernel;		  /* the running kernel's types, until core_drop_btf() */
 	bool kernel_typed;		  /* the kernel knows them itself */
 	bool typed, storage;		  /* the constants of bpf/compat.bpf.h */
 	struct core_sizes sizes;
@@ -81,7 +81,7 @@ int core_sizes_plan(struct core_sizes *ret, const struct conf *conf, bool storag
  */
 int core_start(struct core *core, const struct conf *conf);
 /* Everything is started: gives back the memory that only starting needs. */
-void core_settle(struct core *core);
+void core_drop_btf(struct core *core);
 void core_stop(struct core *core);
 
 /* Gives an object that is not loaded yet the tables that others before it have under the same names. */
@@ -95,13 +95,13 @@ bool core_has_table(const struct core *core, const char *name);
 void core_tail_calls_add(struct core *core, const char *table);
 bool core_tail_calls(const struct core *core, const char *table);
 /* From now on this family, which runs and outlives the core, shares its tables and metrics. */
-void core_lend(struct core *core, struct probe_run *run);
+void core_register_family(struct core *core, struct probe_run *run);
 /* The family of this name that runs, NULL: it does not. */
 struct probe_run *core_family(const struct core *core, const char *name);
 /* The row with this number, or NULL when there is no memory to map it; good until the next call. */
 void *core_row(struct core_table *table, u32 row);
 /* Takes in the object's caches by identity, after it was loaded. */
-int core_adopt_caches(struct core *core, struct bpf_object *object);
+int core_register_slot_caches(struct core *core, struct bpf_object *object);
 /* Gives the series of a metric their ceiling. */
 void core_budget(struct core *core, unsigned metric, u32 max);
 

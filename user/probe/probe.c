@@ -439,7 +439,7 @@ int probe_start(struct probe_run *run, const struct probe *probe, struct core *c
 	if (!err) {
 		run->data = section_map(run->object, ".data");
 		run->bss = section_map(run->object, ".bss");
-		err = core_adopt_caches(core, run->object);
+		err = core_register_slot_caches(core, run->object);
 	}
 	if (!err && probe->loaded)
 		err = probe->loaded(run);
@@ -454,7 +454,7 @@ int probe_start(struct probe_run *run, const struct probe *probe, struct core *c
 		probe_stop(run);
 		superseded_restore(run);
 	} else {
-		core_lend(core, run);
+		core_register_family(core, run);
 	}
 	return err == -ENOMEM ? err : 0;
 }
