@@ -242,7 +242,7 @@ static void resolve(struct collector *c)
 }
 
 /*
- * What is pending may be counted while the task scan is on its way. Slots from before it and what it found
+ * What is unflushed may be counted while the task scan is on its way. Slots from before it and what it found
  * hold nothing twice, and slots from after it hold what was counted meanwhile: the greater of the two is
  * shown, and never less than was shown.
  */
@@ -251,9 +251,9 @@ int collector_read(struct collector *c)
 	int err;
 
 	resolve(c);
-	pending_read(c);
+	unflushed_read(c);
 	err = task_scan(c);
-	pending_add(c);
+	unflushed_add(c);
 	resolve(c);
 	pool_resolve_other(c, &c->counters);
 	pool_resolve_other(c, &c->hists);
@@ -262,7 +262,7 @@ int collector_read(struct collector *c)
 	pool_read(c, &c->hists);
 	gauges_read(c);
 	cgroups_read(c);
-	pending_settle(c);
+	clamp_monotonic(c);
 	return err;
 }
 

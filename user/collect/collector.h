@@ -20,7 +20,7 @@ struct tally {
 	struct family *family;
 	struct service *service; /* NULL: the metric has none */
 	s64 base;
-	s64 least; /* what has been shown; for counters with something pending */
+	s64 shown_max; /* the highest value shown so far; for counters with an unflushed part */
 	struct hist *hist_base;
 	UT_hash_handle hh;
 };
@@ -72,12 +72,12 @@ void slot_add(struct collector *c, const struct pool *p, u32 slot, struct tally 
 /* Scans the live tasks, core first, then the families: fills the table of totals. 0 or negative errno. */
 int task_scan(struct collector *c);
 /*
- * Counters with something pending, in four steps: their slots are read, the tasks are scanned, what it found is
- * added, and, when all slots have been read anew, the result is made good.
+ * Counters with an unflushed part (see struct metric), in four steps: their slots are read, the tasks are scanned,
+ * what it found is added, and, when all slots have been read anew, no value is shown that is lower than before.
  */
-void pending_read(struct collector *c);
-void pending_add(struct collector *c);
-void pending_settle(struct collector *c);
+void unflushed_read(struct collector *c);
+void unflushed_add(struct collector *c);
+void clamp_monotonic(struct collector *c);
 /* Gauges of live tasks come from the task scan, not from slots. */
 void gauges_read(struct collector *c);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* What each task scan reports: gauges, and what live tasks have used but counters have not been told yet. */
+/* What each task scan reports: gauges, and the unflushed part of counters. */
 #include "collect/collector.h"
 
 int task_scan(struct collector *c)
@@ -12,18 +12,18 @@ int task_scan(struct collector *c)
 	return err;
 }
 
-static bool tally_pending(const struct tally *t)
+static bool tally_unflushed(const struct tally *t)
 {
-	return t && t->family && t->family->metric->pending;
+	return t && t->family && t->family->metric->unflushed;
 }
 
-void pending_read(struct collector *c)
+void unflushed_read(struct collector *c)
 {
 	for (struct tally *t = c->tallies; t; t = t->hh.next)
-		if (tally_pending(t))
+		if (tally_unflushed(t))
 			t->series->value = t->base;
 	for (u32 slot = 1; slot < c->counters.top; slot++)
-		if (tally_pending(c->counters.tallies[slot]))
+		if (tally_unflushed(c->counters.tallies[slot]))
 			slot_add(c, &c->counters, slot, c->counters.tallies[slot]);
 }
 
@@ -50,24 +50,24 @@ void gauges_read(struct collector *c)
 				       c->families[metric]->metric->task_total);
 }
 
-void pending_add(struct collector *c)
+void unflushed_add(struct collector *c)
 {
 	for (u32 metric = 1; metric < METRIC_MAX; metric++)
-		if (c->families[metric] && c->families[metric]->metric->pending)
+		if (c->families[metric] && c->families[metric]->metric->unflushed)
 			task_total_add(c, c->families[metric],
-				       c->families[metric]->metric->pending);
+				       c->families[metric]->metric->unflushed);
 	for (struct tally *t = c->tallies; t; t = t->hh.next)
-		if (tally_pending(t) && t->series->value > t->least)
-			t->least = t->series->value;
+		if (tally_unflushed(t) && t->series->value > t->shown_max)
+			t->shown_max = t->series->value;
 }
 
-void pending_settle(struct collector *c)
+void clamp_monotonic(struct collector *c)
 {
 	for (struct tally *t = c->tallies; t; t = t->hh.next) {
-		if (!tally_pending(t))
+		if (!tally_unflushed(t))
 			continue;
-		if (t->series->value < t->least)
-			t->series->value = t->least;
-		t->least = t->series->value;
+		if (t->series->value < t->shown_max)
+			t->series->value = t->shown_max;
+		t->shown_max = t->series->value;
 	}
 }

@@ -53,10 +53,10 @@ struct metric {
 	bool from_identity;
 	size_t task_total; /* a gauge of struct task_totals: the offset of a u64 in it; 0: none */
 	/*
-	 * A counter that is behind: what tasks alive have used since they were counted last is there, the
-	 * offset of a u64 in struct task_totals; 0: none.
+	 * A counter that the kernel side adds to only when a task is switched or ends: what live tasks have
+	 * used since then is a u64 at this offset in struct task_totals; 0: nothing is unflushed.
 	 */
-	size_t pending;
+	size_t unflushed;
 	size_t cgroup; /* counted by cgroups: the offset of a u64 in struct cgroup_stats; 0: none */
 };
 

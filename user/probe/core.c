@@ -36,7 +36,7 @@ static const struct hook core_hooks[] = {
 static const struct metric core_metrics[] = {
 	{ "seismo_cpu_seconds_total", METRIC_COUNTER, UNIT_SECONDS,
 	  "Time on the CPU, from the scheduler.", .service = true, .max = 4096,
-	  .pending = offsetof(struct task_totals, cpu_ns) },
+	  .unflushed = offsetof(struct task_totals, cpu_ns) },
 	{ "seismo_run_queue_wait_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 	  "Time runnable but waiting for a CPU, per turn on it.", .service = true, .max = 1024 },
 	{ "seismo_cpu_periods_total", METRIC_COUNTER, UNIT_NONE,

@@ -67,7 +67,7 @@ const struct probe probe_memory = {
 			  .cgroup = offsetof(struct cgroup_stats, page_cache_bytes) },
 			{ "seismo_major_faults_total", METRIC_COUNTER, UNIT_NONE,
 			  "Page faults that waited for a page to be read.", .service = true,
-			  .max = 1024, .pending = offsetof(struct task_totals, major_faults) },
+			  .max = 1024, .unflushed = offsetof(struct task_totals, major_faults) },
 			{ "seismo_memory_reclaim_stall_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Time that tasks spent freeing memory before they got some.",
 			  .service = true, .max = 600 },
