@@ -77,7 +77,7 @@ void conf_free(struct conf *c)
 	free(c);
 }
 
-static int listen_apply(struct conf *c, struct doc *d, const struct conf_file *f)
+static int listen_apply(struct conf *c, struct yaml_doc *d, const struct conf_file *f)
 {
 	const char *port = f->listen ? strrchr(f->listen, ':') : NULL;
 	char *copy;
@@ -86,9 +86,9 @@ static int listen_apply(struct conf *c, struct doc *d, const struct conf_file *f
 	if (!f->listen)
 		return 0;
 	if (!port || port == f->listen || parse_u64(port + 1, 0, 65535, &v))
-		return doc_error(d, doc_value(d, doc_root(d), "listen"),
-				 "'listen' is '%.64s', must be ADDR:PORT such as 127.0.0.1:9469",
-				 f->listen);
+		return yaml_doc_error(
+			d, yaml_doc_value(d, yaml_doc_root(d), "listen"),
+			"'listen' is '%.64s', must be ADDR:PORT such as 127.0.0.1:9469", f->listen);
 	copy = strdup(f->listen);
 	if (!copy)
 		return -ENOMEM;
@@ -97,9 +97,9 @@ static int listen_apply(struct conf *c, struct doc *d, const struct conf_file *f
 	return 0;
 }
 
-static int limits_apply(struct conf *c, struct doc *d, const struct conf_file *f)
+static int limits_apply(struct conf *c, struct yaml_doc *d, const struct conf_file *f)
 {
-	yaml_node_t *section = doc_value(d, doc_root(d), "limits");
+	yaml_node_t *section = yaml_doc_value(d, yaml_doc_root(d), "limits");
 
 	for (const struct limit *l = limits; l < limits + sizeof(limits) / sizeof(*limits); l++) {
 		const char *text = *(char *const *)((const char *)&f->limits + l->text);
@@ -108,8 +108,9 @@ static int limits_apply(struct conf *c, struct doc *d, const struct conf_file *f
 		if (!text)
 			continue;
 		if (l->parse(text, &v) || v < l->min || v > l->max)
-			return doc_error(d, doc_value(d, section, l->key),
-					 "'%s' is '%.64s', must be %s", l->key, text, l->accepted);
+			return yaml_doc_error(d, yaml_doc_value(d, section, l->key),
+					      "'%s' is '%.64s', must be %s", l->key, text,
+					      l->accepted);
 		*(u64 *)((char *)&c->limits + l->value) = v;
 	}
 	return 0;
@@ -127,35 +128,37 @@ static bool match_same(const struct service_match *a, const struct service_match
 }
 
 /* Refuses a rule that matches everything or, after the rules before it, nothing. */
-static int service_check(struct doc *d, const yaml_node_t *node, const struct service_rule *rules,
-			 unsigned i)
+static int service_check(struct yaml_doc *d, const yaml_node_t *node,
+			 const struct service_rule *rules, unsigned i)
 {
 	static const struct service_match none;
 	const struct service_rule *r = &rules[i];
 
 	if (match_same(&r->match, &none))
-		return doc_error(d, node,
-				 "service '%.64s' matches without a condition, needs cgroup, exe, "
-				 "command or port",
-				 r->name);
+		return yaml_doc_error(
+			d, node,
+			"service '%.64s' matches without a condition, needs cgroup, exe, "
+			"command or port",
+			r->name);
 	for (unsigned before = 0; before < i; before++) {
 		if (!match_same(&r->match, &rules[before].match))
 			continue;
 		if (!strcmp(r->name, rules[before].name))
-			return doc_error(d, node, "duplicate service '%.64s'", r->name);
-		return doc_error(d, node, "service '%.64s' has the same match as '%.64s' before it",
-				 r->name, rules[before].name);
+			return yaml_doc_error(d, node, "duplicate service '%.64s'", r->name);
+		return yaml_doc_error(d, node,
+				      "service '%.64s' has the same match as '%.64s' before it",
+				      r->name, rules[before].name);
 	}
 	return 0;
 }
 
 /* Checks the rules and takes them over. */
-static int services_apply(struct conf *c, struct doc *d, struct conf_file *f)
+static int services_apply(struct conf *c, struct yaml_doc *d, struct conf_file *f)
 {
-	yaml_node_t *list = doc_value(d, doc_root(d), "services");
+	yaml_node_t *list = yaml_doc_value(d, yaml_doc_root(d), "services");
 
 	for (unsigned i = 0; i < f->services_count; i++) {
-		const yaml_node_t *node = doc_node(d, list->data.sequence.items.start[i]);
+		const yaml_node_t *node = yaml_doc_node(d, list->data.sequence.items.start[i]);
 		int err = service_check(d, node, f->services, i);
 
 		if (err)
@@ -168,7 +171,7 @@ static int services_apply(struct conf *c, struct doc *d, struct conf_file *f)
 	return 0;
 }
 
-static int file_apply(struct conf *c, struct doc *d, struct conf_file *f)
+static int file_apply(struct conf *c, struct yaml_doc *d, struct conf_file *f)
 {
 	int err = listen_apply(c, d, f);
 
@@ -179,13 +182,13 @@ static int file_apply(struct conf *c, struct doc *d, struct conf_file *f)
 	return err;
 }
 
-static int text_apply(struct conf *c, struct doc *d, const struct buf *text,
+static int text_apply(struct conf *c, struct yaml_doc *d, const struct buf *text,
 		      const char *const *known)
 {
 	struct conf_file *f = NULL;
 	int err;
 
-	if (!doc_root(d))
+	if (!yaml_doc_root(d))
 		return 0;
 	err = schema_load(&f, d, text->data, text->len);
 	if (!err && f)
@@ -244,21 +247,21 @@ int conf_load(struct conf **ret, const char *path, const char *const *known, str
 {
 	struct buf text = { 0 };
 	struct conf *c = NULL;
-	struct doc d;
+	struct yaml_doc d;
 	int err = file_read(path, &text);
 
 	if (err) {
 		buf_printf(error, "%s: %s", path, file_problem(err));
 		goto out;
 	}
-	err = doc_load(&d, path, text.data, text.len, error);
+	err = yaml_doc_load(&d, path, text.data, text.len, error);
 	if (err)
 		goto out;
 	c = conf_default();
 	err = c ? text_apply(c, &d, &text, known) : -ENOMEM;
 	if (err == -ENOMEM)
 		buf_printf(error, "%s: out of memory", path);
-	doc_release(&d);
+	yaml_doc_release(&d);
 	if (!err) {
 		*ret = c;
 		c = NULL;

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/near.h"
+#include "conf/suggest.h"
 #include "lib/buf.h"
 
 /* By probe_mode. */
@@ -76,15 +76,15 @@ static int all_set(struct conf *c, const char *const *known, enum probe_mode mod
 }
 
 /* One of a few words. */
-static int word_load(struct doc *d, const char *name, const yaml_node_t *node, const char *kind,
-		     const char *const *words)
+static int word_load(struct yaml_doc *d, const char *name, const yaml_node_t *node,
+		     const char *kind, const char *const *words)
 {
-	const char *text = doc_text(node);
+	const char *text = yaml_doc_text(node);
 	int i;
 
 	if (!text || !*text) {
-		doc_error(d, node, "'%s' must be a %s", name, kind);
-		near_hint(d->error, "", words);
+		yaml_doc_error(d, node, "'%s' must be a %s", name, kind);
+		suggest(d->error, "", words);
 		return -EINVAL;
 	}
 	i = name_find(words, text);
@@ -92,12 +92,12 @@ static int word_load(struct doc *d, const char *name, const yaml_node_t *node, c
 		i = name_find(bool_names, text);
 	if (i >= 0)
 		return i;
-	doc_error(d, node, "'%.64s' is not a %s of '%s'", text, kind, name);
-	near_hint(d->error, text, words);
+	yaml_doc_error(d, node, "'%.64s' is not a %s of '%s'", text, kind, name);
+	suggest(d->error, text, words);
 	return -EINVAL;
 }
 
-static int mode_load(struct doc *d, const char *name, const yaml_node_t *node, int *mode)
+static int mode_load(struct yaml_doc *d, const char *name, const yaml_node_t *node, int *mode)
 {
 	*mode = word_load(d, name, node, "mode", mode_names);
 	return *mode < 0 ? *mode : 0;
@@ -115,7 +115,7 @@ static void keys_list(const char *probe, const char *keys[CONF_OPTIONS + 2])
 	keys[cnt] = NULL;
 }
 
-static int option_load(struct conf *c, struct doc *d, const char *probe, const char *key,
+static int option_load(struct conf *c, struct yaml_doc *d, const char *probe, const char *key,
 		       const yaml_node_t *node)
 {
 	for (int i = 0; i < CONF_OPTIONS; i++) {
@@ -131,16 +131,17 @@ static int option_load(struct conf *c, struct doc *d, const char *probe, const c
 	return 0;
 }
 
-static int key_load(struct conf *c, struct doc *d, const char *probe, const yaml_node_pair_t *pair,
-		    int *mode)
+static int key_load(struct conf *c, struct yaml_doc *d, const char *probe,
+		    const yaml_node_pair_t *pair, int *mode)
 {
-	const yaml_node_t *key = doc_node(d, pair->key), *value = doc_node(d, pair->value);
-	const char *text = doc_text(key), *keys[CONF_OPTIONS + 2];
+	const yaml_node_t *key = yaml_doc_node(d, pair->key),
+			  *value = yaml_doc_node(d, pair->value);
+	const char *text = yaml_doc_text(key), *keys[CONF_OPTIONS + 2];
 
 	keys_list(probe, keys);
 	if (!text || name_find(keys, text) < 0) {
-		doc_error(d, key, "unknown key '%.64s' in '%s'", text ? text : "", probe);
-		near_hint(d->error, text ? text : "", keys);
+		yaml_doc_error(d, key, "unknown key '%.64s' in '%s'", text ? text : "", probe);
+		suggest(d->error, text ? text : "", keys);
 		return -EINVAL;
 	}
 	return strcmp(text, "mode") ? option_load(c, d, probe, text, value)
@@ -148,22 +149,22 @@ static int key_load(struct conf *c, struct doc *d, const char *probe, const yaml
 }
 
 /* Reads `{ mode: full }`. */
-static int mapping_load(struct conf *c, struct doc *d, const char *probe, yaml_node_t *node,
+static int mapping_load(struct conf *c, struct yaml_doc *d, const char *probe, yaml_node_t *node,
 			int *mode)
 {
 	const yaml_node_pair_t *pairs = node->data.mapping.pairs.start;
 	const yaml_node_pair_t *end = node->data.mapping.pairs.top;
 
 	if (pairs == end)
-		return doc_error(d, node, "missing key 'mode' in '%s'", probe);
+		return yaml_doc_error(d, node, "missing key 'mode' in '%s'", probe);
 	for (const yaml_node_pair_t *p = pairs; p < end; p++) {
-		const char *text = doc_text(doc_node(d, p->key));
+		const char *text = yaml_doc_text(yaml_doc_node(d, p->key));
 		int err;
 
 		for (const yaml_node_pair_t *q = pairs; q < p && text; q++)
-			if (!strcmp(text, doc_text(doc_node(d, q->key))))
-				return doc_error(d, doc_node(d, p->key), "duplicate key '%.64s'",
-						 text);
+			if (!strcmp(text, yaml_doc_text(yaml_doc_node(d, q->key))))
+				return yaml_doc_error(d, yaml_doc_node(d, p->key),
+						      "duplicate key '%.64s'", text);
 		err = key_load(c, d, probe, p, mode);
 		if (err)
 			return err;
@@ -171,23 +172,23 @@ static int mapping_load(struct conf *c, struct doc *d, const char *probe, yaml_n
 	return 0;
 }
 
-static int probe_load(struct conf *c, struct doc *d, const yaml_node_pair_t *pair,
+static int probe_load(struct conf *c, struct yaml_doc *d, const yaml_node_pair_t *pair,
 		      const char *const *known)
 {
-	yaml_node_t *key = doc_node(d, pair->key), *value = doc_node(d, pair->value);
-	const char *text = doc_text(key);
+	yaml_node_t *key = yaml_doc_node(d, pair->key), *value = yaml_doc_node(d, pair->value);
+	const char *text = yaml_doc_text(key);
 	int i, mode = PROBE_MODE_ON, err;
 
 	if (!text)
-		return doc_error(d, key, "a key must be a plain word");
+		return yaml_doc_error(d, key, "a key must be a plain word");
 	i = name_find(known, text);
 	if (i < 0) {
-		doc_error(d, key, "unknown probe '%.64s'", text);
-		near_hint(d->error, text, known);
+		yaml_doc_error(d, key, "unknown probe '%.64s'", text);
+		suggest(d->error, text, known);
 		return -EINVAL;
 	}
 	if (probe_find(c, text))
-		return doc_error(d, key, "duplicate key '%s'", text);
+		return yaml_doc_error(d, key, "duplicate key '%s'", text);
 	if (value->type == YAML_MAPPING_NODE)
 		err = mapping_load(c, d, text, value, &mode);
 	else
@@ -195,14 +196,14 @@ static int probe_load(struct conf *c, struct doc *d, const yaml_node_pair_t *pai
 	return err ? err : probe_set(c, known[i], (enum probe_mode)mode);
 }
 
-int probes_load(struct conf *c, struct doc *d, const char *const *known)
+int probes_load(struct conf *c, struct yaml_doc *d, const char *const *known)
 {
-	yaml_node_t *probes = doc_value(d, doc_root(d), "probes");
+	yaml_node_t *probes = yaml_doc_value(d, yaml_doc_root(d), "probes");
 
 	if (!probes)
 		return 0;
 	if (probes->type != YAML_MAPPING_NODE)
-		return doc_error(d, probes, "'probes' must hold 'key: value' pairs");
+		return yaml_doc_error(d, probes, "'probes' must hold 'key: value' pairs");
 	for (const yaml_node_pair_t *p = probes->data.mapping.pairs.start;
 	     p < probes->data.mapping.pairs.top; p++) {
 		int err = probe_load(c, d, p, known);
@@ -228,14 +229,14 @@ static int item_parse(struct conf *c, char *item, const char *const *known, stru
 	i = name_find(known, item);
 	if (i < 0) {
 		buf_printf(error, "unknown probe '%.64s'", item);
-		near_hint(error, item, known);
+		suggest(error, item, known);
 		return -EINVAL;
 	}
 	if (mode_name)
 		mode = name_find(mode_names, mode_name);
 	if (mode < 0) {
 		buf_printf(error, "'%.64s' is not a mode of '%s'", mode_name, item);
-		near_hint(error, mode_name, mode_names);
+		suggest(error, mode_name, mode_names);
 		return -EINVAL;
 	}
 	return probe_set(c, known[i], (enum probe_mode)mode);

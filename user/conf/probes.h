@@ -3,9 +3,9 @@
 #define CONF_PROBES_H
 
 #include "conf/conf.h"
-#include "conf/doc.h"
+#include "conf/yaml_doc.h"
 
 /* Reads the `probes` section; errors as with conf_load(). */
-int probes_load(struct conf *c, struct doc *d, const char *const *known);
+int probes_load(struct conf *c, struct yaml_doc *d, const char *const *known);
 
 #endif

@@ -6,7 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "conf/near.h"
+#include "conf/suggest.h"
 #include "lib/buf.h"
 #include "lib/parse.h"
 
@@ -70,21 +70,21 @@ static const cyaml_config_t config = {
 	.flags = CYAML_CFG_NO_ALIAS,
 };
 
-static int value_check(struct doc *d, const char *name, yaml_node_t *node,
+static int value_check(struct yaml_doc *d, const char *name, yaml_node_t *node,
 		       const cyaml_schema_value_t *value);
 
-static int key_unknown(struct doc *d, const char *mapping, const yaml_node_t *key,
+static int key_unknown(struct yaml_doc *d, const char *mapping, const yaml_node_t *key,
 		       const cyaml_schema_field_t *fields)
 {
-	const char *names[FIELDS_MAX + 1] = { 0 }, *text = doc_text(key);
+	const char *names[FIELDS_MAX + 1] = { 0 }, *text = yaml_doc_text(key);
 
 	if (!text)
-		return doc_error(d, key, "a key must be a plain word");
+		return yaml_doc_error(d, key, "a key must be a plain word");
 	for (unsigned i = 0; i < FIELDS_MAX && fields[i].key; i++)
 		names[i] = fields[i].key;
-	doc_error(d, key, "unknown key '%.64s'%s%s%s", text, *mapping ? " in '" : "", mapping,
-		  *mapping ? "'" : "");
-	near_hint(d->error, text, names);
+	yaml_doc_error(d, key, "unknown key '%.64s'%s%s%s", text, *mapping ? " in '" : "", mapping,
+		       *mapping ? "'" : "");
+	suggest(d->error, text, names);
 	return -EINVAL;
 }
 
@@ -96,49 +96,50 @@ static const cyaml_schema_field_t *field_find(const cyaml_schema_field_t *fields
 	return NULL;
 }
 
-static int mapping_check(struct doc *d, const char *name, yaml_node_t *node,
+static int mapping_check(struct yaml_doc *d, const char *name, yaml_node_t *node,
 			 const cyaml_schema_field_t *fields)
 {
 	unsigned seen = 0;
 
 	if (node->type != YAML_MAPPING_NODE)
-		return doc_error(d, node, "%s%s%s must hold 'key: value' pairs", *name ? "'" : "",
-				 *name ? name : "the file", *name ? "'" : "");
+		return yaml_doc_error(d, node, "%s%s%s must hold 'key: value' pairs",
+				      *name ? "'" : "", *name ? name : "the file",
+				      *name ? "'" : "");
 	for (yaml_node_pair_t *p = node->data.mapping.pairs.start; p < node->data.mapping.pairs.top;
 	     p++) {
-		const yaml_node_t *key = doc_node(d, p->key);
-		const cyaml_schema_field_t *f = field_find(fields, doc_text(key));
+		const yaml_node_t *key = yaml_doc_node(d, p->key);
+		const cyaml_schema_field_t *f = field_find(fields, yaml_doc_text(key));
 		int err;
 
 		if (!f)
 			return key_unknown(d, name, key, fields);
 		if (seen & 1U << (f - fields))
-			return doc_error(d, key, "duplicate key '%s'", f->key);
+			return yaml_doc_error(d, key, "duplicate key '%s'", f->key);
 		seen |= 1U << (f - fields);
-		err = value_check(d, f->key, doc_node(d, p->value), &f->value);
+		err = value_check(d, f->key, yaml_doc_node(d, p->value), &f->value);
 		if (err)
 			return err;
 	}
 	for (const cyaml_schema_field_t *f = fields; f->key; f++)
 		if (!(f->value.flags & CYAML_FLAG_OPTIONAL) && !(seen & 1U << (f - fields)))
-			return doc_error(d, node, "missing key '%s' in '%s'", f->key, name);
+			return yaml_doc_error(d, node, "missing key '%s' in '%s'", f->key, name);
 	return 0;
 }
 
-static int sequence_check(struct doc *d, const char *name, yaml_node_t *node,
+static int sequence_check(struct yaml_doc *d, const char *name, yaml_node_t *node,
 			  const cyaml_schema_value_t *value)
 {
 	const yaml_node_item_t *item, *top;
 
 	if (node->type != YAML_SEQUENCE_NODE)
-		return doc_error(d, node, "'%s' must be a list", name);
+		return yaml_doc_error(d, node, "'%s' must be a list", name);
 	item = node->data.sequence.items.start;
 	top = node->data.sequence.items.top;
 	if (top - item > value->sequence.max)
-		return doc_error(d, node, "'%s' has more than %u entries", name,
-				 value->sequence.max);
+		return yaml_doc_error(d, node, "'%s' has more than %u entries", name,
+				      value->sequence.max);
 	for (; item < top; item++) {
-		int err = value_check(d, name, doc_node(d, *item), value->sequence.entry);
+		int err = value_check(d, name, yaml_doc_node(d, *item), value->sequence.entry);
 
 		if (err)
 			return err;
@@ -146,21 +147,22 @@ static int sequence_check(struct doc *d, const char *name, yaml_node_t *node,
 	return 0;
 }
 
-static int text_check(struct doc *d, const char *name, const yaml_node_t *node,
+static int text_check(struct yaml_doc *d, const char *name, const yaml_node_t *node,
 		      const cyaml_schema_value_t *value)
 {
-	const char *text = doc_text(node);
+	const char *text = yaml_doc_text(node);
 
 	if (!text)
-		return doc_error(d, node, "'%s' must be a single value of plain text", name);
+		return yaml_doc_error(d, node, "'%s' must be a single value of plain text", name);
 	if (!*text)
-		return doc_error(d, node, "'%s' has no value", name);
+		return yaml_doc_error(d, node, "'%s' has no value", name);
 	if (value->type == CYAML_STRING && strlen(text) > value->string.max)
-		return doc_error(d, node, "'%s' is longer than %u bytes", name, value->string.max);
+		return yaml_doc_error(d, node, "'%s' is longer than %u bytes", name,
+				      value->string.max);
 	return 0;
 }
 
-static int uint_check(struct doc *d, const char *name, const yaml_node_t *node,
+static int uint_check(struct yaml_doc *d, const char *name, const yaml_node_t *node,
 		      const cyaml_schema_value_t *value)
 {
 	u64 max = UINT64_MAX >> (64 - 8 * value->data_size), v;
@@ -169,14 +171,14 @@ static int uint_check(struct doc *d, const char *name, const yaml_node_t *node,
 	if (err)
 		return err;
 	/* The loader takes a leading zero for octal. */
-	if (parse_u64(doc_text(node), 1, max, &v) || *doc_text(node) == '0')
-		return doc_error(d, node, "'%s' is '%.64s', must be an integer from 1 to %llu",
-				 name, doc_text(node), (unsigned long long)max);
+	if (parse_u64(yaml_doc_text(node), 1, max, &v) || *yaml_doc_text(node) == '0')
+		return yaml_doc_error(d, node, "'%s' is '%.64s', must be an integer from 1 to %llu",
+				      name, yaml_doc_text(node), (unsigned long long)max);
 	return 0;
 }
 
 /* Checks ahead of the loader, which does not know the line of all that it refuses. */
-static int value_check(struct doc *d, const char *name, yaml_node_t *node,
+static int value_check(struct yaml_doc *d, const char *name, yaml_node_t *node,
 		       const cyaml_schema_value_t *value)
 {
 	switch (value->type) {
@@ -193,11 +195,11 @@ static int value_check(struct doc *d, const char *name, yaml_node_t *node,
 	}
 }
 
-int schema_load(struct conf_file **ret, struct doc *d, const char *text, size_t len)
+int schema_load(struct conf_file **ret, struct yaml_doc *d, const char *text, size_t len)
 {
 	cyaml_data_t *data = NULL;
 	cyaml_err_t failed;
-	int err = value_check(d, "", doc_root(d), &file_value);
+	int err = value_check(d, "", yaml_doc_root(d), &file_value);
 
 	if (err)
 		return err;

@@ -4,7 +4,7 @@
 #define CONF_SCHEMA_H
 
 #include "conf/conf.h"
-#include "conf/doc.h"
+#include "conf/yaml_doc.h"
 
 /* NULL: not in the file. */
 struct limits_text {
@@ -23,7 +23,7 @@ struct conf_file {
  * are not known here, is left to be read from the document. *ret is NULL when nothing is set.
  * Errors as with conf_load().
  */
-int schema_load(struct conf_file **ret, struct doc *d, const char *text, size_t len);
+int schema_load(struct conf_file **ret, struct yaml_doc *d, const char *text, size_t len);
 void schema_free(struct conf_file *f);
 void schema_services_free(struct service_rule *services, unsigned cnt);
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#ifndef CONF_NEAR_H
-#define CONF_NEAR_H
+#ifndef CONF_SUGGEST_H
+#define CONF_SUGGEST_H
 
 struct buf;
 
@@ -8,6 +8,6 @@ struct buf;
  * Appends what was probably meant: ", did you mean 'listen'?" when one of the names (NULL-terminated)
  * is near the word, otherwise " (known: listen, services)".
  */
-void near_hint(struct buf *out, const char *word, const char *const *names);
+void suggest(struct buf *out, const char *word, const char *const *names);
 
 #endif

@@ -3,34 +3,35 @@
  * The document behind a configuration: a tree that knows the line of everything, for the errors that
  * must name one. Documents with aliases, more than one document or absurd nesting do not load.
  */
-#ifndef CONF_DOC_H
-#define CONF_DOC_H
+#ifndef CONF_YAML_DOC_H
+#define CONF_YAML_DOC_H
 
 #include <stddef.h>
 #include <yaml.h>
 
 struct buf;
 
-struct doc {
+struct yaml_doc {
 	const char *path;
 	struct buf *error;
 	yaml_document_t yaml;
 };
 
 /* Texts may hold anything. On failure (-EINVAL) `error` has been written and nothing is to be released. */
-int doc_load(struct doc *d, const char *path, const char *text, size_t len, struct buf *error);
-void doc_release(struct doc *d);
+int yaml_doc_load(struct yaml_doc *d, const char *path, const char *text, size_t len,
+		  struct buf *error);
+void yaml_doc_release(struct yaml_doc *d);
 
 /* NULL when the document is empty. */
-yaml_node_t *doc_root(struct doc *d);
-yaml_node_t *doc_node(struct doc *d, int id);
+yaml_node_t *yaml_doc_root(struct yaml_doc *d);
+yaml_node_t *yaml_doc_node(struct yaml_doc *d, int id);
 /* The value of a key, NULL when the mapping (which may be NULL) has none. */
-yaml_node_t *doc_value(struct doc *d, yaml_node_t *mapping, const char *key);
+yaml_node_t *yaml_doc_value(struct yaml_doc *d, yaml_node_t *mapping, const char *key);
 /* The text of a scalar without NUL bytes in it; NULL for anything else. */
-const char *doc_text(const yaml_node_t *node);
+const char *yaml_doc_text(const yaml_node_t *node);
 
 /* Writes "PATH:LINE: message" as one line and returns -EINVAL. */
-int doc_error(struct doc *d, const yaml_node_t *node, const char *fmt, ...)
+int yaml_doc_error(struct yaml_doc *d, const yaml_node_t *node, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
 #endif

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Suggestions for mistyped words. */
-#include "conf/near.h"
+#include "conf/suggest.h"
 
 #include <stddef.h>
 #include <string.h>
@@ -57,7 +57,7 @@ static const char *nearest(const char *word, const char *const *names)
 	return best;
 }
 
-void near_hint(struct buf *out, const char *word, const char *const *names)
+void suggest(struct buf *out, const char *word, const char *const *names)
 {
 	const char *best = nearest(word, names);
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "conf/doc.h"
+#include "conf/yaml_doc.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 
 #define DEPTH_MAX 16
 
-static int line_error(struct doc *d, size_t line, const char *fmt, va_list args)
+static int line_error(struct yaml_doc *d, size_t line, const char *fmt, va_list args)
 {
 	char text[512];
 
@@ -23,7 +23,7 @@ static int line_error(struct doc *d, size_t line, const char *fmt, va_list args)
 	return -EINVAL;
 }
 
-int doc_error(struct doc *d, const yaml_node_t *node, const char *fmt, ...)
+int yaml_doc_error(struct yaml_doc *d, const yaml_node_t *node, const char *fmt, ...)
 {
 	va_list args;
 	int err;
@@ -34,7 +34,7 @@ int doc_error(struct doc *d, const yaml_node_t *node, const char *fmt, ...)
 	return err;
 }
 
-static __attribute__((format(printf, 3, 4))) int text_error(struct doc *d, size_t line,
+static __attribute__((format(printf, 3, 4))) int text_error(struct yaml_doc *d, size_t line,
 							    const char *fmt, ...)
 {
 	va_list args;
@@ -58,7 +58,7 @@ static size_t problem_line(const yaml_parser_t *p, const char *text, size_t len)
 	return line;
 }
 
-static int syntax_error(struct doc *d, const yaml_parser_t *p, const char *text, size_t len)
+static int syntax_error(struct yaml_doc *d, const yaml_parser_t *p, const char *text, size_t len)
 {
 	if (p->error == YAML_MEMORY_ERROR)
 		return text_error(d, 1, "out of memory");
@@ -87,7 +87,7 @@ static const char *event_problem(const yaml_event_t *e, unsigned *documents, uns
 }
 
 /* A tree has lost its aliases and a deep one has cost its memory: both are looked for in the events. */
-static int events_check(struct doc *d, const char *text, size_t len)
+static int events_check(struct yaml_doc *d, const char *text, size_t len)
 {
 	unsigned documents = 0, depth = 0;
 	yaml_parser_t parser;
@@ -115,12 +115,13 @@ static int events_check(struct doc *d, const char *text, size_t len)
 	return err;
 }
 
-int doc_load(struct doc *d, const char *path, const char *text, size_t len, struct buf *error)
+int yaml_doc_load(struct yaml_doc *d, const char *path, const char *text, size_t len,
+		  struct buf *error)
 {
 	yaml_parser_t parser;
 	int err;
 
-	*d = (struct doc){ .path = path, .error = error };
+	*d = (struct yaml_doc){ .path = path, .error = error };
 	err = events_check(d, text, len);
 	if (err)
 		return err;
@@ -133,39 +134,39 @@ int doc_load(struct doc *d, const char *path, const char *text, size_t len, stru
 	return err;
 }
 
-void doc_release(struct doc *d)
+void yaml_doc_release(struct yaml_doc *d)
 {
 	yaml_document_delete(&d->yaml);
 }
 
-yaml_node_t *doc_root(struct doc *d)
+yaml_node_t *yaml_doc_root(struct yaml_doc *d)
 {
 	yaml_node_t *root = yaml_document_get_root_node(&d->yaml);
-	const char *text = root ? doc_text(root) : NULL;
+	const char *text = root ? yaml_doc_text(root) : NULL;
 
 	return text && !*text ? NULL : root;
 }
 
-yaml_node_t *doc_node(struct doc *d, int id)
+yaml_node_t *yaml_doc_node(struct yaml_doc *d, int id)
 {
 	return yaml_document_get_node(&d->yaml, id);
 }
 
-yaml_node_t *doc_value(struct doc *d, yaml_node_t *mapping, const char *key)
+yaml_node_t *yaml_doc_value(struct yaml_doc *d, yaml_node_t *mapping, const char *key)
 {
 	if (!mapping || mapping->type != YAML_MAPPING_NODE)
 		return NULL;
 	for (yaml_node_pair_t *p = mapping->data.mapping.pairs.start;
 	     p < mapping->data.mapping.pairs.top; p++) {
-		const char *text = doc_text(doc_node(d, p->key));
+		const char *text = yaml_doc_text(yaml_doc_node(d, p->key));
 
 		if (text && !strcmp(text, key))
-			return doc_node(d, p->value);
+			return yaml_doc_node(d, p->value);
 	}
 	return NULL;
 }
 
-const char *doc_text(const yaml_node_t *node)
+const char *yaml_doc_text(const yaml_node_t *node)
 {
 	const char *text;
 
