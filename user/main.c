@@ -22,7 +22,7 @@ int main(int argc, char **argv)
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
 		puts("seismo " VERSION);
-		return EXIT_FINE;
+		return EXIT_OK;
 	}
 	if (!strcmp(name, "--help") || !strcmp(name, "-h"))
 		name = "help";

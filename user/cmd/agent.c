@@ -111,7 +111,7 @@ int agent_configure(struct agent *a, const struct agent_options *options)
 	if (err)
 		log_printf(LOG_ERR, "%s", error.len ? buf_cstr(&error) : strerror(-err));
 	buf_release(&error);
-	return err ? EXIT_USAGE : EXIT_FINE;
+	return err ? EXIT_USAGE : EXIT_OK;
 }
 
 static int core_failed(const struct agent *a, int err)
@@ -127,7 +127,7 @@ static int core_failed(const struct agent *a, int err)
 		log_printf(LOG_ERR, "%s", a->core.run.error);
 	else
 		log_printf(LOG_ERR, "cannot watch this machine: %s", a->core.run.error);
-	return err == -ESRCH ? EXIT_USAGE : EXIT_CANNOT;
+	return err == -ESRCH ? EXIT_USAGE : EXIT_UNSUPPORTED;
 }
 
 int agent_start(struct agent *a, const struct agent_options *options)
@@ -163,9 +163,9 @@ int agent_start(struct agent *a, const struct agent_options *options)
 	a->calls = calls_new(a->collector);
 	if (!a->collector || !a->self || !a->calls) {
 		log_printf(LOG_ERR, "out of memory");
-		return EXIT_CANNOT;
+		return EXIT_UNSUPPORTED;
 	}
-	return EXIT_FINE;
+	return EXIT_OK;
 }
 
 void agent_stop(struct agent *a)

@@ -60,7 +60,7 @@ int cmd_check(int argc, char **argv)
 			report_json(stdout, &agent);
 		else
 			report_hooks(stdout, &agent);
-		status = report_problem(&agent) ? EXIT_PROBLEM : EXIT_FINE;
+		status = report_problem(&agent) ? EXIT_PROBLEM : EXIT_OK;
 	}
 	agent_stop(&agent);
 	return status;

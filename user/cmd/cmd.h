@@ -4,10 +4,10 @@
 #define CMD_CMD_H
 
 enum exit_status {
-	EXIT_FINE = 0,
-	EXIT_PROBLEM = 1, /* what was asked about is not in order */
-	EXIT_USAGE = 2,	  /* bad options or configuration */
-	EXIT_CANNOT = 3,  /* this machine, or this user, cannot run it */
+	EXIT_OK = 0,
+	EXIT_PROBLEM = 1,     /* what was asked about is not in order */
+	EXIT_USAGE = 2,	      /* bad options or configuration */
+	EXIT_UNSUPPORTED = 3, /* this machine, or this user, cannot run it */
 };
 
 struct command {

@@ -21,5 +21,5 @@ int cmd_help(int argc, char **argv)
 	for (const struct command *c = commands; c->name; c++)
 		printf("  seismo %-8s %-12s %s\n", c->name, c->arguments, c->summary);
 	puts("  seismo --version\n\n'seismo help COMMAND' tells a command's options.");
-	return EXIT_FINE;
+	return EXIT_OK;
 }

@@ -145,5 +145,5 @@ int cmd_metrics(int argc, char **argv)
 		putchar('\n');
 	}
 	json_decref(doc);
-	return EXIT_FINE;
+	return EXIT_OK;
 }

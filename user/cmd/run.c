@@ -126,14 +126,14 @@ static int lock_take(struct daemon *d)
 	memcpy(addr.sun_path + 1, LOCK_NAME, sizeof(LOCK_NAME) - 1);
 	d->lock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (!bind(d->lock, (struct sockaddr *)&addr, len) && !listen(d->lock, 1))
-		return EXIT_FINE;
+		return EXIT_OK;
 	if (errno == EADDRINUSE && !connect(d->lock, (struct sockaddr *)&addr, len) &&
 	    !getsockopt(d->lock, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len))
 		log_printf(LOG_ERR, "another seismo runs on this machine already: process %d",
 			   peer.pid);
 	else
 		log_printf(LOG_ERR, "another seismo runs on this machine already");
-	return EXIT_CANNOT;
+	return EXIT_UNSUPPORTED;
 }
 
 static bool is_loopback(const char *listen)
@@ -164,13 +164,13 @@ static int http_open(struct daemon *d)
 			log_warn("%s is reachable from other hosts, without encryption or "
 				 "authentication",
 				 listen);
-		return EXIT_FINE;
+		return EXIT_OK;
 	}
 	if (err == -EINVAL)
 		log_printf(LOG_ERR, "cannot listen on '%s': not an ADDRESS:PORT", listen);
 	else
 		log_err(err, "cannot listen on %s", listen);
-	return err == -EINVAL ? EXIT_USAGE : EXIT_CANNOT;
+	return err == -EINVAL ? EXIT_USAGE : EXIT_UNSUPPORTED;
 }
 
 static void url_write(const struct daemon *d, struct buf *url)
@@ -248,9 +248,9 @@ static int daemon_run(struct daemon *d)
 	notify_stopping();
 	if (err < 0) {
 		log_err(err, "event loop");
-		return EXIT_CANNOT;
+		return EXIT_UNSUPPORTED;
 	}
-	return EXIT_FINE;
+	return EXIT_OK;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
