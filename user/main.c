@@ -29,6 +29,6 @@ int main(int argc, char **argv)
 	for (const struct command *c = commands; c->name; c++)
 		if (!strcmp(c->name, name))
 			return c->run(argc > 1 ? argc - 1 : 1, argc > 1 ? argv + 1 : argv);
-	log_printf(LOG_ERR, "no command '%s'; 'seismo help' lists them", name);
+	log_printf(SEISMO_LOG_ERR, "no command '%s'; 'seismo help' lists them", name);
 	return EXIT_USAGE;
 }

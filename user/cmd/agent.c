@@ -41,7 +41,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		hook_parse(o, arg, state);
 		return 0;
 	case 'v':
-		log_level = LOG_DEBUG;
+		log_level = SEISMO_LOG_DEBUG;
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "'%s' is one argument too many", arg);
@@ -109,7 +109,7 @@ int agent_configure(struct agent *a, const struct agent_options *options)
 	}
 	err = err ?: modes_check(a->conf, &error);
 	if (err)
-		log_printf(LOG_ERR, "%s", error.len ? buf_cstr(&error) : strerror(-err));
+		log_printf(SEISMO_LOG_ERR, "%s", error.len ? buf_cstr(&error) : strerror(-err));
 	buf_release(&error);
 	return err ? EXIT_USAGE : EXIT_OK;
 }
@@ -117,16 +117,16 @@ int agent_configure(struct agent *a, const struct agent_options *options)
 static int core_failed(const struct agent *a, int err)
 {
 	if (err == -EPERM || err == -EACCES)
-		log_printf(LOG_ERR,
+		log_printf(SEISMO_LOG_ERR,
 			   "the kernel does not let this user load BPF programs (%s): run it as "
 			   "root, or with "
 			   "the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE and "
 			   "CAP_SYS_PTRACE",
 			   strerror(-err));
 	else if (err == -ESRCH)
-		log_printf(LOG_ERR, "%s", a->core.run.error);
+		log_printf(SEISMO_LOG_ERR, "%s", a->core.run.error);
 	else
-		log_printf(LOG_ERR, "cannot watch this machine: %s", a->core.run.error);
+		log_printf(SEISMO_LOG_ERR, "cannot watch this machine: %s", a->core.run.error);
 	return err == -ESRCH ? EXIT_USAGE : EXIT_UNSUPPORTED;
 }
 
@@ -162,7 +162,7 @@ int agent_start(struct agent *a, const struct agent_options *options)
 	a->self = self_new(&a->registry, a->all);
 	a->calls = calls_new(a->collector);
 	if (!a->collector || !a->self || !a->calls) {
-		log_printf(LOG_ERR, "out of memory");
+		log_printf(SEISMO_LOG_ERR, "out of memory");
 		return EXIT_UNSUPPORTED;
 	}
 	return EXIT_OK;

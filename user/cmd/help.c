@@ -12,7 +12,8 @@ int cmd_help(int argc, char **argv)
 			if (!strcmp(c->name, argv[1]) && c->run != cmd_help)
 				return c->run(2, (char *[]){ argv[1], "--help", NULL });
 		if (strcmp(argv[1], "help") != 0 && strcmp(argv[1], "--help") != 0) {
-			log_printf(LOG_ERR, "no command '%s'; 'seismo help' lists them", argv[1]);
+			log_printf(SEISMO_LOG_ERR, "no command '%s'; 'seismo help' lists them",
+				   argv[1]);
 			return EXIT_USAGE;
 		}
 	}

@@ -129,10 +129,10 @@ static int lock_take(struct daemon *d)
 		return EXIT_OK;
 	if (errno == EADDRINUSE && !connect(d->lock, (struct sockaddr *)&addr, len) &&
 	    !getsockopt(d->lock, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len))
-		log_printf(LOG_ERR, "another seismo runs on this machine already: process %d",
-			   peer.pid);
+		log_printf(SEISMO_LOG_ERR,
+			   "another seismo runs on this machine already: process %d", peer.pid);
 	else
-		log_printf(LOG_ERR, "another seismo runs on this machine already");
+		log_printf(SEISMO_LOG_ERR, "another seismo runs on this machine already");
 	return EXIT_UNSUPPORTED;
 }
 
@@ -167,7 +167,7 @@ static int http_open(struct daemon *d)
 		return EXIT_OK;
 	}
 	if (err == -EINVAL)
-		log_printf(LOG_ERR, "cannot listen on '%s': not an ADDRESS:PORT", listen);
+		log_printf(SEISMO_LOG_ERR, "cannot listen on '%s': not an ADDRESS:PORT", listen);
 	else
 		log_err(err, "cannot listen on %s", listen);
 	return err == -EINVAL ? EXIT_USAGE : EXIT_UNSUPPORTED;

@@ -5,7 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
-enum log_level log_level = LOG_INFO;
+enum log_level log_level = SEISMO_LOG_INFO;
 
 static void log_line(enum log_level level, const char *fmt, va_list args, const char *reason)
 {
@@ -34,7 +34,7 @@ int log_err(int err, const char *fmt, ...)
 	va_list args;
 
 	va_start(args, fmt);
-	log_line(LOG_ERR, fmt, args, strerror(-err));
+	log_line(SEISMO_LOG_ERR, fmt, args, strerror(-err));
 	va_end(args);
 	return err;
 }

@@ -6,17 +6,17 @@
 #ifndef LIB_LOG_H
 #define LIB_LOG_H
 
-enum log_level { LOG_ERR, LOG_WARN, LOG_INFO, LOG_DEBUG };
+enum log_level { SEISMO_LOG_ERR, SEISMO_LOG_WARN, SEISMO_LOG_INFO, SEISMO_LOG_DEBUG };
 
-/* Messages above this level are dropped; LOG_INFO at start. */
+/* Messages above this level are dropped; SEISMO_LOG_INFO at start. */
 extern enum log_level log_level;
 
 void log_printf(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Logs "what: reason of err" and returns err (negative errno), so that an error path cannot lose it. */
 int log_err(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 
-#define log_warn(...)  log_printf(LOG_WARN, __VA_ARGS__)
-#define log_info(...)  log_printf(LOG_INFO, __VA_ARGS__)
-#define log_debug(...) log_printf(LOG_DEBUG, __VA_ARGS__)
+#define log_warn(...)  log_printf(SEISMO_LOG_WARN, __VA_ARGS__)
+#define log_info(...)  log_printf(SEISMO_LOG_INFO, __VA_ARGS__)
+#define log_debug(...) log_printf(SEISMO_LOG_DEBUG, __VA_ARGS__)
 
 #endif
