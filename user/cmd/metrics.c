@@ -70,7 +70,7 @@ static const char *self_labels(const char *name)
 		{ "seismo_probe_attached", "probe,hook" },
 		{ "seismo_probe_runs_total", "probe" },
 		{ "seismo_probe_run_seconds_total", "probe" },
-		{ "seismo_events_lost_total", "buffer" },
+		{ "seismo_events_lost_total", "probe" },
 		{ "seismo_series_dropped_total", "family" },
 		{ "seismo_map_entries", "map" },
 		{ "seismo_map_capacity", "map" },

@@ -131,7 +131,7 @@ static void program_add(struct self *self, const struct probe_run *run, const st
 		.fd = bpf_program__fd(hook->program),
 		.runs = series_get(self->families[SELF_RUNS], "probe", probe, NULL, NULL),
 		.seconds = series_get(self->families[SELF_RUN_SECONDS], "probe", probe, NULL, NULL),
-		.lost = series_get(self->families[SELF_LOST], "buffer", probe, NULL, NULL),
+		.lost = series_get(self->families[SELF_LOST], "probe", probe, NULL, NULL),
 	};
 	if (p->runs && p->seconds && p->lost)
 		self->program_cnt++;
