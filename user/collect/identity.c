@@ -9,21 +9,21 @@
 #define COMPONENTS 32
 #define PATH_SIZE  (IDENTITY_CGROUPS + IDENTITY_NAME + COMPONENTS)
 
-size_t identity_path(const char *chain, size_t len, char *path, size_t size)
+size_t identity_path(const char *reversed, size_t len, char *path, size_t size)
 {
 	const char *component[COMPONENTS];
 	size_t cnt = 0, at = 0, out = 0;
 
-	while (at < len && chain[at]) {
-		size_t n = strnlen(chain + at, len - at);
+	while (at < len && reversed[at]) {
+		size_t n = strnlen(reversed + at, len - at);
 
 		if (cnt < COMPONENTS)
-			component[cnt++] = chain + at;
+			component[cnt++] = reversed + at;
 		at += n + 1;
 	}
 	*path = '\0';
 	while (cnt-- > 0 && out < size) {
-		size_t room = len - (size_t)(component[cnt] - chain);
+		size_t room = len - (size_t)(component[cnt] - reversed);
 		int n = snprintf(path + out, size - out, "/%.*s",
 				 (int)strnlen(component[cnt], room), component[cnt]);
 

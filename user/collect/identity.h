@@ -20,9 +20,9 @@ void identity_name(const struct identity *row, const struct conf *conf,
 		   struct identity_origin *ret);
 
 /*
- * Turns a chain (see types.h) of at most `len` bytes into an absolute path and returns how many bytes of
- * the chain it took, its empty end included. The path is cut to size.
+ * Turns a reversed path (see types.h) of at most `len` bytes into an absolute one and returns how many bytes of
+ * the reversed path it took, its empty end included. The result is cut to size.
  */
-size_t identity_path(const char *chain, size_t len, char *path, size_t size);
+size_t identity_path(const char *reversed, size_t len, char *path, size_t size);
 
 #endif
