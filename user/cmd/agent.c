@@ -54,14 +54,12 @@ const struct argp agent_argp = {
 		(const struct argp_option[]){
 			{ "config", 'c', "FILE", 0, "default " DEFAULT_CONFIG " if there", 0 },
 			{ "probes", 'p', "LIST", 0,
-			  "only these: all, none, or names with an optional mode, as in "
-			  "syscall=full,block,tcp",
+			  "only these: all, none, or names with an optional mode, as in syscall=full,block,tcp",
 			  0 },
 			{ "btf", 'b', "FILE", 0, "the kernel's types, where it has none itself",
 			  0 },
 			{ "hook", 'k', "FAMILY=NAME", 0,
-			  "observe by this hook and none of its alternatives, which `seismo check "
-			  "--format json` lists; may be repeated",
+			  "observe by this hook and none of its alternatives, which `seismo check --format json` lists; may be repeated",
 			  0 },
 			{ "verbose", 'v', NULL, 0, "also what the kernel's verifier says", 0 },
 			{ 0 },
@@ -117,12 +115,10 @@ int agent_configure(struct agent *a, const struct agent_options *options)
 static int core_failed(const struct agent *a, int err)
 {
 	if (err == -EPERM || err == -EACCES)
-		log_printf(SEISMO_LOG_ERR,
-			   "the kernel does not let this user load BPF programs (%s): run it as "
-			   "root, or with "
-			   "the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE and "
-			   "CAP_SYS_PTRACE",
-			   strerror(-err));
+		log_printf(
+			SEISMO_LOG_ERR,
+			"the kernel does not let this user load BPF programs (%s): run it as root, or with the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE and CAP_SYS_PTRACE",
+			strerror(-err));
 	else if (err == -ESRCH)
 		log_printf(SEISMO_LOG_ERR, "%s", a->core.run.error);
 	else

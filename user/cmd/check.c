@@ -36,11 +36,7 @@ static const struct argp argp = {
 		},
 	.parser = parse,
 	.children = (const struct argp_child[]){ { &agent_argp, 0, NULL, 0 }, { 0 } },
-	.doc = "Loads and attaches every probe for a moment and tells by which hook it works here, "
-	       "which better "
-	       "one was not possible and why.\vExit status: 0 everything works, 1 something is "
-	       "lost, 2 bad "
-	       "configuration, 3 cannot run here.",
+	.doc = "Loads and attaches every probe for a moment and tells by which hook it works here, which better one was not possible and why.\vExit status: 0 everything works, 1 something is lost, 2 bad configuration, 3 cannot run here.",
 };
 
 int cmd_check(int argc, char **argv)

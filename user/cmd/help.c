@@ -17,8 +17,8 @@ int cmd_help(int argc, char **argv)
 			return EXIT_USAGE;
 		}
 	}
-	puts("Seismo " VERSION " tells, per service, what the kernel sees: system calls, block "
-	     "I/O, TCP, processes.\n");
+	puts("Seismo " VERSION
+	     " tells, per service, what the kernel sees: system calls, block I/O, TCP, processes.\n");
 	for (const struct command *c = commands; c->name; c++)
 		printf("  seismo %-8s %-12s %s\n", c->name, c->arguments, c->summary);
 	puts("  seismo --version\n\n'seismo help COMMAND' tells a command's options.");

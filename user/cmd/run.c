@@ -161,9 +161,9 @@ static int http_open(struct daemon *d)
 	err = http_server_new(&d->http, listen, routes, d);
 	if (!err) {
 		if (!is_loopback(listen))
-			log_warn("%s is reachable from other hosts, without encryption or "
-				 "authentication",
-				 listen);
+			log_warn(
+				"%s is reachable from other hosts, without encryption or authentication",
+				listen);
 		return EXIT_OK;
 	}
 	if (err == -EINVAL)
@@ -212,8 +212,7 @@ static void announce(const struct daemon *d)
 	url_write(d, &url);
 	printf("seismo " VERSION " watches this machine:\n");
 	report_probes(stdout, &d->agent);
-	printf("  tables %.1f MiB of limits.memory %llu MiB: %u identities, %u counters, %u "
-	       "histograms on %u CPUs\n",
+	printf("  tables %.1f MiB of limits.memory %llu MiB: %u identities, %u counters, %u histograms on %u CPUs\n",
 	       (double)s->bytes / (1 << 20),
 	       (unsigned long long)d->agent.conf->limits.memory_bytes >> 20, s->identities,
 	       s->counters, s->hists, s->cpus);
@@ -277,12 +276,8 @@ static const struct argp argp = {
 		},
 	.parser = parse,
 	.children = (const struct argp_child[]){ { &agent_argp, 0, NULL, 0 }, { 0 } },
-	.doc = "Watches this machine until SIGINT or SIGTERM.\vModes of syscall: count (how many, "
-	       "which failed), "
-	       "sampled (and durations, a twentieth of the time; default), full (durations of "
-	       "all).\n\n"
-	       "Exit status: 0 ended by a signal, 2 bad options or configuration, 3 cannot run "
-	       "here.",
+	.doc = "Watches this machine until SIGINT or SIGTERM.\vModes of syscall: count (how many, which failed), sampled (and durations, a twentieth of the time; default), full (durations of all).\n\n"
+	       "Exit status: 0 ended by a signal, 2 bad options or configuration, 3 cannot run here.",
 };
 
 int cmd_run(int argc, char **argv)

@@ -40,16 +40,13 @@ enum self_metric {
 
 const struct metric self_metrics[] = {
 	[SELF_ATTACHED] = { "seismo_probe_attached", METRIC_GAUGE, UNIT_NONE,
-			    "Whether a probe's hook is attached (0: not now, or not possible "
-			    "here)." },
+			    "Whether a probe's hook is attached (0: not now, or not possible here)." },
 	[SELF_RUNS] = { "seismo_probe_runs_total", METRIC_COUNTER, UNIT_NONE,
-			"Runs of a probe's kernel programs, estimated from a window of each "
-			"period." },
+			"Runs of a probe's kernel programs, estimated from a window of each period." },
 	[SELF_RUN_SECONDS] = { "seismo_probe_run_seconds_total", METRIC_COUNTER, UNIT_SECONDS,
 			       "Time in a probe's kernel programs, estimated likewise." },
 	[SELF_LOST] = { "seismo_events_lost_total", METRIC_COUNTER, UNIT_NONE,
-			"Events that a probe's programs did not see because they interrupted "
-			"themselves." },
+			"Events that a probe's programs did not see because they interrupted themselves." },
 	[SELF_DROPPED] = { "seismo_series_dropped_total", METRIC_COUNTER, UNIT_NONE,
 			   "Counted as \"other\" since the family's ceiling was reached." },
 	[SELF_MAP_ENTRIES] = { "seismo_map_entries", METRIC_GAUGE, UNIT_NONE,

@@ -137,8 +137,7 @@ static int service_check(struct yaml_doc *d, const yaml_node_t *node,
 	if (match_same(&r->match, &none))
 		return yaml_doc_error(
 			d, node,
-			"service '%.64s' matches without a condition, needs cgroup, exe, "
-			"command or port",
+			"service '%.64s' matches without a condition, needs cgroup, exe, command or port",
 			r->name);
 	for (unsigned before = 0; before < i; before++) {
 		if (!match_same(&r->match, &rules[before].match))

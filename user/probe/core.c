@@ -511,10 +511,10 @@ static int forced_check(struct core *core)
 			for (int i = 0; h->alt[i]; i++)
 				found |= !strcmp(h->alt[i], f->program);
 		if (!found || strcmp(probe->name, f->family) != 0) {
-			snprintf(core->run.error, sizeof(core->run.error),
-				 "--hook %s=%s: there is none of this name, `seismo check --format "
-				 "json` lists them",
-				 f->family, f->program);
+			snprintf(
+				core->run.error, sizeof(core->run.error),
+				"--hook %s=%s: there is none of this name, `seismo check --format json` lists them",
+				f->family, f->program);
 			return -ESRCH;
 		}
 		if (has_suffix(f->program, "_raw") || has_suffix(f->program, "_kprobe"))
@@ -544,11 +544,9 @@ static int types_load(struct core *core)
 		snprintf(core->run.error, sizeof(core->run.error), "no BTF in '%s': %s",
 			 core->btf_path, why);
 	else
-		snprintf(core->run.error, sizeof(core->run.error),
-			 "this kernel does not describe its types (no /sys/kernel/btf/vmlinux, "
-			 "CONFIG_DEBUG_INFO_BTF is off): give a file that does with --btf FILE, "
-			 "made "
-			 "from its vmlinux with debug information by `pahole -J`");
+		snprintf(
+			core->run.error, sizeof(core->run.error),
+			"this kernel does not describe its types (no /sys/kernel/btf/vmlinux, CONFIG_DEBUG_INFO_BTF is off): give a file that does with --btf FILE, made from its vmlinux with debug information by `pahole -J`");
 	return err == -EPERM ? err : -ENOTSUP;
 }
 

@@ -58,8 +58,7 @@ const struct probe probe_memory = {
 	.metrics =
 		(const struct metric[]){
 			{ "seismo_memory_resident_bytes", METRIC_GAUGE, UNIT_BYTES,
-			  "Memory of the service's processes that is in RAM; what processes of "
-			  "their own memory share is counted for each.",
+			  "Memory of the service's processes that is in RAM; what processes of their own memory share is counted for each.",
 			  .service = true,
 			  .task_total = offsetof(struct task_totals, resident_bytes) },
 			{ "seismo_memory_page_cache_bytes", METRIC_GAUGE, UNIT_BYTES,

@@ -42,8 +42,7 @@ const struct probe probe_process = {
 	.metrics =
 		(const struct metric[]){
 			{ "seismo_process_starts_total", METRIC_COUNTER, UNIT_NONE,
-			  "Processes that came to the service: forked by it, or from another by "
-			  "exec or a change of cgroup.",
+			  "Processes that came to the service: forked by it, or from another by exec or a change of cgroup.",
 			  .service = true, .from_identity = true, .max = 4000 },
 			{ "seismo_process_exits_total", METRIC_COUNTER, UNIT_NONE,
 			  "Processes that ended, by what wait(2) tells.", .service = true,

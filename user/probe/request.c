@@ -168,8 +168,7 @@ const struct probe probe_request = {
 				      { PEER } },
 			  .max = 4000 },
 			{ "seismo_request_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
-			  "Time from the first byte of a request to the first byte of its answer: "
-			  "inbound from its arrival, outbound from when it was sent.",
+			  "Time from the first byte of a request to the first byte of its answer: inbound from its arrival, outbound from when it was sent.",
 			  .service = true, .labels = { { DIRECTION }, { PROTOCOL }, { PEER } },
 			  .max = 1000 },
 			{ "seismo_request_queue_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,

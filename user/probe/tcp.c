@@ -103,9 +103,7 @@ const struct probe probe_tcp = {
 			  "Connections established, by who opened them.", .service = true,
 			  .labels = { { DIRECTION } }, .max = 2000 },
 			{ "seismo_tcp_rtt_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
-			  "Smoothed round-trip time, sampled when a connection is established, "
-			  "retransmits, closes, "
-			  "and at every 64th send.",
+			  "Smoothed round-trip time, sampled when a connection is established, retransmits, closes, and at every 64th send.",
 			  .service = true, .max = 256 },
 			{ "seismo_tcp_retransmits_total", METRIC_COUNTER, UNIT_NONE,
 			  "Segments sent again, by who opened the connection.", .service = true,

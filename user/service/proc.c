@@ -12,8 +12,7 @@ bool proc_listener_parse(const char *line, struct proc_listener *ret)
 	u64 inode;
 
 	if (sscanf(line,
-		   "%*9d: %*32[0-9A-Fa-f]:%4x %*32[0-9A-Fa-f]:%*4x %2x %*s %*s %*s %*s %*s "
-		   "%20" SCNu64,
+		   "%*9d: %*32[0-9A-Fa-f]:%4x %*32[0-9A-Fa-f]:%*4x %2x %*s %*s %*s %*s %*s %20" SCNu64,
 		   &port, &state, &inode) != 3 ||
 	    state != TCP_LISTEN)
 		return false;
