@@ -27,7 +27,7 @@ static void sanitise(struct buf *out, const char *value)
 		size_t len = decode(value, left);
 
 		n = len ? len : 1;
-		if (out->len + (len ? len : 3) > LABEL_VALUE_MAX)
+		if (out->len + (len ? len : 3) >= LABEL_VALUE_SIZE)
 			return;
 		buf_add(out, len ? value : "\xef\xbf\xbd", len ? len : 3);
 	}
@@ -56,9 +56,10 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	struct buf rendered = { 0 }, meant = { 0 }, expected = { 0 };
-	char *value = strndup((const char *)data, size);
+	char *value = strndup((const char *)data, size), clean[LABEL_VALUE_SIZE];
 
-	label_add(&rendered, "n", value);
+	label_clean(clean, value);
+	label_add(&rendered, "n", clean);
 	REQUIRE(rendered.len >= 4 && !memcmp(rendered.data, "n=\"", 3));
 	REQUIRE(rendered.data[rendered.len - 1] == '"');
 	unescape(&meant, rendered.data + 3, rendered.len - 4);

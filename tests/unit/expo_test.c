@@ -9,10 +9,10 @@
 #include <string.h>
 
 #include "expo/expo.h"
-#include "metric/label.h"
 
-#define ROW(n, k, u, h) \
-	((struct metric){ .name = (n), .kind = METRIC_##k, .unit = UNIT_##u, .help = (h) })
+#define ROW(n, k, u, h)   \
+	((struct metric){ \
+		.name = (n), .kind = METRIC_##k, .unit = UNIT_##u, .help = (h), .service = true })
 
 static const struct metric rows[] = {
 	ROW("seismo_syscalls_total", COUNTER, NONE, "System calls that returned."),
@@ -21,20 +21,14 @@ static const struct metric rows[] = {
 	ROW("seismo_memory_resident_bytes", GAUGE, BYTES, "A \\ \"b\"\nc"),
 	ROW("seismo_age", GAUGE, SECONDS, "A unit that the name does not tell."),
 	ROW("seismo_wait_seconds", HISTOGRAM, SECONDS, "Time spent waiting."),
+	{ .name = "seismo_calls_total", .help = "Is not shown.", .hidden = true },
 };
 
 #define FAMILIES (sizeof(rows) / sizeof(*rows))
 
-static struct series *add(struct registry *r, size_t family, const char *name, const char *value)
+static struct series *add(struct registry *r, size_t family, const char *service)
 {
-	struct buf b = { 0 };
-	struct series *s;
-
-	if (name)
-		label_add(&b, name, value);
-	s = family_series(r->families[family], buf_cstr(&b), b.len);
-	buf_release(&b);
-	return s;
+	return family_series(r->families[family], (const char *[SERIES_LABELS]){ service });
 }
 
 static void fill(struct registry *r)
@@ -43,12 +37,12 @@ static void fill(struct registry *r)
 
 	for (size_t i = 0; i < FAMILIES; i++)
 		registry_add(r, &rows[i]);
-	add(r, 0, "service", "nginx.service")->value = 9223372036854775807;
-	add(r, 0, "service", "a\"b\\c\nd\xff")->value = 0;
-	add(r, 1, NULL, NULL)->value = 1500000001;
-	add(r, 3, NULL, NULL)->value = -4096;
-	add(r, 4, NULL, NULL)->value = 2000000000;
-	h = add(r, 5, "service", "x")->hist;
+	*add(r, 0, "nginx.service")->value = 9223372036854775807;
+	*add(r, 0, "a\"b\\c\nd\xff")->value = 0;
+	*add(r, 1, NULL)->value = 1500000001;
+	*add(r, 3, NULL)->value = -4096;
+	*add(r, 4, NULL)->value = 2000000000;
+	h = add(r, 5, "x")->hist;
 	h->bucket[0] = 1;		  /* up to 2^-20 */
 	h->bucket[8] = 2;		  /* the last in (2^-20, 2^-19] */
 	h->bucket[9] = 4;		  /* the first beyond 2^-19 */
@@ -56,7 +50,8 @@ static void fill(struct registry *r)
 	h->bucket[HIST_BUCKETS - 2] = 16; /* the last up to 64 s */
 	h->bucket[HIST_BUCKETS - 1] = 32;
 	h->sum_ns = 3000250000000;
-	add(r, 5, NULL, NULL);
+	add(r, 5, NULL);
+	*add(r, 6, NULL)->value = 1;
 }
 
 /* clang-format off */

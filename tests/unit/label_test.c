@@ -9,13 +9,16 @@
 
 #include "metric/label.h"
 
-#define BAD "\xef\xbf\xbd"
+#define LABEL_LEN_MAX (LABEL_VALUE_SIZE - 1)
+#define BAD	      "\xef\xbf\xbd"
 
 static void expect(const char *value, const char *rendered)
 {
+	char clean[LABEL_VALUE_SIZE];
 	struct buf b = { 0 };
 
-	label_add(&b, "n", value);
+	label_clean(clean, value);
+	label_add(&b, "n", clean);
 	assert_string_equal(buf_cstr(&b), rendered);
 	buf_release(&b);
 }
@@ -74,12 +77,12 @@ static void long_values_are_cut_between_characters(void **state)
 	memset(value, 'x', sizeof(value));
 	value[sizeof(value) - 1] = '\0';
 	memcpy(rendered, "n=\"", 3);
-	memset(rendered + 3, 'x', LABEL_VALUE_MAX);
-	strcpy(rendered + 3 + LABEL_VALUE_MAX, "\"");
+	memset(rendered + 3, 'x', LABEL_LEN_MAX);
+	strcpy(rendered + 3 + LABEL_LEN_MAX, "\"");
 	expect(value, rendered);
 
-	memcpy(value + LABEL_VALUE_MAX - 1, "é", 2);
-	strcpy(rendered + 3 + LABEL_VALUE_MAX - 1, "\"");
+	memcpy(value + LABEL_LEN_MAX - 1, "é", 2);
+	strcpy(rendered + 3 + LABEL_LEN_MAX - 1, "\"");
 	expect(value, rendered);
 }
 

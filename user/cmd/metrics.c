@@ -61,35 +61,15 @@ static const struct format formats[] = {
 	{ .name = NULL },
 };
 
-/* Labels of the self-metrics are written where they are set; this is what they are. */
-static const char *self_labels(const char *name)
-{
-	static const struct {
-		const char *name, *labels;
-	} rows[] = {
-		{ "seismo_probe_attached", "probe,hook" },
-		{ "seismo_probe_runs_total", "probe" },
-		{ "seismo_probe_run_seconds_total", "probe" },
-		{ "seismo_events_lost_total", "probe" },
-		{ "seismo_series_dropped_total", "family" },
-		{ "seismo_map_entries", "map" },
-		{ "seismo_map_capacity", "map" },
-		{ "seismo_build_info", "version" },
-	};
-
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		if (!strcmp(rows[i].name, name))
-			return rows[i].labels;
-	return "";
-}
-
 static void rows(const struct format *f, const struct metric *m, json_t *doc)
 {
 	struct buf labels = { 0 };
 
 	for (; m->name; m++) {
+		if (m->hidden)
+			continue;
 		buf_reset(&labels);
-		buf_str(&labels, m->service ? "service" : self_labels(m->name));
+		buf_str(&labels, m->service ? "service" : "");
 		for (const struct metric_label *l = m->labels;
 		     l < m->labels + METRIC_LABELS && l->name; l++)
 			buf_printf(&labels, "%s%s%s", labels.len ? "," : "", l->name,

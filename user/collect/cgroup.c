@@ -45,9 +45,9 @@ static void series_add(struct tally *t, u64 now, u64 last)
 {
 	if (t->family->metric->kind == METRIC_COUNTER) {
 		t->base += (s64)(now - last);
-		t->series->value += (s64)(now - last);
+		*t->series->value += (s64)(now - last);
 	} else {
-		t->series->value += (s64)now;
+		*t->series->value += (s64)now;
 	}
 }
 

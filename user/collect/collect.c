@@ -8,8 +8,7 @@
 
 #include "collect/collector.h"
 #include "collect/identity.h"
-#include "lib/buf.h"
-#include "metric/label.h"
+#include "lib/loop.h"
 
 #define NS_PER_SEC   1000000000ULL
 #define TASK_SCAN_NS (30 * NS_PER_SEC)
@@ -77,32 +76,28 @@ static void label_value(struct collector *c, const struct metric_label *l, u64 d
 		l->format(value, buf, size);
 }
 
-static void labels_render(struct collector *c, struct buf *b, const struct metric *m,
-			  const struct service *s, u64 dim)
+static struct series *series_get(struct collector *c, struct family *f, const struct service *s,
+				 u64 dim)
 {
-	char value[NAME_SIZE];
+	const char *values[SERIES_LABELS];
+	char text[METRIC_LABELS][NAME_SIZE];
+	const struct metric_label *l = f->metric->labels;
+	unsigned cnt = 0;
 
-	buf_reset(b);
-	if (s)
-		label_add(b, "service", s->name);
-	for (const struct metric_label *l = m->labels; l < m->labels + METRIC_LABELS && l->name;
-	     l++) {
-		label_value(c, l, dim, value, sizeof(value));
-		if (*value)
-			label_add(b, l->name, value);
+	if (f->metric->service)
+		values[cnt++] = s->name;
+	for (unsigned i = 0; cnt < f->label_cnt; i++) {
+		label_value(c, &l[i], dim, text[i], sizeof(text[i]));
+		values[cnt++] = text[i];
 	}
+	return family_series(f, values);
 }
 
 struct tally *tally_get(struct collector *c, struct family *f, struct service *s, u64 dim)
 {
-	struct buf labels = { 0 };
-	struct series *series;
+	struct series *series = series_get(c, f, s, dim);
 	struct tally *t = NULL;
 
-	labels_render(c, &labels, f->metric, s, dim);
-	series =
-		labels.failed ? NULL : family_series(f, labels.data ? labels.data : "", labels.len);
-	buf_release(&labels);
 	if (!series)
 		return NULL;
 	HASH_FIND_PTR(c->tallies, &series, t);
@@ -171,7 +166,7 @@ void slot_add(struct collector *c, const struct pool *p, u32 slot, struct tally 
 	if (p->kind == POOL_HIST && t->series->hist)
 		hist_sum(c, slot, t->series->hist);
 	else if (p->kind == POOL_COUNTER)
-		t->series->value += counter_sum(c, slot);
+		*t->series->value += counter_sum(c, slot);
 }
 
 /* How many slots of the pool the kernel side has given out. */
@@ -225,10 +220,9 @@ static void pool_read(struct collector *c, struct pool *p)
 static void tallies_reset(struct collector *c)
 {
 	for (struct tally *t = c->tallies; t; t = t->hh.next) {
-		t->series->value = t->base;
-		if (!t->series->hist)
-			continue;
-		if (t->hist_base)
+		if (t->series->value)
+			*t->series->value = t->base;
+		else if (t->hist_base)
 			*t->series->hist = *t->hist_base;
 		else
 			memset(t->series->hist, 0, sizeof(*t->series->hist));
@@ -250,6 +244,7 @@ int collector_read(struct collector *c)
 {
 	int err;
 
+	c->registry->now_ns = clock_now_ns();
 	resolve(c);
 	unflushed_read(c);
 	err = task_scan(c);
@@ -472,6 +467,7 @@ void collector_tick(struct collector *c, u64 now_ns)
 		c->forget_ns = now_ns + FORGET_NS;
 		forget(c, now_ns);
 	}
+	registry_recycle(c->registry);
 }
 
 void collector_stats(const struct collector *c, struct collector_stats *ret)

@@ -11,9 +11,6 @@
 #include <time.h>
 #include <unistd.h>
 
-#include "lib/buf.h"
-#include "metric/label.h"
-
 #define NS_PER_SEC 1000000000ULL
 
 /* Counting runs and their time costs each run some 20 ns: it is done for a part of each period. */
@@ -40,21 +37,26 @@ enum self_metric {
 
 const struct metric self_metrics[] = {
 	[SELF_ATTACHED] = { "seismo_probe_attached", METRIC_GAUGE, UNIT_NONE,
-			    "Whether a probe's hook is attached (0: not now, or not possible here)." },
+			    "Whether a probe's hook is attached (0: not now, or not possible here).",
+			    .labels = { { "probe" }, { "hook" } } },
 	[SELF_RUNS] = { "seismo_probe_runs_total", METRIC_COUNTER, UNIT_NONE,
-			"Runs of a probe's kernel programs, estimated from a window of each period." },
+			"Runs of a probe's kernel programs, estimated from a window of each period.",
+			.labels = { { "probe" } } },
 	[SELF_RUN_SECONDS] = { "seismo_probe_run_seconds_total", METRIC_COUNTER, UNIT_SECONDS,
-			       "Time in a probe's kernel programs, estimated likewise." },
+			       "Time in a probe's kernel programs, estimated likewise.",
+			       .labels = { { "probe" } } },
 	[SELF_LOST] = { "seismo_events_lost_total", METRIC_COUNTER, UNIT_NONE,
-			"Events that a probe's programs did not see because they interrupted themselves." },
+			"Events that a probe's programs did not see because they interrupted themselves.",
+			.labels = { { "probe" } } },
 	[SELF_DROPPED] = { "seismo_series_dropped_total", METRIC_COUNTER, UNIT_NONE,
-			   "Counted as \"other\" since the family's ceiling was reached." },
+			   "Counted as \"other\" since the family's ceiling was reached.",
+			   .labels = { { "family" } } },
 	[SELF_MAP_ENTRIES] = { "seismo_map_entries", METRIC_GAUGE, UNIT_NONE,
-			       "Entries of a table in use." },
+			       "Entries of a table in use.", .labels = { { "map" } } },
 	[SELF_MAP_CAPACITY] = { "seismo_map_capacity", METRIC_GAUGE, UNIT_NONE,
-				"Entries that a table has room for." },
+				"Entries that a table has room for.", .labels = { { "map" } } },
 	[SELF_BUILD] = { "seismo_build_info", METRIC_GAUGE, UNIT_NONE,
-			 "Always 1; the version is a label." },
+			 "Always 1; the version is a label.", .labels = { { "version" } } },
 	[SELF_CPU] = { "process_cpu_seconds_total", METRIC_COUNTER, UNIT_SECONDS,
 		       "User and system CPU time of this process." },
 	[SELF_RESIDENT] = { "process_resident_memory_bytes", METRIC_GAUGE, UNIT_BYTES,
@@ -86,27 +88,18 @@ struct self {
 	s64 start_ns; /* of this process, since the epoch */
 };
 
-static struct series *series_get(struct family *f, const char *label, const char *value,
-				 const char *label2, const char *value2)
+/* A label of each of the first two, NULL where the metric has none. */
+static struct series *series_get(struct family *f, const char *value, const char *value2)
 {
-	struct buf labels = { 0 };
-	struct series *s;
-
-	if (label)
-		label_add(&labels, label, value);
-	if (label2)
-		label_add(&labels, label2, value2);
-	s = labels.failed ? NULL : family_series(f, labels.data ? labels.data : "", labels.len);
-	buf_release(&labels);
-	return s;
+	return family_series(f, (const char *[SERIES_LABELS]){ value, value2 });
 }
 
-static void set(struct self *self, enum self_metric m, const char *label, const char *value, s64 v)
+static void set(struct self *self, enum self_metric m, const char *value, s64 v)
 {
-	struct series *s = series_get(self->families[m], label, value, NULL, NULL);
+	struct series *s = series_get(self->families[m], value, NULL);
 
 	if (s)
-		s->value = v;
+		*s->value = v;
 }
 
 static bool program_info(int fd, struct bpf_prog_info *info)
@@ -126,9 +119,9 @@ static void program_add(struct self *self, const struct probe_run *run, const st
 		return;
 	*p = (struct program){
 		.fd = bpf_program__fd(hook->program),
-		.runs = series_get(self->families[SELF_RUNS], "probe", probe, NULL, NULL),
-		.seconds = series_get(self->families[SELF_RUN_SECONDS], "probe", probe, NULL, NULL),
-		.lost = series_get(self->families[SELF_LOST], "probe", probe, NULL, NULL),
+		.runs = series_get(self->families[SELF_RUNS], probe, NULL),
+		.seconds = series_get(self->families[SELF_RUN_SECONDS], probe, NULL),
+		.lost = series_get(self->families[SELF_LOST], probe, NULL),
 	};
 	if (p->runs && p->seconds && p->lost)
 		self->program_cnt++;
@@ -147,8 +140,8 @@ static void measure(struct self *self, bool begin, u64 now_ns)
 		if (!program_info(p->fd, &info))
 			continue;
 		if (!begin) {
-			p->runs->value += (s64)((double)(info.run_cnt - p->run_cnt) * scale);
-			p->seconds->value +=
+			*p->runs->value += (s64)((double)(info.run_cnt - p->run_cnt) * scale);
+			*p->seconds->value +=
 				(s64)((double)(info.run_time_ns - p->run_time_ns) * scale);
 		}
 		p->run_cnt = info.run_cnt;
@@ -182,17 +175,17 @@ static void hooks_read(struct self *self)
 			const struct hook_run *hook = &(*run)->hooks[i];
 			const char *name = hook->chosen >= 0 ? hook->hook->alt[hook->chosen]
 							     : hook->hook->alt[0];
-			struct series *s = series_get(self->families[SELF_ATTACHED], "probe",
-						      (*run)->probe->name, "hook", name);
+			struct series *s = series_get(self->families[SELF_ATTACHED],
+						      (*run)->probe->name, name);
 
 			if (s)
-				s->value = hook_works(hook);
+				*s->value = hook_works(hook);
 		}
 	for (unsigned i = 0; i < self->program_cnt; i++)
-		self->programs[i].lost->value = 0;
+		*self->programs[i].lost->value = 0;
 	for (unsigned i = 0; i < self->program_cnt; i++)
 		if (program_info(self->programs[i].fd, &info))
-			self->programs[i].lost->value += (s64)info.recursion_misses;
+			*self->programs[i].lost->value += (s64)info.recursion_misses;
 }
 
 static void tables_read(struct self *self, const struct collector *c, const struct core *core,
@@ -212,16 +205,15 @@ static void tables_read(struct self *self, const struct collector *c, const stru
 		{ "services", stats.services, conf->limits.services },
 	};
 	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++) {
-		set(self, SELF_MAP_ENTRIES, "map", maps[i].map, (s64)maps[i].entries);
-		set(self, SELF_MAP_CAPACITY, "map", maps[i].map, (s64)maps[i].capacity);
+		set(self, SELF_MAP_ENTRIES, maps[i].map, (s64)maps[i].entries);
+		set(self, SELF_MAP_CAPACITY, maps[i].map, (s64)maps[i].capacity);
 	}
 	for (struct probe_run *const *run = self->runs; *run; run++) {
 		unsigned number = (*run)->metric_base;
 
 		for (const struct metric *m = (*run)->probe->metrics; m->name; m++, number++)
 			if (m->max && (*run)->state == PROBE_ON)
-				set(self, SELF_DROPPED, "family", m->name,
-				    (s64)stats.dropped[number]);
+				set(self, SELF_DROPPED, m->name, (s64)stats.dropped[number]);
 	}
 }
 
@@ -245,17 +237,17 @@ static void process_read(struct self *self)
 	struct rlimit limit;
 
 	if (f && fscanf(f, "%llu %llu", &virtual, &resident) == 2) {
-		set(self, SELF_RESIDENT, NULL, NULL, (s64)resident * sysconf(_SC_PAGESIZE));
-		set(self, SELF_VIRTUAL, NULL, NULL, (s64) virtual * sysconf(_SC_PAGESIZE));
+		set(self, SELF_RESIDENT, NULL, (s64)resident * sysconf(_SC_PAGESIZE));
+		set(self, SELF_VIRTUAL, NULL, (s64) virtual * sysconf(_SC_PAGESIZE));
 	}
 	if (f)
 		fclose(f);
 	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &cpu);
-	set(self, SELF_CPU, NULL, NULL, cpu.tv_sec * (s64)NS_PER_SEC + cpu.tv_nsec);
-	set(self, SELF_FDS, NULL, NULL, fds_open());
+	set(self, SELF_CPU, NULL, cpu.tv_sec * (s64)NS_PER_SEC + cpu.tv_nsec);
+	set(self, SELF_FDS, NULL, fds_open());
 	if (!getrlimit(RLIMIT_NOFILE, &limit))
-		set(self, SELF_MAX_FDS, NULL, NULL, (s64)limit.rlim_cur);
-	set(self, SELF_START, NULL, NULL, self->start_ns);
+		set(self, SELF_MAX_FDS, NULL, (s64)limit.rlim_cur);
+	set(self, SELF_START, NULL, self->start_ns);
 }
 
 void self_read(struct self *self, const struct collector *c, const struct core *core,
@@ -264,7 +256,7 @@ void self_read(struct self *self, const struct collector *c, const struct core *
 	hooks_read(self);
 	tables_read(self, c, core, conf);
 	process_read(self);
-	set(self, SELF_BUILD, "version", VERSION, 1);
+	set(self, SELF_BUILD, VERSION, 1);
 }
 
 struct self *self_new(struct registry *registry, struct probe_run *const *runs)

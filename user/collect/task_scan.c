@@ -21,7 +21,7 @@ void unflushed_read(struct collector *c)
 {
 	for (struct tally *t = c->tallies; t; t = t->hh.next)
 		if (tally_unflushed(t))
-			t->series->value = t->base;
+			*t->series->value = t->base;
 	for (u32 slot = 1; slot < c->counters.top; slot++)
 		if (tally_unflushed(c->counters.tallies[slot]))
 			slot_add(c, &c->counters, slot, c->counters.tallies[slot]);
@@ -38,7 +38,7 @@ static void task_total_add(struct collector *c, struct family *f, size_t offset)
 			continue;
 		t = tally_get(c, f, identity_service(c, i), 0);
 		if (t)
-			t->series->value += (s64)value;
+			*t->series->value += (s64)value;
 	}
 }
 
@@ -57,8 +57,8 @@ void unflushed_add(struct collector *c)
 			task_total_add(c, c->families[metric],
 				       c->families[metric]->metric->unflushed);
 	for (struct tally *t = c->tallies; t; t = t->hh.next)
-		if (tally_unflushed(t) && t->series->value > t->shown_max)
-			t->shown_max = t->series->value;
+		if (tally_unflushed(t) && *t->series->value > t->shown_max)
+			t->shown_max = *t->series->value;
 }
 
 void clamp_monotonic(struct collector *c)
@@ -66,8 +66,8 @@ void clamp_monotonic(struct collector *c)
 	for (struct tally *t = c->tallies; t; t = t->hh.next) {
 		if (!tally_unflushed(t))
 			continue;
-		if (t->series->value < t->shown_max)
-			t->series->value = t->shown_max;
-		t->shown_max = t->series->value;
+		if (*t->series->value < t->shown_max)
+			*t->series->value = t->shown_max;
+		t->shown_max = *t->series->value;
 	}
 }

@@ -4,6 +4,8 @@
 
 #include <string.h>
 
+#include "metric/hist.h"
+
 #define TOTAL "_total"
 
 struct dialect {
@@ -58,7 +60,7 @@ static const char *const le[] = {
 #define LE_CNT	 (sizeof(le) / sizeof(*le))
 #define LE_WHOLE ((size_t)-HIST_MIN_EXP) /* from here on the bounds are whole numbers */
 
-_Static_assert(LE_CNT == HIST_MAX_EXP - HIST_MIN_EXP + 1, "a bound for every power of two");
+_Static_assert(LE_CNT == HIST_BOUNDS, "a bound for every power of two");
 
 static bool ends_with(const char *s, size_t len, const char *suffix)
 {
@@ -130,9 +132,9 @@ static void value_write(struct buf *b, const struct metric *m, const struct seri
 {
 	sample_start(b, m->name, "", s);
 	if (m->unit == UNIT_SECONDS)
-		buf_seconds(b, (u64)s->value);
+		buf_seconds(b, (u64)*s->value);
 	else
-		buf_i64(b, s->value);
+		buf_i64(b, *s->value);
 	buf_char(b, '\n');
 }
 

@@ -5,6 +5,10 @@
 
 #include "types.h"
 
+/* Classic buckets are bounded by the powers of two of a second; with +Inf, sum and count these are the samples of one. */
+#define HIST_BOUNDS  (HIST_MAX_EXP - HIST_MIN_EXP + 1)
+#define HIST_SAMPLES (HIST_BOUNDS + 3)
+
 u64 hist_count(const struct hist *h);
 /* The value, in seconds, below which the part q (0 to 1) lies: exact to half a bucket, 4.4 %. NAN: it is empty. */
 double hist_quantile(const struct hist *h, double q);

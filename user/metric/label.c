@@ -37,33 +37,34 @@ static size_t utf8_len(const unsigned char *s)
 	return 0;
 }
 
-/* Appends one character or, in place of a bad byte, U+FFFD. */
-static void char_add(struct buf *b, const char *s, size_t len)
+void label_clean(char ret[LABEL_VALUE_SIZE], const char *value)
 {
-	if (!len)
-		buf_str(b, REPLACEMENT);
-	else if (*s == '\n')
-		buf_str(b, "\\n");
-	else if (*s == '\\' || *s == '"')
-		buf_add(b, (char[]){ '\\', *s }, 2);
-	else
-		buf_add(b, s, len);
+	size_t at = 0;
+
+	while (*value) {
+		size_t len = utf8_len((const unsigned char *)value);
+		const char *from = len ? value : REPLACEMENT;
+		size_t from_len = len ? len : strlen(REPLACEMENT);
+
+		if (at + from_len >= LABEL_VALUE_SIZE)
+			break;
+		memcpy(ret + at, from, from_len);
+		at += from_len;
+		value += len ? len : 1;
+	}
+	ret[at] = '\0';
 }
 
 void label_add(struct buf *b, const char *name, const char *value)
 {
-	size_t total = 0, len;
-
 	if (b->len)
 		buf_char(b, ',');
 	buf_str(b, name);
 	buf_str(b, "=\"");
-	for (; *value; value += len ? len : 1) {
-		len = utf8_len((const unsigned char *)value);
-		total += len ? len : strlen(REPLACEMENT);
-		if (total > LABEL_VALUE_MAX)
-			break;
-		char_add(b, value, len);
+	for (; *value; value++) {
+		if (*value == '\\' || *value == '"' || *value == '\n')
+			buf_char(b, '\\');
+		buf_char(b, (char)(*value == '\n' ? 'n' : *value));
 	}
 	buf_char(b, '"');
 }

@@ -6,12 +6,27 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "lib/buf.h"
+#include "metric/hist.h"
+#include "metric/label.h"
+
 /* What a series is allocated as. The families' arrays are sorted by seq, so that one is found by bisection. */
 struct series_entry {
-	struct series series; /* first: a series pointer is an entry pointer */
-	UT_hash_handle hh;
+	UT_hash_handle hh; /* by the pointers in series.label */
 	u64 seq;
-	char labels[];
+	struct series series; /* last: its labels follow, then the rendered text */
+};
+
+static struct series_entry *entry_of(const struct series *s)
+{
+	return (struct series_entry *)((char *)s - offsetof(struct series_entry, series));
+}
+
+/* Items of values are small, histograms are not: a chunk is 32 KiB of the former, 106 KiB of the latter. */
+static const struct slab slab_of_kind[METRIC_KINDS] = {
+	[METRIC_COUNTER] = { .item_size = sizeof(s64), .chunk_shift = 12 },
+	[METRIC_GAUGE] = { .item_size = sizeof(s64), .chunk_shift = 12 },
+	[METRIC_HISTOGRAM] = { .item_size = sizeof(struct hist), .chunk_shift = 6 },
 };
 
 /*
@@ -25,27 +40,50 @@ static void *array_grow(void *array, size_t cnt)
 	return realloc(array, (cnt ? 2 * cnt : 1) * sizeof(void *));
 }
 
-static void entry_free(struct series_entry *e)
+static struct slab *family_slab(const struct family *f)
 {
-	free(e->series.hist);
+	return &f->registry->slabs[f->metric->kind];
+}
+
+static void entry_free(struct family *f, struct series_entry *e)
+{
+	for (unsigned i = 0; i < f->label_cnt; i++)
+		intern_put(&f->registry->strings, e->series.label[i]);
+	free(e->series.hist_base);
 	free(e);
 }
 
-static struct series_entry *entry_new(const struct metric *m, const char *labels, size_t len)
+static void labels_render(const struct family *f, const char *const label[], struct buf *text)
 {
-	struct series_entry *e = calloc(1, sizeof(*e) + len + 1);
+	for (unsigned i = 0; i < f->label_cnt; i++)
+		if (label[i])
+			label_add(text, f->label_names[i], label[i]);
+}
 
-	if (!e)
-		return NULL;
-	memcpy(e->labels, labels, len);
-	e->series.labels = e->labels;
-	e->series.labels_len = len;
-	if (m->kind != METRIC_HISTOGRAM)
+/* With its labels and their text, which is all that can be wrong with it. */
+static struct series_entry *entry_new(struct family *f, const char *const label[])
+{
+	struct registry *r = f->registry;
+	struct buf text = { 0 };
+	struct series_entry *e = NULL;
+	bool complete = true;
+
+	labels_render(f, label, &text);
+	if (!text.failed)
+		e = calloc(1, sizeof(*e) + f->label_cnt * sizeof(*label) + text.len + 1);
+	if (e) {
+		e->series.labels = (char *)&e->series.label[f->label_cnt];
+		e->series.labels_len = text.len;
+		memcpy((char *)e->series.labels, buf_cstr(&text), text.len);
+	}
+	buf_release(&text);
+	for (unsigned i = 0; e && i < f->label_cnt; i++) {
+		e->series.label[i] = label[i] ? intern_get(&r->strings, label[i], r->now_ns) : NULL;
+		complete &= !label[i] == !e->series.label[i];
+	}
+	if (complete)
 		return e;
-	e->series.hist = calloc(1, sizeof(*e->series.hist));
-	if (e->series.hist)
-		return e;
-	entry_free(e);
+	entry_free(f, e);
 	return NULL;
 }
 
@@ -56,7 +94,7 @@ static bool family_append(struct family *f, struct series_entry *e)
 	if (!series)
 		return false;
 	f->series = series;
-	HASH_ADD_KEYPTR(hh, f->index, e->labels, e->series.labels_len, e);
+	HASH_ADD_KEYPTR(hh, f->index, e->series.label, f->label_cnt * sizeof(*e->series.label), e);
 	if (!e->hh.tbl)
 		return false;
 	e->seq = f->created++;
@@ -64,47 +102,123 @@ static bool family_append(struct family *f, struct series_entry *e)
 	return true;
 }
 
-struct series *family_series(struct family *f, const char *labels, size_t labels_len)
+/* From here on it counts. */
+static void series_init(struct family *f, struct series *s, u32 id)
 {
+	struct registry *r = f->registry;
+	void *item = slab_item(family_slab(f), id);
+
+	s->family = f;
+	s->id = id;
+	s->born_ns = r->now_ns;
+	s->known_ns = f->label_cnt && s->label[0] ? intern_born_ns(s->label[0]) : 0;
+	if (f->metric->kind == METRIC_HISTOGRAM)
+		s->hist = item;
+	else
+		s->value = item;
+	r->samples += f->samples;
+}
+
+static struct series *series_add(struct family *f, const char *const label[])
+{
+	u32 id = slab_alloc(family_slab(f), f->registry->tick);
+	struct series_entry *e = id == SLAB_NONE ? NULL : entry_new(f, label);
+
+	if (e && family_append(f, e)) {
+		series_init(f, &e->series, id);
+		return &e->series;
+	}
+	if (e)
+		entry_free(f, e);
+	if (id != SLAB_NONE)
+		slab_free(family_slab(f), id);
+	return NULL;
+}
+
+/* Values as they are held. */
+struct clean_labels {
+	const char *label[SERIES_LABELS];
+	char text[SERIES_LABELS][LABEL_VALUE_SIZE];
+};
+
+static void labels_clean(const struct family *f, const char *const values[],
+			 struct clean_labels *ret)
+{
+	for (unsigned i = 0; i < f->label_cnt; i++) {
+		ret->label[i] = NULL;
+		if (!values[i] || !*values[i])
+			continue;
+		label_clean(ret->text[i], values[i]);
+		ret->label[i] = ret->text[i];
+	}
+}
+
+static struct series *clean_find(const struct family *f, const struct clean_labels *labels)
+{
+	const char *key[SERIES_LABELS] = { NULL };
 	struct series_entry *e;
 
-	HASH_FIND(hh, f->index, labels, labels_len, e);
-	if (e)
-		return &e->series;
-	e = entry_new(f->metric, labels, labels_len);
-	if (!e)
-		return NULL;
-	if (family_append(f, e))
-		return &e->series;
-	entry_free(e);
-	return NULL;
+	for (unsigned i = 0; i < f->label_cnt; i++) {
+		if (!labels->label[i])
+			continue;
+		key[i] = intern_find(&f->registry->strings, labels->label[i]);
+		if (!key[i])
+			return NULL;
+	}
+	HASH_FIND(hh, f->index, key, f->label_cnt * sizeof(*key), e);
+	return e ? &e->series : NULL;
+}
+
+struct series *family_find(const struct family *f, const char *const values[])
+{
+	struct clean_labels labels;
+
+	labels_clean(f, values, &labels);
+	return clean_find(f, &labels);
+}
+
+struct series *family_series(struct family *f, const char *const values[])
+{
+	struct clean_labels labels;
+	struct series *s;
+
+	labels_clean(f, values, &labels);
+	s = clean_find(f, &labels);
+	return s ? s : series_add(f, labels.label);
+}
+
+bool family_full(const struct family *f, u32 max)
+{
+	return (u64)f->registry->samples + f->registry->reserved + f->samples > max;
 }
 
 static int entry_compare(const void *a, const void *b)
 {
-	u64 x = (*(struct series_entry *const *)a)->seq,
-	    y = (*(struct series_entry *const *)b)->seq;
+	u64 x = entry_of(*(struct series *const *)a)->seq,
+	    y = entry_of(*(struct series *const *)b)->seq;
 
 	return (x > y) - (x < y);
 }
 
 void family_remove(struct family *f, struct series *s)
 {
-	struct series_entry *e = (struct series_entry *)s;
+	struct series_entry *e = entry_of(s);
 	struct series **at =
 		bsearch(&s, f->series, f->series_cnt, sizeof(*f->series), entry_compare);
 
 	f->series_cnt--;
 	memmove(at, at + 1, (size_t)(f->series + f->series_cnt - at) * sizeof(*at));
+	f->registry->samples -= f->samples;
+	slab_free(family_slab(f), s->id);
 	HASH_DEL(f->index, e);
-	entry_free(e);
+	entry_free(f, e);
 }
 
 static void family_free(struct family *f)
 {
 	HASH_CLEAR(hh, f->index);
 	for (size_t i = 0; i < f->series_cnt; i++)
-		entry_free((struct series_entry *)f->series[i]);
+		entry_free(f, entry_of(f->series[i]));
 	free(f->series);
 	free(f);
 }
@@ -114,7 +228,23 @@ void registry_release(struct registry *r)
 	for (size_t i = 0; i < r->family_cnt; i++)
 		family_free(r->families[i]);
 	free(r->families);
+	for (int kind = 0; kind < METRIC_KINDS; kind++)
+		slab_release(&r->slabs[kind]);
 	*r = (struct registry){ 0 };
+}
+
+static void family_init(struct family *f, struct registry *r, const struct metric *m)
+{
+	f->metric = m;
+	f->registry = r;
+	if (m->service)
+		f->label_names[f->label_cnt++] = "service";
+	for (const struct metric_label *l = m->labels; l < m->labels + METRIC_LABELS && l->name;
+	     l++)
+		f->label_names[f->label_cnt++] = l->name;
+	if (!m->hidden)
+		f->samples = m->kind == METRIC_HISTOGRAM ? HIST_SAMPLES : 1;
+	r->reserved += f->samples;
 }
 
 struct family *registry_add(struct registry *r, const struct metric *metric)
@@ -128,7 +258,9 @@ struct family *registry_add(struct registry *r, const struct metric *metric)
 		free(f);
 		return NULL;
 	}
-	f->metric = metric;
+	if (!r->family_cnt)
+		memcpy(r->slabs, slab_of_kind, sizeof(r->slabs));
+	family_init(f, r, metric);
 	r->families[r->family_cnt++] = f;
 	return f;
 }
@@ -139,4 +271,11 @@ struct family *registry_find(const struct registry *r, const char *name)
 		if (!strcmp(r->families[i]->metric->name, name))
 			return r->families[i];
 	return NULL;
+}
+
+void registry_recycle(struct registry *r)
+{
+	for (int kind = 0; kind < METRIC_KINDS; kind++)
+		slab_recycle(&r->slabs[kind]);
+	r->tick++;
 }

@@ -7,12 +7,10 @@
 #ifndef METRIC_REGISTRY_H
 #define METRIC_REGISTRY_H
 
-#include <stdbool.h>
-#include <stddef.h>
+#include "metric/intern.h"
+#include "metric/slab.h"
 
-#include "types.h"
-
-enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM };
+enum metric_kind { METRIC_COUNTER, METRIC_GAUGE, METRIC_HISTOGRAM, METRIC_KINDS };
 
 /* What a value is counted in, and how it is written out. */
 enum metric_unit {
@@ -36,6 +34,7 @@ struct metric_label {
 };
 
 #define METRIC_LABELS 4
+#define SERIES_LABELS (METRIC_LABELS + 1) /* with the service */
 
 /* One row; immutable. */
 struct metric {
@@ -43,6 +42,7 @@ struct metric {
 	enum metric_kind kind;
 	enum metric_unit unit;
 	const char *help;
+	bool hidden;				   /* in the history, but not exposed */
 	bool service;				   /* first label is the service */
 	struct metric_label labels[METRIC_LABELS]; /* ends with a row without name */
 	unsigned max; /* ceiling of kernel series; 0: not counted in the kernel */
@@ -61,32 +61,71 @@ struct metric {
 };
 
 struct series {
+	struct family *family;
+	u32 id; /* among the series of its kind; see struct slab */
+	u64 born_ns;
+	/*
+	 * Since when its subject is known: the value of its first label, most often the service. Before the series
+	 * was born, but after this, it counted nothing.
+	 */
+	u64 known_ns;
+	s64 *value;	   /* counter, gauge; otherwise NULL */
+	struct hist *hist; /* histogram; otherwise NULL */
+
+	/* The collector's: counted in slots that are gone, shown last, and whose it is. */
+	s64 base, shown;
+	struct hist *hist_base; /* owned; NULL: nothing */
+	void *owner;
+
 	const char *
 		labels; /* rendered and escaped: service="nginx",syscall="read"; "" when there are none */
 	size_t labels_len;
-	s64 value;	   /* counter, gauge */
-	struct hist *hist; /* METRIC_HISTOGRAM only; owned */
+	const char *label[]; /* by family->label_names: interned, clean; NULL: absent */
 };
 
 struct family {
 	const struct metric *metric;
+	struct registry *registry;
+	const char *label_names[SERIES_LABELS];
+	unsigned label_cnt;
+	u32 samples;		/* exposed for each series */
 	struct series **series; /* in order of creation, owned */
 	size_t series_cnt;
 	struct series_entry *index; /* private */
 	u64 created;		    /* private */
 };
 
+/* All zeros is an empty registry. */
 struct registry {
 	struct family **families; /* in order of registration, owned */
 	size_t family_cnt;
+	/* Of s64, s64 and struct hist: values by kind of metric and id. */
+	struct slab slabs[METRIC_KINDS];
+	struct intern_table strings;
+	u64 now_ns;   /* when the values were read; set by who reads them, before adding series */
+	u32 tick;     /* counts registry_recycle() */
+	u32 samples;  /* that are exposed */
+	u32 reserved; /* samples that one more series of each family would be */
 };
 
 void registry_release(struct registry *r);
 /* Adds a family without series. The row must outlive the registry. NULL when there is no memory. */
 struct family *registry_add(struct registry *r, const struct metric *metric);
 struct family *registry_find(const struct registry *r, const char *name);
-/* Finds or adds the series with these rendered labels, zero at first; NULL when there is no memory. */
-struct series *family_series(struct family *f, const char *labels, size_t labels_len);
+/* Ends a tick: ids of series that were removed may be given to new ones. Nobody may still look for the old ones. */
+void registry_recycle(struct registry *r);
+
+/*
+ * The series with these values of the family's labels, any bytes, NULL or "" where absent; NULL when there is
+ * none (or, of family_series(), which adds it, zero at first: no memory).
+ */
+struct series *family_find(const struct family *f, const char *const values[]);
+struct series *family_series(struct family *f, const char *const values[]);
+/*
+ * Whether one more series would bring the registry above `max` samples. Each family can then still have one more,
+ * which takes what does not fit.
+ */
+bool family_full(const struct family *f, u32 max);
 /* Removes a series and frees it; the others keep their order. */
 void family_remove(struct family *f, struct series *s);
 
