@@ -112,7 +112,7 @@ int agent_configure(struct agent *a, const struct agent_options *options)
 	return err ? EXIT_USAGE : EXIT_OK;
 }
 
-static int core_failed(const struct agent *a, int err)
+static int start_failed(const struct probe_set *set, int err)
 {
 	if (err == -EPERM || err == -EACCES)
 		log_printf(
@@ -120,42 +120,34 @@ static int core_failed(const struct agent *a, int err)
 			"the kernel does not let this user load BPF programs (%s): run it as root, or with the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE and CAP_SYS_PTRACE",
 			strerror(-err));
 	else if (err == -ESRCH)
-		log_printf(SEISMO_LOG_ERR, "%s", a->core.run.error);
+		log_printf(SEISMO_LOG_ERR, "%s", set->error);
 	else
-		log_printf(SEISMO_LOG_ERR, "cannot watch this machine: %s", a->core.run.error);
+		log_printf(SEISMO_LOG_ERR, "cannot watch this machine: %s", set->error);
 	return err == -ESRCH ? EXIT_USAGE : EXIT_UNSUPPORTED;
 }
 
 int agent_start(struct agent *a, const struct agent_options *options)
 {
-	unsigned metric = CORE_METRIC_BASE, cnt = 0;
-	struct probe_run *last = &a->core.run;
+	struct probe_set *set = &a->probes;
 	int err;
 
-	a->core.btf_path = options->btf;
-	a->core.forced = options->hooks;
-	err = core_start(&a->core, a->conf);
-	if (err)
-		return core_failed(a, err);
-	a->all[cnt++] = last;
-	for (const struct probe *const *p = probes; *p; p++) {
-		struct probe_run *run = &a->runs[p - probes];
+	set->conf = a->conf;
+	set->btf_path = options->btf;
+	set->forced = options->hooks;
+	err = probe_set_open(set);
+	err = err ?: 1;
+	while (err > 0) {
+		const struct probe_run *run = &set->runs[set->cnt];
 
-		for (const struct metric *m = last->probe->metrics; m->name; m++)
-			metric++;
-		err = probe_start(run, *p, &a->core,
-				  conf_probe_mode(a->conf, (*p)->name, PROBE_MODE_ON), metric);
-		if (err)
-			return core_failed(a, err);
-		if (run->state == PROBE_UNAVAILABLE)
+		err = probe_set_start_next(set);
+		if (err > 0 && run->state == PROBE_UNAVAILABLE)
 			log_warn("probe '%s' is not possible here, going on without: %s",
-				 (*p)->name, run->error);
-		a->all[cnt++] = run;
-		last = run;
+				 run->probe->name, run->error);
 	}
-	core_drop_btf(&a->core);
-	a->collector = collector_new(&a->core, a->conf, &a->registry, a->all);
-	a->self = self_new(&a->registry, a->all);
+	if (err)
+		return start_failed(set, err);
+	a->collector = collector_new(&set->tables, a->conf, &a->registry, set->list);
+	a->self = self_new(&a->registry, set->list);
 	a->calls = calls_new(a->collector);
 	if (!a->collector || !a->self || !a->calls) {
 		log_printf(SEISMO_LOG_ERR, "out of memory");
@@ -170,16 +162,12 @@ void agent_stop(struct agent *a)
 	calls_free(a->calls);
 	collector_free(a->collector);
 	registry_release(&a->registry);
-	for (size_t i = PROBE_MAX; i-- > 0;)
-		if (a->runs[i].probe)
-			probe_stop(&a->runs[i]);
-	if (a->core.run.probe)
-		core_stop(&a->core);
+	probe_set_close(&a->probes);
 	conf_free(a->conf);
 }
 
 void agent_read(struct agent *a)
 {
 	collector_read(a->collector);
-	self_read(a->self, a->collector, &a->core, a->conf);
+	self_read(a->self, a->collector, &a->probes.tables, a->conf);
 }

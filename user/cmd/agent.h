@@ -8,13 +8,11 @@
 #include "collect/calls.h"
 #include "collect/collect.h"
 #include "collect/self.h"
-#include "probe/core.h"
+#include "probe/loader.h"
 
 struct agent {
 	struct conf *conf;
-	struct core core;
-	struct probe_run runs[PROBE_MAX];
-	struct probe_run *all[PROBE_MAX + 2]; /* the core's, then each family's; ends with NULL */
+	struct probe_set probes;
 	struct registry registry;
 	struct collector *collector;
 	struct calls *calls;

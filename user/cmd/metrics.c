@@ -118,7 +118,6 @@ int cmd_metrics(int argc, char **argv)
 	fputs(format->head, stdout);
 	for (const struct probe *const *p = probes; *p; p++)
 		rows(format, (*p)->metrics, doc);
-	rows(format, probe_core.metrics, doc);
 	rows(format, self_metrics, doc);
 	if (format->json) {
 		json_dumpf(doc, stdout, JSON_INDENT(2));

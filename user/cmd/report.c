@@ -54,7 +54,7 @@ static const char *reason(int err)
 
 void report_probes(FILE *out, const struct agent *a)
 {
-	for (struct probe_run *const *run = a->all; *run; run++) {
+	for (struct probe_run *const *run = a->probes.list; *run; run++) {
 		fprintf(out, "  %-10s %-11s %-8s", (*run)->probe->name, state_names[(*run)->state],
 			mode_name(*run));
 		if ((*run)->state == PROBE_UNAVAILABLE)
@@ -90,7 +90,7 @@ static void report_hook(FILE *out, const struct hook_run *hook)
 
 void report_hooks(FILE *out, const struct agent *a)
 {
-	for (struct probe_run *const *run = a->all; *run; run++) {
+	for (struct probe_run *const *run = a->probes.list; *run; run++) {
 		fprintf(out, "%s: %s%s%s\n", (*run)->probe->name, state_names[(*run)->state],
 			(*run)->state == PROBE_ON ? ", mode " : "",
 			(*run)->state == PROBE_ON ? mode_name(*run) : "");
@@ -137,12 +137,12 @@ int report_json(FILE *out, const struct agent *a)
 	struct utsname host = { 0 };
 
 	uname(&host);
-	for (struct probe_run *const *run = a->all; *run; run++)
+	for (struct probe_run *const *run = a->probes.list; *run; run++)
 		json_array_append_new(probes, probe_json(*run));
 	doc = json_pack("{s:s, s:s, s:s, s:I, s:b, s:o}", "version", VERSION, "kernel",
 			host.release, "architecture", host.machine, "tables_bytes",
-			(json_int_t)a->core.sizes.bytes, "problem", report_problem(a), "probes",
-			probes);
+			(json_int_t)a->probes.tables.sizes.bytes, "problem", report_problem(a),
+			"probes", probes);
 	if (!doc || json_dumpf(doc, out, JSON_INDENT(2)))
 		return -ENOMEM;
 	fputc('\n', out);
@@ -152,7 +152,7 @@ int report_json(FILE *out, const struct agent *a)
 
 bool report_problem(const struct agent *a)
 {
-	for (struct probe_run *const *run = a->all; *run; run++) {
+	for (struct probe_run *const *run = a->probes.list; *run; run++) {
 		if ((*run)->state == PROBE_UNAVAILABLE)
 			return true;
 		for (unsigned i = 0; (*run)->state == PROBE_ON && i < (*run)->hook_cnt; i++)

@@ -106,7 +106,7 @@ static void tick(void *ctx, u64 now_ns)
 {
 	struct daemon *d = ctx;
 
-	for (struct probe_run *const *run = d->agent.all; *run; run++)
+	for (struct probe_run *const *run = d->agent.probes.list; *run; run++)
 		if ((*run)->state == PROBE_ON && (*run)->probe->tick)
 			(*run)->probe->tick(*run, now_ns);
 	collector_tick(d->agent.collector, now_ns);
@@ -187,7 +187,7 @@ static void probes_write(const struct daemon *d, enum probe_state state, const c
 {
 	const char *between = what;
 
-	for (struct probe_run *const *run = d->agent.all; *run; run++) {
+	for (struct probe_run *const *run = d->agent.probes.list; *run; run++) {
 		if ((*run)->state != state)
 			continue;
 		buf_printf(text, "%s %s", between, (*run)->probe->name);
@@ -206,7 +206,7 @@ static void status_write(const struct daemon *d, struct buf *status)
 
 static void announce(const struct daemon *d)
 {
-	const struct core_sizes *s = &d->agent.core.sizes;
+	const struct table_sizes *s = &d->agent.probes.tables.sizes;
 	struct buf url = { 0 };
 
 	url_write(d, &url);

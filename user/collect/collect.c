@@ -45,10 +45,10 @@ struct service *identity_service(struct collector *c, u32 identity)
 	struct identity_origin from;
 	struct service *s;
 
-	if (identity == IDENTITY_OTHER || identity >= c->core->sizes.identities)
+	if (identity == IDENTITY_OTHER || identity >= c->tables->sizes.identities)
 		return c->other;
 	if (!c->identities[identity]) {
-		row = core_row(&c->core->identities, identity);
+		row = table_row(&c->tables->identities, identity);
 		if (!row)
 			return c->other;
 		identity_name(row, c->conf, &from);
@@ -141,18 +141,18 @@ static s64 counter_sum(const struct collector *c, u32 slot)
 {
 	u64 sum = 0;
 
-	for (u32 cpu = 0; cpu < c->core->sizes.cpus; cpu++)
+	for (u32 cpu = 0; cpu < c->tables->sizes.cpus; cpu++)
 		sum += __atomic_load_n(
-			&c->core->counters[(size_t)cpu * c->core->sizes.counters + slot],
+			&c->tables->counters[(size_t)cpu * c->tables->sizes.counters + slot],
 			__ATOMIC_RELAXED);
 	return (s64)sum;
 }
 
 static void hist_sum(const struct collector *c, u32 slot, struct hist *into)
 {
-	const u64 *from = core_row(&c->core->hists, slot);
+	const u64 *from = table_row(&c->tables->hists, slot);
 
-	for (u32 cpu = 0; from && cpu < c->core->sizes.cpus;
+	for (u32 cpu = 0; from && cpu < c->tables->sizes.cpus;
 	     cpu++, from += sizeof(*into) / sizeof(u64)) {
 		for (size_t i = 0; i < sizeof(*into) / sizeof(u64); i++)
 			((u64 *)into)[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
@@ -177,7 +177,7 @@ static u64 pool_used(const struct collector *c, const struct pool *p)
 	for (u32 m = 1; m < METRIC_MAX; m++)
 		if (c->families[m] &&
 		    (c->families[m]->metric->kind == METRIC_HISTOGRAM) == (p->kind == POOL_HIST))
-			used += __atomic_load_n(&c->core->budgets[m].used, __ATOMIC_ACQUIRE);
+			used += __atomic_load_n(&c->tables->budgets[m].used, __ATOMIC_ACQUIRE);
 	return used;
 }
 
@@ -206,7 +206,7 @@ static void pool_resolve_other(struct collector *c, struct pool *p)
 		bool hist = f && f->metric->kind == METRIC_HISTOGRAM;
 
 		if (f && !p->tallies[metric] && hist == (p->kind == POOL_HIST) &&
-		    c->core->budgets[metric].dropped)
+		    c->tables->budgets[metric].dropped)
 			p->tallies[metric] = tally_resolve(c, &key);
 	}
 }
@@ -299,7 +299,7 @@ int collector_each(struct collector *c, const char *metric,
 
 const char *collector_service(struct collector *c, u32 identity, u32 gen)
 {
-	if (identity >= c->core->sizes.identities || c->core->states[identity].gen != gen)
+	if (identity >= c->tables->sizes.identities || c->tables->states[identity].gen != gen)
 		return NULL;
 	return identity_service(c, identity)->name;
 }
@@ -307,7 +307,7 @@ const char *collector_service(struct collector *c, u32 identity, u32 gen)
 /* The series keeps what the slot had counted; the slot is empty again. */
 static void slot_fold(struct collector *c, struct pool *p, u32 slot, struct tally *t)
 {
-	const struct core_sizes *sizes = &c->core->sizes;
+	const struct table_sizes *sizes = &c->tables->sizes;
 	void *row;
 
 	if (t && t != &c->ignored && p->kind == POOL_COUNTER)
@@ -318,20 +318,20 @@ static void slot_fold(struct collector *c, struct pool *p, u32 slot, struct tall
 		if (t->hist_base)
 			hist_sum(c, slot, t->hist_base);
 	}
-	if (p->kind == POOL_HIST && (row = core_row(&c->core->hists, slot)))
-		memset(row, 0, c->core->hists.row_size);
+	if (p->kind == POOL_HIST && (row = table_row(&c->tables->hists, slot)))
+		memset(row, 0, c->tables->hists.row_size);
 	for (u32 cpu = 0; p->kind == POOL_COUNTER && cpu < sizes->cpus; cpu++)
-		c->core->counters[(size_t)cpu * sizes->counters + slot] = 0;
+		c->tables->counters[(size_t)cpu * sizes->counters + slot] = 0;
 }
 
 static bool slot_dying(const struct collector *c, const struct series_key *key)
 {
 	const struct family *f = key->metric < METRIC_MAX ? c->families[key->metric] : NULL;
 
-	if (key->identity < c->core->sizes.identities && c->dying[key->identity])
+	if (key->identity < c->tables->sizes.identities && c->dying[key->identity])
 		return true;
-	return f && f->metric->from_identity && key->dim && key->dim <= c->core->sizes.identities &&
-	       c->dying[key->dim - 1];
+	return f && f->metric->from_identity && key->dim &&
+	       key->dim <= c->tables->sizes.identities && c->dying[key->dim - 1];
 }
 
 static void pool_reclaim(struct collector *c, struct pool *p)
@@ -341,30 +341,30 @@ static void pool_reclaim(struct collector *c, struct pool *p)
 
 		if (!owner->metric || !slot_dying(c, owner))
 			continue;
-		core_series_delete(c->core, owner);
+		tables_series_delete(c->tables, owner);
 		slot_fold(c, p, slot, p->tallies[slot]);
-		__atomic_fetch_sub(&c->core->budgets[owner->metric].used, 1, __ATOMIC_RELAXED);
+		__atomic_fetch_sub(&c->tables->budgets[owner->metric].used, 1, __ATOMIC_RELAXED);
 		owner->metric = 0;
 		p->tallies[slot] = NULL;
-		core_free(c->core, p->kind, slot);
+		tables_free(c->tables, p->kind, slot);
 	}
 }
 
 static void identity_reclaim(struct collector *c, u32 id)
 {
-	struct core *core = c->core;
+	struct tables *tables = c->tables;
 
-	for (unsigned i = 0; i < core->cache_cnt; i++) {
-		void *row = core_row(&core->caches[i], id);
+	for (unsigned i = 0; i < tables->slot_cache_cnt; i++) {
+		void *row = table_row(&tables->slot_caches[i], id);
 
 		if (row)
-			memset(row, 0, core->caches[i].row_size);
+			memset(row, 0, tables->slot_caches[i].row_size);
 	}
 	c->identities[id] = NULL;
 	c->idle[id] = 0;
 	c->dying[id] = false;
-	core->states[id].live = 0;
-	core_free(core, POOL_IDENTITY, id);
+	tables->states[id].live = 0;
+	tables_free(tables, POOL_IDENTITY, id);
 }
 
 /*
@@ -374,22 +374,22 @@ static void identity_reclaim(struct collector *c, u32 id)
  */
 static void reclaim(struct collector *c)
 {
-	struct core *core = c->core;
+	struct tables *tables = c->tables;
 	bool any = false;
 
-	if (core_task_scan(core))
+	if (c->runs[0]->probe->task_scan(c->runs[0])) /* the core's part is enough */
 		return;
-	for (u32 id = 1; id < core->sizes.identities; id++) {
-		struct identity_state *state = &core->states[id];
+	for (u32 id = 1; id < tables->sizes.identities; id++) {
+		struct identity_state *state = &tables->states[id];
 
-		if (!state->live || core->task_totals[id].tasks) {
+		if (!state->live || tables->task_totals[id].tasks) {
 			c->idle[id] = 0;
 			continue;
 		}
 		if (++c->idle[id] == IDLE_UNLINK) {
 			identity_service(c, id);
 			__atomic_fetch_add(&state->gen, 1, __ATOMIC_SEQ_CST);
-			core_identity_unlink(core, id);
+			tables_identity_unlink(tables, id);
 		}
 		c->dying[id] = c->idle[id] >= IDLE_REUSE;
 		any |= c->dying[id];
@@ -399,7 +399,7 @@ static void reclaim(struct collector *c)
 	resolve(c);
 	pool_reclaim(c, &c->counters);
 	pool_reclaim(c, &c->hists);
-	for (u32 id = 1; id < core->sizes.identities; id++)
+	for (u32 id = 1; id < tables->sizes.identities; id++)
 		if (c->dying[id])
 			identity_reclaim(c, id);
 }
@@ -434,7 +434,7 @@ static void forget(struct collector *c, u64 now_ns)
 {
 	struct service *s, *next;
 
-	for (u32 id = 1; id < c->core->sizes.identities; id++)
+	for (u32 id = 1; id < c->tables->sizes.identities; id++)
 		if (c->identities[id])
 			c->identities[id]->alive_ns = now_ns;
 	c->other->alive_ns = now_ns;
@@ -446,18 +446,18 @@ static void forget(struct collector *c, u64 now_ns)
 	}
 }
 
-static u32 identities_used(const struct core *core)
+static u32 identities_used(const struct tables *tables)
 {
 	u32 used = 0;
 
-	for (u32 id = 1; id < core->sizes.identities; id++)
-		used += core->states[id].live != 0;
+	for (u32 id = 1; id < tables->sizes.identities; id++)
+		used += tables->states[id].live != 0;
 	return used;
 }
 
 void collector_tick(struct collector *c, u64 now_ns)
 {
-	bool scarce = identities_used(c->core) > c->core->sizes.identities / 2;
+	bool scarce = identities_used(c->tables) > c->tables->sizes.identities / 2;
 
 	if (scarce || now_ns >= c->task_scan_ns) {
 		c->task_scan_ns = now_ns + TASK_SCAN_NS;
@@ -474,14 +474,14 @@ void collector_stats(const struct collector *c, struct collector_stats *ret)
 {
 	*ret = (struct collector_stats){
 		.services = c->service_cnt - 1, /* "other" is none */
-		.identities = identities_used(c->core),
+		.identities = identities_used(c->tables),
 	};
 	for (u32 slot = METRIC_MAX; slot < c->counters.top; slot++)
 		ret->counters += c->counters.owners[slot].metric != 0;
 	for (u32 slot = METRIC_MAX; slot < c->hists.top; slot++)
 		ret->hists += c->hists.owners[slot].metric != 0;
 	for (unsigned m = 1; m < METRIC_MAX; m++)
-		ret->dropped[m] = c->dropped[m] + c->core->budgets[m].dropped;
+		ret->dropped[m] = c->dropped[m] + c->tables->budgets[m].dropped;
 }
 
 static bool families_add(struct collector *c, struct probe_run *const *runs)
@@ -500,15 +500,15 @@ static bool families_add(struct collector *c, struct probe_run *const *runs)
 	return true;
 }
 
-struct collector *collector_new(struct core *core, const struct conf *conf,
+struct collector *collector_new(struct tables *tables, const struct conf *conf,
 				struct registry *registry, struct probe_run *const *runs)
 {
 	struct collector *c = calloc(1, sizeof(*c));
-	const struct core_sizes *s = &core->sizes;
+	const struct table_sizes *s = &tables->sizes;
 
 	if (!c)
 		return NULL;
-	c->core = core;
+	c->tables = tables;
 	c->conf = conf;
 	c->registry = registry;
 	c->runs = runs;
@@ -516,10 +516,10 @@ struct collector *collector_new(struct core *core, const struct conf *conf,
 	c->identities = calloc(s->identities, sizeof(*c->identities));
 	c->idle = calloc(s->identities, sizeof(*c->idle));
 	c->dying = calloc(s->identities, sizeof(*c->dying));
-	c->counters = (struct pool){ POOL_COUNTER, core->counter_owners,
+	c->counters = (struct pool){ POOL_COUNTER, tables->counter_owners,
 				     calloc(s->counters, sizeof(struct tally *)), s->counters,
 				     METRIC_MAX };
-	c->hists = (struct pool){ POOL_HIST, core->hist_owners,
+	c->hists = (struct pool){ POOL_HIST, tables->hist_owners,
 				  calloc(s->hists, sizeof(struct tally *)), s->hists, METRIC_MAX };
 	c->other = service_get(c, "other");
 	if (!c->identities || !c->idle || !c->dying || !c->counters.tallies || !c->hists.tallies ||

@@ -8,12 +8,12 @@
 
 #include "conf/conf.h"
 #include "metric/registry.h"
-#include "probe/core.h"
+#include "probe/probe.h"
 
 struct collector;
 
 /* Families of `runs` (the core's first) are added to the registry in their order. NULL: no memory. */
-struct collector *collector_new(struct core *core, const struct conf *conf,
+struct collector *collector_new(struct tables *tables, const struct conf *conf,
 				struct registry *registry, struct probe_run *const *runs);
 void collector_free(struct collector *c);
 

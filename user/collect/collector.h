@@ -36,14 +36,14 @@ struct service_cgroup {
 
 /* One of the two pools of slots. */
 struct pool {
-	enum core_pool kind;
+	enum table_pool kind;
 	struct series_key *owners;
 	struct tally **tallies;
 	u32 size, top; /* no slot from top on is in use */
 };
 
 struct collector {
-	struct core *core;
+	struct tables *tables;
 	const struct conf *conf;
 	struct registry *registry;
 	struct probe_run *const *runs;

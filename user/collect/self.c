@@ -188,7 +188,7 @@ static void hooks_read(struct self *self)
 			*self->programs[i].lost->value += (s64)info.recursion_misses;
 }
 
-static void tables_read(struct self *self, const struct collector *c, const struct core *core,
+static void tables_read(struct self *self, const struct collector *c, const struct tables *tables,
 			const struct conf *conf)
 {
 	struct collector_stats stats;
@@ -199,9 +199,9 @@ static void tables_read(struct self *self, const struct collector *c, const stru
 		const char *map;
 		u64 entries, capacity;
 	} maps[] = {
-		{ "identities", stats.identities, core->sizes.identities - 1 },
-		{ "counters", stats.counters, core->sizes.counters - reserved },
-		{ "hists", stats.hists, core->sizes.hists - reserved },
+		{ "identities", stats.identities, tables->sizes.identities - 1 },
+		{ "counters", stats.counters, tables->sizes.counters - reserved },
+		{ "hists", stats.hists, tables->sizes.hists - reserved },
 		{ "services", stats.services, conf->limits.services },
 	};
 	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++) {
@@ -250,11 +250,11 @@ static void process_read(struct self *self)
 	set(self, SELF_START, NULL, self->start_ns);
 }
 
-void self_read(struct self *self, const struct collector *c, const struct core *core,
+void self_read(struct self *self, const struct collector *c, const struct tables *tables,
 	       const struct conf *conf)
 {
 	hooks_read(self);
-	tables_read(self, c, core, conf);
+	tables_read(self, c, tables, conf);
 	process_read(self);
 	set(self, SELF_BUILD, VERSION, 1);
 }

@@ -16,7 +16,7 @@ void self_free(struct self *s);
 /* Measures run times from time to time. */
 void self_tick(struct self *s, u64 now_ns);
 /* Sets the values in the registry. */
-void self_read(struct self *s, const struct collector *c, const struct core *core,
+void self_read(struct self *s, const struct collector *c, const struct tables *tables,
 	       const struct conf *conf);
 
 #endif

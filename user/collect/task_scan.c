@@ -4,7 +4,7 @@
 
 int task_scan(struct collector *c)
 {
-	int err = core_task_scan(c->core);
+	int err = 0;
 
 	for (struct probe_run *const *run = c->runs; *run; run++)
 		if ((*run)->state == PROBE_ON && (*run)->probe->task_scan)
@@ -30,8 +30,8 @@ void unflushed_read(struct collector *c)
 /* Adds what the task scan counted, at this offset in its rows, to the series of a family. */
 static void task_total_add(struct collector *c, struct family *f, size_t offset)
 {
-	for (u32 i = 0; i < c->core->sizes.identities; i++) {
-		u64 value = *(const u64 *)((const char *)&c->core->task_totals[i] + offset);
+	for (u32 i = 0; i < c->tables->sizes.identities; i++) {
+		u64 value = *(const u64 *)((const char *)&c->tables->task_totals[i] + offset);
 		struct tally *t;
 
 		if (!value)

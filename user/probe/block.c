@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "block.h"
+#include "probe/hook.h"
 
 PROBE_ELF(block);
 

@@ -10,8 +10,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define ARITY "arity_"
-#define WITH  "with_"
+#define WITH "with_"
 
 struct bpf_object *elf_open(const struct elf *elf, const char *name, const char *btf)
 {
@@ -74,34 +73,7 @@ int elf_const_set(struct bpf_object *object, const char *name, const void *value
 	return 0;
 }
 
-/* btf_trace_T is a typedef of a pointer to void (*)(void *, arguments...). */
-u32 elf_tracepoint_arity(const struct btf *kernel, const char *tracepoint)
-{
-	const struct btf_type *type;
-	char name[128];
-	int id;
-
-	snprintf(name, sizeof(name), "btf_trace_%s", tracepoint);
-	id = btf__find_by_name_kind(kernel, name, BTF_KIND_TYPEDEF);
-	if (id < 0)
-		return 0;
-	type = btf__type_by_id(kernel, btf__type_by_id(kernel, (u32)id)->type);
-	if (!btf_is_ptr(type))
-		return 0;
-	type = btf__type_by_id(kernel, type->type);
-	return btf_is_func_proto(type) && btf_vlen(type) ? btf_vlen(type) - 1u : 0;
-}
-
-static u32 function_arity(const struct btf *kernel, const char *function)
-{
-	int id = btf__find_by_name_kind(kernel, function, BTF_KIND_FUNC);
-
-	return id < 0 ? 0
-		      : btf_vlen(btf__type_by_id(kernel, btf__type_by_id(kernel, (u32)id)->type));
-}
-
-/* The constants that begin with `prefix`: what follows it, or NULL at the end. `i` counts on from 0. */
-static const char *const_next(struct bpf_object *object, const char *prefix, int *i)
+const char *elf_const_next(struct bpf_object *object, const char *prefix, int *i)
 {
 	const struct btf *btf = bpf_object__btf(object);
 	int id = btf__find_by_name_kind(btf, ".rodata", BTF_KIND_DATASEC);
@@ -118,22 +90,11 @@ static const char *const_next(struct bpf_object *object, const char *prefix, int
 	return NULL;
 }
 
-void elf_set_arities(struct bpf_object *object, const struct btf *kernel)
-{
-	const char *target;
-
-	for (int i = 0; (target = const_next(object, ARITY, &i));) {
-		u32 arity = elf_tracepoint_arity(kernel, target) ?: function_arity(kernel, target);
-
-		elf_const_set(object, target - strlen(ARITY), &arity, sizeof(arity));
-	}
-}
-
 void elf_set_choices(struct bpf_object *object)
 {
 	const char *name;
 
-	for (int i = 0; (name = const_next(object, WITH, &i));) {
+	for (int i = 0; (name = elf_const_next(object, WITH, &i));) {
 		struct bpf_program *program = bpf_object__find_program_by_name(object, name);
 		bool chosen = program && bpf_program__autoload(program);
 
@@ -146,63 +107,6 @@ const char *elf_target(const struct bpf_program *program)
 	const char *section = bpf_program__section_name(program), *slash = strchr(section, '/');
 
 	return slash ? slash + 1 : section;
-}
-
-/* Tracing programs on functions are refused by some kernels altogether: a program of two instructions tells. */
-static int function_attachable(const struct btf *kernel, const char *function,
-			       enum bpf_attach_type type)
-{
-	const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = type);
-	int id = btf__find_by_name_kind(kernel, function, BTF_KIND_FUNC), fd;
-
-	if (id < 0)
-		return -ENOENT;
-	opts.attach_btf_id = (u32)id;
-	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "try", "GPL", insns, 2, &opts);
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
-}
-
-static int kprobe_attachable(const struct btf *kernel, const char *function)
-{
-	if (access("/sys/bus/event_source/devices/kprobe", F_OK))
-		return -EOPNOTSUPP;
-	return btf__find_by_name_kind(kernel, function, BTF_KIND_FUNC) < 0 ? -ENOENT : 0;
-}
-
-static int tracepoint_attachable(const struct btf *kernel, const char *tracepoint)
-{
-	char name[128];
-
-	snprintf(name, sizeof(name), "btf_trace_%s", tracepoint);
-	return btf__find_by_name_kind(kernel, name, BTF_KIND_TYPEDEF) < 0 ? -ENOENT : 0;
-}
-
-bool elf_untyped(const struct bpf_program *program)
-{
-	return bpf_program__type(program) != BPF_PROG_TYPE_TRACING;
-}
-
-int elf_attachable(const struct bpf_program *program, const struct btf *kernel, bool typed)
-{
-	enum bpf_attach_type type = bpf_program__expected_attach_type(program);
-	const char *target = elf_target(program);
-
-	if (bpf_program__type(program) == BPF_PROG_TYPE_KPROBE)
-		return kprobe_attachable(kernel, target);
-	if (bpf_program__type(program) == BPF_PROG_TYPE_RAW_TRACEPOINT)
-		return tracepoint_attachable(kernel, target);
-	if (!typed)
-		return -EOPNOTSUPP;
-	if (type == BPF_TRACE_FENTRY || type == BPF_TRACE_FEXIT)
-		return function_attachable(kernel, target, type);
-	return type == BPF_TRACE_RAW_TP ? tracepoint_attachable(kernel, target) : 0;
 }
 
 bool elf_on_tracepoint(const struct bpf_program *program)

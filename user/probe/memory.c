@@ -4,7 +4,7 @@
 #include <stddef.h>
 #include <unistd.h>
 
-#include "probe/core.h"
+#include "probe/hook.h"
 #include "service/cgroup.h"
 
 PROBE_ELF(memory);
@@ -20,7 +20,7 @@ static int task_scan(struct probe_run *run)
 {
 	struct hook_run *hook = probe_hook(run, "memory_iter");
 
-	return hook->link ? core_iterate(hook) : 0;
+	return hook->link ? hook_iterate(hook) : 0;
 }
 
 const struct probe probe_memory = {

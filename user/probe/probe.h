@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Probe families. A family is a row: its BPF object, the hooks to attach, the metrics that it counts.
- * What is true of every family (loading, choosing hooks, sharing tables) is done once, in probe.c.
+ * Probe families. A family is a row: its BPF object, the hooks to attach, the metrics that it counts. What is
+ * true of every family is done once: choosing and attaching hooks (hook.c), loading (loader.c).
  */
 #ifndef PROBE_PROBE_H
 #define PROBE_PROBE_H
@@ -11,19 +11,11 @@
 
 #include "conf/conf.h"
 #include "metric/registry.h"
+#include "probe/elf.h"
+#include "probe/kernel.h"
+#include "probe/tables.h"
 
-struct core;
-struct bpf_object;
-struct bpf_program;
 struct bpf_link;
-
-/* An object file built into the binary; PROBE_ELF(x) names that of bpf/x.bpf.c. */
-struct elf {
-	const u8 *start, *end;
-};
-#define PROBE_ELF(x)                                        \
-	extern const u8 bpf_##x##_start[], bpf_##x##_end[]; \
-	static const struct elf x##_elf = { bpf_##x##_start, bpf_##x##_end }
 
 #define HOOK_ALTS 6
 
@@ -61,6 +53,7 @@ struct probe {
 	const struct hook *hooks;     /* ends with a row without program */
 	const struct metric *metrics; /* ends with a row without name */
 	enum probe_mode mode;	      /* what `on` means */
+	bool required; /* the others do not work without it: it cannot be switched off */
 	/* Optional. Before the object is loaded: settings in it, hooks that are not wanted. */
 	int (*setup)(struct probe_run *run);
 	/* Optional. The object is loaded, nothing is attached. */
@@ -88,9 +81,11 @@ struct hook_run {
 
 #define PROBE_HOOKS 16
 
+struct probe_set;
+
 struct probe_run {
 	const struct probe *probe;
-	struct core *core;
+	struct probe_set *set;
 	struct bpf_object *object;
 	enum probe_state state;
 	enum probe_mode mode;
@@ -104,33 +99,47 @@ struct probe_run {
 	bool phase;	      /* private to tick */
 };
 
+/* A hook that is to be observed by this program and no other. */
+struct forced_hook {
+	const char *family, *program;
+};
+
+#define METRIC_FIRST   1 /* 0 marks a slot without owner */
+#define PROBE_MAX      16
+#define TAIL_CALL_MAPS 4
+
+/* Families that run together, and what they share. */
+struct probe_set {
+	const struct conf *conf;
+	const char *btf_path; /* a file with the kernel's types, NULL: the kernel has them */
+	const struct forced_hook *forced; /* ends with a row without family; may be NULL */
+	struct kernel kernel;
+	struct tables tables;
+	struct probe_run runs[PROBE_MAX]; /* in the order of probes[] */
+	struct probe_run
+		*list[PROBE_MAX +
+		      1]; /* those that were started, whatever became of them; ends with NULL */
+	unsigned cnt;
+	/* Program arrays through which an attached program makes tail calls. */
+	const char *tail_call_maps[TAIL_CALL_MAPS];
+	unsigned tail_call_map_cnt;
+	char error[512]; /* why nothing can run, for people */
+};
+
 /* Every family, in the order in which it is started; ends with NULL. */
 extern const struct probe *const probes[];
-#define PROBE_MAX 16
 
-/* The families' names, for the configuration; ends with NULL. */
+/* The names of those that can be switched off, for the configuration; ends with NULL. */
 const char *const *probe_names(void);
-
-/* To be called once: takes what libbpf has to say. */
-void probe_init(void);
-/*
- * Loads and attaches. 0 also when the family cannot run here: that is a state, told by run->state and
- * run->error. Negative errno only for what concerns all families (no memory).
- */
-int probe_start(struct probe_run *run, const struct probe *probe, struct core *core,
-		enum probe_mode mode, unsigned metric_base);
-void probe_stop(struct probe_run *run);
+/* Among those of the set that run; NULL: it is not. `name` may be NULL. */
+struct probe_run *probe_running(struct probe_set *set, const char *name);
 
 /* For families: a constant of their object by name, before it is loaded. -ENOENT when it has none. */
 int probe_const(struct probe_run *run, const char *name, const void *value, size_t size);
-/* The number of arguments of a tracepoint of this kernel, 0: there is none of that name. */
-unsigned probe_arity(const struct probe_run *run, const char *tracepoint);
 /* A global variable of the loaded object; NULL when there is none of that name and size. */
 void *probe_global(struct probe_run *run, const char *name, size_t size);
 /* The hook that has this program among its alternatives. */
 struct hook_run *probe_hook(struct probe_run *run, const char *program);
-int hook_attach(struct probe_run *run, struct hook_run *hook);
-void hook_detach(struct hook_run *hook);
 /* Is its program called, or its work done, whenever there is something to observe? */
 static inline bool hook_works(const struct hook_run *hook)
 {

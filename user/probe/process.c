@@ -17,7 +17,8 @@ static void label_reason(u64 value, char *buf, size_t size)
 /* Where mark_victim does not tell the task, the program at the end of processes counts victims. */
 static int setup(struct probe_run *run)
 {
-	probe_hook(run, "oom_btf")->disabled = probe_arity(run, "mark_victim") < 2;
+	probe_hook(run, "oom_btf")->disabled =
+		kernel_tracepoint_arity(&run->set->kernel, "mark_victim") < 2;
 	return 0;
 }
 

@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 
-#include "probe/core.h"
+#include "probe/probe.h"
 #include "probe/peer.h"
 
 PROBE_ELF(request);
@@ -65,15 +65,16 @@ static int setup(struct probe_run *run)
 	/* by value of the option */
 	static const u64 long_poll_seconds[] = { 0, 1, 5, 10, 20, 30, 60 };
 	const u64 long_poll_ns =
-		long_poll_seconds[run->core->conf->options[CONF_REQUEST_LONG_POLL]] * 1000000000;
+		long_poll_seconds[run->set->conf->options[CONF_REQUEST_LONG_POLL]] * 1000000000;
 	u8 request_calls[REQUEST_CALLS] = { 0 };
 	int err;
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
 		request_calls[calls[i].nr] = calls[i].call;
-	probe_hook(run, "gone_fentry")->disabled = run->core->storage;
+	probe_hook(run, "gone_fentry")->disabled = run->set->kernel.storage;
 	probe_hook(run, "state_btf")->disabled =
-		core_has_table(run->core, run->core->storage ? "socks" : "socks_by_address");
+		tables_fd(&run->set->tables,
+			  run->set->kernel.storage ? "socks" : "socks_by_address") >= 0;
 	err = probe_const(run, "request_calls", request_calls, sizeof(request_calls));
 	err = err ?: probe_const(run, "long_poll_ns", &long_poll_ns, sizeof(long_poll_ns));
 	err = err ?: probe_const(run, "nr_recvmmsg", &nr_recvmmsg, sizeof(nr_recvmmsg));
@@ -82,8 +83,8 @@ static int setup(struct probe_run *run)
 
 static int loaded(struct probe_run *run)
 {
-	shown.peer = run->core->conf->options[CONF_REQUEST_PEER];
-	shown.status_class = run->core->conf->options[CONF_REQUEST_STATUS];
+	shown.peer = run->set->conf->options[CONF_REQUEST_PEER];
+	shown.status_class = run->set->conf->options[CONF_REQUEST_STATUS];
 	return peer_init(run->object);
 }
 

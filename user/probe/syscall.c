@@ -6,7 +6,7 @@
 #include <sys/syscall.h>
 
 #include "lib/loop.h"
-#include "probe/core.h"
+#include "probe/hook.h"
 #include "syscall.h"
 
 PROBE_ELF(syscall);
@@ -145,7 +145,7 @@ static int started(struct probe_run *run)
 {
 	int err;
 
-	core_tail_calls_add(run->core, "sys_exit_calls");
+	tail_calls_add(run->set, "sys_exit_calls");
 	if (run->mode != PROBE_MODE_FULL)
 		return 0;
 	err = hook_attach(run, probe_hook(run, "enter_btf"));

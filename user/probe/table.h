@@ -1,4 +1,5 @@
 /* Every probe family, a row each, in the order in which they start. */
+PROBE(core)
 PROBE(syscall)
 PROBE(block)
 PROBE(tcp)

@@ -4,7 +4,7 @@
 #include <errno.h>
 #include <sys/syscall.h>
 
-#include "probe/core.h"
+#include "probe/hook.h"
 #include "tcp.h"
 
 PROBE_ELF(tcp);
@@ -33,8 +33,8 @@ static int started(struct probe_run *run)
 	if (!sockets->program)
 		return 0;
 	err = hook_attach(run, sockets);
-	err = err ?: core_iterate(sockets);
-	err = err ?: core_iterate(sockets);
+	err = err ?: hook_iterate(sockets);
+	err = err ?: hook_iterate(sockets);
 	hook_detach(sockets);
 	return err;
 }

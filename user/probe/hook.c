@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "probe/hook.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+/* Programs whose pointers are plain numbers to the verifier; the constant `typed` is one for all objects. */
+static bool program_untyped(const char *name)
+{
+	size_t len = strlen(name);
+
+	return (len > 4 && !strcmp(name + len - 4, "_raw")) ||
+	       (len > 7 && !strcmp(name + len - 7, "_kprobe"));
+}
+
+static bool hook_exists(const char *family, const char *program)
+{
+	for (const struct probe *const *p = probes; *p; p++)
+		for (const struct hook *h = (*p)->hooks; !strcmp((*p)->name, family) && h->alt[0];
+		     h++)
+			for (int i = 0; h->alt[i]; i++)
+				if (!strcmp(h->alt[i], program))
+					return true;
+	return false;
+}
+
+int hooks_check_forced(struct probe_set *set)
+{
+	for (const struct forced_hook *f = set->forced; f && f->family; f++) {
+		if (!hook_exists(f->family, f->program)) {
+			snprintf(
+				set->error, sizeof(set->error),
+				"--hook %s=%s: there is none of this name, `seismo check --format json` lists them",
+				f->family, f->program);
+			return -ESRCH;
+		}
+		if (program_untyped(f->program))
+			set->kernel.typed = set->kernel.storage = false;
+	}
+	return 0;
+}
+
+/* The alternative that was asked for by name, -1: none was. */
+static int hook_forced(const struct probe_run *run, const struct hook_run *hook)
+{
+	for (const struct forced_hook *f = run->set->forced; f && f->family; f++)
+		for (int i = 0; !strcmp(f->family, run->probe->name) && hook->hook->alt[i]; i++)
+			if (!strcmp(f->program, hook->hook->alt[i]))
+				return i;
+	return -1;
+}
+
+/* Takes the first alternative from `from` on that the kernel has. */
+static int hook_choose(struct probe_run *run, struct hook_run *hook, int from)
+{
+	int forced = hook_forced(run, hook);
+
+	hook->chosen = -1;
+	hook->program = NULL;
+	for (int i = from; hook->hook->alt[i]; i++) {
+		struct bpf_program *program =
+			bpf_object__find_program_by_name(run->object, hook->hook->alt[i]);
+
+		if (forced >= 0 && i != forced) {
+			hook->why[i] = -ECANCELED;
+			continue;
+		}
+		hook->why[i] =
+			program ? run->set->kernel.attachable(&run->set->kernel, program) : -ENOENT;
+		if (!hook->why[i]) {
+			hook->chosen = i;
+			hook->program = program;
+			bpf_program__set_autoload(program, true);
+			return 0;
+		}
+	}
+	return hook->hook->optional && forced < 0 ? 0 : -ENOENT;
+}
+
+/* Is a program of this name, in whatever form, chosen? */
+static bool program_chosen(const struct probe_run *run, const char *name)
+{
+	size_t len = strlen(name);
+
+	for (unsigned i = 0; i < run->hook_cnt; i++) {
+		const struct hook_run *hook = &run->hooks[i];
+		const char *chosen = hook->chosen < 0 ? "" : hook->hook->alt[hook->chosen];
+
+		if (!strncmp(chosen, name, len) && strchr("_", chosen[len]))
+			return true;
+	}
+	return false;
+}
+
+static void hook_complain(struct probe_run *run, const struct hook_run *hook)
+{
+	int forced = hook_forced(run, hook), i = forced < 0 ? 0 : forced;
+
+	snprintf(run->error, sizeof(run->error), "no hook for %s in this kernel: %s: %s",
+		 hook->hook->purpose, hook->hook->alt[i],
+		 hook->why[i] == -ENOENT ? "there is no such place" : strerror(-hook->why[i]));
+}
+
+/* The hook that this one stands in for, NULL: none does. */
+static struct hook_run *hook_superseded(const struct probe_run *run, const struct hook_run *hook)
+{
+	struct probe_run *family = probe_running(run->set, hook->hook->supersedes);
+	const char *name = hook->chosen < 0 ? "" : hook->hook->alt[hook->chosen];
+	struct hook_run *other = family ? probe_hook(family, name) : NULL;
+
+	return other && other->link && !strcmp(other->hook->alt[other->chosen], name) ? other
+										      : NULL;
+}
+
+static int superseding_set(struct probe_run *run)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < run->hook_cnt && !err; i++) {
+		const struct hook_run *hook = &run->hooks[i];
+		bool supersedes = hook_superseded(run, hook);
+
+		if (hook->hook->supersedes)
+			err = probe_const(run, hook->hook->superseding, &supersedes,
+					  sizeof(supersedes));
+	}
+	return err;
+}
+
+int hooks_choose(struct probe_run *run, const int from[PROBE_HOOKS])
+{
+	for (unsigned i = 0; i < run->hook_cnt; i++) {
+		struct hook_run *hook = &run->hooks[i];
+		int err;
+
+		if (hook->hook->requires)
+			hook->disabled = !program_chosen(run, hook->hook->requires);
+		err = hook->disabled ? 0 : hook_choose(run, hook, from[i]);
+		if (!err)
+			continue;
+		if (!*run->error)
+			hook_complain(run, hook);
+		return err;
+	}
+	elf_set_choices(run->object);
+	return superseding_set(run);
+}
+
+void tail_calls_add(struct probe_set *set, const char *map)
+{
+	if (set->tail_call_map_cnt < TAIL_CALL_MAPS)
+		set->tail_call_maps[set->tail_call_map_cnt++] = map;
+}
+
+static bool tail_calls(const struct probe_set *set, const char *map)
+{
+	for (unsigned i = 0; i < set->tail_call_map_cnt; i++)
+		if (!strcmp(set->tail_call_maps[i], map))
+			return true;
+	return false;
+}
+
+static const u32 first_entry[] = { 0, 0 };
+
+static int hook_tail_call(struct probe_run *run, struct hook_run *hook)
+{
+	int table = bpf_object__find_map_fd_by_name(run->object, hook->hook->tail_call_map);
+	int fd = bpf_program__fd(hook->program);
+	const u32 *entry = hook->hook->tail_call_keys ?: first_entry;
+
+	do {
+		if (bpf_map_update_elem(table, entry, &fd, BPF_ANY))
+			return -errno;
+	} while (*++entry);
+	hook->tail_called = true;
+	return 0;
+}
+
+int hook_attach(struct probe_run *run, struct hook_run *hook)
+{
+	struct hook_run *superseded;
+	struct bpf_link *link;
+
+	if (hook_works(hook))
+		return 0;
+	if (hook->hook->tail_call_map && tail_calls(run->set, hook->hook->tail_call_map) &&
+	    elf_on_tracepoint(hook->program) && !hook_tail_call(run, hook))
+		return 0;
+	link = bpf_program__attach(hook->program);
+	if (!link)
+		return -errno;
+	hook->link = link;
+	superseded = hook_superseded(run, hook);
+	if (superseded) {
+		hook_detach(superseded);
+		superseded->superseded = true;
+	}
+	return 0;
+}
+
+void hook_detach(struct hook_run *hook)
+{
+	bpf_link__destroy(hook->link);
+	hook->link = NULL;
+}
+
+static void hook_tail_call_end(struct probe_run *run, struct hook_run *hook)
+{
+	const u32 *entry = hook->hook->tail_call_keys ?: first_entry;
+	int table;
+
+	if (!hook->tail_called)
+		return;
+	table = bpf_object__find_map_fd_by_name(run->object, hook->hook->tail_call_map);
+	do {
+		bpf_map_delete_elem(table, entry);
+	} while (*++entry);
+	hook->tail_called = false;
+}
+
+int hooks_attach(struct probe_run *run)
+{
+	for (unsigned i = 0; i < run->hook_cnt; i++) {
+		struct hook_run *hook = &run->hooks[i];
+		int err;
+
+		if (!hook->program || hook->hook->on_demand)
+			continue;
+		err = hook_attach(run, hook);
+		if (!err)
+			continue;
+		hook->why[hook->chosen] = err;
+		hook->chosen = -1;
+		if (hook->hook->optional)
+			continue;
+		snprintf(run->error, sizeof(run->error), "attach %s: %s",
+			 bpf_program__name(hook->program), strerror(-err));
+		return err;
+	}
+	return 0;
+}
+
+/* What it has stood in for is on its own again. */
+void hooks_restore_superseded(struct probe_run *run)
+{
+	for (unsigned i = 0; i < run->hook_cnt; i++) {
+		struct probe_run *family = probe_running(run->set, run->hooks[i].hook->supersedes);
+
+		for (unsigned j = 0; family && j < family->hook_cnt; j++) {
+			struct hook_run *hook = &family->hooks[j];
+
+			if (hook->superseded) {
+				hook->superseded = false;
+				hook_attach(family, hook);
+			}
+		}
+	}
+}
+
+void hooks_detach(struct probe_run *run)
+{
+	for (unsigned i = 0; i < run->hook_cnt; i++) {
+		hook_tail_call_end(run, &run->hooks[i]);
+		hook_detach(&run->hooks[i]);
+		run->hooks[i].program = NULL;
+	}
+}
+
+int hook_iterate(struct hook_run *hook)
+{
+	char buf[64];
+	ssize_t n;
+	int fd = bpf_iter_create(bpf_link__fd(hook->link));
+
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, buf, sizeof(buf))) > 0 || (n < 0 && errno == EAGAIN))
+		;
+	n = n < 0 ? -errno : 0;
+	close(fd);
+	return (int)n;
+}

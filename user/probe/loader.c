@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "probe/loader.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/log.h"
+#include "probe/hook.h"
+
+/* The program that libbpf says was refused. */
+static struct {
+	char program[64];
+	bool seen;
+} complaint;
+
+static int complaint_keep(enum libbpf_print_level level, const char *fmt, va_list args)
+{
+	char *line, *name;
+
+	if (level != LIBBPF_WARN || vasprintf(&line, fmt, args) < 0)
+		return 0;
+	log_debug("%s", line);
+	name = strstr(line, "prog '");
+	if (name && sscanf(name, "prog '%63[^']'", complaint.program) == 1 &&
+	    strstr(line, "failed to load"))
+		complaint.seen = true;
+	free(line);
+	return 0;
+}
+
+/* The hook whose chosen program the kernel has just refused. */
+static struct hook_run *hook_refused(struct probe_run *run)
+{
+	for (unsigned i = 0; i < run->hook_cnt; i++) {
+		struct hook_run *hook = &run->hooks[i];
+
+		if (complaint.seen && hook->program &&
+		    !strcmp(bpf_program__name(hook->program), complaint.program))
+			return hook;
+	}
+	return NULL;
+}
+
+static void object_close(struct probe_run *run)
+{
+	long page = sysconf(_SC_PAGESIZE);
+
+	if (run->data)
+		munmap(run->data, (size_t)page);
+	if (run->bss)
+		munmap(run->bss, (size_t)page);
+	run->data = run->bss = NULL;
+	tables_remove(&run->set->tables, run->object);
+	bpf_object__close(run->object);
+	run->object = NULL;
+}
+
+/* Tells the object of `run` the number of one of a family's metrics. */
+static int metric_number(struct probe_run *run, const struct metric *metric, unsigned number)
+{
+	/* the variable bears the metric's name without "seismo_" */
+	return probe_const(run, strchr(metric->name, '_') + 1, &number, sizeof(u32));
+}
+
+/* Its own metrics, and as far as it counts them those of families before. */
+static int metrics_number(struct probe_run *run)
+{
+	unsigned number = run->metric_base;
+
+	for (const struct metric *m = run->probe->metrics; m->name; m++) {
+		int err = metric_number(run, m, number++);
+
+		if (err && m->max)
+			return err;
+	}
+	for (unsigned i = 0; i < run->set->cnt; i++) {
+		const struct probe_run *before = run->set->list[i];
+
+		number = before->metric_base;
+		for (const struct metric *m = before->probe->metrics; m->name; m++)
+			if (before->state == PROBE_ON)
+				metric_number(run, m, number++);
+	}
+	return 0;
+}
+
+static int object_prepare(struct probe_run *run)
+{
+	const struct table_sizes *sizes = &run->set->tables.sizes;
+	const struct kernel *kernel = &run->set->kernel;
+	struct bpf_program *program;
+	int err;
+
+	run->object = elf_open(run->probe->elf, run->probe->name, run->set->btf_path);
+	if (!run->object)
+		return -errno;
+	bpf_object__for_each_program(program, run->object)
+		bpf_program__set_autoload(program, false);
+	probe_const(run, "counter_stride", &sizes->counters, sizeof(u32));
+	probe_const(run, "cpu_cnt", &sizes->cpus, sizeof(u32));
+	probe_const(run, "typed", &kernel->typed, sizeof(bool));
+	probe_const(run, "storage", &kernel->storage, sizeof(bool));
+	kernel_set_arities(kernel, run->object);
+	err = tables_share(&run->set->tables, kernel, run->object);
+	err = err ?: metrics_number(run);
+	if (!err && run->probe->setup)
+		err = run->probe->setup(run);
+	return err;
+}
+
+/*
+ * Opens and loads; when the kernel refuses a program, again with that hook's next alternative. `from`
+ * is where the search for each hook's alternative begins.
+ */
+static int object_load(struct probe_run *run, int from[PROBE_HOOKS])
+{
+	struct hook_run *refused;
+	int err = object_prepare(run);
+
+	err = err ?: hooks_choose(run, from);
+	if (err)
+		return err;
+	complaint.program[0] = '\0';
+	complaint.seen = false;
+	err = bpf_object__load(run->object);
+	if (!err)
+		return 0;
+	refused = hook_refused(run);
+	snprintf(run->error, sizeof(run->error), "%s%s%s", complaint.program,
+		 *complaint.program ? ": " : "", strerror(-err));
+	if (!refused)
+		return err;
+	refused->why[refused->chosen] = err;
+	from[refused - run->hooks] = refused->chosen + 1;
+	return -EAGAIN;
+}
+
+static void *section_map(struct bpf_object *object, const char *suffix)
+{
+	struct bpf_map *map;
+	void *mem;
+
+	bpf_object__for_each_map(map, object) {
+		const char *dot = strrchr(bpf_map__name(map), '.');
+
+		if (!dot || strcmp(dot, suffix) != 0)
+			continue;
+		mem = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED,
+			   bpf_map__fd(map), 0);
+		return mem == MAP_FAILED ? NULL : mem;
+	}
+	return NULL;
+}
+
+static void budgets_set(struct probe_run *run)
+{
+	unsigned number = run->metric_base;
+
+	for (const struct metric *m = run->probe->metrics; m->name; m++)
+		tables_budget(&run->set->tables, number++, m->max);
+}
+
+/* Loads it, with other alternatives as long as the kernel refuses some, and attaches it. */
+static int run_start(struct probe_run *run)
+{
+	int from[PROBE_HOOKS] = { 0 }, err;
+
+	while ((err = object_load(run, from)) == -EAGAIN)
+		object_close(run);
+	if (err)
+		return err;
+	run->data = section_map(run->object, ".data");
+	run->bss = section_map(run->object, ".bss");
+	err = tables_add(&run->set->tables, run->object);
+	if (!err && run->probe->loaded)
+		err = run->probe->loaded(run);
+	if (err)
+		return err;
+	budgets_set(run);
+	err = hooks_attach(run);
+	if (!err && run->probe->started)
+		err = run->probe->started(run);
+	return err;
+}
+
+static void probe_stop(struct probe_run *run)
+{
+	hooks_detach(run);
+	if (run->object)
+		object_close(run);
+	if (run->state == PROBE_ON)
+		run->state = PROBE_OFF;
+}
+
+static void probe_start(struct probe_run *run)
+{
+	int err;
+
+	for (const struct hook *h = run->probe->hooks; h->alt[0] && run->hook_cnt < PROBE_HOOKS;
+	     h++)
+		run->hooks[run->hook_cnt++] = (struct hook_run){ .hook = h, .chosen = -1 };
+	if (run->mode == PROBE_MODE_OFF)
+		return;
+	err = run_start(run);
+	if (err && !*run->error)
+		snprintf(run->error, sizeof(run->error), "%s", strerror(-err));
+	run->err = err;
+	run->state = err ? PROBE_UNAVAILABLE : PROBE_ON;
+	if (err) {
+		probe_stop(run);
+		hooks_restore_superseded(run);
+	}
+}
+
+/* The first family makes the tables that all share. */
+static int tables_plan(struct probe_set *set)
+{
+	int err = table_sizes_plan(&set->tables.sizes, set->conf, set->kernel.storage);
+
+	if (err)
+		snprintf(set->error, sizeof(set->error),
+			 "the tables do not fit into limits.memory: at least %llu KiB are needed",
+			 (unsigned long long)set->tables.sizes.bytes >> 10);
+	return err;
+}
+
+static unsigned metrics_end(const struct probe_run *run)
+{
+	unsigned end = run->metric_base;
+
+	for (const struct metric *m = run->probe->metrics; m->name; m++)
+		end++;
+	return end;
+}
+
+static void next_start(struct probe_set *set)
+{
+	const struct probe *probe = probes[set->cnt];
+	struct probe_run *run = &set->runs[set->cnt];
+	enum probe_mode mode = conf_probe_mode(set->conf, probe->name, PROBE_MODE_ON);
+
+	*run = (struct probe_run){
+		.probe = probe,
+		.set = set,
+		.mode = mode == PROBE_MODE_ON ? probe->mode : mode,
+		.metric_base = set->cnt ? metrics_end(run - 1) : METRIC_FIRST,
+	};
+	probe_start(run);
+}
+
+/* Whether another try without storage in tasks and sockets, which kernels before 5.12 have not, makes sense. */
+static bool storage_refused(struct probe_set *set, const struct probe_run *run)
+{
+	if (set->cnt || !run->err || run->err == -EPERM || run->err == -ENOMEM ||
+	    !set->kernel.storage)
+		return false;
+	set->kernel.storage = false;
+	return true;
+}
+
+int probe_set_start_next(struct probe_set *set)
+{
+	struct probe_run *run = &set->runs[set->cnt];
+	int err;
+
+	if (!probes[set->cnt]) {
+		kernel_drop_btf(&set->kernel);
+		malloc_trim(0);
+		return 0;
+	}
+	do {
+		err = set->cnt ? 0 : tables_plan(set);
+		if (err)
+			return err;
+		next_start(set);
+	} while (storage_refused(set, run));
+	if (run->err == -ENOMEM || (run->err && run->probe->required)) {
+		snprintf(set->error, sizeof(set->error), "%s", run->error);
+		return run->err;
+	}
+	set->list[set->cnt++] = run;
+	return 1;
+}
+
+int probe_set_open(struct probe_set *set)
+{
+	int err;
+
+	libbpf_set_print(complaint_keep);
+	err = kernel_open(&set->kernel, set->btf_path, set->error, sizeof(set->error));
+	return err ?: hooks_check_forced(set);
+}
+
+/* The mapped tables go with the process; the kernel's go with the last program. */
+void probe_set_close(struct probe_set *set)
+{
+	while (set->cnt)
+		probe_stop(set->list[--set->cnt]);
+	kernel_drop_btf(&set->kernel);
+}

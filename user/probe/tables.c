@@ -1,0 +1,332 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "probe/tables.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+/* Everything that has a size known only at start. Caches by identity are found by their name. */
+struct table_size {
+	const char *name;
+	u32 entries;
+	size_t value_size;
+};
+
+#define SIZES 16
+
+static unsigned sizes_list(struct table_size list[SIZES], const struct table_sizes *s)
+{
+	const struct table_size rows[] = {
+		{ "identities", s->identities, sizeof(struct identity) },
+		{ "identity_states", s->identities, sizeof(struct identity_state) },
+		{ "task_totals", s->identities, sizeof(struct task_totals) },
+		{ "identity_ids", s->identities, sizeof(struct identity_key) + 64 },
+		{ "free_identities", s->identities, sizeof(struct id_range) },
+		{ "cpus", s->cpus, sizeof(struct cpu) },
+		{ "counters", s->cpus * s->counters, sizeof(u64) },
+		{ "counter_owners", s->counters, sizeof(struct series_key) },
+		{ "free_counters", s->counters, sizeof(struct id_range) },
+		{ "hists", s->cpus * s->hists, sizeof(struct hist) },
+		{ "hist_owners", s->hists, sizeof(struct series_key) },
+		{ "free_hists", s->hists, sizeof(struct id_range) },
+		{ "series", s->counters + s->hists, sizeof(struct series_key) + 64 },
+		{ "tasks_by_address", s->tasks, sizeof(struct task_ctx) + 64 },
+	};
+
+	memcpy(list, rows, sizeof(rows));
+	return sizeof(rows) / sizeof(*rows);
+}
+
+#define CACHE_BYTES 1200 /* all caches of one identity, for planning */
+
+static u64 sizes_bytes(const struct table_sizes *s)
+{
+	struct table_size list[SIZES];
+	u64 sum = (u64)s->identities * CACHE_BYTES;
+
+	for (unsigned i = sizes_list(list, s); i-- > 0;)
+		sum += (u64)list[i].entries * list[i].value_size;
+	return sum;
+}
+
+#define TASKS_MAX 32768
+
+int table_sizes_plan(struct table_sizes *ret, const struct conf *conf, bool storage)
+{
+	u64 memory = conf->limits.memory_bytes;
+	struct table_sizes s = { .hists = 4096, .tasks = storage ? 0 : TASKS_MAX };
+
+	s.cpus = (u32)libbpf_num_possible_cpus();
+	/* a service is often several identities: its shell, its workers, its helpers */
+	s.identities = (u32)conf->limits.services * 2;
+	if (s.identities < 256)
+		s.identities = 256;
+	s.counters = METRIC_MAX + (u32)conf->limits.series;
+	while (sizes_bytes(&s) > memory && s.hists > 128)
+		s.hists -= s.hists / 8;
+	while (sizes_bytes(&s) > memory && s.counters > 1024)
+		s.counters -= s.counters / 8;
+	while (sizes_bytes(&s) > memory && s.identities > 256)
+		s.identities -= s.identities / 8;
+	s.bytes = sizes_bytes(&s);
+	*ret = s;
+	return s.bytes > memory ? -ENOMEM : 0;
+}
+
+/*
+ * Kernels up to 6.0 warn loudly when a raw tracepoint or a kprobe allocates (94dacdbd5d2d "bpf: Tighten the
+ * requirements for preallocated hash maps").
+ */
+#define PREALLOCATED_MAX 4096
+
+static void map_preallocate(struct bpf_map *map)
+{
+	if (bpf_map__type(map) != BPF_MAP_TYPE_HASH ||
+	    !(bpf_map__map_flags(map) & BPF_F_NO_PREALLOC))
+		return;
+	bpf_map__set_map_flags(map, bpf_map__map_flags(map) & ~(u32)BPF_F_NO_PREALLOC);
+	if (bpf_map__max_entries(map) > PREALLOCATED_MAX)
+		bpf_map__set_max_entries(map, PREALLOCATED_MAX);
+}
+
+static bool has_suffix(const char *s, const char *suffix)
+{
+	size_t len = strlen(s), suffix_len = strlen(suffix);
+
+	return len > suffix_len && !strcmp(s + len - suffix_len, suffix);
+}
+
+/* Of the tables that stand in for each other, one. */
+static bool map_unused(const struct kernel *k, const struct bpf_map *map)
+{
+	switch (bpf_map__type(map)) {
+	case BPF_MAP_TYPE_TASK_STORAGE:
+	case BPF_MAP_TYPE_SK_STORAGE:
+		return !k->storage;
+	default:
+		return k->storage && has_suffix(bpf_map__name(map), "_by_address");
+	}
+}
+
+static void sizes_apply(const struct tables *t, const struct kernel *k, struct bpf_object *object)
+{
+	struct table_size list[SIZES];
+	unsigned cnt = sizes_list(list, &t->sizes);
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object) {
+		const char *name = bpf_map__name(map);
+
+		bpf_map__set_autocreate(map, !map_unused(k, map));
+		if (!k->typed)
+			map_preallocate(map);
+		if (has_suffix(name, "_slots"))
+			bpf_map__set_max_entries(map, t->sizes.identities);
+		for (unsigned i = 0; i < cnt; i++)
+			if (!strcmp(list[i].name, name))
+				bpf_map__set_max_entries(map, list[i].entries);
+	}
+}
+
+int tables_fd(const struct tables *t, const char *name)
+{
+	int fd = -ENOENT;
+
+	for (unsigned i = 0; i < t->object_cnt && fd < 0; i++)
+		fd = bpf_object__find_map_fd_by_name(t->objects[i], name);
+	return fd;
+}
+
+int tables_share(const struct tables *t, const struct kernel *k, struct bpf_object *object)
+{
+	struct bpf_map *map;
+	int fd, err = 0;
+
+	sizes_apply(t, k, object);
+	bpf_object__for_each_map(map, object) {
+		fd = bpf_map__autocreate(map) ? tables_fd(t, bpf_map__name(map)) : -ENOENT;
+		if (fd >= 0)
+			err = err ?: bpf_map__reuse_fd(map, fd);
+	}
+	return err;
+}
+
+static int slot_caches_add(struct tables *t, const struct bpf_object *object)
+{
+	struct bpf_map *map;
+
+	bpf_object__for_each_map(map, object) {
+		if (!has_suffix(bpf_map__name(map), "_slots"))
+			continue;
+		if (t->slot_cache_cnt == SLOT_CACHES)
+			return -E2BIG;
+		t->slot_caches[t->slot_cache_cnt++] = (struct table){
+			.object = object,
+			.fd = bpf_map__fd(map),
+			.row_size = (bpf_map__value_size(map) + 7u) & ~7u,
+			.size = t->sizes.identities,
+		};
+	}
+	return 0;
+}
+
+int tables_add(struct tables *t, struct bpf_object *object)
+{
+	if (t->object_cnt == TABLE_OBJECTS)
+		return -E2BIG;
+	t->objects[t->object_cnt++] = object;
+	return slot_caches_add(t, object);
+}
+
+static size_t page_round(size_t len)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+
+	return (len + page - 1) & ~(page - 1);
+}
+
+static void *fd_map(int fd, size_t len)
+{
+	void *mem = mmap(NULL, page_round(len), PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+
+	return mem == MAP_FAILED ? NULL : mem;
+}
+
+static void table_unmap(struct table *t)
+{
+	if (t->rows)
+		munmap(t->rows, page_round(t->mapped * t->row_size));
+}
+
+void *table_row(struct table *t, u32 row)
+{
+	u32 want = t->mapped ? t->mapped : ID_RANGE_MAX;
+
+	if (row >= t->size)
+		return NULL;
+	if (row >= t->mapped) {
+		while (want <= row)
+			want *= 2;
+		if (want > t->size)
+			want = t->size;
+		table_unmap(t);
+		t->rows = fd_map(t->fd, want * t->row_size);
+		t->mapped = t->rows ? want : 0;
+	}
+	return t->rows ? t->rows + row * t->row_size : NULL;
+}
+
+void tables_remove(struct tables *t, const struct bpf_object *object)
+{
+	unsigned cnt = 0;
+
+	for (unsigned i = 0; i < t->object_cnt; i++)
+		if (t->objects[i] != object)
+			t->objects[cnt++] = t->objects[i];
+	t->object_cnt = cnt;
+	cnt = 0;
+	for (unsigned i = 0; i < t->slot_cache_cnt; i++)
+		if (t->slot_caches[i].object == object)
+			table_unmap(&t->slot_caches[i]);
+		else
+			t->slot_caches[cnt++] = t->slot_caches[i];
+	t->slot_cache_cnt = cnt;
+}
+
+int tables_map(struct tables *t)
+{
+	const struct table_sizes *s = &t->sizes;
+	const struct {
+		const char *name;
+		void **mem;
+		size_t size;
+	} maps[] = {
+		{ "identity_states", (void **)&t->states,
+		  s->identities * sizeof(struct identity_state) },
+		{ "task_totals", (void **)&t->task_totals,
+		  s->identities * sizeof(struct task_totals) },
+		{ "cpus", (void **)&t->cpus, s->cpus * sizeof(struct cpu) },
+		{ "counters", (void **)&t->counters, (size_t)s->cpus * s->counters * sizeof(u64) },
+		{ "counter_owners", (void **)&t->counter_owners,
+		  s->counters * sizeof(struct series_key) },
+		{ "hist_owners", (void **)&t->hist_owners, s->hists * sizeof(struct series_key) },
+		{ "budgets", (void **)&t->budgets, METRIC_MAX * sizeof(struct budget) },
+	};
+
+	t->identities = (struct table){
+		.fd = tables_fd(t, "identities"),
+		.row_size = sizeof(struct identity),
+		.size = s->identities,
+	};
+	t->hists = (struct table){
+		.fd = tables_fd(t, "hists"),
+		.row_size = s->cpus * sizeof(struct hist),
+		.size = s->hists,
+	};
+	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++) {
+		*maps[i].mem = fd_map(tables_fd(t, maps[i].name), maps[i].size);
+		if (!*maps[i].mem)
+			return -errno;
+	}
+	return 0;
+}
+
+void tables_budget(struct tables *t, unsigned metric, u32 max)
+{
+	if (t->budgets && metric < METRIC_MAX)
+		t->budgets[metric].max = max;
+}
+
+static const char *const pool_stacks[] = {
+	[POOL_IDENTITY] = "free_identities",
+	[POOL_COUNTER] = "free_counters",
+	[POOL_HIST] = "free_hists",
+};
+
+int tables_free(struct tables *t, enum table_pool pool, u32 number)
+{
+	const struct id_range range = { number, 1 };
+	int fd = tables_fd(t, pool_stacks[pool]);
+
+	return bpf_map_update_elem(fd, NULL, &range, BPF_ANY) ? -errno : 0;
+}
+
+/* Low numbers come out first, so that what is in use stays together. */
+static int pool_fill(struct tables *t, enum table_pool pool, u32 first, u32 end)
+{
+	int fd = tables_fd(t, pool_stacks[pool]);
+	struct id_range range;
+
+	for (u32 i = (end - first + ID_RANGE_MAX - 1) / ID_RANGE_MAX; i-- > 0;) {
+		range.first = first + i * ID_RANGE_MAX;
+		range.cnt = end - range.first < ID_RANGE_MAX ? end - range.first : ID_RANGE_MAX;
+		if (bpf_map_update_elem(fd, NULL, &range, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
+int tables_fill_pools(struct tables *t)
+{
+	int err = pool_fill(t, POOL_IDENTITY, 1, t->sizes.identities);
+
+	err = err ?: pool_fill(t, POOL_COUNTER, METRIC_MAX, t->sizes.counters);
+	return err ?: pool_fill(t, POOL_HIST, METRIC_MAX, t->sizes.hists);
+}
+
+int tables_identity_unlink(struct tables *t, u32 identity)
+{
+	const struct identity *row = table_row(&t->identities, identity);
+
+	if (!row)
+		return -ENOMEM;
+	return bpf_map_delete_elem(tables_fd(t, "identity_ids"), &row->key) ? -errno : 0;
+}
+
+int tables_series_delete(struct tables *t, const struct series_key *key)
+{
+	return bpf_map_delete_elem(tables_fd(t, "series"), key) ? -errno : 0;
+}
