@@ -161,7 +161,7 @@ const struct probe probe_request = {
 	.metrics =
 		(const struct metric[]){
 			{ "seismo_requests_total", METRIC_COUNTER, UNIT_NONE,
-			  "Requests that were answered.", .service = true,
+			  "Requests that got a response.", .service = true,
 			  .labels = { { DIRECTION },
 				      { PROTOCOL },
 				      { "status", REQUEST_STATUS_AT, REQUEST_STATUS_BITS,
@@ -169,11 +169,11 @@ const struct probe probe_request = {
 				      { PEER } },
 			  .max = 4000 },
 			{ "seismo_request_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
-			  "Time from the first byte of a request to the first byte of its answer: inbound from its arrival, outbound from when it was sent.",
+			  "Time from the first byte of a request to the first byte of its response; starts on arrival (inbound) or when sent (outbound).",
 			  .service = true, .labels = { { DIRECTION }, { PROTOCOL }, { PEER } },
 			  .max = 1000 },
 			{ "seismo_request_queue_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
-			  "Time from the arrival of an inbound request until it is read.",
+			  "Time from the arrival of an inbound request until the service reads it.",
 			  .service = true, .labels = { { PROTOCOL } }, .max = 500 },
 			{ .name = NULL },
 		},

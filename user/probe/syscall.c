@@ -201,7 +201,7 @@ const struct probe probe_syscall = {
 				      { "errno", SYSCALL_ERRNO_SHIFT, 16, label_errno } },
 			  .max = 8000 },
 			{ "seismo_syscall_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
-			  "Duration of system calls by class: of all in mode full, of those in a twentieth of the time in mode sampled.",
+			  "Duration of system calls by class. Mode full measures every call, mode sampled those in a twentieth of the time.",
 			  .service = true, .labels = { { "class", 0, 16, label_class } },
 			  .max = 1600 },
 			{ .name = NULL },
