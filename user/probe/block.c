@@ -81,28 +81,30 @@ static void tick(struct probe_run *run, u64 now_ns)
 
 const struct probe probe_block = {
 	.name = "block",
-	.summary = "block I/O: latency by device and phase, by service; errors",
+	.summary =
+		"block I/O: latency by device and by service, time in the queue and in the device, errors",
 	.elf = &block_elf,
 	.mode = PROBE_MODE_ON,
 	.tick = tick,
 	.hooks =
 		(const struct hook[]){
-			{ { TRACEPOINT("complete") }, .purpose = "the completion of requests" },
+			{ { TRACEPOINT("complete") },
+			  .purpose = "requests, their latency and errors" },
 			{ { TRACEPOINT("start"), TRACEPOINT("insert") },
 			  .optional = true,
-			  .purpose = "who submits a request" },
+			  .purpose = "service of requests" },
 			{ { TRACEPOINT("direct") },
 			  .optional = true,
 			  .requires = "insert",
-			  .purpose = "who submits a request past the scheduler" },
+			  .purpose = "service of requests that bypass the I/O scheduler" },
 			{ { TRACEPOINT("flush") },
 			  .optional = true,
 			  .requires = "insert",
-			  .purpose = "who asks for a flush" },
+			  .purpose = "service of flushes" },
 			{ { TRACEPOINT("issue") },
 			  .on_demand = true,
 			  .optional = true,
-			  .purpose = "the issue of requests, on queues that keep no time of it" },
+			  .purpose = "time in the queue, on devices without I/O statistics" },
 			{ .alt[0] = NULL },
 		},
 	.metrics =

@@ -101,7 +101,7 @@ static int started(struct probe_run *run)
 
 const struct probe probe_core = {
 	.name = "core",
-	.summary = "identities of tasks, CPU time, run-queue wait",
+	.summary = "services of all tasks; CPU time, run-queue wait",
 	.elf = &core_elf,
 	.mode = PROBE_MODE_ON,
 	.required = true,
@@ -111,19 +111,19 @@ const struct probe probe_core = {
 	.task_scan = task_scan,
 	.hooks =
 		(const struct hook[]){
-			{ { TRACEPOINT("fork") }, .purpose = "identities of new processes" },
-			{ { TRACEPOINT("exec") }, .purpose = "identities of new programs" },
+			{ { TRACEPOINT("fork") }, .purpose = "services of new processes" },
+			{ { TRACEPOINT("exec") }, .purpose = "services of new programs" },
 			{ { TRACEPOINT("cgroup_attach") },
-			  .purpose = "identities of tasks that change their cgroup" },
-			{ { TRACEPOINT("switch") }, .purpose = "who runs on each CPU" },
+			  .purpose = "services of processes that change their cgroup" },
+			{ { TRACEPOINT("switch") }, .purpose = "CPU time, run-queue wait" },
 			{ { TRACEPOINT("listen") },
 			  .optional = true,
-			  .purpose = "services named by port" },
+			  .purpose = "services named by a listening port" },
 			{ { TRACEPOINT("free") },
-			  .purpose = "the end of tasks, where they carry no storage" },
+			  .purpose = "end of tasks, on kernels without task storage" },
 			{ { "task_scan_iter", TRACEPOINT("sight") },
 			  .on_demand = true,
-			  .purpose = "tasks that are alive" },
+			  .purpose = "live processes" },
 			{ .alt[0] = NULL },
 		},
 	.metrics =

@@ -24,17 +24,17 @@ static int setup(struct probe_run *run)
 
 const struct probe probe_process = {
 	.name = "process",
-	.summary = "processes: starts, exits, lifetime, out-of-memory kills",
+	.summary = "processes: starts, exits, lifetime, OOM kills",
 	.elf = &process_elf,
 	.mode = PROBE_MODE_ON,
 	.setup = setup,
 	.hooks =
 		(const struct hook[]){
-			{ { TRACEPOINT("fork") }, .purpose = "processes forked" },
-			{ { TRACEPOINT("exec") }, .purpose = "programs started" },
+			{ { TRACEPOINT("fork") }, .purpose = "forked processes" },
+			{ { TRACEPOINT("exec") }, .purpose = "started programs" },
 			{ { TRACEPOINT("cgroup_attach") },
-			  .purpose = "processes moved to another service" },
-			{ { TRACEPOINT("exit") }, .purpose = "processes that end" },
+			  .purpose = "processes that move to another service" },
+			{ { TRACEPOINT("exit") }, .purpose = "ended processes" },
 			{ { TRACEPOINT("oom") },
 			  .optional = true,
 			  .purpose = "victims of the OOM killer" },
@@ -50,7 +50,7 @@ const struct probe probe_process = {
 			  .service = true, .labels = { { "reason", 0, 8, label_reason } },
 			  .max = 4000 },
 			{ "seismo_process_lifetime_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
-			  "Lifetime of processes that ended.", .service = true, .max = 600 },
+			  "Lifetime of ended processesed.", .service = true, .max = 600 },
 			{ "seismo_processes", METRIC_GAUGE, UNIT_NONE, "Live processes.",
 			  .service = true, .task_total = offsetof(struct task_totals, processes) },
 			{ "seismo_oom_kills_total", METRIC_COUNTER, UNIT_NONE,

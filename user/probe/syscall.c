@@ -182,7 +182,7 @@ const struct probe probe_syscall = {
 	.tick = tick,
 	.hooks =
 		(const struct hook[]){
-			{ { TRACEPOINT("exit") }, .purpose = "the end of system calls" },
+			{ { TRACEPOINT("exit") }, .purpose = "counts and errors of system calls" },
 			{ { TRACEPOINT("enter") },
 			  .on_demand = true,
 			  .optional = true,
