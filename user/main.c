@@ -6,12 +6,11 @@
 #include "lib/log.h"
 
 const struct command commands[] = {
-	{ "run", "[OPTION...]", "watch this machine and serve its metrics, in the foreground",
-	  cmd_run },
-	{ "check", "[OPTION...]", "what works on this kernel: each probe, by which hook",
+	{ "run", "[OPTION...]", "collect and serve metrics, in the foreground", cmd_run },
+	{ "check", "[OPTION...]", "what works on this kernel, what is missing, what to do about it",
 	  cmd_check },
-	{ "metrics", "[OPTION...]", "the reference of every metric", cmd_metrics },
-	{ "help", "[COMMAND]", "this list, or a command's options", cmd_help },
+	{ "metrics", "[OPTION...]", "reference of every metric", cmd_metrics },
+	{ "help", "[COMMAND]", "this list, or the options of a command", cmd_help },
 	{ .name = NULL },
 };
 
@@ -29,6 +28,6 @@ int main(int argc, char **argv)
 	for (const struct command *c = commands; c->name; c++)
 		if (!strcmp(c->name, name))
 			return c->run(argc > 1 ? argc - 1 : 1, argc > 1 ? argv + 1 : argv);
-	log_printf(SEISMO_LOG_ERR, "no command '%s'; 'seismo help' lists them", name);
+	log_printf(SEISMO_LOG_ERR, "unknown command '%s'; 'seismo help' lists all commands", name);
 	return EXIT_USAGE;
 }

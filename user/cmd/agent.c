@@ -16,9 +16,9 @@ static void hook_parse(struct agent_options *o, char *arg, struct argp_state *st
 	char *equals = strchr(arg, '=');
 
 	if (!equals)
-		argp_error(state, "--hook is FAMILY=NAME, not '%s'", arg);
+		argp_error(state, "--hook needs FAMILY=NAME, not '%s'", arg);
 	if (o->hook_cnt == FORCED_HOOKS)
-		argp_error(state, "at most %d times --hook", FORCED_HOOKS);
+		argp_error(state, "--hook may be given at most %d times", FORCED_HOOKS);
 	*equals = '\0';
 	o->hooks[o->hook_cnt++] = (struct forced_hook){ arg, equals + 1 };
 }
@@ -44,7 +44,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		log_level = SEISMO_LOG_DEBUG;
 		return 0;
 	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is one argument too many", arg);
+		argp_error(state, "unexpected argument '%s'", arg);
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -52,22 +52,25 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 const struct argp agent_argp = {
 	.options =
 		(const struct argp_option[]){
-			{ "config", 'c', "FILE", 0, "default " DEFAULT_CONFIG " if there", 0 },
+			{ "config", 'c', "FILE", 0,
+			  "configuration file (default: " DEFAULT_CONFIG ", if it exists)", 0 },
 			{ "probes", 'p', "LIST", 0,
-			  "only these: all, none, or names with an optional mode, as in syscall=full,block,tcp",
+			  "run only these probes: all, none, or names with an optional mode, such as syscall=full,block,tcp",
 			  0 },
-			{ "btf", 'b', "FILE", 0, "the kernel's types, where it has none itself",
+			{ "btf", 'b', "FILE", 0,
+			  "BTF of the running kernel, for kernels without /sys/kernel/btf/vmlinux",
 			  0 },
 			{ "hook", 'k', "FAMILY=NAME", 0,
-			  "observe by this hook and none of its alternatives, which `seismo check --format json` lists; may be repeated",
+			  "use this hook instead of its alternatives (see `seismo check --format json`); may be repeated",
 			  0 },
-			{ "verbose", 'v', NULL, 0, "also what the kernel's verifier says", 0 },
+			{ "verbose", 'v', NULL, 0,
+			  "more detail, and messages of the kernel's verifier", 0 },
 			{ 0 },
 		},
 	.parser = parse,
 };
 
-/* The configuration knows the modes that there are, the probe those that it has. */
+/* The configuration knows all modes; which of them a probe has, only its row says. */
 static int modes_check(const struct conf *conf, struct buf *error)
 {
 	for (const struct probe *const *p = probes; *p; p++) {
@@ -76,7 +79,7 @@ static int modes_check(const struct conf *conf, struct buf *error)
 		if ((*p)->mode != PROBE_MODE_ON || mode == PROBE_MODE_ON || mode == PROBE_MODE_OFF)
 			continue;
 		buf_reset(error);
-		buf_printf(error, "probe '%s' has no modes: it is on or off", (*p)->name);
+		buf_printf(error, "probe '%s' has no modes, it can only be on or off", (*p)->name);
 		return -EINVAL;
 	}
 	return 0;
@@ -117,12 +120,12 @@ static int start_failed(const struct probe_set *set, int err)
 	if (err == -EPERM || err == -EACCES)
 		log_printf(
 			SEISMO_LOG_ERR,
-			"the kernel does not let this user load BPF programs (%s): run it as root, or with the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE and CAP_SYS_PTRACE",
+			"the kernel does not let this user load BPF programs (%s): run as root, or with the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE and CAP_SYS_PTRACE",
 			strerror(-err));
 	else if (err == -ESRCH)
 		log_printf(SEISMO_LOG_ERR, "%s", set->error);
 	else
-		log_printf(SEISMO_LOG_ERR, "cannot watch this machine: %s", set->error);
+		log_printf(SEISMO_LOG_ERR, "cannot start: %s", set->error);
 	return err == -ESRCH ? EXIT_USAGE : EXIT_UNSUPPORTED;
 }
 
@@ -141,8 +144,9 @@ int agent_start(struct agent *a, const struct agent_options *options)
 
 		err = probe_set_start_next(set);
 		if (err > 0 && run->state == PROBE_UNAVAILABLE)
-			log_warn("probe '%s' is not possible here, going on without: %s",
-				 run->probe->name, run->error);
+			log_warn(
+				"probe '%s' is unavailable on this kernel; continuing without it: %s",
+				run->probe->name, run->error);
 	}
 	if (err)
 		return start_failed(set, err);

@@ -21,7 +21,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 'f':
 		if (strcmp(arg, "text") != 0 && strcmp(arg, "json") != 0)
-			argp_error(state, "--format is text or json, not '%s'", arg);
+			argp_error(state, "--format must be text or json, not '%s'", arg);
 		o->json = !strcmp(arg, "json");
 		return 0;
 	}
@@ -31,12 +31,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options =
 		(const struct argp_option[]){
-			{ "format", 'f', "text|json", 0, "default text", 0 },
+			{ "format", 'f', "text|json", 0, "output format (default: text)", 0 },
 			{ 0 },
 		},
 	.parser = parse,
 	.children = (const struct argp_child[]){ { &agent_argp, 0, NULL, 0 }, { 0 } },
-	.doc = "Loads and attaches every probe for a moment and tells by which hook it works here, which better one was not possible and why.\vExit status: 0 everything works, 1 something is lost, 2 bad configuration, 3 cannot run here.",
+	.doc = "Starts every probe for a moment and reports what works on this kernel, what is missing, and what to do about it.\vExit status: 0 everything works, 1 something is missing, 2 bad options or configuration, 3 Seismo cannot run here.",
 };
 
 int cmd_check(int argc, char **argv)

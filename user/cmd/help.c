@@ -12,15 +12,16 @@ int cmd_help(int argc, char **argv)
 			if (!strcmp(c->name, argv[1]) && c->run != cmd_help)
 				return c->run(2, (char *[]){ argv[1], "--help", NULL });
 		if (strcmp(argv[1], "help") != 0 && strcmp(argv[1], "--help") != 0) {
-			log_printf(SEISMO_LOG_ERR, "no command '%s'; 'seismo help' lists them",
+			log_printf(SEISMO_LOG_ERR,
+				   "unknown command '%s'; 'seismo help' lists all commands",
 				   argv[1]);
 			return EXIT_USAGE;
 		}
 	}
 	puts("Seismo " VERSION
-	     " tells, per service, what the kernel sees: system calls, block I/O, TCP, processes.\n");
+	     " reports, per service, what the kernel observes: requests, system calls, block I/O, TCP, processes, CPU, memory.\n");
 	for (const struct command *c = commands; c->name; c++)
 		printf("  seismo %-8s %-12s %s\n", c->name, c->arguments, c->summary);
-	puts("  seismo --version\n\n'seismo help COMMAND' tells a command's options.");
+	puts("  seismo --version\n\n'seismo help COMMAND' shows a command's options.");
 	return EXIT_OK;
 }

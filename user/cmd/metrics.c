@@ -18,7 +18,7 @@ struct format {
 	bool json;
 };
 
-/* Stands behind a label that is there only where the configuration asks for it. */
+/* Marks a label that exists only if the configuration enables it. */
 #define OPTIONAL '?'
 
 static void row_text(const struct metric *m, const char *labels, json_t *doc)
@@ -88,10 +88,10 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		for (*format = formats; (*format)->name; (*format)++)
 			if (!strcmp((*format)->name, arg))
 				return 0;
-		argp_error(state, "--format is text, markdown or json, not '%s'", arg);
+		argp_error(state, "--format must be text, markdown or json, not '%s'", arg);
 		return EINVAL;
 	case ARGP_KEY_ARG:
-		argp_error(state, "'%s' is one argument too many", arg);
+		argp_error(state, "unexpected argument '%s'", arg);
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -99,11 +99,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options =
 		(const struct argp_option[]){
-			{ "format", 'f', "text|markdown|json", 0, "default text", 0 },
+			{ "format", 'f', "text|markdown|json", 0, "output format (default: text)",
+			  0 },
 			{ 0 },
 		},
 	.parser = parse,
-	.doc = "Every metric that the endpoint can have, made from the rows that it is made from.",
+	.doc = "Prints the reference of every metric that this build can export.",
 };
 
 int cmd_metrics(int argc, char **argv)

@@ -65,8 +65,7 @@ static void serve_ready(void *ctx, const struct http_request *request, struct ht
 
 	(void)request;
 	reply->status = d->ready ? 200 : 503;
-	buf_str(&reply->body,
-		d->ready ? "Seismo is ready.\n" : "Seismo is attaching its probes.\n");
+	buf_str(&reply->body, d->ready ? "Seismo is ready.\n" : "Seismo is starting its probes.\n");
 }
 
 static const struct http_route routes[] = {
@@ -87,7 +86,7 @@ static int http_timeout_ms(void *ctx)
 	return http_server_timeout_ms(((struct daemon *)ctx)->http);
 }
 
-/* Alive is who gets round to this and can read what the kernel has counted. */
+/* Pings the watchdog only if the loop runs and the BPF maps can be read. */
 static void watchdog_tick(struct daemon *d, u64 now_ns)
 {
 	int err;
@@ -97,7 +96,7 @@ static void watchdog_tick(struct daemon *d, u64 now_ns)
 	err = collector_read(d->agent.collector);
 	if (err)
 		log_err(err,
-			"cannot read the kernel's tables, no sign of life to the service manager");
+			"cannot read the BPF maps; the watchdog of the service manager is not pinged");
 	else
 		watchdog_feed();
 }
@@ -115,7 +114,7 @@ static void tick(void *ctx, u64 now_ns)
 	watchdog_tick(d, now_ns);
 }
 
-/* One instance a machine: two would each pay for the same. */
+/* One daemon a machine: a second one would double the cost and measure nothing new. */
 static int lock_take(struct daemon *d)
 {
 	struct sockaddr_un addr = { .sun_family = AF_UNIX };
@@ -162,12 +161,14 @@ static int http_open(struct daemon *d)
 	if (!err) {
 		if (!is_loopback(listen))
 			log_warn(
-				"%s is reachable from other hosts, without encryption or authentication",
+				"%s can be reached from other hosts without encryption or authentication",
 				listen);
 		return EXIT_OK;
 	}
 	if (err == -EINVAL)
-		log_printf(SEISMO_LOG_ERR, "cannot listen on '%s': not an ADDRESS:PORT", listen);
+		log_printf(SEISMO_LOG_ERR,
+			   "cannot listen on '%s': it must be ADDRESS:PORT, such as 127.0.0.1:9469",
+			   listen);
 	else
 		log_err(err, "cannot listen on %s", listen);
 	return err == -EINVAL ? EXIT_USAGE : EXIT_UNSUPPORTED;
@@ -199,7 +200,7 @@ static void probes_write(const struct daemon *d, enum probe_state state, const c
 static void status_write(const struct daemon *d, struct buf *status)
 {
 	probes_write(d, PROBE_ON, "watching", status);
-	probes_write(d, PROBE_UNAVAILABLE, "; not possible here", status);
+	probes_write(d, PROBE_UNAVAILABLE, "; unavailable", status);
 	buf_str(status, "; metrics at ");
 	url_write(d, status);
 }
@@ -210,17 +211,17 @@ static void announce(const struct daemon *d)
 	struct buf url = { 0 };
 
 	url_write(d, &url);
-	printf("seismo " VERSION " watches this machine:\n");
+	printf("seismo " VERSION " is running:\n");
 	report_probes(stdout, &d->agent);
 	printf("  tables %.1f MiB of limits.memory %llu MiB: %u identities, %u counters, %u histograms on %u CPUs\n",
 	       (double)s->bytes / (1 << 20),
 	       (unsigned long long)d->agent.conf->limits.memory_bytes >> 20, s->identities,
 	       s->counters, s->hists, s->cpus);
-	printf("  metrics %s, hooks in detail: seismo check; end with Ctrl-C\n", buf_cstr(&url));
+	printf("  metrics at %s; details: seismo check; stop with Ctrl-C\n", buf_cstr(&url));
 	buf_release(&url);
 }
 
-/* Whoever waits for us may go on: all is attached, and connections are taken. */
+/* All probes are attached and connections are accepted: tells the user and the service manager. */
 static void ready(struct daemon *d)
 {
 	struct buf status = { 0 };
@@ -246,7 +247,7 @@ static int daemon_run(struct daemon *d)
 	}
 	notify_stopping();
 	if (err < 0) {
-		log_err(err, "event loop");
+		log_err(err, "the event loop failed");
 		return EXIT_UNSUPPORTED;
 	}
 	return EXIT_OK;
@@ -271,13 +272,13 @@ static const struct argp argp = {
 	.options =
 		(const struct argp_option[]){
 			{ "listen", 'l', "ADDR:PORT", 0,
-			  "where to serve metrics; default 127.0.0.1:9469", 0 },
+			  "address and port of the HTTP endpoint (default: 127.0.0.1:9469)", 0 },
 			{ 0 },
 		},
 	.parser = parse,
 	.children = (const struct argp_child[]){ { &agent_argp, 0, NULL, 0 }, { 0 } },
-	.doc = "Watches this machine until SIGINT or SIGTERM.\vModes of syscall: count (how many, which failed), sampled (and durations, a twentieth of the time; default), full (durations of all).\n\n"
-	       "Exit status: 0 ended by a signal, 2 bad options or configuration, 3 cannot run here.",
+	.doc = "Collects and serves metrics of this machine until SIGINT or SIGTERM.\vModes of syscall: count (calls and errors), sampled (default; also durations, in a twentieth of the time), full (durations of every call).\n\n"
+	       "Exit status: 0 ended by a signal, 2 bad options or configuration, 3 Seismo cannot run here.",
 };
 
 int cmd_run(int argc, char **argv)
