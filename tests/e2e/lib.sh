@@ -147,6 +147,7 @@ background() { # COMMAND...
 
 # Nothing is ever to be read from it: to wait without starting a program.
 exec {silence}<> <(:)
+scrape_pause=$(calc "0.025 * $scale")
 
 # Repeats the command until it succeeds, for 15 seconds at most, or $WAIT.
 wait_until() { # COMMAND...
@@ -164,7 +165,7 @@ seismo_pid=
 start_seismo() { # OPTION...
 	: >"$TMP/seismo.out" # or the address of the one before is found there
 	# shellcheck disable=SC2086 # options are words
-	"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" ${SEISMO_OPTIONS:-} "$@" \
+	"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" --interval $((100 * scale))ms ${SEISMO_OPTIONS:-} "$@" \
 		>"$TMP/seismo.out" 2>"$TMP/seismo.err" &
 	seismo_pid=$!
 	at_exit end_process "$seismo_pid"
@@ -201,7 +202,9 @@ http_get() { # PATH FILE
 	[[ $status == 200 ]]
 }
 
+# Values may be a fifth of the interval old: what was done before the call is to be among them.
 scrape() {
+	read -rt "$scrape_pause" -u "$silence"
 	http_get /metrics "$METRICS" || bail "no scrape"
 }
 

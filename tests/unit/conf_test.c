@@ -65,7 +65,7 @@ static void default_check(struct conf *c)
 	assert_int_equal(c->limits.services, 1024);
 	assert_int_equal(c->limits.series, 50000);
 	assert_int_equal(c->limits.memory_bytes, 64 << 20);
-	assert_int_equal(c->limits.cpu_millipercent, 1000);
+	assert_int_equal(c->interval_ns, 5000000000);
 	assert_int_equal(c->limits.forget_after_ns, 3600000000000);
 	conf_free(c);
 }
@@ -83,20 +83,20 @@ static void default_test(void **state)
 
 static void full_test(void **state)
 {
-	struct conf *c =
-		conf_of("listen: '[::1]:80'\n"
-			"services:\n"
-			"  - name: checkout\n"
-			"    match: { cgroup: \"*/checkout*.service\" }\n"
-			"  - name: \"a \\\"b\\\" \\\\ c\"\n"
-			"    match: { exe: java, command: '*-jar app*', port: 8080 }\n"
-			"probes:\n"
-			"  syscall: { mode: full }\n"
-			"  block: off\n"
-			"  tcp: true\n"
-			"  request: { status: class, peer: on }\n"
-			"limits: { services: 16, series: 64, memory: 8MiB, cpu_percent: 0.5,\n"
-			"          forget_after: 5m }\n");
+	struct conf *c = conf_of("listen: '[::1]:80'\n"
+				 "services:\n"
+				 "  - name: checkout\n"
+				 "    match: { cgroup: \"*/checkout*.service\" }\n"
+				 "  - name: \"a \\\"b\\\" \\\\ c\"\n"
+				 "    match: { exe: java, command: '*-jar app*', port: 8080 }\n"
+				 "probes:\n"
+				 "  syscall: { mode: full }\n"
+				 "  block: off\n"
+				 "  tcp: true\n"
+				 "  request: { status: class, peer: on }\n"
+				 "limits: { services: 16, series: 1000, memory: 8MiB,\n"
+				 "          forget_after: 5m }\n"
+				 "interval: 250ms\n");
 
 	(void)state;
 	assert_string_equal(c->listen, "[::1]:80");
@@ -119,9 +119,9 @@ static void full_test(void **state)
 	assert_int_equal(conf_probe_mode(c, "tcp", PROBE_MODE_OFF), PROBE_MODE_ON);
 	assert_int_equal(conf_probe_mode(c, "process", PROBE_MODE_COUNT), PROBE_MODE_COUNT);
 	assert_int_equal(c->limits.services, 16);
-	assert_int_equal(c->limits.series, 64);
+	assert_int_equal(c->limits.series, 1000);
 	assert_int_equal(c->limits.memory_bytes, 8 << 20);
-	assert_int_equal(c->limits.cpu_millipercent, 500);
+	assert_int_equal(c->interval_ns, 250000000);
 	assert_int_equal(c->limits.forget_after_ns, 300000000000);
 	conf_free(c);
 }
@@ -145,8 +145,8 @@ static const struct {
 	/* keys */
 	{ "lisen: x\n", ":1: unknown key 'lisen', did you mean 'listen'?" },
 	{ "# c\nlisten: a:1\nwhat: x\n",
-	  ":3: unknown key 'what' (known: listen, services, probes, limits)" },
-	{ "rules: []\n", ":1: unknown key 'rules' (known: listen, services, probes, limits)" },
+	  ":3: unknown key 'what' (known: listen, interval, services, probes, limits)" },
+	{ "rules: []\n", ":1: unknown key 'rules' (known: listen, interval, services, probes, limits)" },
 	{ "limits:\n  services: 5\n  memry: 64MiB\n",
 	  ":3: unknown key 'memry' in 'limits', did you mean 'memory'?" },
 	{ S "{ cgrup: x }\n", ":3: unknown key 'cgrup' in 'match', did you mean 'cgroup'?" },
@@ -188,11 +188,13 @@ static const struct {
 	  ":2: 'memory' is '64MB', must be a size such as 64MiB, at least 8MiB" },
 	{ "limits:\n  memory: 1MiB\n",
 	  ":2: 'memory' is '1MiB', must be a size such as 64MiB, at least 8MiB" },
-	{ "limits: { series: 63 }\n", ":1: 'series' is '63', must be an integer from 64 to 60000" },
+	{ "limits: { series: 63 }\n",
+	  ":1: 'series' is '63', must be an integer from 1000 to 60000" },
 	{ "limits: { services: 16385 }\n",
 	  ":1: 'services' is '16385', must be an integer from 1 to 16384" },
-	{ "limits:\n\n  cpu_percent: 101\n",
-	  ":3: 'cpu_percent' is '101', must be a number from 0.1 to 100" },
+	{ "limits:\n\n  cpu_percent: 1\n", ":3: unknown key 'cpu_percent' in 'limits' (known: services, series, memory, forget_after)" },
+	{ "interval: 99ms\n", ":1: 'interval' is '99ms', must be a duration from 100ms to 1m" },
+	{ "interval: 61s\n", ":1: 'interval' is '61s', must be a duration from 100ms to 1m" },
 	{ "limits: { forget_after: 5 }\n",
 	  ":1: 'forget_after' is '5', must be a duration such as 30s, 5m or 1h" },
 	{ S "{ port: 0 }\n", ":3: 'port' is '0', must be an integer from 1 to 65535" },
@@ -288,7 +290,7 @@ static void long_test(void **state)
 	buf_str(&text, "? ");
 	for (int i = 0; i < 900; i++)
 		buf_str(&text, "long");
-	buf_printf(&expected, ":1: unknown key '%.64s' (known: listen, services, probes, limits)",
+	buf_printf(&expected, ":1: unknown key '%.64s' (known: listen, interval, services, probes, limits)",
 		   buf_cstr(&text) + 2);
 	buf_str(&text, "\n: x\n");
 	error_check(buf_cstr(&text), text.len, buf_cstr(&expected));

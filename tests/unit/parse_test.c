@@ -82,31 +82,6 @@ static void size_test(void **state)
 	rows_check(parse_size, rows);
 }
 
-static void thousandths_test(void **state)
-{
-	static const struct row rows[] = {
-		{ "1", 0, 1000 },
-		{ "0.1", 0, 100 },
-		{ "100", 0, 100000 },
-		{ "2.345", 0, 2345 },
-		{ "2.05", 0, 2050 },
-		{ "2.3456", -EINVAL, 0 },
-		{ ".5", -EINVAL, 0 },
-		{ "5.", -EINVAL, 0 },
-		{ "1e3", -EINVAL, 0 },
-		{ "nan", -EINVAL, 0 },
-		{ "", -EINVAL, 0 },
-		{ "1.2.3", -EINVAL, 0 },
-		{ "1.2x", -EINVAL, 0 },
-		{ "99999999999999999999", -ERANGE, 0 },
-		{ "18446744073709552", -ERANGE, 0 },
-		{ 0 },
-	};
-
-	(void)state;
-	rows_check(parse_thousandths, rows);
-}
-
 static void u64_test(void **state)
 {
 	u64 value = 42;
@@ -128,7 +103,6 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(duration_test),
 		cmocka_unit_test(size_test),
-		cmocka_unit_test(thousandths_test),
 		cmocka_unit_test(u64_test),
 	};
 

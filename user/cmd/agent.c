@@ -9,6 +9,7 @@
 #include "cmd/cmd.h"
 #include "lib/buf.h"
 #include "lib/log.h"
+#include "lib/parse.h"
 
 /* Splits FAMILY=PROGRAM in place. */
 static void hook_parse(struct agent_options *o, char *arg, struct argp_state *state)
@@ -37,6 +38,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'b':
 		o->btf = arg;
 		return 0;
+	case 'i':
+		if (parse_duration(arg, &o->interval_ns) || o->interval_ns < CONF_INTERVAL_MIN_NS ||
+		    o->interval_ns > CONF_INTERVAL_MAX_NS)
+			argp_error(state, "--interval is '%s', must be " CONF_INTERVAL_ACCEPTED,
+				   arg);
+		return 0;
 	case 'k':
 		hook_parse(o, arg, state);
 		return 0;
@@ -56,6 +63,9 @@ const struct argp agent_argp = {
 			  "configuration file (default: " DEFAULT_CONFIG ", if it exists)", 0 },
 			{ "probes", 'p', "LIST", 0,
 			  "run only these probes: all, none, or names with an optional mode, such as syscall=full,block,tcp",
+			  0 },
+			{ "interval", 'i', "DURATION", 0,
+			  "read the kernel's tables this often (default: 5s); nobody gets values older than a second",
 			  0 },
 			{ "btf", 'b', "FILE", 0,
 			  "BTF of the running kernel, for kernels without /sys/kernel/btf/vmlinux",
@@ -108,6 +118,8 @@ int agent_configure(struct agent *a, const struct agent_options *options)
 		buf_str(&error, "--probes: ");
 		err = conf_probes_parse(a->conf, options->probes, probe_names(), &error);
 	}
+	if (!err && options->interval_ns)
+		a->conf->interval_ns = options->interval_ns;
 	err = err ?: modes_check(a->conf, &error);
 	if (err)
 		log_printf(SEISMO_LOG_ERR, "%s", error.len ? buf_cstr(&error) : strerror(-err));
@@ -151,9 +163,12 @@ int agent_start(struct agent *a, const struct agent_options *options)
 	if (err)
 		return start_failed(set, err);
 	a->collector = collector_new(&set->tables, a->conf, &a->registry, set->list);
+	for (struct probe_run **run = set->list; a->collector && *run; run++)
+		if ((*run)->state == PROBE_ON)
+			err = err ?: collector_family_add(a->collector, *run);
 	a->self = self_new(&a->registry, set->list);
 	a->calls = calls_new(a->collector);
-	if (!a->collector || !a->self || !a->calls) {
+	if (err || !a->collector || !a->self || !a->calls) {
 		log_printf(SEISMO_LOG_ERR, "out of memory");
 		return EXIT_UNSUPPORTED;
 	}
@@ -170,8 +185,12 @@ void agent_stop(struct agent *a)
 	conf_free(a->conf);
 }
 
+#define READ_AGE_MAX_NS 1000000000ULL
+
 void agent_read(struct agent *a)
 {
-	collector_read(a->collector);
+	u64 age_ns = a->conf->interval_ns / 5;
+
+	collector_read_older(a->collector, age_ns < READ_AGE_MAX_NS ? age_ns : READ_AGE_MAX_NS);
 	self_read(a->self, a->collector, &a->probes.tables, a->conf);
 }

@@ -24,6 +24,7 @@ struct agent {
 
 struct agent_options {
 	const char *config, *listen, *probes, *btf;
+	u64 interval_ns; /* 0: as configured */
 	struct forced_hook hooks[FORCED_HOOKS + 1];
 	unsigned hook_cnt;
 };

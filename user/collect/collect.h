@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * From the kernel's tables to the registry: names identities, adds up the stripes of each CPU and what
- * several identities of one service have counted, and gives numbers of the dead back for reuse.
+ * From the kernel's tables to the registry: one reading of all of them, shared by everybody who wants values. Names
+ * identities, adds up CPUs and the identities of a service, and gives numbers of the dead back for reuse.
  */
 #ifndef COLLECT_COLLECT_H
 #define COLLECT_COLLECT_H
@@ -12,16 +12,25 @@
 
 struct collector;
 
-/* Families of `runs` (the core's first) are added to the registry in their order. NULL: no memory. */
+/* A collector of the families of `runs`, which ends with NULL and may grow; none is added yet. NULL: no memory. */
 struct collector *collector_new(struct tables *tables, const struct conf *conf,
 				struct registry *registry, struct probe_run *const *runs);
 void collector_free(struct collector *c);
+/* The family runs: its metrics are in the registry from now on. -ENOMEM. */
+int collector_family_add(struct collector *c, const struct probe_run *run);
 
 /* Reads every table: afterwards the registry's values are those of now. 0 or negative errno. */
 int collector_read(struct collector *c);
+/* The same, unless the values are no older than `age_ns`: then what the last reading returned. */
+int collector_read_older(struct collector *c, u64 age_ns);
+/* CLOCK_MONOTONIC of the last reading, 0: there was none. */
+u64 collector_read_ns(const struct collector *c);
 
-/* Some times a second: names what is new, and reuses numbers when they get scarce. */
+/* Some times a second: reuses numbers that get scarce, forgets services that are gone. */
 void collector_tick(struct collector *c, u64 now_ns);
+
+/* Takes new rules and limits over; what is counted from now on is counted for the services that they name. */
+void collector_reconfigure(struct collector *c, const struct conf *conf);
 
 /* What the kernel has counted for one identity in one dimension. */
 struct slot {
@@ -39,7 +48,8 @@ const char *collector_service(struct collector *c, u32 identity, u32 gen);
 
 struct collector_stats {
 	u32 services, identities, counters, hists; /* in use */
-	u64 dropped[METRIC_MAX]; /* events that went to "other", by number of metric */
+	/* By number of metric: events that were counted as "other" since a limit was reached. */
+	u64 dropped[METRIC_MAX];
 };
 void collector_stats(const struct collector *c, struct collector_stats *ret);
 

@@ -1,73 +1,57 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* What each task scan reports: gauges, and the unflushed part of counters. */
-#include "collect/collector.h"
+#include "collect/task_scan.h"
 
-int task_scan(struct collector *c)
+int task_scan(struct probe_run *const *runs)
 {
 	int err = 0;
 
-	for (struct probe_run *const *run = c->runs; *run; run++)
-		if ((*run)->state == PROBE_ON && (*run)->probe->task_scan)
-			err = err ?: (*run)->probe->task_scan(*run);
+	for (; *runs && !err; runs++)
+		if ((*runs)->state == PROBE_ON && (*runs)->probe->task_scan)
+			err = (*runs)->probe->task_scan(*runs);
 	return err;
 }
 
-static bool tally_unflushed(const struct tally *t)
+/* Adds what the scan found, at this offset in its rows, to the series of a family. */
+static void totals_add(const struct tables *tables, struct families *families, struct family *f,
+		       size_t offset)
 {
-	return t && t->family && t->family->metric->unflushed;
-}
-
-void unflushed_read(struct collector *c)
-{
-	for (struct tally *t = c->tallies; t; t = t->hh.next)
-		if (tally_unflushed(t))
-			*t->series->value = t->base;
-	for (u32 slot = 1; slot < c->counters.top; slot++)
-		if (tally_unflushed(c->counters.tallies[slot]))
-			slot_add(c, &c->counters, slot, c->counters.tallies[slot]);
-}
-
-/* Adds what the task scan counted, at this offset in its rows, to the series of a family. */
-static void task_total_add(struct collector *c, struct family *f, size_t offset)
-{
-	for (u32 i = 0; i < c->tables->sizes.identities; i++) {
-		u64 value = *(const u64 *)((const char *)&c->tables->task_totals[i] + offset);
-		struct tally *t;
+	for (u32 i = 0; i < tables->sizes.identities; i++) {
+		u64 value = *(const u64 *)((const char *)&tables->task_totals[i] + offset);
+		struct series *s;
+		bool refused;
 
 		if (!value)
 			continue;
-		t = tally_get(c, f, identity_service(c, i), 0);
-		if (t)
-			*t->series->value += (s64)value;
+		s = families_series(families, f, identities_service(families->identities, i), 0,
+				    &refused);
+		if (s)
+			*s->value += (s64)value;
 	}
 }
 
-void gauges_read(struct collector *c)
+static void family_totals_read(const struct tables *tables, struct families *families,
+			       struct family *f)
 {
-	for (u32 metric = 1; metric < METRIC_MAX; metric++)
-		if (c->families[metric] && c->families[metric]->metric->task_total)
-			task_total_add(c, c->families[metric],
-				       c->families[metric]->metric->task_total);
+	bool unflushed = f->metric->unflushed;
+
+	for (size_t i = 0; i < f->series_cnt; i++)
+		*f->series[i]->value = unflushed ? f->series[i]->base : 0;
+	totals_add(tables, families, f, unflushed ? f->metric->unflushed : f->metric->task_total);
+	for (size_t i = 0; unflushed && i < f->series_cnt; i++) {
+		struct series *s = f->series[i];
+
+		if (*s->value < s->shown)
+			*s->value = s->shown;
+		s->shown = *s->value;
+	}
 }
 
-void unflushed_add(struct collector *c)
+void task_totals_read(const struct tables *tables, struct families *families)
 {
-	for (u32 metric = 1; metric < METRIC_MAX; metric++)
-		if (c->families[metric] && c->families[metric]->metric->unflushed)
-			task_total_add(c, c->families[metric],
-				       c->families[metric]->metric->unflushed);
-	for (struct tally *t = c->tallies; t; t = t->hh.next)
-		if (tally_unflushed(t) && *t->series->value > t->shown_max)
-			t->shown_max = *t->series->value;
-}
+	for (u32 metric = 1; metric < METRIC_MAX; metric++) {
+		struct family *f = families->by_number[metric];
 
-void clamp_monotonic(struct collector *c)
-{
-	for (struct tally *t = c->tallies; t; t = t->hh.next) {
-		if (!tally_unflushed(t))
-			continue;
-		if (*t->series->value < t->shown_max)
-			*t->series->value = t->shown_max;
-		t->shown_max = *t->series->value;
+		if (f && (f->metric->task_total || f->metric->unflushed))
+			family_totals_read(tables, families, f);
 	}
 }

@@ -15,12 +15,14 @@
 
 #define FILE_MAX (1U << 20)
 
-#define MIB	(1ULL << 20)
-#define HOUR_NS (3600 * 1000000000ULL)
+#define MIB	   (1ULL << 20)
+#define NS_PER_SEC 1000000000ULL
+#define HOUR_NS	   (3600 * NS_PER_SEC)
 
-struct limit {
-	const char *key;
-	size_t text, value; /* offsets in limits_text and conf_limits */
+/* A setting that is a number, at the top of the file or in a section of it. */
+struct number {
+	const char *section, *key;
+	size_t text, value; /* offsets in conf_file and conf */
 	int (*parse)(const char *text, u64 *ret);
 	u64 min, max;
 	const char *accepted;
@@ -31,17 +33,18 @@ static int count_parse(const char *text, u64 *ret)
 	return parse_u64(text, 0, UINT64_MAX, ret);
 }
 
-#define LIMIT(name, member)                                       \
-	.key = #name, .text = offsetof(struct limits_text, name), \
-	.value = offsetof(struct conf_limits, member)
+#define LIMIT(name, member)                                                                 \
+	.section = "limits", .key = #name, .text = offsetof(struct conf_file, limits.name), \
+	.value = offsetof(struct conf, limits.member)
 
-static const struct limit limits[] = {
+static const struct number numbers[] = {
+	{ NULL, "interval", offsetof(struct conf_file, interval),
+	  offsetof(struct conf, interval_ns), parse_duration, CONF_INTERVAL_MIN_NS,
+	  CONF_INTERVAL_MAX_NS, CONF_INTERVAL_ACCEPTED },
 	{ LIMIT(services, services), count_parse, 1, 16384, "an integer from 1 to 16384" },
-	{ LIMIT(series, series), count_parse, 64, 60000, "an integer from 64 to 60000" },
+	{ LIMIT(series, series), count_parse, 1000, 60000, "an integer from 1000 to 60000" },
 	{ LIMIT(memory, memory_bytes), parse_size, 8 * MIB, UINT64_MAX,
 	  "a size such as 64MiB, at least 8MiB" },
-	{ LIMIT(cpu_percent, cpu_millipercent), parse_thousandths, 100, 100000,
-	  "a number from 0.1 to 100" },
 	{ LIMIT(forget_after, forget_after_ns), parse_duration, 0, UINT64_MAX,
 	  "a duration such as 30s, 5m or 1h" },
 };
@@ -53,11 +56,11 @@ struct conf *conf_default(void)
 	if (!c)
 		return NULL;
 	c->listen = strdup("127.0.0.1:9469");
+	c->interval_ns = 5 * NS_PER_SEC;
 	c->limits = (struct conf_limits){
 		.services = 1024,
 		.series = 50000,
 		.memory_bytes = 64 * MIB,
-		.cpu_millipercent = 1000,
 		.forget_after_ns = HOUR_NS,
 	};
 	if (!c->listen) {
@@ -97,21 +100,23 @@ static int listen_apply(struct conf *c, struct yaml_doc *d, const struct conf_fi
 	return 0;
 }
 
-static int limits_apply(struct conf *c, struct yaml_doc *d, const struct conf_file *f)
+static int numbers_apply(struct conf *c, struct yaml_doc *d, const struct conf_file *f)
 {
-	yaml_node_t *section = yaml_doc_value(d, yaml_doc_root(d), "limits");
-
-	for (const struct limit *l = limits; l < limits + sizeof(limits) / sizeof(*limits); l++) {
-		const char *text = *(char *const *)((const char *)&f->limits + l->text);
+	for (const struct number *n = numbers; n < numbers + sizeof(numbers) / sizeof(*numbers);
+	     n++) {
+		const char *text = *(char *const *)((const char *)f + n->text);
+		yaml_node_t *section = yaml_doc_root(d);
 		u64 v;
 
 		if (!text)
 			continue;
-		if (l->parse(text, &v) || v < l->min || v > l->max)
-			return yaml_doc_error(d, yaml_doc_value(d, section, l->key),
-					      "'%s' is '%.64s', must be %s", l->key, text,
-					      l->accepted);
-		*(u64 *)((char *)&c->limits + l->value) = v;
+		if (n->section)
+			section = yaml_doc_value(d, section, n->section);
+		if (n->parse(text, &v) || v < n->min || v > n->max)
+			return yaml_doc_error(d, yaml_doc_value(d, section, n->key),
+					      "'%s' is '%.64s', must be %s", n->key, text,
+					      n->accepted);
+		*(u64 *)((char *)c + n->value) = v;
 	}
 	return 0;
 }
@@ -175,7 +180,7 @@ static int file_apply(struct conf *c, struct yaml_doc *d, struct conf_file *f)
 	int err = listen_apply(c, d, f);
 
 	if (!err)
-		err = limits_apply(c, d, f);
+		err = numbers_apply(c, d, f);
 	if (!err)
 		err = services_apply(c, d, f);
 	return err;

@@ -40,16 +40,20 @@ enum conf_option {
 	CONF_OPTIONS
 };
 
+#define CONF_INTERVAL_MIN_NS   100000000ULL
+#define CONF_INTERVAL_MAX_NS   60000000000ULL
+#define CONF_INTERVAL_ACCEPTED "a duration from 100ms to 1m"
+
 struct conf_limits {
 	u64 services;
-	u64 series;
+	u64 series; /* samples that are exposed */
 	u64 memory_bytes;
-	u64 cpu_millipercent; /* of one CPU: 1000 is one percent */
 	u64 forget_after_ns;
 };
 
 struct conf {
-	char *listen; /* ADDR:PORT */
+	char *listen;	 /* ADDR:PORT */
+	u64 interval_ns; /* between readings of the tables */
 	struct service_rule *services;
 	unsigned service_cnt;
 	struct conf_probe *probes; /* those that were mentioned, each once */

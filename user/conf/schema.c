@@ -42,13 +42,13 @@ static const cyaml_schema_field_t limit_fields[] = {
 	TEXT("services", struct limits_text, services, TEXT_MAX_LEN),
 	TEXT("series", struct limits_text, series, TEXT_MAX_LEN),
 	TEXT("memory", struct limits_text, memory, TEXT_MAX_LEN),
-	TEXT("cpu_percent", struct limits_text, cpu_percent, TEXT_MAX_LEN),
 	TEXT("forget_after", struct limits_text, forget_after, TEXT_MAX_LEN),
 	CYAML_FIELD_END,
 };
 
 static const cyaml_schema_field_t file_fields[] = {
 	TEXT("listen", struct conf_file, listen, NAME_MAX_LEN),
+	TEXT("interval", struct conf_file, interval, TEXT_MAX_LEN),
 	CYAML_FIELD_SEQUENCE("services", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct conf_file,
 			     services, &service_value, 0, SERVICES_MAX),
 	CYAML_FIELD_IGNORE("probes", CYAML_FLAG_OPTIONAL),

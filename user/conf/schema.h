@@ -8,11 +8,11 @@
 
 /* NULL: not in the file. */
 struct limits_text {
-	char *services, *series, *memory, *cpu_percent, *forget_after;
+	char *services, *series, *memory, *forget_after;
 };
 
 struct conf_file {
-	char *listen;
+	char *listen, *interval;
 	struct service_rule *services;
 	unsigned services_count;
 	struct limits_text limits;

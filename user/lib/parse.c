@@ -85,29 +85,3 @@ int parse_size(const char *text, u64 *ret_bytes)
 		*ret_bytes = bytes;
 	return err;
 }
-
-int parse_thousandths(const char *text, u64 *ret)
-{
-	u64 v, fraction = 0;
-	int err = digits_read(&text, &v);
-
-	if (err)
-		return err;
-	if (*text == '.') {
-		size_t len = strlen(++text);
-
-		err = digits_read(&text, &fraction);
-		if (err)
-			return err;
-		if (len > 3)
-			return -EINVAL;
-		for (; len < 3; len++)
-			fraction *= 10;
-	}
-	if (*text)
-		return -EINVAL;
-	if (__builtin_mul_overflow(v, 1000, &v) || __builtin_add_overflow(v, fraction, &v))
-		return -ERANGE;
-	*ret = v;
-	return 0;
-}

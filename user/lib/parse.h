@@ -13,7 +13,5 @@ int parse_u64(const char *text, u64 min, u64 max, u64 *ret);
 int parse_duration(const char *text, u64 *ret_ns);
 /* 64KiB, 1MiB, 2GiB, 1TiB, or plain bytes. */
 int parse_size(const char *text, u64 *ret_bytes);
-/* A decimal number with at most three digits after the point, in thousandths: 0.5 -> 500. */
-int parse_thousandths(const char *text, u64 *ret);
 
 #endif

@@ -72,10 +72,14 @@ struct series {
 	s64 *value;	   /* counter, gauge; otherwise NULL */
 	struct hist *hist; /* histogram; otherwise NULL */
 
-	/* The collector's: counted in slots that are gone, shown last, and whose it is. */
+	/*
+	 * The collector's. Of a counter with an unflushed part: what the kernel side has added, and what was shown. Of a
+	 * histogram: the slots that it is the sum of, and what it had from slots that are gone.
+	 */
 	s64 base, shown;
 	struct hist *hist_base; /* owned; NULL: nothing */
-	void *owner;
+	u32 first_slot;		/* 0: none */
+	void *owner;		/* whose it is; NULL: nobody's */
 
 	const char *
 		labels; /* rendered and escaped: service="nginx",syscall="read"; "" when there are none */

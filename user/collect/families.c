@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "collect/families.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+#include "collect/identity.h"
+
+int families_add(struct families *t, const struct metric *metrics, unsigned number)
+{
+	for (const struct metric *m = metrics; m->name; m++, number++) {
+		t->by_number[number] = registry_add(t->registry, m);
+		if (!t->by_number[number])
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static void label_value(struct families *t, const struct metric_label *l, u64 dim, char *buf,
+			size_t size)
+{
+	u64 value = dim >> l->shift & (l->bits < 64 ? (1ULL << l->bits) - 1 : ~0ULL);
+	const struct service *s = NULL;
+	u32 identity, gen;
+
+	if (dim == SERIES_OTHER)
+		s = t->identities->services->other;
+	else if (l->owner && l->owner(value, &identity, &gen))
+		s = identities_service_of(t->identities, identity, gen);
+	if (s)
+		snprintf(buf, size, "%s", s->name);
+	else
+		l->format(value, buf, size);
+}
+
+/* The values of a series' labels. */
+struct label_values {
+	const char *value[SERIES_LABELS];
+	char text[METRIC_LABELS][NAME_SIZE];
+};
+
+static void labels_format(struct families *t, const struct family *f, const struct service *s,
+			  u64 dim, struct label_values *ret)
+{
+	unsigned cnt = 0;
+
+	if (f->metric->service)
+		ret->value[cnt++] = s->name;
+	for (unsigned i = 0; cnt < f->label_cnt; i++) {
+		label_value(t, &f->metric->labels[i], dim, ret->text[i], sizeof(ret->text[i]));
+		ret->value[cnt++] = ret->text[i];
+	}
+}
+
+struct series *families_series(struct families *t, struct family *f, struct service *s, u64 dim,
+			       bool *refused)
+{
+	struct label_values labels;
+	struct series *series;
+
+	labels_format(t, f, s, dim, &labels);
+	series = family_find(f, labels.value);
+	*refused = !series && family_full(f, (u32)t->conf->limits.series);
+	if (*refused) {
+		s = t->identities->services->other;
+		labels_format(t, f, s, SERIES_OTHER, &labels);
+	}
+	if (!series)
+		series = family_series(f, labels.value);
+	if (series && f->metric->service)
+		series->owner = s;
+	return series;
+}
+
+void families_forget(struct families *t, const struct service *s)
+{
+	for (u32 number = 1; number < METRIC_MAX; number++) {
+		struct family *f = t->by_number[number];
+
+		for (size_t i = f ? f->series_cnt : 0; i-- > 0;)
+			if (f->series[i]->owner == s)
+				family_remove(f, f->series[i]);
+	}
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The metric families that probes count, by number of metric, and the series of a service in them. */
+#ifndef COLLECT_FAMILIES_H
+#define COLLECT_FAMILIES_H
+
+#include "collect/identities.h"
+#include "metric/registry.h"
+
+struct families {
+	struct registry *registry;
+	struct identities *identities;
+	const struct conf *conf;
+	struct family *by_number[METRIC_MAX]; /* NULL: nobody counts it, or not yet */
+};
+
+/* Adds metrics, which are numbered from `number` on, to the registry. -ENOMEM. */
+int families_add(struct families *t, const struct metric *metrics, unsigned number);
+/*
+ * The series of a family for a service, which families without one ignore, and a dimension. Where limits.series has no
+ * room for it the one that takes the rest, and *refused is true. NULL: no memory.
+ */
+struct series *families_series(struct families *t, struct family *f, struct service *s, u64 dim,
+			       bool *refused);
+/* Removes all series of a service. */
+void families_forget(struct families *t, const struct service *s);
+
+#endif

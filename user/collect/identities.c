@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "collect/identities.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "collect/identity.h"
+
+#define IDLE_UNLINK \
+	2	     /* task scans without a task, after which no task gets the identity any more */
+#define IDLE_REUSE 3 /* ... and after which its number is free */
+
+int identities_init(struct identities *t, struct tables *tables, struct services *services,
+		    const struct conf *conf)
+{
+	*t = (struct identities){ .tables = tables, .services = services, .conf = conf };
+	t->owners = calloc(tables->sizes.identities, sizeof(*t->owners));
+	return t->owners ? 0 : -ENOMEM;
+}
+
+void identities_release(struct identities *t)
+{
+	free(t->owners);
+}
+
+static void owner_set(struct identities *t, struct identity_owner *o, struct service *s)
+{
+	if (o->service == s)
+		return;
+	service_take(s);
+	if (o->service) {
+		service_put(o->service, t->now_ns);
+		o->moved = true;
+	}
+	o->service = s;
+}
+
+/* Names the identity, unless it is refused as before. */
+static void owner_name(struct identities *t, u32 id, const struct identity *row)
+{
+	struct identity_owner *o = &t->owners[id];
+	struct identity_origin from;
+	struct service *s;
+
+	identity_name(row, t->conf, &from);
+	s = services_get(t->services, from.service, t->now_ns);
+	o->refused = !s;
+	owner_set(t, o, s ? s : t->services->other);
+	if (s && t->on_named)
+		t->on_named(t->ctx, s, from.cgroup);
+}
+
+struct service *identities_service(struct identities *t, u32 id)
+{
+	const struct identity *row;
+
+	if (id == IDENTITY_OTHER || id >= t->tables->sizes.identities)
+		return t->services->other;
+	if (!t->owners[id].service) {
+		row = table_row(&t->tables->identities, id);
+		if (!row)
+			return t->services->other;
+		owner_name(t, id, row);
+	}
+	return t->owners[id].service;
+}
+
+struct service *identities_service_of(struct identities *t, u32 id, u32 gen)
+{
+	if (id >= t->tables->sizes.identities || t->tables->states[id].gen != gen)
+		return NULL;
+	return identities_service(t, id);
+}
+
+bool identities_name_again(struct identities *t, bool all)
+{
+	bool any = false, room = services_have_room(t->services, t->now_ns);
+
+	for (u32 id = 1; id < t->tables->sizes.identities; id++) {
+		struct identity_owner *o = &t->owners[id];
+		const struct identity *row;
+
+		if (!o->service || !(all || (o->refused && room)))
+			continue;
+		row = table_row(&t->tables->identities, id);
+		if (!row)
+			continue;
+		owner_name(t, id, row);
+		any |= o->moved;
+		room &= !o->refused;
+	}
+	return any;
+}
+
+void identities_moves_done(struct identities *t)
+{
+	for (u32 id = 1; id < t->tables->sizes.identities; id++)
+		t->owners[id].moved = false;
+}
+
+static void identity_unlink(struct identities *t, u32 id)
+{
+	identities_service(t, id); /* as long as the row tells its name */
+	__atomic_fetch_add(&t->tables->states[id].gen, 1, __ATOMIC_SEQ_CST);
+	tables_identity_unlink(t->tables, id);
+}
+
+bool identities_age(struct identities *t)
+{
+	bool any = false;
+
+	for (u32 id = 1; id < t->tables->sizes.identities; id++) {
+		struct identity_owner *o = &t->owners[id];
+
+		if (!t->tables->states[id].live || t->tables->task_totals[id].tasks) {
+			o->idle = 0;
+			continue;
+		}
+		if (++o->idle == IDLE_UNLINK)
+			identity_unlink(t, id);
+		o->dying = o->idle >= IDLE_REUSE;
+		any |= o->dying;
+	}
+	return any;
+}
+
+static void slot_caches_clear(struct tables *tables, u32 id)
+{
+	for (unsigned i = 0; i < tables->slot_cache_cnt; i++) {
+		void *row = table_row(&tables->slot_caches[i], id);
+
+		if (row)
+			memset(row, 0, tables->slot_caches[i].row_size);
+	}
+}
+
+void identities_reclaim(struct identities *t)
+{
+	for (u32 id = 1; id < t->tables->sizes.identities; id++) {
+		struct identity_owner *o = &t->owners[id];
+
+		if (!o->dying)
+			continue;
+		slot_caches_clear(t->tables, id);
+		if (o->service)
+			service_put(o->service, t->now_ns);
+		*o = (struct identity_owner){ 0 };
+		t->tables->states[id].live = 0;
+		tables_free(t->tables, POOL_IDENTITY, id);
+	}
+}
+
+u32 identities_used(const struct identities *t)
+{
+	u32 used = 0;
+
+	for (u32 id = 1; id < t->tables->sizes.identities; id++)
+		used += t->tables->states[id].live != 0;
+	return used;
+}

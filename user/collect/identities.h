@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Which service each identity is: named when it is first asked for, until no task has had it for some scans. */
+#ifndef COLLECT_IDENTITIES_H
+#define COLLECT_IDENTITIES_H
+
+#include <stdbool.h>
+
+#include "collect/services.h"
+#include "conf/conf.h"
+#include "probe/tables.h"
+
+struct identity_owner {
+	struct service *service; /* NULL: not named yet */
+	u8 idle;		 /* task scans in a row without a task */
+	bool dying;		 /* counts nothing any more; see identities_age() */
+	bool refused;		 /* "other", since there was no room for its service */
+	bool moved;		 /* of another service since the last identities_moves_done() */
+};
+
+struct identities {
+	struct tables *tables;
+	struct services *services;
+	const struct conf *conf;
+	u64 now_ns; /* set by who reads the tables */
+	struct identity_owner *owners;
+	/* The identity was named after this cgroup, "" after none. */
+	void (*on_named)(void *ctx, struct service *s, const char *cgroup);
+	void *ctx;
+};
+
+/* -ENOMEM: nothing was initialized. */
+int identities_init(struct identities *t, struct tables *tables, struct services *services,
+		    const struct conf *conf);
+void identities_release(struct identities *t);
+
+/* Never NULL: "other" for those that have no service of their own. */
+struct service *identities_service(struct identities *t, u32 id);
+/* The same as long as it is still who it was when `gen` was noted, otherwise NULL. */
+struct service *identities_service_of(struct identities *t, u32 id, u32 gen);
+
+/*
+ * Names identities again, those that were refused for want of room or all, as after a change of the rules. True when
+ * some have become another service's: `moved` marks them until identities_moves_done().
+ */
+bool identities_name_again(struct identities *t, bool all);
+void identities_moves_done(struct identities *t);
+
+/*
+ * After a task scan: identities without tasks come nearer to their end. First no task gets them any more and what
+ * remembers their number (gen) is told, then, when all that was under way has ended, they are dying. True when
+ * some are.
+ */
+bool identities_age(struct identities *t);
+/* What the dying had counted has been taken over: their numbers are free. */
+void identities_reclaim(struct identities *t);
+
+u32 identities_used(const struct identities *t);
+
+#endif

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The services that are known, by name, at most so many at a time. */
+#ifndef COLLECT_SERVICES_H
+#define COLLECT_SERVICES_H
+
+#include <stdbool.h>
+#include <uthash.h>
+
+#include "types.h"
+
+struct service {
+	char *name;
+	u32 identities; /* that are this service's now */
+	u64 used_ns;	/* when it last had one */
+	UT_hash_handle hh;
+};
+
+struct services {
+	struct service *by_name;
+	struct service *other; /* takes what there is no room for; not counted in cnt */
+	u32 cnt, max;
+	/* A service is about to be forgotten: nothing may refer to it afterwards. */
+	void (*on_forget)(void *ctx, struct service *s);
+	void *ctx;
+};
+
+/* A service that is gone is kept for as long, even when new ones find no room: somebody will want to know what it did. */
+#define SERVICE_KEEP_NS (60 * 1000000000ULL)
+
+/* -ENOMEM: nothing was initialized. */
+int services_init(struct services *t, u32 max, void (*on_forget)(void *, struct service *),
+		  void *ctx);
+void services_release(struct services *t);
+/*
+ * The service of this name, made now if need be: in place of the one that has had no identity for the longest time
+ * where there are `max` already. NULL: none has gone for long enough, or there is no memory.
+ */
+struct service *services_get(struct services *t, const char *name, u64 now_ns);
+/* Whether one more service would find a place. */
+bool services_have_room(const struct services *t, u64 now_ns);
+/* Forgets services that have had no identity for longer than this. */
+void services_forget(struct services *t, u64 now_ns, u64 age_ns);
+
+static inline void service_take(struct service *s)
+{
+	s->identities++;
+}
+
+static inline void service_put(struct service *s, u64 now_ns)
+{
+	s->identities--;
+	s->used_ns = now_ns;
+}
+
+#endif

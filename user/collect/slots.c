@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "collect/slots.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "metric/hist.h"
+
+int slots_init(struct slots *p, enum table_pool pool, struct tables *tables,
+	       struct families *families)
+{
+	bool hist = pool == POOL_HIST;
+	u32 size = hist ? tables->sizes.hists : tables->sizes.counters;
+
+	*p = (struct slots){ .pool = pool,
+			     .tables = tables,
+			     .families = families,
+			     .size = size,
+			     .top = METRIC_MAX };
+	p->states = calloc(size, sizeof(*p->states));
+	p->series = calloc(size, sizeof(*p->series));
+	p->last = calloc(size, sizeof(*p->last));
+	p->next = hist ? calloc(size, sizeof(*p->next)) : NULL;
+	p->known = hist ? calloc(size, sizeof(*p->known)) : NULL;
+	return p->states && p->series && p->last && (!hist || (p->next && p->known)) ? 0 : -ENOMEM;
+}
+
+void slots_release(struct slots *p)
+{
+	free(p->states);
+	free(p->series);
+	free(p->last);
+	free(p->next);
+	free(p->known);
+}
+
+static struct series_key *owners(const struct slots *p)
+{
+	return p->pool == POOL_HIST ? p->tables->hist_owners : p->tables->counter_owners;
+}
+
+/* The metric that a slot counts; 0: the slot is free. Slots below METRIC_MAX take the rest of the metric with their number. */
+static u32 slot_metric(const struct slots *p, u32 slot)
+{
+	u32 metric = slot < METRIC_MAX ? slot
+				       : __atomic_load_n(&owners(p)[slot].metric, __ATOMIC_ACQUIRE);
+
+	return metric < METRIC_MAX ? metric : 0;
+}
+
+static struct series_key slot_key(const struct slots *p, u32 slot)
+{
+	return slot < METRIC_MAX ? (struct series_key){ .metric = slot, .dim = SERIES_OTHER }
+				 : owners(p)[slot];
+}
+
+/* --- what the kernel has counted */
+
+static u64 counter_sum(const struct tables *t, u32 slot)
+{
+	u64 sum = 0;
+
+	for (u32 cpu = 0; cpu < t->sizes.cpus; cpu++)
+		sum += __atomic_load_n(&t->counters[(size_t)cpu * t->sizes.counters + slot],
+				       __ATOMIC_RELAXED);
+	return sum;
+}
+
+#define HIST_WORDS (sizeof(struct hist) / sizeof(u64))
+
+static void hist_sum(struct tables *t, u32 slot, struct hist *into)
+{
+	const u64 *from = table_row(&t->hists, slot);
+
+	for (u32 cpu = 0; from && cpu < t->sizes.cpus; cpu++, from += HIST_WORDS)
+		for (size_t i = 0; i < HIST_WORDS; i++)
+			((u64 *)into)[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+}
+
+/* Grows with each event: by its duration or, as it has none, in the first bucket. */
+static u64 hist_mark(struct tables *t, u32 slot)
+{
+	const struct hist *row = table_row(&t->hists, slot);
+	u64 mark = 0;
+
+	for (u32 cpu = 0; row && cpu < t->sizes.cpus; cpu++)
+		mark += __atomic_load_n(&row[cpu].sum_ns, __ATOMIC_RELAXED) +
+			__atomic_load_n(&row[cpu].bucket[0], __ATOMIC_RELAXED);
+	return mark;
+}
+
+static void slot_zero(const struct slots *p, u32 slot)
+{
+	struct tables *t = p->tables;
+	void *row = p->pool == POOL_HIST ? table_row(&t->hists, slot) : NULL;
+
+	if (row)
+		memset(row, 0, t->hists.row_size);
+	for (u32 cpu = 0; p->pool == POOL_COUNTER && cpu < t->sizes.cpus; cpu++)
+		t->counters[(size_t)cpu * t->sizes.counters + slot] = 0;
+}
+
+/* --- counters */
+
+static void counter_read(struct slots *p, u32 slot)
+{
+	u64 now = counter_sum(p->tables, slot), grown = now - p->last[slot];
+	struct series *s = p->series[slot];
+
+	if (!grown)
+		return;
+	p->last[slot] = now;
+	if (!s)
+		return;
+	if (s->family->metric->unflushed)
+		s->base += (s64)grown;
+	else
+		*s->value += (s64)grown;
+	if (p->states[slot] == SLOT_REFUSED)
+		p->refused[slot_metric(p, slot)] +=
+			s->family->metric->unit == UNIT_NONE ? grown : 1;
+}
+
+/* --- histograms: a series is what it had from slots that left it (hist_base), and the slots of its list */
+
+static void hist_add(struct hist *to, const struct hist *from, bool negative)
+{
+	for (size_t i = 0; i < HIST_WORDS; i++)
+		((u64 *)to)[i] += negative ? -((const u64 *)from)[i] : ((const u64 *)from)[i];
+}
+
+/* Keeps in the series what a slot had counted that left it, or leaves out what a slot had counted before it came. */
+static bool base_add(struct series *s, const struct hist *hist, bool negative)
+{
+	if (!s->hist_base)
+		s->hist_base = calloc(1, sizeof(*s->hist_base));
+	if (s->hist_base)
+		hist_add(s->hist_base, hist, negative);
+	return s->hist_base;
+}
+
+static void hist_link(struct slots *p, u32 slot, struct series *s)
+{
+	p->next[slot] = s->first_slot;
+	s->first_slot = slot;
+}
+
+static void hist_unlink(struct slots *p, u32 slot, struct series *s)
+{
+	u32 *at = &s->first_slot;
+
+	while (*at != slot)
+		at = &p->next[*at];
+	*at = p->next[slot];
+	p->next[slot] = 0;
+}
+
+static void hist_series_read(struct slots *p, struct series *s)
+{
+	struct hist sum = s->hist_base ? *s->hist_base : (struct hist){ 0 };
+
+	for (u32 slot = s->first_slot; slot; slot = p->next[slot])
+		hist_sum(p->tables, slot, &sum);
+	*s->hist = sum;
+}
+
+static void refused_count(struct slots *p, u32 slot)
+{
+	struct hist hist = { 0 };
+	u64 events;
+
+	hist_sum(p->tables, slot, &hist);
+	events = hist_count(&hist);
+	p->refused[slot_metric(p, slot)] += events - p->known[slot];
+	p->known[slot] = events;
+}
+
+static void hist_slot_read(struct slots *p, u32 slot)
+{
+	u64 mark = hist_mark(p->tables, slot);
+
+	if (mark == p->last[slot])
+		return;
+	p->last[slot] = mark;
+	if (p->series[slot])
+		hist_series_read(p, p->series[slot]);
+	if (p->states[slot] == SLOT_REFUSED)
+		refused_count(p, slot);
+}
+
+/* --- both */
+
+static void slot_read(struct slots *p, u32 slot)
+{
+	if (p->states[slot] == SLOT_NEW)
+		return;
+	if (p->pool == POOL_HIST)
+		hist_slot_read(p, slot);
+	else
+		counter_read(p, slot);
+}
+
+void slots_read(struct slots *p)
+{
+	for (u32 slot = 1; slot < p->top; slot++)
+		slot_read(p, slot);
+}
+
+/* Which series a slot counts for, if any; SLOT_NEW: there is no memory, or its family is not there yet. */
+static enum slot_state slot_find(struct slots *p, u32 slot, struct series **ret)
+{
+	const struct series_key key = slot_key(p, slot);
+	struct identities *identities = p->families->identities;
+	struct family *f = p->families->by_number[key.metric];
+	struct service *s = NULL;
+	bool refused = false;
+
+	*ret = NULL;
+	if (!f)
+		return SLOT_NEW;
+	if (f->metric->service)
+		s = identities_service(identities, key.identity);
+	if (f->metric->from_identity && key.dim && key.dim != SERIES_OTHER &&
+	    identities_service(identities, (u32)(key.dim - 1)) == s)
+		return SLOT_IGNORED;
+	*ret = families_series(p->families, f, s, key.dim, &refused);
+	if (!*ret)
+		return SLOT_NEW;
+	if (slot < METRIC_MAX) /* the kernel side has counted what it refused */
+		return SLOT_COUNTED;
+	refused |= s && key.identity && identities->owners[key.identity].refused;
+	return refused ? SLOT_REFUSED : SLOT_COUNTED;
+}
+
+static void slot_resolve(struct slots *p, u32 slot)
+{
+	p->states[slot] = (u8)slot_find(p, slot, &p->series[slot]);
+	if (p->pool == POOL_HIST && p->series[slot])
+		hist_link(p, slot, p->series[slot]);
+}
+
+/* How many slots of the pool the kernel side has given out, and whether some metric had to do without. */
+static u64 given_out(const struct slots *p, u32 metric)
+{
+	const struct family *f = p->families->by_number[metric];
+
+	if (!f || (f->metric->kind == METRIC_HISTOGRAM) != (p->pool == POOL_HIST))
+		return 0;
+	return __atomic_load_n(&p->tables->budgets[metric].used, __ATOMIC_ACQUIRE);
+}
+
+static void resolve_rest(struct slots *p, u32 metric)
+{
+	const struct family *f = p->families->by_number[metric];
+
+	if (f && p->states[metric] == SLOT_NEW && p->tables->budgets[metric].dropped &&
+	    (f->metric->kind == METRIC_HISTOGRAM) == (p->pool == POOL_HIST))
+		slot_resolve(p, metric);
+}
+
+void slots_resolve(struct slots *p)
+{
+	u64 used = 0;
+
+	for (u32 metric = 1; metric < METRIC_MAX; metric++) {
+		used += given_out(p, metric);
+		resolve_rest(p, metric);
+	}
+	for (u32 slot = METRIC_MAX; slot < p->size && (used || slot < p->top); slot++) {
+		u32 metric = slot_metric(p, slot);
+
+		if (!metric)
+			continue;
+		if (p->states[slot] == SLOT_NEW)
+			slot_resolve(p, slot);
+		if (slot >= p->top)
+			p->top = slot + 1;
+		used -= used && p->families->by_number[metric];
+	}
+}
+
+static bool key_concerns(const struct slots *p, const struct series_key *key, bool dying)
+{
+	const struct identities *t = p->families->identities;
+	const struct family *f = p->families->by_number[key->metric];
+	u32 ids[2] = { key->identity, 0 };
+
+	if (f && f->metric->from_identity && key->dim != SERIES_OTHER)
+		ids[1] = (u32)key->dim ? (u32)(key->dim - 1) : 0;
+	for (int i = 0; i < 2; i++)
+		if (ids[i] && ids[i] < p->tables->sizes.identities &&
+		    (dying ? t->owners[ids[i]].dying : t->owners[ids[i]].moved))
+			return true;
+	return false;
+}
+
+/* The slot counts for nobody any more; its series keeps what it has counted until now, of a histogram *hist. */
+static void slot_leave(struct slots *p, u32 slot, struct hist *hist)
+{
+	struct series *s = p->series[slot];
+
+	slot_read(p, slot);
+	if (p->pool == POOL_HIST)
+		hist_sum(p->tables, slot, hist);
+	if (p->pool == POOL_HIST && s) {
+		hist_unlink(p, slot, s);
+		base_add(s, hist, false);
+		hist_series_read(p, s);
+	}
+	p->series[slot] = NULL;
+	p->states[slot] = SLOT_NEW;
+}
+
+void slots_move(struct slots *p)
+{
+	for (u32 slot = METRIC_MAX; slot < p->top; slot++) {
+		struct hist before = { 0 };
+
+		if (p->states[slot] == SLOT_NEW || !key_concerns(p, &owners(p)[slot], false))
+			continue;
+		slot_leave(p, slot, &before);
+		slot_resolve(p, slot);
+		if (p->pool == POOL_COUNTER || !p->series[slot])
+			continue;
+		p->known[slot] = hist_count(&before);
+		base_add(p->series[slot], &before, true);
+		hist_series_read(p, p->series[slot]);
+	}
+}
+
+void slots_reclaim(struct slots *p)
+{
+	for (u32 slot = METRIC_MAX; slot < p->top; slot++) {
+		struct series_key *owner = &owners(p)[slot];
+		struct hist last = { 0 };
+
+		if (!slot_metric(p, slot) || !key_concerns(p, owner, true))
+			continue;
+		if (p->states[slot] == SLOT_NEW)
+			slot_resolve(p, slot);
+		tables_series_delete(p->tables, owner);
+		slot_leave(p, slot, &last);
+		slot_zero(p, slot);
+		p->last[slot] = 0;
+		if (p->known)
+			p->known[slot] = 0;
+		__atomic_fetch_sub(&p->tables->budgets[owner->metric].used, 1, __ATOMIC_RELAXED);
+		owner->metric = 0;
+		tables_free(p->tables, p->pool, slot);
+	}
+}
+
+u64 slots_counter(const struct slots *p, u32 slot)
+{
+	return counter_sum(p->tables, slot);
+}
+
+void slots_hist(const struct slots *p, u32 slot, struct hist *ret)
+{
+	hist_sum(p->tables, slot, ret);
+}
+
+u32 slots_used(const struct slots *p)
+{
+	u32 used = 0;
+
+	for (u32 slot = METRIC_MAX; slot < p->top; slot++)
+		used += slot_metric(p, slot) != 0;
+	return used;
+}
