@@ -146,7 +146,8 @@ static const struct {
 	{ "lisen: x\n", ":1: unknown key 'lisen', did you mean 'listen'?" },
 	{ "# c\nlisten: a:1\nwhat: x\n",
 	  ":3: unknown key 'what' (known: listen, interval, services, probes, limits)" },
-	{ "rules: []\n", ":1: unknown key 'rules' (known: listen, interval, services, probes, limits)" },
+	{ "rules: []\n",
+	  ":1: unknown key 'rules' (known: listen, interval, services, probes, limits)" },
 	{ "limits:\n  services: 5\n  memry: 64MiB\n",
 	  ":3: unknown key 'memry' in 'limits', did you mean 'memory'?" },
 	{ S "{ cgrup: x }\n", ":3: unknown key 'cgrup' in 'match', did you mean 'cgroup'?" },
@@ -192,7 +193,8 @@ static const struct {
 	  ":1: 'series' is '63', must be an integer from 1000 to 60000" },
 	{ "limits: { services: 16385 }\n",
 	  ":1: 'services' is '16385', must be an integer from 1 to 16384" },
-	{ "limits:\n\n  cpu_percent: 1\n", ":3: unknown key 'cpu_percent' in 'limits' (known: services, series, memory, forget_after)" },
+	{ "limits:\n\n  cpu_percent: 1\n",
+	  ":3: unknown key 'cpu_percent' in 'limits' (known: services, series, memory, forget_after)" },
 	{ "interval: 99ms\n", ":1: 'interval' is '99ms', must be a duration from 100ms to 1m" },
 	{ "interval: 61s\n", ":1: 'interval' is '61s', must be a duration from 100ms to 1m" },
 	{ "limits: { forget_after: 5 }\n",
@@ -290,7 +292,8 @@ static void long_test(void **state)
 	buf_str(&text, "? ");
 	for (int i = 0; i < 900; i++)
 		buf_str(&text, "long");
-	buf_printf(&expected, ":1: unknown key '%.64s' (known: listen, interval, services, probes, limits)",
+	buf_printf(&expected,
+		   ":1: unknown key '%.64s' (known: listen, interval, services, probes, limits)",
 		   buf_cstr(&text) + 2);
 	buf_str(&text, "\n: x\n");
 	error_check(buf_cstr(&text), text.len, buf_cstr(&expected));
