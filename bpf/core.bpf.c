@@ -222,7 +222,7 @@ TRACEPOINT(sched_process_free, free, struct task_struct *task)
 }
 
 /* Where no iterator can go through the tasks, each is identified at the end of a system call. */
-TRACEPOINT(sys_exit, sight)
+TRACEPOINT(sys_exit, identify)
 {
 	struct task_struct *task = task_current();
 	struct cpu *cpu = cpu_row();

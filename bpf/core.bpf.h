@@ -117,10 +117,10 @@ static __always_inline struct task_ctx *task_ctx_get(struct task_struct *task)
 }
 
 /*
- * Programs to call at the end of some system calls, by number. The syscall family's program, which is
- * there anyway, jumps to them: a second program on sys_exit would cost every system call.
+ * Programs that the syscall family's program on sys_exit tail-calls, by system call number: a second program on
+ * sys_exit would cost every system call.
  */
-struct TABLE(BPF_MAP_TYPE_PROG_ARRAY, u32, u32, 512, 0) sys_exit_calls SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_PROG_ARRAY, u32, u32, 512, 0) sys_exit_tail_calls SEC(".maps");
 
 const volatile u32 counter_stride SEC(".rodata");
 const volatile u32 cpu_cnt SEC(".rodata");

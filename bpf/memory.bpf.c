@@ -102,8 +102,8 @@ TRACEPOINT(mm_vmscan_memcg_reclaim_end, memcg_end)
  */
 #define CPUS_MAX 1024
 
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u64, CPUS_MAX, 0) cpu_distances SEC(".maps");
-struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, u64, 1, 0) cpu_anchor SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u64, CPUS_MAX, 0) percpu_offsets SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, u64, 1, 0) percpu_anchor SEC(".maps");
 
 /* The number behind a pointer that the verifier keeps apart from numbers: it forgets in a table. */
 static __always_inline u64 address_of(void *volatile *room, void *pointer)
@@ -112,18 +112,18 @@ static __always_inline u64 address_of(void *volatile *room, void *pointer)
 	return *(volatile u64 *)room;
 }
 
-__noinline int distances_find(void)
+__noinline int percpu_offsets_find(void)
 {
 	u32 zero = 0;
-	u64 *first = bpf_map_lookup_elem(&cpu_distances, &zero), anchor;
+	u64 *first = bpf_map_lookup_elem(&percpu_offsets, &zero), anchor;
 
 	if (!mm_counts_by_cpu() || !first)
 		return 0;
-	anchor = map_percpu_address(address_of((void *volatile *)first, &cpu_anchor));
+	anchor = map_percpu_address(address_of((void *volatile *)first, &percpu_anchor));
 	for (u32 i = 0; i < CPUS_MAX && i < cpu_cnt; i++) {
 		u32 cpu = i; /* which has an address: what the verifier knows of it is lost */
-		u64 *distance = bpf_map_lookup_elem(&cpu_distances, &cpu);
-		void *value = bpf_map_lookup_percpu_elem(&cpu_anchor, &zero, cpu);
+		u64 *distance = bpf_map_lookup_elem(&percpu_offsets, &cpu);
+		void *value = bpf_map_lookup_percpu_elem(&percpu_anchor, &zero, cpu);
 
 		if (distance && value)
 			*distance = address_of((void *volatile *)distance, value) - anchor;
@@ -142,7 +142,7 @@ __noinline u64 counter_sum(u64 counter)
 	shares = (u64)BPF_CORE_READ((struct percpu_counter *)counter, counters);
 	for (u32 i = 0; i < CPUS_MAX && i < cpu_cnt; i++) {
 		u32 cpu = i;
-		u64 *distance = bpf_map_lookup_elem(&cpu_distances, &cpu);
+		u64 *distance = bpf_map_lookup_elem(&percpu_offsets, &cpu);
 		s32 share = 0;
 
 		if (distance)
@@ -172,7 +172,7 @@ int memory_iter(struct bpf_iter__task *it)
 	s64 pages = 0;
 
 	if (!it->meta->seq_num)
-		distances_find();
+		percpu_offsets_find();
 	if (!task)
 		return 0;
 	tc = task_ctx_get(task);

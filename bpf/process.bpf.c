@@ -82,9 +82,9 @@ TRACEPOINT(sched_process_exit, exit, struct task_struct *task)
 		return 0;
 	tc = task_ctx_get(leader);
 	if (tc) {
-		if (tc->gone)
+		if (tc->exit_counted)
 			return 0;
-		tc->gone = 1;
+		tc->exit_counted = 1;
 	}
 	now = bpf_ktime_get_ns();
 	reason = exit_reason(leader, signal);

@@ -132,7 +132,7 @@ static __noinline int answered_turn(struct event *e)
 	else
 		batch_answer_all(e->sc, event_dimension(e, status), e->now);
 	if (status == 101 || (r->tunnel && status >= 200 && status < 300))
-		r->protocol = PROTOCOL_SILENT;
+		r->protocol = PROTOCOL_OPAQUE;
 	return 0;
 }
 
@@ -255,7 +255,7 @@ static __noinline int direction_find(struct event *e)
 	sc->direction = BPF_CORE_READ(u, addr) ? TCP_INBOUND : TCP_OUTBOUND;
 	peer = (void *)BPF_CORE_READ(u, peer);
 	if (sc->direction == TCP_OUTBOUND && (!peer || !BPF_CORE_READ(peer, addr)))
-		sc->request.protocol = PROTOCOL_SILENT;
+		sc->request.protocol = PROTOCOL_OPAQUE;
 	return 0;
 }
 
@@ -271,7 +271,7 @@ static __always_inline bool is_more(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 
-	if (r->protocol == PROTOCOL_SILENT)
+	if (r->protocol == PROTOCOL_OPAQUE)
 		return true;
 	if (is_walked(r))
 		return false;
@@ -301,7 +301,7 @@ static __noinline int on_datagram(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 
-	if (r->protocol == PROTOCOL_SILENT)
+	if (r->protocol == PROTOCOL_OPAQUE)
 		return 0;
 	direction_know(e);
 	if (!event_begin(e))
@@ -312,7 +312,7 @@ static __noinline int on_datagram(struct event *e)
 		if (on_dns(e, e->sent ? e->now : r->arrived_ns ?: e->now))
 			r->tries = 0;
 		else if (++r->tries > DATAGRAM_TRIES)
-			r->protocol = PROTOCOL_SILENT;
+			r->protocol = PROTOCOL_OPAQUE;
 	}
 	if (!e->sent)
 		arrival_read(e->sk, r, true);
@@ -536,7 +536,7 @@ int BPF_KPROBE(arrive_kprobe, struct sock *sk)
  * Without storage: the socket is gone, its address will be another's. By the last that each one comes through, which
  * is called through a pointer too and so is never inlined away: sk_free() is called for each segment that was sent.
  */
-static __always_inline int on_gone(struct callback_head *head)
+static __always_inline int on_destruct(struct callback_head *head)
 {
 	u64 sk = (u64)container_of(head, struct sock, sk_rcu);
 
@@ -545,13 +545,13 @@ static __always_inline int on_gone(struct callback_head *head)
 }
 
 SEC("?fentry/__sk_destruct")
-int BPF_PROG(gone_fentry, struct callback_head *head)
+int BPF_PROG(destruct_fentry, struct callback_head *head)
 {
-	return on_gone(head);
+	return on_destruct(head);
 }
 
 SEC("?kprobe/__sk_destruct")
-int BPF_KPROBE(gone_kprobe, struct callback_head *head)
+int BPF_KPROBE(destruct_kprobe, struct callback_head *head)
 {
-	return on_gone(head);
+	return on_destruct(head);
 }

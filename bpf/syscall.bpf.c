@@ -98,7 +98,7 @@ TRACEPOINT(sys_exit, exit, struct pt_regs *regs, long ret)
 	count(cpu, identity, nr, ret);
 	if (timing && timed_since_ns != ~0ULL)
 		time(cpu, identity, class & (SYSCALL_CLASSES - 1));
-	if (class & SYSCALL_CALLS)
-		bpf_tail_call(ctx, &sys_exit_calls, nr);
+	if (class & SYSCALL_TAIL_CALL)
+		bpf_tail_call(ctx, &sys_exit_tail_calls, nr);
 	return 0;
 }

@@ -128,7 +128,7 @@ static inline u32 protocol_detect_greeting(const u8 *head, u32 avail, u32 total)
 static inline u32 protocol_is_walked(u32 protocol)
 {
 	return protocol != PROTOCOL_UNKNOWN && protocol != PROTOCOL_HTTP &&
-	       protocol != PROTOCOL_SILENT;
+	       protocol != PROTOCOL_OPAQUE;
 }
 
 /* A connection may have several requests under way, whose answers come in any order. */

@@ -4,13 +4,13 @@
 #define SEISMO_SYSCALL_H
 
 #define SYSCALLS	    512
-#define SYSCALL_OTHER	    (SYSCALLS - 1) /* numbers beyond, and those of 32-bit processes */
-#define SYSCALL_ERRNO_SHIFT 16		   /* in the dimension of errors, above the number */
+#define SYSCALL_OTHER	    (SYSCALLS - 1) /* higher numbers, and those of 32-bit processes */
+#define SYSCALL_ERRNO_SHIFT 16		   /* in the dimension of errors: errno above the number */
 
 #define SYSCALL_CLASSES 16
 
-/* In the class byte: */
-#define SYSCALL_FORKS 0x40 /* returns 0 in the child, which did not call */
-#define SYSCALL_CALLS 0x80 /* sys_exit_calls may have a program for this number */
+/* Flags in the class byte. */
+#define SYSCALL_FORKS	  0x40 /* returns 0 in the child, which made no call */
+#define SYSCALL_TAIL_CALL 0x80 /* sys_exit_tail_calls may have a program for this number */
 
 #endif

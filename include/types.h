@@ -98,7 +98,7 @@ struct task_ctx {
 	u64 runtime_ns, run_delay_ns; /* counted so far */
 	u64 moved_ns;		      /* runtime at the last change of identity */
 	u32 before;		      /* the identity before the last change */
-	u32 gone;		      /* the end of the process has been counted */
+	u32 exit_counted;	      /* the end of the process has been counted */
 	u64 program;		      /* of the identity's key */
 	u64 port;		      /* of the identity's key */
 	u64 reclaim_ns;		      /* start of the current direct reclaim */

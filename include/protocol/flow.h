@@ -17,7 +17,7 @@ enum protocol {
 	PROTOCOL_DNS,
 	PROTOCOL_TLS,
 	PROTOCOL_MEMCACHED_BINARY,
-	PROTOCOL_SILENT, /* something else has begun that has no requests: WebSocket, a tunnel */
+	PROTOCOL_OPAQUE, /* something else has begun that has no requests: WebSocket, a tunnel */
 	PROTOCOL_CNT
 };
 

@@ -21,7 +21,7 @@ static void task_total_add(struct tables *t, const struct task_ctx *tc)
 	if (tc->identity >= t->sizes.identities || t->states[tc->identity].gen != tc->gen)
 		return;
 	row->tasks++;
-	row->processes += tc->tid == tc->tgid && !tc->gone;
+	row->processes += tc->tid == tc->tgid && !tc->exit_counted;
 }
 
 /* Where no iterator can go through the tasks: those that were seen. */
@@ -121,7 +121,7 @@ const struct probe probe_core = {
 			  .purpose = "services named by a listening port" },
 			{ { TRACEPOINT("free") },
 			  .purpose = "end of tasks, on kernels without task storage" },
-			{ { "task_scan_iter", TRACEPOINT("sight") },
+			{ { "task_scan_iter", TRACEPOINT("identify") },
 			  .on_demand = true,
 			  .purpose = "live processes" },
 			{ .alt[0] = NULL },

@@ -71,7 +71,7 @@ static int setup(struct probe_run *run)
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
 		request_calls[calls[i].nr] = calls[i].call;
-	probe_hook(run, "gone_fentry")->disabled = run->set->kernel.storage;
+	probe_hook(run, "destruct_fentry")->disabled = run->set->kernel.storage;
 	probe_hook(run, "state_btf")->disabled =
 		tables_fd(&run->set->tables,
 			  run->set->kernel.storage ? "socks" : "socks_by_address") >= 0;
@@ -116,7 +116,7 @@ const struct probe probe_request = {
 			  .optional = true,
 			  .purpose = "queue time of inbound requests" },
 			{ { TRACEPOINT("messages") },
-			  .tail_call_map = "sys_exit_calls",
+			  .tail_call_map = "sys_exit_tail_calls",
 			  .tail_call_keys = message_calls,
 			  .optional = true,
 			  .purpose = "requests moved by recvmmsg and sendmmsg" },
@@ -153,7 +153,7 @@ const struct probe probe_request = {
 			  .if_exists = true,
 			  .requires = "recv_fexit",
 			  .purpose = "DNS over UDP and IPv6, received" },
-			{ { "gone_fentry", "gone_kprobe" },
+			{ { "destruct_fentry", "destruct_kprobe" },
 			  .optional = true,
 			  .purpose = "end of sockets, on kernels without socket storage" },
 			{ .alt[0] = NULL },

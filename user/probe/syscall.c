@@ -107,7 +107,7 @@ static void calls_mark(u8 class[SYSCALLS])
 	for (const struct probe *const *p = probes; *p; p++)
 		for (const struct hook *h = (*p)->hooks; h->alt[0]; h++)
 			for (const u32 *nr = h->tail_call_keys; nr && *nr; nr++)
-				class[*nr] |= SYSCALL_CALLS;
+				class[*nr] |= SYSCALL_TAIL_CALL;
 }
 
 static int setup(struct probe_run *run)
@@ -145,7 +145,7 @@ static int started(struct probe_run *run)
 {
 	int err;
 
-	tail_calls_add(run->set, "sys_exit_calls");
+	tail_calls_add(run->set, "sys_exit_tail_calls");
 	if (run->mode != PROBE_MODE_FULL)
 		return 0;
 	err = hook_attach(run, probe_hook(run, "enter_btf"));

@@ -55,7 +55,7 @@ const struct probe probe_tcp = {
 			{ { TRACEPOINT("state") }, .purpose = "connections, connect latency, RTT" },
 			{ { "accept_fexit", TRACEPOINT("accept_exit") },
 			  .optional = true,
-			  .tail_call_map = "sys_exit_calls",
+			  .tail_call_map = "sys_exit_tail_calls",
 			  .tail_call_keys = accept_calls,
 			  .purpose = "accept latency" },
 			{ { TRACEPOINT("send"), "send_fexit", "send_kprobe" },
