@@ -22,7 +22,7 @@ static __always_inline void sample_rtt(struct sock *sk, struct sock_ctx *sc)
 	u32 srtt_us = tp ? READ(tp, srtt_us) >> 3 : 0;
 
 	if (srtt_us)
-		hist_add(tcp_rtt_seconds, owner(sc), 0, srtt_us * 1000ULL);
+		hist_add(tcp_rtt_seconds, sock_owner(sc), 0, srtt_us * 1000ULL);
 }
 
 /* For the socket's owner, who has been seen to be so. */

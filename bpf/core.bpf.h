@@ -291,7 +291,7 @@ static __always_inline void count_add_at(u32 slot, u64 n)
  * Adds to a slot that no program but this one writes, which cannot interrupt itself: what does not fit of a
  * metric has one slot for all who count it.
  */
-static __always_inline void add_own(u32 slot, u64 *value, u64 n)
+static __always_inline void add_exclusive(u32 slot, u64 *value, u64 n)
 {
 	if (slot < METRIC_MAX)
 		__sync_fetch_and_add(value, n);
@@ -299,12 +299,12 @@ static __always_inline void add_own(u32 slot, u64 *value, u64 n)
 		*value += n;
 }
 
-static __always_inline void count_add_own(u32 slot, u64 n)
+static __always_inline void count_add_exclusive(u32 slot, u64 n)
 {
 	u64 *value = counter_value(slot);
 
 	if (value)
-		add_own(slot, value, n);
+		add_exclusive(slot, value, n);
 }
 
 __noinline int count_add(u32 metric, u32 identity, u64 dim, u64 n)
@@ -367,14 +367,14 @@ static __always_inline void hist_add_local(u32 slot, u64 ns)
 	}
 }
 
-static __always_inline void hist_add_own(u32 slot, u64 ns)
+static __always_inline void hist_add_exclusive(u32 slot, u64 ns)
 {
 	struct hist *hist = hist_value(slot);
 	u64 bucket = hist_bucket(ns);
 
 	if (hist && bucket < HIST_BUCKETS) {
-		add_own(slot, &hist->sum_ns, ns);
-		add_own(slot, &hist->bucket[bucket], 1);
+		add_exclusive(slot, &hist->sum_ns, ns);
+		add_exclusive(slot, &hist->bucket[bucket], 1);
 	}
 }
 

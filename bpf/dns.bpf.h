@@ -3,7 +3,7 @@
 #ifndef DNS_BPF_H
 #define DNS_BPF_H
 
-#include "head.bpf.h"
+#include "detect.bpf.h"
 
 struct datagram_key {
 	u64 sock;
@@ -22,13 +22,13 @@ struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct datagram_key, struct datagram, 8192, 
 /* False: it is neither a question nor an answer. */
 static __always_inline bool on_dns(const struct event *e, u64 since)
 {
-	const u8 *dns = e->w->head;
+	const u8 *dns = e->p->head;
 	u32 sent = e->sent;
 	struct datagram_key key = { (u64)e->sk,
 				    (u64)le32_at(dns + 13) << 32 | dns[12] << 16 | be16_at(dns) };
 	struct datagram asked = { since, sent, e->sc->request.peer }, *found;
 
-	if (e->w->head_len < DNS_LEN_MIN)
+	if (e->p->head_len < DNS_LEN_MIN)
 		return false;
 	if (dns_is_query(dns)) {
 		bpf_map_update_elem(&request_datagrams, &key, &asked, BPF_ANY);

@@ -3,53 +3,53 @@
 #ifndef HTTP_BPF_H
 #define HTTP_BPF_H
 
-#include "head.bpf.h"
-#include "quick.bpf.h"
+#include "detect.bpf.h"
+#include "http_fastpath.bpf.h"
 
 /* The turn under way was not looked at, and more comes. False: that is the rest of it, for all one can say. */
-static __noinline int asked_more(struct event *e)
+static __noinline int http_begins_another(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 
-	if (!head_read(e) || !http_may_begin(e->w->head, e->w->head_len))
+	if (!head_read(e) || !http_may_begin(e->p->head, e->p->head_len))
 		return 0;
-	r->unseen = 0;
+	r->unparsed = 0;
 	if (!e->sent)
 		queue_add(e, queue_ns(r), 1);
 	return 1;
 }
 
 /* A piece was one request. */
-static __always_inline void least_note(struct request_ctx *r, u32 bytes)
+static __always_inline void fastpath_learn(struct request_ctx *r, u32 bytes)
 {
-	if (r->trust < QUICK_TRUST)
-		r->trust++;
-	if (bytes < (r->least ?: 0x10000U))
-		r->least = bytes;
+	if (r->fastpath_score < FASTPATH_SCORE_MIN)
+		r->fastpath_score++;
+	if (bytes < (r->min_request_len ?: 0x10000U))
+		r->min_request_len = bytes;
 }
 
 /*
  * HTTP, as long as one request at a time is under way: whatever asks is followed, so that the rest of one that was
  * answered early is not taken for another.
  */
-static __always_inline int asked_http(struct event *e)
+static __always_inline int http_requests_begun(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 	struct flow *f = event_flow(e);
-	bool begins = flow_rests(f);
+	bool begins = flow_at_boundary(f);
 	int n;
 
-	if (r->unseen && r->outstanding && !asked_more(e))
+	if (r->unparsed && r->outstanding && !http_begins_another(e))
 		return 0;
-	if (!walk(e))
-		return r->lost && !r->outstanding;
-	n = e->w->asks;
-	if (r->lost)
+	if (!parse(e))
+		return r->desync && !r->outstanding;
+	n = e->p->request_cnt;
+	if (r->desync)
 		flows_reset(r);
-	else if (n == 1 && begins && flow_rests(f))
-		least_note(r, e->bytes);
+	else if (n == 1 && begins && flow_at_boundary(f))
+		fastpath_learn(r, e->bytes);
 	if (n)
-		r->turns++;
+		r->exchange_cnt++;
 	return n;
 }
 

@@ -130,10 +130,10 @@ static __always_inline void message_done(void)
 		bpf_map_update_elem(&request_messages, &task, &one, BPF_ANY);
 }
 
-enum payload_found { PAYLOAD_UNSEEN, PAYLOAD_SEEN, PAYLOAD_SEVERAL };
+enum payload_found { PAYLOAD_UNREADABLE, PAYLOAD_FOUND, PAYLOAD_MULTI };
 
 /*
- * Where the `bytes` are that the call under way has moved. PAYLOAD_SEVERAL: message_done() is to be called for all that
+ * Where the `bytes` are that the call under way has moved. PAYLOAD_MULTI: message_done() is to be called for all that
  * goes through this socket.
  */
 static __always_inline int payload_find(struct payload *p, u32 bytes)
@@ -143,35 +143,35 @@ static __always_inline int payload_find(struct payload *p, u32 bytes)
 	u32 kind;
 
 	if (!regs || CALL_COMPAT(regs))
-		return PAYLOAD_UNSEEN;
+		return PAYLOAD_UNREADABLE;
 	kind = call_kind(regs);
 	*p = (struct payload){ .at = CALL_SECOND(regs), .left = bytes };
 	switch (kind) {
 	case CALL_BUFFER:
-		return PAYLOAD_SEEN;
+		return PAYLOAD_FOUND;
 	case CALL_VECTOR:
 		p->vectors = p->at;
 		p->vector_cnt = CALL_THIRD(regs);
 		break;
 	case CALL_MESSAGES:
 		if (!with_messages_btf && !with_messages_raw)
-			return PAYLOAD_UNSEEN;
+			return PAYLOAD_UNREADABLE;
 		p->at = message_at(p->at);
 		/* fallthrough */
 	case CALL_MESSAGE:
 		if (bpf_probe_read_user(&message, sizeof(message), (void *)p->at))
-			return PAYLOAD_UNSEEN;
+			return PAYLOAD_UNREADABLE;
 		p->vectors = message.vectors;
 		p->vector_cnt = message.vector_cnt;
 		break;
 	default:
-		return PAYLOAD_UNSEEN;
+		return PAYLOAD_UNREADABLE;
 	}
 	p->left = 0;
 	p->total = bytes;
 	if (!payload_next(p))
-		return PAYLOAD_UNSEEN;
-	return kind == CALL_MESSAGES ? PAYLOAD_SEVERAL : PAYLOAD_SEEN;
+		return PAYLOAD_UNREADABLE;
+	return kind == CALL_MESSAGES ? PAYLOAD_MULTI : PAYLOAD_FOUND;
 }
 
 #endif

@@ -13,10 +13,10 @@
 
 #define TRIES 4 /* to tell the protocol */
 
-static __always_inline bool is_walked(const struct request_ctx *r)
+static __always_inline bool is_parsed(const struct request_ctx *r)
 {
-	return !r->lost &&
-	       (protocol_is_walked(r->protocol) || (r->protocol == PROTOCOL_HTTP && r->pipelined));
+	return !r->desync &&
+	       (protocol_is_parsed(r->protocol) || (r->protocol == PROTOCOL_HTTP && r->pipelined));
 }
 
 static __always_inline u64 event_dimension(const struct event *e, u32 status)
@@ -35,33 +35,33 @@ static __always_inline bool is_simple(const struct request_ctx *r)
 /* --- asking */
 
 /* How many requests begin in these bytes. */
-static __always_inline int asked(struct event *e)
+static __always_inline int requests_begun(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 
-	if (r->lost && !r->outstanding) /* these may make sense again */
+	if (r->desync && !r->outstanding) /* these may make sense again */
 		flows_reset(r);
 	if (r->protocol == PROTOCOL_HTTP && !r->pipelined)
-		return asked_http(e);
-	if (!r->protocol || r->lost)
+		return http_requests_begun(e);
+	if (!r->protocol || r->desync)
 		return !r->outstanding;
-	if (!walk(e))
-		return r->lost && !r->outstanding;
+	if (!parse(e))
+		return r->desync && !r->outstanding;
 	if (!r->outstanding && is_simple(r)) /* the rest of the last answer was not looked at */
-		__builtin_memset(&r->stream.flow[FLOW_ANSWER], 0, sizeof(struct flow));
+		__builtin_memset(&r->stream.flow[FLOW_RESPONSE], 0, sizeof(struct flow));
 	if (r->protocol == PROTOCOL_TLS) {
-		tls_asked(e);
-		return e->w->asks && !r->outstanding;
+		tls_on_request(e);
+		return e->p->request_cnt && !r->outstanding;
 	}
-	return e->w->asks;
+	return e->p->request_cnt;
 }
 
 /* Once for a connection: who is asked, or that it is answered here. */
-static __noinline int place(struct event *e)
+static __noinline int peer_resolve(struct event *e)
 {
 	struct sock_ctx *sc = e->sc;
 
-	sc->request.placed = 1;
+	sc->request.peer_known = 1;
 	if (e->sent)
 		sc->request.peer = peer_find(e->sk);
 	else
@@ -69,7 +69,7 @@ static __noinline int place(struct event *e)
 	return 0;
 }
 
-static __always_inline void on_ask(struct event *e)
+static __always_inline void on_request(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 	u64 read_ns = e->now;
@@ -79,20 +79,20 @@ static __always_inline void on_ask(struct event *e)
 		tls_release(e);
 	if (!e->sent && r->arrived_ns)
 		e->now = r->arrived_ns;
-	if (!r->protocol && r->tries < TRIES && !protocol_find(e))
+	if (!r->protocol && r->tries < TRIES && !event_detect_protocol(e))
 		return;
-	e->w->waits = 0;
-	n = asked(e);
+	e->p->blocking = 0;
+	n = requests_begun(e);
 	if (!n)
 		return;
-	if (!r->placed)
-		place(e);
+	if (!r->peer_known)
+		peer_resolve(e);
 	if (!protocol_has_streams(r->protocol))
-		batch_add(r, e->w->waits ? 0 : e->now, n);
+		inflight_add(r, e->p->blocking ? 0 : e->now, n);
 	if (!e->sent)
 		queue_add(e, read_ns - e->now, n);
-	if (r->early)
-		early_take(e);
+	if (r->race_cnt)
+		race_take(e);
 }
 
 /* --- answering */
@@ -105,32 +105,32 @@ static __always_inline bool is_interim(u32 status)
 /* More of the answer before, which was not at its end when the next request came. */
 static __always_inline bool is_former(const struct event *e, u32 status)
 {
-	return status == STATUS_UNKNOWN && e->sc->request.spoke && e->sent;
+	return status == STATUS_UNKNOWN && e->sc->request.response_started && e->sent;
 }
 
-static __noinline int answered_turn(struct event *e)
+static __noinline int exchange_complete(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 	u32 status = STATUS_UNKNOWN;
-	int there = FIRST_UNSEEN;
+	int there = HEAD_UNREADABLE;
 
 	if (r->protocol == PROTOCOL_HTTP)
-		there = head_gather(e, QUICK_STATUS);
-	if (there == FIRST_FEW)
+		there = head_gather(e, HTTP_STATUS_END);
+	if (there == HEAD_SHORT)
 		return 0;
-	if (there == FIRST_THERE)
-		status = http_status(e->w->head, QUICK_STATUS);
-	if (is_interim(status) || (there == FIRST_THERE && is_former(e, status))) {
-		r->answer_ns = 0; /* the answer is still to come */
+	if (there == HEAD_READY)
+		status = http_status(e->p->head, HTTP_STATUS_END);
+	if (is_interim(status) || (there == HEAD_READY && is_former(e, status))) {
+		r->response_ns = 0; /* the answer is still to come */
 		return 0;
 	}
-	r->spoke |= status != STATUS_UNKNOWN;
-	if (protocol_is_walked(r->protocol) && r->protocol != PROTOCOL_TLS)
+	r->response_started |= status != STATUS_UNKNOWN;
+	if (protocol_is_parsed(r->protocol) && r->protocol != PROTOCOL_TLS)
 		status = STATUS_OK;
 	if (r->outstanding == 1)
-		batch_answer_one(e->sc, event_dimension(e, status), e->now);
+		inflight_complete_one(e->sc, event_dimension(e, status), e->now);
 	else
-		batch_answer_all(e->sc, event_dimension(e, status), e->now);
+		inflight_complete_all(e->sc, event_dimension(e, status), e->now);
 	if (status == 101 || (r->tunnel && status >= 200 && status < 300))
 		r->protocol = PROTOCOL_OPAQUE;
 	return 0;
@@ -140,85 +140,85 @@ static __noinline int answered_turn(struct event *e)
  * Nothing else is under way, and the answer begins here: its first bytes say how it went. The rest of it is not
  * looked at. 0: they do not say it.
  */
-static __noinline int answered_simply(struct event *e)
+static __noinline int response_simple(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	struct walk *w = e->w;
-	struct flow *flow = &w->stream.flow[FLOW_ANSWER];
+	struct parser *p = e->p;
+	struct flow *flow = &p->stream.flow[FLOW_RESPONSE];
 
 	if (!is_simple(r) || r->outstanding != 1 || event_flow(e)->carry_len || !head_read(e))
 		return 0;
-	__builtin_memset(&w->found, 0, sizeof(w->found));
+	__builtin_memset(&p->found, 0, sizeof(p->found));
 	__builtin_memset(flow, 0, sizeof(*flow));
 	if (r->protocol == PROTOCOL_REDIS)
-		redis_step(flow, w->head, w->head_len, false, &w->found);
+		redis_step(flow, p->head, p->head_len, false, &p->found);
 	else
-		mysql_step(flow, w->head, w->head_len, false, &w->found);
-	if (w->found.kind != FOUND_ANSWER)
+		mysql_step(flow, p->head, p->head_len, false, &p->found);
+	if (p->found.kind != FOUND_RESPONSE)
 		return 0;
-	batch_answer_one(e->sc, event_dimension(e, w->found.status), e->now);
+	inflight_complete_one(e->sc, event_dimension(e, p->found.status), e->now);
 	return 1;
 }
 
 /* What the walk has found answers what is under way, the oldest first. */
-static __always_inline void answered_runs(struct event *e)
+static __always_inline void response_runs(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	struct walk *w = e->w;
+	struct parser *p = e->p;
 
-	w->run = 0;
-	for (int i = 0; i < RUNS + BATCHES && w->run < RUNS && r->outstanding; i++) {
-		struct run *run = &w->runs[w->run & (RUNS - 1)];
+	p->run = 0;
+	for (int i = 0; i < RUNS + INFLIGHT_GROUPS && p->run < RUNS && r->outstanding; i++) {
+		struct run *run = &p->runs[p->run & (RUNS - 1)];
 
 		if (!run->cnt)
 			break;
-		run->cnt -= batch_answer(e->sc, event_dimension(e, run->status), run->cnt, e->now);
+		run->cnt -=
+			inflight_complete(e->sc, event_dimension(e, run->status), run->cnt, e->now);
 		if (!run->cnt)
-			w->run++;
+			p->run++;
 	}
-	if (!r->outstanding && w->runs[w->run & (RUNS - 1)].cnt && is_early(e))
-		early_note(r, w->runs[w->run & (RUNS - 1)].cnt,
-			   w->runs[w->run & (RUNS - 1)].status);
+	if (!r->outstanding && p->runs[p->run & (RUNS - 1)].cnt && is_race(e))
+		race_note(r, p->runs[p->run & (RUNS - 1)].cnt, p->runs[p->run & (RUNS - 1)].status);
 }
 
-static __always_inline int answered_walk(struct event *e)
+static __always_inline int response_parse(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 	int walked;
 
 	if (r->protocol == PROTOCOL_TLS)
 		event_flow(e)->rest = 0;
-	walked = walk(e);
-	if (r->lost && r->outstanding)
-		return answered_turn(e);
+	walked = parse(e);
+	if (r->desync && r->outstanding)
+		return exchange_complete(e);
 	if (r->protocol == PROTOCOL_TLS && !r->outstanding && r->tls == TLS_OPEN && walked &&
-	    e->w->runs[0].cnt && is_early(e))
-		early_note(r, 1, STATUS_UNKNOWN);
-	if (r->protocol == PROTOCOL_TLS && !tls_answered(e, walked ? e->w->runs[0].cnt : 0))
+	    e->p->runs[0].cnt && is_race(e))
+		race_note(r, 1, STATUS_UNKNOWN);
+	if (r->protocol == PROTOCOL_TLS && !tls_on_response(e, walked ? e->p->runs[0].cnt : 0))
 		return 0;
-	if (walked && !r->lost)
-		answered_runs(e);
+	if (walked && !r->desync)
+		response_runs(e);
 	return 0;
 }
 
-static __always_inline int on_answer(struct event *e)
+static __always_inline int on_response(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 
-	if (r->outstanding && r->unseen) {
+	if (r->outstanding && r->unparsed) {
 		if (e->sent)
 			queue_add(e, queue_ns(r), 1);
-		r->unseen = 0;
+		r->unparsed = 0;
 	}
 	if (!e->sent && r->arrived_ns)
 		e->now = r->arrived_ns;
 	if (!r->protocol && !r->tries)
-		protocol_find(e);
-	if (r->outstanding && !r->answer_ns)
-		r->answer_ns = e->now;
-	if (is_walked(r))
-		return answered_simply(e) || answered_walk(e);
-	return r->outstanding ? answered_turn(e) : early_http(e);
+		event_detect_protocol(e);
+	if (r->outstanding && !r->response_ns)
+		r->response_ns = e->now;
+	if (is_parsed(r))
+		return response_simple(e) || response_parse(e);
+	return r->outstanding ? exchange_complete(e) : race_http(e);
 }
 
 /* --- hooks */
@@ -233,9 +233,9 @@ static __always_inline void arrival_read(struct sock *sk, struct request_ctx *r,
 
 	if (!more)
 		r->arrived_ns = 0;
-	else if (r->kept && used)
+	else if (r->arrival_kept && used)
 		r->arrived_ns = bpf_ktime_get_ns();
-	r->kept = more;
+	r->arrival_kept = more;
 }
 
 /*
@@ -263,7 +263,7 @@ static __always_inline void direction_know(struct event *e)
 {
 	if (!e->sc->known)
 		direction_find(e);
-	e->ask = e->sent == (e->sc->direction == TCP_OUTBOUND);
+	e->is_request = e->sent == (e->sc->direction == TCP_OUTBOUND);
 }
 
 /* Bytes that change nothing: more of a request, more of an answer. */
@@ -273,26 +273,25 @@ static __always_inline bool is_more(struct event *e)
 
 	if (r->protocol == PROTOCOL_OPAQUE)
 		return true;
-	if (is_walked(r))
+	if (is_parsed(r))
 		return false;
-	if (!e->ask)
-		return !r->outstanding && r->tries &&
-		       (r->protocol != PROTOCOL_HTTP || !is_early(e));
-	return r->outstanding && (r->lost || r->protocol != PROTOCOL_HTTP);
+	if (!e->is_request)
+		return !r->outstanding && r->tries && (r->protocol != PROTOCOL_HTTP || !is_race(e));
+	return r->outstanding && (r->desync || r->protocol != PROTOCOL_HTTP);
 }
 
 #define DATAGRAM_TRIES 16
 
 static __always_inline bool event_begin(struct event *e)
 {
-	e->w = bpf_map_lookup_elem(&request_walks, &e->sent);
+	e->p = bpf_map_lookup_elem(&request_parsers, &e->sent);
 	e->now = bpf_ktime_get_ns();
-	return e->w;
+	return e->p;
 }
 
 static __always_inline int event_end(struct event *e)
 {
-	if (e->sc->request.several)
+	if (e->sc->request.multi_msg)
 		message_done();
 	return 0;
 }
@@ -307,8 +306,8 @@ static __noinline int on_datagram(struct event *e)
 	if (!event_begin(e))
 		return 0;
 	if (head_read(e)) {
-		if (!r->placed)
-			place(e);
+		if (!r->peer_known)
+			peer_resolve(e);
 		if (on_dns(e, e->sent ? e->now : r->arrived_ns ?: e->now))
 			r->tries = 0;
 		else if (++r->tries > DATAGRAM_TRIES)
@@ -330,11 +329,11 @@ static __noinline int on_stream(struct event *e)
 	if (used) {
 		if (!event_begin(e))
 			return 0;
-		if (e->ask)
-			on_ask(e);
+		if (e->is_request)
+			on_request(e);
 		else
-			on_answer(e);
-		quick_judge(r);
+			on_response(e);
+		fastpath_update(r);
 	}
 	if (!e->sent)
 		arrival_read(e->sk, r, used);
@@ -355,7 +354,7 @@ static __always_inline int on_stream_data(struct sock *sk, int bytes, bool sent)
 
 	if (bytes < 0 || !e.sc)
 		return 0;
-	own_current(e.sc);
+	sock_claim(e.sc);
 	return bytes ? on_stream(&e) : sent ? 0 : on_stream_end(&e);
 }
 
@@ -365,12 +364,12 @@ static __always_inline int on_stream_traced(struct sock *sk, int bytes, bool sen
 
 	if (bytes < 0 || !e.sc)
 		return 0;
-	own_current(e.sc);
+	sock_claim(e.sc);
 	if (!bytes)
 		return sent ? 0 : on_stream_end(&e);
 	if (count)
 		bytes_count(sk, e.sc, bytes, sent ? TCP_SENT : TCP_RECEIVED);
-	if (!quick(sk, e.sc, bytes, sent))
+	if (!fastpath(sk, e.sc, bytes, sent))
 		return on_stream(&e);
 	if (!sent)
 		arrival_read(sk, &e.sc->request, true);
@@ -383,7 +382,7 @@ static __always_inline int on_datagram_data(struct sock *sk, int bytes, bool sen
 
 	if (bytes <= 0 || !e.sc)
 		return 0;
-	own_current(e.sc);
+	sock_claim(e.sc);
 	return on_datagram(&e);
 }
 
@@ -440,7 +439,7 @@ TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newsta
 		return 0;
 	sc = sock_ctx(sk);
 	if (sc)
-		opened(sc, newstate == SYN_SENT ? TCP_OUTBOUND : TCP_INBOUND);
+		sock_opened(sc, newstate == SYN_SENT ? TCP_OUTBOUND : TCP_INBOUND);
 	return 0;
 }
 

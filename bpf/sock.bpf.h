@@ -75,40 +75,40 @@ static __always_inline bool is_udp(struct sock *sk)
 }
 
 /* Requests that came together and have not been answered. */
-struct batch {
+struct inflight {
 	u64 since_ns;
 	u32 cnt;
 	u32 unused;
 };
-#define BATCHES 4
+#define INFLIGHT_GROUPS 4
 
 struct request_ctx {
-	u64 arrived_ns; /* the first byte of those that wait to be read, 0: none do */
-	u64 read_ns;	/* of a turn that is `unseen`: when it was read */
-	u64 answer_ns;	/* the first byte of what answers the oldest request, 0: none yet */
+	u64 arrived_ns;	 /* the first byte of those that wait to be read, 0: none do */
+	u64 read_ns;	 /* of a turn that is `unseen`: when it was read */
+	u64 response_ns; /* the first byte of what answers the oldest request, 0: none yet */
 	u64 total, duration, queue; /* caches of slots: series_slot_cached() */
 	u32 outstanding;	    /* sum of the batches */
 	u16 peer;		    /* who is asked, by number */
 	u8 protocol;
-	u8 quick;		     /* nothing but turns of HTTP: see quick.bpf.h */
-	struct batch asked[BATCHES]; /* the oldest first */
-	u8 tries;		     /* to tell the protocol */
-	u8 lost;		     /* the bytes did not make sense: requests are told by turns */
-	u8 pipelined;		     /* more than one request was under way */
-	u8 kept;		     /* arrived_ns has been kept for bytes that were left over */
-	u8 tunnel;		     /* when it is opened nothing that follows is a request */
-	u8 turns;		     /* of HTTP, counted round */
-	u8 spoke;		     /* HTTP: an answer has begun as answers do */
-	u8 unseen;		     /* this turn was not looked at */
-	u8 placed;		     /* it has been looked who is asked */
-	u8 several;		     /* has been used by calls that move several messages */
-	u16 least;		     /* bytes of the smallest piece that was one request of HTTP */
-	u16 ticket;		     /* bytes of what was a ticket of TLS, or is held */
-	u8 tls;			     /* enum tls_state */
-	u8 trust;		     /* how many such pieces were looked at */
-	u8 early;		     /* answers that came before their requests were seen */
+	u8 fastpath;				   /* nothing but turns of HTTP: see quick.bpf.h */
+	struct inflight inflight[INFLIGHT_GROUPS]; /* the oldest first */
+	u8 tries;				   /* to tell the protocol */
+	u8 desync;	     /* the bytes did not make sense: requests are told by turns */
+	u8 pipelined;	     /* more than one request was under way */
+	u8 arrival_kept;     /* arrived_ns has been kept for bytes that were left over */
+	u8 tunnel;	     /* when it is opened nothing that follows is a request */
+	u8 exchange_cnt;     /* of HTTP, counted round */
+	u8 response_started; /* HTTP: an answer has begun as answers do */
+	u8 unparsed;	     /* this turn was not looked at */
+	u8 peer_known;	     /* it has been looked who is asked */
+	u8 multi_msg;	     /* has been used by calls that move several messages */
+	u16 min_request_len; /* bytes of the smallest piece that was one request of HTTP */
+	u16 ticket;	     /* bytes of what was a ticket of TLS, or is held */
+	u8 tls;		     /* enum tls_state */
+	u8 fastpath_score;   /* how many such pieces were looked at */
+	u8 race_cnt;	     /* answers that came before their requests were seen */
 	u8 unused;
-	u16 early_status;
+	u16 race_status;
 	u32 sent_seq; /* of TCP: as far as what is sent has been seen */
 	u32 unused2;
 	struct stream stream;
@@ -161,24 +161,24 @@ static __always_inline struct sock_ctx *sock_ctx(struct sock *sk)
 }
 
 /* A new connection; what the listener's context was copied with is not its. */
-static __always_inline void opened(struct sock_ctx *sc, u32 direction)
+static __always_inline void sock_opened(struct sock_ctx *sc, u32 direction)
 {
 	sc->direction = direction;
 	sc->known = 1;
 	sc->request = (struct request_ctx){ 0 };
 }
 
-static __always_inline void own(struct sock_ctx *sc, u32 identity, u32 gen)
+static __always_inline void sock_set_owner(struct sock_ctx *sc, u32 identity, u32 gen)
 {
 	sc->identity = identity;
 	sc->gen = gen;
 	sc->bytes[TCP_RECEIVED] = sc->bytes[TCP_SENT] = 0;
 	sc->request.total = sc->request.duration = sc->request.queue = 0;
-	sc->request.quick = 0;
+	sc->request.fastpath = 0;
 }
 
 /* Whoever uses a socket takes it over. */
-static __always_inline void own_current(struct sock_ctx *sc)
+static __always_inline void sock_claim(struct sock_ctx *sc)
 {
 	struct cpu *cpu = cpu_row();
 	u32 identity = IDENTITY_OTHER, gen = 0;
@@ -188,10 +188,10 @@ static __always_inline void own_current(struct sock_ctx *sc)
 		gen = cpu->gen;
 	}
 	if (sc->identity != identity || sc->gen != gen)
-		own(sc, identity, gen);
+		sock_set_owner(sc, identity, gen);
 }
 
-static __always_inline u32 owner(struct sock_ctx *sc)
+static __always_inline u32 sock_owner(struct sock_ctx *sc)
 {
 	return identity_valid(sc->identity, sc->gen);
 }

@@ -49,20 +49,20 @@ static __always_inline struct listener_owner *listener_find(struct sock *sk)
 	return bpf_map_lookup_elem(&tcp_listeners, &listener);
 }
 
-static __always_inline void own_as_listener(struct sock *sk, struct sock_ctx *sc)
+static __always_inline void sock_inherit_listener(struct sock *sk, struct sock_ctx *sc)
 {
 	struct listener_owner *owner = listener_find(sk);
 
 	if (owner)
-		own(sc, owner->identity, owner->gen);
+		sock_set_owner(sc, owner->identity, owner->gen);
 	else
-		own(sc, IDENTITY_OTHER, 0);
+		sock_set_owner(sc, IDENTITY_OTHER, 0);
 }
 
 static __always_inline void connecting(struct sock_ctx *sc)
 {
-	own_current(sc);
-	opened(sc, TCP_OUTBOUND);
+	sock_claim(sc);
+	sock_opened(sc, TCP_OUTBOUND);
 	sc->start_ns = bpf_ktime_get_ns();
 	sc->retransmits = sc->sends = 0;
 }
@@ -85,22 +85,23 @@ static __always_inline int sent_so_far(struct sock *sk, struct sock_ctx *sc)
 	u32 seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq), before = sc->sent_seq;
 
 	sc->sent_seq = seq;
-	if (owner(sc) != sc->identity)
-		own(sc, IDENTITY_OTHER, 0);
+	if (sock_owner(sc) != sc->identity)
+		sock_set_owner(sc, IDENTITY_OTHER, 0);
 	return before ? bytes_add(sc, seq - before, TCP_SENT) : 0;
 }
 
 static __always_inline void listening(struct sock *sk, struct sock_ctx *sc)
 {
-	own_current(sc);
+	sock_claim(sc);
 	if (!storage)
 		listener_note(sk, sc->identity, sc->gen);
 }
 
 static __always_inline void connected(struct sock *sk, struct sock_ctx *sc)
 {
-	hist_add(tcp_connect_duration_seconds, owner(sc), 0, bpf_ktime_get_ns() - sc->start_ns);
-	count_add(tcp_connections_total, owner(sc), TCP_OUTBOUND, 1);
+	hist_add(tcp_connect_duration_seconds, sock_owner(sc), 0,
+		 bpf_ktime_get_ns() - sc->start_ns);
+	count_add(tcp_connections_total, sock_owner(sc), TCP_OUTBOUND, 1);
 	bytes_begin(sk, sc);
 	sample_rtt(sk, sc);
 }
@@ -110,13 +111,13 @@ static __always_inline void arrived(struct sock *sk, struct sock_ctx *sc)
 	u64 key = (u64)sk, now = bpf_ktime_get_ns(), *since;
 
 	if (!storage) /* which the listener's would have been cloned to */
-		own_as_listener(sk, sc);
-	opened(sc, TCP_INBOUND);
+		sock_inherit_listener(sk, sc);
+	sock_opened(sc, TCP_INBOUND);
 	sc->sends = 0;
 	/* The socket begins with those of its SYN-ACK, which have a hook of their own. */
 	sc->retransmits = BPF_CORE_READ((struct tcp_sock *)sk, total_retrans);
 	bytes_begin(sk, sc);
-	count_add(tcp_connections_total, owner(sc), TCP_INBOUND, 1);
+	count_add(tcp_connections_total, sock_owner(sc), TCP_INBOUND, 1);
 	since = bpf_map_lookup_elem(&tcp_accept_queue, &key);
 	if (since && !*since)
 		bpf_map_delete_elem(&tcp_accept_queue, &key); /* accepted already */
@@ -133,7 +134,7 @@ static __always_inline void closed(struct sock *sk, struct sock_ctx *sc, int old
 		/* Without an error the caller gave up, or there was no local port. */
 		u64 error = READ(sk, sk_err) ?: 125 /* ECANCELED */;
 
-		count_add(tcp_connect_failures_total, owner(sc), error, 1);
+		count_add(tcp_connect_failures_total, sock_owner(sc), error, 1);
 		return;
 	}
 	if (oldstate == LISTEN)
@@ -226,7 +227,8 @@ TRACEPOINT(tcp_retransmit_skb, retransmit, struct sock *sk)
 		return 0;
 	total = READ(tp, total_retrans);
 	if (total - sc->retransmits)
-		count_add(tcp_retransmits_total, owner(sc), sc->direction, total - sc->retransmits);
+		count_add(tcp_retransmits_total, sock_owner(sc), sc->direction,
+			  total - sc->retransmits);
 	sc->retransmits = total;
 	sample_rtt(sk, sc);
 	return 0;
@@ -237,7 +239,7 @@ TRACEPOINT(tcp_retransmit_synack, retransmit_synack, struct sock *sk)
 	struct sock_ctx *sc = sock_ctx(sk);
 
 	if (sc)
-		count_add(tcp_retransmits_total, owner(sc), TCP_INBOUND, 1);
+		count_add(tcp_retransmits_total, sock_owner(sc), TCP_INBOUND, 1);
 	return 0;
 }
 
@@ -249,7 +251,7 @@ static __always_inline int reset(struct sock *sk)
 		return 0;
 	sc = sock_ctx_find(sk);
 	if (sc)
-		count_add(tcp_resets_total, owner(sc), sc->direction, 1);
+		count_add(tcp_resets_total, sock_owner(sc), sc->direction, 1);
 	return 0;
 }
 
@@ -272,7 +274,7 @@ static __always_inline int on_bytes(struct sock *sk, int bytes, u32 flow)
 	sc = sock_ctx(sk);
 	if (!sc)
 		return 0;
-	own_current(sc);
+	sock_claim(sc);
 	bytes_count(sk, sc, bytes, flow);
 	return 0;
 }
@@ -329,7 +331,7 @@ int BPF_KPROBE(send_kprobe, struct sock *sk)
 
 	if (!sc)
 		return 0;
-	own_current(sc);
+	sock_claim(sc);
 	return sent_so_far(sk, sc);
 }
 
@@ -340,7 +342,7 @@ TRACEPOINT(tcp_rcv_space_adjust, recv_adjust, struct sock *sk)
 
 	if (!sc)
 		return 0;
-	own_current(sc);
+	sock_claim(sc);
 	before = sc->read_seq;
 	sc->read_seq = seq;
 	return before ? bytes_add(sc, seq - before, TCP_RECEIVED) : 0;

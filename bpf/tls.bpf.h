@@ -6,13 +6,13 @@
 #ifndef TLS_BPF_H
 #define TLS_BPF_H
 
-#include "batch.bpf.h"
+#include "inflight.bpf.h"
 #include "bytes.bpf.h"
 
 enum tls_state {
-	TLS_OPEN,   /* nothing more is to be expected */
-	TLS_FRESH,  /* tickets may come */
-	TLS_HELD,   /* what came, at answer_ns, is a ticket or the answer: what follows will tell */
+	TLS_OPEN,  /* nothing more is to be expected */
+	TLS_FRESH, /* tickets may come */
+	TLS_HELD, /* what came, at response_ns, is a ticket or the answer: what follows will tell */
 	TLS_TICKET, /* a ticket came, another may */
 };
 
@@ -32,16 +32,16 @@ static __noinline int tls_release(struct event *e)
 
 	r->tls = TLS_OPEN;
 	if (r->outstanding)
-		batch_answer_one(e->sc, dim, e->now);
+		inflight_complete_one(e->sc, dim, e->now);
 	return 0;
 }
 
 /* What asks has been walked through. */
-static __always_inline void tls_asked(struct event *e)
+static __always_inline void tls_on_request(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 
-	if (tls_begins(event_flow(e), &r->stream.flow[FLOW_ANSWER]))
+	if (tls_begins(event_flow(e), &r->stream.flow[FLOW_RESPONSE]))
 		r->tls = TLS_FRESH;
 }
 
@@ -52,7 +52,7 @@ static __always_inline u32 tls_first(struct event *e, u32 found)
 
 	if (!e->sent) {
 		if (found == 1 &&
-		    e->now < e->sc->request.asked[0].since_ns) /* it was there before */
+		    e->now < e->sc->request.inflight[0].since_ns) /* it was there before */
 			return TLS_TICKET;
 		total += unread(e->sk);
 	}
@@ -74,7 +74,7 @@ static __always_inline void tls_before(struct request_ctx *r, u32 len, u32 found
  * What answers has been walked through, `found` with data. After one that may be a ticket the next data tells: as
  * long, and both are; another length, and this is the answer. False: there is none.
  */
-static __noinline int tls_answered(struct event *e, u32 found)
+static __noinline int tls_on_response(struct event *e, u32 found)
 {
 	struct request_ctx *r = &e->sc->request;
 	u32 len = event_flow(e)->rest, state = r->tls;
@@ -85,7 +85,7 @@ static __noinline int tls_answered(struct event *e, u32 found)
 	}
 	if (!found) {
 		if (state != TLS_HELD)
-			r->answer_ns = 0;
+			r->response_ns = 0;
 		else if (e->sent) /* goodbye */
 			tls_release(e);
 		return 0;
@@ -100,11 +100,11 @@ static __noinline int tls_answered(struct event *e, u32 found)
 	} else {
 		r->tls = TLS_OPEN;
 		if (len != r->ticket || found > 1) {
-			r->answer_ns = e->now;
+			r->response_ns = e->now;
 			return 1;
 		}
 	}
-	r->answer_ns = 0;
+	r->response_ns = 0;
 	return 0;
 }
 

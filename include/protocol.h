@@ -2,7 +2,7 @@
 /*
  * What the bytes of a connection say: which protocol it is, where requests begin and how they are
  * answered. Shared by the kernel side, where it must be cheap to verify: each step looks at the next
- * PROTOCOL_HEAD bytes and at nothing else, and keeps what it must remember in a struct flow.
+ * PARSE_WINDOW bytes and at nothing else, and keeps what it must remember in a struct flow.
  */
 #ifndef SEISMO_PROTOCOL_H
 #define SEISMO_PROTOCOL_H
@@ -125,7 +125,7 @@ static inline u32 protocol_detect_greeting(const u8 *head, u32 avail, u32 total)
 }
 
 /* Each request stands in the bytes; of the others (HTTP/1, TLS, unknown) one turn is one request. */
-static inline u32 protocol_is_walked(u32 protocol)
+static inline u32 protocol_is_parsed(u32 protocol)
 {
 	return protocol != PROTOCOL_UNKNOWN && protocol != PROTOCOL_HTTP &&
 	       protocol != PROTOCOL_OPAQUE;
@@ -140,39 +140,39 @@ static inline u32 protocol_has_streams(u32 protocol)
 /*
  * The next step of one direction. `head` is what comes next, s->flow[...].skip is 0. Returns how many
  * bytes it took, 0: more are needed (fewer than PROTOCOL_CARRY are there then), or what was found is
- * FOUND_LOST or FOUND_PROTOCOL.
+ * FOUND_DESYNC or FOUND_PROTOCOL.
  */
-static inline u32 protocol_step(u32 protocol, u32 ask, struct stream *s, const u8 *head, u32 avail,
-				struct found *ret)
+static inline u32 protocol_step(u32 protocol, u32 is_request, struct stream *s, const u8 *head,
+				u32 avail, struct found *ret)
 {
-	struct flow *f = &s->flow[ask ? FLOW_ASK : FLOW_ANSWER];
+	struct flow *f = &s->flow[is_request ? FLOW_REQUEST : FLOW_RESPONSE];
 
 	ret->kind = FOUND_NOTHING;
 	ret->status = STATUS_UNKNOWN;
 	ret->protocol = PROTOCOL_TLS;
 	switch (protocol) {
 	case PROTOCOL_HTTP:
-		return http_step(f, head, avail, ask, ret);
+		return http_step(f, head, avail, is_request, ret);
 	case PROTOCOL_REDIS:
-		return redis_step(f, head, avail, ask, ret);
+		return redis_step(f, head, avail, is_request, ret);
 	case PROTOCOL_POSTGRESQL:
-		return postgresql_step(s, head, avail, ask, ret);
+		return postgresql_step(s, head, avail, is_request, ret);
 	case PROTOCOL_MYSQL:
-		return mysql_step(f, head, avail, ask, ret);
+		return mysql_step(f, head, avail, is_request, ret);
 	case PROTOCOL_MEMCACHED:
-		return memcached_step(f, head, avail, ask, ret);
+		return memcached_step(f, head, avail, is_request, ret);
 	case PROTOCOL_MEMCACHED_BINARY:
-		return memcached_binary_step(f, head, avail, ask, ret);
+		return memcached_binary_step(f, head, avail, is_request, ret);
 	case PROTOCOL_DNS:
-		return dns_step(f, head, avail, ask, ret);
+		return dns_step(f, head, avail, is_request, ret);
 	case PROTOCOL_TLS:
-		return tls_step(f, head, avail, ask, ret);
+		return tls_step(f, head, avail, is_request, ret);
 	case PROTOCOL_HTTP2:
 	case PROTOCOL_GRPC:
 		ret->protocol = PROTOCOL_GRPC;
-		return http2_step(f, head, avail, ask, protocol == PROTOCOL_HTTP2, ret);
+		return http2_step(f, head, avail, is_request, protocol == PROTOCOL_HTTP2, ret);
 	}
-	return found(ret, FOUND_LOST, 0);
+	return found(ret, FOUND_DESYNC, 0);
 }
 
 #endif

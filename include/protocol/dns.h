@@ -16,16 +16,17 @@ static inline u32 dns_is_query(const u8 *header)
 	       !be16_at(header + 6) && !be16_at(header + 8);
 }
 
-static inline u32 dns_step(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
+static inline u32 dns_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,
+			   struct found *ret)
 {
 	u32 len = be16_at(head);
 
 	if (avail < 14)
 		return 0;
-	if (len < 12 || (ask ? !dns_is_query(head + 2) : head[4] < 0x80))
-		return found(ret, FOUND_LOST, 0);
+	if (len < 12 || (is_request ? !dns_is_query(head + 2) : head[4] < 0x80))
+		return found(ret, FOUND_DESYNC, 0);
 	f->skip = len - 12;
-	ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
+	ret->kind = is_request ? FOUND_REQUEST : FOUND_RESPONSE;
 	ret->status = dns_status(head + 2);
 	return 14;
 }

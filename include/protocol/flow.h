@@ -24,21 +24,21 @@ enum protocol {
 /* What became of a request; from 100 on it is HTTP's status code. */
 enum request_status { STATUS_UNKNOWN, STATUS_OK, STATUS_ERROR };
 
-#define PROTOCOL_HEAD \
+#define PARSE_WINDOW \
 	32 /* bytes that a step looks at; they must be readable, `avail` of them are set */
 #define PROTOCOL_CARRY 24 /* more than a step may leave for the next time */
 
-enum { FLOW_ASK, FLOW_ANSWER };
+enum { FLOW_REQUEST, FLOW_RESPONSE };
 
 /* One direction of a connection: where its bytes stand within a message. */
 struct flow {
 	u32 skip; /* bytes until the next message */
 	u32 rest; /* Redis: values that belong to the one under way; memcached: the number in a line */
-	u8 line;    /* within a line, of which this is the word resp. 1 */
-	u8 size_at; /* memcached: the word in which the number of bytes stands, 0: none follow */
-	u8 status;  /* of the message under way */
-	u8 silent;  /* what is under way has no answer resp. is none */
-	u8 begun;   /* a command has been seen; MySQL's answers: the numbers begin again */
+	u8 line;     /* within a line, of which this is the word resp. 1 */
+	u8 size_at;  /* memcached: the word in which the number of bytes stands, 0: none follow */
+	u8 status;   /* of the message under way */
+	u8 no_reply; /* what is under way has no answer resp. is none */
+	u8 begun;    /* a command has been seen; MySQL's answers: the numbers begin again */
 	u8 carry_len;
 	u8 within;		  /* memcached: of a word, the first bytes were before */
 	u8 named;		  /* Redis: the name of a command comes */
@@ -46,7 +46,7 @@ struct flow {
 };
 
 /* The next message begins where it begins. */
-static inline u32 flow_rests(const struct flow *f)
+static inline u32 flow_at_boundary(const struct flow *f)
 {
 	return !f->skip && !f->line && !f->carry_len;
 }
@@ -57,13 +57,13 @@ struct stream {
 
 enum found_kind {
 	FOUND_NOTHING,
-	FOUND_ASK,
-	FOUND_ANSWER,
-	FOUND_STREAM_ASK, /* of the several that a connection has */
-	FOUND_STREAM_ANSWER,
-	FOUND_WAIT,	/* the last request waits because it wants to */
+	FOUND_REQUEST,
+	FOUND_RESPONSE,
+	FOUND_STREAM_REQUEST, /* of the several that a connection has */
+	FOUND_STREAM_RESPONSE,
+	FOUND_BLOCKING, /* the last request waits because it wants to */
 	FOUND_PROTOCOL, /* it is another protocol from here on */
-	FOUND_LOST,	/* these bytes make no sense */
+	FOUND_DESYNC,	/* these bytes make no sense */
 };
 
 struct found {
@@ -133,7 +133,7 @@ static inline u64 word_at(const u8 *p)
 /* Where the first byte `c` is in the head; `avail` or more: nowhere. Eight at a time, with few branches. */
 static inline u32 byte_find(const u8 *head, u32 avail, u8 c)
 {
-	for (u32 i = 0; i < PROTOCOL_HEAD; i += 8) {
+	for (u32 i = 0; i < PARSE_WINDOW; i += 8) {
 		u64 word = word_at(head + i) ^ BYTES(c);
 		u64 zero = (word - BYTES(1)) & ~word & BYTES(0x80);
 

@@ -40,27 +40,28 @@ static inline u32 http_may_begin(const u8 *head, u32 avail)
 
 enum http_at { HTTP_START, HTTP_HEAD, HTTP_LENGTH, HTTP_CHUNK, HTTP_TRAILER };
 
-static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
+static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 is_request,
+			     struct found *ret)
 {
 	u32 status;
 
 	if (head[0] == '\r' || head[0] == '\n')
 		return 1;
-	if (avail < (ask ? 4 : 12))
+	if (avail < (is_request ? 4 : 12))
 		return 0;
 	status = http_status(head, avail);
-	if (ask ? !http_is_method(le32_at(head)) : !status)
-		return found(ret, FOUND_LOST, 0);
-	if (ask || status >= 200) {
-		ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
-		ret->status = ask ? STATUS_UNKNOWN : status;
+	if (is_request ? !http_is_method(le32_at(head)) : !status)
+		return found(ret, FOUND_DESYNC, 0);
+	if (is_request || status >= 200) {
+		ret->kind = is_request ? FOUND_REQUEST : FOUND_RESPONSE;
+		ret->status = is_request ? STATUS_UNKNOWN : status;
 	}
 	f->line = HTTP_HEAD;
 	f->within = 1;
 	f->rest = 0;
-	f->size_at = 0;				    /* 1: the body comes in chunks */
-	f->silent = status == 204 || status == 304; /* there is none */
-	return ask ? 4 : 12;
+	f->size_at = 0;				      /* 1: the body comes in chunks */
+	f->no_reply = status == 204 || status == 304; /* there is none */
+	return is_request ? 4 : 12;
 }
 
 /* A field, which may say how long the body is. Returns the bytes of its name, if these are what counts. */
@@ -91,8 +92,8 @@ static inline void http_length(struct flow *f, const u8 *head, u32 len)
 /* The line that ends the head, of a request or an answer, of an interim one too. */
 static inline void http_body(struct flow *f)
 {
-	f->line = f->size_at && !f->silent ? HTTP_CHUNK : HTTP_START;
-	if (!f->size_at && !f->silent)
+	f->line = f->size_at && !f->no_reply ? HTTP_CHUNK : HTTP_START;
+	if (!f->size_at && !f->no_reply)
 		f->skip = f->rest;
 }
 
@@ -112,7 +113,7 @@ static inline u32 http_chunk(struct flow *f, const u8 *head, struct found *ret)
 	n = forget(ret, n);
 	size = forget(ret, size);
 	if (!n || size > 0x40000000)
-		return found(ret, FOUND_LOST, 0);
+		return found(ret, FOUND_DESYNC, 0);
 	f->line = size ? HTTP_CHUNK : HTTP_TRAILER;
 	f->rest = size ? size + 2 : 0;
 	f->within = 1;
@@ -140,12 +141,13 @@ static inline u32 http_blank(struct flow *f, u32 len)
 }
 
 /* A line, or what begins one. */
-static inline u32 http_step(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
+static inline u32 http_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,
+			    struct found *ret)
 {
 	u32 len, name;
 
 	if (f->line == HTTP_START)
-		return http_start(f, head, avail, ask, ret);
+		return http_start(f, head, avail, is_request, ret);
 	len = forget(ret, line_end(head, avail));
 	if (f->within)
 		return http_rest(f, len, avail);

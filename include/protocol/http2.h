@@ -68,7 +68,7 @@ static inline u32 http2_resize(const u8 *p)
 }
 
 /* The status in an answer's headers, which begin at `at` of a frame that ends at `end`. */
-static inline u32 http2_answer(const u8 *head, u32 at, u32 end)
+static inline u32 http2_response_status(const u8 *head, u32 at, u32 end)
 {
 	end = end < PROTOCOL_CARRY ? end : PROTOCOL_CARRY; /* so many are there */
 	at += http2_resize(head + at);
@@ -104,7 +104,7 @@ static inline u32 http2_scan(struct flow *f, const u8 *head, u32 avail, struct f
 	return n;
 }
 
-static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 ask, u32 scan,
+static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 is_request, u32 scan,
 			     struct found *ret)
 {
 	u32 len, type, flags, at = 9;
@@ -113,7 +113,7 @@ static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 		return http2_scan(f, head, avail, ret);
 	if (avail < 9)
 		return 0;
-	if (ask && head[0] == 'P' && head[1] == 'R') {
+	if (is_request && head[0] == 'P' && head[1] == 'R') {
 		f->skip = HTTP2_PREFACE - 2;
 		return 2;
 	}
@@ -121,7 +121,7 @@ static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 	type = head[3];
 	flags = head[4];
 	if (len > 0x100000 || type > 0x10)
-		return found(ret, FOUND_LOST, 0);
+		return found(ret, FOUND_DESYNC, 0);
 	f->skip = len;
 	if (type != HTTP2_HEADERS)
 		return 9;
@@ -134,12 +134,12 @@ static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 		at += 1;
 	if (flags & HTTP2_PRIORITY)
 		at += 5;
-	if (!ask) {
-		ret->kind = FOUND_STREAM_ANSWER;
-		ret->status = http2_answer(head, at, 9 + len);
+	if (!is_request) {
+		ret->kind = FOUND_STREAM_RESPONSE;
+		ret->status = http2_response_status(head, at, 9 + len);
 		return 9;
 	}
-	ret->kind = FOUND_STREAM_ASK;
+	ret->kind = FOUND_STREAM_REQUEST;
 	if (scan && len && !f->begun) {
 		f->begun = 1;
 		f->line = 1;

@@ -11,7 +11,7 @@ static inline void memcached_command(struct flow *f, const u8 *head)
 	u32 a = head[0], b = head[1];
 
 	f->size_at = 0;
-	f->silent = a == 'q';
+	f->no_reply = a == 'q';
 	/* the first word that may be "noreply", which is a key as good as any: 0: none */
 	f->status = a == 'g' ? 0 : a == 'f' ? 2 : 3;
 	if (a == 'm')
@@ -26,38 +26,38 @@ static inline void memcached_reply(struct flow *f, const u8 *head)
 	u32 a = head[0], b = head[1], c = head[2];
 
 	f->size_at = a == 'V' && b == 'A' ? (c == 'L' ? 3 : 1) : 0;
-	f->silent = f->size_at == 3 || (a == 'S' && b == 'T' && c == 'A');
+	f->no_reply = f->size_at == 3 || (a == 'S' && b == 'T' && c == 'A');
 	f->status = (a == 'E' && b == 'R') || (a == 'C' && b == 'L') || (a == 'S' && b == 'E')
 			    ? STATUS_ERROR
 			    : STATUS_OK;
 }
 
-static inline void memcached_word(struct flow *f, const u8 *head, u32 len, u32 ask)
+static inline void memcached_word(struct flow *f, const u8 *head, u32 len, u32 is_request)
 {
 	u32 number;
 
 	if (f->line == (u32)f->size_at + 1) {
 		number = number_at(head, len);
 		f->rest = number == NUMBER_NONE ? 0 : number;
-	} else if (ask && f->status && f->line >= f->status) {
+	} else if (is_request && f->status && f->line >= f->status) {
 		if ((head[0] == 'n' && len == 7) || (head[0] == 'q' && len == 1))
-			f->silent = 1; /* noreply; or quiet, mostly */
+			f->no_reply = 1; /* noreply; or quiet, mostly */
 	}
 }
 
-static inline void memcached_line_end(struct flow *f, u32 ask, struct found *ret)
+static inline void memcached_line_end(struct flow *f, u32 is_request, struct found *ret)
 {
 	if (f->size_at && f->line > f->size_at)
 		f->skip = f->rest + 2;
 	f->line = 0;
-	if (!f->silent) {
-		ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
-		ret->status = ask ? STATUS_UNKNOWN : f->status;
+	if (!f->no_reply) {
+		ret->kind = is_request ? FOUND_REQUEST : FOUND_RESPONSE;
+		ret->status = is_request ? STATUS_UNKNOWN : f->status;
 	}
 }
 
 /* A word of a line. */
-static inline u32 memcached_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
+static inline u32 memcached_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,
 				 struct found *ret)
 {
 	u32 blank = forget(ret, byte_find(head, avail, ' '));
@@ -66,7 +66,7 @@ static inline u32 memcached_step(struct flow *f, const u8 *head, u32 avail, u32 
 	if (blank >= avail && end >= avail && avail < PROTOCOL_CARRY)
 		return 0;
 	if (!f->line) {
-		if (ask)
+		if (is_request)
 			memcached_command(f, head);
 		else
 			memcached_reply(f, head);
@@ -76,12 +76,12 @@ static inline u32 memcached_step(struct flow *f, const u8 *head, u32 avail, u32 
 	}
 	len = blank < end ? blank : end;
 	if (!f->within)
-		memcached_word(f, head, len == end && len ? len - 1 : len, ask);
+		memcached_word(f, head, len == end && len ? len - 1 : len, is_request);
 	f->within = len >= avail;
 	if (f->within)
 		return avail;
 	if (len == end)
-		memcached_line_end(f, ask, ret);
+		memcached_line_end(f, is_request, ret);
 	else if (f->line < 255)
 		f->line++;
 	return len + 1;
@@ -93,19 +93,19 @@ static inline u32 memcached_is_quiet(u32 opcode)
 	       opcode == 0x1e || opcode == 0x24;
 }
 
-static inline u32 memcached_binary_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
+static inline u32 memcached_binary_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,
 					struct found *ret)
 {
 	u32 status = be16_at(head + 6);
 
 	if (avail < 24)
-		return head[0] == (ask ? 0x80 : 0x81) ? 0 : found(ret, FOUND_LOST, 0);
-	if (head[0] != (ask ? 0x80 : 0x81))
-		return found(ret, FOUND_LOST, 0);
+		return head[0] == (is_request ? 0x80 : 0x81) ? 0 : found(ret, FOUND_DESYNC, 0);
+	if (head[0] != (is_request ? 0x80 : 0x81))
+		return found(ret, FOUND_DESYNC, 0);
 	f->skip = be32_at(head + 8);
-	if (memcached_is_quiet(head[1]) || (!ask && head[1] == 0x10 && be16_at(head + 2)))
+	if (memcached_is_quiet(head[1]) || (!is_request && head[1] == 0x10 && be16_at(head + 2)))
 		return 24;
-	ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
+	ret->kind = is_request ? FOUND_REQUEST : FOUND_RESPONSE;
 	/* not found, exists, not stored: answers as good as any */
 	ret->status =
 		!status || status == 1 || status == 2 || status == 5 ? STATUS_OK : STATUS_ERROR;

@@ -11,7 +11,8 @@ static inline u32 mysql_is_answered(u32 command)
 	       command != 0x19 /* close statement */;
 }
 
-static inline u32 mysql_step(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
+static inline u32 mysql_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,
+			     struct found *ret)
 {
 	u32 len;
 
@@ -20,18 +21,18 @@ static inline u32 mysql_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 	len = le32_at(head) & 0xffffff;
 	if (len && avail < 5)
 		return 0;
-	if (ask && !f->begun && head[0] == 0x16 && head[1] == 3)
+	if (is_request && !f->begun && head[0] == 0x16 && head[1] == 3)
 		return found(ret, FOUND_PROTOCOL, 0);
 	f->skip = len;
-	if (ask && !head[3]) {
+	if (is_request && !head[3]) {
 		f->begun = 1;
 		if (len && mysql_is_answered(head[4]))
-			ret->kind = FOUND_ASK;
-	} else if (!ask && head[3] == 1 && len && !f->begun) {
-		ret->kind = FOUND_ANSWER;
+			ret->kind = FOUND_REQUEST;
+	} else if (!is_request && head[3] == 1 && len && !f->begun) {
+		ret->kind = FOUND_RESPONSE;
 		ret->status = head[4] == 0xff ? STATUS_ERROR : STATUS_OK;
 	}
-	if (!ask) /* the 1 that follows is of the same answer, unless this ends it */
+	if (!is_request) /* the 1 that follows is of the same answer, unless this ends it */
 		f->begun = !head[3] && len && head[4] < 0xfe;
 	return 4;
 }

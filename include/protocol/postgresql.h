@@ -21,38 +21,38 @@ static inline u32 postgresql_first(struct stream *s, const u8 *head, u32 avail, 
 	if (len < 8 || len > 10000 ||
 	    (code >> 16 != POSTGRESQL_VERSION &&
 	     (code < POSTGRESQL_CANCEL || code > POSTGRESQL_GSS)))
-		return found(ret, FOUND_LOST, 0);
+		return found(ret, FOUND_DESYNC, 0);
 	if (code == POSTGRESQL_SSL || code == POSTGRESQL_GSS)
-		s->flow[FLOW_ANSWER].skip = 1; /* is answered by one letter */
-	s->flow[FLOW_ASK].skip = len - 8;
+		s->flow[FLOW_RESPONSE].skip = 1; /* is answered by one letter */
+	s->flow[FLOW_REQUEST].skip = len - 8;
 	return 8;
 }
 
-static inline u32 postgresql_step(struct stream *s, const u8 *head, u32 avail, u32 ask,
+static inline u32 postgresql_step(struct stream *s, const u8 *head, u32 avail, u32 is_request,
 				  struct found *ret)
 {
-	struct flow *f = &s->flow[ask ? FLOW_ASK : FLOW_ANSWER];
+	struct flow *f = &s->flow[is_request ? FLOW_REQUEST : FLOW_RESPONSE];
 	u32 type = head[0], len;
 
-	if (ask && !type)
+	if (is_request && !type)
 		return postgresql_first(s, head, avail, ret);
 	if (avail < 5)
-		return ask && type == 0x16 && avail > 1 && head[1] == 3
+		return is_request && type == 0x16 && avail > 1 && head[1] == 3
 			       ? found(ret, FOUND_PROTOCOL, 0)
 			       : 0;
 	len = be32_at(head + 1);
-	if (ask && type == 0x16 && head[1] == 3)
+	if (is_request && type == 0x16 && head[1] == 3)
 		return found(ret, FOUND_PROTOCOL, 0);
 	if (len < 4 || len > 0x40000000)
-		return found(ret, FOUND_LOST, 0);
+		return found(ret, FOUND_DESYNC, 0);
 	f->skip = len - 4;
-	if (ask) {
+	if (is_request) {
 		if (type == 'Q' || type == 'S' || type == 'F')
-			ret->kind = FOUND_ASK;
+			ret->kind = FOUND_REQUEST;
 	} else if (type == 'E') {
 		f->status = STATUS_ERROR;
 	} else if (type == 'Z') {
-		ret->kind = FOUND_ANSWER;
+		ret->kind = FOUND_RESPONSE;
 		ret->status = f->status == STATUS_ERROR ? STATUS_ERROR : STATUS_OK;
 		f->status = STATUS_OK;
 	}

@@ -6,7 +6,7 @@
 #include "protocol/flow.h"
 
 /* BLPOP, BRPOP, BLMOVE, BZPOPMIN and so on; XREAD and XREADGROUP, most of which do. */
-static inline u32 redis_waits(u32 first, u32 second, u32 len)
+static inline u32 redis_is_blocking(u32 first, u32 second, u32 len)
 {
 	if (first == 'b')
 		return second == 'l' || second == 'r' || second == 'z';
@@ -16,14 +16,14 @@ static inline u32 redis_waits(u32 first, u32 second, u32 len)
 /* Looks at the name of a command, which stands behind its length. 0: it has not come yet. */
 static inline u32 redis_name(const u8 *head, u32 len, u32 avail, u32 size, struct found *ret)
 {
-	const u8 *name = head + (len & (PROTOCOL_HEAD - 1));
+	const u8 *name = head + (len & (PARSE_WINDOW - 1));
 
 	if (len + 2 > PROTOCOL_CARRY)
 		return 1;
 	if (avail < len + 2)
 		return 0;
-	if (redis_waits(name[0] | 0x20u, name[1] | 0x20u, size))
-		ret->kind = FOUND_WAIT;
+	if (redis_is_blocking(name[0] | 0x20u, name[1] | 0x20u, size))
+		ret->kind = FOUND_BLOCKING;
 	return 1;
 }
 
@@ -34,7 +34,8 @@ static inline u32 redis_is_counted(u32 type)
 	       type == '>' || type == '%' || type == '|';
 }
 
-static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
+static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,
+			     struct found *ret)
 {
 	u32 type = head[0], len, number, top = !f->rest;
 
@@ -53,25 +54,25 @@ static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 	case '(':
 		f->rest -= !top;
 		f->line = 1;
-		if (top && !ask) {
-			ret->kind = FOUND_ANSWER;
+		if (top && !is_request) {
+			ret->kind = FOUND_RESPONSE;
 			ret->status = type == '-' ? STATUS_ERROR : STATUS_OK;
 		}
 		return 1;
 	}
 	if (!redis_is_counted(type)) {
-		if (!ask || !top)
-			return found(ret, FOUND_LOST, 0);
+		if (!is_request || !top)
+			return found(ret, FOUND_DESYNC, 0);
 		f->line = type != '\n'; /* a command as people type it */
-		return found(ret, type == '\r' || type == '\n' ? FOUND_NOTHING : FOUND_ASK, 1);
+		return found(ret, type == '\r' || type == '\n' ? FOUND_NOTHING : FOUND_REQUEST, 1);
 	}
 	len = forget(ret, line_end(head, avail < PROTOCOL_CARRY ? avail : PROTOCOL_CARRY));
 	if (!len)
-		return avail < PROTOCOL_CARRY ? 0 : found(ret, FOUND_LOST, 0);
+		return avail < PROTOCOL_CARRY ? 0 : found(ret, FOUND_DESYNC, 0);
 	number = forget(ret, len > 3 ? number_at(head + 1, len - 3) : NUMBER_NONE);
-	if (ask && f->named && type == '$' && !redis_name(head, len, avail, number, ret))
+	if (is_request && f->named && type == '$' && !redis_name(head, len, avail, number, ret))
 		return 0;
-	f->named = ask && top && type == '*';
+	f->named = is_request && top && type == '*';
 	f->rest -= !top && type != '|'; /* which is about a value, and none itself */
 	if (number == NUMBER_NONE)	/* null */
 		number = 0;
@@ -81,8 +82,8 @@ static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 ask,
 		f->rest += number;
 	else if (type == '%' || type == '|')
 		f->rest += 2 * number;
-	if (top && type != '>' && type != '|' && (number || !ask)) {
-		ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
+	if (top && type != '>' && type != '|' && (number || !is_request)) {
+		ret->kind = is_request ? FOUND_REQUEST : FOUND_RESPONSE;
 		ret->status = type == '!' ? STATUS_ERROR : STATUS_OK;
 	}
 	return len;

@@ -25,7 +25,8 @@ static inline u32 tls_is_finished(u32 len)
  * Finished. f->begun: that was here; f->named: of the server 1 when it was, 2 when more data has followed;
  * f->rest: the length of the first data since it was 0.
  */
-static inline u32 tls_step(struct flow *f, const u8 *head, u32 avail, u32 ask, struct found *ret)
+static inline u32 tls_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,
+			   struct found *ret)
 {
 	u32 type = head[0], len;
 
@@ -33,32 +34,32 @@ static inline u32 tls_step(struct flow *f, const u8 *head, u32 avail, u32 ask, s
 		return 0;
 	len = be16_at(head + 3);
 	if (type < TLS_CCS || type > 0x18 || head[1] != 3 || len > 0x4200)
-		return found(ret, FOUND_LOST, 0);
+		return found(ret, FOUND_DESYNC, 0);
 	f->skip = len;
 	if (type == TLS_CCS) {
 		f->line = 1;
 	} else if (type == TLS_HANDSHAKE) {
 		if (len <= TLS_FINISHED_MAX) /* and no second ClientHello */
 			f->line = 0;
-	} else if (type == TLS_DATA && f->line && ask) {
+	} else if (type == TLS_DATA && f->line && is_request) {
 		f->begun = tls_is_finished(len);
 		f->line = f->begun || f->line > 4 ? 0 : f->line + 1;
 	} else if (type == TLS_DATA && len != TLS_ALERT) {
 		f->named = f->named ? 2 : tls_is_finished(len);
 		if (!f->rest)
 			f->rest = len;
-		ret->kind = ask ? FOUND_ASK : FOUND_ANSWER;
+		ret->kind = is_request ? FOUND_REQUEST : FOUND_RESPONSE;
 	}
 	return TLS_RECORD;
 }
 
 /* The client's handshake of TLS 1.3 has just ended, and the server has not sent its tickets with its own. */
-static inline u32 tls_begins(struct flow *ask, const struct flow *answer)
+static inline u32 tls_begins(struct flow *request, const struct flow *response)
 {
-	u32 begun = ask->begun;
+	u32 begun = request->begun;
 
-	ask->begun = 0;
-	return begun && answer->named < 2;
+	request->begun = 0;
+	return begun && response->named < 2;
 }
 
 #endif

@@ -3,7 +3,7 @@
  * Connections: each step takes bytes that are there, or waits with few of them, or gives up; and the same is found
  * however the bytes are cut, and whatever lies behind them.
  */
-#include "../walk.h"
+#include "../parser.h"
 
 #include <stdbool.h>
 
@@ -23,33 +23,33 @@ static u32 piece_size(u32 *seed)
 	return 1 + (*seed >> 24) % (*seed & 0x800000 ? 4 : 40);
 }
 
-static void turn_walk(struct walk *w, u32 ask, const uint8_t *at, size_t len, u32 *seed)
+static void turn_parse(struct parser *p, u32 is_request, const uint8_t *at, size_t len, u32 *seed)
 {
 	while (len) {
 		size_t n = seed ? piece_size(seed) : len;
 
 		n = n < len ? n : len;
-		walk_piece(w, ask, at, n);
+		parser_piece(p, is_request, at, n);
 		at += n;
 		len -= n;
 	}
 }
 
 /* A turn: a byte with the direction and how many bytes follow; 127: all. */
-static void input_walk(struct walk *w, const struct input *in, bool cut)
+static void input_parse(struct parser *p, const struct input *in, bool cut)
 {
 	u32 seed = in->seed;
 
-	memset(w, 0, sizeof(*w));
-	w->protocol = in->protocol;
-	w->noise = cut ? 0xff : 'R';
+	memset(p, 0, sizeof(*p));
+	p->protocol = in->protocol;
+	p->noise = cut ? 0xff : 'R';
 	for (size_t at = 0; at < in->size;) {
-		u32 ask = in->turns[at] >> 7;
-		size_t len = in->turns[at++] & 127;
+		u32 is_request = in->exchange_cnt[at] >> 7;
+		size_t len = in->exchange_cnt[at++] & 127;
 
 		if (len == 127 || len > in->size - at)
 			len = in->size - at;
-		turn_walk(w, ask, in->turns + at, len, cut ? &seed : NULL);
+		turn_parse(p, is_request, in->exchange_cnt + at, len, cut ? &seed : NULL);
 		at += len;
 	}
 }
@@ -57,8 +57,8 @@ static void input_walk(struct walk *w, const struct input *in, bool cut)
 /* The first bytes, of which those that are not there must not matter. */
 static void detect(const uint8_t *data, size_t size)
 {
-	u32 avail = size < PROTOCOL_HEAD ? (u32)size : PROTOCOL_HEAD;
-	u8 a[PROTOCOL_HEAD] = { 0 }, b[PROTOCOL_HEAD];
+	u32 avail = size < PARSE_WINDOW ? (u32)size : PARSE_WINDOW;
+	u8 a[PARSE_WINDOW] = { 0 }, b[PARSE_WINDOW];
 
 	memset(b, 0xff, sizeof(b));
 	memcpy(a, data, avail);
@@ -74,16 +74,16 @@ static void detect(const uint8_t *data, size_t size)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static struct walk whole, cut;
+	static struct parser whole, cut;
 	struct input in;
 
 	if (size < 2)
 		return 0;
 	detect(data, size);
 	in = (struct input){ data[0] % PROTOCOL_CNT, data[1], data + 2, size - 2 };
-	input_walk(&whole, &in, false);
-	input_walk(&cut, &in, true);
-	if (!walk_is_equal(&whole, &cut))
+	input_parse(&whole, &in, false);
+	input_parse(&cut, &in, true);
+	if (!parser_is_equal(&whole, &cut))
 		abort();
 	return 0;
 }

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "../walk.h"
+#include "../parser.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -12,18 +12,18 @@
 
 /* What one side says: bytes, and as many more that do not matter. */
 struct say {
-	u32 ask;
+	u32 is_request;
 	const char *bytes;
 	size_t len;
 	size_t more;
 };
 
-#define ASK(s)		  ((struct say){ true, s, sizeof(s) - 1, 0 })
-#define ANSWER(s)	  ((struct say){ false, s, sizeof(s) - 1, 0 })
-#define ASK_MORE(s, n)	  ((struct say){ true, s, sizeof(s) - 1, n })
-#define ANSWER_MORE(s, n) ((struct say){ false, s, sizeof(s) - 1, n })
-#define SAYS		  12
-#define LONG		  4096 /* longer conversations are not cut everywhere */
+#define REQUEST(s)	    ((struct say){ true, s, sizeof(s) - 1, 0 })
+#define RESPONSE(s)	    ((struct say){ false, s, sizeof(s) - 1, 0 })
+#define REQUEST_MORE(s, n)  ((struct say){ true, s, sizeof(s) - 1, n })
+#define RESPONSE_MORE(s, n) ((struct say){ false, s, sizeof(s) - 1, n })
+#define SAYS		    12
+#define LONG		    4096 /* longer conversations are not cut everywhere */
 
 static size_t say_size(const struct say *say)
 {
@@ -53,11 +53,12 @@ static u8 *say_bytes(const struct say *say)
 }
 
 /* In pieces of `size` bytes, and with another end of a piece before byte `cut` of all. */
-static void says_walk(struct walk *w, const struct say *says, u32 protocol, size_t size, size_t cut)
+static void says_parse(struct parser *p, const struct say *says, u32 protocol, size_t size,
+		       size_t cut)
 {
-	memset(w, 0, sizeof(*w));
-	w->protocol = protocol;
-	w->noise = (u8)(cut * 31 + size);
+	memset(p, 0, sizeof(*p));
+	p->protocol = protocol;
+	p->noise = (u8)(cut * 31 + size);
 	for (u32 i = 0; i < SAYS && says[i].bytes; i++) {
 		size_t len = say_size(&says[i]), n;
 		u8 *bytes = say_bytes(&says[i]);
@@ -66,7 +67,7 @@ static void says_walk(struct walk *w, const struct say *says, u32 protocol, size
 			n = len - at < size ? len - at : size;
 			if (cut && cut < n)
 				n = cut;
-			walk_piece(w, says[i].ask, bytes + at, n);
+			parser_piece(p, says[i].is_request, bytes + at, n);
 			if (cut < n)
 				cut = n; /* it is behind */
 		}
@@ -91,40 +92,40 @@ static const char *status_text(u32 status)
 static void found_text(char *text, size_t size, const struct found *found)
 {
 	switch (found->kind) {
-	case FOUND_ASK:
-		snprintf(text, size, "ask");
+	case FOUND_REQUEST:
+		snprintf(text, size, "req");
 		break;
-	case FOUND_ANSWER:
+	case FOUND_RESPONSE:
 		snprintf(text, size, "%s", status_text(found->status));
 		break;
-	case FOUND_STREAM_ASK:
-		snprintf(text, size, "ask:%u", found->stream);
+	case FOUND_STREAM_REQUEST:
+		snprintf(text, size, "req:%u", found->stream);
 		break;
-	case FOUND_STREAM_ANSWER:
+	case FOUND_STREAM_RESPONSE:
 		snprintf(text, size, "%s:%u", status_text(found->status), found->stream);
 		break;
 	case FOUND_PROTOCOL:
 		snprintf(text, size, found->protocol == PROTOCOL_TLS ? "tls" : "grpc");
 		break;
-	case FOUND_LOST:
-		snprintf(text, size, "lost");
+	case FOUND_DESYNC:
+		snprintf(text, size, "desync");
 		break;
 	default:
 		fail_msg("kind %u", found->kind);
 	}
 }
 
-static const char *walk_text(const struct walk *w)
+static const char *parser_text(const struct parser *p)
 {
-	static char text[16 * WALK_FOUND_MAX];
+	static char text[16 * PARSER_FOUND_MAX];
 	size_t len = 0;
 
 	text[0] = '\0';
-	assert_true(w->found_cnt <= WALK_FOUND_MAX);
-	for (u32 i = 0; i < w->found_cnt; i++) {
+	assert_true(p->found_cnt <= PARSER_FOUND_MAX);
+	for (u32 i = 0; i < p->found_cnt; i++) {
 		if (i)
 			text[len++] = ' ';
-		found_text(text + len, sizeof(text) - len, &w->found[i]);
+		found_text(text + len, sizeof(text) - len, &p->found[i]);
 		len += strlen(text + len);
 	}
 	return text;
@@ -133,12 +134,12 @@ static const char *walk_text(const struct walk *w)
 static void says_check(const char *name, u32 protocol, const struct say *says, size_t size,
 		       size_t cut, const char *expected)
 {
-	static struct walk w;
+	static struct parser p;
 
-	says_walk(&w, says, protocol, size, cut);
-	if (strcmp(walk_text(&w), expected))
+	says_parse(&p, says, protocol, size, cut);
+	if (strcmp(parser_text(&p), expected))
 		fail_msg("%s, in pieces of %zu, cut at %zu: '%s', not '%s'", name, size, cut,
-			 walk_text(&w), expected);
+			 parser_text(&p), expected);
 }
 
 /* The same is found in one piece for each that is said, in pieces of any size, and cut anywhere. */
@@ -172,70 +173,71 @@ static void rows_check(u32 protocol, const struct row *rows, size_t cnt)
 
 static const struct row http_rows[] = {
 	{ "no body",
-	  "ask 200",
-	  { ASK("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
-	    ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") } },
+	  "req 200",
+	  { REQUEST("GET / HTTP/1.1\r\nHost: a\r\n\r\n"),
+	    RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") } },
 	{ "pipeline",
-	  "ask ask ask 200 404 500",
-	  { ASK("GET /a HTTP/1.1\r\nHost: a\r\n\r\nHEAD /b HTTP/1.1\r\nHost: "
-		"a\r\nX-Long-Header-Name: "
-		"and a value that goes on\r\n\r\nDELETE /c HTTP/1.1\r\nHost: a\r\n\r\n"),
-	    ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
-		   "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
-		   "HTTP/1.0 500 \r\nContent-Length: 1\r\n\r\nx") } },
+	  "req req req 200 404 500",
+	  { REQUEST("GET /a HTTP/1.1\r\nHost: a\r\n\r\nHEAD /b HTTP/1.1\r\nHost: "
+		    "a\r\nX-Long-Header-Name: "
+		    "and a value that goes on\r\n\r\nDELETE /c HTTP/1.1\r\nHost: a\r\n\r\n"),
+	    RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nhello"
+		     "HTTP/1.1 404 Not Found\r\ncontent-length: 0\r\n\r\n"
+		     "HTTP/1.0 500 \r\nContent-Length: 1\r\n\r\nx") } },
 	{ "bodies",
-	  "ask ask 201 204",
-	  { ASK_MORE("POST / HTTP/1.1\r\nContent-Length: 900\r\nHost: a\r\n\r\n", 900),
-	    ASK("PUT / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"),
-	    ANSWER("HTTP/1.1 201 Created\r\nContent-Length:2\r\n\r\nok"),
-	    ANSWER("HTTP/1.1 204 No Content\r\n\r\n") } },
+	  "req req 201 204",
+	  { REQUEST_MORE("POST / HTTP/1.1\r\nContent-Length: 900\r\nHost: a\r\n\r\n", 900),
+	    REQUEST("PUT / HTTP/1.1\r\nContent-Length: 3\r\n\r\nabc"),
+	    RESPONSE("HTTP/1.1 201 Created\r\nContent-Length:2\r\n\r\nok"),
+	    RESPONSE("HTTP/1.1 204 No Content\r\n\r\n") } },
 	{ "large body",
-	  "ask ask 200 200",
-	  { ASK("GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n"),
-	    ANSWER_MORE("HTTP/1.1 200 OK\r\nContent-Length: 1234567\r\n\r\n", 1234567),
-	    ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") } },
+	  "req req 200 200",
+	  { REQUEST("GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n"),
+	    RESPONSE_MORE("HTTP/1.1 200 OK\r\nContent-Length: 1234567\r\n\r\n", 1234567),
+	    RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") } },
 	{ "chunks",
-	  "ask 200 ask 200 ask 302",
-	  { ASK("GET / HTTP/1.1\r\n\r\n"),
-	    ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-		   "5\r\nhello\r\n1A\r\nHTTP/1.1 200 OK\r\n\r\nHTTP/1.\r\n0\r\n\r\n"),
-	    ASK("POST / HTTP/1.1\r\nTRANSFER-ENCODING: chunked\r\n\r\n"
-		"3;name=value;and=a-long-one-that-does-not-end\r\nGET\r\n00\r\nTrailer: x\r\n\r\n"),
-	    ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
-		   "b;x\r\nhello world\r\n0;y=z\r\nExpires: Wed, 21 Oct 2015 07:28:00 GMT\r\n\r\n"),
-	    ASK("GET / HTTP/1.1\r\n\r\n"), ANSWER("HTTP/1.1 302 Found\r\n\r\n") } },
+	  "req 200 req 200 req 302",
+	  { REQUEST("GET / HTTP/1.1\r\n\r\n"),
+	    RESPONSE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		     "5\r\nhello\r\n1A\r\nHTTP/1.1 200 OK\r\n\r\nHTTP/1.\r\n0\r\n\r\n"),
+	    REQUEST("POST / HTTP/1.1\r\nTRANSFER-ENCODING: chunked\r\n\r\n"
+		    "3;name=value;and=a-long-one-that-does-not-end\r\nGET\r\n00\r\nTrailer: x\r\n\r\n"),
+	    RESPONSE(
+		    "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n"
+		    "b;x\r\nhello world\r\n0;y=z\r\nExpires: Wed, 21 Oct 2015 07:28:00 GMT\r\n\r\n"),
+	    REQUEST("GET / HTTP/1.1\r\n\r\n"), RESPONSE("HTTP/1.1 302 Found\r\n\r\n") } },
 	{ "continue",
-	  "ask 200",
-	  { ASK("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"),
-	    ANSWER("HTTP/1.1 100 Continue\r\n\r\n"), ASK("GET "),
-	    ANSWER("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n") } },
+	  "req 200",
+	  { REQUEST("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"),
+	    RESPONSE("HTTP/1.1 100 Continue\r\n\r\n"), REQUEST("GET "),
+	    RESPONSE("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n") } },
 	{ "no body in spite of its length",
-	  "ask ask 304 204 200",
-	  { ASK("GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n"),
-	    ANSWER("HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n"
-		   "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n"
-		   "HTTP/1.1 200 OK\r\n\r\n") } },
+	  "req req 304 204 200",
+	  { REQUEST("GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n"),
+	    RESPONSE("HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\n\r\n"
+		     "HTTP/1.1 204 No Content\r\nTransfer-Encoding: chunked\r\n\r\n"
+		     "HTTP/1.1 200 OK\r\n\r\n") } },
 	{ "odd capitals and blanks, like names",
-	  "ask 200 ask 200",
-	  { ASK("GET / HTTP/1.1\r\nX-Content-Length: 9\r\nContent-Lengths: 9\r\n\r\n"),
-	    ANSWER("HTTP/1.1 200 OK\r\ncOnTeNt-lEnGtH:    3\r\nContent-Type: "
-		   "text/plain\r\n\r\nabc"),
-	    ASK("GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"),
-	    ANSWER("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc") } },
+	  "req 200 req 200",
+	  { REQUEST("GET / HTTP/1.1\r\nX-Content-Length: 9\r\nContent-Lengths: 9\r\n\r\n"),
+	    RESPONSE("HTTP/1.1 200 OK\r\ncOnTeNt-lEnGtH:    3\r\nContent-Type: "
+		     "text/plain\r\n\r\nabc"),
+	    REQUEST("GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"),
+	    RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc") } },
 	{ "blank lines between requests",
-	  "ask ask",
-	  { ASK("\r\nGET / HTTP/1.1\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n") } },
+	  "req req",
+	  { REQUEST("\r\nGET / HTTP/1.1\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n") } },
 	{ "until the end of the connection",
-	  "ask 200 lost",
-	  { ASK("GET / HTTP/1.0\r\n\r\n"),
-	    ANSWER("HTTP/1.0 200 OK\r\nServer: a\r\n\r\n<html>and so on</html>") } },
-	{ "no request", "lost", { ASK("BREW / HTCPCP/1.0\r\n\r\n") } },
+	  "req 200 desync",
+	  { REQUEST("GET / HTTP/1.0\r\n\r\n"),
+	    RESPONSE("HTTP/1.0 200 OK\r\nServer: a\r\n\r\n<html>and so on</html>") } },
+	{ "no request", "desync", { REQUEST("BREW / HTCPCP/1.0\r\n\r\n") } },
 	{ "no status",
-	  "ask lost",
-	  { ASK("GET / HTTP/1.1\r\n\r\n"), ANSWER("HTTP/1.1 abc d\r\n") } },
+	  "req desync",
+	  { REQUEST("GET / HTTP/1.1\r\n\r\n"), RESPONSE("HTTP/1.1 abc d\r\n") } },
 	{ "no size",
-	  "200 lost",
-	  { ANSWER("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello, world\r\n") } },
+	  "200 desync",
+	  { RESPONSE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello, world\r\n") } },
 };
 
 /* --- HTTP/2 */
@@ -246,86 +248,86 @@ static const struct row http_rows[] = {
 
 static const struct row http2_rows[] = {
 	{ "one request",
-	  "ask:1 200:1",
-	  { ASK(PREFACE SETTINGS), ANSWER(SETTINGS SETTINGS_ACK),
-	    ASK(SETTINGS_ACK "\0\0\6\1\5\0\0\0\1\x82\x86\x84\x41\1a"),
-	    ANSWER("\0\0\1\1\4\0\0\0\1\x88"
-		   "\0\0\5\0\1\0\0\0\1hello") } },
+	  "req:1 200:1",
+	  { REQUEST(PREFACE SETTINGS), RESPONSE(SETTINGS SETTINGS_ACK),
+	    REQUEST(SETTINGS_ACK "\0\0\6\1\5\0\0\0\1\x82\x86\x84\x41\1a"),
+	    RESPONSE("\0\0\1\1\4\0\0\0\1\x88"
+		     "\0\0\5\0\1\0\0\0\1hello") } },
 	{ "several, answered in another order",
-	  "ask:1 ask:3 ask:5 404:5 500:1 204:3",
-	  { ASK(PREFACE SETTINGS "\0\0\3\1\5\0\0\0\1\x82\x86\x84"
-				 "\0\0\3\1\5\0\0\0\3\x82\x86\x84"
-				 "\0\0\3\1\5\0\0\0\5\x82\x86\x84"),
-	    ANSWER("\0\0\1\1\5\0\0\0\5\x8d"
-		   "\0\0\1\1\5\0\0\0\1\x8e"
-		   "\0\0\1\1\5\0\0\0\3\x89") } },
+	  "req:1 req:3 req:5 404:5 500:1 204:3",
+	  { REQUEST(PREFACE SETTINGS "\0\0\3\1\5\0\0\0\1\x82\x86\x84"
+				     "\0\0\3\1\5\0\0\0\3\x82\x86\x84"
+				     "\0\0\3\1\5\0\0\0\5\x82\x86\x84"),
+	    RESPONSE("\0\0\1\1\5\0\0\0\5\x8d"
+		     "\0\0\1\1\5\0\0\0\1\x8e"
+		     "\0\0\1\1\5\0\0\0\3\x89") } },
 	{ "each status of the static table",
 	  "200:1 204:1 206:1 304:1 400:1 404:1 500:1",
-	  { ANSWER("\0\0\1\1\5\0\0\0\1\x88\0\0\1\1\5\0\0\0\1\x89\0\0\1\1\5\0\0\0\1\x8a"
-		   "\0\0\1\1\5\0\0\0\1\x8b\0\0\1\1\5\0\0\0\1\x8c\0\0\1\1\5\0\0\0\1\x8d"
-		   "\0\0\1\1\5\0\0\0\1\x8e") } },
+	  { RESPONSE("\0\0\1\1\5\0\0\0\1\x88\0\0\1\1\5\0\0\0\1\x89\0\0\1\1\5\0\0\0\1\x8a"
+		     "\0\0\1\1\5\0\0\0\1\x8b\0\0\1\1\5\0\0\0\1\x8c\0\0\1\1\5\0\0\0\1\x8d"
+		     "\0\0\1\1\5\0\0\0\1\x8e") } },
 	{ "text",
 	  "302:1 503:3 418:5",
-	  { ANSWER("\0\0\5\1\5\0\0\0\1\x48\3"
-		   "302"
-		   "\0\0\5\1\5\0\0\0\3\x08\3"
-		   "503"
-		   "\0\0\5\1\5\0\0\0\5\x18\3"
-		   "418") } },
+	  { RESPONSE("\0\0\5\1\5\0\0\0\1\x48\3"
+		     "302"
+		     "\0\0\5\1\5\0\0\0\3\x08\3"
+		     "503"
+		     "\0\0\5\1\5\0\0\0\5\x18\3"
+		     "418") } },
 	{ "Huffman code",
 	  "302:1 307:1 404:1 503:1 200:1 999:1",
-	  { ANSWER("\0\0\4\1\5\0\0\0\1\x48\x82\x64\x02"
-		   "\0\0\5\1\5\0\0\0\1\x48\x83\x64\x0e\xff"
-		   "\0\0\5\1\5\0\0\0\1\x48\x83\x68\x0d\x7f"
-		   "\0\0\5\1\5\0\0\0\1\x08\x83\x6c\x0c\xff"
-		   "\0\0\4\1\5\0\0\0\1\x48\x82\x10\x01"
-		   "\0\0\5\1\5\0\0\0\1\x48\x83\x7d\xf7\xdf") } },
+	  { RESPONSE("\0\0\4\1\5\0\0\0\1\x48\x82\x64\x02"
+		     "\0\0\5\1\5\0\0\0\1\x48\x83\x64\x0e\xff"
+		     "\0\0\5\1\5\0\0\0\1\x48\x83\x68\x0d\x7f"
+		     "\0\0\5\1\5\0\0\0\1\x08\x83\x6c\x0c\xff"
+		     "\0\0\4\1\5\0\0\0\1\x48\x82\x10\x01"
+		     "\0\0\5\1\5\0\0\0\1\x48\x83\x7d\xf7\xdf") } },
 	{ "padding and priority",
-	  "ask:7 200:7 304:9",
-	  { ASK("\0\0\x0b\1\x2d\0\0\0\7\2\0\0\0\0\x10\x82\x86\x84\0\0"),
-	    ANSWER("\0\0\4\1\x0c\0\0\0\7\2\x88\0\0"
-		   "\0\0\6\1\x24\0\0\0\x09\0\0\0\0\x10\x8b") } },
+	  "req:7 200:7 304:9",
+	  { REQUEST("\0\0\x0b\1\x2d\0\0\0\7\2\0\0\0\0\x10\x82\x86\x84\0\0"),
+	    RESPONSE("\0\0\4\1\x0c\0\0\0\7\2\x88\0\0"
+		     "\0\0\6\1\x24\0\0\0\x09\0\0\0\0\x10\x8b") } },
 	{ "a new size of the table",
 	  "200:1 302:3 206:5",
-	  { ANSWER("\0\0\2\1\5\0\0\0\1\x20\x88"
-		   "\0\0\6\1\5\0\0\0\3\x3e\x48\3"
-		   "302"
-		   "\0\0\4\1\5\0\0\0\5\x3f\xe1\x1f\x8a") } },
+	  { RESPONSE("\0\0\2\1\5\0\0\0\1\x20\x88"
+		     "\0\0\6\1\5\0\0\0\3\x3e\x48\3"
+		     "302"
+		     "\0\0\4\1\5\0\0\0\5\x3f\xe1\x1f\x8a") } },
 	{ "statuses that are not to be seen",
 	  "?:1 ?:1 ?:1 ?:1 ?:1 ?:1",
-	  { ANSWER("\0\0\1\1\5\0\0\0\1\xbf" /* one of before */
-		   "\0\0\0\1\5\0\0\0\1"	    /* none */
-		   "\0\0\3\1\5\0\0\0\1\x48\3"
-		   "2" /* cut off */
-		   "\0\0\5\1\5\0\0\0\1\x48\3"
-		   "2x0"			    /* no number */
-		   "\0\0\3\1\5\0\0\0\1\x48\x81\x68" /* too short */
-		   "\0\0\4\1\5\0\0\0\1\x40\2"
-		   "ab") } },
+	  { RESPONSE("\0\0\1\1\5\0\0\0\1\xbf" /* one of before */
+		     "\0\0\0\1\5\0\0\0\1"     /* none */
+		     "\0\0\3\1\5\0\0\0\1\x48\3"
+		     "2" /* cut off */
+		     "\0\0\5\1\5\0\0\0\1\x48\3"
+		     "2x0"			      /* no number */
+		     "\0\0\3\1\5\0\0\0\1\x48\x81\x68" /* too short */
+		     "\0\0\4\1\5\0\0\0\1\x40\2"
+		     "ab") } },
 	{ "continued headers, trailers, interim answers",
-	  "ask:1 100:1 200:1 ?:1",
-	  { ASK("\0\0\3\1\1\0\0\0\1\x82\x86\x84"
-		"\0\0\2\x09\4\0\0\0\1\x41\1"),
-	    ANSWER("\0\0\5\1\4\0\0\0\1\x48\3"
-		   "100"
-		   "\0\0\1\1\4\0\0\0\1\x88"
-		   "\0\0\2\0\0\0\0\0\1ok"
-		   "\0\0\5\1\5\0\0\0\1\x40\1a\1b") } },
+	  "req:1 100:1 200:1 ?:1",
+	  { REQUEST("\0\0\3\1\1\0\0\0\1\x82\x86\x84"
+		    "\0\0\2\x09\4\0\0\0\1\x41\1"),
+	    RESPONSE("\0\0\5\1\4\0\0\0\1\x48\3"
+		     "100"
+		     "\0\0\1\1\4\0\0\0\1\x88"
+		     "\0\0\2\0\0\0\0\0\1ok"
+		     "\0\0\5\1\5\0\0\0\1\x40\1a\1b") } },
 	{ "frames that are neither",
-	  "ask:1",
-	  { ASK(PREFACE SETTINGS "\0\0\x08\6\0\0\0\0\0\1\2\3\4\5\6\7\x08"
-				 "\0\0\4\x08\0\0\0\0\0\0\1\0\0"
-				 "\0\0\5\2\0\0\0\0\1\0\0\0\0\1"
-				 "\0\0\3\1\5\0\0\0\1\x82\x86\x84"
-				 "\0\0\4\3\0\0\0\0\1\0\0\0\x08"
-				 "\0\0\x08\7\0\0\0\0\0\0\0\0\1\0\0\0\0") } },
+	  "req:1",
+	  { REQUEST(PREFACE SETTINGS "\0\0\x08\6\0\0\0\0\0\1\2\3\4\5\6\7\x08"
+				     "\0\0\4\x08\0\0\0\0\0\0\1\0\0"
+				     "\0\0\5\2\0\0\0\0\1\0\0\0\0\1"
+				     "\0\0\3\1\5\0\0\0\1\x82\x86\x84"
+				     "\0\0\4\3\0\0\0\0\1\0\0\0\x08"
+				     "\0\0\x08\7\0\0\0\0\0\0\0\0\1\0\0\0\0") } },
 	{ "much data",
-	  "ask:1 ask:3",
-	  { ASK_MORE("\0\0\3\1\4\0\0\0\1\x82\x86\x84"
-		     "\0\x40\0\0\1\0\0\0\1",
-		     16384),
-	    ASK("\0\0\3\1\4\0\0\0\3\x82\x86\x84") } },
-	{ "no frame", "lost", { ASK("hello, world") } },
+	  "req:1 req:3",
+	  { REQUEST_MORE("\0\0\3\1\4\0\0\0\1\x82\x86\x84"
+			 "\0\x40\0\0\1\0\0\0\1",
+			 16384),
+	    REQUEST("\0\0\3\1\4\0\0\0\3\x82\x86\x84") } },
+	{ "no frame", "desync", { REQUEST("hello, world") } },
 };
 
 #define GRPC_TEXT  \
@@ -353,21 +355,22 @@ static void grpc_type_test(void **state)
 	(void)state;
 	for (u32 before = 0; before < 60; before++)
 		for (u32 after = 0; after < 60; after += 1 + after / 2) {
-			grpc_check(GRPC_TEXT, sizeof(GRPC_TEXT) - 1, before, after, "ask:1 grpc");
+			grpc_check(GRPC_TEXT, sizeof(GRPC_TEXT) - 1, before, after, "req:1 grpc");
 			grpc_check(GRPC_HUFFMAN, sizeof(GRPC_HUFFMAN) - 1, before, after,
-				   "ask:1 grpc");
-			grpc_check("application/json", 16, before, after, "ask:1");
-			grpc_check("/grp", 4, before, after, "ask:1");
+				   "req:1 grpc");
+			grpc_check("application/json", 16, before, after, "req:1");
+			grpc_check("/grp", 4, before, after, "req:1");
 		}
 }
 
 /* It is only the first request of which the type is looked at. */
 static const struct row grpc_rows[] = {
 	{ "calls",
-	  "ask:1 200:1 ?:1 ask:3 200:3",
-	  { ASK("\0\0\x15\1\4\0\0\0\1\x83\x86\x84" GRPC_TEXT "\0\0\5\0\1\0\0\0\1\0\0\0\0\0"),
-	    ANSWER("\0\0\1\1\4\0\0\0\1\x88\0\0\5\0\0\0\0\0\1\0\0\0\0\0\0\0\1\1\5\0\0\0\1\xbf"),
-	    ASK("\0\0\x15\1\4\0\0\0\3\x83\x86\x84" GRPC_TEXT), ANSWER("\0\0\1\1\5\0\0\0\3\x88") } },
+	  "req:1 200:1 ?:1 req:3 200:3",
+	  { REQUEST("\0\0\x15\1\4\0\0\0\1\x83\x86\x84" GRPC_TEXT "\0\0\5\0\1\0\0\0\1\0\0\0\0\0"),
+	    RESPONSE("\0\0\1\1\4\0\0\0\1\x88\0\0\5\0\0\0\0\0\1\0\0\0\0\0\0\0\1\1\5\0\0\0\1\xbf"),
+	    REQUEST("\0\0\x15\1\4\0\0\0\3\x83\x86\x84" GRPC_TEXT),
+	    RESPONSE("\0\0\1\1\5\0\0\0\3\x88") } },
 };
 
 /* --- PostgreSQL */
@@ -390,65 +393,66 @@ static const struct row grpc_rows[] = {
 
 static const struct row postgresql_rows[] = {
 	{ "start and query",
-	  "ok ask ok",
-	  { ASK(PG_STARTUP), ANSWER("R\0\0\0\x0c\0\0\0\5abcd"), ASK("p\0\0\0\x08pwd\0"),
-	    ANSWER("R\0\0\0\x08\0\0\0\0S\0\0\0\x0c"
-		   "a\0bcdef\0K\0\0\0\x0c\0\0\0\1\0\0\0\2" PG_READY),
-	    ASK(PG_QUERY), ANSWER("T\0\0\0\6\0\0" PG_ROW PG_ROW PG_DONE PG_READY),
-	    ASK("X\0\0\0\4") } },
+	  "ok req ok",
+	  { REQUEST(PG_STARTUP), RESPONSE("R\0\0\0\x0c\0\0\0\5abcd"), REQUEST("p\0\0\0\x08pwd\0"),
+	    RESPONSE("R\0\0\0\x08\0\0\0\0S\0\0\0\x0c"
+		     "a\0bcdef\0K\0\0\0\x0c\0\0\0\1\0\0\0\2" PG_READY),
+	    REQUEST(PG_QUERY), RESPONSE("T\0\0\0\6\0\0" PG_ROW PG_ROW PG_DONE PG_READY),
+	    REQUEST("X\0\0\0\4") } },
 	{ "no SSL, no GSS",
 	  "ok",
-	  { ASK(PG_GSS), ANSWER("N"), ASK(PG_SSL), ANSWER("N"), ASK(PG_STARTUP),
-	    ANSWER("R\0\0\0\x08\0\0\0\0" PG_READY) } },
+	  { REQUEST(PG_GSS), RESPONSE("N"), REQUEST(PG_SSL), RESPONSE("N"), REQUEST(PG_STARTUP),
+	    RESPONSE("R\0\0\0\x08\0\0\0\0" PG_READY) } },
 	{ "SSL",
-	  "tls ask ?",
-	  { ASK(PG_SSL), ANSWER("S"), ASK_MORE(TLS_HELLO, 256), ANSWER_MORE("\x16\3\3\0\x7a", 122),
-	    ASK_MORE("\x16\3\3\0\x82", 130), ASK("\x14\3\3\0\1\1"), ASK_MORE("\x16\3\3\0\x28", 40),
-	    ANSWER("\x14\3\3\0\1\1"), ASK_MORE("\x17\3\3\0\x30", 48),
-	    ANSWER_MORE("\x17\3\3\0\x30", 48) } },
-	{ "cancel", "", { ASK(PG_CANCEL) } },
+	  "tls req ?",
+	  { REQUEST(PG_SSL), RESPONSE("S"), REQUEST_MORE(TLS_HELLO, 256),
+	    RESPONSE_MORE("\x16\3\3\0\x7a", 122), REQUEST_MORE("\x16\3\3\0\x82", 130),
+	    REQUEST("\x14\3\3\0\1\1"), REQUEST_MORE("\x16\3\3\0\x28", 40),
+	    RESPONSE("\x14\3\3\0\1\1"), REQUEST_MORE("\x17\3\3\0\x30", 48),
+	    RESPONSE_MORE("\x17\3\3\0\x30", 48) } },
+	{ "cancel", "", { REQUEST(PG_CANCEL) } },
 	{ "errors and notices",
-	  "ask ask error ok",
-	  { ASK(PG_QUERY PG_QUERY), ANSWER(PG_NOTICE PG_ERROR PG_READY),
-	    ANSWER(PG_NOTICE PG_DONE PG_READY) } },
+	  "req req error ok",
+	  { REQUEST(PG_QUERY PG_QUERY), RESPONSE(PG_NOTICE PG_ERROR PG_READY),
+	    RESPONSE(PG_NOTICE PG_DONE PG_READY) } },
 	{ "extended queries",
-	  "ask ok ask error",
-	  { ASK(PG_PARSE "D\0\0\0\7Ss\0" PG_BIND PG_EXECUTE PG_SYNC),
-	    ANSWER("1\0\0\0\4t\0\0\0\6\0\0n\0\0\0\4"
-		   "2\0\0\0\4" PG_DONE PG_READY),
-	    ASK(PG_BIND PG_EXECUTE PG_SYNC), ANSWER("2\0\0\0\4" PG_ERROR PG_READY) } },
+	  "req ok req error",
+	  { REQUEST(PG_PARSE "D\0\0\0\7Ss\0" PG_BIND PG_EXECUTE PG_SYNC),
+	    RESPONSE("1\0\0\0\4t\0\0\0\6\0\0n\0\0\0\4"
+		     "2\0\0\0\4" PG_DONE PG_READY),
+	    REQUEST(PG_BIND PG_EXECUTE PG_SYNC), RESPONSE("2\0\0\0\4" PG_ERROR PG_READY) } },
 	{ "a pipeline with flushes",
-	  "ask ask ok ok",
-	  { ASK(PG_BIND PG_EXECUTE "H\0\0\0\4" PG_BIND PG_EXECUTE PG_SYNC PG_BIND PG_SYNC),
-	    ANSWER("2\0\0\0\4" PG_DONE "2\0\0\0\4" PG_DONE PG_READY "2\0\0\0\4" PG_READY) } },
+	  "req req ok ok",
+	  { REQUEST(PG_BIND PG_EXECUTE "H\0\0\0\4" PG_BIND PG_EXECUTE PG_SYNC PG_BIND PG_SYNC),
+	    RESPONSE("2\0\0\0\4" PG_DONE "2\0\0\0\4" PG_DONE PG_READY "2\0\0\0\4" PG_READY) } },
 	{ "copies",
-	  "ask ok ask ok ask error",
-	  { ASK("Q\0\0\0\x0d"
-		"COPY in;\0"),
-	    ANSWER("G\0\0\0\7\0\0\0"), ASK("d\0\0\0\7QSFd\0\0\0\6aac\0\0\0\4"),
-	    ANSWER("C\0\0\0\x0b"
-		   "COPY 2\0" PG_READY),
-	    ASK("Q\0\0\0\x0d"
-		"COPYout;\0"),
-	    ANSWER("H\0\0\0\7\0\0\0d\0\0\0\6EZc\0\0\0\4"
-		   "C\0\0\0\x0b"
-		   "COPY 1\0" PG_READY),
-	    ASK("Q\0\0\0\x0d"
-		"COPY in;\0"),
-	    ANSWER("G\0\0\0\7\0\0\0"), ASK("f\0\0\0\6x\0"), ANSWER(PG_ERROR PG_READY) } },
+	  "req ok req ok req error",
+	  { REQUEST("Q\0\0\0\x0d"
+		    "COPY in;\0"),
+	    RESPONSE("G\0\0\0\7\0\0\0"), REQUEST("d\0\0\0\7QSFd\0\0\0\6aac\0\0\0\4"),
+	    RESPONSE("C\0\0\0\x0b"
+		     "COPY 2\0" PG_READY),
+	    REQUEST("Q\0\0\0\x0d"
+		    "COPYout;\0"),
+	    RESPONSE("H\0\0\0\7\0\0\0d\0\0\0\6EZc\0\0\0\4"
+		     "C\0\0\0\x0b"
+		     "COPY 1\0" PG_READY),
+	    REQUEST("Q\0\0\0\x0d"
+		    "COPY in;\0"),
+	    RESPONSE("G\0\0\0\7\0\0\0"), REQUEST("f\0\0\0\6x\0"), RESPONSE(PG_ERROR PG_READY) } },
 	{ "function call",
-	  "ask ok",
-	  { ASK("F\0\0\0\x0a\0\0\0\1\0\0"), ANSWER("V\0\0\0\4" PG_READY) } },
+	  "req ok",
+	  { REQUEST("F\0\0\0\x0a\0\0\0\1\0\0"), RESPONSE("V\0\0\0\4" PG_READY) } },
 	{ "large",
-	  "ask ok ask",
-	  { ASK_MORE("Q\0\0\x27\x14", 10000), ANSWER_MORE("D\0\1\x86\xa4", 100000),
-	    ANSWER(PG_DONE PG_READY), ASK(PG_QUERY) } },
+	  "req ok req",
+	  { REQUEST_MORE("Q\0\0\x27\x14", 10000), RESPONSE_MORE("D\0\1\x86\xa4", 100000),
+	    RESPONSE(PG_DONE PG_READY), REQUEST(PG_QUERY) } },
 	{ "notifications",
-	  "ask ok",
-	  { ASK(PG_QUERY), ANSWER("A\0\0\0\x0c\0\0\0\1"
-				  "ab\0\0" PG_READY) } },
-	{ "no message", "lost", { ASK("Q\0\0\0\1\0\0\0") } },
-	{ "no start", "lost", { ASK("\0\0\0\x10\0\x09\0\0user\0a\0\0") } },
+	  "req ok",
+	  { REQUEST(PG_QUERY), RESPONSE("A\0\0\0\x0c\0\0\0\1"
+					"ab\0\0" PG_READY) } },
+	{ "no message", "desync", { REQUEST("Q\0\0\0\1\0\0\0") } },
+	{ "no start", "desync", { REQUEST("\0\0\0\x10\0\x09\0\0user\0a\0\0") } },
 };
 
 /* --- MySQL */
@@ -467,44 +471,45 @@ static const struct row postgresql_rows[] = {
 
 static const struct row mysql_rows[] = {
 	{ "login and query",
-	  "ask ok",
-	  { ANSWER(MY_GREETING), ASK("\4\0\0\1user"), ANSWER(MY_OK("\2")), ASK(MY_QUERY),
-	    ANSWER(MY_RESULT), ASK("\1\0\0\0\1") } },
+	  "req ok",
+	  { RESPONSE(MY_GREETING), REQUEST("\4\0\0\1user"), RESPONSE(MY_OK("\2")),
+	    REQUEST(MY_QUERY), RESPONSE(MY_RESULT), REQUEST("\1\0\0\0\1") } },
 	{ "errors",
-	  "ask error ask ok",
-	  { ASK(MY_QUERY), ANSWER(MY_ERROR), ASK(MY_QUERY), ANSWER(MY_OK("\1")) } },
+	  "req error req ok",
+	  { REQUEST(MY_QUERY), RESPONSE(MY_ERROR), REQUEST(MY_QUERY), RESPONSE(MY_OK("\1")) } },
 	{ "prepared statements",
-	  "ask ok ask ok ask ok",
-	  { ASK("\x09\0\0\0\x16SELECT 2"), ANSWER("\x0c\0\0\1\0\1\0\0\0\0\0\0\0\0\0\0"),
-	    ASK("\x08\0\0\0\x18\1\0\0\0\0\0a"), ASK("\x0a\0\0\0\x17\1\0\0\0\0\1\0\0\0"),
-	    ANSWER(MY_RESULT), ASK("\5\0\0\0\x19\1\0\0\0\1\0\0\0\x0e"), ANSWER(MY_OK("\1")) } },
+	  "req ok req ok req ok",
+	  { REQUEST("\x09\0\0\0\x16SELECT 2"), RESPONSE("\x0c\0\0\1\0\1\0\0\0\0\0\0\0\0\0\0"),
+	    REQUEST("\x08\0\0\0\x18\1\0\0\0\0\0a"), REQUEST("\x0a\0\0\0\x17\1\0\0\0\0\1\0\0\0"),
+	    RESPONSE(MY_RESULT), REQUEST("\5\0\0\0\x19\1\0\0\0\1\0\0\0\x0e"),
+	    RESPONSE(MY_OK("\1")) } },
 	{ "TLS",
 	  "tls",
-	  { ANSWER(MY_GREETING), ASK_MORE("\x20\0\0\1\0\x0e\0\0", 28), ASK_MORE(TLS_HELLO, 256),
-	    ANSWER_MORE("\x16\3\3\0\x7a", 122) } },
+	  { RESPONSE(MY_GREETING), REQUEST_MORE("\x20\0\0\1\0\x0e\0\0", 28),
+	    REQUEST_MORE(TLS_HELLO, 256), RESPONSE_MORE("\x16\3\3\0\x7a", 122) } },
 	{ "a file from the client",
-	  "ask ok",
-	  { ASK("\x09\0\0\0\3LOAD f,t"),
-	    ANSWER("\2\0\0\1\xfb"
-		   "f"),
-	    ASK("\3\0\0\2"
-		"abc\0\0\0\3"),
-	    ANSWER(MY_OK("\4")) } },
-	{ "large", "ask ok", { ASK_MORE("\x10\x27\0\0\3", 9999), ANSWER(MY_RESULT) } },
+	  "req ok",
+	  { REQUEST("\x09\0\0\0\3LOAD f,t"),
+	    RESPONSE("\2\0\0\1\xfb"
+		     "f"),
+	    REQUEST("\3\0\0\2"
+		    "abc\0\0\0\3"),
+	    RESPONSE(MY_OK("\4")) } },
+	{ "large", "req ok", { REQUEST_MORE("\x10\x27\0\0\3", 9999), RESPONSE(MY_RESULT) } },
 };
 
 /* A command in two packets, of which the first is as long as they get. */
 static void mysql_long_test(void **state)
 {
-	static const struct say says[SAYS] = { ASK_MORE("\xff\xff\xff\0\3", 0xfffffe),
-					       ASK("\1\0\0\1"
-						   "1"),
-					       ANSWER(MY_OK("\2")), ASK(MY_QUERY),
-					       ANSWER(MY_RESULT) };
+	static const struct say says[SAYS] = { REQUEST_MORE("\xff\xff\xff\0\3", 0xfffffe),
+					       REQUEST("\1\0\0\1"
+						       "1"),
+					       RESPONSE(MY_OK("\2")), REQUEST(MY_QUERY),
+					       RESPONSE(MY_RESULT) };
 
 	(void)state;
-	says_check("two packets", PROTOCOL_MYSQL, says, SIZE_MAX, 0, "ask ask ok");
-	says_check("two packets", PROTOCOL_MYSQL, says, 4, 0, "ask ask ok");
+	says_check("two packets", PROTOCOL_MYSQL, says, SIZE_MAX, 0, "req req ok");
+	says_check("two packets", PROTOCOL_MYSQL, says, 4, 0, "req req ok");
 }
 
 /* Packets of an answer have numbers that begin again after 255. */
@@ -516,14 +521,16 @@ static void mysql_wrap_test(void **state)
 		size_t len = sizeof("\1\0\0\1\1\4\0\0\2"
 				    "cdef" MY_EOF("\3")) -
 			     1;
-		struct say says[SAYS] = { ASK(MY_QUERY), { 0 }, ASK(MY_QUERY), ANSWER(MY_ERROR) };
+		struct say says[SAYS] = {
+			REQUEST(MY_QUERY), { 0 }, REQUEST(MY_QUERY), RESPONSE(MY_ERROR)
+		};
 
 		for (u32 i = 0; i < rows; i++, len += 6)
 			memcpy(bytes + len, (u8[]){ 2, 0, 0, (u8)(4 + i), 1, '1' }, 6);
 		memcpy(bytes + len, (u8[]){ 5, 0, 0, (u8)(4 + rows), 0xfe, 0, 0, 2, 0 }, 9);
 		says[1] = (struct say){ false, (char *)bytes, len + 9, 0 };
-		says_check("rows", PROTOCOL_MYSQL, says, says_size(says), 0, "ask ok ask error");
-		says_check("rows", PROTOCOL_MYSQL, says, 5, 0, "ask ok ask error");
+		says_check("rows", PROTOCOL_MYSQL, says, says_size(says), 0, "req ok req error");
+		says_check("rows", PROTOCOL_MYSQL, says, 5, 0, "req ok req error");
 	}
 }
 
@@ -531,101 +538,105 @@ static void mysql_wrap_test(void **state)
 
 static const struct row redis_rows[] = {
 	{ "each reply",
-	  "ask ask ask ask ask ask ok error ok ok ok ok",
-	  { ASK("*1\r\n$4\r\nPING\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$4\r\nINCR\r\n$1\r\na\r\n"
-		"*2\r\n$3\r\nGET\r\n$1\r\nb\r\n*2\r\n$4\r\nKEYS\r\n$1\r\n*\r\n"
-		"*3\r\n$3\r\nSET\r\n$1\r\na\r\n$0\r\n\r\n"),
-	    ANSWER("+PONG\r\n-WRONGTYPE of "
-		   "key\r\n:1\r\n$-1\r\n*2\r\n$1\r\na\r\n$2\r\n\r\n\r\n+OK\r\n") } },
+	  "req req req req req req ok error ok ok ok ok",
+	  { REQUEST("*1\r\n$4\r\nPING\r\n*2\r\n$3\r\nGET\r\n$1\r\na\r\n*2\r\n$4\r\nINCR\r\n$1\r\na\r\n"
+		    "*2\r\n$3\r\nGET\r\n$1\r\nb\r\n*2\r\n$4\r\nKEYS\r\n$1\r\n*\r\n"
+		    "*3\r\n$3\r\nSET\r\n$1\r\na\r\n$0\r\n\r\n"),
+	    RESPONSE("+PONG\r\n-WRONGTYPE of "
+		     "key\r\n:1\r\n$-1\r\n*2\r\n$1\r\na\r\n$2\r\n\r\n\r\n+OK\r\n") } },
 	{ "commands as people type them",
-	  "ask ok ask ok ask ok",
-	  { ASK("PING\r\n"), ANSWER("+PONG\r\n"), ASK("\r\nSET a b\n"), ANSWER("+OK\r\n"),
-	    ASK("GET this-is-a-long-name-that-fits-into-no-head\r\n"), ANSWER("$1\r\nb\r\n") } },
+	  "req ok req ok req ok",
+	  { REQUEST("PING\r\n"), RESPONSE("+PONG\r\n"), REQUEST("\r\nSET a b\n"),
+	    RESPONSE("+OK\r\n"), REQUEST("GET this-is-a-long-name-that-fits-into-no-head\r\n"),
+	    RESPONSE("$1\r\nb\r\n") } },
 	{ "arrays within arrays, null and empty ones",
 	  "ok ok ok ok error",
-	  { ANSWER("*3\r\n*2\r\n:1\r\n*0\r\n*-1\r\n-ERR within\r\n*0\r\n*-1\r\n:5\r\n-ERR "
-		   "x\r\n") } },
+	  { RESPONSE("*3\r\n*2\r\n:1\r\n*0\r\n*-1\r\n-ERR within\r\n*0\r\n*-1\r\n:5\r\n-ERR "
+		     "x\r\n") } },
 	{ "RESP3",
 	  "ok ok ok ok ok ok ok ok error ok ok ok",
-	  { ANSWER("%2\r\n+a\r\n:1\r\n+b\r\n*1\r\n,1.5\r\n~2\r\n#t\r\n#f\r\n_\r\n,inf\r\n"
-		   "(3492890328409238509324850943850943825024385\r\n=15\r\ntxt:Some string\r\n"
-		   "#t\r\n%0\r\n!21\r\nSYNTAX invalid "
-		   "syntax\r\n+OK\r\n$3\r\n\r\n+\r\n*1\r\n_\r\n") } },
+	  { RESPONSE("%2\r\n+a\r\n:1\r\n+b\r\n*1\r\n,1.5\r\n~2\r\n#t\r\n#f\r\n_\r\n,inf\r\n"
+		     "(3492890328409238509324850943850943825024385\r\n=15\r\ntxt:Some string\r\n"
+		     "#t\r\n%0\r\n!21\r\nSYNTAX invalid "
+		     "syntax\r\n+OK\r\n$3\r\n\r\n+\r\n*1\r\n_\r\n") } },
 	{ "pushes and attributes",
 	  "ok ok ok",
-	  { ANSWER(">3\r\n$7\r\nmessage\r\n$1\r\na\r\n$5\r\nhello\r\n+OK\r\n"
-		   "|1\r\n+ttl\r\n:3600\r\n*2\r\n|1\r\n+a\r\n%1\r\n+b\r\n+c\r\n:1\r\n:2\r\n"
-		   ">1\r\n*1\r\n+x\r\n:7\r\n") } },
+	  { RESPONSE(">3\r\n$7\r\nmessage\r\n$1\r\na\r\n$5\r\nhello\r\n+OK\r\n"
+		     "|1\r\n+ttl\r\n:3600\r\n*2\r\n|1\r\n+a\r\n%1\r\n+b\r\n+c\r\n:1\r\n:2\r\n"
+		     ">1\r\n*1\r\n+x\r\n:7\r\n") } },
 	{ "transaction",
-	  "ask ask ask ok ok ok",
-	  { ASK("*1\r\n$5\r\nMULTI\r\n*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nEXEC\r\n"),
-	    ANSWER("+OK\r\n+QUEUED\r\n*1\r\n+PONG\r\n") } },
+	  "req req req ok ok ok",
+	  { REQUEST("*1\r\n$5\r\nMULTI\r\n*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nEXEC\r\n"),
+	    RESPONSE("+OK\r\n+QUEUED\r\n*1\r\n+PONG\r\n") } },
 	{ "large",
-	  "ask ask ok ok",
-	  { ASK_MORE("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$100000\r\n", 100000),
-	    ASK("\r\n*1\r\n$4\r\nPING\r\n"), ANSWER_MORE("*2\r\n:1\r\n$100000\r\n", 100000),
-	    ANSWER("\r\n+PONG\r\n") } },
+	  "req req ok ok",
+	  { REQUEST_MORE("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$100000\r\n", 100000),
+	    REQUEST("\r\n*1\r\n$4\r\nPING\r\n"), RESPONSE_MORE("*2\r\n:1\r\n$100000\r\n", 100000),
+	    RESPONSE("\r\n+PONG\r\n") } },
 	{ "a command without words",
-	  "ask ok",
-	  { ASK("*0\r\n*-1\r\n*1\r\n$4\r\nPING\r\n"), ANSWER("+PONG\r\n") } },
-	{ "no value", "lost", { ANSWER("hello\r\n") } },
-	{ "no word", "ask lost", { ASK("*2\r\n$3\r\nGET\r\nkey\r\n") } },
-	{ "no end", "lost", { ANSWER("$123456789012345678901234567890\r\n") } },
+	  "req ok",
+	  { REQUEST("*0\r\n*-1\r\n*1\r\n$4\r\nPING\r\n"), RESPONSE("+PONG\r\n") } },
+	{ "no value", "desync", { RESPONSE("hello\r\n") } },
+	{ "no word", "req desync", { REQUEST("*2\r\n$3\r\nGET\r\nkey\r\n") } },
+	{ "no end", "desync", { RESPONSE("$123456789012345678901234567890\r\n") } },
 };
 
 /* --- memcached */
 
 static const struct row memcached_rows[] = {
 	{ "get",
-	  "ask ok ask ok ask ok",
-	  { ASK("get a\r\n"), ANSWER("VALUE a 0 5\r\nhello\r\nEND\r\n"), ASK("gets a b c\r\n"),
-	    ANSWER("VALUE a 0 5 77\r\nEND\r\n\r\nVALUE c 1 0 78\r\n\r\nEND\r\n"),
-	    ASK("get noreply noreply noreply\r\n"), ANSWER("END\r\n") } },
+	  "req ok req ok req ok",
+	  { REQUEST("get a\r\n"), RESPONSE("VALUE a 0 5\r\nhello\r\nEND\r\n"),
+	    REQUEST("gets a b c\r\n"),
+	    RESPONSE("VALUE a 0 5 77\r\nEND\r\n\r\nVALUE c 1 0 78\r\n\r\nEND\r\n"),
+	    REQUEST("get noreply noreply noreply\r\n"), RESPONSE("END\r\n") } },
 	{ "store",
-	  "ask ask ask ask ask ask ok ok ok ok ok ok",
-	  { ASK("set a 0 0 5\r\nget a\r\nadd b 0 0 1\r\nx\r\nreplace b 1 2 1\r\ny\r\n"
-		"append b 0 0 1\r\nz\r\nprepend b 0 0 0\r\n\r\ncas b 0 0 2 55\r\n\r\n\r\n"),
-	    ANSWER("STORED\r\nNOT_STORED\r\nSTORED\r\nSTORED\r\nSTORED\r\nEXISTS\r\n") } },
+	  "req req req req req req ok ok ok ok ok ok",
+	  { REQUEST("set a 0 0 5\r\nget a\r\nadd b 0 0 1\r\nx\r\nreplace b 1 2 1\r\ny\r\n"
+		    "append b 0 0 1\r\nz\r\nprepend b 0 0 0\r\n\r\ncas b 0 0 2 55\r\n\r\n\r\n"),
+	    RESPONSE("STORED\r\nNOT_STORED\r\nSTORED\r\nSTORED\r\nSTORED\r\nEXISTS\r\n") } },
 	{ "noreply",
-	  "ask ask ok ok",
-	  { ASK("set a 0 0 5 noreply\r\nget a\r\ncas a 0 0 1 9 noreply\r\nx\r\ndelete a noreply\r\n"
-		"incr a 1 noreply\r\ntouch a 0 noreply\r\nflush_all noreply\r\nflush_all 0 "
-		"noreply\r\n"
-		"verbosity 1 noreply\r\ndelete noreply\r\nget a\r\n"),
-	    ANSWER("DELETED\r\nEND\r\n") } },
+	  "req req ok ok",
+	  { REQUEST("set a 0 0 5 noreply\r\nget a\r\ncas a 0 0 1 9 noreply\r\nx\r\ndelete a noreply\r\n"
+		    "incr a 1 noreply\r\ntouch a 0 noreply\r\nflush_all noreply\r\nflush_all 0 "
+		    "noreply\r\n"
+		    "verbosity 1 noreply\r\ndelete noreply\r\nget a\r\n"),
+	    RESPONSE("DELETED\r\nEND\r\n") } },
 	{ "others",
-	  "ask ask ask ask ask ok ok ok ok ok",
-	  { ASK("incr a 1\r\ndecr a 1\r\ntouch a 0\r\nversion\r\ngat 10 a\r\nquit\r\n"),
-	    ANSWER("6\r\nNOT_FOUND\r\nTOUCHED\r\nVERSION 1.6.18\r\nEND\r\n") } },
+	  "req req req req req ok ok ok ok ok",
+	  { REQUEST("incr a 1\r\ndecr a 1\r\ntouch a 0\r\nversion\r\ngat 10 a\r\nquit\r\n"),
+	    RESPONSE("6\r\nNOT_FOUND\r\nTOUCHED\r\nVERSION 1.6.18\r\nEND\r\n") } },
 	{ "stats",
-	  "ask ok ask ok",
-	  { ASK("stats\r\n"), ANSWER("STAT pid 1\r\nSTAT version 1.6.18\r\nEND\r\n"),
-	    ASK("stats reset\r\n"), ANSWER("RESET\r\n") } },
+	  "req ok req ok",
+	  { REQUEST("stats\r\n"), RESPONSE("STAT pid 1\r\nSTAT version 1.6.18\r\nEND\r\n"),
+	    REQUEST("stats reset\r\n"), RESPONSE("RESET\r\n") } },
 	{ "errors",
-	  "ask ask ask error error error",
-	  { ASK("get\r\nincr a b\r\nset b 0 0 9\r\n123456789\r\n"),
-	    ANSWER("ERROR\r\nCLIENT_ERROR invalid numeric delta argument\r\n"
-		   "SERVER_ERROR out of memory storing object\r\n") } },
+	  "req req req error error error",
+	  { REQUEST("get\r\nincr a b\r\nset b 0 0 9\r\n123456789\r\n"),
+	    RESPONSE("ERROR\r\nCLIENT_ERROR invalid numeric delta argument\r\n"
+		     "SERVER_ERROR out of memory storing object\r\n") } },
 	{ "meta",
-	  "ask ok ask ok ask ok ask ok ask ok ask ok",
-	  { ASK("mg a v t\r\n"), ANSWER("VA 5 t-1\r\nVALUE\r\n"), ASK("mg b v\r\n"),
-	    ANSWER("EN\r\n"), ASK("ms a 5 T0\r\nget a\r\n"), ANSWER("HD\r\n"), ASK("md a\r\n"),
-	    ANSWER("NF\r\n"), ASK("ma a N0\r\n"), ANSWER("HD\r\n"), ASK("mn\r\n"),
-	    ANSWER("MN\r\n") } },
+	  "req ok req ok req ok req ok req ok req ok",
+	  { REQUEST("mg a v t\r\n"), RESPONSE("VA 5 t-1\r\nVALUE\r\n"), REQUEST("mg b v\r\n"),
+	    RESPONSE("EN\r\n"), REQUEST("ms a 5 T0\r\nget a\r\n"), RESPONSE("HD\r\n"),
+	    REQUEST("md a\r\n"), RESPONSE("NF\r\n"), REQUEST("ma a N0\r\n"), RESPONSE("HD\r\n"),
+	    REQUEST("mn\r\n"), RESPONSE("MN\r\n") } },
 	{ "quiet meta commands",
-	  "ask ok",
-	  { ASK("mg a t q\r\nms b 3 q\r\nget\r\nmd q q\r\nmn\r\n"), ANSWER("MN\r\n") } },
+	  "req ok",
+	  { REQUEST("mg a t q\r\nms b 3 q\r\nget\r\nmd q q\r\nmn\r\n"), RESPONSE("MN\r\n") } },
 	{ "long key",
-	  "ask ok",
-	  { ASK("get "
-		"0123456789012345678901234567890123456789012345678901234567890123456789 b\r\n"),
-	    ANSWER("VALUE "
-		   "0123456789012345678901234567890123456789012345678901234567890123456789 0 2\r\n"
-		   "ab\r\nEND\r\n") } },
+	  "req ok",
+	  { REQUEST("get "
+		    "0123456789012345678901234567890123456789012345678901234567890123456789 b\r\n"),
+	    RESPONSE(
+		    "VALUE "
+		    "0123456789012345678901234567890123456789012345678901234567890123456789 0 2\r\n"
+		    "ab\r\nEND\r\n") } },
 	{ "large",
-	  "ask ask ok ok",
-	  { ASK_MORE("set a 0 0 100000\r\n", 100000), ASK("\r\nget a\r\n"), ANSWER("STORED\r\n"),
-	    ANSWER_MORE("VALUE a 0 100000\r\n", 100000), ANSWER("\r\nEND\r\n") } },
+	  "req req ok ok",
+	  { REQUEST_MORE("set a 0 0 100000\r\n", 100000), REQUEST("\r\nget a\r\n"),
+	    RESPONSE("STORED\r\n"), RESPONSE_MORE("VALUE a 0 100000\r\n", 100000),
+	    RESPONSE("\r\nEND\r\n") } },
 };
 
 #define BINARY(magic, opcode, key, extras, status, body) \
@@ -633,29 +644,29 @@ static const struct row memcached_rows[] = {
 
 static const struct row binary_rows[] = {
 	{ "get and set",
-	  "ask ask ok ok ask ok",
-	  { ASK(BINARY("\x80", "\0", "\1", "\0", "\0", "\1") "a" BINARY("\x80", "\1", "\1", "\x08",
-									"\0", "\x0a") "12345678ab"),
-	    ANSWER(BINARY("\x81", "\0", "\0", "\4", "\0", "\5") "1234b" BINARY("\x81", "\1", "\0",
-									       "\0", "\0", "\0")),
-	    ASK(BINARY("\x80", "\0", "\1", "\0", "\0", "\1") "c"),
-	    ANSWER(BINARY("\x81", "\0", "\0", "\0", "\1", "\x09") "Not found") } },
+	  "req req ok ok req ok",
+	  { REQUEST(BINARY("\x80", "\0", "\1", "\0", "\0",
+			   "\1") "a" BINARY("\x80", "\1", "\1", "\x08", "\0", "\x0a") "12345678ab"),
+	    RESPONSE(BINARY("\x81", "\0", "\0", "\4", "\0", "\5") "1234b" BINARY("\x81", "\1", "\0",
+										 "\0", "\0", "\0")),
+	    REQUEST(BINARY("\x80", "\0", "\1", "\0", "\0", "\1") "c"),
+	    RESPONSE(BINARY("\x81", "\0", "\0", "\0", "\1", "\x09") "Not found") } },
 	{ "quiet",
-	  "ask ok",
-	  { ASK(BINARY("\x80", "\x09", "\1", "\0", "\0", "\1") "a" BINARY(
+	  "req ok",
+	  { REQUEST(BINARY("\x80", "\x09", "\1", "\0", "\0", "\1") "a" BINARY(
 		    "\x80", "\x0d", "\1", "\0", "\0",
 		    "\1") "b" BINARY("\x80", "\x11", "\1", "\x08", "\0",
 				     "\x0a") "12345678ab" BINARY("\x80", "\x0a", "\0", "\0", "\0",
 								 "\0")),
-	    ANSWER(BINARY("\x81", "\x09", "\0", "\4", "\0",
-			  "\5") "1234b" BINARY("\x81", "\x0a", "\0", "\0", "\0", "\0")) } },
+	    RESPONSE(BINARY("\x81", "\x09", "\0", "\4", "\0",
+			    "\5") "1234b" BINARY("\x81", "\x0a", "\0", "\0", "\0", "\0")) } },
 	{ "stat",
-	  "ask ok",
-	  { ASK(BINARY("\x80", "\x10", "\0", "\0", "\0", "\0")),
-	    ANSWER(BINARY("\x81", "\x10", "\3", "\0", "\0",
-			  "\4") "pid1" BINARY("\x81", "\x10", "\0", "\0", "\0", "\0")) } },
-	{ "errors", "error", { ANSWER(BINARY("\x81", "\5", "\0", "\0", "\6", "\3") "bad") } },
-	{ "neither", "lost", { ASK("\x81\0\0\0") } },
+	  "req ok",
+	  { REQUEST(BINARY("\x80", "\x10", "\0", "\0", "\0", "\0")),
+	    RESPONSE(BINARY("\x81", "\x10", "\3", "\0", "\0",
+			    "\4") "pid1" BINARY("\x81", "\x10", "\0", "\0", "\0", "\0")) } },
+	{ "errors", "error", { RESPONSE(BINARY("\x81", "\5", "\0", "\0", "\6", "\3") "bad") } },
+	{ "neither", "desync", { REQUEST("\x81\0\0\0") } },
 };
 
 /* --- DNS */
@@ -664,52 +675,52 @@ static const struct row binary_rows[] = {
 
 static const struct row dns_rows[] = {
 	{ "queries",
-	  "ask ask ok error",
-	  { ASK("\0\x13" DNS_QUERY("\1\0") "\0\x13" DNS_QUERY("\0\0")),
-	    ANSWER("\0\x13" DNS_QUERY("\x81\x80") "\0\x13" DNS_QUERY("\x81\x83")) } },
-	{ "an answer that asks", "lost", { ASK("\0\x13" DNS_QUERY("\x81\x80")) } },
-	{ "too short", "lost", { ANSWER("\0\x0b" DNS_QUERY("\x81\x80")) } },
+	  "req req ok error",
+	  { REQUEST("\0\x13" DNS_QUERY("\1\0") "\0\x13" DNS_QUERY("\0\0")),
+	    RESPONSE("\0\x13" DNS_QUERY("\x81\x80") "\0\x13" DNS_QUERY("\x81\x83")) } },
+	{ "an answer that asks", "desync", { REQUEST("\0\x13" DNS_QUERY("\x81\x80")) } },
+	{ "too short", "desync", { RESPONSE("\0\x0b" DNS_QUERY("\x81\x80")) } },
 };
 
 /* --- TLS */
 
 /* no compound literals: a byte of a string is no constant in one; versions of clang-format differ here */
 /* clang-format off */
-#define HANDSHAKE(ask, high, low) { ask, "\x16\3\3" high low, 5, (u8)high[0] << 8 | (u8)low[0] }
-#define DATA(ask, len) { ask, "\x17\3\3\0" len, 5, (u8)len[0] }
-#define CHANGE(ask) { ask, "\x14\3\3\0\1\1", 6, 0 }
+#define HANDSHAKE(req, high, low) { req, "\x16\3\3" high low, 5, (u8)high[0] << 8 | (u8)low[0] }
+#define DATA(req, len) { req, "\x17\3\3\0" len, 5, (u8)len[0] }
+#define CHANGE(req) { req, "\x14\3\3\0\1\1", 6, 0 }
 /* clang-format on */
 
 static const struct row tls_rows[] = {
 	{ "1.2",
-	  "ask ? ask ?",
+	  "req ? req ?",
 	  { HANDSHAKE(true, "\1", "\0"), HANDSHAKE(false, "\x10", "\0"),
 	    HANDSHAKE(true, "\0", "\x46"), CHANGE(true), HANDSHAKE(true, "\0", "\x28"),
 	    CHANGE(false), HANDSHAKE(false, "\0", "\x28"), DATA(true, "\x30"), DATA(false, "\x60"),
 	    DATA(true, "\x35"), DATA(false, "\x60") } },
 	{ "1.2, SHA-384 in blocks",
-	  "ask",
+	  "req",
 	  { HANDSHAKE(true, "\1", "\0"), CHANGE(true), HANDSHAKE(true, "\0", "\x60"),
 	    DATA(true, "\x30") } },
 	{ "1.3",
-	  "? ask ?",
+	  "? req ?",
 	  { HANDSHAKE(true, "\1", "\0"), HANDSHAKE(false, "\0", "\x7a"), CHANGE(false),
 	    DATA(false, "\xf0"), CHANGE(true), DATA(true, "\x35"), DATA(true, "\x30"),
 	    DATA(false, "\x60") } },
 	{ "1.3, with a certificate, SHA-384",
-	  "ask",
+	  "req",
 	  { HANDSHAKE(true, "\1", "\0"), CHANGE(true), DATA(true, "\xf0"), DATA(true, "\xa0"),
 	    DATA(true, "\x45"), DATA(true, "\x30") } },
 	{ "1.3, asked to say hello again",
-	  "ask",
+	  "req",
 	  { HANDSHAKE(true, "\1", "\0"), CHANGE(true), HANDSHAKE(true, "\1", "\0"),
 	    DATA(true, "\x35"), DATA(true, "\x30") } },
 	{ "alerts",
-	  "ask",
-	  { DATA(true, "\x30"), ASK("\x15\3\3\0\2\1\0"), DATA(true, "\x13"),
+	  "req",
+	  { DATA(true, "\x30"), REQUEST("\x15\3\3\0\2\1\0"), DATA(true, "\x13"),
 	    DATA(false, "\x13") } },
-	{ "no record", "lost", { ASK("GET / HTTP/1.1\r\n\r\n") } },
-	{ "too long", "lost", { ASK("\x17\3\3\x50\0") } },
+	{ "no record", "desync", { REQUEST("GET / HTTP/1.1\r\n\r\n") } },
+	{ "too long", "desync", { REQUEST("\x17\3\3\x50\0") } },
 };
 
 /* --- which protocol it is */
@@ -760,8 +771,8 @@ static const struct first {
 /* Of both sides' bytes, of which those that are not there do not matter. */
 static u32 detect(u32 (*find)(const u8 *, u32, u32), const char *bytes, u32 len, u32 more)
 {
-	u32 avail = len < PROTOCOL_HEAD ? len : PROTOCOL_HEAD, protocol;
-	u8 head[PROTOCOL_HEAD] = { 0 };
+	u32 avail = len < PARSE_WINDOW ? len : PARSE_WINDOW, protocol;
+	u8 head[PARSE_WINDOW] = { 0 };
 
 	memcpy(head, bytes, avail);
 	protocol = find(head, avail, len + more);

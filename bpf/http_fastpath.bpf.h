@@ -5,21 +5,24 @@
  * not as expected takes the long way, which also decides who comes here. For the programs on
  * tracepoints, of which one alone counts a series.
  */
-#ifndef QUICK_BPF_H
-#define QUICK_BPF_H
+#ifndef HTTP_FASTPATH_BPF_H
+#define HTTP_FASTPATH_BPF_H
 
-#include "early.bpf.h"
+#include "response_race.bpf.h"
 
-#define QUICK_TRUST  8	/* pieces that were one request each, before others are taken for such */
-#define QUICK_STATUS 12 /* bytes up to the end of the status */
-#define HTTP_LOOK    63 /* one of so many and one turns is looked at for more than one request */
+#define FASTPATH_SCORE_MIN \
+	8		   /* pieces that were one request each, before others are taken for such */
+#define HTTP_STATUS_END 12 /* bytes up to the end of the status */
+#define FASTPATH_PARSE_MASK \
+	63 /* one of so many and one turns is looked at for more than one request */
 
 /* To be called when the long way has been taken. */
-static __always_inline void quick_judge(struct request_ctx *r)
+static __always_inline void fastpath_update(struct request_ctx *r)
 {
-	r->quick = r->protocol == PROTOCOL_HTTP && r->trust >= QUICK_TRUST && r->placed &&
-		   !r->pipelined && !r->tunnel && !r->several && !r->lost &&
-		   flow_rests(&r->stream.flow[FLOW_ASK]) && !r->stream.flow[FLOW_ANSWER].carry_len;
+	r->fastpath = r->protocol == PROTOCOL_HTTP && r->fastpath_score >= FASTPATH_SCORE_MIN &&
+		      r->peer_known && !r->pipelined && !r->tunnel && !r->multi_msg && !r->desync &&
+		      flow_at_boundary(&r->stream.flow[FLOW_REQUEST]) &&
+		      !r->stream.flow[FLOW_RESPONSE].carry_len;
 }
 
 /* The slot that a cache has for a dimension, 0: it has another's. */
@@ -31,30 +34,32 @@ static __always_inline u32 slot_cached(u64 cache, u64 dim)
 /*
  * A request, unseen: what comes after an answer and is as long as one that was looked at. Two would be longer.
  */
-static __always_inline bool quick_ask(struct sock *sk, struct request_ctx *r, u32 bytes, bool sent)
+static __always_inline bool fastpath_request(struct sock *sk, struct request_ctx *r, u32 bytes,
+					     bool sent)
 {
 	u64 now;
 
-	if (r->early || bytes - r->least > r->least / 4 || !(r->turns & HTTP_LOOK))
+	if (r->race_cnt || bytes - r->min_request_len > r->min_request_len / 4 ||
+	    !(r->exchange_cnt & FASTPATH_PARSE_MASK))
 		return false;
-	r->turns++;
+	r->exchange_cnt++;
 	if (sent)
 		r->sent_seq = write_seq(sk);
 	r->read_ns = now = bpf_ktime_get_ns();
-	r->asked[0].since_ns = !sent && r->arrived_ns ? r->arrived_ns : now;
-	r->asked[0].cnt = r->outstanding = r->unseen = 1;
+	r->inflight[0].since_ns = !sent && r->arrived_ns ? r->arrived_ns : now;
+	r->inflight[0].cnt = r->outstanding = r->unparsed = 1;
 	return true;
 }
 
 static __always_inline u64 queue_ns(const struct request_ctx *r)
 {
-	u64 since = r->asked[0].since_ns;
+	u64 since = r->inflight[0].since_ns;
 
 	return r->read_ns > since ? r->read_ns - since : 0;
 }
 
 /* The first bytes of what the call under way moves, if they lie in one piece in the first buffer. */
-static __always_inline bool quick_read(u8 *head, u32 bytes)
+static __always_inline bool fastpath_read(u8 *head, u32 bytes)
 {
 	struct pt_regs *regs = registers();
 	struct user_vector vector;
@@ -70,20 +75,20 @@ static __always_inline bool quick_read(u8 *head, u32 bytes)
 	} else if (kind != CALL_BUFFER) {
 		return false;
 	}
-	return bytes >= QUICK_STATUS && vector.len >= QUICK_STATUS &&
-	       !bpf_probe_read_user(head, QUICK_STATUS, (void *)vector.base);
+	return bytes >= HTTP_STATUS_END && vector.len >= HTTP_STATUS_END &&
+	       !bpf_probe_read_user(head, HTTP_STATUS_END, (void *)vector.base);
 }
 
-static __always_inline bool quick_answer(struct sock_ctx *sc, u32 bytes, bool sent)
+static __always_inline bool fastpath_response(struct sock_ctx *sc, u32 bytes, bool sent)
 {
 	struct request_ctx *r = &sc->request;
 	u32 status, total, duration, queue;
-	u8 head[QUICK_STATUS];
+	u8 head[HTTP_STATUS_END];
 	u64 dim, now, ns;
 
-	if (!r->unseen || r->answer_ns || !quick_read(head, bytes))
+	if (!r->unparsed || r->response_ns || !fastpath_read(head, bytes))
 		return false;
-	status = http_status(head, QUICK_STATUS);
+	status = http_status(head, HTTP_STATUS_END);
 	dim = dimension(PROTOCOL_HTTP, sc->direction, r->peer, status);
 	total = slot_cached(r->total, dim);
 	duration = slot_cached(r->duration, without_status(dim));
@@ -91,25 +96,26 @@ static __always_inline bool quick_answer(struct sock_ctx *sc, u32 bytes, bool se
 	if (status < 200 || !total || !duration || (sent && !queue))
 		return false;
 	now = !sent && r->arrived_ns ? r->arrived_ns : bpf_ktime_get_ns();
-	ns = time_since(r->asked[0].since_ns, now);
-	count_add_own(total, 1);
+	ns = time_since(r->inflight[0].since_ns, now);
+	count_add_exclusive(total, 1);
 	if (ns != NOT_TIMED)
-		hist_add_own(duration, ns);
+		hist_add_exclusive(duration, ns);
 	if (sent) /* which the program of what is received counts, too */
 		hist_add_many(queue, queue_ns(r), 1);
-	r->asked[0].cnt = r->outstanding = r->unseen = 0;
+	r->inflight[0].cnt = r->outstanding = r->unparsed = 0;
 	return true;
 }
 
 /* False: it is not as simple as that. */
-static __always_inline bool quick(struct sock *sk, struct sock_ctx *sc, u32 bytes, bool sent)
+static __always_inline bool fastpath(struct sock *sk, struct sock_ctx *sc, u32 bytes, bool sent)
 {
 	struct request_ctx *r = &sc->request;
-	bool ask = sent == (sc->direction == TCP_OUTBOUND);
+	bool is_request = sent == (sc->direction == TCP_OUTBOUND);
 
-	if (!r->quick || ask == !!r->outstanding)
+	if (!r->fastpath || is_request == !!r->outstanding)
 		return false;
-	return ask ? quick_ask(sk, r, bytes, sent) : quick_answer(sc, bytes, sent);
+	return is_request ? fastpath_request(sk, r, bytes, sent)
+			  : fastpath_response(sc, bytes, sent);
 }
 
 #endif

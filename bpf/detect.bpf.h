@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The first bytes of what is sent or received, and of a connection: they tell the protocol. */
+#ifndef DETECT_BPF_H
+#define DETECT_BPF_H
+
+#include "parser.bpf.h"
+
+/* Reads the first bytes, of the first piece, into the table. */
+__noinline int parser_head(u32 sent, u32 bytes)
+{
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	int found = p ? payload_find(&p->payload, bytes) : PAYLOAD_UNREADABLE;
+	u32 len;
+
+	if (!found)
+		return found;
+	len = p->payload.left;
+	if (len >= PARSE_WINDOW) {
+		p->head_len = PARSE_WINDOW;
+		return bpf_probe_read_user(p->head, PARSE_WINDOW, (void *)p->payload.at)
+			       ? PAYLOAD_UNREADABLE
+			       : found;
+	}
+	p->head_len = len;
+	barrier_var(len); /* the compiler knows that it fits, the verifier does not */
+	return bpf_probe_read_user(p->head, len & (PARSE_WINDOW - 1), (void *)p->payload.at)
+		       ? PAYLOAD_UNREADABLE
+		       : found;
+}
+
+/* What lies in one piece, at most, into e->p->head. */
+static __always_inline bool head_read(const struct event *e)
+{
+	return payload_note(e, parser_head(e->sent, e->bytes));
+}
+
+/* Fills the window as far as a head needs it. */
+__noinline int parser_gather(u32 sent)
+{
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+
+	for (int i = 0; i < 4 && p; i++)
+		if (p->len - p->pos >= PROTOCOL_CARRY || parser_fill(p))
+			break;
+	return 0;
+}
+
+/* Which protocol these first of `total` bytes are of. */
+__noinline int parser_detect(u32 sent, u32 total)
+{
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	const u8 *head;
+	u32 avail;
+
+	if (!p)
+		return PROTOCOL_UNKNOWN;
+	head = &p->bytes[p->pos & PARSER_MASK];
+	avail = p->len - p->pos < PARSE_WINDOW ? p->len - p->pos : PARSE_WINDOW;
+	return p->is_request ? protocol_detect(head, avail, total)
+			     : protocol_detect_greeting(head, avail, total);
+}
+
+#define DETECT_MIN 4 /* fewer say nothing */
+
+enum head_state { HEAD_UNREADABLE, HEAD_SHORT, HEAD_READY };
+
+/*
+ * The first bytes of a flow, of which some may have been before, into p->bytes at p->pos, up to p->len. Fewer than
+ * `least` are kept for the next time.
+ */
+static __noinline int parser_peek(struct event *e, u32 least)
+{
+	struct parser *p = e->p;
+
+	if (!parser_begin(e))
+		return HEAD_UNREADABLE;
+	parser_gather(e->sent);
+	if (p->len - p->pos >= least)
+		return HEAD_READY;
+	parser_end(e);
+	return HEAD_SHORT;
+}
+
+/* 0: there are too few to tell. */
+static __noinline int event_detect_protocol(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	u32 total = e->bytes + event_flow(e)->carry_len;
+	int there = parser_peek(e, DETECT_MIN);
+	struct parser *p = e->p;
+
+	if (there != HEAD_READY)
+		return there == HEAD_UNREADABLE;
+	r->tries++;
+	r->protocol = parser_detect(e->sent, total);
+	r->tunnel = le32_at(&p->bytes[p->pos & PARSER_MASK]) == PROTOCOL_WORD('C', 'O', 'N', 'N');
+	return 1;
+}
+
+/* The same in p->head, up to PROTOCOL_CARRY bytes. */
+static __noinline int head_gather(struct event *e, u32 least)
+{
+	struct flow *f = event_flow(e);
+	struct parser *p = e->p;
+	int there;
+
+	if (!f->carry_len && head_read(e) && p->head_len >= least)
+		return HEAD_READY;
+	there = parser_peek(e, least);
+	if (there == HEAD_SHORT)
+		return there;
+	f->carry_len = 0;
+	if (there == HEAD_UNREADABLE)
+		return there;
+	p->head_len = PROTOCOL_CARRY;
+	bpf_probe_read_kernel(p->head, PROTOCOL_CARRY, &p->bytes[p->pos & PARSER_MASK]);
+	return HEAD_READY;
+}
+
+#endif

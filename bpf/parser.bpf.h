@@ -1,0 +1,352 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Walking through the bytes of a connection from message to message, a window at a time. What a walk carries from
+ * step to step is in a table, where the verifier knows nothing of it.
+ */
+#ifndef PARSER_BPF_H
+#define PARSER_BPF_H
+
+#include "payload.bpf.h"
+#include "peer.bpf.h"
+#include "sock.bpf.h"
+
+METRIC(requests_total);
+METRIC(request_duration_seconds);
+METRIC(request_queue_seconds);
+
+static __always_inline u64 dimension(u32 protocol, u32 direction, u32 peer, u32 status)
+{
+	if (protocol == PROTOCOL_MEMCACHED_BINARY)
+		protocol = PROTOCOL_MEMCACHED;
+	return protocol | direction << REQUEST_DIRECTION_AT |
+	       (status & ((1 << REQUEST_STATUS_BITS) - 1)) << REQUEST_STATUS_AT |
+	       (u64)peer << REQUEST_PEER_AT;
+}
+
+static __always_inline u64 without_status(u64 dim)
+{
+	return dim & ~(((1ULL << REQUEST_STATUS_BITS) - 1) << REQUEST_STATUS_AT);
+}
+
+/* Requests that took longer wait because they want to; 0: none do. */
+const volatile u64 long_poll_ns SEC(".rodata");
+
+#define NOT_TIMED (~0ULL)
+
+/* From `since`, 0: it is not to be timed. */
+static __always_inline u64 time_since(u64 since, u64 now)
+{
+	u64 ns = now > since ? now - since : 0;
+
+	return !since || (long_poll_ns && ns > long_poll_ns) ? NOT_TIMED : ns;
+}
+
+__noinline int request_count(u32 identity, u64 dim, u64 n, u64 ns)
+{
+	count_add_at(series_slot(requests_total, identity, dim, false), n);
+	if (ns == NOT_TIMED)
+		return 0;
+	hist_add_many_at(series_slot(request_duration_seconds, identity, without_status(dim), true),
+			 ns, n);
+	return 0;
+}
+
+/* --- streams: requests of one connection that are answered in any order */
+
+struct stream_key {
+	u64 sock;
+	u64 stream;
+};
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct stream_key, u64, 16384, 0) request_streams SEC(".maps");
+
+/* --- walking through the bytes */
+
+#define PARSER_CHUNK 976 /* bytes looked at at once */
+#define PARSER_STEPS 72	 /* squared */
+#define PARSER_MASK  1023
+
+/* Answers of one status. */
+struct run {
+	u32 status, cnt;
+};
+#define RUNS 8
+
+/* The table in which an event and a walk keep what they work with. */
+struct parser {
+	struct payload payload;
+	struct stream stream;
+	struct found found;
+	u64 sock, now;
+	u32 identity, direction, peer;
+	u32 protocol;
+	u32 is_request;
+	u32 pos, len; /* in `bytes`: what is there and not walked through */
+	u32 request_cnt;
+	u32 blocking; /* among them are such that want to wait */
+	u32 desync;
+	u32 head_len;
+	struct run runs[RUNS]; /* answers, in their order */
+	u32 run;	       /* the one that is being counted */
+	u8 head[PARSE_WINDOW];
+	u8 bytes[PROTOCOL_CARRY + PARSER_MASK + PARSE_WINDOW];
+};
+
+/* One for what is sent, one for what is received: either may interrupt the other. */
+struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, struct parser, 2, 0) request_parsers SEC(".maps");
+
+/* Something was sent or received. */
+struct event {
+	struct sock *sk;
+	struct sock_ctx *sc;
+	struct parser *p;
+	u64 now;
+	u32 bytes;
+	u32 sent;
+	u32 is_request; /* or else it answers */
+};
+
+static __always_inline struct flow *event_flow(const struct event *e)
+{
+	struct stream *s = &e->sc->request.stream;
+
+	return e->is_request ? &s->flow[FLOW_REQUEST] : &s->flow[FLOW_RESPONSE];
+}
+
+static __always_inline struct flow *parser_flow(struct parser *p)
+{
+	return p->is_request ? &p->stream.flow[FLOW_REQUEST] : &p->stream.flow[FLOW_RESPONSE];
+}
+
+/* The next bytes, behind those that are left over; 1: there are none. */
+static __always_inline int parser_fill(struct parser *p)
+{
+	u32 rest = p->len - p->pos, n;
+
+	if (rest >= PROTOCOL_CARRY) {
+		p->desync = 1;
+		return 1;
+	}
+	if (!p->payload.left && !payload_next(&p->payload))
+		return 1;
+	n = p->payload.left < PARSER_CHUNK ? p->payload.left : PARSER_CHUNK;
+	bpf_probe_read_kernel(p->bytes, PROTOCOL_CARRY,
+			      &p->bytes[(p->len - PROTOCOL_CARRY) & PARSER_MASK]);
+	barrier_var(n); /* the compiler knows that it fits, the verifier does not */
+	if (bpf_probe_read_user(p->bytes + PROTOCOL_CARRY, n & PARSER_MASK,
+				(void *)p->payload.at)) {
+		p->desync = 1;
+		return 1;
+	}
+	p->payload.at += n;
+	p->payload.left -= n;
+	p->pos = PROTOCOL_CARRY - rest;
+	p->len = PROTOCOL_CARRY + n;
+	return 0;
+}
+
+static __always_inline void parser_skip(struct parser *p, struct flow *f)
+{
+	u32 n = p->len - p->pos;
+
+	n = f->skip < n ? f->skip : n;
+	p->pos += n;
+	f->skip -= n;
+	n = f->skip < p->payload.left ? f->skip : p->payload.left;
+	p->payload.at += n;
+	p->payload.left -= n;
+	f->skip -= n;
+}
+
+static __always_inline void parser_stream(struct parser *p)
+{
+	const struct found *found = &p->found;
+	struct stream_key key = { p->sock, found->stream };
+	u64 *since;
+
+	if (found->kind == FOUND_STREAM_REQUEST) {
+		bpf_map_update_elem(&request_streams, &key, &p->now, BPF_NOEXIST);
+		p->request_cnt++;
+		return;
+	}
+	since = bpf_map_lookup_elem(&request_streams, &key);
+	if (!since || (found->status >= 100 && found->status < 200))
+		return;
+	request_count(p->identity, dimension(p->protocol, p->direction, p->peer, found->status), 1,
+		      time_since(*since, p->now));
+	bpf_map_delete_elem(&request_streams, &key);
+}
+
+static __always_inline void parser_response(struct parser *p, u32 status)
+{
+	struct run *run = p->runs;
+
+	/* beyond the last all are as that one */
+	for (int i = 0; i < RUNS - 1 && run->cnt && run->status != status; i++)
+		run++;
+	if (!run->cnt)
+		run->status = status;
+	run->cnt++;
+}
+
+/* Another protocol begins here, between two messages; of streams, it is their kind that is now known. */
+static __always_inline void parser_switch(struct parser *p, u32 protocol)
+{
+	p->protocol = protocol;
+	if (protocol == PROTOCOL_TLS)
+		__builtin_memset(&p->stream, 0, sizeof(p->stream));
+}
+
+static __always_inline void parser_found(struct parser *p)
+{
+	const struct found *found = &p->found;
+
+	if (found->kind == FOUND_REQUEST)
+		p->request_cnt++;
+	else if (found->kind == FOUND_RESPONSE)
+		parser_response(p, found->status);
+	else if (found->kind == FOUND_STREAM_REQUEST || found->kind == FOUND_STREAM_RESPONSE)
+		parser_stream(p);
+	else if (found->kind == FOUND_BLOCKING)
+		p->blocking = 1;
+	else if (found->kind == FOUND_DESYNC)
+		p->desync = 1;
+	else if (found->kind == FOUND_PROTOCOL)
+		parser_switch(p, found->protocol);
+}
+
+/* 1: the end. */
+__noinline int parser_step(u32 sent)
+{
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct flow *f;
+	u32 avail, n;
+
+	if (!p)
+		return 1;
+	f = parser_flow(p);
+	if (f->skip)
+		parser_skip(p, f);
+	avail = p->len - p->pos;
+	if (!avail || f->skip)
+		return parser_fill(p);
+	if (avail > PARSE_WINDOW)
+		avail = PARSE_WINDOW;
+	n = protocol_step(p->protocol, p->is_request, &p->stream, &p->bytes[p->pos & PARSER_MASK],
+			  avail, &p->found);
+	p->pos += n;
+	parser_found(p);
+	if (p->desync)
+		return 1;
+	return n || p->found.kind ? 0 : parser_fill(p);
+}
+
+/* 1: the end. */
+__noinline int parser_steps(u32 sent)
+{
+	for (int i = 0; i < PARSER_STEPS; i++)
+		if (parser_step(sent))
+			return 1;
+	return 0;
+}
+
+/* Through all the bytes: a loop of loops costs the verifier little. */
+__noinline int parser_run(u32 sent)
+{
+	for (int i = 0; i < PARSER_STEPS; i++)
+		if (parser_steps(sent))
+			break;
+	return 0;
+}
+
+static __always_inline void flows_reset(struct request_ctx *r)
+{
+	__builtin_memset(&r->stream, 0, sizeof(r->stream));
+	r->desync = 0;
+}
+
+/* Bytes of a message of which the length is known, seen or not: nothing begins in them. */
+static __always_inline bool message_skip(const struct event *e)
+{
+	struct flow *f = event_flow(e);
+
+	if (f->skip < e->bytes)
+		return false;
+	f->skip -= e->bytes;
+	return true;
+}
+
+__noinline int parser_payload(u32 sent, u32 bytes)
+{
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+
+	return p ? payload_find(&p->payload, bytes) : PAYLOAD_UNREADABLE;
+}
+
+static __always_inline bool payload_note(const struct event *e, int found)
+{
+	if (found == PAYLOAD_MULTI)
+		e->sc->request.multi_msg = 1;
+	return found;
+}
+
+static __noinline int parser_begin(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	struct flow *f = event_flow(e);
+	struct parser *p = e->p;
+
+	if (!payload_note(e, parser_payload(e->sent, e->bytes)))
+		return 0;
+	p->stream = r->stream;
+	p->sock = (u64)e->sk;
+	p->now = e->now;
+	p->identity = e->sc->identity;
+	p->direction = e->sc->direction;
+	p->peer = r->peer;
+	p->protocol = r->protocol;
+	p->is_request = e->is_request;
+	p->request_cnt = p->blocking = p->desync = 0;
+	__builtin_memset(p->runs, 0, sizeof(p->runs));
+	__builtin_memcpy(p->bytes, f->carry, PROTOCOL_CARRY);
+	p->pos = PROTOCOL_CARRY - (f->carry_len < PROTOCOL_CARRY ? f->carry_len : 0);
+	p->len = PROTOCOL_CARRY;
+	parser_flow(p)->carry_len = 0;
+	return 1;
+}
+
+static __noinline int parser_end(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	struct parser *p = e->p;
+	struct flow *f = parser_flow(p);
+	u32 rest = p->len - p->pos;
+
+	if (rest >= PROTOCOL_CARRY)
+		p->desync = 1;
+	f->carry_len = rest;
+	bpf_probe_read_kernel(f->carry, PROTOCOL_CARRY,
+			      &p->bytes[(p->len - PROTOCOL_CARRY) & PARSER_MASK]);
+	if (r->protocol != p->protocol || r->protocol == PROTOCOL_POSTGRESQL)
+		r->stream = p->stream;
+	else /* the other may be walked through at this moment, on another CPU */
+		*event_flow(e) = *f;
+	r->protocol = p->protocol;
+	r->desync = p->desync;
+	return 0;
+}
+
+/* Walks through all the bytes; what was found is in e->p. 0: nothing, or r->desync is set. */
+static __always_inline int parse(struct event *e)
+{
+	if (message_skip(e))
+		return 0;
+	if (!parser_begin(e)) {
+		e->sc->request.desync = 1;
+		return 0;
+	}
+	parser_run(e->sent);
+	parser_end(e);
+	return 1;
+}
+
+#endif
