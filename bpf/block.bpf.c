@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Block I/O. A request carries its own stamps, so that one program at its completion tells the time it
- * waited in the queue and the time the device took. Who asked for it is noted when it starts.
+ * Block I/O. A request carries time stamps, so one program at its completion can tell the time in the queue from
+ * the time in the device. The submitter is recorded when the request starts.
  */
 #include "identity.bpf.h"
+#include "series.bpf.h"
 #include "block.h"
 
 METRIC(block_io_duration_seconds);
@@ -12,8 +13,8 @@ METRIC(service_block_io_duration_seconds);
 METRIC(service_block_io_bytes_total);
 
 /*
- * Who submitted a request. Requests are recycled and their addresses few, so entries are written over
- * and never deleted; IDENTITY_UNKNOWN when it is complete.
+ * Who submitted a request. The kernel recycles requests and their addresses are few, so entries are overwritten and
+ * never deleted; IDENTITY_UNKNOWN once the request is complete.
  */
 struct submitter {
 	u32 identity;
@@ -22,11 +23,11 @@ struct submitter {
 };
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct submitter, 16384, 0) block_submitters SEC(".maps");
 
-/* When requests were issued, for queues that leave io_start_time_ns zero; attached when that is seen. */
+/* Issue times, for queues that leave io_start_time_ns zero; the program is attached once such a queue is seen. */
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, u64, 16384, 0) block_issued SEC(".maps");
 u64 unstamped;
 
-/* The identity of a cgroup on whose behalf the kernel works (write-back). */
+/* The identity of a cgroup for which a kernel thread works (write-back). */
 static __noinline u32 identity_of_cgroup(struct cgroup *cgrp)
 {
 	struct kernfs_node *kn = BPF_CORE_READ(cgrp, kn);
@@ -39,17 +40,17 @@ static __noinline u32 identity_of_cgroup(struct cgroup *cgrp)
 
 	if (found)
 		return *found;
-	row = identity_take(&id);
+	row = identity_alloc(&id);
 	if (!row)
 		return IDENTITY_OTHER;
 	row->key = key;
 	row->kernel = true;
 	row->pid = row->script_len = row->args_len = row->exe_len = row->cgroups_len = 0;
-	chain_kernfs(id, (u64)kn);
+	cgroup_path_append(id, (u64)kn);
 	return identity_publish(id, row);
 }
 
-/* Caches of slots, of a service and of the devices; two that meet in an entry look in the hash of series. */
+/* Slot caches, per service and for devices; a collision costs a lookup in the hash of series. */
 #define SERVICE_CACHE 8
 #define DEVICE_CACHE  256
 
@@ -80,7 +81,7 @@ static __always_inline int operation(struct request *rq, u32 bytes)
 		return BLOCK_READ;
 	case 1: /* REQ_OP_WRITE */
 	case 7: /* REQ_OP_ZONE_APPEND */
-		/* A write of nothing carries a flush; the flush itself is a request of its own. */
+		/* An empty write carries a flush; the flush itself is a request of its own. */
 		return bytes ? BLOCK_WRITE : -1;
 	case 9: /* REQ_OP_WRITE_ZEROES */
 		return BLOCK_WRITE;
@@ -90,12 +91,10 @@ static __always_inline int operation(struct request *rq, u32 bytes)
 	case 5: /* REQ_OP_SECURE_ERASE */
 		return BLOCK_DISCARD;
 	}
-	return -1; /* passed through, zone management: not I/O on data */
+	return -1; /* passthrough and zone management: no data I/O */
 }
 
-/*
- * Write-back is done by kernel threads on behalf of a cgroup. Otherwise it is who submits.
- */
+/* Kernel threads write back on behalf of a cgroup. All other requests belong to the task that submits them. */
 static __always_inline u32 submitter_identity(struct bio *bio)
 {
 	struct task_struct *task = task_current();
@@ -116,7 +115,7 @@ static __always_inline struct submitter *submitter_find(void *rq)
 	return bpf_map_lookup_elem(&block_submitters, &key);
 }
 
-/* `rq` may be the bio instead, where nobody sees the request. */
+/* `rq` is the bio instead where the request itself cannot be seen. */
 static __always_inline int submitted(void *rq, struct bio *bio, u64 start_ns, struct submitter *old)
 {
 	struct submitter now = { .identity = submitter_identity(bio), .start_ns = start_ns };
@@ -136,8 +135,8 @@ TRACEPOINT(block_io_start, start, struct request *rq)
 }
 
 /*
- * Kernels without block_io_start (before 5a80bd075f3b, 6.5): a request is either inserted into a scheduler
- * by who submits it, or issued by him at once.
+ * Kernels without block_io_start (before 5a80bd075f3b, 6.5): the submitter either inserts the request into a
+ * scheduler or issues it directly.
  *
  * a54895fa057c ("block: remove the request_queue to argument request based tracepoints"), 5.11 and
  * 5.10.137: the request was the second argument.
@@ -166,7 +165,7 @@ TRACEPOINT(block_rq_issue, direct)
 	return submitted(rq, READ(rq, bio), start_ns, known);
 }
 
-/* A flush without data is neither inserted nor issued, another request does it: its bio is there at the end. */
+/* A flush without data is neither inserted nor issued: another request performs it, and completes with its bio. */
 const volatile u32 arity_block_getrq SEC(".rodata");
 
 TRACEPOINT(block_getrq, flush)
@@ -198,7 +197,7 @@ static __always_inline u64 issued_ns(struct request *rq)
 	return stamp ? *stamp : 0;
 }
 
-/* A write that is to be flushed completes twice: when it is written, and when all of it is done. */
+/* A write with a flush completes twice: when it is written, and when the flush is done too. */
 static __always_inline bool completes_again(struct request *rq, u32 bytes)
 {
 	u32 flags = 1U << bpf_core_enum_value(enum req_flag_bits, __REQ_FUA) |
@@ -242,7 +241,7 @@ static __always_inline void phases(u64 dim, u64 start, u64 issued, u64 now)
 		      issued > start ? issued - start : 0);
 }
 
-/* What the request was for its service: bytes of this part, and at the end how long it took. */
+/* Counts for the service: the bytes of this part and, at the end, the duration. */
 static __always_inline void service(u32 identity, u64 dim, u32 bytes, bool end, u64 ns)
 {
 	struct block_slots *slots = bpf_map_lookup_elem(&block_slots, &identity);
@@ -262,8 +261,8 @@ static __always_inline void service(u32 identity, u64 dim, u32 bytes, bool end, 
 }
 
 /*
- * Runs for each part of a request that is complete; the last one is that which leaves nothing over.
- * May interrupt itself (a completion in process context, one in an interrupt): counts are atomic.
+ * Runs for each completed part of a request; the last part leaves no bytes. May interrupt itself (a completion in
+ * process context, one in an interrupt): additions are atomic.
  */
 TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned int bytes)
 {
@@ -278,7 +277,7 @@ TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned 
 		return 0;
 	device = (u64)(u32)READ(disk, major) << 20 | (u32)READ(disk, first_minor);
 	dim = device | (u64)(empty_flush ? BLOCK_FLUSH : op) << BLOCK_OPERATION_SHIFT;
-	/* The device's flush has no submitter, the request that carried it has no device time. */
+	/* The device's flush has no submitter; the request that carried it has no device time. */
 	if (op != BLOCK_FLUSH)
 		service(submitter_of(rq, bytes, bytes >= left), dim, bytes, bytes >= left && start,
 			now > start ? now - start : 0);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Bytes of TCP, and the round-trip time that is looked at on the way: counted by whichever family's
- * program sees what is sent and received.
+ * TCP bytes, and round-trip times sampled along the way; counted by whichever family's program sees sends and
+ * receives.
  */
 #ifndef BYTES_BPF_H
 #define BYTES_BPF_H
@@ -25,7 +25,7 @@ static __always_inline void sample_rtt(struct sock *sk, struct sock_ctx *sc)
 		hist_add(tcp_rtt_seconds, sock_owner(sc), 0, srtt_us * 1000ULL);
 }
 
-/* For the socket's owner, who has been seen to be so. */
+/* For the socket's owner, which the caller has validated. */
 static __always_inline int bytes_add(struct sock_ctx *sc, int bytes, u32 flow)
 {
 	u32 slot = sc->bytes[flow];
@@ -38,7 +38,7 @@ static __always_inline int bytes_add(struct sock_ctx *sc, int bytes, u32 flow)
 	return 0;
 }
 
-#define RTT_SENDS 64 /* one of so many is looked at */
+#define RTT_SENDS 64 /* the round-trip time is sampled once in so many sends */
 
 static __always_inline void bytes_count(struct sock *sk, struct sock_ctx *sc, int bytes, u32 flow)
 {

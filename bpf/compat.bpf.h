@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What differs between kernels, one function each, with the commit that made it necessary. */
+/* Differences between kernels, one function each, with the commit that makes it necessary. */
 #ifndef COMPAT_BPF_H
 #define COMPAT_BPF_H
 
@@ -10,23 +10,22 @@
 #define PF_KTHREAD 0x00200000
 
 /*
- * The pointers that hooks get have a type, which the verifier follows: programs read through them at the
- * price of a load. False where the kernel has no BTF of its own; then raw tracepoints stand in, which get
- * numbers.
+ * Programs get typed pointers, which the verifier tracks: reading through one costs a load. False on kernels without
+ * BTF of their own, where raw tracepoints take over, which get plain numbers.
  */
 const volatile bool typed SEC(".rodata");
 
 /*
- * Tasks and sockets can carry storage, and the current task has a type (4cf1bc1f1045 "bpf: Implement task
+ * Tasks and sockets have local storage, and the current task is typed (4cf1bc1f1045 "bpf: Implement task
  * local storage", 3ca1032ab7ab "bpf: Implement get_current_task_btf and RET_PTR_TO_BTF_ID", 8e4597c627fb
- * "bpf: Allow using bpf_sk_storage in FENTRY/FEXIT/RAW_TP": 5.11). Otherwise tables by address stand in.
+ * "bpf: Allow using bpf_sk_storage in FENTRY/FEXIT/RAW_TP": 5.11). Otherwise tables keyed by address take over.
  */
 const volatile bool storage SEC(".rodata");
 
-/* A field of what a hook got. Both branches compile, the verifier drops the one that is not taken. */
+/* A field of a program's argument. Both branches are compiled; the verifier removes the one not taken. */
 #define READ(p, field) (typed ? (p)->field : BPF_CORE_READ(p, field))
 
-/* The task that runs here: typed when there is storage, otherwise an address. */
+/* The running task: a typed pointer where tasks have storage, otherwise an address. */
 static __always_inline struct task_struct *task_current(void)
 {
 	return storage ? bpf_get_current_task_btf() : (void *)bpf_get_current_task();
@@ -85,7 +84,7 @@ static __always_inline bool mm_counts_by_cpu(void)
 	return bpf_core_field_exists(((struct mm_struct *)0)->rss_stat);
 }
 
-/* Resident pages, of files, anonymous and shared, where memory does not count them by CPU. */
+/* Resident pages (file, anonymous, shared) on kernels that do not count them per CPU. */
 static __always_inline s64 mm_pages(struct mm_struct *mm)
 {
 	struct mm_struct___shared *shared = (void *)mm;
@@ -95,7 +94,7 @@ static __always_inline s64 mm_pages(struct mm_struct *mm)
 	return count[0] + count[1] + count[3];
 }
 
-/* Those that the thread has not told its memory of. */
+/* Pages that the thread has not yet added to its mm's count. */
 static __always_inline s64 task_pages(struct task_struct *task)
 {
 	struct task_struct___shared *shared = (void *)task;
@@ -107,7 +106,7 @@ static __always_inline s64 task_pages(struct task_struct *task)
 	return (s64)count[0] + count[1] + count[3];
 }
 
-/* Of the tasks that share a memory, one owns it; without memory cgroups the kernel does not say which. */
+/* Of the tasks that share an mm, one owns it. Without memory cgroups the kernel does not record which. */
 static __always_inline bool mm_is_of(struct mm_struct *mm, struct task_struct *task)
 {
 	if (!bpf_core_field_exists(mm->owner))
@@ -115,13 +114,13 @@ static __always_inline bool mm_is_of(struct mm_struct *mm, struct task_struct *t
 	return BPF_CORE_READ(mm, owner) == task;
 }
 
-/* The address of a table's only value by CPU, without a CPU's distance; `map` is the table's. */
+/* The per-CPU address of a table's only value, without any CPU's offset; `map` is the address of the table. */
 static __always_inline u64 map_percpu_address(u64 map)
 {
 	return (u64)BPF_CORE_READ((struct bpf_array *)map, pptrs[0]);
 }
 
-/* The number of the system call that returns, negative after rt_sigreturn. */
+/* The number of the returning system call; negative after rt_sigreturn. */
 static __always_inline int syscall_nr(struct pt_regs *regs)
 {
 #if defined(__TARGET_ARCH_x86)
@@ -131,7 +130,7 @@ static __always_inline int syscall_nr(struct pt_regs *regs)
 #endif
 }
 
-/* The task that runs here is in a system call of the 32-bit architecture; also int 0x80 of a 64-bit process. */
+/* The running task is in a 32-bit system call, or a 64-bit process used int 0x80. */
 static __always_inline bool task_compat(void)
 {
 #if defined(__TARGET_ARCH_x86)
@@ -142,8 +141,8 @@ static __always_inline bool task_compat(void)
 }
 
 /*
- * The call under way is numbered as on the 32-bit architecture. On x86-64 the instruction syscall leaves
- * its return address in rcx: where it is still there, nothing more is to be asked.
+ * The current system call has a 32-bit number. On x86-64 the instruction `syscall` leaves its return address in rcx:
+ * if it is still there, the call is a 64-bit one.
  */
 static __always_inline bool syscall_compat(struct pt_regs *regs)
 {

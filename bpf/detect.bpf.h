@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* The first bytes of what is sent or received, and of a connection: they tell the protocol. */
+/* The first bytes of a send or receive, and of a connection: they identify the protocol. */
 #ifndef DETECT_BPF_H
 #define DETECT_BPF_H
 
 #include "parser.bpf.h"
 
-/* Reads the first bytes, of the first piece, into the table. */
+/* Reads the start of the first buffer into the table. */
 __noinline int parser_head(u32 sent, u32 bytes)
 {
 	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
@@ -22,19 +22,19 @@ __noinline int parser_head(u32 sent, u32 bytes)
 			       : found;
 	}
 	p->head_len = len;
-	barrier_var(len); /* the compiler knows that it fits, the verifier does not */
+	barrier_var(len); /* the compiler would drop the mask that the verifier needs */
 	return bpf_probe_read_user(p->head, len & (PARSE_WINDOW - 1), (void *)p->payload.at)
 		       ? PAYLOAD_UNREADABLE
 		       : found;
 }
 
-/* What lies in one piece, at most, into e->p->head. */
+/* Reads into e->p->head, from the first buffer only. */
 static __always_inline bool head_read(const struct event *e)
 {
 	return payload_note(e, parser_head(e->sent, e->bytes));
 }
 
-/* Fills the window as far as a head needs it. */
+/* Fills p->bytes until there is enough for a head. */
 __noinline int parser_gather(u32 sent)
 {
 	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
@@ -45,7 +45,7 @@ __noinline int parser_gather(u32 sent)
 	return 0;
 }
 
-/* Which protocol these first of `total` bytes are of. */
+/* The protocol of these bytes, the first of `total`. */
 __noinline int parser_detect(u32 sent, u32 total)
 {
 	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
@@ -60,13 +60,13 @@ __noinline int parser_detect(u32 sent, u32 total)
 			     : protocol_detect_greeting(head, avail, total);
 }
 
-#define DETECT_MIN 4 /* fewer say nothing */
+#define DETECT_MIN 4 /* bytes needed to tell the protocol */
 
 enum head_state { HEAD_UNREADABLE, HEAD_SHORT, HEAD_READY };
 
 /*
- * The first bytes of a flow, of which some may have been before, into p->bytes at p->pos, up to p->len. Fewer than
- * `least` are kept for the next time.
+ * Gathers the first bytes of a flow, including those carried over, in p->bytes from p->pos to p->len. If there are
+ * fewer than `least`, they are carried over to the next event.
  */
 static __noinline int parser_peek(struct event *e, u32 least)
 {
@@ -81,7 +81,7 @@ static __noinline int parser_peek(struct event *e, u32 least)
 	return HEAD_SHORT;
 }
 
-/* 0: there are too few to tell. */
+/* 0: too few bytes to tell. */
 static __noinline int event_detect_protocol(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
@@ -97,7 +97,7 @@ static __noinline int event_detect_protocol(struct event *e)
 	return 1;
 }
 
-/* The same in p->head, up to PROTOCOL_CARRY bytes. */
+/* Gathers the first bytes in p->head, up to PROTOCOL_CARRY of them. */
 static __noinline int head_gather(struct event *e, u32 least)
 {
 	struct flow *f = event_flow(e);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* DNS in datagrams: requests are told apart by their numbers and answered in any order. */
+/* DNS over UDP: queries are matched by id and answered in any order. */
 #ifndef DNS_BPF_H
 #define DNS_BPF_H
 
@@ -7,7 +7,7 @@
 
 struct datagram_key {
 	u64 sock;
-	u64 question; /* its number and its first bytes */
+	u64 question; /* its id and first bytes */
 };
 struct datagram {
 	u64 since_ns;
@@ -17,21 +17,21 @@ struct datagram {
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct datagram_key, struct datagram, 8192, 0) request_datagrams
 	SEC(".maps");
 
-#define DNS_LEN_MIN 17 /* header, the name of the root, type, class */
+#define DNS_LEN_MIN 17 /* header, root name, type, class */
 
-/* False: it is neither a question nor an answer. */
+/* False: neither a query nor a response. */
 static __always_inline bool on_dns(const struct event *e, u64 since)
 {
 	const u8 *dns = e->p->head;
 	u32 sent = e->sent;
 	struct datagram_key key = { (u64)e->sk,
 				    (u64)le32_at(dns + 13) << 32 | dns[12] << 16 | be16_at(dns) };
-	struct datagram asked = { since, sent, e->sc->request.peer }, *found;
+	struct datagram query = { since, sent, e->sc->request.peer }, *found;
 
 	if (e->p->head_len < DNS_LEN_MIN)
 		return false;
 	if (dns_is_query(dns)) {
-		bpf_map_update_elem(&request_datagrams, &key, &asked, BPF_ANY);
+		bpf_map_update_elem(&request_datagrams, &key, &query, BPF_ANY);
 		if (!sent)
 			hist_add(request_queue_seconds, e->sc->identity,
 				 dimension(PROTOCOL_DNS, 0, 0, 0), e->now - since);

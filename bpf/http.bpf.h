@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* What asks on a connection of HTTP, as long as one request at a time is under way. */
+/* The request direction of an HTTP connection, as long as it has one request at a time in flight. */
 #ifndef HTTP_BPF_H
 #define HTTP_BPF_H
 
 #include "detect.bpf.h"
 #include "http_fastpath.bpf.h"
 
-/* The turn under way was not looked at, and more comes. False: that is the rest of it, for all one can say. */
+/* The request in flight was not parsed, and more bytes arrive. False: they look like the rest of it. */
 static __noinline int http_begins_another(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
@@ -19,7 +19,7 @@ static __noinline int http_begins_another(struct event *e)
 	return 1;
 }
 
-/* A piece was one request. */
+/* A read or write was exactly one request. */
 static __always_inline void fastpath_learn(struct request_ctx *r, u32 bytes)
 {
 	if (r->fastpath_score < FASTPATH_SCORE_MIN)
@@ -29,8 +29,8 @@ static __always_inline void fastpath_learn(struct request_ctx *r, u32 bytes)
 }
 
 /*
- * HTTP, as long as one request at a time is under way: whatever asks is followed, so that the rest of one that was
- * answered early is not taken for another.
+ * How many requests begin here, with one at a time in flight. All bytes are parsed, so that the rest of a request that
+ * got its response early is not taken for another request.
  */
 static __always_inline int http_requests_begun(struct event *e)
 {

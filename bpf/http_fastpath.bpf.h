@@ -1,22 +1,19 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The common way of the most common protocol: a connection of HTTP on which one request at a time is asked
- * and answered, each in one piece, has nothing to be looked at but the status of answers. Whatever is
- * not as expected takes the long way, which also decides who comes here. For the programs on
- * tracepoints, of which one alone counts a series.
+ * The fast path of HTTP: on a connection with one request at a time, each request and each response in one system
+ * call, only the status of responses is parsed. Anything unexpected takes the slow path, which also decides when a
+ * connection qualifies. For the programs on tracepoints only: there a series is counted by one program alone.
  */
 #ifndef HTTP_FASTPATH_BPF_H
 #define HTTP_FASTPATH_BPF_H
 
 #include "response_race.bpf.h"
 
-#define FASTPATH_SCORE_MIN \
-	8		   /* pieces that were one request each, before others are taken for such */
-#define HTTP_STATUS_END 12 /* bytes up to the end of the status */
-#define FASTPATH_PARSE_MASK \
-	63 /* one of so many and one turns is looked at for more than one request */
+#define FASTPATH_SCORE_MIN  8  /* parsed requests of one read each before requests go unparsed */
+#define HTTP_STATUS_END	    12 /* bytes up to the end of the status code */
+#define FASTPATH_PARSE_MASK 63 /* every 64th request is parsed */
 
-/* To be called when the long way has been taken. */
+/* To be called after the slow path. */
 static __always_inline void fastpath_update(struct request_ctx *r)
 {
 	r->fastpath = r->protocol == PROTOCOL_HTTP && r->fastpath_score >= FASTPATH_SCORE_MIN &&
@@ -25,14 +22,15 @@ static __always_inline void fastpath_update(struct request_ctx *r)
 		      !r->stream.flow[FLOW_RESPONSE].carry_len;
 }
 
-/* The slot that a cache has for a dimension, 0: it has another's. */
+/* The cached slot of a dimension; 0: the entry belongs to another. */
 static __always_inline u32 slot_cached(u64 cache, u64 dim)
 {
 	return cache >> 16 == dim ? cache & 0xffff : 0;
 }
 
 /*
- * A request, unseen: what comes after an answer and is as long as one that was looked at. Two would be longer.
+ * Counts one request without parsing it: bytes that follow a response and are about as long as the shortest parsed
+ * request. Two requests would be longer.
  */
 static __always_inline bool fastpath_request(struct sock *sk, struct request_ctx *r, u32 bytes,
 					     bool sent)
@@ -58,7 +56,7 @@ static __always_inline u64 queue_ns(const struct request_ctx *r)
 	return r->read_ns > since ? r->read_ns - since : 0;
 }
 
-/* The first bytes of what the call under way moves, if they lie in one piece in the first buffer. */
+/* Reads the first bytes of the current system call, if its first buffer contains them all. */
 static __always_inline bool fastpath_read(u8 *head, u32 bytes)
 {
 	struct pt_regs *regs = registers();
@@ -100,13 +98,13 @@ static __always_inline bool fastpath_response(struct sock_ctx *sc, u32 bytes, bo
 	count_add_exclusive(total, 1);
 	if (ns != NOT_TIMED)
 		hist_add_exclusive(duration, ns);
-	if (sent) /* which the program of what is received counts, too */
+	if (sent) /* the program on receives counts this series too: adds atomically */
 		hist_add_many(queue, queue_ns(r), 1);
 	r->inflight[0].cnt = r->outstanding = r->unparsed = 0;
 	return true;
 }
 
-/* False: it is not as simple as that. */
+/* False: take the slow path. */
 static __always_inline bool fastpath(struct sock *sk, struct sock_ctx *sc, u32 bytes, bool sent)
 {
 	struct request_ctx *r = &sc->request;

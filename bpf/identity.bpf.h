@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Rows of the identity table: taking one, naming its cgroup, publishing it under its key. */
+/* Rows of the identity table: allocating one, recording its cgroup, publishing it under its key. */
 #ifndef IDENTITY_BPF_H
 #define IDENTITY_BPF_H
 
 #include "core.bpf.h"
 
-#define DEPTH 16 /* components of a path */
+#define DEPTH 16 /* path components at most */
 
 struct TABLE(BPF_MAP_TYPE_HASH, struct identity_key, u32, 1, 0) identity_ids SEC(".maps");
 
@@ -26,19 +26,19 @@ static __always_inline struct identity *identity_row(u32 id)
 	return bpf_map_lookup_elem(&identities, &id);
 }
 
-/* A free row and its number, for the caller alone until it is published or given back; NULL: none left. */
-static __always_inline struct identity *identity_take(u32 *id)
+/* A free row and its id, exclusively the caller's until it is published or freed; NULL: none left. */
+static __always_inline struct identity *identity_alloc(u32 *id)
 {
 	return id_alloc(&free_identities, id) ? identity_row(*id) : NULL;
 }
 
 /*
- * Functions with loops are global: the verifier looks at each once, by itself, and not along every path
- * that leads there. That is why they take numbers and addresses, never the pointers that it follows.
+ * Functions with loops are global: the verifier checks each once, by itself, instead of along every path that calls
+ * it. That is why they take numbers and addresses, never pointers that the verifier tracks.
  */
 
-/* Appends the names from the kernfs_node up to its root to the chains of the row. */
-__noinline int chain_kernfs(u32 id, u64 node)
+/* Appends the reversed path from the kernfs_node up to its root to the row's cgroups. */
+__noinline int cgroup_path_append(u32 id, u64 node)
 {
 	struct kernfs_node *kn = (void *)node;
 	struct identity *row = identity_row(id);
@@ -65,7 +65,7 @@ __noinline int chain_kernfs(u32 id, u64 node)
 	return 0;
 }
 
-/* Publishes the row under its key, or gives the number back and returns that of who was first. */
+/* Publishes the row under its key. If another CPU was first, frees the id and returns that CPU's. */
 static __always_inline u32 identity_publish(u32 id, struct identity *row)
 {
 	struct identity_state *state = bpf_map_lookup_elem(&identity_states, &id);

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Requests of a connection that are under way, in the order in which they came. */
+/* Requests in flight on a connection, in the order in which they arrived. */
 #ifndef INFLIGHT_BPF_H
 #define INFLIGHT_BPF_H
 
 #include "parser.bpf.h"
 
-/* request_count() of one, with the caches of the socket, whose owner is valid. */
+/* request_count() of one request, through the socket's slot caches; its owner is valid. */
 static __always_inline void request_count_cached(struct sock_ctx *sc, u64 dim, u64 ns)
 {
 	count_add_at(series_slot_cached(&sc->request.total, requests_total, sc->identity, dim,
@@ -18,7 +18,7 @@ static __always_inline void request_count_cached(struct sock_ctx *sc, u64 dim, u
 		    ns);
 }
 
-/* n inbound requests waited so long before they were read. */
+/* n inbound requests waited `ns` before they were read. */
 static __always_inline void queue_add(struct event *e, u64 ns, u32 n)
 {
 	struct sock_ctx *sc = e->sc;
@@ -54,7 +54,7 @@ static __always_inline void inflight_shift(struct request_ctx *r)
 	r->inflight[3].cnt = 0;
 }
 
-/* Of the oldest, which came together, up to n are answered in the same way. How many. */
+/* Up to n of the oldest group have responses of the same status. Returns how many. */
 static __always_inline u32 inflight_complete(struct sock_ctx *sc, u64 dim, u32 n, u64 now)
 {
 	struct request_ctx *r = &sc->request;
@@ -77,7 +77,7 @@ static __always_inline void inflight_complete_all(struct sock_ctx *sc, u64 dim, 
 		inflight_complete(sc, dim, sc->request.outstanding, now);
 }
 
-/* The one that is under way is answered. */
+/* The only request in flight has its response. */
 static __always_inline void inflight_complete_one(struct sock_ctx *sc, u64 dim, u64 now)
 {
 	struct request_ctx *r = &sc->request;

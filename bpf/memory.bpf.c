@@ -1,10 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Memory: what processes hold, how often they waited for a page from disk, how long they had to make room
- * themselves. Nothing runs when a page faults: the kernel counts faults by task, and they are read when a
- * task scan comes by, when the task ends and when it becomes another service.
+ * Memory: resident memory, major faults, stalls in direct reclaim. No program runs on page faults: the kernel counts
+ * them per task, and they are read by the task scan, at the end of the task and when its identity changes.
  */
-#include "core.bpf.h"
+#include "series.bpf.h"
 
 METRIC(major_faults_total);
 METRIC(memory_reclaim_stall_seconds);
@@ -32,7 +31,7 @@ TRACEPOINT(sched_process_exit, exit, struct task_struct *task)
 	return 0;
 }
 
-/* The core's programs on these hooks come first: what the task was is in `before`. */
+/* The core's programs on these hooks run first and leave the previous identity in `before`. */
 static __always_inline int on_change(struct task_struct *task)
 {
 	struct task_ctx *tc = task_ctx_get(task);
@@ -74,7 +73,7 @@ static __always_inline int reclaim_end(void)
 	return 0;
 }
 
-/* The machine is short of memory. */
+/* Reclaim because the machine is short of memory. */
 TRACEPOINT(mm_vmscan_direct_reclaim_begin, direct_begin)
 {
 	return reclaim_begin();
@@ -85,7 +84,7 @@ TRACEPOINT(mm_vmscan_direct_reclaim_end, direct_end)
 	return reclaim_end();
 }
 
-/* The task's cgroup is at its limit. */
+/* Reclaim because the task's cgroup is at its limit. */
 TRACEPOINT(mm_vmscan_memcg_reclaim_begin, memcg_begin)
 {
 	return reclaim_begin();
@@ -97,15 +96,16 @@ TRACEPOINT(mm_vmscan_memcg_reclaim_end, memcg_end)
 }
 
 /*
- * Where each CPU's share of a counter lies, as a distance from the address of the counter. Programs are not
- * told; but they are told where each CPU's value of a table is, and the table knows the address of that.
+ * Each CPU's per-CPU offset: the distance from the address of a per-CPU variable to the CPU's own copy. Programs
+ * cannot read __per_cpu_offset, but they get the address of each CPU's value of a table, and the table contains the
+ * address that this is relative to.
  */
 #define CPUS_MAX 1024
 
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u64, CPUS_MAX, 0) percpu_offsets SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, u64, 1, 0) percpu_anchor SEC(".maps");
 
-/* The number behind a pointer that the verifier keeps apart from numbers: it forgets in a table. */
+/* A pointer as a number: the verifier loses track of the type once the value went through a table. */
 static __always_inline u64 address_of(void *volatile *room, void *pointer)
 {
 	*room = pointer;
@@ -121,17 +121,18 @@ __noinline int percpu_offsets_find(void)
 		return 0;
 	anchor = map_percpu_address(address_of((void *volatile *)first, &percpu_anchor));
 	for (u32 i = 0; i < CPUS_MAX && i < cpu_cnt; i++) {
-		u32 cpu = i; /* which has an address: what the verifier knows of it is lost */
-		u64 *distance = bpf_map_lookup_elem(&percpu_offsets, &cpu);
+		u32 cpu =
+			i; /* a copy whose address is taken, so that the verifier keeps the bounds of i */
+		u64 *offset = bpf_map_lookup_elem(&percpu_offsets, &cpu);
 		void *value = bpf_map_lookup_percpu_elem(&percpu_anchor, &zero, cpu);
 
-		if (distance && value)
-			*distance = address_of((void *volatile *)distance, value) - anchor;
+		if (offset && value)
+			*offset = address_of((void *volatile *)offset, value) - anchor;
 	}
 	return 0;
 }
 
-/* The counter's value as percpu_counter_sum() has it. */
+/* The same as percpu_counter_sum(). */
 __noinline u64 counter_sum(u64 counter)
 {
 	u64 sum, shares;
@@ -142,17 +143,17 @@ __noinline u64 counter_sum(u64 counter)
 	shares = (u64)BPF_CORE_READ((struct percpu_counter *)counter, counters);
 	for (u32 i = 0; i < CPUS_MAX && i < cpu_cnt; i++) {
 		u32 cpu = i;
-		u64 *distance = bpf_map_lookup_elem(&percpu_offsets, &cpu);
+		u64 *offset = bpf_map_lookup_elem(&percpu_offsets, &cpu);
 		s32 share = 0;
 
-		if (distance)
-			bpf_probe_read_kernel(&share, sizeof(share), (void *)(shares + *distance));
+		if (offset)
+			bpf_probe_read_kernel(&share, sizeof(share), (void *)(shares + *offset));
 		sum += share;
 	}
 	return sum;
 }
 
-/* File, anonymous and shared pages; what is swapped out, 2, is not resident. */
+/* File, anonymous and shared pages; swapped-out pages (2) are not resident. */
 static __always_inline s64 mm_resident(struct mm_struct *mm)
 {
 	if (!mm_counts_by_cpu())
@@ -182,7 +183,7 @@ int memory_iter(struct bpf_iter__task *it)
 	if (!row)
 		return 0;
 	row->major_faults += task->maj_flt - tc->major_faults;
-	mm = BPF_CORE_READ(task, mm); /* a number, for functions that take one */
+	mm = BPF_CORE_READ(task, mm); /* untyped: global functions take numbers */
 	if (!mm || task->flags & PF_KTHREAD)
 		return 0;
 	if (mm_is_of(mm, task))

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Walking through the bytes of a connection from message to message, a window at a time. What a walk carries from
- * step to step is in a table, where the verifier knows nothing of it.
+ * The parser: goes through the bytes of a connection message by message, a chunk at a time. Its state between steps is
+ * kept in a table, where the verifier does not track it.
  */
 #ifndef PARSER_BPF_H
 #define PARSER_BPF_H
@@ -28,12 +28,12 @@ static __always_inline u64 without_status(u64 dim)
 	return dim & ~(((1ULL << REQUEST_STATUS_BITS) - 1) << REQUEST_STATUS_AT);
 }
 
-/* Requests that took longer wait because they want to; 0: none do. */
+/* Requests that take longer are long polls, which have no duration; 0: there are none. */
 const volatile u64 long_poll_ns SEC(".rodata");
 
 #define NOT_TIMED (~0ULL)
 
-/* From `since`, 0: it is not to be timed. */
+/* The time since `since`; 0 there: not to be timed. */
 static __always_inline u64 time_since(u64 since, u64 now)
 {
 	u64 ns = now > since ? now - since : 0;
@@ -51,7 +51,7 @@ __noinline int request_count(u32 identity, u64 dim, u64 n, u64 ns)
 	return 0;
 }
 
-/* --- streams: requests of one connection that are answered in any order */
+/* --- streams: requests of one connection, answered in any order */
 
 struct stream_key {
 	u64 sock;
@@ -59,19 +59,19 @@ struct stream_key {
 };
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct stream_key, u64, 16384, 0) request_streams SEC(".maps");
 
-/* --- walking through the bytes */
+/* --- parsing */
 
-#define PARSER_CHUNK 976 /* bytes looked at at once */
-#define PARSER_STEPS 72	 /* squared */
+#define PARSER_CHUNK 976 /* bytes read at a time */
+#define PARSER_STEPS 72	 /* squared: the most steps per system call */
 #define PARSER_MASK  1023
 
-/* Answers of one status. */
+/* Consecutive responses of the same status. */
 struct run {
 	u32 status, cnt;
 };
 #define RUNS 8
 
-/* The table in which an event and a walk keep what they work with. */
+/* Working memory of an event and its parser. */
 struct parser {
 	struct payload payload;
 	struct stream stream;
@@ -80,21 +80,21 @@ struct parser {
 	u32 identity, direction, peer;
 	u32 protocol;
 	u32 is_request;
-	u32 pos, len; /* in `bytes`: what is there and not walked through */
+	u32 pos, len; /* in `bytes`: what is not parsed yet */
 	u32 request_cnt;
-	u32 blocking; /* among them are such that want to wait */
+	u32 blocking; /* one of them is a blocking command */
 	u32 desync;
 	u32 head_len;
-	struct run runs[RUNS]; /* answers, in their order */
-	u32 run;	       /* the one that is being counted */
+	struct run runs[RUNS]; /* responses, in order */
+	u32 run;	       /* the run being counted */
 	u8 head[PARSE_WINDOW];
 	u8 bytes[PROTOCOL_CARRY + PARSER_MASK + PARSE_WINDOW];
 };
 
-/* One for what is sent, one for what is received: either may interrupt the other. */
+/* One for sends, one for receives: either may interrupt the other. */
 struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, struct parser, 2, 0) request_parsers SEC(".maps");
 
-/* Something was sent or received. */
+/* A send or a receive. */
 struct event {
 	struct sock *sk;
 	struct sock_ctx *sc;
@@ -102,7 +102,7 @@ struct event {
 	u64 now;
 	u32 bytes;
 	u32 sent;
-	u32 is_request; /* or else it answers */
+	u32 is_request; /* the direction of requests, not of responses */
 };
 
 static __always_inline struct flow *event_flow(const struct event *e)
@@ -117,7 +117,7 @@ static __always_inline struct flow *parser_flow(struct parser *p)
 	return p->is_request ? &p->stream.flow[FLOW_REQUEST] : &p->stream.flow[FLOW_RESPONSE];
 }
 
-/* The next bytes, behind those that are left over; 1: there are none. */
+/* Reads the next chunk behind the unparsed rest; 1: there is none. */
 static __always_inline int parser_fill(struct parser *p)
 {
 	u32 rest = p->len - p->pos, n;
@@ -131,7 +131,7 @@ static __always_inline int parser_fill(struct parser *p)
 	n = p->payload.left < PARSER_CHUNK ? p->payload.left : PARSER_CHUNK;
 	bpf_probe_read_kernel(p->bytes, PROTOCOL_CARRY,
 			      &p->bytes[(p->len - PROTOCOL_CARRY) & PARSER_MASK]);
-	barrier_var(n); /* the compiler knows that it fits, the verifier does not */
+	barrier_var(n); /* the compiler would drop the mask that the verifier needs */
 	if (bpf_probe_read_user(p->bytes + PROTOCOL_CARRY, n & PARSER_MASK,
 				(void *)p->payload.at)) {
 		p->desync = 1;
@@ -180,7 +180,7 @@ static __always_inline void parser_response(struct parser *p, u32 status)
 {
 	struct run *run = p->runs;
 
-	/* beyond the last all are as that one */
+	/* the last run takes all statuses that have no run of their own */
 	for (int i = 0; i < RUNS - 1 && run->cnt && run->status != status; i++)
 		run++;
 	if (!run->cnt)
@@ -188,7 +188,7 @@ static __always_inline void parser_response(struct parser *p, u32 status)
 	run->cnt++;
 }
 
-/* Another protocol begins here, between two messages; of streams, it is their kind that is now known. */
+/* Another protocol begins here, between two messages; for streams, HTTP/2 turned out to be gRPC. */
 static __always_inline void parser_switch(struct parser *p, u32 protocol)
 {
 	p->protocol = protocol;
@@ -214,7 +214,7 @@ static __always_inline void parser_found(struct parser *p)
 		parser_switch(p, found->protocol);
 }
 
-/* 1: the end. */
+/* 1: at the end. */
 __noinline int parser_step(u32 sent)
 {
 	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
@@ -240,7 +240,7 @@ __noinline int parser_step(u32 sent)
 	return n || p->found.kind ? 0 : parser_fill(p);
 }
 
-/* 1: the end. */
+/* 1: at the end. */
 __noinline int parser_steps(u32 sent)
 {
 	for (int i = 0; i < PARSER_STEPS; i++)
@@ -249,7 +249,7 @@ __noinline int parser_steps(u32 sent)
 	return 0;
 }
 
-/* Through all the bytes: a loop of loops costs the verifier little. */
+/* Parses all bytes. Nested loops in functions of their own cost the verifier little. */
 __noinline int parser_run(u32 sent)
 {
 	for (int i = 0; i < PARSER_STEPS; i++)
@@ -264,7 +264,7 @@ static __always_inline void flows_reset(struct request_ctx *r)
 	r->desync = 0;
 }
 
-/* Bytes of a message of which the length is known, seen or not: nothing begins in them. */
+/* All these bytes are inside a message of known length: skips them, readable or not. */
 static __always_inline bool message_skip(const struct event *e)
 {
 	struct flow *f = event_flow(e);
@@ -328,14 +328,14 @@ static __noinline int parser_end(struct event *e)
 			      &p->bytes[(p->len - PROTOCOL_CARRY) & PARSER_MASK]);
 	if (r->protocol != p->protocol || r->protocol == PROTOCOL_POSTGRESQL)
 		r->stream = p->stream;
-	else /* the other may be walked through at this moment, on another CPU */
+	else /* another CPU may be parsing the other direction right now */
 		*event_flow(e) = *f;
 	r->protocol = p->protocol;
 	r->desync = p->desync;
 	return 0;
 }
 
-/* Walks through all the bytes; what was found is in e->p. 0: nothing, or r->desync is set. */
+/* Parses all bytes; the results are in e->p. 0: there are none, or r->desync is set. */
 static __always_inline int parse(struct event *e)
 {
 	if (message_skip(e))

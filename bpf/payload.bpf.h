@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The bytes that a system call moves through a socket: where the caller has them, from the registers
- * that it came with. What io_uring and sendfile move is not to be seen this way.
+ * Where the caller of a system call has the bytes that it sends or receives, from the registers at system call entry.
+ * Bytes moved by io_uring and sendfile cannot be found this way.
  */
 #ifndef PAYLOAD_BPF_H
 #define PAYLOAD_BPF_H
@@ -26,19 +26,19 @@ struct user_messages {
 	u32 len, unused;
 };
 
-/* A part of it that lies in one piece, and what follows. */
+/* The current buffer, and the buffers that follow. */
 struct payload {
 	u64 at;
-	u64 vectors; /* the next */
-	u32 left;    /* bytes of this part */
+	u64 vectors; /* the next iovec */
+	u32 left;    /* bytes of this buffer */
 	u32 vector_cnt;
-	u32 total; /* bytes of all parts behind this one */
+	u32 total; /* bytes of all buffers after this one */
 	u32 unused;
 };
 
 const volatile u8 request_calls[REQUEST_CALLS] SEC(".rodata");
 
-/* dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper"), 5.15. Before they are looked for at the end of the stack. */
+/* dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper"), 5.15. Before, they are at the end of the kernel stack. */
 static __always_inline bool has_registers(void)
 {
 	return storage && bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
@@ -46,7 +46,7 @@ static __always_inline bool has_registers(void)
 
 #define THREAD_SIZE 16384
 
-/* The registers with which the task that runs here has entered the kernel. */
+/* The registers with which the running task entered the kernel. */
 static __always_inline struct pt_regs *registers(void)
 {
 	struct task_struct *task;
@@ -73,7 +73,7 @@ static __always_inline struct pt_regs *registers(void)
 #define CALL_THIRD(regs)  REGISTER(regs, regs[2])
 #endif
 
-/* Skips parts that are empty, a few. */
+/* Skips a few empty buffers. */
 static __always_inline bool payload_next(struct payload *p)
 {
 	struct user_vector vector;
@@ -93,8 +93,8 @@ static __always_inline bool payload_next(struct payload *p)
 }
 
 /*
- * Tasks within recvmmsg(2) or sendmmsg(2): how many messages have been moved. Taken away at the end of the call,
- * if that is to be seen; without that these calls' bytes are not.
+ * Tasks inside recvmmsg(2) or sendmmsg(2): how many messages have been done. Removed at the end of the call; if that
+ * end cannot be observed, the bytes of these calls are not read.
  */
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, u32, 1024, 0) request_messages SEC(".maps");
 
@@ -115,7 +115,7 @@ static __always_inline u64 message_at(u64 messages)
 	return messages + (cnt ? *cnt : 0) * sizeof(struct user_messages);
 }
 
-/* A message has been moved; only where the call under way moves several. */
+/* One message is done, if the current call handles several. */
 static __always_inline void message_done(void)
 {
 	u64 task = bpf_get_current_pid_tgid();
@@ -133,8 +133,8 @@ static __always_inline void message_done(void)
 enum payload_found { PAYLOAD_UNREADABLE, PAYLOAD_FOUND, PAYLOAD_MULTI };
 
 /*
- * Where the `bytes` are that the call under way has moved. PAYLOAD_MULTI: message_done() is to be called for all that
- * goes through this socket.
+ * Finds the `bytes` that the current call has sent or received. PAYLOAD_MULTI: from now on message_done() must be
+ * called for every event of this socket.
  */
 static __always_inline int payload_find(struct payload *p, u32 bytes)
 {

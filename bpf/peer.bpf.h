@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Who is asked: numbers for the other ends of connections, and who it is where that is on this machine. */
+/* Peers: numbers for the remote ends of connections, and the service behind one on this machine. */
 #ifndef PEER_BPF_H
 #define PEER_BPF_H
 
@@ -9,7 +9,7 @@
 #define AF_INET	 2
 #define AF_INET6 10
 
-struct TABLE(BPF_MAP_TYPE_HASH, struct peer, u32, PEERS, 0) request_peer_numbers SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_HASH, struct peer, u32, PEERS, 0) request_peer_ids SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct peer, PEERS, BPF_F_MMAPABLE) request_peers
 	SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct peer, struct peer_owner, 4096, 0) request_owners
@@ -30,7 +30,7 @@ static __always_inline bool is_loopback(const struct peer *p)
 	return words[2] ? p->address[12] == 127 : words[3] == __builtin_bswap32(1);
 }
 
-/* The far end of a socket's connection, or its own. */
+/* The remote or the local address of a socket. */
 static __always_inline bool peer_of(struct sock *sk, bool far, struct peer *p)
 {
 	u32 family = READ(sk, __sk_common.skc_family), *words = (void *)p->address;
@@ -69,9 +69,9 @@ static __always_inline u32 peer_new(struct peer *p)
 
 	if (!id_alloc(&request_free_peers, &number))
 		return PEER_MORE;
-	if (bpf_map_update_elem(&request_peer_numbers, p, &number, BPF_NOEXIST)) {
+	if (bpf_map_update_elem(&request_peer_ids, p, &number, BPF_NOEXIST)) {
 		id_free(&request_free_peers, number); /* another CPU was first */
-		known = bpf_map_lookup_elem(&request_peer_numbers, p);
+		known = bpf_map_lookup_elem(&request_peer_ids, p);
 		return known ? *known : PEER_MORE;
 	}
 	row = bpf_map_lookup_elem(&request_peers, &number);
@@ -83,7 +83,7 @@ static __always_inline u32 peer_new(struct peer *p)
 	return number;
 }
 
-/* The number of who is asked through this socket. */
+/* The number of the peer that this socket sends requests to. */
 static __always_inline u32 peer_find(struct sock *sk)
 {
 	struct peer p = {};
@@ -91,11 +91,11 @@ static __always_inline u32 peer_find(struct sock *sk)
 
 	if (!peer_of(sk, true, &p))
 		return PEER_NONE;
-	number = bpf_map_lookup_elem(&request_peer_numbers, &p);
+	number = bpf_map_lookup_elem(&request_peer_ids, &p);
 	return number ? *number : peer_new(&p);
 }
 
-/* Who answers through this socket is to be found at its address. */
+/* Records that this identity serves requests at the socket's local address. */
 static __always_inline void peer_note(struct sock *sk, u32 identity)
 {
 	struct peer_owner owner = { identity, identity_gen(identity) }, *known;

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Processes: what started, how it ended, how long it lived. The core's programs on the same hooks were
- * attached before and have already changed the identity.
+ * Processes: starts, exits with their reason, lifetimes. The core's programs on the same hooks were attached before
+ * and have already updated the identity.
  */
-#include "core.bpf.h"
+#include "series.bpf.h"
 #include "process.h"
 
 METRIC(process_starts_total);
@@ -23,7 +23,7 @@ TRACEPOINT(sched_process_fork, fork, struct task_struct *parent, struct task_str
 	return 0;
 }
 
-/* Whether the new identity is another service, user space knows: the dimension says what it was before. */
+/* The dimension is the previous identity: only user space knows whether the two are different services. */
 static __always_inline int on_change(struct task_struct *task)
 {
 	struct task_ctx *tc = task_ctx_get(task);
@@ -47,7 +47,7 @@ TRACEPOINT(cgroup_attach_task, cgroup_attach, struct cgroup *dst, const char *pa
 #define SIGNAL_GROUP_EXIT 4
 #define SIGKILL		  9
 
-/* What wait(2) would say. */
+/* As wait(2) reports it. */
 static __always_inline u32 exit_reason(struct task_struct *leader, struct signal_struct *signal)
 {
 	int code = READ(signal, flags) & SIGNAL_GROUP_EXIT ? READ(signal, group_exit_code)
@@ -61,12 +61,12 @@ static __always_inline u32 exit_reason(struct task_struct *leader, struct signal
 	return code >> 8 & 0xff ? PROCESS_ERROR : PROCESS_OK;
 }
 
-/* Newer kernels say whether it was the last thread; otherwise none must be left. */
+/* Newer kernels tell whether it was the last thread; otherwise check that no live thread is left. */
 const volatile u32 arity_sched_process_exit SEC(".rodata");
 
 /*
- * Kernels whose mark_victim tells a number only (before 72ba14deb40a "mm: update mark_victim tracepoints
- * fields", 6.8): the victim is counted as it ends.
+ * Where mark_victim passes only a pid (before 72ba14deb40a "mm: update mark_victim tracepoints fields", 6.8), the
+ * OOM kill is counted when the victim exits.
  */
 const volatile u32 arity_mark_victim SEC(".rodata");
 
@@ -95,7 +95,7 @@ TRACEPOINT(sched_process_exit, exit, struct task_struct *task)
 	return 0;
 }
 
-/* Runs in the context of who needed the memory: the victim is the argument. */
+/* Runs in the context of the task that needed memory; the victim is the argument. */
 TRACEPOINT(mark_victim, oom, struct task_struct *victim)
 {
 	struct task_ctx *tc = task_ctx_get(victim);

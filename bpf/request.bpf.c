@@ -1,17 +1,17 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Requests, by what goes through sockets. Of a connection that was accepted, what is received asks and what
- * is sent answers; of one that was opened, the other way round. Where the protocol is known, requests
- * and answers are found in the bytes; otherwise a turn is one: bytes that ask after bytes that answered.
- * Time runs from the arrival of the first byte of a request (inbound; outbound: from when it was sent) to
- * the first byte of its answer.
+ * Requests, from the bytes that go through sockets. On the server side of a connection received bytes are requests
+ * and sent bytes are responses; on the client side the reverse. If the protocol is known, requests and responses
+ * are parsed; otherwise every exchange counts as a request: bytes in the request direction that follow bytes in the
+ * response direction. A request's time starts when its first byte arrives (outbound: when it is sent) and ends at
+ * the first byte of its response.
  */
 #include "bytes.bpf.h"
 #include "dns.bpf.h"
 #include "http.bpf.h"
 #include "tls.bpf.h"
 
-#define TRIES 4 /* to tell the protocol */
+#define TRIES 4 /* to detect the protocol */
 
 static __always_inline bool is_parsed(const struct request_ctx *r)
 {
@@ -26,20 +26,20 @@ static __always_inline u64 event_dimension(const struct event *e, u32 status)
 	return dimension(r->protocol, e->sc->direction, r->peer, status);
 }
 
-/* The first bytes of an answer say how it went, and nothing else is under way. */
+/* The first bytes of a response contain its status, and at most one request is in flight. */
 static __always_inline bool is_simple(const struct request_ctx *r)
 {
 	return !r->pipelined && (r->protocol == PROTOCOL_REDIS || r->protocol == PROTOCOL_MYSQL);
 }
 
-/* --- asking */
+/* --- requests */
 
 /* How many requests begin in these bytes. */
 static __always_inline int requests_begun(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 
-	if (r->desync && !r->outstanding) /* these may make sense again */
+	if (r->desync && !r->outstanding) /* tries to parse again */
 		flows_reset(r);
 	if (r->protocol == PROTOCOL_HTTP && !r->pipelined)
 		return http_requests_begun(e);
@@ -47,7 +47,7 @@ static __always_inline int requests_begun(struct event *e)
 		return !r->outstanding;
 	if (!parse(e))
 		return r->desync && !r->outstanding;
-	if (!r->outstanding && is_simple(r)) /* the rest of the last answer was not looked at */
+	if (!r->outstanding && is_simple(r)) /* the rest of the last response was not parsed */
 		__builtin_memset(&r->stream.flow[FLOW_RESPONSE], 0, sizeof(struct flow));
 	if (r->protocol == PROTOCOL_TLS) {
 		tls_on_request(e);
@@ -56,7 +56,7 @@ static __always_inline int requests_begun(struct event *e)
 	return e->p->request_cnt;
 }
 
-/* Once for a connection: who is asked, or that it is answered here. */
+/* Once per connection: looks up the peer, or records that this service answers here. */
 static __noinline int peer_resolve(struct event *e)
 {
 	struct sock_ctx *sc = e->sc;
@@ -95,14 +95,14 @@ static __always_inline void on_request(struct event *e)
 		race_take(e);
 }
 
-/* --- answering */
+/* --- responses */
 
 static __always_inline bool is_interim(u32 status)
 {
 	return status >= 100 && status < 200 && status != 101;
 }
 
-/* More of the answer before, which was not at its end when the next request came. */
+/* More of the previous response, which had not ended when the next request came. */
 static __always_inline bool is_former(const struct event *e, u32 status)
 {
 	return status == STATUS_UNKNOWN && e->sc->request.response_started && e->sent;
@@ -121,7 +121,7 @@ static __noinline int exchange_complete(struct event *e)
 	if (there == HEAD_READY)
 		status = http_status(e->p->head, HTTP_STATUS_END);
 	if (is_interim(status) || (there == HEAD_READY && is_former(e, status))) {
-		r->response_ns = 0; /* the answer is still to come */
+		r->response_ns = 0; /* the response is still to come */
 		return 0;
 	}
 	r->response_started |= status != STATUS_UNKNOWN;
@@ -137,8 +137,8 @@ static __noinline int exchange_complete(struct event *e)
 }
 
 /*
- * Nothing else is under way, and the answer begins here: its first bytes say how it went. The rest of it is not
- * looked at. 0: they do not say it.
+ * The only request in flight gets its response, whose status is in its first bytes. The rest is not parsed. 0: the
+ * status is not there.
  */
 static __noinline int response_simple(struct event *e)
 {
@@ -160,7 +160,7 @@ static __noinline int response_simple(struct event *e)
 	return 1;
 }
 
-/* What the walk has found answers what is under way, the oldest first. */
+/* The parsed responses belong to the requests in flight, oldest first. */
 static __always_inline void response_runs(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
@@ -184,19 +184,19 @@ static __always_inline void response_runs(struct event *e)
 static __always_inline int response_parse(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	int walked;
+	int parsed;
 
 	if (r->protocol == PROTOCOL_TLS)
 		event_flow(e)->rest = 0;
-	walked = parse(e);
+	parsed = parse(e);
 	if (r->desync && r->outstanding)
 		return exchange_complete(e);
-	if (r->protocol == PROTOCOL_TLS && !r->outstanding && r->tls == TLS_OPEN && walked &&
+	if (r->protocol == PROTOCOL_TLS && !r->outstanding && r->tls == TLS_OPEN && parsed &&
 	    e->p->runs[0].cnt && is_race(e))
 		race_note(r, 1, STATUS_UNKNOWN);
-	if (r->protocol == PROTOCOL_TLS && !tls_on_response(e, walked ? e->p->runs[0].cnt : 0))
+	if (r->protocol == PROTOCOL_TLS && !tls_on_response(e, parsed ? e->p->runs[0].cnt : 0))
 		return 0;
-	if (walked && !r->desync)
+	if (parsed && !r->desync)
 		response_runs(e);
 	return 0;
 }
@@ -224,8 +224,8 @@ static __always_inline int on_response(struct event *e)
 /* --- hooks */
 
 /*
- * What is still to be read has arrived after what has been read; how long after, is not known: the time is
- * kept once, if it was of anything.
+ * Bytes still unread arrived after those just read, but nobody knows how long after: the arrival time is kept once,
+ * if these bytes were used.
  */
 static __always_inline void arrival_read(struct sock *sk, struct request_ctx *r, bool used)
 {
@@ -239,8 +239,8 @@ static __always_inline void arrival_read(struct sock *sk, struct request_ctx *r,
 }
 
 /*
- * Who speaks first has opened a connection, mostly. A Unix socket that was accepted has its listener's address,
- * one that connects has none; of a pair neither has.
+ * The side that sends first has usually opened the connection. An accepted Unix socket has its listener's address, a
+ * connecting one has none; in a socketpair neither has.
  */
 static __noinline int direction_find(struct event *e)
 {
@@ -266,7 +266,7 @@ static __always_inline void direction_know(struct event *e)
 	e->is_request = e->sent == (e->sc->direction == TCP_OUTBOUND);
 }
 
-/* Bytes that change nothing: more of a request, more of an answer. */
+/* Bytes that change nothing: more of a request, or more of a response. */
 static __always_inline bool is_more(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
@@ -340,7 +340,7 @@ static __noinline int on_stream(struct event *e)
 	return event_end(e);
 }
 
-/* Nothing more will come. */
+/* End of stream. */
 static __noinline int on_stream_end(struct event *e)
 {
 	if (e->sc->request.tls == TLS_HELD)
@@ -386,7 +386,7 @@ static __always_inline int on_datagram_data(struct sock *sk, int bytes, bool sen
 	return on_datagram(&e);
 }
 
-/* Set by the loader: these programs also count bytes, which the tcp family's would. */
+/* Set by the loader: these programs also count bytes, in place of the tcp family's. */
 const volatile bool supersedes_send SEC(".rodata"), supersedes_recv SEC(".rodata");
 
 static __always_inline int on_data(struct sock *sk, int bytes, bool sent)
@@ -414,7 +414,7 @@ TRACEPOINT(sock_recv_length, recv, struct sock *sk, int bytes, int flags)
 
 const volatile u32 nr_recvmmsg SEC(".rodata"), nr_sendmmsg SEC(".rodata");
 
-/* recvmmsg(2) and sendmmsg(2) return: the next one begins with its first message. */
+/* recvmmsg(2) and sendmmsg(2) return: the next call starts with its first message. */
 TRACEPOINT(sys_exit, messages, struct pt_regs *regs)
 {
 	u32 nr = syscall_nr(regs);
@@ -427,9 +427,7 @@ TRACEPOINT(sys_exit, messages, struct pt_regs *regs)
 	return 0;
 }
 
-/*
- * Which side has opened a connection, where the tcp family is not there to know it.
- */
+/* Which side opened a connection, when the tcp family does not run. */
 TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newstate)
 {
 	struct sock_ctx *sc;
@@ -443,7 +441,7 @@ TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newsta
 	return 0;
 }
 
-/* Kernels without these tracepoints (before 6e6eda44b939, 6.3): each protocol's own functions. */
+/* Kernels without these tracepoints (before 6e6eda44b939, 6.3): the functions of each protocol. */
 
 struct msghdr;
 
@@ -471,10 +469,10 @@ int BPF_PROG(udpv6_send_fexit, struct sock *sk, struct msghdr *msg, u64 size, in
 	return on_datagram_data(sk, bytes, true);
 }
 
-/* ec095263a965 ("net: remove noblock parameter from recvmsg() entities") took out the fourth of six. */
+/* ec095263a965 ("net: remove noblock parameter from recvmsg() entities") removed the fourth of six. */
 const volatile u32 arity_tcp_recvmsg SEC(".rodata");
 
-/* A function's result, where its bytes were taken and not only looked at. */
+/* The function's result, 0 for MSG_PEEK. */
 #define RECEIVED()                                                               \
 	(arity_tcp_recvmsg > 5 ? (int)(ARG(ctx, 4) & MSG_PEEK ? 0 : ARG(ctx, 6)) \
 			       : (int)(ARG(ctx, 3) & MSG_PEEK ? 0 : ARG(ctx, 5)))
@@ -518,7 +516,7 @@ TRACEPOINT(sk_data_ready, arrive, struct sock *sk)
 	return on_arrival(sk);
 }
 
-/* What all sockets call, before 40e0b0908142 ("net/sock: Introduce trace_sk_data_ready()"), 6.3. */
+/* Called by all sockets, before 40e0b0908142 ("net/sock: Introduce trace_sk_data_ready()"), 6.3. */
 SEC("?fentry/sock_def_readable")
 int BPF_PROG(arrive_fentry, struct sock *sk)
 {
@@ -532,8 +530,9 @@ int BPF_KPROBE(arrive_kprobe, struct sock *sk)
 }
 
 /*
- * Without storage: the socket is gone, its address will be another's. By the last that each one comes through, which
- * is called through a pointer too and so is never inlined away: sk_free() is called for each segment that was sent.
+ * Without socket storage: the socket's address is about to be reused. __sk_destruct() is the last function that every
+ * socket passes, and never inlined, since it is also called through a pointer. (sk_free() would run for each
+ * segment sent.)
  */
 static __always_inline int on_destruct(struct callback_head *head)
 {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Where one thread sends and another receives, an answer may have come and been read before the call that sent the
- * request is at its end, where it is seen. The number of the last byte that TCP was given tells it: it is beyond
- * what has been seen.
+ * Responses seen before their request. Where one thread sends and another receives, a response may arrive and be read
+ * before the sending system call returns, which is when the request is seen. TCP's write sequence number gives it
+ * away: it is beyond the last send that was seen.
  */
 #ifndef RESPONSE_RACE_BPF_H
 #define RESPONSE_RACE_BPF_H
@@ -18,14 +18,14 @@ static __always_inline u32 write_seq(struct sock *sk)
 	return tp ? READ(tp, write_seq) : 0;
 }
 
-/* All that asks is seen. */
+/* This send has been seen. */
 static __always_inline void sent_note(struct event *e)
 {
 	if (e->is_request && e->sent)
 		e->sc->request.sent_seq = write_seq(e->sk);
 }
 
-/* What has been received, while no request is under way, answers one that is still to be seen. */
+/* These received bytes, with no request in flight, respond to a request that has not been seen yet. */
 static __always_inline bool is_race(const struct event *e)
 {
 	const struct request_ctx *r = &e->sc->request;
@@ -39,7 +39,7 @@ static __always_inline void race_note(struct request_ctx *r, u32 n, u32 status)
 	r->race_status = status;
 }
 
-/* Nobody answers in HTTP before he is asked, but to say that he has waited long enough: 408. */
+/* An HTTP server sends nothing unasked, except 408 when it has waited too long. */
 static __noinline int race_http(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
@@ -53,7 +53,7 @@ static __noinline int race_http(struct event *e)
 	return 0;
 }
 
-/* The requests are seen now. How long they took is not known, but that it was not long. */
+/* The requests are seen now. How long they took is unknown, but it was short. */
 static __noinline int race_take(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What goes with a socket, whatever family looks at it: its owner, which side opened the connection, and
- * the requests on it. The families of sockets share the table.
+ * The context of a socket, shared by the families that observe sockets: its owner, which side opened the connection,
+ * and its requests.
  */
 #ifndef SOCK_BPF_H
 #define SOCK_BPF_H
 
-#include "core.bpf.h"
+#include "series.bpf.h"
 #include "protocol.h"
 #include "tcp.h"
 
@@ -38,7 +38,7 @@ struct task_struct___files {
 	struct files_struct *files;
 } __attribute__((preserve_access_index));
 
-/* The address of the socket behind a descriptor of the task that runs here; nonsense for other files. */
+/* The address of the socket behind a file descriptor of the running task; meaningless for other files. */
 static __always_inline u64 descriptor_sock(u64 fd)
 {
 	struct task_struct___files *task = (void *)bpf_get_current_task();
@@ -63,7 +63,7 @@ enum tcp_state {
 	LISTEN = 10,
 };
 
-/* The protocol's number alone does not say it: raw sockets of its packets have it, and netlink's of IPsec. */
+/* The protocol number alone is not enough: raw sockets and netlink sockets of IPsec can have the same. */
 static __always_inline bool is_tcp(struct sock *sk)
 {
 	return READ(sk, sk_protocol) == IPPROTO_TCP && READ(sk, sk_type) == SOCK_STREAM;
@@ -74,7 +74,7 @@ static __always_inline bool is_udp(struct sock *sk)
 	return READ(sk, sk_protocol) == IPPROTO_UDP && READ(sk, sk_type) == SOCK_DGRAM;
 }
 
-/* Requests that came together and have not been answered. */
+/* Requests that arrived together and have no response yet. */
 struct inflight {
 	u64 since_ns;
 	u32 cnt;
@@ -83,33 +83,33 @@ struct inflight {
 #define INFLIGHT_GROUPS 4
 
 struct request_ctx {
-	u64 arrived_ns;	 /* the first byte of those that wait to be read, 0: none do */
-	u64 read_ns;	 /* of a turn that is `unseen`: when it was read */
-	u64 response_ns; /* the first byte of what answers the oldest request, 0: none yet */
-	u64 total, duration, queue; /* caches of slots: series_slot_cached() */
-	u32 outstanding;	    /* sum of the batches */
-	u16 peer;		    /* who is asked, by number */
+	u64 arrived_ns;	 /* arrival of the first unread byte, 0: none is unread */
+	u64 read_ns;	 /* when an `unparsed` request was read */
+	u64 response_ns; /* first byte of the response to the oldest request, 0: none yet */
+	u64 total, duration, queue; /* slot caches: series_slot_cached() */
+	u32 outstanding;	    /* sum of inflight[] */
+	u16 peer;		    /* by number: see include/request.h */
 	u8 protocol;
-	u8 fastpath;				   /* nothing but turns of HTTP: see quick.bpf.h */
-	struct inflight inflight[INFLIGHT_GROUPS]; /* the oldest first */
-	u8 tries;				   /* to tell the protocol */
-	u8 desync;	     /* the bytes did not make sense: requests are told by turns */
-	u8 pipelined;	     /* more than one request was under way */
-	u8 arrival_kept;     /* arrived_ns has been kept for bytes that were left over */
-	u8 tunnel;	     /* when it is opened nothing that follows is a request */
-	u8 exchange_cnt;     /* of HTTP, counted round */
-	u8 response_started; /* HTTP: an answer has begun as answers do */
-	u8 unparsed;	     /* this turn was not looked at */
-	u8 peer_known;	     /* it has been looked who is asked */
-	u8 multi_msg;	     /* has been used by calls that move several messages */
-	u16 min_request_len; /* bytes of the smallest piece that was one request of HTTP */
-	u16 ticket;	     /* bytes of what was a ticket of TLS, or is held */
+	u8 fastpath;				   /* see http_fastpath.bpf.h */
+	struct inflight inflight[INFLIGHT_GROUPS]; /* oldest first */
+	u8 tries;				   /* attempts to detect the protocol */
+	u8 desync;	     /* the bytes made no sense: requests are counted by exchanges */
+	u8 pipelined;	     /* several requests have been in flight */
+	u8 arrival_kept;     /* arrived_ns was kept for bytes left over by a read */
+	u8 tunnel;	     /* CONNECT: once it succeeds, no requests follow */
+	u8 exchange_cnt;     /* HTTP; wraps around */
+	u8 response_started; /* HTTP: a response has begun with a status line */
+	u8 unparsed;	     /* the request in flight was not parsed */
+	u8 peer_known;	     /* the peer has been looked up */
+	u8 multi_msg;	     /* used by calls that handle several messages */
+	u16 min_request_len; /* HTTP: bytes of the shortest request that came in one read */
+	u16 ticket;	     /* TLS: bytes of the ticket, or of the data held back */
 	u8 tls;		     /* enum tls_state */
-	u8 fastpath_score;   /* how many such pieces were looked at */
-	u8 race_cnt;	     /* answers that came before their requests were seen */
+	u8 fastpath_score;   /* parsed requests that came in one read each */
+	u8 race_cnt;	     /* responses seen before their requests */
 	u8 unused;
 	u16 race_status;
-	u32 sent_seq; /* of TCP: as far as what is sent has been seen */
+	u32 sent_seq; /* TCP: write sequence at the last send seen */
 	u32 unused2;
 	struct stream stream;
 };
@@ -118,11 +118,11 @@ struct sock_ctx {
 	u32 identity;
 	u32 gen;
 	u8 direction;
-	u8 known;     /* the direction is: it opened or was seen to open */
-	u16 bytes[2]; /* slots of bytes received and sent, 0: not looked for */
+	u8 known;     /* the direction is known: it was seen to open */
+	u16 bytes[2]; /* slots of bytes received and sent, 0: not looked up */
 	u16 sends;
 	u32 retransmits;	/* counted so far */
-	u32 sent_seq, read_seq; /* as far as bytes are counted, 0: not begun */
+	u32 sent_seq, read_seq; /* up to which bytes are counted, 0: not begun */
 	u64 start_ns;		/* of the connect */
 	struct request_ctx request;
 };
@@ -134,7 +134,7 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC | BPF_F_CLONE);
 } socks SEC(".maps");
 
-/* The same by the address of the socket, where there is no storage. */
+/* The same keyed by the socket's address, for kernels without socket storage. */
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct sock_ctx, 32768, 0) socks_by_address SEC(".maps");
 
 static __always_inline struct sock_ctx *sock_ctx_find(struct sock *sk)
@@ -160,7 +160,7 @@ static __always_inline struct sock_ctx *sock_ctx(struct sock *sk)
 	return bpf_map_lookup_elem(&socks_by_address, &key);
 }
 
-/* A new connection; what the listener's context was copied with is not its. */
+/* A new connection: resets what the kernel cloned from the listener's context. */
 static __always_inline void sock_opened(struct sock_ctx *sc, u32 direction)
 {
 	sc->direction = direction;
@@ -177,7 +177,7 @@ static __always_inline void sock_set_owner(struct sock_ctx *sc, u32 identity, u3
 	sc->request.fastpath = 0;
 }
 
-/* Whoever uses a socket takes it over. */
+/* The running task, which uses the socket, becomes its owner. */
 static __always_inline void sock_claim(struct sock_ctx *sc)
 {
 	struct cpu *cpu = cpu_row();

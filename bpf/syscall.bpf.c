@@ -1,12 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * System calls: how many, which failed, how long they took.
+ * System calls: counts, errors, durations.
  *
- * Counting needs the exit side alone. Timing needs both; the enter program is attached all the time
- * (mode full) or for a part of each period (sampled), and says so in `timed_since_ns`: a stamp from
- * before that is a leftover.
+ * Counting needs sys_exit alone. Timing needs sys_enter too: its program is attached all the time (mode full) or
+ * for a part of each period (sampled). `timed_since_ns` is when it was attached; an older time stamp is stale.
  */
-#include "core.bpf.h"
+#include "series.bpf.h"
 #include "syscall.h"
 
 METRIC(syscalls_total);
@@ -25,13 +24,13 @@ struct syscall_class_slots {
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct syscall_class_slots, 1,
 	     BPF_F_MMAPABLE) syscall_class_slots SEC(".maps");
 
-/* What the loader knows about each number: its class, and flags. */
+/* For each number, its class and flags; set by the loader. */
 const volatile u8 syscall_class[SYSCALLS] SEC(".rodata");
 const volatile u32 rt_sigreturn SEC(".rodata");
 const volatile bool timing SEC(".rodata");
 u64 timed_since_ns = ~0ULL;
 
-/* The stamp is kept with the CPU; sched_switch moves it to the task and back. */
+/* The time stamp is kept in the CPU's row; sched_switch saves it to the task and restores it. */
 TRACEPOINT(sys_enter, enter)
 {
 	struct cpu *cpu = cpu_row();
@@ -87,10 +86,10 @@ TRACEPOINT(sys_exit, exit, struct pt_regs *regs, long ret)
 	if (cpu->identity == IDENTITY_UNKNOWN)
 		cpu_fill(cpu);
 	identity = cpu->identity == IDENTITY_UNKNOWN ? &other : &cpu->identity;
-	nr = number < 0 ? rt_sigreturn : number; /* its number is gone when it returns */
+	nr = number < 0 ? rt_sigreturn : number; /* which overwrites the number */
 	if (nr >= SYSCALL_OTHER || syscall_compat(regs))
 		nr = SYSCALL_OTHER;
-	barrier_var(nr); /* the compiler knows that it is in range, the verifier must see it */
+	barrier_var(nr); /* the compiler would drop the mask that the verifier needs */
 	nr &= SYSCALLS - 1;
 	class = syscall_class[nr];
 	if (class & SYSCALL_FORKS && !ret)

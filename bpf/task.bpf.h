@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * Which identity a task has: computes its key, and for a new key makes the row from which user space
- * names it. Everything is read here, in the context of the event, since a process that lives for a
- * millisecond is gone when user space looks.
+ * The identity of a task: computes its key and, for a new key, fills in the row from which user space derives the
+ * name. Everything is read here, at the time of the event: a process that lives for a millisecond has exited before
+ * user space could look.
  *
  * Process context only, and never under the run-queue lock.
  */
@@ -14,7 +14,7 @@
 
 #define HIERARCHIES 16
 
-/* Names of interpreters without their version. */
+/* Names of interpreters, without version. */
 struct interpreter_name {
 	char name[16];
 };
@@ -23,7 +23,7 @@ struct TABLE(BPF_MAP_TYPE_HASH, struct interpreter_name, u32, 128, 0) interprete
 struct TABLE(BPF_MAP_TYPE_HASH, u32, struct proc_snapshot, 65536, BPF_F_NO_PREALLOC) proc_snapshots
 	SEC(".maps");
 
-/* A naming rule looks at arguments: processes with different arguments differ. */
+/* A naming rule matches arguments, so processes with different arguments have different identities. */
 const volatile bool want_args SEC(".rodata");
 
 #define HASH_SEED 0xcbf29ce484222325ULL
@@ -35,7 +35,8 @@ static __always_inline u64 hash_words(u64 hash, const char *s, u32 size)
 	return hash;
 }
 
-__noinline int chain_dentry(u32 id, u64 leaf)
+/* Stores the reversed path of the executable. */
+__noinline int exe_path_store(u32 id, u64 leaf)
 {
 	struct dentry *dentry = (void *)leaf;
 	struct identity *row = identity_row(id);
@@ -60,21 +61,22 @@ __noinline int chain_dentry(u32 id, u64 leaf)
 	return 0;
 }
 
-/* Adds the chains, leaving out a hierarchy that looks like the one before: on v1 a dozen say the same. */
-static __always_inline void cgroup_chain(u32 id, struct cgroup *cgrp, int level, u64 *last)
+/* Appends the path, unless it equals the previous hierarchy's: on cgroup v1 a dozen hierarchies repeat it. */
+static __always_inline void cgroup_path_append_new(u32 id, struct cgroup *cgrp, int level,
+						   u64 *last)
 {
 	u64 leaf[4] = {}, same;
 
 	bpf_probe_read_kernel_str(leaf, sizeof(leaf), BPF_CORE_READ(cgrp, kn, name));
 	same = hash_mix(hash_mix(hash_mix(hash_mix(level, leaf[0]), leaf[1]), leaf[2]), leaf[3]);
 	if (same != *last)
-		chain_kernfs(id, (u64)BPF_CORE_READ(cgrp, kn));
+		cgroup_path_append(id, (u64)BPF_CORE_READ(cgrp, kn));
 	*last = same;
 }
 
 /*
- * Walks the cgroups of a css_set, one of each hierarchy (the named ones and v2 too). Returns the hash of
- * their ids; with the number of a row adds the chains there.
+ * Visits the cgroups of a css_set, one per hierarchy (named hierarchies and v2 included). Returns the hash of their
+ * ids; given the id of a row, also appends the paths to it.
  */
 __noinline u64 cgroups_walk(u64 css_set, u32 id)
 {
@@ -92,12 +94,12 @@ __noinline u64 cgroups_walk(u64 css_set, u32 id)
 			continue;
 		hash = hash_mix(hash, BPF_CORE_READ(cgrp, kn, id)) ^ level;
 		if (id)
-			cgroup_chain(id, cgrp, level, &last);
+			cgroup_path_append_new(id, cgrp, level, &last);
 	}
 	return hash;
 }
 
-/* Looks for the script in the row's arguments; the room for the executable is still free to work in. */
+/* Looks for the script among the row's arguments. Its scratch space is the field of the executable, not yet set. */
 __noinline int row_scan(u32 id)
 {
 	struct identity *row = identity_row(id);
@@ -120,13 +122,13 @@ __noinline int row_script(u32 id)
 	if (len >= IDENTITY_SCRIPT)
 		len = IDENTITY_SCRIPT - 1;
 	row->script_len = len;
-	barrier_var(len); /* the compiler knows that it fits, the verifier does not */
+	barrier_var(len); /* the compiler would drop the mask that the verifier needs */
 	bpf_probe_read_kernel(row->script, len & (IDENTITY_SCRIPT - 1),
 			      &row->args[scan->at & (IDENTITY_ARGS - 1)]);
 	return 0;
 }
 
-/* The executable's file name, as far as it tells files apart that follow each other in one inode. */
+/* The start of the executable's file name: tells apart files that reuse an inode number. */
 struct file_name {
 	char name[64];
 };
@@ -145,7 +147,7 @@ static __always_inline bool is_interpreter(struct file_name *file)
 	return bpf_map_lookup_elem(&interpreters, &key);
 }
 
-/* The first arguments of the task that runs here. */
+/* The first arguments of the running task. */
 static __always_inline u32 args_read(struct task_struct *task, struct identity *row)
 {
 	unsigned long start = BPF_CORE_READ(task, mm, arg_start);
@@ -154,14 +156,14 @@ static __always_inline u32 args_read(struct task_struct *task, struct identity *
 
 	if (len > IDENTITY_ARGS)
 		len = IDENTITY_ARGS;
-	barrier_var(len); /* the compiler knows that it fits, the verifier does not */
+	barrier_var(len); /* the compiler would drop the mask that the verifier needs */
 	len &= 2 * IDENTITY_ARGS - 1;
 	return bpf_probe_read_user(row->args, len, (void *)start) ? 0 : len;
 }
 
 /*
- * A file of many names (busybox, Debian's redis-server) is called what it was started as. That is in comm
- * at exec; later it may have become anything.
+ * An executable with several names (busybox, Debian's redis-server) goes by the name that it was started with. At
+ * exec that is in comm, which the process may change later.
  */
 static __always_inline void program_alias(struct identity *row, struct file_name *file)
 {
@@ -181,7 +183,7 @@ static __always_inline void program_alias(struct identity *row, struct file_name
 	row->script_len = sizeof(comm);
 }
 
-/* What the task that runs here has just become by exec. */
+/* The program that the running task has just executed. */
 static __always_inline void program_exec(struct task_struct *task, u32 id, struct identity *row,
 					 struct file_name *file)
 {
@@ -197,7 +199,7 @@ static __always_inline void program_exec(struct task_struct *task, u32 id, struc
 		program_alias(row, file);
 }
 
-/* What the scan of /proc found out about a task that was there before. */
+/* The program of a task that started before the daemon, as the scan of /proc found it. */
 static __always_inline void program_snapshot(struct task_struct *task, struct identity *row)
 {
 	u32 tgid = BPF_CORE_READ(task, tgid);
@@ -211,7 +213,7 @@ static __always_inline void program_snapshot(struct task_struct *task, struct id
 	bpf_probe_read_kernel(row->script, sizeof(row->script), snapshot->name);
 }
 
-/* The part of the key that the program makes. Kernel threads have no memory of their own: 0. */
+/* The program's part of the key; 0 for kernel threads, which have no memory of their own. */
 static __always_inline u64 program_hash(struct task_struct *task, u32 id, struct identity *row,
 					bool exec)
 {
@@ -241,7 +243,7 @@ static __always_inline u64 program_hash(struct task_struct *task, u32 id, struct
 	return want_args ? hash_words(hash, row->args, sizeof(row->args)) : hash;
 }
 
-/* The program did not change: neither did what is known about it. */
+/* The program has not changed: copies what is known about it. */
 static __always_inline void program_copy(struct identity *row, u32 from)
 {
 	struct identity *old = identity_row(from);
@@ -257,7 +259,7 @@ static __always_inline void program_copy(struct identity *row, u32 from)
 	bpf_probe_read_kernel(row->args, sizeof(row->args), old->args);
 }
 
-/* The identity with the row's key, if there is one; the row's number is free again then. */
+/* The identity that already has this key, if any; the row is freed then. */
 static __always_inline u32 *identity_known(struct task_struct *task, struct task_ctx *tc, u32 id,
 					   struct identity *row)
 {
@@ -281,13 +283,13 @@ static __always_inline u32 identity_make(struct task_struct *task, u32 id, struc
 }
 
 /*
- * Finds the identity of a task whose program is new (exec, or else first sight), or makes it. A row is taken
- * first, since it is the only room for names that nobody else writes.
+ * Finds or creates the identity of a task whose program is new (exec, or the task is seen for the first time). A row
+ * is allocated first: it is the only space for names that nobody else writes.
  */
 static __always_inline u32 identity_find(struct task_struct *task, struct task_ctx *tc, bool exec)
 {
 	u32 id, *found;
-	struct identity *row = identity_take(&id);
+	struct identity *row = identity_alloc(&id);
 
 	if (!row)
 		return IDENTITY_OTHER;
@@ -296,15 +298,15 @@ static __always_inline u32 identity_find(struct task_struct *task, struct task_c
 	if (found)
 		return *found;
 	if (!row->kernel)
-		chain_dentry(id, (u64)BPF_CORE_READ(task, mm, exe_file, f_path.dentry));
+		exe_path_store(id, (u64)BPF_CORE_READ(task, mm, exe_file, f_path.dentry));
 	return identity_make(task, id, row);
 }
 
-/* The same for a task that changed its cgroup or its port and runs the program that it ran before. */
+/* The same for a task that changed its cgroup or its port, with the same program. */
 static __always_inline u32 identity_move(struct task_struct *task, struct task_ctx *tc)
 {
 	u32 id, *found;
-	struct identity *row = identity_take(&id);
+	struct identity *row = identity_alloc(&id);
 
 	if (!row)
 		return IDENTITY_OTHER;
@@ -313,6 +315,75 @@ static __always_inline u32 identity_move(struct task_struct *task, struct task_c
 		return *found;
 	program_copy(row, tc->identity);
 	return identity_make(task, id, row);
+}
+
+static __always_inline struct task_ctx *task_ctx_new(struct task_struct *task)
+{
+	/* What it has used so far predates the daemon. Set all fields at once: the task may be running. */
+	struct task_ctx new = {
+		.runtime_ns = BPF_CORE_READ(task, se.sum_exec_runtime),
+		.run_delay_ns = BPF_CORE_READ(task, sched_info.run_delay),
+		.major_faults = BPF_CORE_READ(task, maj_flt),
+	};
+	u64 key = (u64)task;
+
+	if (storage)
+		return bpf_task_storage_get(&tasks, task, &new, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	new.tid = BPF_CORE_READ(task, pid);
+	new.tgid = BPF_CORE_READ(task, tgid);
+	bpf_map_update_elem(&tasks_by_address, &key, &new, BPF_ANY);
+	return bpf_map_lookup_elem(&tasks_by_address, &key);
+}
+
+static __always_inline struct task_ctx *task_ctx_get_or_new(struct task_struct *task)
+{
+	struct task_ctx *tc = task_ctx_get(task);
+
+	return tc ?: task_ctx_new(task);
+}
+
+static __always_inline void task_ctx_set(struct task_struct *task, struct task_ctx *tc,
+					 u32 identity)
+{
+	if (tc->identity)
+		tc->moved_ns = BPF_CORE_READ(task, se.sum_exec_runtime);
+	tc->before = tc->identity;
+	tc->identity = identity;
+	tc->gen = identity_gen(identity);
+}
+
+/* The running task may have a new identity: updates the CPU's row. */
+static __always_inline void cpu_update(struct task_struct *task, const struct task_ctx *tc)
+{
+	struct cpu *cpu = cpu_row();
+
+	if (!cpu || (u64)task != bpf_get_current_task())
+		return;
+	cpu->gen = tc->gen;
+	cpu->identity = tc->identity;
+}
+
+static __always_inline void task_identify(struct task_struct *task, struct task_ctx *tc, bool exec)
+{
+	task_ctx_set(task, tc, identity_find(task, tc, exec));
+	cpu_update(task, tc);
+}
+
+static __always_inline void task_move(struct task_struct *task, struct task_ctx *tc)
+{
+	task_ctx_set(task, tc, identity_move(task, tc));
+	cpu_update(task, tc);
+}
+
+/* Identifies a task that started before the daemon. */
+static __always_inline void task_discover(struct task_struct *task, struct task_ctx *tc)
+{
+	u32 tgid = BPF_CORE_READ(task, tgid);
+	struct proc_snapshot *snapshot = bpf_map_lookup_elem(&proc_snapshots, &tgid);
+
+	if (snapshot)
+		tc->port = snapshot->port;
+	task_identify(task, tc, false);
 }
 
 #endif

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * TCP connections. State changes mostly happen in soft interrupts, where the current task means nothing:
- * a socket carries its owner. That is who connects or listens, a child socket inherits from its
- * listener, and whoever sends or receives takes it over.
+ * TCP connections. Most state changes happen in soft interrupts, where the current task is unrelated: the socket
+ * carries its owner. The owner is the task that connects or listens; an accepted socket inherits its listener's
+ * owner; a task that sends or receives becomes the owner.
  */
 #include "bytes.bpf.h"
 
@@ -13,10 +13,10 @@ METRIC(tcp_connections_total);
 METRIC(tcp_retransmits_total);
 METRIC(tcp_resets_total);
 
-/* Established and not yet accepted, by the address of the socket: since when. */
+/* Sockets in the accept queue, by address: the time they were established. */
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, u64, 16384, 0) tcp_accept_queue SEC(".maps");
 
-/* Who listens on a port: tells which side opened a connection, and is the owner of one that arrives. */
+/* Listeners by port: they tell which side opened a connection, and own those that arrive. */
 struct listener {
 	u64 net; /* namespace */
 	u64 port;
@@ -67,11 +67,11 @@ static __always_inline void connecting(struct sock_ctx *sc)
 	sc->retransmits = sc->sends = 0;
 }
 
-/* Set by the loader: is this program in use? */
+/* Set by the loader: this program is in use. */
 const volatile bool with_send_kprobe SEC(".rodata");
 const volatile bool with_recv_adjust_btf SEC(".rodata"), with_recv_adjust_raw SEC(".rodata");
 
-/* Bytes are counted from here on. */
+/* Bytes are counted from now on. */
 static __always_inline void bytes_begin(struct sock *sk, struct sock_ctx *sc)
 {
 	if (with_send_kprobe)
@@ -110,17 +110,17 @@ static __always_inline void arrived(struct sock *sk, struct sock_ctx *sc)
 {
 	u64 key = (u64)sk, now = bpf_ktime_get_ns(), *since;
 
-	if (!storage) /* which the listener's would have been cloned to */
+	if (!storage) /* with storage, the kernel has cloned the listener's */
 		sock_inherit_listener(sk, sc);
 	sock_opened(sc, TCP_INBOUND);
 	sc->sends = 0;
-	/* The socket begins with those of its SYN-ACK, which have a hook of their own. */
+	/* It starts with the retransmits of its SYN-ACK, which another program counts. */
 	sc->retransmits = BPF_CORE_READ((struct tcp_sock *)sk, total_retrans);
 	bytes_begin(sk, sc);
 	count_add(tcp_connections_total, sock_owner(sc), TCP_INBOUND, 1);
 	since = bpf_map_lookup_elem(&tcp_accept_queue, &key);
 	if (since && !*since)
-		bpf_map_delete_elem(&tcp_accept_queue, &key); /* accepted already */
+		bpf_map_delete_elem(&tcp_accept_queue, &key); /* already accepted */
 	else
 		bpf_map_update_elem(&tcp_accept_queue, &key, &now, BPF_ANY);
 	sample_rtt(sk, sc);
@@ -131,7 +131,7 @@ static __always_inline void closed(struct sock *sk, struct sock_ctx *sc, int old
 	u64 key = (u64)sk;
 
 	if (oldstate == SYN_SENT) {
-		/* Without an error the caller gave up, or there was no local port. */
+		/* No error: the caller gave up, or there was no local port. */
 		u64 error = READ(sk, sk_err) ?: 125 /* ECANCELED */;
 
 		count_add(tcp_connect_failures_total, sock_owner(sc), error, 1);
@@ -172,8 +172,8 @@ TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newsta
 }
 
 /*
- * A connection is queued a moment before it is established. Who looks then, on another CPU, takes it without
- * having waited, and leaves a zero that tells arrived() so.
+ * A connection is queued shortly before it is established. If another CPU accepts it in between, the time is 0, and
+ * a zero in the table tells arrived().
  */
 static __always_inline void accepted(u64 sk)
 {
@@ -206,7 +206,7 @@ struct page;
 
 const volatile u32 nr_accept SEC(".rodata"), nr_accept4 SEC(".rodata");
 
-/* accept(2) and accept4(2) return: the new descriptor leads to the socket. */
+/* accept(2) and accept4(2) return: the new file descriptor leads to the socket. */
 TRACEPOINT(sys_exit, accept_exit, struct pt_regs *regs, long fd)
 {
 	u32 nr = syscall_nr(regs);
@@ -216,7 +216,7 @@ TRACEPOINT(sys_exit, accept_exit, struct pt_regs *regs, long fd)
 	return 0;
 }
 
-/* One call may be several segments; the socket's own count is what the stack's counters are made of. */
+/* One event may be several segments: uses the socket's own count, as the kernel's statistics do. */
 TRACEPOINT(tcp_retransmit_skb, retransmit, struct sock *sk)
 {
 	struct tcp_sock *tp = tcp_sock(sk);
@@ -284,14 +284,14 @@ TRACEPOINT(sock_send_length, send, struct sock *sk, int bytes)
 	return on_bytes(sk, bytes, TCP_SENT);
 }
 
-/* Kernels without these tracepoints (before 6e6eda44b939, 6.3). A result stands behind the arguments. */
+/* Kernels without these tracepoints (before 6e6eda44b939, 6.3). The result follows the arguments. */
 SEC("?fexit/tcp_sendmsg")
 int BPF_PROG(send_fexit, struct sock *sk, struct msghdr *msg, u64 size, int bytes)
 {
 	return on_bytes(sk, bytes, TCP_SENT);
 }
 
-/* What sendfile calls, up to 1d7e4538a546 ("ipv4, ipv6: Use splice_eof() to flush"), 6.5. */
+/* Called by sendfile, up to 1d7e4538a546 ("ipv4, ipv6: Use splice_eof() to flush"), 6.5. */
 SEC("?fexit/tcp_sendpage")
 int BPF_PROG(sendpage_fexit, struct sock *sk, struct page *page, int offset, u64 size, int flags,
 	     int bytes)
@@ -299,7 +299,7 @@ int BPF_PROG(sendpage_fexit, struct sock *sk, struct page *page, int offset, u64
 	return on_bytes(sk, bytes, TCP_SENT);
 }
 
-/* ec095263a965 ("net: remove noblock parameter from recvmsg() entities") took out the fourth of six. */
+/* ec095263a965 ("net: remove noblock parameter from recvmsg() entities") removed the fourth of six. */
 const volatile u32 arity_tcp_recvmsg SEC(".rodata");
 
 static __always_inline int on_received(struct sock *sk, int flags, int bytes)
@@ -321,8 +321,8 @@ TRACEPOINT(sock_recv_length, recv, struct sock *sk, int bytes, int flags)
 }
 
 /*
- * The same where there are neither these tracepoints nor results of functions: by how far the socket's own
- * sequence numbers have come, at the next call or the end.
+ * Kernels with neither these tracepoints nor fexit: bytes are the progress of the socket's sequence numbers, read at
+ * the next call or at the end.
  */
 SEC("?kprobe/tcp_sendmsg")
 int BPF_KPROBE(send_kprobe, struct sock *sk)
@@ -375,8 +375,8 @@ static __always_inline struct sock *file_sock(struct file *file)
 }
 
 /*
- * Sockets that were there before us. Run twice: the first pass finds the ports that are listened on, the
- * second can tell by them which side opened a connection.
+ * Sockets opened before the daemon started. Runs twice: the first pass finds the listening ports, from which the
+ * second derives which side opened each connection.
  */
 SEC("?iter/task_file")
 int sockets_iter(struct bpf_iter__task_file *it)

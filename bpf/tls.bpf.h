@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * What a server of TLS 1.3 sends unasked when a connection begins: tickets for later (RFC 8446, 4.6.1). They look like
- * data, and come while the first request is under way: in the middle of an upload, or long before the answer.
+ * Session tickets that a TLS 1.3 server sends unasked at the start of a connection (RFC 8446, 4.6.1). They look like
+ * data and arrive while the first request is in flight: during an upload, or long before the response.
  */
 #ifndef TLS_BPF_H
 #define TLS_BPF_H
@@ -10,13 +10,13 @@
 #include "bytes.bpf.h"
 
 enum tls_state {
-	TLS_OPEN,  /* nothing more is to be expected */
-	TLS_FRESH, /* tickets may come */
-	TLS_HELD, /* what came, at response_ns, is a ticket or the answer: what follows will tell */
-	TLS_TICKET, /* a ticket came, another may */
+	TLS_OPEN,   /* no more tickets expected */
+	TLS_FRESH,  /* tickets may follow */
+	TLS_HELD,   /* the data at response_ns is a ticket or the response: the next data tells */
+	TLS_TICKET, /* one ticket came, another may follow */
 };
 
-/* Bytes that have come and are still to be read. */
+/* Bytes received by the kernel and not yet read. */
 static __always_inline u32 unread(struct sock *sk)
 {
 	struct tcp_sock *tp = is_tcp(sk) ? tcp_sock(sk) : NULL;
@@ -24,7 +24,7 @@ static __always_inline u32 unread(struct sock *sk)
 	return tp ? READ(tp, rcv_nxt) - READ(tp, copied_seq) : 0;
 }
 
-/* More of what asks, or the end: what was held was the answer. */
+/* More request bytes, or the end of the connection: the data held back was the response. */
 static __noinline int tls_release(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
@@ -36,7 +36,7 @@ static __noinline int tls_release(struct event *e)
 	return 0;
 }
 
-/* What asks has been walked through. */
+/* Bytes of the request direction have been parsed. */
 static __always_inline void tls_on_request(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
@@ -45,14 +45,15 @@ static __always_inline void tls_on_request(struct event *e)
 		r->tls = TLS_FRESH;
 }
 
-/* The first data after the handshake. Most servers send two tickets of one length at once. */
+/* The first data after the handshake. Most servers send two tickets of the same length at once. */
 static __always_inline u32 tls_first(struct event *e, u32 found)
 {
 	u32 len = event_flow(e)->rest, size = TLS_RECORD + len, total = e->bytes;
 
 	if (!e->sent) {
 		if (found == 1 &&
-		    e->now < e->sc->request.inflight[0].since_ns) /* it was there before */
+		    e->now <
+			    e->sc->request.inflight[0].since_ns) /* it arrived before the request */
 			return TLS_TICKET;
 		total += unread(e->sk);
 	}
@@ -61,7 +62,7 @@ static __always_inline u32 tls_first(struct event *e, u32 found)
 	return found == 1 && total == size && len <= TLS_TICKET_MAX ? TLS_HELD : TLS_OPEN;
 }
 
-/* Data before a request, after the handshake: tickets. */
+/* Data after the handshake and before any request: tickets. */
 static __always_inline void tls_before(struct request_ctx *r, u32 len, u32 found)
 {
 	if (!found || r->tls == TLS_OPEN)
@@ -71,8 +72,8 @@ static __always_inline void tls_before(struct request_ctx *r, u32 len, u32 found
 }
 
 /*
- * What answers has been walked through, `found` with data. After one that may be a ticket the next data tells: as
- * long, and both are; another length, and this is the answer. False: there is none.
+ * Bytes of the response direction have been parsed, with `found` data records. After a possible ticket the next data
+ * decides: the same length, and both are tickets; another length, and it is the response. False: no response.
  */
 static __noinline int tls_on_response(struct event *e, u32 found)
 {
@@ -86,7 +87,7 @@ static __noinline int tls_on_response(struct event *e, u32 found)
 	if (!found) {
 		if (state != TLS_HELD)
 			r->response_ns = 0;
-		else if (e->sent) /* goodbye */
+		else if (e->sent) /* close_notify */
 			tls_release(e);
 		return 0;
 	}

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
-/* The process family's part of the contract between kernel side and user side: its dimension. */
+/* The process family's contract between kernel side and user side: its dimension. */
 #ifndef SEISMO_PROCESS_H
 #define SEISMO_PROCESS_H
 

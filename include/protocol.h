@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
 /*
- * What the bytes of a connection say: which protocol it is, where requests begin and how they are
- * answered. Shared by the kernel side, where it must be cheap to verify: each step looks at the next
- * PARSE_WINDOW bytes and at nothing else, and keeps what it must remember in a struct flow.
+ * Parsing the bytes of a connection: which protocol it is, where requests begin, and the status of responses. The
+ * kernel side uses it too, where it must be cheap to verify: each step sees the next PARSE_WINDOW bytes and nothing
+ * else, and keeps its state in a struct flow.
  */
 #ifndef SEISMO_PROTOCOL_H
 #define SEISMO_PROTOCOL_H
@@ -17,7 +17,7 @@
 #include "protocol/redis.h"
 #include "protocol/tls.h"
 
-/* --- which protocol it is, by the first bytes of who asks */
+/* --- detecting the protocol by the first bytes of the client */
 
 static inline u32 memcached_is_command(u32 word)
 {
@@ -49,7 +49,7 @@ static inline u32 memcached_is_command(u32 word)
 	return 0;
 }
 
-/* A value may be longer than what is read at once. */
+/* The value may be longer than one read. */
 static inline u32 memcached_binary_is_first(const u8 *head)
 {
 	u32 key = be16_at(head + 2), extras = head[4], body = be32_at(head + 8);
@@ -69,7 +69,7 @@ static inline u32 postgresql_is_first(const u8 *head, u32 avail, u32 total)
 		       : code >= POSTGRESQL_CANCEL && code <= POSTGRESQL_GSS;
 }
 
-/* A connection that was there before: only what fits exactly is believed. */
+/* On a connection older than the daemon, only an exact match counts. */
 static inline u32 postgresql_is_query(const u8 *head, u32 avail, u32 total)
 {
 	if (avail < 6 || (head[0] != 'Q' && head[0] != 'P' && head[0] != 'B'))
@@ -86,7 +86,7 @@ static inline u32 mysql_is_command(const u8 *head, u32 avail, u32 total)
 		command == 0x02);
 }
 
-/* Of what the asking side has sent, `total` bytes, these are the first. */
+/* `head`: the first `avail` of the `total` bytes that the client has sent. */
 static inline u32 protocol_detect(const u8 *head, u32 avail, u32 total)
 {
 	u32 word = le32_at(head);
@@ -115,7 +115,7 @@ static inline u32 protocol_detect(const u8 *head, u32 avail, u32 total)
 	return PROTOCOL_UNKNOWN;
 }
 
-/* The same where the answering side speaks first. */
+/* The same for protocols whose server speaks first. */
 static inline u32 protocol_detect_greeting(const u8 *head, u32 avail, u32 total)
 {
 	return avail >= 6 && (le32_at(head) & 0xffffff) + 4 == total && !head[3] &&
@@ -124,23 +124,22 @@ static inline u32 protocol_detect_greeting(const u8 *head, u32 avail, u32 total)
 		       : PROTOCOL_UNKNOWN;
 }
 
-/* Each request stands in the bytes; of the others (HTTP/1, TLS, unknown) one turn is one request. */
+/* Requests can be found in the bytes. For others (HTTP/1, unknown) one exchange is one request. */
 static inline u32 protocol_is_parsed(u32 protocol)
 {
 	return protocol != PROTOCOL_UNKNOWN && protocol != PROTOCOL_HTTP &&
 	       protocol != PROTOCOL_OPAQUE;
 }
 
-/* A connection may have several requests under way, whose answers come in any order. */
+/* A connection may have several requests in flight, answered in any order. */
 static inline u32 protocol_has_streams(u32 protocol)
 {
 	return protocol == PROTOCOL_HTTP2 || protocol == PROTOCOL_GRPC;
 }
 
 /*
- * The next step of one direction. `head` is what comes next, s->flow[...].skip is 0. Returns how many
- * bytes it took, 0: more are needed (fewer than PROTOCOL_CARRY are there then), or what was found is
- * FOUND_DESYNC or FOUND_PROTOCOL.
+ * The next step in one direction. `head` is the next bytes; s->flow[...].skip is 0. Returns the number of bytes
+ * consumed. 0: more are needed (then avail < PROTOCOL_CARRY), or the result is FOUND_DESYNC or FOUND_PROTOCOL.
  */
 static inline u32 protocol_step(u32 protocol, u32 is_request, struct stream *s, const u8 *head,
 				u32 avail, struct found *ret)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
-/* The request family's part of the contract between kernel side and user side: its dimension. */
+/* The request family's contract between kernel side and user side: its dimension, peers, system calls. */
 #ifndef SEISMO_REQUEST_H
 #define SEISMO_REQUEST_H
 
 #include "protocol.h"
 
-/* The bits of the dimension. */
+/* Bit fields of the dimension. */
 #define REQUEST_PROTOCOL_BITS 4
 #define REQUEST_DIRECTION_AT  4
 #define REQUEST_STATUS_AT     5
@@ -14,28 +14,28 @@
 #define REQUEST_PEER_BITS     16
 
 /*
- * Who is asked, told apart by address and port; for Unix sockets by the address that the listener has in the
- * kernel. Peers have numbers, of which two are reserved.
+ * The server that a request goes to, by address and port; for Unix sockets by the kernel address of the listener's
+ * name. Peers have numbers; two are reserved.
  */
-#define PEER_NONE 0 /* it is asked itself, or who is asked is not to be seen */
-#define PEER_MORE 1 /* than there are numbers */
+#define PEER_NONE 0 /* an inbound request, or the peer cannot be determined */
+#define PEER_MORE 1 /* all numbers are taken */
 #define PEERS	  1024
 
 struct peer {
-	u8 address[16]; /* of IPv4 as ::ffff:a.b.c.d */
-	u64 net;	/* the namespace of an address that each has: loopback; 0: any */
+	u8 address[16]; /* IPv4 as ::ffff:a.b.c.d */
+	u64 net;	/* of loopback addresses, which exist once per namespace; else 0 */
 	u16 port;
-	u16 family; /* AF_INET also for IPv6 */
-	u32 number; /* in rows of `request_peers`: 0 until the row is complete; in keys 0 */
+	u16 family; /* AF_INET, also for IPv6; or AF_UNIX */
+	u32 number; /* in rows of request_peers: 0 until the row is complete; in keys: 0 */
 };
 
-/* Who answers at an address on this machine. */
+/* The service that answers at an address of this machine. */
 struct peer_owner {
 	u32 identity;
 	u32 gen;
 };
 
-/* Where a system call tells what bytes it is about: rows of request_calls[], by number. */
+/* Where a system call has the address of its bytes: rows of request_calls[], by number. */
 #define REQUEST_CALLS 512
 enum request_call {
 	CALL_OTHER,

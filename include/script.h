@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
 /*
- * Which script an interpreter runs, told by its arguments. Shared by the kernel side, where it must be
- * cheap to verify: a turn for each argument, not for each byte, and a search for the last slash in which
- * nothing branches.
+ * Which script an interpreter runs, from its arguments. The kernel side uses it too, where it must be cheap to
+ * verify: one iteration per argument, not per byte, and a search for the last slash without branches.
  */
 #ifndef SEISMO_SCRIPT_H
 #define SEISMO_SCRIPT_H
@@ -12,7 +11,7 @@
 #define SCRIPT_ARGS_MAX 256 /* bytes looked at; a power of two */
 #define SCRIPT_ARGS_CNT 16  /* arguments looked at */
 
-/* Copies a text of at most size bytes, its NUL included, and returns how many bytes that were. */
+/* Copies a string of at most `size` bytes, NUL included, and returns its size. */
 #ifdef __bpf__
 #define SCRIPT_READ(to, size, from) bpf_probe_read_kernel_str(to, size, from)
 #else
@@ -29,9 +28,8 @@ static inline long script_read(char *to, u32 size, const char *from)
 #endif
 
 /*
- * 1 if a is equal to b resp. less than b, else 0, for numbers below 2^63. No branch: the compiler would make
- * one if it knew where this comes from or
- * that it is 0 or 1.
+ * SCRIPT_EQUAL(a, b), SCRIPT_LESS(a, b): 1 if true, else 0, for numbers below 2^63 and without a branch. The compiler
+ * would add one if it knew where the value comes from or that it is 0 or 1.
  */
 static inline u64 script_sign(u64 v)
 {
@@ -43,16 +41,16 @@ static inline u64 script_sign(u64 v)
 #define SCRIPT_EQUAL(a, b) script_sign(((u64)(a) ^ (u64)(b)) - 1)
 #define SCRIPT_LESS(a, b)  script_sign((u64)(a) - (u64)(b))
 
-/* What the next argument is. */
+/* What kind of argument comes next. */
 enum script_next { SCRIPT_OPTION, SCRIPT_VALUE, SCRIPT_NAME, SCRIPT_NONE, SCRIPT_FOUND };
 
-/* A text as a number: its first eight bytes. */
+/* The first eight bytes of a string, as a number. */
 #define SCRIPT_WORD(a, b, c, d, e, f, g, h)                                            \
 	((u64)(a) | (u64)(b) << 8 | (u64)(c) << 16 | (u64)(d) << 24 | (u64)(e) << 32 | \
 	 (u64)(f) << 40 | (u64)(g) << 48 | (u64)(h) << 56)
 #define SCRIPT_SHORT(a, b, c, d) SCRIPT_WORD(a, b, c, d, 0, 0, 0, 0)
 
-/* What follows an option, of `len` bytes. */
+/* The kind of argument that follows an option of `len` bytes. */
 static inline enum script_next script_option(u64 word, u32 len)
 {
 	u8 last = len && len <= 5 ? (u8)(word >> (8 * (len - 1))) : 0;
@@ -81,11 +79,11 @@ static inline enum script_next script_option(u64 word, u32 len)
 	case SCRIPT_WORD('-', '-', 'e', 'v', 'a', 'l', 0, 0):
 		return SCRIPT_NONE;
 	}
-	/* -c, -lc, -ne, -lane: code. What is longer is a word (java -verbose). */
+	/* -c, -lc, -ne, -lane: code. Longer options are words (java -verbose). */
 	return last == 'c' || last == 'e' ? SCRIPT_NONE : SCRIPT_OPTION;
 }
 
-/* The first eight bytes of a text of `len` bytes. */
+/* The first eight bytes of a string of `len` bytes. */
 static inline u64 script_word(const char *s, u32 len)
 {
 	u64 word = 0;
@@ -96,8 +94,8 @@ static inline u64 script_word(const char *s, u32 len)
 }
 
 /*
- * Where the search stands. The kernel side keeps it in a table: what is read back from there is a number
- * that the verifier knows nothing of, and so all turns look alike to it.
+ * The state of the search. The kernel side keeps it in a table: the verifier knows nothing about numbers read back
+ * from there, so all iterations look alike to it.
  */
 struct script_scan {
 	char arg[SCRIPT_ARGS_MAX];
@@ -105,9 +103,8 @@ struct script_scan {
 };
 
 /*
- * Looks at the arguments one by one for the script: the first that is no option, or what python's -m and
- * java's -jar name. `args` has room for SCRIPT_ARGS_MAX bytes, of which len are set, and for as much
- * again behind them that may be read.
+ * Searches the arguments for the script: the first that is not an option, or the one that follows python's -m or
+ * java's -jar. `args` has SCRIPT_ARGS_MAX bytes, `len` of them set, and as many more behind them that may be read.
  */
 static inline void script_scan(const char *args, u32 len, struct script_scan *scan)
 {
@@ -136,8 +133,8 @@ static inline void script_scan(const char *args, u32 len, struct script_scan *sc
 }
 
 /*
- * The base name of what was found: moves scan->at to where it begins and returns its length; 0 when
- * nothing was found, or something with blanks or control characters in it.
+ * The base name of the script: moves scan->at to its start and returns its length; 0 if there is no script, or its
+ * name contains blanks or control characters.
  */
 static inline u32 script_base(struct script_scan *scan)
 {
@@ -155,10 +152,9 @@ static inline u32 script_base(struct script_scan *scan)
 }
 
 /*
- * Finds the script's base name in the first bytes of an interpreter's argument area (NUL-terminated
- * arguments one behind the other), as described at the two functions above. Returns its offset and sets
- * *ret_len, which is 0 when there is none: code on the command line, an interactive shell, an argument
- * that does not end within the bytes.
+ * Finds the script's base name in the start of an interpreter's argument area (consecutive NUL-terminated arguments).
+ * Returns its offset and sets *ret_len; 0 if there is none: code on the command line, an interactive shell, an
+ * argument that does not end within the bytes.
  */
 static inline u32 script_find(const char *args, u32 len, struct script_scan *scan, u32 *ret_len)
 {

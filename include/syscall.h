@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
-/* The system call family's part of the contract between kernel side and user side. */
+/* The syscall family's contract between kernel side and user side. */
 #ifndef SEISMO_SYSCALL_H
 #define SEISMO_SYSCALL_H
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
-/* The TCP family's part of the contract between kernel side and user side: its dimension. */
+/* The tcp family's contract between kernel side and user side: its dimension. */
 #ifndef SEISMO_TCP_H
 #define SEISMO_TCP_H
 

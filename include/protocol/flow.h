@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
-/* What all protocols share: where a direction of a connection stands, what a step finds, lines and numbers. */
+/* Shared by all protocols: the state of one direction, the result of a step, lines and numbers. */
 #ifndef SEISMO_PROTOCOL_FLOW_H
 #define SEISMO_PROTOCOL_FLOW_H
 
@@ -17,35 +17,34 @@ enum protocol {
 	PROTOCOL_DNS,
 	PROTOCOL_TLS,
 	PROTOCOL_MEMCACHED_BINARY,
-	PROTOCOL_OPAQUE, /* something else has begun that has no requests: WebSocket, a tunnel */
+	PROTOCOL_OPAQUE, /* no requests any more: WebSocket, a tunnel */
 	PROTOCOL_CNT
 };
 
-/* What became of a request; from 100 on it is HTTP's status code. */
+/* The outcome of a request; from 100 on it is an HTTP status code. */
 enum request_status { STATUS_UNKNOWN, STATUS_OK, STATUS_ERROR };
 
-#define PARSE_WINDOW \
-	32 /* bytes that a step looks at; they must be readable, `avail` of them are set */
-#define PROTOCOL_CARRY 24 /* more than a step may leave for the next time */
+#define PARSE_WINDOW   32 /* bytes that a step sees: all readable, `avail` of them set */
+#define PROTOCOL_CARRY 24 /* a step leaves fewer bytes than this for the next one */
 
 enum { FLOW_REQUEST, FLOW_RESPONSE };
 
-/* One direction of a connection: where its bytes stand within a message. */
+/* One direction of a connection: the position within a message. */
 struct flow {
-	u32 skip; /* bytes until the next message */
-	u32 rest; /* Redis: values that belong to the one under way; memcached: the number in a line */
-	u8 line;     /* within a line, of which this is the word resp. 1 */
-	u8 size_at;  /* memcached: the word in which the number of bytes stands, 0: none follow */
-	u8 status;   /* of the message under way */
-	u8 no_reply; /* what is under way has no answer resp. is none */
-	u8 begun;    /* a command has been seen; MySQL's answers: the numbers begin again */
+	u32 skip;    /* bytes until the next message */
+	u32 rest;    /* Redis: values left in the current one; memcached: the number in a line */
+	u8 line;     /* within a line: the number of the word, or 1 */
+	u8 size_at;  /* memcached: the word that has the number of bytes, 0: none follow */
+	u8 status;   /* of the current message */
+	u8 no_reply; /* the current command gets no response, or this is not one */
+	u8 begun;    /* a command was seen; MySQL responses: sequence numbers restart */
 	u8 carry_len;
-	u8 within;		  /* memcached: of a word, the first bytes were before */
-	u8 named;		  /* Redis: the name of a command comes */
-	u8 carry[PROTOCOL_CARRY]; /* the last bytes of an unfinished head, at its end */
+	u8 within;		  /* memcached: inside a word that began earlier */
+	u8 named;		  /* Redis: the command's name is next */
+	u8 carry[PROTOCOL_CARRY]; /* bytes of an unfinished head, at the end of the array */
 };
 
-/* The next message begins where it begins. */
+/* The next byte is the first of a message. */
 static inline u32 flow_at_boundary(const struct flow *f)
 {
 	return !f->skip && !f->line && !f->carry_len;
@@ -59,11 +58,11 @@ enum found_kind {
 	FOUND_NOTHING,
 	FOUND_REQUEST,
 	FOUND_RESPONSE,
-	FOUND_STREAM_REQUEST, /* of the several that a connection has */
+	FOUND_STREAM_REQUEST, /* of one of the connection's streams */
 	FOUND_STREAM_RESPONSE,
-	FOUND_BLOCKING, /* the last request waits because it wants to */
-	FOUND_PROTOCOL, /* it is another protocol from here on */
-	FOUND_DESYNC,	/* these bytes make no sense */
+	FOUND_BLOCKING, /* the last request is a blocking command */
+	FOUND_PROTOCOL, /* another protocol begins here */
+	FOUND_DESYNC,	/* the bytes make no sense */
 };
 
 struct found {
@@ -74,10 +73,7 @@ struct found {
 	u32 forgotten; /* private */
 };
 
-/*
- * The same number, of which the kernel's verifier knows nothing any more: so what follows looks alike to it,
- * whichever way it was found.
- */
+/* Hides the range of a value from the kernel's verifier, so that it can prune the paths that follow. */
 static inline u32 forget(struct found *ret, u32 number)
 {
 	volatile u32 *forgotten = &ret->forgotten;
@@ -109,7 +105,7 @@ static inline u32 found(struct found *ret, enum found_kind kind, u32 consumed)
 	return consumed;
 }
 
-/* Older verifiers want to see each turn of a loop by itself. */
+/* Older verifiers need unrolled loops. */
 #ifdef __bpf__
 #define UNROLL _Pragma("unroll")
 #else
@@ -130,20 +126,20 @@ static inline u64 word_at(const u8 *p)
 
 #define BYTES(b) (0x0101010101010101ULL * (b))
 
-/* Where the first byte `c` is in the head; `avail` or more: nowhere. Eight at a time, with few branches. */
+/* The position of the first byte `c`; `avail` or more: there is none. Eight bytes at a time, with few branches. */
 static inline u32 byte_find(const u8 *head, u32 avail, u8 c)
 {
 	for (u32 i = 0; i < PARSE_WINDOW; i += 8) {
 		u64 word = word_at(head + i) ^ BYTES(c);
 		u64 zero = (word - BYTES(1)) & ~word & BYTES(0x80);
 
-		if (zero) /* its lowest bit stands at the end of the byte */
+		if (zero) /* the lowest set bit is the top bit of that byte */
 			return i + (u32)((((zero & -zero) - 1) & BYTES(1)) * BYTES(1) >> 56) - 1;
 	}
 	return avail;
 }
 
-/* How many bytes there are up to the end of the line and with it, 0: it does not end here. */
+/* The length of the line, its end included; 0: it does not end here. */
 static inline u32 line_end(const u8 *head, u32 avail)
 {
 	u32 at = byte_find(head, avail, '\n');
@@ -154,7 +150,7 @@ static inline u32 line_end(const u8 *head, u32 avail)
 #define NUMBER_NONE   (~0U)
 #define NUMBER_DIGITS 10
 
-/* The number of `len` digits at p. */
+/* Parses a decimal number of `len` digits. */
 static inline u32 number_at(const u8 *p, u32 len)
 {
 	u32 number = 0, bad = 0;

@@ -5,7 +5,7 @@
 
 #include "protocol/flow.h"
 
-/* The status in the first bytes of an answer, STATUS_UNKNOWN: they are none. */
+/* The status code of a response; STATUS_UNKNOWN: these bytes do not begin one. */
 static inline u32 http_status(const u8 *head, u32 avail)
 {
 	if (avail < 12 || le32_at(head) != PROTOCOL_WORD('H', 'T', 'T', 'P') || head[4] != '/' ||
@@ -32,7 +32,7 @@ static inline u32 http_is_method(u32 word)
 	return 0;
 }
 
-/* The same where there may be fewer bytes. */
+/* The same for possibly fewer bytes. */
 static inline u32 http_may_begin(const u8 *head, u32 avail)
 {
 	return avail < 4 ? head[0] >= 'A' && head[0] <= 'Z' : http_is_method(le32_at(head));
@@ -59,12 +59,12 @@ static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 is_r
 	f->line = HTTP_HEAD;
 	f->within = 1;
 	f->rest = 0;
-	f->size_at = 0;				      /* 1: the body comes in chunks */
-	f->no_reply = status == 204 || status == 304; /* there is none */
+	f->size_at = 0;				      /* 1: chunked body */
+	f->no_reply = status == 204 || status == 304; /* no body */
 	return is_request ? 4 : 12;
 }
 
-/* A field, which may say how long the body is. Returns the bytes of its name, if these are what counts. */
+/* Looks at a header field. Returns the length of its name if it is Content-Length, else 0. */
 static inline u32 http_field(struct flow *f, const u8 *head)
 {
 	u64 first = word_at(head) | BYTES(0x20), second = word_at(head + 8) | BYTES(0x20);
@@ -80,7 +80,7 @@ static inline u32 http_field(struct flow *f, const u8 *head)
 	return 15;
 }
 
-/* What follows its name, up to the end of the line. */
+/* The value of Content-Length, up to the end of the line. */
 static inline void http_length(struct flow *f, const u8 *head, u32 len)
 {
 	u32 number = len > 2 ? number_at(head, len - 2) : NUMBER_NONE;
@@ -89,7 +89,7 @@ static inline void http_length(struct flow *f, const u8 *head, u32 len)
 	f->line = HTTP_HEAD;
 }
 
-/* The line that ends the head, of a request or an answer, of an interim one too. */
+/* The empty line that ends the header of a request or a response, interim ones included. */
 static inline void http_body(struct flow *f)
 {
 	f->line = f->size_at && !f->no_reply ? HTTP_CHUNK : HTTP_START;
@@ -97,7 +97,7 @@ static inline void http_body(struct flow *f)
 		f->skip = f->rest;
 }
 
-/* The number that begins a chunk. */
+/* The size at the start of a chunk. */
 static inline u32 http_chunk(struct flow *f, const u8 *head, struct found *ret)
 {
 	u32 size = 0, n;
@@ -120,7 +120,7 @@ static inline u32 http_chunk(struct flow *f, const u8 *head, struct found *ret)
 	return n;
 }
 
-/* The rest of a line; behind the one that begins a chunk is what it holds. */
+/* The rest of a line; after a chunk's size line comes its data. */
 static inline u32 http_rest(struct flow *f, u32 len, u32 avail)
 {
 	if (!len)
@@ -140,7 +140,7 @@ static inline u32 http_blank(struct flow *f, u32 len)
 	return len;
 }
 
-/* A line, or what begins one. */
+/* One line, or the start of one. */
 static inline u32 http_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,
 			    struct found *ret)
 {

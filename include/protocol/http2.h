@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
-/* HTTP/2: frames, each of a stream. */
+/* HTTP/2: frames, each belonging to a stream. */
 #ifndef SEISMO_PROTOCOL_HTTP2_H
 #define SEISMO_PROTOCOL_HTTP2_H
 
@@ -10,7 +10,7 @@
 #define HTTP2_PRIORITY 0x20
 #define HTTP2_PREFACE  24
 
-/* Three digits in HPACK's Huffman code: 0, 1, 2 have five bits, the others six that begin with 011. */
+/* Three digits in HPACK's Huffman code: 0, 1 and 2 have five bits, the others six, beginning with 011. */
 static inline u32 http2_status_huffman(const u8 *p, u32 len)
 {
 	u32 bits = be32_at(p), status = 0, used = 0;
@@ -27,7 +27,7 @@ static inline u32 http2_status_huffman(const u8 *p, u32 len)
 	return status >= 100 && used <= 8 * len ? status : STATUS_UNKNOWN;
 }
 
-/* The field :status, which comes first, of `len` bytes; STATUS_UNKNOWN where it refers to one of before. */
+/* The field :status, which comes first, of `len` bytes; STATUS_UNKNOWN if it refers to an earlier header. */
 static inline u32 http2_status(const u8 *p, u32 len)
 {
 	u32 name = (p[0] & 0xc0) == 0x40 ? p[0] & 0x3f : p[0] & 0x0f, size = p[1] & 0x7f, status;
@@ -48,7 +48,7 @@ static inline u32 http2_status(const u8 *p, u32 len)
 	case 0x8e:
 		return 500;
 	}
-	/* a text, whose name is one of the numbers of :status */
+	/* a literal whose name is one of the indices of :status */
 	if (p[0] & 0x80 || name < 8 || name > 14 || size > 3 || len < 2 + size)
 		return STATUS_UNKNOWN;
 	if (p[1] & 0x80)
@@ -57,7 +57,7 @@ static inline u32 http2_status(const u8 *p, u32 len)
 	return status >= 100 && status <= 599 ? status : STATUS_UNKNOWN;
 }
 
-/* How many bytes of a block are a new size of the table. */
+/* The length of a dynamic table size update at the start of a block. */
 static inline u32 http2_resize(const u8 *p)
 {
 	if ((p[0] & 0xe0) != 0x20)
@@ -67,15 +67,15 @@ static inline u32 http2_resize(const u8 *p)
 	return !(p[1] & 0x80) ? 2 : !(p[2] & 0x80) ? 3 : !(p[3] & 0x80) ? 4 : 5;
 }
 
-/* The status in an answer's headers, which begin at `at` of a frame that ends at `end`. */
+/* The status in a response's headers, from `at` to the end of the frame at `end`. */
 static inline u32 http2_response_status(const u8 *head, u32 at, u32 end)
 {
-	end = end < PROTOCOL_CARRY ? end : PROTOCOL_CARRY; /* so many are there */
+	end = end < PROTOCOL_CARRY ? end : PROTOCOL_CARRY; /* that many are available */
 	at += http2_resize(head + at);
 	return at < end ? http2_status(head + at, end - at) : STATUS_UNKNOWN;
 }
 
-/* Looks for gRPC's content type in headers, as text or in Huffman code. */
+/* Looks for gRPC's content type in the headers, as text or Huffman-coded. */
 static inline u32 http2_scan(struct flow *f, const u8 *head, u32 avail, struct found *ret)
 {
 	u32 n = f->rest < PROTOCOL_CARRY ? f->rest : PROTOCOL_CARRY;
@@ -98,7 +98,7 @@ static inline u32 http2_scan(struct flow *f, const u8 *head, u32 avail, struct f
 		return 0;
 	}
 	if (f->rest > n)
-		n -= 4; /* it may begin at the end of these */
+		n -= 4; /* it may begin in the last four */
 	f->rest -= n;
 	f->line = f->rest > 0;
 	return n;
@@ -125,7 +125,8 @@ static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 is_r
 	f->skip = len;
 	if (type != HTTP2_HEADERS)
 		return 9;
-	if (avail < 9 + len && avail < PROTOCOL_CARRY) { /* its first field is to be seen */
+	if (avail < 9 + len &&
+	    avail < PROTOCOL_CARRY) { /* the first header field must be visible */
 		f->skip = 0;
 		return 0;
 	}

@@ -5,14 +5,14 @@
 
 #include "protocol/flow.h"
 
-/* The word that says how many bytes follow the line; whether there is an answer, resp. it is one. */
+/* From the first word: which word has the number of bytes that follow the line, and whether there is a response. */
 static inline void memcached_command(struct flow *f, const u8 *head)
 {
 	u32 a = head[0], b = head[1];
 
 	f->size_at = 0;
 	f->no_reply = a == 'q';
-	/* the first word that may be "noreply", which is a key as good as any: 0: none */
+	/* the first word that may be "noreply" (before that it is a key); 0: none */
 	f->status = a == 'g' ? 0 : a == 'f' ? 2 : 3;
 	if (a == 'm')
 		f->size_at = b == 's' ? 2 : 0;
@@ -41,7 +41,7 @@ static inline void memcached_word(struct flow *f, const u8 *head, u32 len, u32 i
 		f->rest = number == NUMBER_NONE ? 0 : number;
 	} else if (is_request && f->status && f->line >= f->status) {
 		if ((head[0] == 'n' && len == 7) || (head[0] == 'q' && len == 1))
-			f->no_reply = 1; /* noreply; or quiet, mostly */
+			f->no_reply = 1; /* noreply; usually also quiet */
 	}
 }
 
@@ -56,7 +56,7 @@ static inline void memcached_line_end(struct flow *f, u32 is_request, struct fou
 	}
 }
 
-/* A word of a line. */
+/* One word of a line. */
 static inline u32 memcached_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,
 				 struct found *ret)
 {
@@ -106,7 +106,7 @@ static inline u32 memcached_binary_step(struct flow *f, const u8 *head, u32 avai
 	if (memcached_is_quiet(head[1]) || (!is_request && head[1] == 0x10 && be16_at(head + 2)))
 		return 24;
 	ret->kind = is_request ? FOUND_REQUEST : FOUND_RESPONSE;
-	/* not found, exists, not stored: answers as good as any */
+	/* not found, exists, not stored: no errors */
 	ret->status =
 		!status || status == 1 || status == 2 || status == 5 ? STATUS_OK : STATUS_ERROR;
 	return 24;

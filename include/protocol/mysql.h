@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
-/* MySQL: packets with a length and a number, which is 0 in a command and 1 in what answers it. */
+/* MySQL: packets with a length and a sequence number: 0 in a command, 1 in the first packet of its response. */
 #ifndef SEISMO_PROTOCOL_MYSQL_H
 #define SEISMO_PROTOCOL_MYSQL_H
 
 #include "protocol/flow.h"
 
-static inline u32 mysql_is_answered(u32 command)
+static inline u32 mysql_has_response(u32 command)
 {
 	return command != 0x01 /* quit */ && command != 0x18 /* long data */ &&
 	       command != 0x19 /* close statement */;
@@ -26,13 +26,13 @@ static inline u32 mysql_step(struct flow *f, const u8 *head, u32 avail, u32 is_r
 	f->skip = len;
 	if (is_request && !head[3]) {
 		f->begun = 1;
-		if (len && mysql_is_answered(head[4]))
+		if (len && mysql_has_response(head[4]))
 			ret->kind = FOUND_REQUEST;
 	} else if (!is_request && head[3] == 1 && len && !f->begun) {
 		ret->kind = FOUND_RESPONSE;
 		ret->status = head[4] == 0xff ? STATUS_ERROR : STATUS_OK;
 	}
-	if (!is_request) /* the 1 that follows is of the same answer, unless this ends it */
+	if (!is_request) /* a 1 that follows belongs to the same response, unless this packet ends it */
 		f->begun = !head[3] && len && head[4] < 0xfe;
 	return 4;
 }

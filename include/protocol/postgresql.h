@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
-/* PostgreSQL: messages of a letter and a length; the first of a connection has no letter. */
+/* PostgreSQL: messages with a type letter and a length; the first of a connection has no letter. */
 #ifndef SEISMO_PROTOCOL_POSTGRESQL_H
 #define SEISMO_PROTOCOL_POSTGRESQL_H
 
@@ -23,7 +23,7 @@ static inline u32 postgresql_first(struct stream *s, const u8 *head, u32 avail, 
 	     (code < POSTGRESQL_CANCEL || code > POSTGRESQL_GSS)))
 		return found(ret, FOUND_DESYNC, 0);
 	if (code == POSTGRESQL_SSL || code == POSTGRESQL_GSS)
-		s->flow[FLOW_RESPONSE].skip = 1; /* is answered by one letter */
+		s->flow[FLOW_RESPONSE].skip = 1; /* the response is one letter */
 	s->flow[FLOW_REQUEST].skip = len - 8;
 	return 8;
 }

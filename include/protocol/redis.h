@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
-/* Redis: values, one behind the other, some of which hold others. */
+/* Redis: a sequence of values, some of which contain others. */
 #ifndef SEISMO_PROTOCOL_REDIS_H
 #define SEISMO_PROTOCOL_REDIS_H
 
 #include "protocol/flow.h"
 
-/* BLPOP, BRPOP, BLMOVE, BZPOPMIN and so on; XREAD and XREADGROUP, most of which do. */
+/* BLPOP, BRPOP, BLMOVE, BZPOPMIN and so on; XREAD and XREADGROUP, which usually block. */
 static inline u32 redis_is_blocking(u32 first, u32 second, u32 len)
 {
 	if (first == 'b')
@@ -13,7 +13,7 @@ static inline u32 redis_is_blocking(u32 first, u32 second, u32 len)
 	return first == 'x' && second == 'r' && (len == 5 || len == 10);
 }
 
-/* Looks at the name of a command, which stands behind its length. 0: it has not come yet. */
+/* Looks at the name of a command, which follows its length. 0: it has not arrived yet. */
 static inline u32 redis_name(const u8 *head, u32 len, u32 avail, u32 size, struct found *ret)
 {
 	const u8 *name = head + (len & (PARSE_WINDOW - 1));
@@ -27,7 +27,7 @@ static inline u32 redis_name(const u8 *head, u32 len, u32 avail, u32 size, struc
 	return 1;
 }
 
-/* What begins a value that has a length, or a number of values in it. */
+/* The type has a length or a number of elements. */
 static inline u32 redis_is_counted(u32 type)
 {
 	return type == '$' || type == '=' || type == '!' || type == '*' || type == '~' ||
@@ -63,7 +63,7 @@ static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 is_r
 	if (!redis_is_counted(type)) {
 		if (!is_request || !top)
 			return found(ret, FOUND_DESYNC, 0);
-		f->line = type != '\n'; /* a command as people type it */
+		f->line = type != '\n'; /* an inline command */
 		return found(ret, type == '\r' || type == '\n' ? FOUND_NOTHING : FOUND_REQUEST, 1);
 	}
 	len = forget(ret, line_end(head, avail < PROTOCOL_CARRY ? avail : PROTOCOL_CARRY));
@@ -73,7 +73,7 @@ static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 is_r
 	if (is_request && f->named && type == '$' && !redis_name(head, len, avail, number, ret))
 		return 0;
 	f->named = is_request && top && type == '*';
-	f->rest -= !top && type != '|'; /* which is about a value, and none itself */
+	f->rest -= !top && type != '|'; /* an attribute is not a value of its own */
 	if (number == NUMBER_NONE)	/* null */
 		number = 0;
 	else if (type == '$' || type == '=' || type == '!')

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
-/* TLS: records, of which those with data are turns. */
+/* TLS: records; exchanges are made of data records. */
 #ifndef SEISMO_PROTOCOL_TLS_H
 #define SEISMO_PROTOCOL_TLS_H
 
@@ -9,21 +9,21 @@
 #define TLS_HANDSHAKE 0x16
 #define TLS_DATA      0x17
 
-#define TLS_FINISHED_MAX 96	  /* bytes of TLS 1.2's message Finished, sealed */
-#define TLS_ALERT	 (2 + 17) /* bytes of an alert that looks like data, in TLS 1.3 */
-#define TLS_RECORD	 5	  /* bytes before those that a record holds */
-#define TLS_TICKET_MAX	 2048	  /* bytes of a ticket, sealed */
+#define TLS_FINISHED_MAX 96	  /* bytes of TLS 1.2's encrypted Finished message */
+#define TLS_ALERT	 (2 + 17) /* bytes of an alert in TLS 1.3, which looks like data */
+#define TLS_RECORD	 5	  /* bytes of a record's header */
+#define TLS_TICKET_MAX	 2048	  /* bytes of an encrypted ticket */
 
-/* The message Finished of TLS 1.3, of which only the length is to be seen: 32 or 48 bytes, the type, 16 of seal. */
+/* TLS 1.3's Finished message, recognized by its length: 32 or 48 bytes, a header of 4, the type and a tag of 16. */
 static inline u32 tls_is_finished(u32 len)
 {
 	return len == 32 + 17 + 4 || len == 48 + 17 + 4;
 }
 
 /*
- * In TLS 1.3 the end of the handshake looks like data: the client's follows a change of cipher, up to the message
- * Finished. f->begun: that was here; f->named: of the server 1 when it was, 2 when more data has followed;
- * f->rest: the length of the first data since it was 0.
+ * In TLS 1.3 the end of the handshake looks like data: on the client side it is what follows ChangeCipherSpec, up to
+ * Finished. f->begun: Finished was just seen; f->named, server side: 1 after Finished, 2 after more data;
+ * f->rest: the length of the first data since it was set to 0.
  */
 static inline u32 tls_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,
 			   struct found *ret)
@@ -39,7 +39,7 @@ static inline u32 tls_step(struct flow *f, const u8 *head, u32 avail, u32 is_req
 	if (type == TLS_CCS) {
 		f->line = 1;
 	} else if (type == TLS_HANDSHAKE) {
-		if (len <= TLS_FINISHED_MAX) /* and no second ClientHello */
+		if (len <= TLS_FINISHED_MAX) /* not a second ClientHello */
 			f->line = 0;
 	} else if (type == TLS_DATA && f->line && is_request) {
 		f->begun = tls_is_finished(len);
@@ -53,7 +53,7 @@ static inline u32 tls_step(struct flow *f, const u8 *head, u32 avail, u32 is_req
 	return TLS_RECORD;
 }
 
-/* The client's handshake of TLS 1.3 has just ended, and the server has not sent its tickets with its own. */
+/* The client has just finished its TLS 1.3 handshake, and the server did not send its tickets along with its own. */
 static inline u32 tls_begins(struct flow *request, const struct flow *response)
 {
 	u32 begun = request->begun;

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The scheduler: which task runs on each CPU, CPU time, run-queue wait. */
+#ifndef SCHED_BPF_H
+#define SCHED_BPF_H
+
+#include "series.bpf.h"
+
+METRIC(cpu_seconds_total);
+METRIC(run_queue_wait_seconds);
+
+/* Slots of the metrics that every context switch updates, by identity. */
+struct sched_slots {
+	u32 cpu, wait;
+};
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct sched_slots, 1, BPF_F_MMAPABLE) sched_slots
+	SEC(".maps");
+
+/* The part of the runtime not yet counted that the task used under its previous identity. */
+static __always_inline u64 runtime_before(const struct task_ctx *tc)
+{
+	return tc->moved_ns > tc->runtime_ns ? tc->moved_ns - tc->runtime_ns : 0;
+}
+
+/*
+ * The scheduler has just charged the task that leaves the CPU for its run time, and had charged it for its wait when
+ * it came. Both are compared with the values at the end of its previous time slice, not at the start of this one: on
+ * some machines the switch from the idle task cannot be seen on every CPU.
+ */
+static __always_inline void task_account(struct cpu *cpu, struct task_struct *prev,
+					 struct task_ctx *tc)
+{
+	u64 runtime = READ(prev, se.sum_exec_runtime), ran = runtime - tc->runtime_ns;
+	u64 run_delay = READ(prev, sched_info.run_delay), waited = run_delay - tc->run_delay_ns;
+	u32 identity = identity_valid(tc->identity, tc->gen);
+	struct sched_slots *slots = bpf_map_lookup_elem(&sched_slots, &identity);
+	u64 before = runtime_before(tc);
+
+	tc->runtime_ns = runtime;
+	tc->run_delay_ns = run_delay;
+	if (before) {
+		ran -= before;
+		counter_add_local(cpu, series_slot(cpu_seconds_total, tc->before, 0, false),
+				  before);
+	}
+	if (!slots)
+		return;
+	if (!slots->cpu)
+		slots->cpu = series_slot(cpu_seconds_total, identity, 0, false);
+	counter_add_local(cpu, slots->cpu, ran);
+	if (!slots->wait)
+		slots->wait = series_slot(run_queue_wait_seconds, identity, 0, true);
+	hist_add_local(slots->wait, waited);
+}
+
+TRACEPOINT(sched_switch, switch, bool preempt, struct task_struct *prev, struct task_struct *next)
+{
+	struct cpu *cpu = cpu_row();
+	struct task_ctx *tc;
+
+	if (!cpu)
+		return 0;
+	if (READ(prev, pid)) {
+		tc = task_ctx_get(prev);
+		if (tc) {
+			if (cpu->identity != IDENTITY_UNKNOWN)
+				tc->enter_ns = cpu->enter_ns;
+			task_account(cpu, prev, tc);
+		}
+	}
+	cpu->identity = IDENTITY_UNKNOWN;
+	if (!READ(next, pid))
+		return 0;
+	tc = task_ctx_find(next);
+	if (tc) {
+		cpu->enter_ns = tc->enter_ns;
+		cpu->identity = identity_valid(tc->identity, tc->gen);
+		cpu->gen = cpu->identity ? tc->gen : identity_gen(IDENTITY_OTHER);
+	}
+	return 0;
+}
+
+#endif

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The task scan: totals over live tasks per identity, recomputed by an iterator. */
+#ifndef TASK_SCAN_BPF_H
+#define TASK_SCAN_BPF_H
+
+#include "sched.bpf.h"
+#include "task.bpf.h"
+
+/*
+ * CPU time that a running task has used since its last switch. The program on sched_switch counts it at the next
+ * switch, perhaps right now on another CPU; user space makes sure that nothing is counted twice.
+ */
+static __always_inline void task_scan_runtime(struct task_struct *task, struct task_ctx *tc,
+					      struct task_totals *row)
+{
+	u64 counted = tc->runtime_ns, before = runtime_before(tc);
+	u64 runtime = task->se.sum_exec_runtime;
+	struct task_totals *old;
+	u32 id = tc->before;
+
+	if (runtime <= counted)
+		return;
+	if (before && before <= runtime - counted) {
+		old = bpf_map_lookup_elem(&task_totals, &id);
+		if (old)
+			old->cpu_ns += before;
+		counted += before;
+	}
+	row->cpu_ns += runtime - counted;
+}
+
+/* Visits every live task. Identifies those that started before the daemon. */
+SEC("?iter/task")
+int task_scan_iter(struct bpf_iter__task *it)
+{
+	struct task_struct *task = it->task;
+	struct task_totals *row;
+	struct task_ctx *tc;
+
+	if (!task)
+		return 0;
+	tc = task_ctx_get_or_new(task);
+	if (!tc)
+		return 0;
+	if (!tc->identity || identity_valid(tc->identity, tc->gen) != tc->identity)
+		task_discover(task, tc);
+	row = task_totals_row(tc->identity, tc->gen);
+	if (!row)
+		return 0;
+	row->tasks++;
+	if (task->pid == task->tgid && task->signal->live.counter > 0)
+		row->processes++;
+	task_scan_runtime(task, tc, row);
+	return 0;
+}
+
+#endif
