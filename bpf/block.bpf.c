@@ -4,7 +4,7 @@
  * the time in the device. The submitter is recorded when the request starts.
  */
 #include "identity.bpf.h"
-#include "series.bpf.h"
+#include "hist.bpf.h"
 #include "block.h"
 
 METRIC(block_io_duration_seconds);

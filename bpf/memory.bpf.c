@@ -3,7 +3,7 @@
  * Memory: resident memory, major faults, stalls in direct reclaim. No program runs on page faults: the kernel counts
  * them per task, and they are read by the task scan, at the end of the task and when its identity changes.
  */
-#include "series.bpf.h"
+#include "hist.bpf.h"
 
 METRIC(major_faults_total);
 METRIC(memory_reclaim_stall_seconds);

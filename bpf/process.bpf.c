@@ -3,7 +3,7 @@
  * Processes: starts, exits with their reason, lifetimes. The core's programs on the same hooks were attached before
  * and have already updated the identity.
  */
-#include "series.bpf.h"
+#include "hist.bpf.h"
 #include "process.h"
 
 METRIC(process_starts_total);

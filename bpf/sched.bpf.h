@@ -3,7 +3,7 @@
 #ifndef SCHED_BPF_H
 #define SCHED_BPF_H
 
-#include "series.bpf.h"
+#include "hist.bpf.h"
 
 METRIC(cpu_seconds_total);
 METRIC(run_queue_wait_seconds);
@@ -49,7 +49,7 @@ static __always_inline void task_account(struct cpu *cpu, struct task_struct *pr
 	counter_add_local(cpu, slots->cpu, ran);
 	if (!slots->wait)
 		slots->wait = series_slot(run_queue_wait_seconds, identity, 0, true);
-	hist_add_local(slots->wait, waited);
+	hist_add_local(cpu, slots->wait, waited);
 }
 
 TRACEPOINT(sched_switch, switch, bool preempt, struct task_struct *prev, struct task_struct *next)

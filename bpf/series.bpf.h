@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* Counting: the slots of series, and adding to counters and histograms. */
+/* Counting: the slots of series, and adding to counters. */
 #ifndef SERIES_BPF_H
 #define SERIES_BPF_H
 
@@ -9,7 +9,6 @@
 #define METRIC(name) const volatile u32 name SEC(".rodata")
 
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u64, 1, BPF_F_MMAPABLE) counters SEC(".maps");
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct hist, 1, BPF_F_MMAPABLE) hists SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct series_key, 1, BPF_F_MMAPABLE) counter_owners
 	SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct series_key, 1, BPF_F_MMAPABLE) hist_owners
@@ -24,7 +23,8 @@ struct {
 	__uint(max_entries, 1);
 } free_counters SEC(".maps"), free_hists SEC(".maps");
 
-const volatile u32 counter_stride SEC(".rodata");
+/* Several CPUs add to one lane of counters. */
+const volatile bool lanes_shared SEC(".rodata");
 
 /*
  * The verifier checks a function that is not static once, by itself, instead of along every path that calls it:
@@ -97,9 +97,22 @@ static __always_inline u32 series_slot_cached(u64 *cache, u32 metric, u32 identi
 
 static __always_inline u64 *counter_value(u32 slot)
 {
-	u32 i = cpu_id() * counter_stride + slot;
+	struct cpu *cpu = cpu_row();
+	u32 i;
 
+	if (!cpu)
+		return NULL;
+	i = cpu->counters + slot;
 	return bpf_map_lookup_elem(&counters, &i);
+}
+
+/* Adds to a value: atomically if `shared`, which the verifier or the compiler often knows. */
+static __always_inline void add(u64 *value, u64 n, bool shared)
+{
+	if (shared)
+		__sync_fetch_and_add(value, n);
+	else
+		*value += n;
 }
 
 /* Adds to a slot that is written only by code that cannot interrupt itself on its CPU. */
@@ -109,7 +122,7 @@ static __always_inline void counter_add_local(struct cpu *cpu, u32 slot, u64 n)
 	u64 *value = bpf_map_lookup_elem(&counters, &i);
 
 	if (value)
-		*value += n;
+		add(value, n, lanes_shared);
 }
 
 static __always_inline void count_add_at(u32 slot, u64 n)
@@ -120,122 +133,25 @@ static __always_inline void count_add_at(u32 slot, u64 n)
 		__sync_fetch_and_add(value, n);
 }
 
-/*
- * Adds to a slot that only this program writes, and this program cannot interrupt itself. The reserved slot of a
- * metric, however, is shared by all programs that count the metric.
- */
-static __always_inline void add_exclusive(u32 slot, u64 *value, u64 n)
+/* Several programs write this slot: the reserved slot of a metric is shared by all that count the metric. */
+static __always_inline bool slot_shared(u32 slot)
 {
-	if (slot < METRIC_MAX)
-		__sync_fetch_and_add(value, n);
-	else
-		*value += n;
+	return slot < METRIC_MAX;
 }
 
+/* Adds to a slot that only this program writes unless it is shared, and this program cannot interrupt itself. */
 static __always_inline void count_add_exclusive(u32 slot, u64 n)
 {
 	u64 *value = counter_value(slot);
 
 	if (value)
-		add_exclusive(slot, value, n);
+		add(value, n, lanes_shared || slot_shared(slot));
 }
 
 __noinline int count_add(u32 metric, u32 identity, u64 dim, u64 n)
 {
 	count_add_at(series_slot(metric, identity, dim, false), n);
 	return 0;
-}
-
-/* a < b for numbers below 2^63, without a branch, which the CPU could not predict. */
-#define LESS(a, b) (((a) - (b)) >> 63)
-
-/*
- * The bucket of a duration (see struct hist). In units of 2^-30 s, octaves are powers of two; within an octave the
- * eighths begin at 2^(j/8), compared with eleven bits of precision: exact to 0.1 %.
- */
-static __always_inline u64 hist_bucket(u64 ns)
-{
-	u64 v, top, frac, more;
-
-	if (ns >= (64ULL * 1000000000))
-		return ns == 64ULL * 1000000000 ? HIST_BUCKETS - 2 : HIST_BUCKETS - 1;
-	v = (ns * 1125900) >> 20; /* 2^30 / 10^9 */
-	if (v <= 1024)
-		return 0;
-	v--; /* buckets include their upper bound */
-	top = LESS(0xffffffffULL, v) << 5;
-	frac = v >> top;
-	more = LESS(0xffffULL, frac) << 4;
-	frac >>= more;
-	top += more;
-	more = LESS(0xffULL, frac) << 3;
-	frac >>= more;
-	top += more;
-	more = LESS(0xfULL, frac) << 2;
-	frac >>= more;
-	top += more;
-	more = LESS(3ULL, frac) << 1;
-	top += more + (frac >> more >> 1);
-	frac = v >> (top - 10);
-	return 1 + (top - 10) * HIST_SUB + LESS(1116ULL, frac) + LESS(1217ULL, frac) +
-	       LESS(1327ULL, frac) + LESS(1448ULL, frac) + LESS(1579ULL, frac) +
-	       LESS(1722ULL, frac) + LESS(1878ULL, frac);
-}
-
-static __always_inline struct hist *hist_value(u32 slot)
-{
-	u32 i = slot * cpu_cnt + cpu_id();
-
-	return bpf_map_lookup_elem(&hists, &i);
-}
-
-static __always_inline void hist_add_local(u32 slot, u64 ns)
-{
-	struct hist *hist = hist_value(slot);
-	u64 bucket = hist_bucket(ns);
-
-	if (hist && bucket < HIST_BUCKETS) {
-		hist->sum_ns += ns;
-		hist->bucket[bucket]++;
-	}
-}
-
-static __always_inline void hist_add_exclusive(u32 slot, u64 ns)
-{
-	struct hist *hist = hist_value(slot);
-	u64 bucket = hist_bucket(ns);
-
-	if (hist && bucket < HIST_BUCKETS) {
-		add_exclusive(slot, &hist->sum_ns, ns);
-		add_exclusive(slot, &hist->bucket[bucket], 1);
-	}
-}
-
-static __always_inline void hist_add_many(u32 slot, u64 ns, u64 n)
-{
-	struct hist *hist = hist_value(slot);
-	u64 bucket = hist_bucket(ns);
-
-	if (hist && bucket < HIST_BUCKETS) {
-		__sync_fetch_and_add(&hist->sum_ns, ns * n);
-		__sync_fetch_and_add(&hist->bucket[bucket], n);
-	}
-}
-
-__noinline int hist_add_many_at(u32 slot, u64 ns, u64 n)
-{
-	hist_add_many(slot, ns, n);
-	return 0;
-}
-
-static __always_inline void hist_add_at(u32 slot, u64 ns)
-{
-	hist_add_many_at(slot, ns, 1);
-}
-
-static __always_inline void hist_add(u32 metric, u32 identity, u64 dim, u64 ns)
-{
-	hist_add_at(series_slot(metric, identity, dim, true), ns);
 }
 
 #endif

@@ -6,7 +6,7 @@
 #ifndef SOCK_BPF_H
 #define SOCK_BPF_H
 
-#include "series.bpf.h"
+#include "hist.bpf.h"
 #include "protocol.h"
 #include "tcp.h"
 

@@ -5,7 +5,7 @@
  * Counting needs sys_exit alone. Timing needs sys_enter too: its program is attached all the time (mode full) or
  * for a part of each period (sampled). `timed_since_ns` is when it was attached; an older time stamp is stale.
  */
-#include "series.bpf.h"
+#include "hist.bpf.h"
 #include "syscall.h"
 
 METRIC(syscalls_total);
@@ -72,7 +72,7 @@ static __always_inline void time(struct cpu *cpu, u32 *identity, u32 class)
 		return;
 	if (!slots->slot[class])
 		slots->slot[class] = series_slot(syscall_duration_seconds, *identity, class, true);
-	hist_add_local(slots->slot[class], bpf_ktime_get_ns() - start);
+	hist_add_local(cpu, slots->slot[class], bpf_ktime_get_ns() - start);
 }
 
 TRACEPOINT(sys_exit, exit, struct pt_regs *regs, long ret)

@@ -110,15 +110,22 @@ struct task_ctx {
 struct cpu {
 	u32 identity;	/* IDENTITY_UNKNOWN: look it up in the task */
 	u32 counters;	/* index of its first counter */
+	u32 hist_uses;	/* index of its first row of hist_uses */
 	u64 enter_ns;	/* start of the system call being timed, 0: none */
 	u32 gen;	/* of the identity */
-	u32 unused[11]; /* a cache line for each CPU */
+	u32 unused[10]; /* a cache line for each CPU */
 };
 
 /*
- * A series (metric, identity, dimension) has a slot in one of two pools with a value per CPU: counters[cpu][slot],
- * so that CPUs do not share cache lines, and hists[slot][cpu], so that those in use lie together. Slot numbers
- * below METRIC_MAX are reserved: slot M counts the events of metric M that found no slot of their own.
+ * A series (metric, identity, dimension) has a slot in one of two pools. Slot numbers below METRIC_MAX are reserved:
+ * slot M counts the events of metric M that found no slot of their own.
+ *
+ * Counters have a value for each lane, counters[lane][slot]. A CPU has a lane of its own, so that CPUs do not share
+ * cache lines; on machines with more CPUs than memory for lanes, several CPUs add to one lane, atomically.
+ *
+ * A histogram is large and few CPUs use most of them. Each slot has one histogram that all CPUs share, hists[slot],
+ * added to atomically. A CPU that uses a slot often gets a cell: a histogram of its own, for this slot. If no cell is
+ * left, it keeps to the shared one: slower, but nothing is lost. The value of a slot is the sum of its histograms.
  */
 #define METRIC_MAX 64
 
@@ -130,6 +137,25 @@ struct series_key {
 
 #define SERIES_OTHER (~0ULL) /* the dimension of the reserved slots */
 
+/* What a CPU adds to for a slot; a row of table hist_uses is a cache line of them, one CPU's for HIST_USES slots. */
+#define HIST_USES 16
+
+struct hist_use {
+	u16 cell; /* the cell that the CPU has for the slot, 0: none */
+	u16 cnt;  /* additions without a cell, counted up to HIST_CELL_MIN */
+};
+struct hist_uses {
+	struct hist_use slot[HIST_USES];
+};
+#define HIST_CELL_MIN 16 /* additions before a CPU gets a cell */
+
+/* Cells in use, by CPU and slot. */
+struct hist_cell_key {
+	u32 cpu, slot;
+};
+
+#define BUDGET_CELLS 0 /* the row of `budgets` for cells, where metrics begin at 1 */
+
 /*
  * Free ids are kept on stacks, at first in ranges of up to ID_RANGE_MAX. Allocating an id pops a range and pushes
  * the rest of it back.
@@ -140,7 +166,7 @@ struct id_range {
 	u32 first, cnt;
 };
 
-/* The series limit of one metric, and how many are in use. */
+/* The series limit of one metric (or of cells), and how many are in use. */
 struct budget {
 	u64 max;
 	u64 used;

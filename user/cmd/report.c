@@ -52,6 +52,36 @@ static const char *reason(int err)
 	return strerror(-err);
 }
 
+static unsigned long long mib_up(u64 bytes)
+{
+	return (bytes + (1 << 20) - 1) >> 20;
+}
+
+static void shortage(struct buf *text, u64 has, u64 promised, const char *what)
+{
+	if (has < promised)
+		buf_printf(text, "%s %llu of %llu %s", text->len ? "," : "",
+			   (unsigned long long)has, (unsigned long long)promised, what);
+}
+
+void report_tables(struct buf *text, const struct agent *a)
+{
+	const struct table_sizes *s = &a->probes.tables.sizes;
+	const struct conf_limits *limits = &a->conf->limits;
+	struct buf shortages = { 0 };
+
+	shortage(&shortages, s->counters - METRIC_MAX, limits->series, "series");
+	shortage(&shortages, s->hists, TABLE_HISTS, "histograms");
+	shortage(&shortages, s->identities / 2, limits->services, "services");
+	if (shortages.len)
+		buf_printf(
+			text,
+			"limits.memory %lluMiB is too small for the other limits on this machine of %u possible CPUs, there is room for%s: what does not fit is counted under \"other\"; set limits.memory to at least %lluMiB",
+			(unsigned long long)limits->memory_bytes >> 20, s->cpus,
+			buf_cstr(&shortages), mib_up(s->wanted_bytes));
+	buf_release(&shortages);
+}
+
 void report_probes(FILE *out, const struct agent *a)
 {
 	for (struct probe_run *const *run = a->probes.list; *run; run++) {
@@ -90,6 +120,12 @@ static void report_hook(FILE *out, const struct hook_run *hook)
 
 void report_hooks(FILE *out, const struct agent *a)
 {
+	struct buf text = { 0 };
+
+	report_tables(&text, a);
+	if (text.len)
+		fprintf(out, "tables: %s\n", buf_cstr(&text));
+	buf_release(&text);
 	for (struct probe_run *const *run = a->probes.list; *run; run++) {
 		fprintf(out, "%s: %s%s%s\n", (*run)->probe->name, state_names[(*run)->state],
 			(*run)->state == PROBE_ON ? ", mode " : "",
@@ -133,16 +169,25 @@ static json_t *probe_json(const struct probe_run *run)
 
 int report_json(FILE *out, const struct agent *a)
 {
-	json_t *probes = json_array(), *doc;
+	const struct table_sizes *s = &a->probes.tables.sizes;
+	json_t *probes = json_array(), *tables, *doc;
 	struct utsname host = { 0 };
+	struct buf text = { 0 };
+
+	report_tables(&text, a);
+	tables = json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:s?}", "bytes", (json_int_t)s->bytes,
+			   "possible_cpus", s->cpus, "counter_lanes", s->lanes, "counters",
+			   s->counters - METRIC_MAX, "histograms", s->hists - METRIC_MAX,
+			   "histogram_cells", s->cells - 1, "problem",
+			   text.len ? buf_cstr(&text) : NULL);
+	buf_release(&text);
 
 	uname(&host);
 	for (struct probe_run *const *run = a->probes.list; *run; run++)
 		json_array_append_new(probes, probe_json(*run));
-	doc = json_pack("{s:s, s:s, s:s, s:I, s:b, s:o}", "version", VERSION, "kernel",
-			host.release, "architecture", host.machine, "tables_bytes",
-			(json_int_t)a->probes.tables.sizes.bytes, "problem", report_problem(a),
-			"probes", probes);
+	doc = json_pack("{s:s, s:s, s:s, s:o, s:b, s:o}", "version", VERSION, "kernel",
+			host.release, "architecture", host.machine, "tables", tables, "problem",
+			report_problem(a), "probes", probes);
 	if (!doc || json_dumpf(doc, out, JSON_INDENT(2)))
 		return -ENOMEM;
 	fputc('\n', out);
@@ -152,6 +197,8 @@ int report_json(FILE *out, const struct agent *a)
 
 bool report_problem(const struct agent *a)
 {
+	if (table_sizes_short(&a->probes.tables.sizes, &a->conf->limits))
+		return true;
 	for (struct probe_run *const *run = a->probes.list; *run; run++) {
 		if ((*run)->state == PROBE_UNAVAILABLE)
 			return true;

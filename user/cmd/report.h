@@ -7,7 +7,10 @@
 #include <stdio.h>
 
 #include "cmd/agent.h"
+#include "lib/buf.h"
 
+/* What limits.memory has no room for, and what to do; nothing if the tables hold what the limits promise. */
+void report_tables(struct buf *text, const struct agent *a);
 /* One line a probe: its state and the hooks in use. */
 void report_probes(FILE *out, const struct agent *a);
 /* One line a hook, with the better ones that were not possible, and why. */

@@ -208,15 +208,19 @@ static void status_write(const struct daemon *d, struct buf *status)
 static void announce(const struct daemon *d)
 {
 	const struct table_sizes *s = &d->agent.probes.tables.sizes;
-	struct buf url = { 0 };
+	struct buf url = { 0 }, text = { 0 };
 
 	url_write(d, &url);
 	printf("seismo " VERSION " is running:\n");
 	report_probes(stdout, &d->agent);
-	printf("  tables %.1f MiB of limits.memory %llu MiB: %u identities, %u counters, %u histograms on %u CPUs\n",
+	printf("  tables %.1f MiB of limits.memory %llu MiB: %u identities, %u counters, %u histograms on %u possible CPUs\n",
 	       (double)s->bytes / (1 << 20),
 	       (unsigned long long)d->agent.conf->limits.memory_bytes >> 20, s->identities,
 	       s->counters, s->hists, s->cpus);
+	report_tables(&text, &d->agent);
+	if (text.len)
+		log_warn("%s", buf_cstr(&text));
+	buf_release(&text);
 	printf("  metrics at %s; details: seismo check; stop with Ctrl-C\n", buf_cstr(&url));
 	buf_release(&url);
 }

@@ -147,10 +147,10 @@ int collector_each(struct collector *c, const char *metric,
 			continue;
 		slot.service = identities_service(&c->identities, key->identity)->name;
 		if (p == &c->hists) {
-			slots_hist(p, i, &hist);
+			tables_hist_add(c->tables, i, &hist);
 			slot.hist = &hist;
 		} else {
-			slot.value = slots_counter(p, i);
+			slot.value = tables_counter_sum(c->tables, i);
 		}
 		each(ctx, &slot);
 	}
@@ -171,6 +171,7 @@ void collector_stats(const struct collector *c, struct collector_stats *ret)
 		.identities = identities_used(&c->identities),
 		.counters = slots_used(&c->counters),
 		.hists = slots_used(&c->hists),
+		.cells = (u32)c->tables->budgets[BUDGET_CELLS].used,
 	};
 	for (unsigned m = 1; m < METRIC_MAX; m++)
 		ret->dropped[m] = c->tables->budgets[m].dropped + c->counters.refused[m] +

@@ -47,7 +47,7 @@ int collector_each(struct collector *c, const char *metric,
 const char *collector_service(struct collector *c, u32 identity, u32 gen);
 
 struct collector_stats {
-	u32 services, identities, counters, hists; /* in use */
+	u32 services, identities, counters, hists, cells; /* in use */
 	/* By number of metric: events that were counted as "other" since a limit was reached. */
 	u64 dropped[METRIC_MAX];
 };

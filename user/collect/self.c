@@ -203,6 +203,7 @@ static void tables_read(struct self *self, const struct collector *c, const stru
 		{ "identities", stats.identities, tables->sizes.identities - 1 },
 		{ "counters", stats.counters, tables->sizes.counters - reserved },
 		{ "hists", stats.hists, tables->sizes.hists - reserved },
+		{ "hist_cells", stats.cells, tables->sizes.cells - 1 },
 		{ "services", stats.services, conf->limits.services },
 	};
 	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++) {

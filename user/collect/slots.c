@@ -55,57 +55,11 @@ static struct series_key slot_key(const struct slots *p, u32 slot)
 				 : owners(p)[slot];
 }
 
-/* --- what the kernel has counted */
-
-static u64 counter_sum(const struct tables *t, u32 slot)
-{
-	u64 sum = 0;
-
-	for (u32 cpu = 0; cpu < t->sizes.cpus; cpu++)
-		sum += __atomic_load_n(&t->counters[(size_t)cpu * t->sizes.counters + slot],
-				       __ATOMIC_RELAXED);
-	return sum;
-}
-
-#define HIST_WORDS (sizeof(struct hist) / sizeof(u64))
-
-static void hist_sum(struct tables *t, u32 slot, struct hist *into)
-{
-	const u64 *from = table_row(&t->hists, slot);
-
-	for (u32 cpu = 0; from && cpu < t->sizes.cpus; cpu++, from += HIST_WORDS)
-		for (size_t i = 0; i < HIST_WORDS; i++)
-			((u64 *)into)[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
-}
-
-/* Grows with each event: by its duration or, as it has none, in the first bucket. */
-static u64 hist_mark(struct tables *t, u32 slot)
-{
-	const struct hist *row = table_row(&t->hists, slot);
-	u64 mark = 0;
-
-	for (u32 cpu = 0; row && cpu < t->sizes.cpus; cpu++)
-		mark += __atomic_load_n(&row[cpu].sum_ns, __ATOMIC_RELAXED) +
-			__atomic_load_n(&row[cpu].bucket[0], __ATOMIC_RELAXED);
-	return mark;
-}
-
-static void slot_zero(const struct slots *p, u32 slot)
-{
-	struct tables *t = p->tables;
-	void *row = p->pool == POOL_HIST ? table_row(&t->hists, slot) : NULL;
-
-	if (row)
-		memset(row, 0, t->hists.row_size);
-	for (u32 cpu = 0; p->pool == POOL_COUNTER && cpu < t->sizes.cpus; cpu++)
-		t->counters[(size_t)cpu * t->sizes.counters + slot] = 0;
-}
-
 /* --- counters */
 
 static void counter_read(struct slots *p, u32 slot)
 {
-	u64 now = counter_sum(p->tables, slot), grown = now - p->last[slot];
+	u64 now = tables_counter_sum(p->tables, slot), grown = now - p->last[slot];
 	struct series *s = p->series[slot];
 
 	if (!grown)
@@ -123,6 +77,8 @@ static void counter_read(struct slots *p, u32 slot)
 }
 
 /* --- histograms: a series is what it had from slots that left it (hist_base), and the slots of its list */
+
+#define HIST_WORDS (sizeof(struct hist) / sizeof(u64))
 
 static void hist_add(struct hist *to, const struct hist *from, bool negative)
 {
@@ -161,7 +117,7 @@ static void hist_series_read(struct slots *p, struct series *s)
 	struct hist sum = s->hist_base ? *s->hist_base : (struct hist){ 0 };
 
 	for (u32 slot = s->first_slot; slot; slot = p->next[slot])
-		hist_sum(p->tables, slot, &sum);
+		tables_hist_add(p->tables, slot, &sum);
 	*s->hist = sum;
 }
 
@@ -170,7 +126,7 @@ static void refused_count(struct slots *p, u32 slot)
 	struct hist hist = { 0 };
 	u64 events;
 
-	hist_sum(p->tables, slot, &hist);
+	tables_hist_add(p->tables, slot, &hist);
 	events = hist_count(&hist);
 	p->refused[slot_metric(p, slot)] += events - p->known[slot];
 	p->known[slot] = events;
@@ -178,7 +134,7 @@ static void refused_count(struct slots *p, u32 slot)
 
 static void hist_slot_read(struct slots *p, u32 slot)
 {
-	u64 mark = hist_mark(p->tables, slot);
+	u64 mark = tables_hist_mark(p->tables, slot);
 
 	if (mark == p->last[slot])
 		return;
@@ -302,7 +258,7 @@ static void slot_leave(struct slots *p, u32 slot, struct hist *hist)
 
 	slot_read(p, slot);
 	if (p->pool == POOL_HIST)
-		hist_sum(p->tables, slot, hist);
+		tables_hist_add(p->tables, slot, hist);
 	if (p->pool == POOL_HIST && s) {
 		hist_unlink(p, slot, s);
 		base_add(s, hist, false);
@@ -341,7 +297,10 @@ void slots_reclaim(struct slots *p)
 			slot_resolve(p, slot);
 		tables_series_delete(p->tables, owner);
 		slot_leave(p, slot, &last);
-		slot_zero(p, slot);
+		if (p->pool == POOL_HIST)
+			tables_hist_clear(p->tables, slot);
+		else
+			tables_counter_clear(p->tables, slot);
 		p->last[slot] = 0;
 		if (p->known)
 			p->known[slot] = 0;
@@ -349,16 +308,6 @@ void slots_reclaim(struct slots *p)
 		owner->metric = 0;
 		tables_free(p->tables, p->pool, slot);
 	}
-}
-
-u64 slots_counter(const struct slots *p, u32 slot)
-{
-	return counter_sum(p->tables, slot);
-}
-
-void slots_hist(const struct slots *p, u32 slot, struct hist *ret)
-{
-	hist_sum(p->tables, slot, ret);
 }
 
 u32 slots_used(const struct slots *p)

@@ -45,9 +45,6 @@ void slots_read(struct slots *p);
 void slots_move(struct slots *p);
 /* Reads the slots of dying identities a last time and gives them back. */
 void slots_reclaim(struct slots *p);
-/* What a slot has counted; a histogram is added. */
-u64 slots_counter(const struct slots *p, u32 slot);
-void slots_hist(const struct slots *p, u32 slot, struct hist *ret);
 u32 slots_used(const struct slots *p);
 
 #endif

@@ -76,10 +76,6 @@ static int loaded(struct probe_run *run)
 
 	if (err)
 		return err;
-	for (unsigned i = 0; i < t->sizes.cpus; i++) {
-		t->cpus[i].identity = IDENTITY_UNKNOWN;
-		t->cpus[i].counters = i * t->sizes.counters;
-	}
 	err = tables_fill_pools(t);
 	err = err ?: naming_interpreters(tables_fd(t, "interpreters"));
 	err = err ?: naming_ports(tables_fd(t, "listen_ports"), run->set->conf);

@@ -95,6 +95,7 @@ static int object_prepare(struct probe_run *run)
 {
 	const struct table_sizes *sizes = &run->set->tables.sizes;
 	const struct kernel *kernel = &run->set->kernel;
+	const bool lanes_shared = sizes->lanes < sizes->cpus;
 	struct bpf_program *program;
 	int err;
 
@@ -103,7 +104,7 @@ static int object_prepare(struct probe_run *run)
 		return -errno;
 	bpf_object__for_each_program(program, run->object)
 		bpf_program__set_autoload(program, false);
-	probe_const(run, "counter_stride", &sizes->counters, sizeof(u32));
+	probe_const(run, "lanes_shared", &lanes_shared, sizeof(bool));
 	probe_const(run, "cpu_cnt", &sizes->cpus, sizeof(u32));
 	probe_const(run, "typed", &kernel->typed, sizeof(bool));
 	probe_const(run, "storage", &kernel->storage, sizeof(bool));
@@ -222,7 +223,8 @@ static void probe_start(struct probe_run *run)
 /* The first family makes the tables that all share. */
 static int tables_plan(struct probe_set *set)
 {
-	int err = table_sizes_plan(&set->tables.sizes, set->conf, set->kernel.storage);
+	int err = table_sizes_plan(&set->tables.sizes, &set->conf->limits,
+				   (u32)libbpf_num_possible_cpus(), set->kernel.storage);
 
 	if (err)
 		snprintf(set->error, sizeof(set->error),

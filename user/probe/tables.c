@@ -15,7 +15,13 @@ struct table_size {
 	size_t value_size;
 };
 
-#define SIZES 16
+#define SIZES 20
+
+/* Rows of table hist_uses that one CPU has. */
+static u32 use_rows(const struct table_sizes *s)
+{
+	return (s->hists + HIST_USES - 1) / HIST_USES;
+}
 
 static unsigned sizes_list(struct table_size list[SIZES], const struct table_sizes *s)
 {
@@ -26,10 +32,14 @@ static unsigned sizes_list(struct table_size list[SIZES], const struct table_siz
 		{ "identity_ids", s->identities, sizeof(struct identity_key) + 64 },
 		{ "free_identities", s->identities, sizeof(struct id_range) },
 		{ "cpus", s->cpus, sizeof(struct cpu) },
-		{ "counters", s->cpus * s->counters, sizeof(u64) },
+		{ "counters", s->lanes * s->counters, sizeof(u64) },
 		{ "counter_owners", s->counters, sizeof(struct series_key) },
 		{ "free_counters", s->counters, sizeof(struct id_range) },
-		{ "hists", s->cpus * s->hists, sizeof(struct hist) },
+		{ "hists", s->hists, sizeof(struct hist) },
+		{ "hist_cells", s->cells, sizeof(struct hist) },
+		{ "hist_uses", s->cpus * use_rows(s), sizeof(struct hist_uses) },
+		{ "hist_cell_ids", s->cells, sizeof(struct hist_cell_key) + 64 },
+		{ "free_hist_cells", s->cells, sizeof(struct id_range) },
 		{ "hist_owners", s->hists, sizeof(struct series_key) },
 		{ "free_hists", s->hists, sizeof(struct id_range) },
 		{ "series", s->counters + s->hists, sizeof(struct series_key) + 64 },
@@ -52,28 +62,81 @@ static u64 sizes_bytes(const struct table_sizes *s)
 	return sum;
 }
 
-#define TASKS_MAX 32768
+#define TASKS_MAX	 32768
+#define HISTS_LEAST	 128
+#define CELLS_LEAST	 256
+#define LANES_MANY	 64 /* more do not pay: a lane that few CPUs share is seldom contended */
+#define LANES_LEAST	 8
+#define COUNTERS_LEAST	 1024
+#define IDENTITIES_LEAST 256
 
-int table_sizes_plan(struct table_sizes *ret, const struct conf *conf, bool storage)
+static u32 min_u32(u32 a, u32 b)
 {
-	u64 memory = conf->limits.memory_bytes;
-	struct table_sizes s = { .hists = 4096, .tasks = storage ? 0 : TASKS_MAX };
+	return a < b ? a : b;
+}
 
-	s.cpus = (u32)libbpf_num_possible_cpus();
-	/* a service is often several identities: its shell, its workers, its helpers */
-	s.identities = (u32)conf->limits.services * 2;
-	if (s.identities < 256)
-		s.identities = 256;
-	s.counters = METRIC_MAX + (u32)conf->limits.series;
-	while (sizes_bytes(&s) > memory && s.hists > 128)
-		s.hists -= s.hists / 8;
-	while (sizes_bytes(&s) > memory && s.counters > 1024)
-		s.counters -= s.counters / 8;
-	while (sizes_bytes(&s) > memory && s.identities > 256)
-		s.identities -= s.identities / 8;
+/* Makes one of the sizes smaller, as long as all together are too large. */
+static void shrink(struct table_sizes *s, u32 *size, u32 least, u64 memory)
+{
+	while (sizes_bytes(s) > memory && *size > least)
+		*size -= min_u32(*size - least, *size / 8);
+}
+
+/* The cells that there is memory left for; a cell for each CPU and slot is enough. */
+static void cells_grow(struct table_sizes *s, u64 memory)
+{
+	struct table_sizes one = *s;
+	u64 max = (u64)s->cpus * s->hists + 1, each;
+
+	one.cells++;
+	each = sizes_bytes(&one) - sizes_bytes(s);
+	if (sizes_bytes(s) < memory)
+		s->cells += (u32)((memory - sizes_bytes(s)) / each);
+	if (s->cells > max)
+		s->cells = (u32)max;
+	s->cells = min_u32(s->cells, UINT16_MAX);
+}
+
+/*
+ * What the limits promise comes first: that there is less memory than a CPU could use for itself costs time, when
+ * CPUs add to the same memory, but no series.
+ */
+int table_sizes_plan(struct table_sizes *ret, const struct conf_limits *limits, u32 cpus,
+		     bool storage)
+{
+	u64 memory = limits->memory_bytes;
+	struct table_sizes s = {
+		.cpus = cpus,
+		/* a service is often several identities: its shell, its workers, its helpers */
+		.identities = (u32)limits->services * 2,
+		.counters = METRIC_MAX + (u32)limits->series,
+		.lanes = min_u32(cpus, LANES_LEAST),
+		.hists = TABLE_HISTS,
+		.cells = CELLS_LEAST,
+		.tasks = storage ? 0 : TASKS_MAX,
+	};
+
+	if (s.identities < IDENTITIES_LEAST)
+		s.identities = IDENTITIES_LEAST;
+	s.wanted_bytes = sizes_bytes(&s);
+	s.lanes = cpus;
+	s.cells = min_u32(cpus * TABLE_HISTS, TABLE_HISTS);
+	shrink(&s, &s.lanes, min_u32(cpus, LANES_MANY), memory);
+	shrink(&s, &s.cells, CELLS_LEAST, memory);
+	shrink(&s, &s.lanes, min_u32(cpus, LANES_LEAST), memory);
+	shrink(&s, &s.hists, HISTS_LEAST, memory);
+	shrink(&s, &s.counters, COUNTERS_LEAST, memory);
+	shrink(&s, &s.identities, IDENTITIES_LEAST, memory);
+	cells_grow(&s, memory);
 	s.bytes = sizes_bytes(&s);
 	*ret = s;
 	return s.bytes > memory ? -ENOMEM : 0;
+}
+
+bool table_sizes_short(const struct table_sizes *s, const struct conf_limits *limits)
+{
+	return s->hists < TABLE_HISTS || s->counters < METRIC_MAX + limits->series ||
+	       s->identities < 2 * limits->services;
 }
 
 /*
@@ -249,7 +312,9 @@ int tables_map(struct tables *t)
 		{ "task_totals", (void **)&t->task_totals,
 		  s->identities * sizeof(struct task_totals) },
 		{ "cpus", (void **)&t->cpus, s->cpus * sizeof(struct cpu) },
-		{ "counters", (void **)&t->counters, (size_t)s->cpus * s->counters * sizeof(u64) },
+		{ "counters", (void **)&t->counters, (size_t)s->lanes * s->counters * sizeof(u64) },
+		{ "hist_uses", (void **)&t->hist_uses,
+		  (size_t)s->cpus * use_rows(s) * sizeof(struct hist_uses) },
 		{ "counter_owners", (void **)&t->counter_owners,
 		  s->counters * sizeof(struct series_key) },
 		{ "hist_owners", (void **)&t->hist_owners, s->hists * sizeof(struct series_key) },
@@ -263,14 +328,26 @@ int tables_map(struct tables *t)
 	};
 	t->hists = (struct table){
 		.fd = tables_fd(t, "hists"),
-		.row_size = s->cpus * sizeof(struct hist),
+		.row_size = sizeof(struct hist),
 		.size = s->hists,
+	};
+	t->hist_cells = (struct table){
+		.fd = tables_fd(t, "hist_cells"),
+		.row_size = sizeof(struct hist),
+		.size = s->cells,
 	};
 	for (size_t i = 0; i < sizeof(maps) / sizeof(*maps); i++) {
 		*maps[i].mem = fd_map(tables_fd(t, maps[i].name), maps[i].size);
 		if (!*maps[i].mem)
 			return -errno;
 	}
+	for (u32 cpu = 0; cpu < s->cpus; cpu++)
+		t->cpus[cpu] = (struct cpu){
+			.identity = IDENTITY_UNKNOWN,
+			.counters = cpu % s->lanes * s->counters,
+			.hist_uses = cpu * use_rows(s),
+		};
+	tables_budget(t, BUDGET_CELLS, s->cells - 1);
 	return 0;
 }
 
@@ -284,6 +361,7 @@ static const char *const pool_stacks[] = {
 	[POOL_IDENTITY] = "free_identities",
 	[POOL_COUNTER] = "free_counters",
 	[POOL_HIST] = "free_hists",
+	[POOL_CELL] = "free_hist_cells",
 };
 
 int tables_free(struct tables *t, enum table_pool pool, u32 number)
@@ -314,7 +392,8 @@ int tables_fill_pools(struct tables *t)
 	int err = pool_fill(t, POOL_IDENTITY, 1, t->sizes.identities);
 
 	err = err ?: pool_fill(t, POOL_COUNTER, METRIC_MAX, t->sizes.counters);
-	return err ?: pool_fill(t, POOL_HIST, METRIC_MAX, t->sizes.hists);
+	err = err ?: pool_fill(t, POOL_HIST, METRIC_MAX, t->sizes.hists);
+	return err ?: pool_fill(t, POOL_CELL, 1, t->sizes.cells);
 }
 
 int tables_identity_unlink(struct tables *t, u32 identity)
@@ -329,4 +408,97 @@ int tables_identity_unlink(struct tables *t, u32 identity)
 int tables_series_delete(struct tables *t, const struct series_key *key)
 {
 	return bpf_map_delete_elem(tables_fd(t, "series"), key) ? -errno : 0;
+}
+
+static u64 *counter_at(const struct tables *t, u32 lane, u32 slot)
+{
+	return &t->counters[(size_t)lane * t->sizes.counters + slot];
+}
+
+u64 tables_counter_sum(const struct tables *t, u32 slot)
+{
+	u64 sum = 0;
+
+	for (u32 lane = 0; lane < t->sizes.lanes; lane++)
+		sum += __atomic_load_n(counter_at(t, lane, slot), __ATOMIC_RELAXED);
+	return sum;
+}
+
+void tables_counter_clear(struct tables *t, u32 slot)
+{
+	for (u32 lane = 0; lane < t->sizes.lanes; lane++)
+		*counter_at(t, lane, slot) = 0;
+}
+
+static struct hist_use *hist_use(const struct tables *t, u32 cpu, u32 slot)
+{
+	const size_t row = (size_t)cpu * use_rows(&t->sizes) + slot / HIST_USES;
+
+	return &t->hist_uses[row].slot[slot % HIST_USES];
+}
+
+static void hist_add(struct hist *into, const struct hist *row)
+{
+	const u64 *from = (const u64 *)row;
+
+	for (size_t i = 0; from && i < sizeof(*into) / sizeof(u64); i++)
+		((u64 *)into)[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+}
+
+void tables_hist_add(struct tables *t, u32 slot, struct hist *into)
+{
+	hist_add(into, table_row(&t->hists, slot));
+	for (u32 cpu = 0; cpu < t->sizes.cpus; cpu++) {
+		u16 cell = __atomic_load_n(&hist_use(t, cpu, slot)->cell, __ATOMIC_ACQUIRE);
+
+		if (cell)
+			hist_add(into, table_row(&t->hist_cells, cell));
+	}
+}
+
+static u64 hist_mark(const struct hist *row)
+{
+	return row ? __atomic_load_n(&row->sum_ns, __ATOMIC_RELAXED) +
+			       __atomic_load_n(&row->bucket[0], __ATOMIC_RELAXED)
+		   : 0;
+}
+
+u64 tables_hist_mark(struct tables *t, u32 slot)
+{
+	u64 mark = hist_mark(table_row(&t->hists, slot));
+
+	for (u32 cpu = 0; cpu < t->sizes.cpus; cpu++) {
+		u16 cell = __atomic_load_n(&hist_use(t, cpu, slot)->cell, __ATOMIC_ACQUIRE);
+
+		if (cell)
+			mark += hist_mark(table_row(&t->hist_cells, cell));
+	}
+	return mark;
+}
+
+static void hist_zero(struct hist *row)
+{
+	if (row)
+		memset(row, 0, sizeof(*row));
+}
+
+static void cell_free(struct tables *t, struct hist_use *use, u32 cpu, u32 slot)
+{
+	const struct hist_cell_key key = { cpu, slot };
+	u32 cell = use->cell;
+
+	*use = (struct hist_use){ 0 };
+	if (!cell)
+		return;
+	hist_zero(table_row(&t->hist_cells, cell));
+	bpf_map_delete_elem(tables_fd(t, "hist_cell_ids"), &key);
+	tables_free(t, POOL_CELL, cell);
+	__atomic_fetch_sub(&t->budgets[BUDGET_CELLS].used, 1, __ATOMIC_RELAXED);
+}
+
+void tables_hist_clear(struct tables *t, u32 slot)
+{
+	hist_zero(table_row(&t->hists, slot));
+	for (u32 cpu = 0; cpu < t->sizes.cpus; cpu++)
+		cell_free(t, hist_use(t, cpu, slot), cpu, slot);
 }

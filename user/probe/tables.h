@@ -14,10 +14,16 @@
 
 struct bpf_object;
 
+#define TABLE_HISTS 4096 /* histograms, unless limits.memory is too small for them */
+
 struct table_sizes {
-	u32 cpus, identities, counters, hists;
-	u32 tasks; /* where tasks carry no storage */
-	u64 bytes; /* what they take in the kernel, all together */
+	u32 cpus, identities;
+	u32 counters,
+		lanes; /* a value of each counter in each lane; fewer lanes than CPUs: they share */
+	u32 hists, cells; /* cells: histograms that belong to one CPU each, row 0 is unused */
+	u32 tasks;	  /* where tasks carry no storage */
+	u64 bytes;	  /* what they take in the kernel, all together */
+	u64 wanted_bytes; /* what they would take at least if the limits were kept */
 };
 
 /*
@@ -40,11 +46,13 @@ struct tables {
 
 	/* Mapped, see include/types.h. Read-only but for what the recycler and the core family write. */
 	struct table identities; /* struct identity */
-	struct table hists;	 /* struct hist[cpus] */
+	struct table hists;	 /* struct hist, one per slot */
+	struct table hist_cells; /* struct hist, one per cell */
 	struct identity_state *states;
 	struct task_totals *task_totals;
 	struct cpu *cpus;
 	u64 *counters;
+	struct hist_uses *hist_uses;
 	struct series_key *counter_owners, *hist_owners;
 	struct budget *budgets;
 
@@ -56,8 +64,11 @@ struct tables {
 	unsigned slot_cache_cnt;
 };
 
-/* What fits into the configured limits on this machine; -ENOMEM: nothing does, ret->bytes are needed. */
-int table_sizes_plan(struct table_sizes *ret, const struct conf *conf, bool storage);
+/* What fits into limits.memory on a machine of so many possible CPUs; -ENOMEM: nothing, ret->bytes are needed. */
+int table_sizes_plan(struct table_sizes *ret, const struct conf_limits *limits, u32 cpus,
+		     bool storage);
+/* Do these tables hold less than the limits promise? */
+bool table_sizes_short(const struct table_sizes *s, const struct conf_limits *limits);
 
 /* Gives an object that is not loaded yet its sizes, and the tables that others before it have under the same names. */
 int tables_share(const struct tables *t, const struct kernel *k, struct bpf_object *object);
@@ -75,11 +86,20 @@ void *table_row(struct table *t, u32 row);
 /* Gives the series of a metric their ceiling. */
 void tables_budget(struct tables *t, unsigned metric, u32 max);
 
-enum table_pool { POOL_IDENTITY, POOL_COUNTER, POOL_HIST };
+enum table_pool { POOL_IDENTITY, POOL_COUNTER, POOL_HIST, POOL_CELL };
 /* Gives a number back for reuse. */
 int tables_free(struct tables *t, enum table_pool pool, u32 number);
 /* Takes the identity out of the table by key, so that no task gets it any more. */
 int tables_identity_unlink(struct tables *t, u32 identity);
 int tables_series_delete(struct tables *t, const struct series_key *key);
+
+/* The value of a slot, summed over the CPUs; the second makes it 0 and frees its cells. */
+u64 tables_counter_sum(const struct tables *t, u32 slot);
+void tables_counter_clear(struct tables *t, u32 slot);
+/* Adds the histogram of a slot, summed over the CPUs. */
+void tables_hist_add(struct tables *t, u32 slot, struct hist *into);
+/* A number that grows with each event in the slot: by its duration or, where it took no time, by 1. */
+u64 tables_hist_mark(struct tables *t, u32 slot);
+void tables_hist_clear(struct tables *t, u32 slot);
 
 #endif
