@@ -9,7 +9,21 @@
 #include "conf/conf.h"
 #include "lib/buf.h"
 
-static const char *const known[] = { "syscall", "block", "tcp", "process", NULL };
+static const char *const words[] = { "code", "class", NULL };
+static const struct setting settings[] = {
+	{ "status", SETTING_ENUM, 0, .words = words },
+	{ "peer", SETTING_BOOL, 8 },
+	{ "wait", SETTING_DURATION, 16, .min = 1000000000, .max = 3600000000000,
+	  .can_be_off = true },
+	{ "quota", SETTING_SIZE, 24, .min = 512, .max = 1 << 30 },
+	{ .name = NULL },
+};
+static const struct conf_family known[] = {
+	{ "syscall", true },
+	{ "block", false },
+	{ "request", false, settings },
+	{ .name = NULL },
+};
 
 static void error_check(int err, const struct buf *error)
 {
@@ -33,10 +47,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	close(fd);
 	error_check(err, &error);
 	if (err)
-		c = conf_default();
+		c = conf_default(known);
 	buf_reset(&error);
 	if (c && !strchr(list, '\n'))
-		error_check(conf_probes_parse(c, list, known, &error), &error);
+		error_check(conf_probes_parse(c, list, &error), &error);
 	conf_free(c);
 	buf_release(&error);
 	free(list);

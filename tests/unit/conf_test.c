@@ -14,7 +14,29 @@
 
 #include "lib/buf.h"
 
-static const char *const known[] = { "syscall", "block", "tcp", "request", "process", NULL };
+struct request_settings {
+	u64 quota, status, peer, wait;
+};
+
+static const char *const status_words[] = { "code", "class", NULL };
+
+static const struct setting request_settings[] = {
+	{ "status", SETTING_ENUM, offsetof(struct request_settings, status),
+	  .words = status_words },
+	{ "peer", SETTING_BOOL, offsetof(struct request_settings, peer), .initial = 1 },
+	{ "wait", SETTING_DURATION, offsetof(struct request_settings, wait), .min = 1000000000,
+	  .max = 3600000000000, .can_be_off = true },
+	{ "quota", SETTING_SIZE, offsetof(struct request_settings, quota), .initial = 4096,
+	  .min = 512, .max = 1 << 30 },
+	{ .name = NULL },
+};
+
+static const struct conf_family known[] = {
+	{ "syscall", true },  { "block", false },
+	{ "tcp", true },      { "request", false, request_settings },
+	{ "process", false }, { .name = NULL },
+};
+#define KNOWN 5
 
 static char folder[] = "/tmp/conf_test.XXXXXX";
 static char path[sizeof(folder) + 16];
@@ -57,11 +79,22 @@ static void error_check(const char *text, size_t len, const char *expected)
 	buf_release(&error);
 }
 
+static void settings_check(const struct conf *c, struct request_settings expected)
+{
+	const struct request_settings *s = conf_probe_settings(c, "request");
+
+	assert_memory_equal(s, &expected, sizeof(expected));
+}
+
 static void default_check(struct conf *c)
 {
 	assert_string_equal(c->listen, "127.0.0.1:9469");
 	assert_int_equal(c->service_cnt, 0);
-	assert_int_equal(c->probe_cnt, 0);
+	assert_int_equal(c->probe_cnt, KNOWN);
+	for (unsigned i = 0; i < KNOWN; i++)
+		assert_int_equal(conf_probe_mode(c, known[i].name), PROBE_MODE_ON);
+	assert_int_equal(conf_probe_mode(c, "core"), PROBE_MODE_ON);
+	settings_check(c, (struct request_settings){ .quota = 4096, .peer = 1 });
 	assert_int_equal(c->limits.services, 1024);
 	assert_int_equal(c->limits.series, 50000);
 	assert_int_equal(c->limits.memory_bytes, 64 << 20);
@@ -75,7 +108,7 @@ static void default_test(void **state)
 	static const char *const nothing[] = { "", "# only this\n", "---\n", "{}\n", "\n\n\n" };
 
 	(void)state;
-	default_check(conf_default());
+	default_check(conf_default(known));
 	for (size_t i = 0; i < sizeof(nothing) / sizeof(*nothing); i++)
 		default_check(conf_of(nothing[i]));
 	conf_free(NULL);
@@ -83,20 +116,21 @@ static void default_test(void **state)
 
 static void full_test(void **state)
 {
-	struct conf *c = conf_of("listen: '[::1]:80'\n"
-				 "services:\n"
-				 "  - name: checkout\n"
-				 "    match: { cgroup: \"*/checkout*.service\" }\n"
-				 "  - name: \"a \\\"b\\\" \\\\ c\"\n"
-				 "    match: { exe: java, command: '*-jar app*', port: 8080 }\n"
-				 "probes:\n"
-				 "  syscall: { mode: full }\n"
-				 "  block: off\n"
-				 "  tcp: true\n"
-				 "  request: { status: class, peer: on }\n"
-				 "limits: { services: 16, series: 1000, memory: 8MiB,\n"
-				 "          forget_after: 5m }\n"
-				 "interval: 250ms\n");
+	struct conf *c =
+		conf_of("listen: '[::1]:80'\n"
+			"services:\n"
+			"  - name: checkout\n"
+			"    match: { cgroup: \"*/checkout*.service\" }\n"
+			"  - name: \"a \\\"b\\\" \\\\ c\"\n"
+			"    match: { exe: java, command: '*-jar app*', port: 8080 }\n"
+			"probes:\n"
+			"  syscall: { mode: full }\n"
+			"  block: off\n"
+			"  tcp: true\n"
+			"  request: { status: class, peer: off, wait: 5m, quota: 2KiB }\n"
+			"limits: { services: 16, series: 1000, memory: 8MiB,\n"
+			"          forget_after: 5m }\n"
+			"interval: 250ms\n");
 
 	(void)state;
 	assert_string_equal(c->listen, "[::1]:80");
@@ -109,15 +143,12 @@ static void full_test(void **state)
 	assert_string_equal(c->services[1].match.exe, "java");
 	assert_string_equal(c->services[1].match.command, "*-jar app*");
 	assert_int_equal(c->services[1].match.port, 8080);
-	assert_int_equal(c->options[CONF_REQUEST_STATUS], 1);
-	assert_int_equal(c->options[CONF_REQUEST_PEER], 1);
-	assert_int_equal(c->options[CONF_REQUEST_LONG_POLL], 0);
-	assert_int_equal(conf_probe_mode(c, "request", PROBE_MODE_OFF), PROBE_MODE_ON);
-	assert_int_equal(c->probe_cnt, 4);
-	assert_int_equal(conf_probe_mode(c, "syscall", PROBE_MODE_ON), PROBE_MODE_FULL);
-	assert_int_equal(conf_probe_mode(c, "block", PROBE_MODE_ON), PROBE_MODE_OFF);
-	assert_int_equal(conf_probe_mode(c, "tcp", PROBE_MODE_OFF), PROBE_MODE_ON);
-	assert_int_equal(conf_probe_mode(c, "process", PROBE_MODE_COUNT), PROBE_MODE_COUNT);
+	settings_check(c, (struct request_settings){ 2048, 1, 0, 300000000000 });
+	assert_int_equal(conf_probe_mode(c, "request"), PROBE_MODE_ON);
+	assert_int_equal(conf_probe_mode(c, "syscall"), PROBE_MODE_FULL);
+	assert_int_equal(conf_probe_mode(c, "block"), PROBE_MODE_OFF);
+	assert_int_equal(conf_probe_mode(c, "tcp"), PROBE_MODE_ON);
+	assert_int_equal(conf_probe_mode(c, "process"), PROBE_MODE_ON);
 	assert_int_equal(c->limits.services, 16);
 	assert_int_equal(c->limits.series, 1000);
 	assert_int_equal(c->limits.memory_bytes, 8 << 20);
@@ -126,12 +157,42 @@ static void full_test(void **state)
 	conf_free(c);
 }
 
+/* What is written for a value is read back as the same. */
+static void setting_test(void **state)
+{
+	static const struct {
+		const struct setting *setting;
+		u64 value;
+		const char *text;
+	} rows[] = {
+		{ &request_settings[0], 1, "class" },
+		{ &request_settings[1], 0, "off" },
+		{ &request_settings[2], 0, "off" },
+		{ &request_settings[2], 1500000000, "1500ms" },
+		{ &request_settings[2], 120000000000, "2m" },
+		{ &request_settings[3], 1025, "1025" },
+		{ &request_settings[3], 3 << 20, "3MiB" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		struct buf text = { 0 };
+		u64 value = 77;
+
+		setting_write(rows[i].setting, rows[i].value, &text);
+		assert_string_equal(buf_cstr(&text), rows[i].text);
+		assert_int_equal(setting_parse(rows[i].setting, buf_cstr(&text), &value), 0);
+		assert_int_equal(value, rows[i].value);
+		buf_release(&text);
+	}
+}
+
 static void section_test(void **state)
 {
 	struct conf *c = conf_of("probes: { syscall: sampled }\n");
 
 	(void)state;
-	assert_int_equal(conf_probe_mode(c, "syscall", PROBE_MODE_ON), PROBE_MODE_SAMPLED);
+	assert_int_equal(conf_probe_mode(c, "syscall"), PROBE_MODE_SAMPLED);
 	conf_free(c);
 	c = conf_of("services: []\nlimits: {}\nprobes: {}\n");
 	default_check(c);
@@ -158,8 +219,14 @@ static const struct {
 	  ":2: unknown key 'mod' in 'syscall', did you mean 'mode'?" },
 	{ "probes:\n  request: { peers: on }\n",
 	  ":2: unknown key 'peers' in 'request', did you mean 'peer'?" },
-	{ "probes:\n  request: { status: on }\n",
-	  ":2: 'on' is not a value of 'status' (known: code, class)" },
+	{ "probes:\n  request: { status: on }\n", ":2: 'status' is 'on', must be code or class" },
+	{ "probes:\n  request:\n    peer: maybe\n", ":3: 'peer' is 'maybe', must be off or on" },
+	{ "probes:\n  request: { peer: }\n", ":2: 'peer' is '', must be off or on" },
+	{ "probes:\n  request: { wait: 500ms }\n",
+	  ":2: 'wait' is '500ms', must be a duration from 1s to 1h, or off" },
+	{ "probes:\n  request: { quota: off }\n",
+	  ":2: 'quota' is 'off', must be a size from 512 to 1GiB" },
+	{ "probes:\n  block: full\n", ":2: 'full' is not a mode of 'block' (known: off, on)" },
 	{ "probes:\n  request: { peer: on, peer: off }\n", ":2: duplicate key 'peer'" },
 	{ "probes:\n  tcp: { peer: on }\n", ":2: unknown key 'peer' in 'tcp' (known: mode)" },
 	{ "listen: a:1\n\nlisten: b:1\n", ":3: duplicate key 'listen'" },
@@ -206,8 +273,7 @@ static const struct {
 	{ "services:\n  - name: ''\n    match: { exe: a }\n", ":2: 'name' has no value" },
 	{ "probes:\n  syscall: { mode: ful }\n",
 	  ":2: 'ful' is not a mode of 'syscall', did you mean 'full'?" },
-	{ "probes:\n  block:\n",
-	  ":2: 'block' must be a mode (known: off, on, count, sampled, full)" },
+	{ "probes:\n  block:\n", ":2: 'block' must be a mode (known: off, on)" },
 	{ "probes:\n  syscall: {}\n", ":2: missing key 'mode' in 'syscall'" },
 	/* contradictions */
 	{ S "{}\n", ":2: service 'a' matches without a condition, needs cgroup, exe, "
@@ -318,12 +384,12 @@ static void list_check(const char *list, const enum probe_mode *modes, const cha
 	struct buf error = { 0 };
 	struct conf *c = conf_of("probes: { tcp: full }\n");
 
-	assert_int_equal(conf_probes_parse(c, list, known, &error), modes ? 0 : -EINVAL);
+	assert_int_equal(conf_probes_parse(c, list, &error), modes ? 0 : -EINVAL);
 	assert_string_equal(buf_cstr(&error), message);
-	for (int i = 0; modes && known[i]; i++)
-		assert_int_equal(conf_probe_mode(c, known[i], PROBE_MODE_SAMPLED), modes[i]);
+	for (int i = 0; modes && known[i].name; i++)
+		assert_int_equal(conf_probe_mode(c, known[i].name), modes[i]);
 	if (!modes)
-		assert_int_equal(conf_probe_mode(c, "tcp", PROBE_MODE_OFF), PROBE_MODE_FULL);
+		assert_int_equal(conf_probe_mode(c, "tcp"), PROBE_MODE_FULL);
 	buf_release(&error);
 	conf_free(c);
 }
@@ -345,6 +411,7 @@ static void list_test(void **state)
 		   "unknown probe '' (known: syscall, block, tcp, request, process)");
 	list_check("syscall=cuont", NULL,
 		   "'cuont' is not a mode of 'syscall', did you mean 'count'?");
+	list_check("block=full", NULL, "'full' is not a mode of 'block' (known: off, on)");
 	list_check("syscall=", NULL,
 		   "'' is not a mode of 'syscall' (known: off, on, count, sampled, full)");
 }
@@ -372,7 +439,7 @@ int main(void)
 		cmocka_unit_test(section_test),	     cmocka_unit_test(error_test),
 		cmocka_unit_test(services_test),     cmocka_unit_test(long_test),
 		cmocka_unit_test(services_max_test), cmocka_unit_test(list_test),
-		cmocka_unit_test(file_test),
+		cmocka_unit_test(file_test),	     cmocka_unit_test(setting_test),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, folder_make, folder_remove);

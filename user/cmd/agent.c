@@ -80,21 +80,6 @@ const struct argp agent_argp = {
 	.parser = parse,
 };
 
-/* The configuration knows all modes; which of them a probe has, only its row says. */
-static int modes_check(const struct conf *conf, struct buf *error)
-{
-	for (const struct probe *const *p = probes; *p; p++) {
-		enum probe_mode mode = conf_probe_mode(conf, (*p)->name, PROBE_MODE_ON);
-
-		if ((*p)->mode != PROBE_MODE_ON || mode == PROBE_MODE_ON || mode == PROBE_MODE_OFF)
-			continue;
-		buf_reset(error);
-		buf_printf(error, "probe '%s' has no modes, it can only be on or off", (*p)->name);
-		return -EINVAL;
-	}
-	return 0;
-}
-
 int agent_configure(struct agent *a, const struct agent_options *options)
 {
 	const char *path = options->config;
@@ -104,9 +89,9 @@ int agent_configure(struct agent *a, const struct agent_options *options)
 	if (!path && !access(DEFAULT_CONFIG, F_OK))
 		path = DEFAULT_CONFIG;
 	if (path)
-		err = conf_load(&a->conf, path, probe_names(), &error);
+		err = conf_load(&a->conf, path, probe_families(), &error);
 	else
-		a->conf = conf_default();
+		a->conf = conf_default(probe_families());
 	if (!err && !a->conf)
 		err = -ENOMEM;
 	if (!err && options->listen) {
@@ -116,11 +101,10 @@ int agent_configure(struct agent *a, const struct agent_options *options)
 	}
 	if (!err && options->probes) {
 		buf_str(&error, "--probes: ");
-		err = conf_probes_parse(a->conf, options->probes, probe_names(), &error);
+		err = conf_probes_parse(a->conf, options->probes, &error);
 	}
 	if (!err && options->interval_ns)
 		a->conf->interval_ns = options->interval_ns;
-	err = err ?: modes_check(a->conf, &error);
 	if (err)
 		log_printf(SEISMO_LOG_ERR, "%s", error.len ? buf_cstr(&error) : strerror(-err));
 	buf_release(&error);

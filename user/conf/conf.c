@@ -49,7 +49,7 @@ static const struct number numbers[] = {
 	  "a duration such as 30s, 5m or 1h" },
 };
 
-struct conf *conf_default(void)
+struct conf *conf_default(const struct conf_family *families)
 {
 	struct conf *c = calloc(1, sizeof(*c));
 
@@ -63,8 +63,8 @@ struct conf *conf_default(void)
 		.memory_bytes = 64 * MIB,
 		.forget_after_ns = HOUR_NS,
 	};
-	if (!c->listen) {
-		free(c);
+	if (!c->listen || probes_init(c, families)) {
+		conf_free(c);
 		return NULL;
 	}
 	return c;
@@ -186,8 +186,7 @@ static int file_apply(struct conf *c, struct yaml_doc *d, struct conf_file *f)
 	return err;
 }
 
-static int text_apply(struct conf *c, struct yaml_doc *d, const struct buf *text,
-		      const char *const *known)
+static int text_apply(struct conf *c, struct yaml_doc *d, const struct buf *text)
 {
 	struct conf_file *f = NULL;
 	int err;
@@ -198,7 +197,7 @@ static int text_apply(struct conf *c, struct yaml_doc *d, const struct buf *text
 	if (!err && f)
 		err = file_apply(c, d, f);
 	schema_free(f);
-	return err ? err : probes_load(c, d, known);
+	return err ? err : probes_load(c, d);
 }
 
 static int fd_read(int fd, struct buf *text)
@@ -247,7 +246,8 @@ static const char *file_problem(int err)
 	}
 }
 
-int conf_load(struct conf **ret, const char *path, const char *const *known, struct buf *error)
+int conf_load(struct conf **ret, const char *path, const struct conf_family *families,
+	      struct buf *error)
 {
 	struct buf text = { 0 };
 	struct conf *c = NULL;
@@ -261,8 +261,8 @@ int conf_load(struct conf **ret, const char *path, const char *const *known, str
 	err = yaml_doc_load(&d, path, text.data, text.len, error);
 	if (err)
 		goto out;
-	c = conf_default();
-	err = c ? text_apply(c, &d, &text, known) : -ENOMEM;
+	c = conf_default(families);
+	err = c ? text_apply(c, &d, &text) : -ENOMEM;
 	if (err == -ENOMEM)
 		buf_printf(error, "%s: out of memory", path);
 	yaml_doc_release(&d);

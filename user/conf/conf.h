@@ -3,6 +3,7 @@
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
+#include "conf/setting.h"
 #include "types.h"
 
 struct buf;
@@ -27,17 +28,19 @@ enum probe_mode {
 	PROBE_MODE_FULL
 };
 
-struct conf_probe {
-	const char *name; /* the caller's string in `known`, not a copy */
-	enum probe_mode mode;
+/* What the configuration must know of a probe family. */
+struct conf_family {
+	const char *name;
+	bool has_modes;			/* besides on and off */
+	const struct setting *settings; /* ends with a row without name; may be NULL */
 };
 
-/* What else can be said about a probe; each has one of a few values, of which the first is the default. */
-enum conf_option {
-	CONF_REQUEST_STATUS,	/* code, class */
-	CONF_REQUEST_PEER,	/* off, on */
-	CONF_REQUEST_LONG_POLL, /* off, 1s ... 60s */
-	CONF_OPTIONS
+#define CONF_SETTINGS 8
+
+struct conf_probe {
+	const struct conf_family *family;
+	enum probe_mode mode;
+	u64 settings[CONF_SETTINGS]; /* the structure of the family's, see struct setting */
 };
 
 #define CONF_INTERVAL_MIN_NS   100000000ULL
@@ -56,33 +59,33 @@ struct conf {
 	u64 interval_ns; /* between readings of the tables */
 	struct service_rule *services;
 	unsigned service_cnt;
-	struct conf_probe *probes; /* those that were mentioned, each once */
+	struct conf_probe *probes; /* every family, in the order in which they were given */
 	unsigned probe_cnt;
-	unsigned options[CONF_OPTIONS]; /* the number of the value */
 	struct conf_limits limits;
 };
 
-/* The built-in defaults; NULL when there is no memory. */
-struct conf *conf_default(void);
+/* The built-in defaults. `families`, ended by one without name, must outlive it. NULL when there is no memory. */
+struct conf *conf_default(const struct conf_family *families);
 void conf_free(struct conf *c);
 
 /*
- * Loads a file over the defaults. `known` names the probe families, NULL-terminated; it must outlive
- * the configuration. On failure *ret is untouched and `error` holds one line without a newline,
- * "FILE:LINE: what is wrong" ("FILE: ..." when the file as a whole is at fault): -EINVAL for what it
+ * Loads a file over the defaults; families as above. On failure *ret is untouched and `error` holds one line without
+ * a newline, "FILE:LINE: what is wrong" ("FILE: ..." when the file as a whole is at fault): -EINVAL for what it
  * says, otherwise the errno of reading it.
  */
-int conf_load(struct conf **ret, const char *path, const char *const *known, struct buf *error);
+int conf_load(struct conf **ret, const char *path, const struct conf_family *families,
+	      struct buf *error);
 
 /*
- * Replaces the probes by a command-line list: "block,tcp" is these and no others, "syscall=count"
+ * Replaces the probes' modes by a command-line list: "block,tcp" is these and no others, "syscall=count"
  * sets a mode, "all" and "none" are what they say; the last word on a family counts. On failure
  * (-EINVAL, -ENOMEM) the configuration is unchanged and `error` tells why, without a prefix.
  */
-int conf_probes_parse(struct conf *c, const char *list, const char *const *known,
-		      struct buf *error);
+int conf_probes_parse(struct conf *c, const char *list, struct buf *error);
 
-/* The mode asked for, or `otherwise` for a family that was not mentioned. */
-enum probe_mode conf_probe_mode(const struct conf *c, const char *name, enum probe_mode otherwise);
+/* ON also for a family that cannot be configured. */
+enum probe_mode conf_probe_mode(const struct conf *c, const char *name);
+/* The structure that the family's settings are stored in; one that was given. */
+const void *conf_probe_settings(const struct conf *c, const char *name);
 
 #endif

@@ -9,257 +9,262 @@
 #include "conf/suggest.h"
 #include "lib/buf.h"
 
-/* By probe_mode. */
+/* By probe_mode; a family without modes has the first two. */
 static const char *const mode_names[] = { "off", "on", "count", "sampled", "full", NULL };
-/* What tools that write YAML make of on and off. */
-static const char *const bool_names[] = { "false", "true", NULL };
+static const char *const switch_names[] = { "off", "on", NULL };
 
-/* By conf_option. */
-static const struct option {
-	const char *probe, *key;
-	const char *values[8]; /* ends with NULL */
-} options[CONF_OPTIONS] = {
-	[CONF_REQUEST_STATUS] = { "request", "status", { "code", "class" } },
-	[CONF_REQUEST_PEER] = { "request", "peer", { "off", "on" } },
-	[CONF_REQUEST_LONG_POLL] = { "request",
-				     "long_poll",
-				     { "off", "1s", "5s", "10s", "20s", "30s", "60s" } },
-};
+#define KEYS_MAX 16
 
-static int name_find(const char *const *names, const char *name)
+int probes_init(struct conf *c, const struct conf_family *families)
 {
-	for (int i = 0; names[i]; i++)
-		if (!strcmp(names[i], name))
-			return i;
-	return -1;
+	unsigned cnt = 0;
+
+	while (families[cnt].name)
+		cnt++;
+	c->probes = calloc(cnt + 1, sizeof(*c->probes));
+	if (!c->probes)
+		return -ENOMEM;
+	c->probe_cnt = cnt;
+	for (unsigned i = 0; i < cnt; i++) {
+		struct conf_probe *p = &c->probes[i];
+
+		*p = (struct conf_probe){ .family = &families[i], .mode = PROBE_MODE_ON };
+		for (const struct setting *s = families[i].settings; s && s->name; s++)
+			p->settings[s->offset / sizeof(u64)] = s->initial;
+	}
+	return 0;
 }
 
 static struct conf_probe *probe_find(const struct conf *c, const char *name)
 {
 	for (unsigned i = 0; i < c->probe_cnt; i++)
-		if (!strcmp(c->probes[i].name, name))
+		if (!strcmp(c->probes[i].family->name, name))
 			return &c->probes[i];
 	return NULL;
 }
 
-enum probe_mode conf_probe_mode(const struct conf *c, const char *name, enum probe_mode otherwise)
+enum probe_mode conf_probe_mode(const struct conf *c, const char *name)
 {
 	const struct conf_probe *p = probe_find(c, name);
 
-	return p ? p->mode : otherwise;
+	return p ? p->mode : PROBE_MODE_ON;
 }
 
-/* Adds a probe or changes the one of this name. */
-static int probe_set(struct conf *c, const char *name, enum probe_mode mode)
+const void *conf_probe_settings(const struct conf *c, const char *name)
 {
-	struct conf_probe *probes, *p = probe_find(c, name);
-
-	if (p) {
-		p->mode = mode;
-		return 0;
-	}
-	probes = reallocarray(c->probes, c->probe_cnt + 1, sizeof(*probes));
-	if (!probes)
-		return -ENOMEM;
-	c->probes = probes;
-	probes[c->probe_cnt++] = (struct conf_probe){ name, mode };
-	return 0;
+	return probe_find(c, name)->settings;
 }
 
-static int all_set(struct conf *c, const char *const *known, enum probe_mode mode)
+/* The families' names, for suggestions. */
+static void hint_family(const struct conf *c, const char *word, struct buf *error)
 {
-	int err = 0;
+	const char *names[KEYS_MAX + 1] = { NULL };
 
-	for (; *known && !err; known++)
-		err = probe_set(c, *known, mode);
-	return err;
+	for (unsigned i = 0; i < c->probe_cnt && i < KEYS_MAX; i++)
+		names[i] = c->probes[i].family->name;
+	suggest(error, word, names);
 }
 
-/* One of a few words. */
-static int word_load(struct yaml_doc *d, const char *name, const yaml_node_t *node,
-		     const char *kind, const char *const *words)
+/* A mode of this family, -1: it has none of this name. */
+static int mode_find(const struct conf_family *f, const char *text)
+{
+	const char *const *names = f->has_modes ? mode_names : switch_names;
+
+	for (int i = 0; names[i]; i++)
+		if (!strcmp(names[i], text))
+			return i;
+	return switch_parse(text);
+}
+
+static void hint_mode(const struct conf_family *f, const char *word, struct buf *error)
+{
+	suggest(error, word, f->has_modes ? mode_names : switch_names);
+}
+
+static int mode_load(struct yaml_doc *d, struct conf_probe *p, const yaml_node_t *node)
 {
 	const char *text = yaml_doc_text(node);
-	int i;
+	int mode = text && *text ? mode_find(p->family, text) : -1;
 
-	if (!text || !*text) {
-		yaml_doc_error(d, node, "'%s' must be a %s", name, kind);
-		suggest(d->error, "", words);
-		return -EINVAL;
+	if (mode >= 0) {
+		p->mode = (enum probe_mode)mode;
+		return 0;
 	}
-	i = name_find(words, text);
-	if (i < 0 && !strcmp(words[0], "off"))
-		i = name_find(bool_names, text);
-	if (i >= 0)
-		return i;
-	yaml_doc_error(d, node, "'%.64s' is not a %s of '%s'", text, kind, name);
-	suggest(d->error, text, words);
+	if (text && *text)
+		yaml_doc_error(d, node, "'%.64s' is not a mode of '%s'", text, p->family->name);
+	else
+		yaml_doc_error(d, node, "'%s' must be a mode", p->family->name);
+	hint_mode(p->family, text ? text : "", d->error);
 	return -EINVAL;
 }
 
-static int mode_load(struct yaml_doc *d, const char *name, const yaml_node_t *node, int *mode)
+static int setting_load(struct yaml_doc *d, struct conf_probe *p, const struct setting *s,
+			const yaml_node_t *node)
 {
-	*mode = word_load(d, name, node, "mode", mode_names);
-	return *mode < 0 ? *mode : 0;
+	const char *text = yaml_doc_text(node);
+	struct buf accepted = { 0 };
+
+	if (text && !setting_parse(s, text, &p->settings[s->offset / sizeof(u64)]))
+		return 0;
+	setting_accepts(s, &accepted);
+	yaml_doc_error(d, node, "'%s' is '%.64s', must be %s", s->name, text ? text : "",
+		       buf_cstr(&accepted));
+	buf_release(&accepted);
+	return -EINVAL;
 }
 
-/* Keys that may stand in a probe's mapping. */
-static void keys_list(const char *probe, const char *keys[CONF_OPTIONS + 2])
+static const struct setting *setting_find(const struct conf_family *f, const char *name)
 {
-	unsigned cnt = 0;
-
-	keys[cnt++] = "mode";
-	for (int i = 0; i < CONF_OPTIONS; i++)
-		if (!strcmp(options[i].probe, probe))
-			keys[cnt++] = options[i].key;
-	keys[cnt] = NULL;
+	for (const struct setting *s = f->settings; s && s->name; s++)
+		if (!strcmp(s->name, name))
+			return s;
+	return NULL;
 }
 
-static int option_load(struct conf *c, struct yaml_doc *d, const char *probe, const char *key,
-		       const yaml_node_t *node)
+static int key_unknown(struct yaml_doc *d, const struct conf_family *f, const yaml_node_t *key)
 {
-	for (int i = 0; i < CONF_OPTIONS; i++) {
-		int value;
+	const char *text = yaml_doc_text(key), *keys[KEYS_MAX + 1] = { "mode" };
+	unsigned cnt = 1;
 
-		if (strcmp(options[i].probe, probe) || strcmp(options[i].key, key))
-			continue;
-		value = word_load(d, key, node, "value", options[i].values);
-		if (value < 0)
-			return value;
-		c->options[i] = (unsigned)value;
+	for (const struct setting *s = f->settings; s && s->name && cnt < KEYS_MAX; s++)
+		keys[cnt++] = s->name;
+	yaml_doc_error(d, key, "unknown key '%.64s' in '%s'", text ? text : "", f->name);
+	suggest(d->error, text ? text : "", keys);
+	return -EINVAL;
+}
+
+static int key_load(struct yaml_doc *d, struct conf_probe *p, const yaml_node_pair_t *pair)
+{
+	const yaml_node_t *key = yaml_doc_node(d, pair->key);
+	const yaml_node_t *value = yaml_doc_node(d, pair->value);
+	const char *text = yaml_doc_text(key);
+	const struct setting *s = text ? setting_find(p->family, text) : NULL;
+
+	if (text && !strcmp(text, "mode"))
+		return mode_load(d, p, value);
+	return s ? setting_load(d, p, s, value) : key_unknown(d, p->family, key);
+}
+
+/* Is the key of this pair that of one before it? */
+static bool key_repeats(struct yaml_doc *d, const yaml_node_pair_t *first,
+			const yaml_node_pair_t *pair)
+{
+	const char *text = yaml_doc_text(yaml_doc_node(d, pair->key));
+
+	for (const yaml_node_pair_t *p = first; p < pair && text; p++) {
+		const char *before = yaml_doc_text(yaml_doc_node(d, p->key));
+
+		if (before && !strcmp(text, before))
+			return true;
 	}
-	return 0;
-}
-
-static int key_load(struct conf *c, struct yaml_doc *d, const char *probe,
-		    const yaml_node_pair_t *pair, int *mode)
-{
-	const yaml_node_t *key = yaml_doc_node(d, pair->key),
-			  *value = yaml_doc_node(d, pair->value);
-	const char *text = yaml_doc_text(key), *keys[CONF_OPTIONS + 2];
-
-	keys_list(probe, keys);
-	if (!text || name_find(keys, text) < 0) {
-		yaml_doc_error(d, key, "unknown key '%.64s' in '%s'", text ? text : "", probe);
-		suggest(d->error, text ? text : "", keys);
-		return -EINVAL;
-	}
-	return strcmp(text, "mode") ? option_load(c, d, probe, text, value)
-				    : mode_load(d, probe, value, mode);
+	return false;
 }
 
 /* Reads `{ mode: full }`. */
-static int mapping_load(struct conf *c, struct yaml_doc *d, const char *probe, yaml_node_t *node,
-			int *mode)
+static int mapping_load(struct yaml_doc *d, struct conf_probe *probe, const yaml_node_t *node)
 {
-	const yaml_node_pair_t *pairs = node->data.mapping.pairs.start;
+	const yaml_node_pair_t *first = node->data.mapping.pairs.start;
 	const yaml_node_pair_t *end = node->data.mapping.pairs.top;
 
-	if (pairs == end)
-		return yaml_doc_error(d, node, "missing key 'mode' in '%s'", probe);
-	for (const yaml_node_pair_t *p = pairs; p < end; p++) {
-		const char *text = yaml_doc_text(yaml_doc_node(d, p->key));
-		int err;
+	if (first == end)
+		return yaml_doc_error(d, node, "missing key 'mode' in '%s'", probe->family->name);
+	for (const yaml_node_pair_t *p = first; p < end; p++) {
+		const yaml_node_t *key = yaml_doc_node(d, p->key);
+		int err = key_repeats(d, first, p) ? yaml_doc_error(d, key, "duplicate key '%.64s'",
+								    yaml_doc_text(key))
+						   : key_load(d, probe, p);
 
-		for (const yaml_node_pair_t *q = pairs; q < p && text; q++)
-			if (!strcmp(text, yaml_doc_text(yaml_doc_node(d, q->key))))
-				return yaml_doc_error(d, yaml_doc_node(d, p->key),
-						      "duplicate key '%.64s'", text);
-		err = key_load(c, d, probe, p, mode);
 		if (err)
 			return err;
 	}
 	return 0;
 }
 
-static int probe_load(struct conf *c, struct yaml_doc *d, const yaml_node_pair_t *pair,
-		      const char *const *known)
+static int probe_load(struct conf *c, struct yaml_doc *d, const yaml_node_pair_t *first,
+		      const yaml_node_pair_t *pair)
 {
-	yaml_node_t *key = yaml_doc_node(d, pair->key), *value = yaml_doc_node(d, pair->value);
+	const yaml_node_t *key = yaml_doc_node(d, pair->key);
+	const yaml_node_t *value = yaml_doc_node(d, pair->value);
 	const char *text = yaml_doc_text(key);
-	int i, mode = PROBE_MODE_ON, err;
+	struct conf_probe *p = text ? probe_find(c, text) : NULL;
 
 	if (!text)
 		return yaml_doc_error(d, key, "a key must be a plain word");
-	i = name_find(known, text);
-	if (i < 0) {
+	if (!p) {
 		yaml_doc_error(d, key, "unknown probe '%.64s'", text);
-		suggest(d->error, text, known);
+		hint_family(c, text, d->error);
 		return -EINVAL;
 	}
-	if (probe_find(c, text))
+	if (key_repeats(d, first, pair))
 		return yaml_doc_error(d, key, "duplicate key '%s'", text);
-	if (value->type == YAML_MAPPING_NODE)
-		err = mapping_load(c, d, text, value, &mode);
-	else
-		err = mode_load(d, text, value, &mode);
-	return err ? err : probe_set(c, known[i], (enum probe_mode)mode);
+	return value->type == YAML_MAPPING_NODE ? mapping_load(d, p, value)
+						: mode_load(d, p, value);
 }
 
-int probes_load(struct conf *c, struct yaml_doc *d, const char *const *known)
+int probes_load(struct conf *c, struct yaml_doc *d)
 {
-	yaml_node_t *probes = yaml_doc_value(d, yaml_doc_root(d), "probes");
+	const yaml_node_t *probes = yaml_doc_value(d, yaml_doc_root(d), "probes");
+	int err = 0;
 
 	if (!probes)
 		return 0;
 	if (probes->type != YAML_MAPPING_NODE)
 		return yaml_doc_error(d, probes, "'probes' must hold 'key: value' pairs");
 	for (const yaml_node_pair_t *p = probes->data.mapping.pairs.start;
-	     p < probes->data.mapping.pairs.top; p++) {
-		int err = probe_load(c, d, p, known);
+	     p < probes->data.mapping.pairs.top && !err; p++)
+		err = probe_load(c, d, probes->data.mapping.pairs.start, p);
+	return err;
+}
 
-		if (err)
-			return err;
-	}
-	return 0;
+static void all_set(const struct conf *c, enum probe_mode *modes, enum probe_mode mode)
+{
+	for (unsigned i = 0; i < c->probe_cnt; i++)
+		modes[i] = mode;
 }
 
 /* One item of a command-line list: a family, family=mode, all or none. The text is cut apart. */
-static int item_parse(struct conf *c, char *item, const char *const *known, struct buf *error)
+static int item_parse(const struct conf *c, enum probe_mode *modes, char *item, struct buf *error)
 {
 	char *mode_name = strchr(item, '=');
-	int i, mode = PROBE_MODE_ON;
+	struct conf_probe *p;
+	int mode = PROBE_MODE_ON;
 
-	if (!strcmp(item, "all"))
-		return all_set(c, known, PROBE_MODE_ON);
-	if (!strcmp(item, "none"))
-		return all_set(c, known, PROBE_MODE_OFF);
+	if (!strcmp(item, "all") || !strcmp(item, "none")) {
+		all_set(c, modes, *item == 'a' ? PROBE_MODE_ON : PROBE_MODE_OFF);
+		return 0;
+	}
 	if (mode_name)
 		*mode_name++ = '\0';
-	i = name_find(known, item);
-	if (i < 0) {
+	p = probe_find(c, item);
+	if (!p) {
 		buf_printf(error, "unknown probe '%.64s'", item);
-		suggest(error, item, known);
+		hint_family(c, item, error);
 		return -EINVAL;
 	}
 	if (mode_name)
-		mode = name_find(mode_names, mode_name);
+		mode = mode_find(p->family, mode_name);
 	if (mode < 0) {
 		buf_printf(error, "'%.64s' is not a mode of '%s'", mode_name, item);
-		suggest(error, mode_name, mode_names);
+		hint_mode(p->family, mode_name, error);
 		return -EINVAL;
 	}
-	return probe_set(c, known[i], (enum probe_mode)mode);
+	modes[p - c->probes] = (enum probe_mode)mode;
+	return 0;
 }
 
-int conf_probes_parse(struct conf *c, const char *list, const char *const *known, struct buf *error)
+int conf_probes_parse(struct conf *c, const char *list, struct buf *error)
 {
+	enum probe_mode *modes = calloc(c->probe_cnt + 1, sizeof(*modes));
 	char *copy = strdup(list), *rest = copy, *item;
-	struct conf listed = { 0 };
-	int err;
+	int err = modes && copy ? 0 : -ENOMEM;
 
-	if (!copy)
-		return -ENOMEM;
-	err = all_set(&listed, known, PROBE_MODE_OFF);
+	if (!err)
+		all_set(c, modes, PROBE_MODE_OFF);
 	while (!err && (item = strsep(&rest, ",")))
-		err = item_parse(&listed, item, known, error);
+		err = item_parse(c, modes, item, error);
+	for (unsigned i = 0; !err && i < c->probe_cnt; i++)
+		c->probes[i].mode = modes[i];
 	free(copy);
-	if (err) {
-		free(listed.probes);
-		return err;
-	}
-	free(c->probes);
-	c->probes = listed.probes;
-	c->probe_cnt = listed.probe_cnt;
-	return 0;
+	free(modes);
+	return err;
 }

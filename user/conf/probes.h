@@ -5,7 +5,9 @@
 #include "conf/conf.h"
 #include "conf/yaml_doc.h"
 
+/* Every family with its defaults; -ENOMEM. */
+int probes_init(struct conf *c, const struct conf_family *families);
 /* Reads the `probes` section; errors as with conf_load(). */
-int probes_load(struct conf *c, struct yaml_doc *d, const char *const *known);
+int probes_load(struct conf *c, struct yaml_doc *d);
 
 #endif

@@ -246,7 +246,7 @@ static void next_start(struct probe_set *set)
 {
 	const struct probe *probe = probes[set->cnt];
 	struct probe_run *run = &set->runs[set->cnt];
-	enum probe_mode mode = conf_probe_mode(set->conf, probe->name, PROBE_MODE_ON);
+	enum probe_mode mode = conf_probe_mode(set->conf, probe->name);
 
 	*run = (struct probe_run){
 		.probe = probe,

@@ -14,17 +14,18 @@ const struct probe *const probes[] = {
 	NULL,
 };
 
-const char *const *probe_names(void)
+const struct conf_family *probe_families(void)
 {
-	static const char *names[PROBE_MAX + 1];
+	static struct conf_family families[PROBE_MAX + 1];
 	unsigned cnt = 0;
 
 	_Static_assert(sizeof(probes) / sizeof(*probes) <= PROBE_MAX + 1, "room for every family");
 	for (const struct probe *const *p = probes; *p; p++)
 		if (!(*p)->required)
-			names[cnt++] = (*p)->name;
-	names[cnt] = NULL;
-	return names;
+			families[cnt++] =
+				(struct conf_family){ (*p)->name, (*p)->mode != PROBE_MODE_ON,
+						      (*p)->settings };
+	return families;
 }
 
 struct probe_run *probe_running(struct probe_set *set, const char *name)

@@ -50,9 +50,10 @@ struct probe_run;
 struct probe {
 	const char *name, *summary;
 	const struct elf *elf;
-	const struct hook *hooks;     /* ends with a row without program */
-	const struct metric *metrics; /* ends with a row without name */
-	enum probe_mode mode;	      /* what `on` means */
+	const struct hook *hooks;	/* ends with a row without program */
+	const struct metric *metrics;	/* ends with a row without name */
+	const struct setting *settings; /* ends with a row without name; NULL: it has none */
+	enum probe_mode mode;		/* what `on` means; ON: it has no modes */
 	bool required; /* the others do not work without it: it cannot be switched off */
 	/* Optional. Before the object is loaded: settings in it, hooks that are not wanted. */
 	int (*setup)(struct probe_run *run);
@@ -129,8 +130,8 @@ struct probe_set {
 /* Every family, in the order in which it is started; ends with NULL. */
 extern const struct probe *const probes[];
 
-/* The names of those that can be switched off, for the configuration; ends with NULL. */
-const char *const *probe_names(void);
+/* What the configuration must know of those that can be switched off; ends with one without name. */
+const struct conf_family *probe_families(void);
 /* Among those of the set that run; NULL: it is not. `name` may be NULL. */
 struct probe_run *probe_running(struct probe_set *set, const char *name);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "request.h"
 
+#include <stddef.h>
 #include <stdio.h>
 #include <sys/syscall.h>
 
@@ -9,10 +10,29 @@
 
 PROBE_ELF(request);
 
-/* What labels are made of, set at start: there is one such family. */
-static struct {
-	bool status_class, peer;
-} shown;
+/* As the configuration has them. */
+struct request_settings {
+	u64 status_class, peer, long_poll_ns;
+};
+
+_Static_assert(sizeof(struct request_settings) <= CONF_SETTINGS * sizeof(u64), "room for them");
+
+static const char *const status_words[] = { "code", "class", NULL };
+
+static const struct setting request_settings[] = {
+	{ "status", SETTING_ENUM, offsetof(struct request_settings, status_class),
+	  .words = status_words,
+	  .help = "what the label `status` of HTTP has: the code, or its class (5xx)" },
+	{ "peer", SETTING_BOOL, offsetof(struct request_settings, peer),
+	  .help = "add the label `peer` to outbound requests: the service or address that they go to" },
+	{ "long_poll", SETTING_DURATION, offsetof(struct request_settings, long_poll_ns),
+	  .min = 1000000000, .max = 3600000000000, .can_be_off = true,
+	  .help = "HTTP requests that take longer are long polls: counted without a duration" },
+	{ .name = NULL },
+};
+
+/* Labels are made from them, by functions that know no run: there is one such family. */
+static struct request_settings shown;
 
 static void label_protocol(u64 value, char *buf, size_t size)
 {
@@ -62,10 +82,8 @@ static const struct {
 static int setup(struct probe_run *run)
 {
 	const u32 nr_recvmmsg = SYS_recvmmsg, nr_sendmmsg = SYS_sendmmsg;
-	/* by value of the option */
-	static const u64 long_poll_seconds[] = { 0, 1, 5, 10, 20, 30, 60 };
-	const u64 long_poll_ns =
-		long_poll_seconds[run->set->conf->options[CONF_REQUEST_LONG_POLL]] * 1000000000;
+	const struct request_settings *settings =
+		conf_probe_settings(run->set->conf, run->probe->name);
 	u8 request_calls[REQUEST_CALLS] = { 0 };
 	int err;
 
@@ -76,15 +94,15 @@ static int setup(struct probe_run *run)
 		tables_fd(&run->set->tables,
 			  run->set->kernel.storage ? "socks" : "socks_by_address") >= 0;
 	err = probe_const(run, "request_calls", request_calls, sizeof(request_calls));
-	err = err ?: probe_const(run, "long_poll_ns", &long_poll_ns, sizeof(long_poll_ns));
+	err = err ?: probe_const(run, "long_poll_ns", &settings->long_poll_ns, sizeof(u64));
 	err = err ?: probe_const(run, "nr_recvmmsg", &nr_recvmmsg, sizeof(nr_recvmmsg));
 	return err ?: probe_const(run, "nr_sendmmsg", &nr_sendmmsg, sizeof(nr_sendmmsg));
 }
 
 static int loaded(struct probe_run *run)
 {
-	shown.peer = run->set->conf->options[CONF_REQUEST_PEER];
-	shown.status_class = run->set->conf->options[CONF_REQUEST_STATUS];
+	shown = *(const struct request_settings *)conf_probe_settings(run->set->conf,
+								      run->probe->name);
 	return peer_init(run->object);
 }
 
@@ -99,6 +117,7 @@ const struct probe probe_request = {
 	.name = "request",
 	.summary = "requests: counts by protocol and status, latency, queue time",
 	.elf = &request_elf,
+	.settings = request_settings,
 	.mode = PROBE_MODE_ON,
 	.setup = setup,
 	.loaded = loaded,

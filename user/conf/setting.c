@@ -1,0 +1,113 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "conf/setting.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/buf.h"
+#include "lib/parse.h"
+
+struct unit {
+	const char *name;
+	u64 factor;
+};
+
+/* How each kind of quantity is parsed, and written: with the largest unit of which it is a multiple. */
+static const struct quantity {
+	const char *name;
+	int (*parse)(const char *text, u64 *ret);
+	struct unit units[6];
+} quantities[] = {
+	[SETTING_DURATION] = { "duration",
+			       parse_duration,
+			       { { "h", 3600000000000 },
+				 { "m", 60000000000 },
+				 { "s", 1000000000 },
+				 { "ms", 1000000 },
+				 { "us", 1000 } } },
+	[SETTING_SIZE] = { "size",
+			   parse_size,
+			   { { "GiB", 1ULL << 30 },
+			     { "MiB", 1ULL << 20 },
+			     { "KiB", 1ULL << 10 },
+			     { "", 1 } } },
+};
+
+static const char *const switch_words[] = { "off", "on", NULL };
+
+static int word_find(const char *const *words, const char *text)
+{
+	for (int i = 0; words[i]; i++)
+		if (!strcmp(words[i], text))
+			return i;
+	return -1;
+}
+
+int switch_parse(const char *text)
+{
+	static const char *const yaml_words[] = { "false", "true", NULL };
+	int i = word_find(switch_words, text);
+
+	return i >= 0 ? i : word_find(yaml_words, text);
+}
+
+const char *const *setting_words(const struct setting *s)
+{
+	if (s->kind == SETTING_BOOL)
+		return switch_words;
+	return s->kind == SETTING_ENUM ? s->words : NULL;
+}
+
+int setting_parse(const struct setting *s, const char *text, u64 *ret)
+{
+	int word = s->kind == SETTING_ENUM ? word_find(s->words, text) : switch_parse(text);
+	u64 value;
+
+	if (s->kind == SETTING_BOOL || s->kind == SETTING_ENUM) {
+		if (word < 0)
+			return -EINVAL;
+		*ret = (u64)word;
+		return 0;
+	}
+	if (s->can_be_off && !word) {
+		*ret = 0;
+		return 0;
+	}
+	if (quantities[s->kind].parse(text, &value) || value < s->min || value > s->max)
+		return -EINVAL;
+	*ret = value;
+	return 0;
+}
+
+void setting_write(const struct setting *s, u64 value, struct buf *out)
+{
+	const struct unit *unit;
+
+	if (setting_words(s)) {
+		buf_str(out, setting_words(s)[value]);
+		return;
+	}
+	if (s->can_be_off && !value) {
+		buf_str(out, "off");
+		return;
+	}
+	for (unit = quantities[s->kind].units; value % unit->factor; unit++)
+		;
+	buf_printf(out, "%llu%s", (unsigned long long)(value / unit->factor), unit->name);
+}
+
+void setting_accepts(const struct setting *s, struct buf *out)
+{
+	const char *const *words = setting_words(s);
+
+	for (int i = 0; words && words[i]; i++)
+		buf_printf(out, "%s%s", i ? " or " : "", words[i]);
+	if (words)
+		return;
+	buf_printf(out, "a %s from ", quantities[s->kind].name);
+	setting_write(s, s->min, out);
+	buf_str(out, " to ");
+	setting_write(s, s->max, out);
+	if (s->can_be_off)
+		buf_str(out, ", or off");
+}
