@@ -116,21 +116,20 @@ static void default_test(void **state)
 
 static void full_test(void **state)
 {
-	struct conf *c =
-		conf_of("listen: '[::1]:80'\n"
-			"services:\n"
-			"  - name: checkout\n"
-			"    match: { cgroup: \"*/checkout*.service\" }\n"
-			"  - name: \"a \\\"b\\\" \\\\ c\"\n"
-			"    match: { exe: java, command: '*-jar app*', port: 8080 }\n"
-			"probes:\n"
-			"  syscall: { mode: full }\n"
-			"  block: off\n"
-			"  tcp: true\n"
-			"  request: { status: class, peer: off, wait: 5m, quota: 2KiB }\n"
-			"limits: { services: 16, series: 1000, memory: 8MiB,\n"
-			"          forget_after: 5m }\n"
-			"interval: 250ms\n");
+	struct conf *c = conf_of("listen: '[::1]:80'\n"
+				 "services:\n"
+				 "  - name: checkout\n"
+				 "    match: { cgroup: \"*/checkout*.service\" }\n"
+				 "  - name: \"a \\\"b\\\" \\\\ c\"\n"
+				 "    match: { exe: java, command: '*-jar app*', port: 8080 }\n"
+				 "probes:\n"
+				 "  syscall: { mode: full }\n"
+				 "  block: off\n"
+				 "  tcp: true\n"
+				 "  request: { status: class, peer: off, wait: 5m, quota: 2KiB }\n"
+				 "limits: { services: 16, series: 1000, memory: 8MiB,\n"
+				 "          forget_after: 5m }\n"
+				 "interval: 250ms\n");
 
 	(void)state;
 	assert_string_equal(c->listen, "[::1]:80");
