@@ -395,7 +395,8 @@ static void list_check(const char *list, const enum probe_mode *modes, const cha
 
 static void list_test(void **state)
 {
-	const enum probe_mode OFF = PROBE_MODE_OFF, ON = PROBE_MODE_ON, COUNT = PROBE_MODE_COUNT;
+	const enum probe_mode OFF = PROBE_MODE_OFF, ON = PROBE_MODE_ON, COUNT = PROBE_MODE_COUNT,
+			      FULL = PROBE_MODE_FULL;
 #define MODES(...) ((const enum probe_mode[]){ __VA_ARGS__ })
 
 	(void)state;
@@ -404,6 +405,11 @@ static void list_test(void **state)
 	list_check("all", MODES(ON, ON, ON, ON, ON), "");
 	list_check("none", MODES(OFF, OFF, OFF, OFF, OFF), "");
 	list_check("all,syscall=off", MODES(OFF, ON, ON, ON, ON), "");
+	list_check("syscall=off", MODES(OFF, ON, FULL, ON, ON), "");
+	list_check("syscall=off,block=off", MODES(OFF, OFF, FULL, ON, ON), "");
+	list_check("syscall=off,block", MODES(OFF, ON, OFF, OFF, OFF), "");
+	list_check("syscall=off,", NULL,
+		   "unknown probe '' (known: syscall, block, tcp, request, process)");
 	list_check("blok", NULL, "unknown probe 'blok', did you mean 'block'?");
 	list_check("", NULL, "unknown probe '' (known: syscall, block, tcp, request, process)");
 	list_check("block,", NULL,

@@ -62,7 +62,7 @@ const struct argp agent_argp = {
 			{ "config", 'c', "FILE", 0,
 			  "configuration file (default: " DEFAULT_CONFIG ", if it exists)", 0 },
 			{ "probes", 'p', "LIST", 0,
-			  "run only these probes: all, none, or names with an optional mode, such as syscall=full,block,tcp",
+			  "run only these probes: all, none, or names with an optional mode, such as syscall=full,block,tcp; request=off: all but this one",
 			  0 },
 			{ "interval", 'i', "DURATION", 0,
 			  "read the kernel's tables this often (default: 5s); nobody gets values older than a second",

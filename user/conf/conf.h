@@ -78,8 +78,9 @@ int conf_load(struct conf **ret, const char *path, const struct conf_family *fam
 
 /*
  * Replaces the probes' modes by a command-line list: "block,tcp" is these and no others, "syscall=count"
- * sets a mode, "all" and "none" are what they say; the last word on a family counts. On failure
- * (-EINVAL, -ENOMEM) the configuration is unchanged and `error` tells why, without a prefix.
+ * sets a mode, "all" and "none" are what they say; the last word on a family counts. "request=off", a list that
+ * only switches off, leaves the others as they are. On failure (-EINVAL, -ENOMEM) the configuration is unchanged and
+ * `error` tells why, without a prefix.
  */
 int conf_probes_parse(struct conf *c, const char *list, struct buf *error);
 

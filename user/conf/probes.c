@@ -252,14 +252,28 @@ static int item_parse(const struct conf *c, enum probe_mode *modes, char *item, 
 	return 0;
 }
 
+/* Does every item only switch a family off? */
+static bool list_only_off(const char *list)
+{
+	for (;;) {
+		size_t len = strcspn(list, ",");
+
+		if (len < 4 || strncmp(list + len - 4, "=off", 4) != 0)
+			return false;
+		if (!list[len])
+			return true;
+		list += len + 1;
+	}
+}
+
 int conf_probes_parse(struct conf *c, const char *list, struct buf *error)
 {
 	enum probe_mode *modes = calloc(c->probe_cnt + 1, sizeof(*modes));
 	char *copy = strdup(list), *rest = copy, *item;
 	int err = modes && copy ? 0 : -ENOMEM;
 
-	if (!err)
-		all_set(c, modes, PROBE_MODE_OFF);
+	for (unsigned i = 0; !err && i < c->probe_cnt; i++)
+		modes[i] = list_only_off(list) ? c->probes[i].mode : PROBE_MODE_OFF;
 	while (!err && (item = strsep(&rest, ",")))
 		err = item_parse(c, modes, item, error);
 	for (unsigned i = 0; !err && i < c->probe_cnt; i++)
