@@ -6,7 +6,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-#include "conf/conf.h"
+#include "conf/load.h"
+#include "conf/probes.h"
 #include "lib/buf.h"
 
 static const char *const words[] = { "code", "class", NULL };

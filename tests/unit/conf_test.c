@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "conf/conf.h"
+#include "conf/load.h"
+#include "conf/probes.h"
 
 #include <errno.h>
 #include <setjmp.h>

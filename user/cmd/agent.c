@@ -7,6 +7,8 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "conf/load.h"
+#include "conf/probes.h"
 #include "lib/buf.h"
 #include "lib/log.h"
 #include "lib/parse.h"

@@ -2,52 +2,63 @@
 #include "conf/conf.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include "conf/probes.h"
-#include "conf/schema.h"
-#include "lib/buf.h"
-#include "lib/parse.h"
-
-#define FILE_MAX (1U << 20)
 
 #define MIB	   (1ULL << 20)
 #define NS_PER_SEC 1000000000ULL
 #define HOUR_NS	   (3600 * NS_PER_SEC)
 
-/* A setting that is a number, at the top of the file or in a section of it. */
-struct number {
-	const char *section, *key;
-	size_t text, value; /* offsets in conf_file and conf */
-	int (*parse)(const char *text, u64 *ret);
-	u64 min, max;
-	const char *accepted;
-};
-
-static int count_parse(const char *text, u64 *ret)
+static int probes_init(struct conf *c, const struct conf_family *families)
 {
-	return parse_u64(text, 0, UINT64_MAX, ret);
+	unsigned cnt = 0;
+
+	while (families[cnt].name)
+		cnt++;
+	c->probes = calloc(cnt + 1, sizeof(*c->probes));
+	if (!c->probes)
+		return -ENOMEM;
+	c->probe_cnt = cnt;
+	for (unsigned i = 0; i < cnt; i++) {
+		struct conf_probe *p = &c->probes[i];
+
+		*p = (struct conf_probe){ .family = &families[i], .mode = PROBE_MODE_ON };
+		for (const struct setting *s = families[i].settings; s && s->name; s++)
+			p->settings[s->offset / sizeof(u64)] = s->initial;
+	}
+	return 0;
 }
 
-#define LIMIT(name, member)                                                                 \
-	.section = "limits", .key = #name, .text = offsetof(struct conf_file, limits.name), \
-	.value = offsetof(struct conf, limits.member)
+struct conf_probe *conf_probe_find(const struct conf *c, const char *name)
+{
+	for (unsigned i = 0; i < c->probe_cnt; i++)
+		if (!strcmp(c->probes[i].family->name, name))
+			return &c->probes[i];
+	return NULL;
+}
 
-static const struct number numbers[] = {
-	{ NULL, "interval", offsetof(struct conf_file, interval),
-	  offsetof(struct conf, interval_ns), parse_duration, CONF_INTERVAL_MIN_NS,
-	  CONF_INTERVAL_MAX_NS, CONF_INTERVAL_ACCEPTED },
-	{ LIMIT(services, services), count_parse, 1, 16384, "an integer from 1 to 16384" },
-	{ LIMIT(series, series), count_parse, 1000, 60000, "an integer from 1000 to 60000" },
-	{ LIMIT(memory, memory_bytes), parse_size, 8 * MIB, UINT64_MAX,
-	  "a size such as 64MiB, at least 8MiB" },
-	{ LIMIT(forget_after, forget_after_ns), parse_duration, 0, UINT64_MAX,
-	  "a duration such as 30s, 5m or 1h" },
-};
+enum probe_mode conf_probe_mode(const struct conf *c, const char *name)
+{
+	const struct conf_probe *p = conf_probe_find(c, name);
+
+	return p ? p->mode : PROBE_MODE_ON;
+}
+
+const void *conf_probe_settings(const struct conf *c, const char *name)
+{
+	return conf_probe_find(c, name)->settings;
+}
+
+static void services_free(struct service_rule *services, unsigned cnt)
+{
+	for (unsigned i = 0; i < cnt; i++) {
+		free(services[i].name);
+		free(services[i].match.cgroup);
+		free(services[i].match.exe);
+		free(services[i].match.command);
+	}
+	free(services);
+}
 
 struct conf *conf_default(const struct conf_family *families)
 {
@@ -75,203 +86,7 @@ void conf_free(struct conf *c)
 	if (!c)
 		return;
 	free(c->listen);
-	schema_services_free(c->services, c->service_cnt);
+	services_free(c->services, c->service_cnt);
 	free(c->probes);
 	free(c);
-}
-
-static int listen_apply(struct conf *c, struct yaml_doc *d, const struct conf_file *f)
-{
-	const char *port = f->listen ? strrchr(f->listen, ':') : NULL;
-	char *copy;
-	u64 v;
-
-	if (!f->listen)
-		return 0;
-	if (!port || port == f->listen || parse_u64(port + 1, 0, 65535, &v))
-		return yaml_doc_error(
-			d, yaml_doc_value(d, yaml_doc_root(d), "listen"),
-			"'listen' is '%.64s', must be ADDR:PORT such as 127.0.0.1:9469", f->listen);
-	copy = strdup(f->listen);
-	if (!copy)
-		return -ENOMEM;
-	free(c->listen);
-	c->listen = copy;
-	return 0;
-}
-
-static int numbers_apply(struct conf *c, struct yaml_doc *d, const struct conf_file *f)
-{
-	for (const struct number *n = numbers; n < numbers + sizeof(numbers) / sizeof(*numbers);
-	     n++) {
-		const char *text = *(char *const *)((const char *)f + n->text);
-		yaml_node_t *section = yaml_doc_root(d);
-		u64 v;
-
-		if (!text)
-			continue;
-		if (n->section)
-			section = yaml_doc_value(d, section, n->section);
-		if (n->parse(text, &v) || v < n->min || v > n->max)
-			return yaml_doc_error(d, yaml_doc_value(d, section, n->key),
-					      "'%s' is '%.64s', must be %s", n->key, text,
-					      n->accepted);
-		*(u64 *)((char *)c + n->value) = v;
-	}
-	return 0;
-}
-
-static bool text_same(const char *a, const char *b)
-{
-	return a && b ? !strcmp(a, b) : a == b;
-}
-
-static bool match_same(const struct service_match *a, const struct service_match *b)
-{
-	return a->port == b->port && text_same(a->cgroup, b->cgroup) && text_same(a->exe, b->exe) &&
-	       text_same(a->command, b->command);
-}
-
-/* Refuses a rule that matches everything or, after the rules before it, nothing. */
-static int service_check(struct yaml_doc *d, const yaml_node_t *node,
-			 const struct service_rule *rules, unsigned i)
-{
-	static const struct service_match none;
-	const struct service_rule *r = &rules[i];
-
-	if (match_same(&r->match, &none))
-		return yaml_doc_error(
-			d, node,
-			"service '%.64s' matches without a condition, needs cgroup, exe, command or port",
-			r->name);
-	for (unsigned before = 0; before < i; before++) {
-		if (!match_same(&r->match, &rules[before].match))
-			continue;
-		if (!strcmp(r->name, rules[before].name))
-			return yaml_doc_error(d, node, "duplicate service '%.64s'", r->name);
-		return yaml_doc_error(d, node,
-				      "service '%.64s' has the same match as '%.64s' before it",
-				      r->name, rules[before].name);
-	}
-	return 0;
-}
-
-/* Checks the rules and takes them over. */
-static int services_apply(struct conf *c, struct yaml_doc *d, struct conf_file *f)
-{
-	yaml_node_t *list = yaml_doc_value(d, yaml_doc_root(d), "services");
-
-	for (unsigned i = 0; i < f->services_count; i++) {
-		const yaml_node_t *node = yaml_doc_node(d, list->data.sequence.items.start[i]);
-		int err = service_check(d, node, f->services, i);
-
-		if (err)
-			return err;
-	}
-	c->services = f->services;
-	c->service_cnt = f->services_count;
-	f->services = NULL;
-	f->services_count = 0;
-	return 0;
-}
-
-static int file_apply(struct conf *c, struct yaml_doc *d, struct conf_file *f)
-{
-	int err = listen_apply(c, d, f);
-
-	if (!err)
-		err = numbers_apply(c, d, f);
-	if (!err)
-		err = services_apply(c, d, f);
-	return err;
-}
-
-static int text_apply(struct conf *c, struct yaml_doc *d, const struct buf *text)
-{
-	struct conf_file *f = NULL;
-	int err;
-
-	if (!yaml_doc_root(d))
-		return 0;
-	err = schema_load(&f, d, text->data, text->len);
-	if (!err && f)
-		err = file_apply(c, d, f);
-	schema_free(f);
-	return err ? err : probes_load(c, d);
-}
-
-static int fd_read(int fd, struct buf *text)
-{
-	struct stat st;
-	ssize_t n;
-
-	if (fstat(fd, &st))
-		return -errno;
-	if (S_ISDIR(st.st_mode))
-		return -EISDIR;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	do {
-		if (!buf_reserve(text, 4096))
-			return -ENOMEM;
-		n = read(fd, text->data + text->len, 4096);
-		if (n < 0)
-			return -errno;
-		text->len += (size_t)n;
-	} while (n && text->len <= FILE_MAX);
-	return n ? -EFBIG : 0;
-}
-
-/* Does not wait for the other end of a pipe that someone put there. */
-static int file_read(const char *path, struct buf *text)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), err;
-
-	if (fd < 0)
-		return -errno;
-	err = fd_read(fd, text);
-	close(fd);
-	return err;
-}
-
-static const char *file_problem(int err)
-{
-	switch (err) {
-	case -EINVAL:
-		return "not a regular file";
-	case -EFBIG:
-		return "larger than 1 MiB";
-	default:
-		return strerror(-err);
-	}
-}
-
-int conf_load(struct conf **ret, const char *path, const struct conf_family *families,
-	      struct buf *error)
-{
-	struct buf text = { 0 };
-	struct conf *c = NULL;
-	struct yaml_doc d;
-	int err = file_read(path, &text);
-
-	if (err) {
-		buf_printf(error, "%s: %s", path, file_problem(err));
-		goto out;
-	}
-	err = yaml_doc_load(&d, path, text.data, text.len, error);
-	if (err)
-		goto out;
-	c = conf_default(families);
-	err = c ? text_apply(c, &d, &text) : -ENOMEM;
-	if (err == -ENOMEM)
-		buf_printf(error, "%s: out of memory", path);
-	yaml_doc_release(&d);
-	if (!err) {
-		*ret = c;
-		c = NULL;
-	}
-out:
-	conf_free(c);
-	buf_release(&text);
-	return err;
 }

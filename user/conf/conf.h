@@ -6,8 +6,6 @@
 #include "conf/setting.h"
 #include "types.h"
 
-struct buf;
-
 /* Conditions of one match, ANDed; NULL or 0: not asked for. At least one is set. */
 struct service_match {
 	char *cgroup, *exe, *command; /* fnmatch patterns in which `*` crosses `/` */
@@ -68,22 +66,8 @@ struct conf {
 struct conf *conf_default(const struct conf_family *families);
 void conf_free(struct conf *c);
 
-/*
- * Loads a file over the defaults; families as above. On failure *ret is untouched and `error` holds one line without
- * a newline, "FILE:LINE: what is wrong" ("FILE: ..." when the file as a whole is at fault): -EINVAL for what it
- * says, otherwise the errno of reading it.
- */
-int conf_load(struct conf **ret, const char *path, const struct conf_family *families,
-	      struct buf *error);
-
-/*
- * Replaces the probes' modes by a command-line list: "block,tcp" is these and no others, "syscall=count"
- * sets a mode, "all" and "none" are what they say; the last word on a family counts. "request=off", a list that
- * only switches off, leaves the others as they are. On failure (-EINVAL, -ENOMEM) the configuration is unchanged and
- * `error` tells why, without a prefix.
- */
-int conf_probes_parse(struct conf *c, const char *list, struct buf *error);
-
+/* NULL: there is none of this name. */
+struct conf_probe *conf_probe_find(const struct conf *c, const char *name);
 /* ON also for a family that cannot be configured. */
 enum probe_mode conf_probe_mode(const struct conf *c, const char *name);
 /* The structure that the family's settings are stored in; one that was given. */

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "conf/suggest.h"
+#include "conf/yaml_doc.h"
 #include "lib/buf.h"
 
 /* By probe_mode; a family without modes has the first two. */
@@ -14,46 +15,6 @@ static const char *const mode_names[] = { "off", "on", "count", "sampled", "full
 static const char *const switch_names[] = { "off", "on", NULL };
 
 #define KEYS_MAX 16
-
-int probes_init(struct conf *c, const struct conf_family *families)
-{
-	unsigned cnt = 0;
-
-	while (families[cnt].name)
-		cnt++;
-	c->probes = calloc(cnt + 1, sizeof(*c->probes));
-	if (!c->probes)
-		return -ENOMEM;
-	c->probe_cnt = cnt;
-	for (unsigned i = 0; i < cnt; i++) {
-		struct conf_probe *p = &c->probes[i];
-
-		*p = (struct conf_probe){ .family = &families[i], .mode = PROBE_MODE_ON };
-		for (const struct setting *s = families[i].settings; s && s->name; s++)
-			p->settings[s->offset / sizeof(u64)] = s->initial;
-	}
-	return 0;
-}
-
-static struct conf_probe *probe_find(const struct conf *c, const char *name)
-{
-	for (unsigned i = 0; i < c->probe_cnt; i++)
-		if (!strcmp(c->probes[i].family->name, name))
-			return &c->probes[i];
-	return NULL;
-}
-
-enum probe_mode conf_probe_mode(const struct conf *c, const char *name)
-{
-	const struct conf_probe *p = probe_find(c, name);
-
-	return p ? p->mode : PROBE_MODE_ON;
-}
-
-const void *conf_probe_settings(const struct conf *c, const char *name)
-{
-	return probe_find(c, name)->settings;
-}
 
 /* The families' names, for suggestions. */
 static void hint_family(const struct conf *c, const char *word, struct buf *error)
@@ -186,7 +147,7 @@ static int probe_load(struct conf *c, struct yaml_doc *d, const yaml_node_pair_t
 	const yaml_node_t *key = yaml_doc_node(d, pair->key);
 	const yaml_node_t *value = yaml_doc_node(d, pair->value);
 	const char *text = yaml_doc_text(key);
-	struct conf_probe *p = text ? probe_find(c, text) : NULL;
+	struct conf_probe *p = text ? conf_probe_find(c, text) : NULL;
 
 	if (!text)
 		return yaml_doc_error(d, key, "a key must be a plain word");
@@ -235,7 +196,7 @@ static int item_parse(const struct conf *c, enum probe_mode *modes, char *item, 
 	}
 	if (mode_name)
 		*mode_name++ = '\0';
-	p = probe_find(c, item);
+	p = conf_probe_find(c, item);
 	if (!p) {
 		buf_printf(error, "unknown probe '%.64s'", item);
 		hint_family(c, item, error);

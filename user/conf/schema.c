@@ -60,11 +60,6 @@ static const cyaml_schema_value_t file_value = {
 	CYAML_VALUE_MAPPING(CYAML_FLAG_POINTER, struct conf_file, file_fields),
 };
 
-static const cyaml_schema_value_t services_value = {
-	CYAML_VALUE_SEQUENCE(CYAML_FLAG_POINTER, struct service_rule, &service_value, 0,
-			     SERVICES_MAX),
-};
-
 static const cyaml_config_t config = {
 	.mem_fn = cyaml_mem,
 	.flags = CYAML_CFG_NO_ALIAS,
@@ -217,9 +212,4 @@ int schema_load(struct conf_file **ret, struct yaml_doc *d, const char *text, si
 void schema_free(struct conf_file *f)
 {
 	cyaml_free(&config, &file_value, f, 0);
-}
-
-void schema_services_free(struct service_rule *services, unsigned cnt)
-{
-	cyaml_free(&config, &services_value, services, cnt);
 }

@@ -25,6 +25,5 @@ struct conf_file {
  */
 int schema_load(struct conf_file **ret, struct yaml_doc *d, const char *text, size_t len);
 void schema_free(struct conf_file *f);
-void schema_services_free(struct service_rule *services, unsigned cnt);
 
 #endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Reads the configuration file. */
+#ifndef CONF_LOAD_H
+#define CONF_LOAD_H
+
+#include "conf/conf.h"
+
+struct buf;
+
+/*
+ * Loads a file over the defaults; families as for conf_default(). On failure *ret is untouched and `error` holds
+ * one line without a newline, "FILE:LINE: what is wrong" ("FILE: ..." when the file as a whole is at fault):
+ * -EINVAL for what it says, otherwise the errno of reading it.
+ */
+int conf_load(struct conf **ret, const char *path, const struct conf_family *families,
+	      struct buf *error);
+
+#endif
