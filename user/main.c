@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <stdbool.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "lib/log.h"
@@ -14,10 +17,23 @@ const struct command commands[] = {
 	{ .name = NULL },
 };
 
+/* What was not written has not been said: at the end of every command, also of those that argp ends. */
+static void stdout_check(int status, void *unused)
+{
+	bool failed = ferror(stdout);
+
+	(void)unused;
+	if (!fclose(stdout) && !failed)
+		return;
+	log_printf(SEISMO_LOG_ERR, "cannot write to standard output");
+	_exit(status ?: EXIT_PROBLEM);
+}
+
 int main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "help";
 
+	on_exit(stdout_check, NULL);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
 		puts("seismo " VERSION);

@@ -115,16 +115,22 @@ int agent_configure(struct agent *a, const struct agent_options *options)
 
 static int start_failed(const struct probe_set *set, int err)
 {
-	if (err == -EPERM || err == -EACCES)
-		log_printf(
-			SEISMO_LOG_ERR,
-			"the kernel does not let this user load BPF programs (%s): run as root, or with the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE and CAP_SYS_PTRACE",
-			strerror(-err));
-	else if (err == -ESRCH)
+	const char *advice = kernel_advice(err);
+
+	if (err == -ESRCH)
 		log_printf(SEISMO_LOG_ERR, "%s", set->error);
 	else
-		log_printf(SEISMO_LOG_ERR, "cannot start: %s", set->error);
+		log_printf(SEISMO_LOG_ERR, "cannot start: %s%s%s", set->error,
+			   advice ? "; to do: " : "", advice ?: "");
 	return err == -ESRCH ? EXIT_USAGE : EXIT_UNSUPPORTED;
+}
+
+static void unavailable_warn(const struct probe_run *run)
+{
+	const char *advice = kernel_advice(run->err);
+
+	log_warn("probe '%s' is unavailable, continuing without it: %s%s%s", run->probe->name,
+		 run->error, advice ? "; to do: " : "", advice ?: "");
 }
 
 int agent_start(struct agent *a, const struct agent_options *options)
@@ -142,9 +148,7 @@ int agent_start(struct agent *a, const struct agent_options *options)
 
 		err = probe_set_start_next(set);
 		if (err > 0 && run->state == PROBE_UNAVAILABLE)
-			log_warn(
-				"probe '%s' is unavailable on this kernel; continuing without it: %s",
-				run->probe->name, run->error);
+			unavailable_warn(run);
 	}
 	if (err)
 		return start_failed(set, err);

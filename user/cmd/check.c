@@ -55,7 +55,7 @@ int cmd_check(int argc, char **argv)
 		if (options.json)
 			report_json(stdout, &agent);
 		else
-			report_hooks(stdout, &agent);
+			report_text(stdout, &agent, log_level >= SEISMO_LOG_DEBUG);
 		status = report_problem(&agent) ? EXIT_PROBLEM : EXIT_OK;
 	}
 	agent_stop(&agent);

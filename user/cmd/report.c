@@ -6,6 +6,8 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "lib/buf.h"
+
 static const char *const state_names[] = {
 	[PROBE_OFF] = "off",
 	[PROBE_ON] = "on",
@@ -28,28 +30,33 @@ static const char *hook_name(const struct hook_run *hook)
 	return hook->chosen >= 0 ? hook->hook->alt[hook->chosen] : NULL;
 }
 
-/* Observes what only other kernels do. */
-static bool hook_needless(const struct hook_run *hook)
+/* Is something that was asked for missing? */
+static bool probe_problem(const struct probe_run *run)
 {
-	return (hook->hook->if_exists && hook->chosen < 0 && hook->why[0] == -ENOENT) ||
-	       (hook->hook->requires && hook->disabled);
+	for (unsigned i = 0; run->state == PROBE_ON && i < run->hook_cnt; i++)
+		if (hook_missing(&run->hooks[i]))
+			return true;
+	return !probe_up(run);
 }
 
-/* Wanted, and this kernel has no way to it. */
-static bool hook_missing(const struct hook_run *hook)
+bool report_problem(const struct agent *a)
 {
-	return hook->chosen < 0 && !hook->disabled && !hook_needless(hook);
+	if (table_sizes_short(&a->probes.tables.sizes, &a->conf->limits))
+		return true;
+	for (struct probe_run *const *run = a->probes.list; *run; run++)
+		if (probe_problem(*run))
+			return true;
+	return false;
 }
 
-static const char *reason(int err)
+static void report_probe(FILE *out, const struct probe_run *run)
 {
-	switch (err) {
-	case -ENOENT:
-		return "not in this kernel";
-	case -ECANCELED:
-		return "another one is asked for";
-	}
-	return strerror(-err);
+	bool incomplete = run->state == PROBE_ON && probe_problem(run);
+	bool mode = run->state == PROBE_ON && run->mode != PROBE_MODE_ON;
+
+	fprintf(out, "  %-10s %-12s %s%s%s%s\n", run->probe->name,
+		incomplete ? "incomplete" : state_names[run->state], run->probe->summary,
+		mode ? " (mode " : "", mode ? mode_name(run) : "", mode ? ")" : "");
 }
 
 static unsigned long long mib_up(u64 bytes)
@@ -84,41 +91,102 @@ void report_tables(struct buf *text, const struct agent *a)
 
 void report_probes(FILE *out, const struct agent *a)
 {
-	for (struct probe_run *const *run = a->probes.list; *run; run++) {
-		fprintf(out, "  %-10s %-11s %-8s", (*run)->probe->name, state_names[(*run)->state],
-			mode_name(*run));
-		if ((*run)->state == PROBE_UNAVAILABLE)
-			fprintf(out, " %s", (*run)->error);
-		else
-			fprintf(out, " %s", (*run)->probe->summary);
-		fputc('\n', out);
-	}
+	for (struct probe_run *const *run = a->probes.list; *run; run++)
+		report_probe(out, *run);
 }
 
+#define DETAIL "             "
+
+static void report_advice(FILE *out, int err)
+{
+	const char *advice = kernel_advice(err);
+
+	if (advice)
+		fprintf(out, DETAIL "  to do: %s\n", advice);
+}
+
+/* What is not observed, why not by any of the programs that could, and what to do about the first reason. */
+static void report_missing(FILE *out, const struct hook_run *hook)
+{
+	fprintf(out, DETAIL "missing: %s\n", hook->hook->purpose);
+	for (int i = 0; hook->hook->alt[i]; i++)
+		if (hook->why[i])
+			fprintf(out, DETAIL "  %s: %s\n", hook->hook->alt[i],
+				kernel_reason(hook->why[i]));
+	report_advice(out, hook->why[0]);
+}
+
+/* A program that is in place and not called, or that could not be attached when it was needed. */
+static void report_idle(FILE *out, const struct hook_run *hook)
+{
+	int err = hook->link ? -KERNEL_NO_FTRACE : hook->err;
+
+	fprintf(out, DETAIL "missing: %s\n" DETAIL "  %s: %s\n", hook->hook->purpose,
+		hook_name(hook), kernel_reason(err));
+	report_advice(out, err);
+}
+
+static const char *hook_state(const struct hook_run *hook)
+{
+	if (hook_needless(hook))
+		return "not needed on this kernel";
+	if (hook->disabled)
+		return "not needed with this configuration";
+	if (hook_missing(hook))
+		return "missing";
+	if (hook->tail_called)
+		return "called by another probe's program";
+	if (hook->superseded)
+		return "done by another probe's program";
+	return hook->link ? "attached" : "attached when needed";
+}
+
+/* The hook in use, and why it is none of those that would be better. */
 static void report_hook(FILE *out, const struct hook_run *hook)
 {
 	const char *name = hook_name(hook);
 
-	fprintf(out, "    %-22s %s", name ? name : "-", hook->hook->purpose);
-	if (hook_needless(hook))
-		fputs(" (not needed on this kernel)", out);
-	else if (hook->disabled)
-		fputs(" (not asked for)", out);
-	else if (hook_missing(hook))
-		fputs(": LOST", out);
-	else if (hook->tail_called)
-		fputs(" (called by the program of another family)", out);
-	else if (hook->superseded)
-		fputs(" (done by the program of another family)", out);
-	else if (!hook->link && hook->hook->on_demand)
-		fputs(" (attached when needed)", out);
-	for (int i = 0; hook->hook->alt[i] && (hook->chosen < 0 || i < hook->chosen); i++)
-		if (hook->why[i] && !hook_needless(hook))
-			fprintf(out, "; %s: %s", hook->hook->alt[i], reason(hook->why[i]));
+	fprintf(out, DETAIL "%-22s %s (%s)", name ? name : "-", hook->hook->purpose,
+		hook_state(hook));
+	for (int i = 0; i < hook->chosen; i++)
+		fprintf(out, "; not %s: %s", hook->hook->alt[i], kernel_reason(hook->why[i]));
 	fputc('\n', out);
 }
 
-void report_hooks(FILE *out, const struct agent *a)
+static void report_settings(FILE *out, const struct agent *a, const struct probe_run *run)
+{
+	const u64 *values =
+		run->probe->settings ? conf_probe_settings(a->conf, run->probe->name) : NULL;
+	struct buf text = { 0 };
+
+	for (const struct setting *s = run->probe->settings; s && s->name; s++) {
+		buf_reset(&text);
+		setting_write(s, values[s->offset / sizeof(u64)], &text);
+		buf_str(&text, " (");
+		setting_accepts(s, &text);
+		buf_char(&text, ')');
+		fprintf(out, DETAIL "%s: %s: %s\n", s->name, buf_cstr(&text), s->help);
+	}
+	buf_release(&text);
+}
+
+static void report_details(FILE *out, const struct probe_run *run)
+{
+	if (run->state == PROBE_UNAVAILABLE) {
+		fprintf(out, DETAIL "%s\n", run->error);
+		report_advice(out, run->err);
+	}
+	for (unsigned i = 0; run->state == PROBE_ON && i < run->hook_cnt; i++) {
+		const struct hook_run *hook = &run->hooks[i];
+
+		if (hook_missing(hook))
+			report_missing(out, hook);
+		else if (hook->err || (hook->link && !kernel_calls(hook->program)))
+			report_idle(out, hook);
+	}
+}
+
+void report_text(FILE *out, const struct agent *a, bool verbose)
 {
 	struct buf text = { 0 };
 
@@ -127,14 +195,18 @@ void report_hooks(FILE *out, const struct agent *a)
 		fprintf(out, "tables: %s\n", buf_cstr(&text));
 	buf_release(&text);
 	for (struct probe_run *const *run = a->probes.list; *run; run++) {
-		fprintf(out, "%s: %s%s%s\n", (*run)->probe->name, state_names[(*run)->state],
-			(*run)->state == PROBE_ON ? ", mode " : "",
-			(*run)->state == PROBE_ON ? mode_name(*run) : "");
-		if ((*run)->state == PROBE_UNAVAILABLE)
-			fprintf(out, "    %s; lost: %s\n", (*run)->error, (*run)->probe->summary);
+		report_probe(out, *run);
+		report_details(out, *run);
+		if (!verbose)
+			continue;
+		report_settings(out, a, *run);
 		for (unsigned i = 0; (*run)->state == PROBE_ON && i < (*run)->hook_cnt; i++)
 			report_hook(out, &(*run)->hooks[i]);
 	}
+	fprintf(out, "%s%s\n",
+		report_problem(a) ? "Something is missing on this machine, see above."
+				  : "Everything that is switched on works on this machine.",
+		verbose ? "" : " `seismo check --verbose` shows settings and hooks.");
 }
 
 static json_t *hook_json(const struct hook_run *hook)
@@ -146,25 +218,53 @@ static json_t *hook_json(const struct hook_run *hook)
 	for (int i = 0; hook->hook->alt[i] && (hook->chosen < 0 || i < hook->chosen); i++)
 		if (hook->why[i])
 			json_array_append_new(better,
-					      json_pack("{s:s, s:s}", "hook", hook->hook->alt[i],
-							"reason", reason(hook->why[i])));
+					      json_pack("{s:s, s:s, s:s?}", "hook",
+							hook->hook->alt[i], "reason",
+							kernel_reason(hook->why[i]), "advice",
+							kernel_advice(hook->why[i])));
 	return json_pack("{s:s?, s:s, s:b, s:b, s:b, s:o, s:o}", "hook", hook_name(hook),
 			 "observes", hook->hook->purpose, "attached", hook_works(hook), "wanted",
 			 !hook->disabled, "missing", hook_missing(hook), "alternatives",
 			 alternatives, "not_possible", better);
 }
 
-static json_t *probe_json(const struct probe_run *run)
+static json_t *settings_json(const struct agent *a, const struct probe_run *run)
 {
+	const u64 *values =
+		run->probe->settings ? conf_probe_settings(a->conf, run->probe->name) : NULL;
+	json_t *list = json_array();
+
+	for (const struct setting *s = run->probe->settings; s && s->name; s++) {
+		struct buf value = { 0 }, initial = { 0 }, accepted = { 0 };
+
+		setting_write(s, values[s->offset / sizeof(u64)], &value);
+		setting_write(s, s->initial, &initial);
+		setting_accepts(s, &accepted);
+		json_array_append_new(list, json_pack("{s:s, s:s, s:s, s:s, s:s}", "name", s->name,
+						      "value", buf_cstr(&value), "default",
+						      buf_cstr(&initial), "accepts",
+						      buf_cstr(&accepted), "help", s->help));
+		buf_release(&value);
+		buf_release(&initial);
+		buf_release(&accepted);
+	}
+	return list;
+}
+
+static json_t *probe_json(const struct agent *a, const struct probe_run *run)
+{
+	bool failed = run->state == PROBE_UNAVAILABLE;
 	json_t *hooks = json_array();
 
 	for (unsigned i = 0; run->state == PROBE_ON && i < run->hook_cnt; i++)
 		json_array_append_new(hooks, hook_json(&run->hooks[i]));
-	return json_pack("{s:s, s:s, s:s, s:s, s:s?, s:s?, s:o}", "name", run->probe->name, "state",
-			 state_names[run->state], "mode", mode_name(run), "summary",
-			 run->probe->summary, "hook",
+	return json_pack("{s:s, s:s, s:b, s:s, s:s, s:s?, s:s?, s:s?, s:o, s:o}", "name",
+			 run->probe->name, "state", state_names[run->state], "up", probe_up(run),
+			 "mode", mode_name(run), "summary", run->probe->summary, "hook",
 			 run->state == PROBE_ON ? hook_name(&run->hooks[0]) : NULL, "error",
-			 *run->error ? run->error : NULL, "hooks", hooks);
+			 failed ? run->error : NULL, "advice",
+			 failed ? kernel_advice(run->err) : NULL, "settings", settings_json(a, run),
+			 "hooks", hooks);
 }
 
 int report_json(FILE *out, const struct agent *a)
@@ -184,7 +284,7 @@ int report_json(FILE *out, const struct agent *a)
 
 	uname(&host);
 	for (struct probe_run *const *run = a->probes.list; *run; run++)
-		json_array_append_new(probes, probe_json(*run));
+		json_array_append_new(probes, probe_json(a, *run));
 	doc = json_pack("{s:s, s:s, s:s, s:o, s:b, s:o}", "version", VERSION, "kernel",
 			host.release, "architecture", host.machine, "tables", tables, "problem",
 			report_problem(a), "probes", probes);
@@ -193,18 +293,4 @@ int report_json(FILE *out, const struct agent *a)
 	fputc('\n', out);
 	json_decref(doc);
 	return 0;
-}
-
-bool report_problem(const struct agent *a)
-{
-	if (table_sizes_short(&a->probes.tables.sizes, &a->conf->limits))
-		return true;
-	for (struct probe_run *const *run = a->probes.list; *run; run++) {
-		if ((*run)->state == PROBE_UNAVAILABLE)
-			return true;
-		for (unsigned i = 0; (*run)->state == PROBE_ON && i < (*run)->hook_cnt; i++)
-			if (hook_missing(&(*run)->hooks[i]))
-				return true;
-	}
-	return false;
 }

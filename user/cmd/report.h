@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What runs by which hook, for people and for programs. */
+/* What works on this machine, for people and for programs. */
 #ifndef CMD_REPORT_H
 #define CMD_REPORT_H
 
@@ -11,11 +11,11 @@
 
 /* What limits.memory has no room for, and what to do; nothing if the tables hold what the limits promise. */
 void report_tables(struct buf *text, const struct agent *a);
-/* One line a probe: its state and the hooks in use. */
+/* One line a probe: its state and what it observes. */
 void report_probes(FILE *out, const struct agent *a);
-/* One line a hook, with the better ones that were not possible, and why. */
-void report_hooks(FILE *out, const struct agent *a);
-/* The same as one JSON document. 0 or -ENOMEM. */
+/* ... with what is missing, why, and what to do about it; verbose: with settings and hooks. */
+void report_text(FILE *out, const struct agent *a, bool verbose);
+/* All of it as one JSON document. 0 or -ENOMEM. */
 int report_json(FILE *out, const struct agent *a);
 /* Is something missing that was asked for? */
 bool report_problem(const struct agent *a);

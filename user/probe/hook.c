@@ -78,7 +78,7 @@ static int hook_choose(struct probe_run *run, struct hook_run *hook, int from)
 			return 0;
 		}
 	}
-	return hook->hook->optional && forced < 0 ? 0 : -ENOENT;
+	return hook->hook->optional && forced < 0 ? 0 : hook->why[forced < 0 ? 0 : forced];
 }
 
 /* Is a program of this name, in whatever form, chosen? */
@@ -100,9 +100,8 @@ static void hook_complain(struct probe_run *run, const struct hook_run *hook)
 {
 	int forced = hook_forced(run, hook), i = forced < 0 ? 0 : forced;
 
-	snprintf(run->error, sizeof(run->error), "no hook for %s in this kernel: %s: %s",
-		 hook->hook->purpose, hook->hook->alt[i],
-		 hook->why[i] == -ENOENT ? "there is no such place" : strerror(-hook->why[i]));
+	snprintf(run->error, sizeof(run->error), "no hook for: %s; %s: %s", hook->hook->purpose,
+		 hook->hook->alt[i], kernel_reason(hook->why[i]));
 }
 
 /* The hook that this one stands in for, NULL: none does. */
@@ -166,17 +165,35 @@ static bool tail_calls(const struct probe_set *set, const char *map)
 
 static const u32 first_entry[] = { 0, 0 };
 
+static void hook_tail_call_end(struct probe_run *run, struct hook_run *hook)
+{
+	const u32 *entry = hook->hook->tail_call_keys ?: first_entry;
+	int table;
+
+	if (!hook->tail_called)
+		return;
+	table = bpf_object__find_map_fd_by_name(run->object, hook->hook->tail_call_map);
+	do {
+		bpf_map_delete_elem(table, entry);
+	} while (*++entry);
+	hook->tail_called = false;
+}
+
 static int hook_tail_call(struct probe_run *run, struct hook_run *hook)
 {
 	int table = bpf_object__find_map_fd_by_name(run->object, hook->hook->tail_call_map);
 	int fd = bpf_program__fd(hook->program);
 	const u32 *entry = hook->hook->tail_call_keys ?: first_entry;
 
-	do {
-		if (bpf_map_update_elem(table, entry, &fd, BPF_ANY))
-			return -errno;
-	} while (*++entry);
 	hook->tail_called = true;
+	do {
+		if (bpf_map_update_elem(table, entry, &fd, BPF_ANY)) {
+			int err = -errno;
+
+			hook_tail_call_end(run, hook);
+			return err;
+		}
+	} while (*++entry);
 	return 0;
 }
 
@@ -191,8 +208,9 @@ int hook_attach(struct probe_run *run, struct hook_run *hook)
 	    elf_on_tracepoint(hook->program) && !hook_tail_call(run, hook))
 		return 0;
 	link = bpf_program__attach(hook->program);
+	hook->err = link ? 0 : -errno;
 	if (!link)
-		return -errno;
+		return hook->err;
 	hook->link = link;
 	superseded = hook_superseded(run, hook);
 	if (superseded) {
@@ -206,20 +224,6 @@ void hook_detach(struct hook_run *hook)
 {
 	bpf_link__destroy(hook->link);
 	hook->link = NULL;
-}
-
-static void hook_tail_call_end(struct probe_run *run, struct hook_run *hook)
-{
-	const u32 *entry = hook->hook->tail_call_keys ?: first_entry;
-	int table;
-
-	if (!hook->tail_called)
-		return;
-	table = bpf_object__find_map_fd_by_name(run->object, hook->hook->tail_call_map);
-	do {
-		bpf_map_delete_elem(table, entry);
-	} while (*++entry);
-	hook->tail_called = false;
 }
 
 int hooks_attach(struct probe_run *run)
@@ -238,7 +242,7 @@ int hooks_attach(struct probe_run *run)
 		if (hook->hook->optional)
 			continue;
 		snprintf(run->error, sizeof(run->error), "attach %s: %s",
-			 bpf_program__name(hook->program), strerror(-err));
+			 bpf_program__name(hook->program), kernel_reason(err));
 		return err;
 	}
 	return 0;

@@ -119,11 +119,112 @@ static int tracepoint_attachable(const struct kernel *k, const char *tracepoint)
 	return btf__find_by_name_kind(k->btf, name, BTF_KIND_TYPEDEF) < 0 ? -ENOENT : 0;
 }
 
+/* The first line of a file of the kernel's, "" when there is none. */
+static void line_read(const char *path, char *line, int size)
+{
+	FILE *f = fopen(path, "re");
+
+	*line = '\0';
+	if (f && !fgets(line, size, f))
+		*line = '\0';
+	if (f)
+		fclose(f);
+}
+
+/* Does ftrace call it? On x86 it does so for kprobes at the entry of a function as well. */
+static bool needs_ftrace(const struct bpf_program *program)
+{
+	enum bpf_attach_type type = bpf_program__expected_attach_type(program);
+
+#ifdef __x86_64__
+	if (bpf_program__type(program) == BPF_PROG_TYPE_KPROBE)
+		return true;
+#endif
+	return type == BPF_TRACE_FENTRY || type == BPF_TRACE_FEXIT;
+}
+
+bool kernel_calls(const struct bpf_program *program)
+{
+	char enabled[8];
+
+	if (!needs_ftrace(program))
+		return true;
+	line_read("/proc/sys/kernel/ftrace_enabled", enabled, sizeof(enabled));
+	return *enabled != '0';
+}
+
+static bool locked_down(void)
+{
+	char modes[64];
+
+	line_read("/sys/kernel/security/lockdown", modes, sizeof(modes));
+	return strstr(modes, "[confidentiality]");
+}
+
+static const struct reason {
+	int err;
+	const char *why, *advice;
+} reasons[] = {
+	{ ENOENT, "this kernel does not have it", NULL },
+	{ ECANCELED, "another hook was requested", NULL },
+	{ KERNEL_NO_FTRACE,
+	  "kernel.ftrace_enabled is 0, so that programs on functions are never called",
+	  "run `sysctl kernel.ftrace_enabled=1` and restart Seismo" },
+	{ EOPNOTSUPP, "this kernel is built without support for it",
+	  "use a kernel with CONFIG_DEBUG_INFO_BTF and CONFIG_KPROBE_EVENTS" },
+	{ EPERM, "the kernel does not permit it",
+	  "run as root, or with the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE and CAP_SYS_PTRACE" },
+	{ EMFILE, "too many open files",
+	  "raise the limit of open files (LimitNOFILE=, ulimit -n) to 1024" },
+	{ ENOMEM, "not enough memory for its tables",
+	  "raise the memory limit of the service (MemoryMax=), or lower limits.memory in the configuration" },
+};
+/* Programs that read kernel memory are refused as invalid then. */
+static const struct reason lockdown = {
+	EINVAL,
+	"the kernel is locked down (lockdown=confidentiality): no program may read its memory",
+	"boot with lockdown=integrity or without lockdown"
+};
+
+/* Root is not to be told to become root. */
+static const struct reason restricted = {
+	EPERM, "the kernel does not permit it",
+	"look for a security module, a system call filter or a container runtime that restricts BPF"
+};
+
+static const struct reason *reason_find(int err)
+{
+	if ((err == -EINVAL || err == -EPERM) && locked_down())
+		return &lockdown;
+	if (err == -EPERM && !geteuid())
+		return &restricted;
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+		if (reasons[i].err == -err)
+			return &reasons[i];
+	return NULL;
+}
+
+const char *kernel_reason(int err)
+{
+	const struct reason *r = reason_find(err);
+
+	return r ? r->why : strerror(-err);
+}
+
+const char *kernel_advice(int err)
+{
+	const struct reason *r = reason_find(err);
+
+	return r ? r->advice : NULL;
+}
+
 int kernel_attachable(const struct kernel *k, const struct bpf_program *program)
 {
 	enum bpf_attach_type type = bpf_program__expected_attach_type(program);
 	const char *target = elf_target(program);
 
+	if (!kernel_calls(program))
+		return -KERNEL_NO_FTRACE;
 	if (bpf_program__type(program) == BPF_PROG_TYPE_KPROBE)
 		return kprobe_attachable(k, target);
 	if (bpf_program__type(program) == BPF_PROG_TYPE_RAW_TRACEPOINT)

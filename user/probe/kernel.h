@@ -33,9 +33,19 @@ u32 kernel_tracepoint_arity(const struct kernel *k, const char *tracepoint);
 /* Fills in every constant arity_T of an object with the number of arguments of tracepoint or function T, 0: none. */
 void kernel_set_arities(const struct kernel *k, struct bpf_object *object);
 /*
- * 0 when the kernel has the program's target and takes programs of its kind there, else negative errno:
- * -ENOENT no such target, -EPERM, -EOPNOTSUPP the kind is refused.
+ * 0 when the kernel has the program's target, takes programs of its kind there and calls them, else negative errno:
+ * -ENOENT no such target, -EPERM, -EOPNOTSUPP the kind is refused, -KERNEL_NO_FTRACE.
  */
 int kernel_attachable(const struct kernel *k, const struct bpf_program *program);
+/* Attached, is it called? Not when somebody has switched ftrace off, at any time. */
+bool kernel_calls(const struct bpf_program *program);
+
+/* With kernel.ftrace_enabled=0 programs on functions attach and are never called. No kernel returns this one here. */
+#define KERNEL_NO_FTRACE ESHUTDOWN
+
+/* Why the kernel refuses something (negative errno), in plain words. */
+const char *kernel_reason(int err);
+/* What to do about it; NULL: nothing that is known. */
+const char *kernel_advice(int err);
 
 #endif

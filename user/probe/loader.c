@@ -50,13 +50,11 @@ static struct hook_run *hook_refused(struct probe_run *run)
 
 static void object_close(struct probe_run *run)
 {
-	long page = sysconf(_SC_PAGESIZE);
-
-	if (run->data)
-		munmap(run->data, (size_t)page);
-	if (run->bss)
-		munmap(run->bss, (size_t)page);
-	run->data = run->bss = NULL;
+	if (run->data.mem)
+		munmap(run->data.mem, run->data.len);
+	if (run->bss.mem)
+		munmap(run->bss.mem, run->bss.len);
+	run->data.mem = run->bss.mem = NULL;
 	tables_remove(&run->set->tables, run->object);
 	bpf_object__close(run->object);
 	run->object = NULL;
@@ -116,6 +114,12 @@ static int object_prepare(struct probe_run *run)
 	return err;
 }
 
+/* No other program would do any better. */
+static bool resources_lacking(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOMEM;
+}
+
 /*
  * Opens and loads; when the kernel refuses a program, again with that hook's next alternative. `from`
  * is where the search for each hook's alternative begins.
@@ -135,15 +139,15 @@ static int object_load(struct probe_run *run, int from[PROBE_HOOKS])
 		return 0;
 	refused = hook_refused(run);
 	snprintf(run->error, sizeof(run->error), "%s%s%s", complaint.program,
-		 *complaint.program ? ": " : "", strerror(-err));
-	if (!refused)
+		 *complaint.program ? ": " : "", kernel_reason(err));
+	if (!refused || resources_lacking(err))
 		return err;
 	refused->why[refused->chosen] = err;
 	from[refused - run->hooks] = refused->chosen + 1;
 	return -EAGAIN;
 }
 
-static void *section_map(struct bpf_object *object, const char *suffix)
+static void *section_map(struct bpf_object *object, const char *suffix, size_t *ret_len)
 {
 	struct bpf_map *map;
 	void *mem;
@@ -153,8 +157,8 @@ static void *section_map(struct bpf_object *object, const char *suffix)
 
 		if (!dot || strcmp(dot, suffix) != 0)
 			continue;
-		mem = mmap(NULL, (size_t)sysconf(_SC_PAGESIZE), PROT_READ | PROT_WRITE, MAP_SHARED,
-			   bpf_map__fd(map), 0);
+		*ret_len = bpf_map__value_size(map); /* the kernel rounds up to pages */
+		mem = mmap(NULL, *ret_len, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
 		return mem == MAP_FAILED ? NULL : mem;
 	}
 	return NULL;
@@ -177,8 +181,8 @@ static int run_start(struct probe_run *run)
 		object_close(run);
 	if (err)
 		return err;
-	run->data = section_map(run->object, ".data");
-	run->bss = section_map(run->object, ".bss");
+	run->data.mem = section_map(run->object, ".data", &run->data.len);
+	run->bss.mem = section_map(run->object, ".bss", &run->bss.len);
 	err = tables_add(&run->set->tables, run->object);
 	if (!err && run->probe->loaded)
 		err = run->probe->loaded(run);
@@ -211,7 +215,7 @@ static void probe_start(struct probe_run *run)
 		return;
 	err = run_start(run);
 	if (err && !*run->error)
-		snprintf(run->error, sizeof(run->error), "%s", strerror(-err));
+		snprintf(run->error, sizeof(run->error), "%s", kernel_reason(err));
 	run->err = err;
 	run->state = err ? PROBE_UNAVAILABLE : PROBE_ON;
 	if (err) {
@@ -260,7 +264,7 @@ static void next_start(struct probe_set *set)
 /* Whether another try without storage in tasks and sockets, which kernels before 5.12 have not, makes sense. */
 static bool storage_refused(struct probe_set *set, const struct probe_run *run)
 {
-	if (set->cnt || !run->err || run->err == -EPERM || run->err == -ENOMEM ||
+	if (set->cnt || !run->err || run->err == -EPERM || resources_lacking(run->err) ||
 	    !set->kernel.storage)
 		return false;
 	set->kernel.storage = false;
@@ -283,7 +287,7 @@ int probe_set_start_next(struct probe_set *set)
 			return err;
 		next_start(set);
 	} while (storage_refused(set, run));
-	if (run->err == -ENOMEM || (run->err && run->probe->required)) {
+	if (run->err && run->probe->required) {
 		snprintf(set->error, sizeof(set->error), "%s", run->error);
 		return run->err;
 	}
@@ -291,10 +295,33 @@ int probe_set_start_next(struct probe_set *set)
 	return 1;
 }
 
+/* What the tables are made for: a build that has more is wrong. */
+static int rows_check(struct probe_set *set)
+{
+	unsigned metrics = METRIC_FIRST, hooks;
+
+	for (const struct probe *const *p = probes; *p; p++) {
+		for (const struct metric *m = (*p)->metrics; m->name; m++)
+			metrics++;
+		for (hooks = 0; (*p)->hooks[hooks].alt[0]; hooks++)
+			;
+		if (metrics <= METRIC_MAX && hooks <= PROBE_HOOKS)
+			continue;
+		snprintf(
+			set->error, sizeof(set->error),
+			"this build has too many metrics (METRIC_MAX) or, in probe '%s', hooks (PROBE_HOOKS)",
+			(*p)->name);
+		return -E2BIG;
+	}
+	return 0;
+}
+
 int probe_set_open(struct probe_set *set)
 {
-	int err;
+	int err = rows_check(set);
 
+	if (err)
+		return err;
 	libbpf_set_print(complaint_keep);
 	err = kernel_open(&set->kernel, set->btf_path, set->error, sizeof(set->error));
 	return err ?: hooks_check_forced(set);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "probe/probe.h"
 
+#include <errno.h>
 #include <string.h>
 
 #define PROBE(x) extern const struct probe probe_##x;
@@ -45,10 +46,10 @@ void *probe_global(struct probe_run *run, const char *name, size_t size)
 {
 	long offset = elf_global_offset(run->object, ".data", name, size);
 
-	if (offset >= 0 && run->data)
-		return (char *)run->data + offset;
+	if (offset >= 0 && run->data.mem)
+		return (char *)run->data.mem + offset;
 	offset = elf_global_offset(run->object, ".bss", name, size);
-	return offset >= 0 && run->bss ? (char *)run->bss + offset : NULL;
+	return offset >= 0 && run->bss.mem ? (char *)run->bss.mem + offset : NULL;
 }
 
 struct hook_run *probe_hook(struct probe_run *run, const char *program)
@@ -58,4 +59,37 @@ struct hook_run *probe_hook(struct probe_run *run, const char *program)
 			if (!strcmp(*alt, program))
 				return &run->hooks[i];
 	return NULL;
+}
+
+bool hook_needless(const struct hook_run *hook)
+{
+	return (hook->hook->if_exists && hook->chosen < 0 && hook->why[0] == -ENOENT) ||
+	       (hook->hook->requires && hook->disabled);
+}
+
+bool hook_missing(const struct hook_run *hook)
+{
+	return hook->chosen < 0 && !hook->disabled && !hook_needless(hook);
+}
+
+/* Is it missing for another reason than that this kernel has no way to it? */
+static bool hook_prevented(const struct hook_run *hook)
+{
+	for (int i = 0; hook_missing(hook) && hook->hook->alt[i]; i++)
+		if (hook->why[i] && hook->why[i] != -ENOENT && hook->why[i] != -EOPNOTSUPP &&
+		    hook->why[i] != -ECANCELED)
+			return true;
+	return false;
+}
+
+bool probe_up(const struct probe_run *run)
+{
+	for (unsigned i = 0; run->state == PROBE_ON && i < run->hook_cnt; i++) {
+		const struct hook_run *hook = &run->hooks[i];
+
+		if (hook_prevented(hook) || hook->err ||
+		    (hook->link && !kernel_calls(hook->program)))
+			return false;
+	}
+	return run->state != PROBE_UNAVAILABLE;
 }

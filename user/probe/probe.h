@@ -78,6 +78,7 @@ struct hook_run {
 	struct bpf_link *link;
 	bool tail_called; /* called by another family's program instead of attached */
 	bool superseded;  /* another family's program does its work */
+	int err;	  /* of the last try to attach it */
 };
 
 #define PROBE_HOOKS 16
@@ -95,9 +96,12 @@ struct probe_run {
 	unsigned metric_base; /* number of its first metric */
 	int err;	      /* why it is unavailable, negative errno */
 	char error[256];      /* ... and for people */
-	void *data, *bss;     /* its global variables, mapped; NULL when it has none */
-	u64 next_ns;	      /* private to tick */
-	bool phase;	      /* private to tick */
+	struct {
+		void *mem; /* mapped; NULL when it has none */
+		size_t len;
+	} data, bss; /* its global variables */
+	u64 next_ns; /* private to tick */
+	bool phase;  /* private to tick */
 };
 
 /* A hook that is to be observed by this program and no other. */
@@ -146,6 +150,15 @@ static inline bool hook_works(const struct hook_run *hook)
 {
 	return hook->link || hook->tail_called || hook->superseded;
 }
+/* Is there nothing to observe with it here: only other kernels have the target, or need it? */
+bool hook_needless(const struct hook_run *hook);
+/* Would there be, but there is no way to? */
+bool hook_missing(const struct hook_run *hook);
+/*
+ * Does the family give everything that it could give on this kernel? What the kernel does not have is not held
+ * against it; limits, missing permission and settings of the kernel are. True also when it is switched off.
+ */
+bool probe_up(const struct probe_run *run);
 
 /* Label values that several families have. */
 void label_errno(u64 value, char *buf, size_t size);
