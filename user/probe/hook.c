@@ -54,6 +54,13 @@ static int hook_forced(const struct probe_run *run, const struct hook_run *hook)
 	return -1;
 }
 
+void hooks_init(struct probe_run *run)
+{
+	run->hook_cnt = 0;
+	for (const struct hook *h = run->probe->hooks; h->alt[0]; h++)
+		run->hooks[run->hook_cnt++] = (struct hook_run){ .hook = h, .chosen = -1 };
+}
+
 /* Takes the first alternative from `from` on that the kernel has. */
 static int hook_choose(struct probe_run *run, struct hook_run *hook, int from)
 {

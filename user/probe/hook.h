@@ -10,6 +10,8 @@
  * everybody. -ESRCH and set->error: there is no such hook.
  */
 int hooks_check_forced(struct probe_set *set);
+/* A run of each hook in the family's row; loader.c has made sure that there is room for all. */
+void hooks_init(struct probe_run *run);
 /*
  * Chooses a program for each hook of an object that is not loaded, of the alternatives from from[i] on. Negative
  * errno and run->error when the family cannot do without one for which there is none.

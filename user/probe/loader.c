@@ -208,9 +208,7 @@ static void probe_start(struct probe_run *run)
 {
 	int err;
 
-	for (const struct hook *h = run->probe->hooks; h->alt[0] && run->hook_cnt < PROBE_HOOKS;
-	     h++)
-		run->hooks[run->hook_cnt++] = (struct hook_run){ .hook = h, .chosen = -1 };
+	hooks_init(run);
 	if (run->mode == PROBE_MODE_OFF)
 		return;
 	err = run_start(run);

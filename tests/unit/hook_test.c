@@ -1,0 +1,307 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Which program is chosen for each hook, by the real rows and objects and a kernel that answers as a test says. */
+#include "probe/hook.h"
+
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+#include <cmocka.h>
+
+/* What the kernel refuses: programs whose name ends so, and why. */
+static struct refusal {
+	const char *suffix;
+	int err;
+} refusals[8];
+
+static int attachable(const struct kernel *k, const struct bpf_program *program)
+{
+	const char *name = bpf_program__name(program);
+
+	(void)k;
+	for (const struct refusal *r = refusals; r->suffix; r++) {
+		size_t len = strlen(r->suffix), name_len = strlen(name);
+
+		if (name_len >= len && !strcmp(name + name_len - len, r->suffix))
+			return r->err;
+	}
+	return 0;
+}
+
+static const struct probe *family(const char *name)
+{
+	for (const struct probe *const *p = probes; *p; p++)
+		if (!strcmp((*p)->name, name))
+			return *p;
+	fail_msg("no family %s", name);
+	return NULL;
+}
+
+/* One family of a set, opened and not loaded. */
+static struct probe_run *run_open(struct probe_set *set, const char *name)
+{
+	struct probe_run *run = &set->runs[set->cnt];
+
+	set->kernel.attachable = attachable;
+	*run = (struct probe_run){ .probe = family(name), .set = set };
+	run->object = elf_open(run->probe->elf, name, NULL);
+	assert_non_null(run->object);
+	hooks_init(run);
+	set->list[set->cnt++] = run;
+	return run;
+}
+
+static void set_close(struct probe_set *set)
+{
+	while (set->cnt)
+		bpf_object__close(set->list[--set->cnt]->object);
+	memset(refusals, 0, sizeof(refusals));
+}
+
+static int choose(struct probe_run *run)
+{
+	const int from[PROBE_HOOKS] = { 0 };
+
+	return hooks_choose(run, from);
+}
+
+/* The program in use for the hook that has `program` among its alternatives, "" none. */
+static const char *chosen(struct probe_run *run, const char *program)
+{
+	const struct hook_run *hook = probe_hook(run, program);
+
+	assert_non_null(hook);
+	return hook->chosen < 0 ? "" : hook->hook->alt[hook->chosen];
+}
+
+/* A constant of the object as it would be loaded. */
+static bool constant(struct probe_run *run, const char *name)
+{
+	long offset = elf_global_offset(run->object, ".rodata", name, sizeof(bool));
+	struct bpf_map *map;
+	size_t size;
+
+	assert_true(offset >= 0);
+	bpf_object__for_each_map(map, run->object)
+		if (strstr(bpf_map__name(map), ".rodata"))
+			return ((const bool *)bpf_map__initial_value(map, &size))[offset];
+	fail_msg("no .rodata");
+	return false;
+}
+
+static void best_test(void **state)
+{
+	struct probe_set set = { 0 };
+	struct probe_run *run = run_open(&set, "tcp");
+
+	(void)state;
+	assert_int_equal(choose(run), 0);
+	for (unsigned i = 0; i < run->hook_cnt; i++)
+		if (!run->hooks[i].disabled)
+			assert_int_equal(run->hooks[i].chosen, 0);
+	/* sendfile is seen by the program that is in use for sends */
+	assert_true(probe_hook(run, "sendpage_fexit")->disabled);
+	assert_true(hook_needless(probe_hook(run, "sendpage_fexit")));
+	assert_true(bpf_program__autoload(probe_hook(run, "state_btf")->program));
+	assert_false(
+		bpf_program__autoload(bpf_object__find_program_by_name(run->object, "state_raw")));
+	set_close(&set);
+}
+
+static void fallback_test(void **state)
+{
+	struct probe_set set = { 0 };
+	struct probe_run *run = run_open(&set, "tcp");
+
+	(void)state;
+	refusals[0] = (struct refusal){ "_btf", -EOPNOTSUPP };
+	refusals[1] = (struct refusal){ "send_raw", -ENOENT };
+	assert_int_equal(choose(run), 0);
+	assert_string_equal(chosen(run, "state_btf"), "state_raw");
+	assert_string_equal(chosen(run, "send_btf"), "send_fexit");
+	assert_int_equal(probe_hook(run, "send_btf")->why[0], -EOPNOTSUPP);
+	assert_int_equal(probe_hook(run, "send_btf")->why[1], -ENOENT);
+	/* sends by fexit need one more program for sendfile */
+	assert_string_equal(chosen(run, "sendpage_fexit"), "sendpage_fexit");
+	set_close(&set);
+}
+
+/* What the kernel has refused at loading is not tried again. */
+static void again_test(void **state)
+{
+	int from[PROBE_HOOKS] = { 0 };
+	struct probe_set set = { 0 };
+	struct probe_run *run = run_open(&set, "tcp");
+
+	(void)state;
+	from[probe_hook(run, "recv_btf") - run->hooks] = 1;
+	assert_int_equal(hooks_choose(run, from), 0);
+	assert_string_equal(chosen(run, "recv_btf"), "recv_raw");
+	assert_string_equal(chosen(run, "send_btf"), "send_btf");
+	set_close(&set);
+}
+
+static void optional_test(void **state)
+{
+	struct probe_set set = { 0 };
+	struct probe_run *run = run_open(&set, "memory");
+
+	(void)state;
+	refusals[0] = (struct refusal){ "memory_iter", -ENOENT };
+	refusals[1] = (struct refusal){ "direct_begin_btf", -EPERM };
+	refusals[2] = (struct refusal){ "direct_begin_raw", -EPERM };
+	assert_int_equal(choose(run), 0);
+	assert_true(hook_missing(probe_hook(run, "memory_iter")));
+	assert_true(hook_missing(probe_hook(run, "direct_begin_btf")));
+	/* an end without a beginning is of no use */
+	assert_true(probe_hook(run, "direct_end_btf")->disabled);
+	assert_false(hook_missing(probe_hook(run, "direct_end_btf")));
+	set_close(&set);
+}
+
+static void required_test(void **state)
+{
+	struct probe_set set = { 0 };
+	struct probe_run *run = run_open(&set, "block");
+
+	(void)state;
+	refusals[0] = (struct refusal){ "complete_btf", -EOPNOTSUPP };
+	refusals[1] = (struct refusal){ "complete_raw", -ENOENT };
+	assert_int_equal(choose(run), -EOPNOTSUPP);
+	assert_non_null(strstr(run->error, probe_hook(run, "complete_btf")->hook->purpose));
+	assert_non_null(strstr(run->error, kernel_reason(-EOPNOTSUPP)));
+	set_close(&set);
+}
+
+static void forced_test(void **state)
+{
+	static const struct forced_hook forced[] = { { "tcp", "recv_fexit" }, { NULL, NULL } };
+	struct probe_set set = { .forced = forced };
+	struct probe_run *run = run_open(&set, "tcp"), *other = run_open(&set, "request");
+
+	(void)state;
+	assert_int_equal(choose(run), 0);
+	assert_string_equal(chosen(run, "recv_btf"), "recv_fexit");
+	assert_int_equal(probe_hook(run, "recv_btf")->why[0], -ECANCELED);
+	assert_int_equal(choose(other), 0);
+	assert_string_equal(chosen(other, "recv_btf"), "recv_btf");
+	/* also an optional hook is demanded by who forces it */
+	refusals[0] = (struct refusal){ "_fexit", -EPERM };
+	assert_int_equal(choose(run), -EPERM);
+	assert_non_null(strstr(run->error, "recv_fexit"));
+	set_close(&set);
+}
+
+static void forced_check_test(void **state)
+{
+	static const struct {
+		struct forced_hook hook;
+		int err;
+		bool typed;
+	} rows[] = {
+		{ { "tcp", "recv_fexit" }, 0, true },	  { { "tcp", "recv_raw" }, 0, false },
+		{ { "tcp", "send_kprobe" }, 0, false },	  { { "tcp", "nonsense" }, -ESRCH, true },
+		{ { "tpc", "recv_raw" }, -ESRCH, true },  { { "core", "fork_btf" }, 0, true },
+		{ { "core", "recv_raw" }, -ESRCH, true },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
+		const struct forced_hook forced[] = { rows[i].hook, { NULL, NULL } };
+		struct probe_set set = { .forced = forced,
+					 .kernel = { .typed = true, .storage = true } };
+
+		assert_int_equal(hooks_check_forced(&set), rows[i].err);
+		assert_int_equal(set.kernel.typed, rows[i].typed);
+		assert_int_equal(set.kernel.storage, rows[i].typed);
+		assert_int_equal(*set.error != '\0', rows[i].err != 0);
+	}
+}
+
+/* Where ftrace is off, tracepoints do the work of functions. */
+static void ftrace_test(void **state)
+{
+	struct probe_set set = { 0 };
+	struct probe_run *run = run_open(&set, "tcp");
+
+	(void)state;
+	assert_int_equal(choose(run), 0);
+	assert_string_equal(chosen(run, "accept_fexit"), "accept_fexit");
+	refusals[0] = (struct refusal){ "_fexit", -KERNEL_NO_FTRACE };
+	refusals[1] = (struct refusal){ "_kprobe", -KERNEL_NO_FTRACE };
+	assert_int_equal(choose(run), 0);
+	assert_string_equal(chosen(run, "accept_fexit"), "accept_exit_btf");
+	refusals[2] = (struct refusal){ "accept_exit_btf", -EPERM };
+	refusals[3] = (struct refusal){ "accept_exit_raw", -EPERM };
+	assert_int_equal(choose(run), 0);
+	assert_true(hook_missing(probe_hook(run, "accept_fexit")));
+	set_close(&set);
+}
+
+/* request does tcp's work, and is told so, only where both have the same program and tcp's is attached. */
+static void supersede_test(void **state)
+{
+	struct probe_set set = { 0 };
+	struct probe_run *tcp = run_open(&set, "tcp"), *request = run_open(&set, "request");
+	struct hook_run *send = probe_hook(tcp, "send_btf"), *recv = probe_hook(tcp, "recv_btf");
+
+	(void)state;
+	assert_int_equal(choose(tcp), 0);
+	assert_int_equal(choose(request), 0);
+	assert_false(constant(request, "supersedes_send"));
+	send->link = recv->link = (struct bpf_link *)&set; /* looked at by nobody */
+	assert_int_equal(choose(request), 0);
+	assert_false(constant(request, "supersedes_send")); /* tcp does not run */
+	tcp->state = PROBE_ON;
+	recv->chosen = 1;
+	assert_int_equal(choose(request), 0);
+	assert_true(constant(request, "supersedes_send"));
+	assert_false(constant(request, "supersedes_recv")); /* recv_raw is another program */
+	set_close(&set);
+}
+
+static void up_test(void **state)
+{
+	struct probe_set set = { 0 };
+	struct probe_run *run = run_open(&set, "memory");
+
+	(void)state;
+	run->state = PROBE_ON;
+	assert_int_equal(choose(run), 0);
+	assert_true(probe_up(run));
+	/* this kernel has none */
+	refusals[0] = (struct refusal){ "memory_iter", -ENOENT };
+	assert_int_equal(choose(run), 0);
+	assert_true(probe_up(run));
+	/* it has, and something prevents it */
+	refusals[0].err = -EMFILE;
+	assert_int_equal(choose(run), 0);
+	assert_false(probe_up(run));
+	refusals[0].suffix = NULL;
+	assert_int_equal(choose(run), 0);
+	probe_hook(run, "memory_iter")->err = -EMFILE;
+	assert_false(probe_up(run));
+	probe_hook(run, "memory_iter")->err = 0;
+	assert_true(probe_up(run));
+	run->state = PROBE_UNAVAILABLE;
+	assert_false(probe_up(run));
+	run->state = PROBE_OFF;
+	assert_true(probe_up(run));
+	set_close(&set);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(best_test),	     cmocka_unit_test(fallback_test),
+		cmocka_unit_test(again_test),	     cmocka_unit_test(optional_test),
+		cmocka_unit_test(required_test),     cmocka_unit_test(forced_test),
+		cmocka_unit_test(forced_check_test), cmocka_unit_test(ftrace_test),
+		cmocka_unit_test(supersede_test),    cmocka_unit_test(up_test),
+	};
+
+	return cmocka_run_group_tests_name("hook", tests, NULL, NULL);
+}
