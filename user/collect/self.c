@@ -18,6 +18,7 @@
 #define MEASURE_PERIOD_NS (20 * NS_PER_SEC)
 
 enum self_metric {
+	SELF_UP,
 	SELF_ATTACHED,
 	SELF_RUNS,
 	SELF_RUN_SECONDS,
@@ -36,6 +37,9 @@ enum self_metric {
 };
 
 const struct metric self_metrics[] = {
+	[SELF_UP] = { "seismo_probe_up", METRIC_GAUGE, UNIT_NONE,
+		      "1 if a probe gives everything that it can give on this kernel, 0 if something is missing (see `seismo check`).",
+		      .labels = { { "probe" } } },
 	[SELF_ATTACHED] = { "seismo_probe_attached", METRIC_GAUGE, UNIT_NONE,
 			    "1 while a probe's hook is attached; 0: not needed now, or unavailable on this kernel (see `seismo check`).",
 			    .labels = { { "probe" }, { "hook" } } },
@@ -167,6 +171,13 @@ void self_tick(struct self *self, u64 now_ns)
 	}
 }
 
+static void probes_read(struct self *self)
+{
+	for (struct probe_run *const *run = self->runs; *run; run++)
+		if ((*run)->state != PROBE_OFF)
+			set(self, SELF_UP, (*run)->probe->name, probe_up(*run));
+}
+
 static void hooks_read(struct self *self)
 {
 	struct bpf_prog_info info;
@@ -255,6 +266,7 @@ static void process_read(struct self *self)
 void self_read(struct self *self, const struct collector *c, const struct tables *tables,
 	       const struct conf *conf)
 {
+	probes_read(self);
 	hooks_read(self);
 	tables_read(self, c, tables, conf);
 	process_read(self);
