@@ -131,7 +131,7 @@ check_mean() { # OPERATION SECONDS TEXT
 }
 
 service_value() { # METRIC OPERATION SERVICE
-	value "$1" "service=$3" "device=$device" "operation=$2"
+	value_or_0 "$1" "service=$3" "device=$device" "operation=$2"
 }
 
 trace_start

@@ -148,7 +148,7 @@ if command -v prometheus >/dev/null; then
 		--web.listen-address=127.0.0.1:0 >"$TMP/prometheus.log" 2>&1 &
 	at_exit end_process $!
 	WAIT=15 wait_until prometheus_started || bail "prometheus does not start"
-	WAIT=15 wait_until answers seismo_build_info # it looks for targets every 5 s
+	WAIT=15 wait_until answers seismo_build_info
 	is 1 "$(query seismo_build_info)" "Prometheus knows seismo_build_info"
 	is 1 "$(query 'up{job="seismo"}')" "Prometheus finds it up"
 	is 100 "$(query "seismo_syscalls_total{service=\"w-http-$$\",syscall=\"getppid\"}")" "Prometheus has the value"

@@ -8,11 +8,12 @@ n=$((100 / scale))
 start_seismo --probes process
 
 exits() { # REASON SERVICE
-	value seismo_process_exits_total "service=$2" "reason=$1"
+	value_or_0 seismo_process_exits_total "service=$2" "reason=$1"
 }
 
 # --- ends of every kind, as wait(2) told the parent
 
+mark
 program=$(workload process "w-end-$$")
 "$program" end "ok:$((10 * n))" "error:$((5 * n))" "kill:$((2 * n))" "term:$n" "segv:$n" "thread:$n" >"$TMP/ended"
 is "$(printf '%s\n' "ok $((11 * n))" "error $((5 * n))" "signal $((4 * n))")" "$(head -n 3 "$TMP/ended")" "the workload's children end as they should"
@@ -24,10 +25,11 @@ while read -r reason count; do
 	is "$count" "$(exits "$reason" "w-end-$$")" "exits: $reason"
 done < <(head -n 3 "$TMP/ended")
 is 0 "$(exits oom "w-end-$$")" "exits: none by the OOM killer"
-is 0 "$(value seismo_processes "service=w-end-$$")" "none is left"
+is 0 "$(value_or_0 seismo_processes "service=w-end-$$")" "none is left"
 
 # --- threads are not processes
 
+mark
 program=$(workload process "w-threads-$$")
 "$program" threads $((5 * n))
 is_metric 1 "a process of many threads starts once" seismo_process_starts_total "service=w-threads-$$"
@@ -36,6 +38,7 @@ is 1 "$(value seismo_process_lifetime_seconds_count "service=w-threads-$$")" "an
 
 # --- lives of a known length
 
+mark
 program=$(workload process "w-sleep-$$")
 began=${EPOCHREALTIME/./}
 sleepers=$((40 / scale))
@@ -46,12 +49,12 @@ is_metric $((sleepers + 1)) "lives of sleepers" seismo_process_lifetime_seconds_
 near_seen "$(calc "$children + $parent")" \
 	"$(value seismo_process_lifetime_seconds_sum "service=w-sleep-$$")" 5 "$(calc "$sleepers * 0.05")" \
 	"they live as long as their parent and we measured"
-is 0 "$(series by=le seismo_process_lifetime_seconds_bucket "service=w-sleep-$$" |
-	awk '$1 != "+Inf" && $1 < 0.05 && $1 >= low { low = $1; n = $2 } END { print n + 0 }')" \
+is 0 "$(count_below 0.05 seismo_process_lifetime_seconds "service=w-sleep-$$")" \
 	"none lives less than its 50 ms"
 
 # --- what is alive
 
+mark
 program=$(workload process "w-hold-$$")
 "$program" hold 25 >"$TMP/hold" &
 holder=$!
@@ -65,6 +68,7 @@ is_metric 0 "none is alive then" seismo_processes "service=w-hold-$$"
 
 # --- programs that end at once
 
+mark
 program=$(workload process "w-true-$$")
 for ((i = 0; i < 5 * n; i++)); do
 	"$program"
@@ -78,6 +82,7 @@ is $((5 * n)) "$(value seismo_process_lifetime_seconds_count "service=w-true-$$"
 runs=$((20 / scale))
 for how in direct shell; do
 	script=w-script-$how-$$.sh
+	mark
 	printf '#!/bin/sh\nexit 4\n' >"$TMP/$script"
 	chmod +x "$TMP/$script"
 	for ((i = 0; i < runs; i++)); do
@@ -123,6 +128,7 @@ fi
 
 # --- everything adds up under load, while being scraped
 
+mark
 start_scraping
 program=$(workload process "w-storm-$$")
 for _ in 1 2 3 4; do

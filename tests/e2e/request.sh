@@ -47,25 +47,17 @@ requests_are() { # SERVICE LINES
 
 # They are, or have been others for a while and events were lost.
 requests_settle() { # SERVICE LINES
-	requests_are "$@" || settled_at "$counted" "$(grown seismo_events_lost_total)"
+	requests_are "$@" || settled_at "$counted" "$(lost seismo_requests_total)"
 }
 
 # All that the service counted since `mark` is what is expected, in any order; each request has a duration, and
 # those from outside a time in the queue.
 is_counted() { # SERVICE TEXT LINE...
 	# shellcheck disable=SC2034 # for settled_at
-	local expected lost counted owed had settled='' since=$SECONDS
+	local expected counted owed had settled='' since=$SECONDS
 	expected=$([[ $# == 2 ]] || printf '%s\n' "${@:3}" | sort)
-	if ! requests_are "$1" "$expected"; then
-		wait_until requests_settle "$1" "$expected"
-		lost=$(grown seismo_events_lost_total)
-		if ((lost)) && [[ $counted != "$expected" ]]; then
-			skip_one "$2: $1 ($(tr '\n' ',' <<<"$counted") of ${*:3})" \
-				"the kernel kept $lost events from programs, which are told of as lost"
-			return
-		fi
-	fi
-	is "$expected" "$counted" "$2: $1"
+	requests_are "$1" "$expected" || wait_until requests_settle "$1" "$expected"
+	is_but_lost "$expected" "$counted" "$2: $1" seismo_requests_total
 	is "$owed" "$had" "$2: $1 timed each of them"
 }
 

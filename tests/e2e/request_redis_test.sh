@@ -9,7 +9,8 @@
 # shellcheck source=tests/e2e/request.sh
 . "$(dirname "$0")/request.sh"
 
-need_packages redis-server:redis-server redis-benchmark:redis-tools
+need redis-server redis-cli redis-benchmark
+own_copy redis-server redis-cli redis-benchmark dd
 port=$(free_port)
 
 cli() { # OPTION...

@@ -29,13 +29,14 @@ start_seismo --probes tcp
 
 while read -r name address up down options; do
 	connections=$((200 / scale))
+	mark
 	connect "$name" "$address" "$connections" "$up" "$down" "" "$options"
 	is_metric "$connections" "$name: connections in" \
 		seismo_tcp_connections_total "service=$server" direction=inbound
 	is_metric "$connections" "$name: connections out" \
 		seismo_tcp_connections_total "service=$client" direction=outbound
-	is "0 0" "$(value seismo_tcp_connections_total "service=$server" direction=outbound) $(
-		value seismo_tcp_connections_total "service=$client" direction=inbound)" \
+	is "0 0" "$(value_or_0 seismo_tcp_connections_total "service=$server" direction=outbound) $(
+		value_or_0 seismo_tcp_connections_total "service=$client" direction=inbound)" \
 		"$name: none the other way round"
 	is "$connections" "$(value seismo_tcp_connect_duration_seconds_count "service=$client")" \
 		"$name: connects timed"
@@ -46,15 +47,15 @@ while read -r name address up down options; do
 	is "$connections" "$(value seismo_tcp_accept_duration_seconds_count "service=$server")" \
 		"$name: accepts timed"
 	for side in "$server" "$client"; do
-		is "$(said "$TMP/$side" sent)" "$(value seismo_tcp_bytes_total "service=$side" direction=sent)" \
+		is "$(said "$TMP/$side" sent)" "$(value_or_0 seismo_tcp_bytes_total "service=$side" direction=sent)" \
 			"$name: bytes sent by $side"
 		is "$(said "$TMP/$side" received)" \
-			"$(value seismo_tcp_bytes_total "service=$side" direction=received)" \
+			"$(value_or_0 seismo_tcp_bytes_total "service=$side" direction=received)" \
 			"$name: bytes received by $side"
 	done
-	is 0 "$(calc "$(value seismo_tcp_connect_failures_total "service=$client") +
-		$(value seismo_tcp_resets_total "service=$client") +
-		$(value seismo_tcp_resets_total "service=$server")")" "$name: no failures, no resets"
+	is 0 "$(calc "$(value_or_0 seismo_tcp_connect_failures_total "service=$client") +
+		$(value_or_0 seismo_tcp_resets_total "service=$client") +
+		$(value_or_0 seismo_tcp_resets_total "service=$server")")" "$name: no failures, no resets"
 done <<END
 v4 127.0.0.1 1000 3000
 v6 ::1 1 1
@@ -69,20 +70,22 @@ END
 port=9
 refused=$((150 / scale))
 for options in "" nonblock; do
+	mark
 	client_run "refused$options" 127.0.0.1 "$refused" 1 1 $options
 	is "$refused" "$(said "$TMP/$client" refused)" "refused${options:+, }$options: the workload's connects fail"
 	is_metric "$refused" "refused${options:+, }$options: failures" \
 		seismo_tcp_connect_failures_total "service=$client" errno=ECONNREFUSED
-	is "$refused" "$(value seismo_tcp_connect_failures_total "service=$client")" \
+	is "$refused" "$(value_or_0 seismo_tcp_connect_failures_total "service=$client")" \
 		"refused${options:+, }$options: no other failures"
-	is 0 "$(calc "$(value seismo_tcp_connections_total "service=$client") +
-		$(value seismo_tcp_connect_duration_seconds_count "service=$client")")" \
+	is 0 "$(calc "$(value_or_0 seismo_tcp_connections_total "service=$client") +
+		$(value_or_0 seismo_tcp_connect_duration_seconds_count "service=$client")")" \
 		"refused${options:+, }$options: no connections, no times"
 done
 
 # --- resets: the server sends one for each connection, the client receives it
 
 resets=$((120 / scale))
+mark
 connect reset 127.0.0.1 "$resets" 100 0 reset ""
 is "$resets" "$(said "$TMP/$client" resets)" "reset: the client sees them"
 is_metric "$resets" "reset: sent, on connections in" seismo_tcp_resets_total "service=$server" direction=inbound
@@ -94,10 +97,11 @@ other=w-nottcp-$$
 workload nottcp "$other" >/dev/null
 ok "not TCP: messages go and come" grep -q '^raw=100 ' <("$TMP/bin/$other" 100)
 scrape
-is 0 "$(value seismo_tcp_bytes_total "service=$other")" "not TCP: no bytes of TCP"
+is 0 "$(value_or_0 seismo_tcp_bytes_total "service=$other")" "not TCP: no bytes of TCP"
 
 # --- a server that is slow to accept
 
+mark
 began=${EPOCHREALTIME/./}
 connect slow 127.0.0.1 20 10 10 delay=20 ""
 took=$(calc "(${EPOCHREALTIME/./} - $began) / 1e6")
@@ -118,6 +122,7 @@ ok "slow: connects do not wait for it" between 0 "$(calc "$took - $saw")" \
 
 # --- all together against the kernel's own counters, which have nothing but these connections
 
+mark
 snmp_mark
 connect sum 127.0.0.1 $((100 / scale)) 500 500 "" ""
 names=("$server" "$client")
@@ -130,7 +135,7 @@ names+=("$client")
 sum() { # METRIC LABEL=VALUE...
 	local name total=0
 	for name in "${names[@]}"; do
-		((total += $(value "$1" "service=$name" "${@:2}")))
+		((total += $(value_or_0 "$1" "service=$name" "${@:2}")))
 	done
 	echo "$total"
 }

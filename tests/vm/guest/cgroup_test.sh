@@ -94,8 +94,8 @@ check_named() { # MOUNT TEXT ROUNDS
 
 # A service's processes by what is said of them: there now, started, ended by a signal.
 processes() { # SERVICE
-	echo "$(value seismo_processes "service=$1") $(value seismo_process_starts_total "service=$1") $(
-		value seismo_process_exits_total "service=$1" reason=signal)"
+	echo "$(value_or_0 seismo_processes "service=$1") $(value_or_0 seismo_process_starts_total "service=$1") $(
+		value_or_0 seismo_process_exits_total "service=$1" reason=signal)"
 }
 
 processes_are() { # EXPECTED FIRST SECOND

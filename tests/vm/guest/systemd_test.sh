@@ -125,9 +125,9 @@ is "1 2" "$(grep -E '^(NoNewPrivs|Seccomp):' "/proc/$(show MainPID)/status" | cu
 
 is_metric 5 "processes of a unit" seismo_processes service=w-unit.service
 is_metric 2 "processes of a scope" seismo_processes service=w-run.scope
-is 0 "$(value seismo_processes "service=w-hold-$$")" "they are not named by their executable"
+is 0 "$(value_or_0 seismo_processes "service=w-hold-$$")" "they are not named by their executable"
 is_metric 3 "processes of a person's session are named by their executable" seismo_processes "service=w-person-$$"
-is 0 "$(value seismo_processes service=session-7.scope)" "and not by the session"
+is 0 "$(value_or_0 seismo_processes service=session-7.scope)" "and not by the session"
 is_metric 1 "systemd itself" seismo_processes service=init.scope
 is_metric 1 "the daemon" seismo_processes service=seismo.service
 
