@@ -79,7 +79,8 @@ endif
 
 .DELETE_ON_ERROR:
 .PRECIOUS: $(O)/bpf/%.bpf.o
-.PHONY: all run test test-unit test-vm test-fresh lint fuzz bench install uninstall clean help deps deps-test deps-vm programs
+.PHONY: all run test test-unit test-vm test-fresh lint fuzz bench install uninstall clean help \
+	deps deps-test deps-servers deps-vm programs
 
 all: $(O)/seismo
 
@@ -227,6 +228,13 @@ deps-test: PACKAGES = $(DEPS_TEST)
 deps-vm: PACKAGES = $(DEPS_TEST) qemu-system-arm
 deps deps-test deps-vm:
 	$(Q)tools/install-packages $(PACKAGES)
+
+# The servers that tests compare with, once for all of them: they run side by side, in networks without a way out.
+deps-test: deps-servers
+deps-servers:
+	$(Q)missing=$$(PATH=$$PATH:/usr/sbin; grep -v '^#' tests/e2e/programs.txt | while read -r program package; do \
+		[ -e "$$program" ] || command -v "$$program" >/dev/null || echo "$$package"; done); \
+	[ -z "$$missing" ] || tools/install-packages $$missing || echo "the tests that need these are skipped"
 
 help:
 	@sed -n '2,6s/^# //p' Makefile; \

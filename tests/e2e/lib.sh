@@ -12,7 +12,10 @@ CONFIG=$TMP/seismo.yaml
 METRICS=$TMP/metrics # the last scrape
 # shellcheck disable=SC2034 # for the tests: amounts of work are divided by it, at most 10, where machines are slow
 scale=${SEISMO_SCALE:-1}
-mkdir "$TMP/bin" && : >"$CONFIG"
+mkdir "$TMP/bin"
+: >"$CONFIG"
+: >"$TMP/metrics.mark"
+PATH=$TMP/bin:$PATH:/usr/sbin
 
 # --- results
 
@@ -99,10 +102,10 @@ bail() { # REASON
 	exit 1
 }
 
-need() { # COMMAND...
+need() { # COMMAND|FILE...
 	local command
 	for command in "$@"; do
-		command -v "$command" >/dev/null || skip "no $command on this host"
+		[[ -e $command ]] || command -v "$command" >/dev/null || skip "no $command on this host"
 	done
 }
 
@@ -506,6 +509,15 @@ workload() { # NAME AS
 	cp "$BUILD/workload/$1" "$TMP/bin/$2" && echo "$TMP/bin/$2"
 }
 
+# Copies programs of this host under names of their own, NAME-$$, which are then their services: whatever else runs there
+# under the same name is not counted with them.
+own_copy() { # PROGRAM...
+	local program
+	for program in "$@"; do
+		cp -L "$(command -v "$program")" "$TMP/bin/${program##*/}-$$" || bail "no copy of $program"
+	done
+}
+
 # Makes a cgroup, and those above it that are missing; they are removed at exit.
 cgroup_make() { # DIRECTORY
 	[[ -d $1 ]] && return
@@ -563,5 +575,5 @@ cgroup_leave() { # MOUNT
 ((EUID == 0)) || skip "not root"
 [[ -e /sys/kernel/btf/vmlinux || ${SEISMO_OPTIONS-} == *--btf* ]] || skip "this kernel has no BTF"
 [[ -x $SEISMO ]] || bail "no $SEISMO, run make"
-need curl
+need curl jq
 leave_service

@@ -7,14 +7,14 @@
 # shellcheck source=tests/e2e/servers.sh
 . "$(dirname "$0")/servers.sh"
 
-need_packages strace:strace
+need strace
 port=$(free_port)
 clients=4
 transactions=2000
 
 # Of all clients together.
 load() { # TRANSACTIONS
-	"$postgres_bin/pgbench" -n -f "$TMP/one.sql" -c $clients -t $(($1 / clients)) \
+	pgbench-$$ -n -f "$TMP/one.sql" -c $clients -t $(($1 / clients)) \
 		-h 127.0.0.1 -p "$port" -U postgres postgres >"$TMP/pgbench" 2>&1
 }
 
@@ -41,21 +41,21 @@ before=$(connections)
 mark
 load $transactions
 connected=$(($(connections) - before))
-wait_until grown_to $connected seismo_process_exits_total service=postgres reason=ok
+wait_until grown_to $connected seismo_process_exits_total service=postgres-$$ reason=ok
 is "$transactions/$transactions" "$(sed -n 's/.*actually processed: //p' "$TMP/pgbench")" \
 	"pgbench made all transactions"
 is $((clients + 1)) $connected "pgbench's connections and its test, in the server's log"
-is $connected "$(tcp connections_total postgres direction=inbound)" "connections accepted"
-is $connected "$(grown seismo_process_starts_total service=postgres)" "a process started for each"
-is $connected "$(grown seismo_process_exits_total service=postgres reason=ok)" "each of them ended well"
-is $connected "$(grown seismo_process_lifetime_seconds_count service=postgres)" "each of them has a lifetime"
-is "$(expected sendto $transactions)" "$(calls postgres sendto)" "$transactions transactions: sendto"
-again=$(grown seismo_syscall_errors_total service=postgres syscall=recvfrom errno=EAGAIN)
-is "$(expected recvfrom $transactions)" $(($(calls postgres recvfrom) - again)) \
+is $connected "$(tcp connections_total postgres-$$ direction=inbound)" "connections accepted"
+is $connected "$(grown seismo_process_starts_total service=postgres-$$)" "a process started for each"
+is $connected "$(grown seismo_process_exits_total service=postgres-$$ reason=ok)" "each of them ended well"
+is $connected "$(grown seismo_process_lifetime_seconds_count service=postgres-$$)" "each of them has a lifetime"
+is "$(expected sendto $transactions)" "$(calls postgres-$$ sendto)" "$transactions transactions: sendto"
+again=$(grown seismo_syscall_errors_total service=postgres-$$ syscall=recvfrom errno=EAGAIN)
+is "$(expected recvfrom $transactions)" $(($(calls postgres-$$ recvfrom) - again)) \
 	"$transactions transactions: recvfrom that found something"
-is "$(expected received $transactions)" "$(tcp bytes_total postgres direction=received)" "bytes received"
-is "$(expected sent $transactions)" "$(tcp bytes_total postgres direction=sent)" "bytes sent"
-is $connected "$(tcp connections_total pgbench direction=outbound)" "pgbench's connections"
-is "$(expected sent $transactions)" "$(tcp bytes_total pgbench direction=received)" "bytes that pgbench got"
-is 1 "$(grown seismo_process_starts_total service=pgbench)" "pgbench started once"
+is "$(expected received $transactions)" "$(tcp bytes_total postgres-$$ direction=received)" "bytes received"
+is "$(expected sent $transactions)" "$(tcp bytes_total postgres-$$ direction=sent)" "bytes sent"
+is $connected "$(tcp connections_total pgbench-$$ direction=outbound)" "pgbench's connections"
+is "$(expected sent $transactions)" "$(tcp bytes_total pgbench-$$ direction=received)" "bytes that pgbench got"
+is 1 "$(grown seismo_process_starts_total service=pgbench-$$)" "pgbench started once"
 stop_seismo

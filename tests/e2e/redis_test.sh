@@ -6,7 +6,8 @@
 # shellcheck source=tests/e2e/servers.sh
 . "$(dirname "$0")/servers.sh"
 
-need_packages redis-server:redis-server redis-benchmark:redis-tools strace:strace
+need redis-server redis-benchmark strace
+own_copy redis-server redis-benchmark
 port=$(free_port)
 clients=5
 batches=2000
@@ -15,7 +16,7 @@ pong_bytes=7  # +PONG
 
 # What a client sends at once is a batch: one read and one write of the server.
 load() { # PIPELINE BATCHES
-	redis-benchmark -p "$port" -c $clients -P "$1" -n $(($1 * $2)) -q ping >/dev/null
+	redis-benchmark-$$ -p "$port" -c $clients -P "$1" -n $(($1 * $2)) -q ping >/dev/null
 }
 
 # Ten times a second the server looks at its memory, with one openat and one read.
@@ -28,7 +29,7 @@ traced_counts() {
 }
 
 reads() {
-	calc "$(calls redis-server read) - $(calls redis-server openat)"
+	calc "$(calls redis-server-$$ read) - $(calls redis-server-$$ openat)"
 }
 
 reads_done() {
@@ -45,20 +46,20 @@ compare() { # PIPELINE
 	load "$1" $batches
 	wait_until reads_done
 	is "$(expected reads $batches)" "$(reads)" "$title: reads"
-	is "$(expected writes $batches)" "$(calls redis-server write)" "$title: writes"
-	is "$(expected connections $batches)" "$(tcp connections_total redis-server direction=inbound)" \
+	is "$(expected writes $batches)" "$(calls redis-server-$$ write)" "$title: writes"
+	is "$(expected connections $batches)" "$(tcp connections_total redis-server-$$ direction=inbound)" \
 		"$title: connections accepted"
-	is "$(expected received $batches)" "$(tcp bytes_total redis-server direction=received)" \
+	is "$(expected received $batches)" "$(tcp bytes_total redis-server-$$ direction=received)" \
 		"$title: bytes received"
-	is "$(expected sent $batches)" "$(tcp bytes_total redis-server direction=sent)" "$title: bytes sent"
-	is "$(expected connections $batches)" "$(tcp connections_total redis-benchmark direction=outbound)" \
+	is "$(expected sent $batches)" "$(tcp bytes_total redis-server-$$ direction=sent)" "$title: bytes sent"
+	is "$(expected connections $batches)" "$(tcp connections_total redis-benchmark-$$ direction=outbound)" \
 		"$title: connections of the client"
-	is "$(expected sent $batches)" "$(tcp bytes_total redis-benchmark direction=received)" \
+	is "$(expected sent $batches)" "$(tcp bytes_total redis-benchmark-$$ direction=received)" \
 		"$title: bytes that the client got"
 }
 
 # The package's redis-server is a link to redis-check-rdb; a service is named after what was started.
-server_start "$port" redis-server --port "$port" --bind 127.0.0.1 --save '' --dir "$TMP"
+server_start "$port" redis-server-$$ --port "$port" --bind 127.0.0.1 --save '' --dir "$TMP"
 start_seismo --probes syscall=count,tcp,process
 compare 1
 compare 16

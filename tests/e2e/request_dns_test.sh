@@ -8,19 +8,19 @@
 # shellcheck source=tests/e2e/request.sh
 . "$(dirname "$0")/request.sh"
 
-PATH=$PATH:/usr/sbin
-need_packages dnsmasq:dnsmasq-base dig:bind9-dnsutils
+need dnsmasq dig
+own_copy dnsmasq dig
 port=$(free_port)
 
 dig_counted() { # TEXT OPTION...
 	local answered ok
 	mark
-	dig @127.0.0.1 -p "$port" "${@:2}" -f "$TMP/names" >"$TMP/dig" 2>&1
+	dig-$$ @127.0.0.1 -p "$port" "${@:2}" -f "$TMP/names" >"$TMP/dig" 2>&1
 	answered=$(grep -c 'status: ' "$TMP/dig")
 	ok=$(grep -c 'status: NOERROR' "$TMP/dig")
 	is "$(wc -l <"$TMP/names") $(grep -vc missing "$TMP/names")" "$answered $ok" "dig has its answers: $1"
-	is_counted dnsmasq "$1" "inbound dns error $((answered - ok))" "inbound dns ok $ok"
-	is_counted dig "$1" "outbound dns error $((answered - ok))" "outbound dns ok $ok"
+	is_counted dnsmasq-$$ "$1" "inbound dns error $((answered - ok))" "inbound dns ok $ok"
+	is_counted dig-$$ "$1" "outbound dns error $((answered - ok))" "outbound dns ok $ok"
 }
 
 dns_start() { # NAME OPTION...
@@ -42,7 +42,7 @@ batches_counted() { # NAME QUERIES BATCH
 	is_counted "$client" "$2 queries by $3" "outbound dns error $(said failed)" "outbound dns ok $(said ok)"
 }
 
-server_start "$port" dnsmasq --keep-in-foreground --no-resolv --no-hosts --conf-file=/dev/null --user=root \
+server_start "$port" dnsmasq-$$ --keep-in-foreground --no-resolv --no-hosts --conf-file=/dev/null --user=root \
 	--listen-address=127.0.0.1 --bind-interfaces --port="$port" --pid-file="$TMP/dnsmasq.pid" \
 	--address=/found.test/192.0.2.1 --local=/missing.test/
 start_seismo --probes request

@@ -9,8 +9,8 @@
 # shellcheck source=tests/e2e/request.sh
 . "$(dirname "$0")/request.sh"
 
-PATH=$PATH:/usr/sbin
-need_packages nginx:nginx-light ab:apache2-utils
+need nginx ab
+own_copy nginx ab
 hostile=r-hostile-$$
 connections=$((20000 / scale))
 workload reqfuzz "$hostile" >/dev/null
@@ -49,14 +49,14 @@ done >"$TMP/hostile" 2>&1 &
 at_exit end_process $!
 loop=$!
 n=$((20000 / scale))
-ab -q -k -n $n -c 8 "http://127.0.0.1:$nginx_port/file" >"$TMP/ab"
+ab-$$ -q -k -n $n -c 8 "http://127.0.0.1:$nginx_port/file" >"$TMP/ab"
 reqserver_ask honest 127.0.0.1 connections=8 requests=$((n / 10)) fail=10
 wait_until hostile_sent
 kill $loop
 wait $loop 2>/dev/null
 ok "hostile streams were sent all the while" hostile_sent
 is "$n" "$(awk '/^Complete requests:/ { print $3 }' "$TMP/ab")" "ab's requests were answered"
-is_counted ab "ab's beside hostile streams" "outbound http 200 $n"
+is_counted ab-$$ "ab's beside hostile streams" "outbound http 200 $n"
 is_counted "$server" "ours beside hostile streams" "inbound http 200 $(said ok)" "inbound http 500 $(said failed)"
 is_counted "$client" "ours beside hostile streams" "outbound http 200 $(said ok)" "outbound http 500 $(said failed)"
 ok "some of the hostile streams are counted" between 1 100000000 "$(grown seismo_requests_total service="$hostile")"

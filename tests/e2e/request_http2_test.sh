@@ -8,21 +8,20 @@
 # shellcheck source=tests/e2e/request.sh
 . "$(dirname "$0")/request.sh"
 
-PATH=$PATH:/usr/sbin
 python=/usr/bin/python3
-need_packages nginx:nginx-light h2load:nghttp2-client $python:python3 \
-	/usr/lib/python3/dist-packages/grpc:python3-grpcio
+need nginx h2load $python /usr/lib/python3/dist-packages/grpc
+own_copy nginx h2load
 port=$(free_port)
 url=http://127.0.0.1:$port
 
 h2load_counted() { # REQUESTS PATH STATUS OPTION...
 	local requests=$(($1 / scale))
 	mark
-	h2load -n "$requests" "${@:4}" "$url/$2" >"$TMP/h2load" 2>&1
+	h2load-$$ -n "$requests" "${@:4}" "$url/$2" >"$TMP/h2load" 2>&1
 	is "$requests" "$(sed -n 's/^requests: .*, \([0-9]*\) done,.*/\1/p' "$TMP/h2load")" \
 		"h2load ${*:4} made its requests of /$2"
-	is_counted nginx "h2load ${*:4}, /$2" "inbound http2 $3 $requests"
-	is_counted h2load "h2load ${*:4}, /$2" "outbound http2 $3 $requests"
+	is_counted nginx-$$ "h2load ${*:4}, /$2" "inbound http2 $3 $requests"
+	is_counted h2load-$$ "h2load ${*:4}, /$2" "outbound http2 $3 $requests"
 }
 
 log_has() { # LINES
@@ -63,7 +62,7 @@ wait_until test -s "$TMP/relay"
 for n in 1 2 3 4; do
 	requests=$((4000 / scale))
 	mark
-	h2load -n $requests -c 4 -m 10 "http://127.0.0.1:$(<"$TMP/relay")/file" >"$TMP/h2load" 2>&1
+	h2load-$$ -n $requests -c 4 -m 10 "http://127.0.0.1:$(<"$TMP/relay")/file" >"$TMP/h2load" 2>&1
 	is_counted "$relay" "relayed, $n" "inbound http2 200 $requests" "outbound http2 200 $requests"
 done
 
@@ -73,17 +72,17 @@ for path in 200 200 404 200 500 418 200 200 503 200; do
 done >"$TMP/urls"
 : >"$TMP/status.log"
 mark
-h2load -n $((1000 / scale)) -c 2 -m 4 -i "$TMP/urls" >"$TMP/h2load" 2>&1
+h2load-$$ -n $((1000 / scale)) -c 2 -m 4 -i "$TMP/urls" >"$TMP/h2load" 2>&1
 wait_until log_has $((1000 / scale))
 mapfile -t said < <(sort "$TMP/status.log" | uniq -c | awk '{ print "http2", $2, $1 }')
-is_counted nginx "200, 404, 418, 500 and 503, mixed" "${said[@]/#/inbound }"
-is_counted h2load "200, 404, 418, 500 and 503, mixed" "${said[@]/#/outbound }"
+is_counted nginx-$$ "200, 404, 418, 500 and 503, mixed" "${said[@]/#/inbound }"
+is_counted h2load-$$ "200, 404, 418, 500 and 503, mixed" "${said[@]/#/outbound }"
 
 # --- gRPC
 
 # Calls that succeed, calls that fail, and one whose answer is a stream of messages for a second: its service
 # is the script's name.
-cat >"$TMP/bin/g-server" <<'END'
+cat >"$TMP/bin/g-server-$$" <<'END'
 import sys, time
 from concurrent import futures
 import grpc
@@ -110,7 +109,7 @@ print(server.add_insecure_port("127.0.0.1:0"), flush=True)
 server.start()
 server.wait_for_termination()
 END
-cat >"$TMP/bin/g-client" <<'END'
+cat >"$TMP/bin/g-client-$$" <<'END'
 import sys
 import grpc
 
@@ -128,20 +127,20 @@ done += sum(len(f.result()) == i for i, f in enumerate(futures))
 messages = sum(1 for _ in count(b""))
 print(done, failed, messages)
 END
-background $python "$TMP/bin/g-server" >"$TMP/g-port"
+background $python "$TMP/bin/g-server-$$" >"$TMP/g-port"
 wait_until test -s "$TMP/g-port" || bail "the gRPC server did not start"
 calls=$((300 / scale))
 mark
-read -r good failed messages < <($python "$TMP/bin/g-client" "$(<"$TMP/g-port")" $calls)
+read -r good failed messages < <($python "$TMP/bin/g-client-$$" "$(<"$TMP/g-port")" $calls)
 is "$((2 * calls - calls / 10)) $((calls / 10)) 10" "$good $failed $messages" "gRPC calls are made, one in ten fails"
 total=$((good + failed + 1))
 for end in server:inbound client:outbound; do
-	wait_until grown_to $total seismo_requests_total service="g-${end%:*}" protocol=grpc direction="${end#*:}"
-	is $total "$(grown seismo_requests_total service="g-${end%:*}" protocol=grpc direction="${end#*:}")" \
+	wait_until grown_to $total seismo_requests_total service="g-${end%:*}-$$" protocol=grpc direction="${end#*:}"
+	is $total "$(grown seismo_requests_total service="g-${end%:*}-$$" protocol=grpc direction="${end#*:}")" \
 		"gRPC calls, ${end#*:}"
-	is $total "$(grown seismo_requests_total service="g-${end%:*}")" "and nothing else, ${end#*:}"
-	is 0 "$(calc "$(grown seismo_request_duration_seconds_count service="g-${end%:*}") - $(
-		grown seismo_request_duration_seconds_bucket service="g-${end%:*}" le=0.5)")" \
+	is $total "$(grown seismo_requests_total service="g-${end%:*}-$$")" "and nothing else, ${end#*:}"
+	is 0 "$(calc "$(grown seismo_request_duration_seconds_count service="g-${end%:*}-$$") - $(
+		grown seismo_request_duration_seconds_bucket service="g-${end%:*}-$$" le=0.5)")" \
 		"a stream of answers is no slow request, ${end#*:}"
 done
 stop_seismo

@@ -8,8 +8,8 @@
 # shellcheck source=tests/e2e/request.sh
 . "$(dirname "$0")/request.sh"
 
-PATH=$PATH:/usr/sbin
-need_packages nginx:nginx-light ab:apache2-utils wrk:wrk
+need nginx ab wrk
+own_copy nginx ab wrk curl dd
 port=$(free_port)
 url=http://127.0.0.1:$port
 
@@ -22,16 +22,16 @@ head -c 4M /dev/urandom >"$TMP/upload"
 # Both ends count the same.
 both_counted() { # TEXT CLIENT LINE...
 	local lines=("${@:3}")
-	is_counted nginx "$1" "${lines[@]/#/inbound }"
+	is_counted nginx-$$ "$1" "${lines[@]/#/inbound }"
 	is_counted "$2" "$1" "${lines[@]/#/outbound }"
 }
 
 ab_counted() { # REQUESTS PATH STATUS OPTION...
 	local requests=$(($1 / scale))
 	mark
-	ab -q -n "$requests" "${@:4}" "$url/$2" >"$TMP/ab" 2>&1 || bail "ab: $(tail -n 1 "$TMP/ab")"
+	ab-$$ -q -n "$requests" "${@:4}" "$url/$2" >"$TMP/ab" 2>&1 || bail "ab: $(tail -n 1 "$TMP/ab")"
 	is "$requests" "$(awk '/^Complete requests:/ { print $3 }' "$TMP/ab")" "ab ${*:4} made its requests of /$2"
-	both_counted "ab ${*:4}, /$2" ab "http $3 $requests"
+	both_counted "ab ${*:4}, /$2" ab-$$ "http $3 $requests"
 }
 
 # Prints "http STATUS NUMBER" of what curl says it got.
@@ -42,9 +42,9 @@ curl_said() {
 curl_counted() { # TEXT OPTION...
 	local said
 	mark
-	curl -sS -w '%{http_code}\n' "${@:2}" >"$TMP/curl" || bail "curl failed: $1"
+	curl-$$ -sS -w '%{http_code}\n' "${@:2}" >"$TMP/curl" || bail "curl failed: $1"
 	mapfile -t said < <(curl_said)
-	both_counted "$1" curl "${said[@]}"
+	both_counted "$1" curl-$$ "${said[@]}"
 }
 
 # A list of N URLs for curl, one of ten answered with 500, one of seven of the others with 404.
@@ -61,15 +61,15 @@ urls() { # N
 wrk_counted() { # CONNECTIONS
 	local requests got
 	mark
-	wrk -t 1 -c "$1" -d 2 -s "$TMP/count.lua" "$url/file" >"$TMP/wrk"
+	wrk-$$ -t 1 -c "$1" -d 1 -s "$TMP/count.lua" "$url/file" >"$TMP/wrk"
 	requests=$(sed -n 's/^counted //p' "$TMP/wrk")
 	sleep 0.2
 	scrape
-	got=$(grown seismo_requests_total service=nginx direction=inbound protocol=http status=200)
+	got=$(grown seismo_requests_total service=nginx-$$ direction=inbound protocol=http status=200)
 	# when its time is over it drops the answers under way, one per connection at most
 	ok "wrk's requests on $1 connections, $requests and at most $1 more" between "$requests" $((requests + $1)) "$got"
-	is "$got" "$(grown seismo_requests_total service=nginx)" "and nothing else is counted"
-	got=$(grown seismo_requests_total service=wrk direction=outbound protocol=http status=200)
+	is "$got" "$(grown seismo_requests_total service=nginx-$$)" "and nothing else is counted"
+	got=$(grown seismo_requests_total service=wrk-$$ direction=outbound protocol=http status=200)
 	ok "the same, seen from wrk" between "$requests" $((requests + $1)) "$got"
 }
 
@@ -129,7 +129,7 @@ curl_counted "PUT in chunks" -H "Transfer-Encoding: chunked" -T "$TMP/upload" "$
 port=${url##*:}
 mark
 reqserver_ask pipeline 127.0.0.1 connections=4 requests=$((1600 / scale)) pipeline=16 fail=10
-is_counted nginx "pipelined by 16" "inbound http 200 $(said ok)" "inbound http 500 $(said failed)"
+is_counted nginx-$$ "pipelined by 16" "inbound http 200 $(said ok)" "inbound http 500 $(said failed)"
 is_counted "$client" "pipelined by 16" "outbound http 200 $(said ok)" "outbound http 500 $(said failed)"
 
 # Whatever order and pieces they come in
@@ -162,8 +162,8 @@ printf 0123456789 >&3
 sleep 0.5
 ask 'GET /204 HTTP/1.1\r\nHost: x\r\n' '\r\n'
 exec 3>&-
-is_counted nginx "answered early" "inbound http 204 14"
-is 14 "$(grown seismo_request_duration_seconds_bucket service=nginx le=0.25)" "what follows an early answer is not slow"
+is_counted nginx-$$ "answered early" "inbound http 204 14"
+is 14 "$(grown seismo_request_duration_seconds_bucket service=nginx-$$ le=0.25)" "what follows an early answer is not slow"
 
 # Answers that one process reads while another is still in the call that sends the request, and one more request later
 mark
@@ -172,17 +172,17 @@ for _ in 1 2; do
 	{
 		printf 'POST /204 HTTP/1.1\r\nHost: x\r\nContent-Length: 33554432\r\n\r\n'
 		head -c 33554432 /dev/zero
-	} | dd bs=64M iflag=fullblock status=none >&3 &
-	dd bs=64K count=1 status=none <&3
+	} | dd-$$ bs=64M iflag=fullblock status=none >&3 &
+	dd-$$ bs=64K count=1 status=none <&3
 	wait $!
 	sleep 0.5
-	printf 'GET /204 HTTP/1.1\r\nHost: x\r\n\r\n' | dd bs=1M iflag=fullblock status=none >&3
-	dd bs=64K count=1 status=none <&3
+	printf 'GET /204 HTTP/1.1\r\nHost: x\r\n\r\n' | dd-$$ bs=1M iflag=fullblock status=none >&3
+	dd-$$ bs=64K count=1 status=none <&3
 done >"$TMP/answers"
 exec 3>&-
 is 4 "$(grep -c '^HTTP/1.1 204' "$TMP/answers")" "four requests are answered, two of them early"
-is_counted dd "answered before the call that asks is at its end" "outbound http 204 4"
-is 4 "$(grown seismo_request_duration_seconds_bucket service=dd le=0.25)" "none is slow"
+is_counted dd-$$ "answered before the call that asks is at its end" "outbound http 204 4"
+is 4 "$(grown seismo_request_duration_seconds_bucket service=dd-$$ le=0.25)" "none is slow"
 
 # What the map of calls says of a service, of which everybody of this name is a part
 calls_of() { # SERVICE JQ-FILTER
@@ -193,15 +193,15 @@ calls_of() { # SERVICE JQ-FILTER
 # A proxy is both: its clients' server and its server's client.
 mark
 before=$(calls_of "$upstream" '.requests[0].requests_total')
-ab -q -k -n $((1000 / scale)) -c 8 "$url/up/0/200" >"$TMP/ab"
-ab -q -k -n $((100 / scale)) -c 8 "$url/up/0/503" >"$TMP/ab"
-is_counted nginx "a proxy" "inbound http 200 $((1000 / scale))" "inbound http 503 $((100 / scale))" \
+ab-$$ -q -k -n $((1000 / scale)) -c 8 "$url/up/0/200" >"$TMP/ab"
+ab-$$ -q -k -n $((100 / scale)) -c 8 "$url/up/0/503" >"$TMP/ab"
+is_counted nginx-$$ "a proxy" "inbound http 200 $((1000 / scale))" "inbound http 503 $((100 / scale))" \
 	"outbound http 200 $((1000 / scale))" "outbound http 503 $((100 / scale))"
 is_counted "$upstream" "behind the proxy" "inbound http 200 $((1000 / scale))" "inbound http 503 $((100 / scale))"
 is "http $((${before:-0} + 1100 / scale)) true true" "$(calls_of "$upstream" '.requests[0] |
 	"\(.protocol) \(.requests_total) \(.p50_seconds > 0 and .p50_seconds <= .p99_seconds) \(.requests_per_second > 0)"')" \
 	"/api/v1/services says what was asked of the upstream"
-is "http $((1100 / scale)) $((100 / scale))" "$(calls_of nginx ".calls[] | select(.peer == \"$upstream\") |
+is "http $((1100 / scale)) $((100 / scale))" "$(calls_of nginx-$$ ".calls[] | select(.peer == \"$upstream\") |
 	\"\(.protocol) \(.requests_total) \(.errors_total)\"")" "and that it was nginx who called it"
 is true "$(jq '.window_seconds > 0 and .window_seconds < 120' "$TMP/services")" "in a window of at most two minutes"
 stop_seismo
@@ -209,9 +209,9 @@ stop_seismo
 echo "probes: { request: { status: class, peer: on } }" >"$CONFIG"
 start_seismo --probes request
 mark
-curl -sS -K "$TMP/urls" || bail "curl failed"
+curl-$$ -sS -K "$TMP/urls" || bail "curl failed"
 ok_count=$(grep -c 0/200 "$TMP/urls")
-both_counted "status: class" curl "http 2xx $ok_count" "http 4xx $(grep -c missing "$TMP/urls")" \
+both_counted "status: class" curl-$$ "http 2xx $ok_count" "http 4xx $(grep -c missing "$TMP/urls")" \
 	"http 5xx $(grep -c 0/500 "$TMP/urls")"
-is "$ok_count" "$(grown seismo_requests_total service=curl status=2xx peer=nginx)" "the peer is named: it lives on this host"
+is "$ok_count" "$(grown seismo_requests_total service=curl-$$ status=2xx peer=nginx-$$)" "the peer is named: it lives on this host"
 stop_seismo

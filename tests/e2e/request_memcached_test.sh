@@ -9,7 +9,8 @@
 # shellcheck source=tests/e2e/request.sh
 . "$(dirname "$0")/request.sh"
 
-need_packages memcached:memcached memcslap:libmemcached-tools
+need memcached memcslap
+own_copy memcached memcslap dd
 port=$(free_port)
 
 # Sends the lines of stdin and prints as many lines of the answer.
@@ -42,12 +43,12 @@ slap() { # OPTION...
 	[[ $* != *--binary* ]] || ends=4
 	before=$(commands)
 	mark
-	memcslap --servers="127.0.0.1:$port" "$@" >"$TMP/slap" 2>&1 || bail "memcslap: $(tail -n 1 "$TMP/slap")"
+	memcslap-$$ --servers="127.0.0.1:$port" "$@" >"$TMP/slap" 2>&1 || bail "memcslap: $(tail -n 1 "$TMP/slap")"
 	commands=$(($(commands) - before))
 	ok "memcslap $* made $commands commands" test "$commands" -ge $((n * 4))
 	# and asking how many they were
-	is_counted memcached "memcslap $*" "inbound memcached ok $((commands + 1 + ends))"
-	is_counted memcslap "memcslap $*" "outbound memcached ok $commands"
+	is_counted memcached-$$ "memcslap $*" "inbound memcached ok $((commands + 1 + ends))"
+	is_counted memcslap-$$ "memcslap $*" "outbound memcached ok $commands"
 }
 
 talk_counted() { # TEXT ANSWERS OK ERRORS
@@ -57,10 +58,10 @@ talk_counted() { # TEXT ANSWERS OK ERRORS
 	mark
 	talk "$2" >"$TMP/answers"
 	is "$2" "$(wc -l <"$TMP/answers")" "$1: the lines of the answers have come"
-	is_counted memcached "$1" "${lines[@]}"
+	is_counted memcached-$$ "$1" "${lines[@]}"
 }
 
-server_start "$port" memcached -p "$port" -l 127.0.0.1 -U 0 -u root -m 256
+server_start "$port" memcached-$$ -p "$port" -l 127.0.0.1 -U 0 -u root -m 256
 start_seismo --probes request
 
 n=$((1000 / scale))
@@ -103,8 +104,8 @@ exec 3<>"/dev/tcp/127.0.0.1/$port"
 {
 	printf '\x80\1\0\2\x08\0\0\0\0\1\x86\xaa\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0dd'
 	head -c 100000 /dev/zero
-} | dd bs=1M iflag=fullblock status=none >&3
+} | dd-$$ bs=1M iflag=fullblock status=none >&3
 is "81 01" "$(head -c 24 <&3 | od -An -tx1 -N 2 | xargs)" "a long value is stored"
 exec 3>&-
-is_counted memcached "a long value, first of all" "inbound memcached ok 1"
+is_counted memcached-$$ "a long value, first of all" "inbound memcached ok 1"
 stop_seismo

@@ -8,8 +8,8 @@
 # shellcheck source=tests/e2e/request.sh
 . "$(dirname "$0")/request.sh"
 
-PATH=$PATH:/usr/sbin
-need_packages mariadb-slap:mariadb-client sysbench:sysbench
+need mariadb-slap sysbench
+own_copy mariadb-slap sysbench mariadb
 port=$(free_port)
 
 # Commands in the server's log since `mark_log` that have an answer.
@@ -34,24 +34,24 @@ load_counted() { # TEXT ERRORS CLIENT OPTION...
 	ok "$1: $commands commands" test "$commands" -gt "$2"
 	lines=("mysql ok $((commands - errors))")
 	((errors)) && lines+=("mysql error $errors")
-	is_counted mariadbd "$1" "${lines[@]/#/inbound }"
+	is_counted mariadbd-$$ "$1" "${lines[@]/#/inbound }"
 	is_counted "$3" "$1" "${lines[@]/#/outbound }"
 }
 
 mariadb_start "$port"
 address=(--no-defaults -h 127.0.0.1 -P "$port" --protocol=tcp --skip-ssl)
-mariadb "${address[@]}" -e "CREATE DATABASE IF NOT EXISTS test" 2>"$TMP/create" || bail "mariadb: $(<"$TMP/create")"
+mariadb-$$ "${address[@]}" -e "CREATE DATABASE IF NOT EXISTS test" 2>"$TMP/create" || bail "mariadb: $(<"$TMP/create")"
 bench=(--db-driver=mysql --mysql-host=127.0.0.1 --mysql-port="$port" --mysql-user=root --mysql-db=test --mysql-ssl=off
 	--tables=1 --table-size=1000 --threads=4 --time=0)
-sysbench "${bench[@]}" oltp_read_write prepare >"$TMP/sysbench" 2>&1 || bail "sysbench: $(tail -n 3 "$TMP/sysbench")"
+sysbench-$$ "${bench[@]}" oltp_read_write prepare >"$TMP/sysbench" 2>&1 || bail "sysbench: $(tail -n 3 "$TMP/sysbench")"
 start_seismo --probes request
 
 n=$((2000 / scale))
-load_counted "mariadb-slap on 4 connections" 0 mariadb-slap "${address[@]}" --concurrency=4 --number-of-queries=$n \
+load_counted "mariadb-slap on 4 connections" 0 mariadb-slap-$$ "${address[@]}" --concurrency=4 --number-of-queries=$n \
 	--create-schema=slap --create="CREATE TABLE t (i INT)" --query="SELECT 1"
-load_counted "prepared statements" 0 sysbench "${bench[@]}" --events=$n oltp_point_select run
-load_counted "transactions of prepared statements" 0 sysbench "${bench[@]}" --events=$((n / 40)) oltp_read_write run
-load_counted "transactions of texts" 0 sysbench "${bench[@]}" --events=$((n / 40)) --db-ps-mode=disable oltp_read_write run
+load_counted "prepared statements" 0 sysbench-$$ "${bench[@]}" --events=$n oltp_point_select run
+load_counted "transactions of prepared statements" 0 sysbench-$$ "${bench[@]}" --events=$((n / 40)) oltp_read_write run
+load_counted "transactions of texts" 0 sysbench-$$ "${bench[@]}" --events=$((n / 40)) --db-ps-mode=disable oltp_read_write run
 
 n=$((500 / scale))
 for ((i = 1; i <= n; i++)); do
@@ -62,9 +62,9 @@ for ((i = 1; i <= n; i++)); do
 	esac
 done >"$TMP/failing.sql"
 errors=$(grep -cE "missing|SELEC;" "$TMP/failing.sql")
-load_counted "statements that fail" "$errors" mariadb "${address[@]}" -f <"$TMP/failing.sql"
-load_counted "an answer of 10 MB" 0 mariadb "${address[@]}" -e "SELECT REPEAT('Z', 1000) FROM seq_1_to_10000" test
-load_counted "a query of 2 MB" 0 mariadb "${address[@]}" --max-allowed-packet=16M \
+load_counted "statements that fail" "$errors" mariadb-$$ "${address[@]}" -f <"$TMP/failing.sql"
+load_counted "an answer of 10 MB" 0 mariadb-$$ "${address[@]}" -e "SELECT REPEAT('Z', 1000) FROM seq_1_to_10000" test
+load_counted "a query of 2 MB" 0 mariadb-$$ "${address[@]}" --max-allowed-packet=16M \
 	< <(printf "SELECT LENGTH('%s');" "$(head -c 2M /dev/zero | tr '\0' Q)")
-load_counted "over a Unix socket" 0 mariadb --no-defaults --socket="$TMP/mariadb.sock" <<<"$(printf 'SELECT %d;\n' {1..100})"
+load_counted "over a Unix socket" 0 mariadb-$$ --no-defaults --socket="$TMP/mariadb.sock" <<<"$(printf 'SELECT %d;\n' {1..100})"
 stop_seismo

@@ -28,14 +28,14 @@ prepares='LOG:  duration: [0-9.]+ ms  parse P'
 pgbench_counted() { # MODE OPTION...
 	local truth
 	mark_log
-	"$postgres_bin/pgbench" -n -M "$1" -h 127.0.0.1 -p "$port" -U postgres "${@:2}" postgres >"$TMP/pgbench" 2>&1 ||
+	pgbench-$$ -n -M "$1" -h 127.0.0.1 -p "$port" -U postgres "${@:2}" postgres >"$TMP/pgbench" 2>&1 ||
 		bail "pgbench: $(tail -n 1 "$TMP/pgbench")"
 	truth=$(logged "$exchanges")
 	[[ $1 != prepared ]] || truth=$((truth + $(logged "$prepares")))
 	ok "pgbench -M $* made its transactions, of $truth requests" \
 		test "$truth" -ge "$(sed -n 's/.*actually processed: \([0-9]*\).*/\1/p' "$TMP/pgbench")"
-	is_counted postgres "pgbench -M $*" "inbound postgresql ok $truth"
-	is_counted pgbench "pgbench -M $*" "outbound postgresql ok $truth"
+	is_counted postgres-$$ "pgbench -M $*" "inbound postgresql ok $truth"
+	is_counted pgbench-$$ "pgbench -M $*" "outbound postgresql ok $truth"
 }
 
 psql_counted() { # TEXT OK ERRORS OPTION...
@@ -43,17 +43,17 @@ psql_counted() { # TEXT OK ERRORS OPTION...
 	(($2)) && lines+=("postgresql ok $2")
 	(($3)) && lines+=("postgresql error $3")
 	mark_log
-	"$postgres_bin/psql" -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres "${@:4}" >"$TMP/psql" 2>&1
+	psql-$$ -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres "${@:4}" >"$TMP/psql" 2>&1
 	is "$3" "$(logged '^[^ ]+ .*ERROR:  ')" "the server logged the errors: $1"
-	is_counted postgres "$1" "${lines[@]/#/inbound }"
-	is_counted psql "$1" "${lines[@]/#/outbound }"
+	is_counted postgres-$$ "$1" "${lines[@]/#/inbound }"
+	is_counted psql-$$ "$1" "${lines[@]/#/outbound }"
 }
 
 postgres_start "$port" "unix_socket_directories = '$TMP/run'
 log_min_duration_statement = 0"
 clients=4
 transactions=$((1000 / scale))
-"$postgres_bin/pgbench" -i -q -h 127.0.0.1 -p "$port" -U postgres postgres >/dev/null 2>&1
+pgbench-$$ -i -q -h 127.0.0.1 -p "$port" -U postgres postgres >/dev/null 2>&1
 start_seismo --probes request
 
 for mode in simple extended prepared; do
@@ -70,9 +70,9 @@ SELECT 3;
 END
 # three statements up to one Sync
 mark_log
-"$postgres_bin/pgbench" -n -M extended -h 127.0.0.1 -p "$port" -U postgres -f "$TMP/pipeline.sql" -t 100 postgres >"$TMP/pgbench" 2>&1
+pgbench-$$ -n -M extended -h 127.0.0.1 -p "$port" -U postgres -f "$TMP/pipeline.sql" -t 100 postgres >"$TMP/pgbench" 2>&1
 is 300 "$(logged "$exchanges")" "pgbench made pipelines of three statements"
-is_counted postgres "a pipeline is answered at its end" "inbound postgresql ok 100"
+is_counted postgres-$$ "a pipeline is answered at its end" "inbound postgresql ok 100"
 
 n=$((500 / scale))
 for ((i = 1; i <= n; i++)); do
@@ -97,19 +97,20 @@ mark
 	echo "LISTEN news;"
 	sleep 2
 	echo "SELECT 1;"
-) | "$postgres_bin/psql" -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres >"$TMP/news" 2>&1 &
+) | psql-$$ -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres >"$TMP/news" 2>&1 &
 listener=$!
 sleep 0.5
 for ((i = 0; i < 20; i++)); do
 	echo "NOTIFY news, 'what happened $i';"
-done | "$postgres_bin/psql" -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres >/dev/null 2>&1
+done | psql-$$ -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres >/dev/null 2>&1
+: >"$TMP/notified"
 wait "$listener"
 is 20 "$(grep -c 'what happened' "$TMP/news")" "the listener got all notifications"
-is_counted postgres "LISTEN, 20 NOTIFY, and SELECT" "inbound postgresql ok 22"
+is_counted postgres-$$ "LISTEN, 20 NOTIFY, and SELECT" "inbound postgresql ok 22"
 
 mark
-"$postgres_bin/pgbench" -n -M prepared -h "$TMP/run" -p "$port" -U postgres -f <(echo "SELECT 1;") -t $n postgres >"$TMP/pgbench" 2>&1
+pgbench-$$ -n -M prepared -h "$TMP/run" -p "$port" -U postgres -f <(echo "SELECT 1;") -t $n postgres >"$TMP/pgbench" 2>&1
 is "$n/$n" "$(sed -n 's/.*actually processed: //p' "$TMP/pgbench")" "pgbench over a Unix socket"
-is_counted postgres "over a Unix socket, prepared first" "inbound postgresql ok $((n + 1))"
-is_counted pgbench "over a Unix socket, prepared first" "outbound postgresql ok $((n + 1))"
+is_counted postgres-$$ "over a Unix socket, prepared first" "inbound postgresql ok $((n + 1))"
+is_counted pgbench-$$ "over a Unix socket, prepared first" "outbound postgresql ok $((n + 1))"
 stop_seismo

@@ -14,7 +14,7 @@ own_copy redis-server redis-cli redis-benchmark dd
 port=$(free_port)
 
 cli() { # OPTION...
-	redis-cli -p "$port" "$@"
+	redis-cli-$$ -p "$port" "$@"
 }
 
 # How many commands the server has run; to ask is one as well.
@@ -27,10 +27,10 @@ benchmark() { # OPTION...
 	local before after
 	before=$(commands)
 	mark
-	redis-benchmark -p "$port" -q "$@" >"$TMP/benchmark" 2>&1 || bail "redis-benchmark: $(tail -n 1 "$TMP/benchmark")"
+	redis-benchmark-$$ -p "$port" -q "$@" >"$TMP/benchmark" 2>&1 || bail "redis-benchmark: $(tail -n 1 "$TMP/benchmark")"
 	after=$(commands)
-	is_counted redis-benchmark "redis-benchmark $*" "outbound redis ok $((after - before - 1))"
-	is_counted redis-server "redis-benchmark $*" "inbound redis ok $((after - before))"
+	is_counted redis-benchmark-$$ "redis-benchmark $*" "outbound redis ok $((after - before - 1))"
+	is_counted redis-server-$$ "redis-benchmark $*" "inbound redis ok $((after - before))"
 }
 
 # Both ends count what is known of the commands.
@@ -39,11 +39,11 @@ cli_counted() { # TEXT OK ERRORS OPTION...
 	(($3)) && lines+=("redis error $3")
 	mark
 	cli "${@:4}" >"$TMP/client" 2>&1
-	is_counted redis-server "$1" "${lines[@]/#/inbound }"
-	is_counted redis-cli "$1" "${lines[@]/#/outbound }"
+	is_counted redis-server-$$ "$1" "${lines[@]/#/inbound }"
+	is_counted redis-cli-$$ "$1" "${lines[@]/#/outbound }"
 }
 
-server_start "$port" redis-server --port "$port" --bind 127.0.0.1 --unixsocket "$TMP/redis.sock" --save '' --dir "$TMP"
+server_start "$port" redis-server-$$ --port "$port" --bind 127.0.0.1 --unixsocket "$TMP/redis.sock" --save '' --dir "$TMP"
 start_seismo --probes request
 
 n=$((20000 / scale))
@@ -87,7 +87,7 @@ for ((i = 0; i < 50; i++)); do
 	read -r _ <&"$socket"
 done
 exec {socket}>&-
-is_counted redis-server "commands of people, without lengths" "inbound redis ok 50"
+is_counted redis-server-$$ "commands of people, without lengths" "inbound redis ok 50"
 
 # Of two in one call the first is answered, and another process reads that, before the call is at its end
 ping() {
@@ -96,23 +96,23 @@ ping() {
 mark
 exec {socket}<>"/dev/tcp/127.0.0.1/$port"
 for _ in 1 2; do
-	ping | dd bs=1K iflag=fullblock status=none >&"$socket"
-	dd bs=64K count=1 status=none <&"$socket"
+	ping | dd-$$ bs=1K iflag=fullblock status=none >&"$socket"
+	dd-$$ bs=64K count=1 status=none <&"$socket"
 	{
 		ping
 		printf '*3\r\n%s\r\nSET\r\n%s\r\nlong\r\n%s\r\n' "\$3" "\$4" "\$33554432"
 		head -c 33554432 /dev/zero
 		printf '\r\n'
-	} | dd bs=64M iflag=fullblock status=none >&"$socket" &
-	dd bs=64K count=1 status=none <&"$socket"
+	} | dd-$$ bs=64M iflag=fullblock status=none >&"$socket" &
+	dd-$$ bs=64K count=1 status=none <&"$socket"
 	wait $!
-	dd bs=64K count=1 status=none <&"$socket"
+	dd-$$ bs=64K count=1 status=none <&"$socket"
 	sleep 0.5
 done >"$TMP/answers"
 exec {socket}>&-
 is "+PONG +PONG +OK +PONG +PONG +OK" "$(tr -d '\r' <"$TMP/answers" | xargs)" "six commands are answered"
-is_counted dd "answered before the call that asks is at its end" "outbound redis ok 6"
-is 6 "$(grown seismo_request_duration_seconds_bucket service=dd le=0.25)" "none is slow"
+is_counted dd-$$ "answered before the call that asks is at its end" "outbound redis ok 6"
+is 6 "$(grown seismo_request_duration_seconds_bucket service=dd-$$ le=0.25)" "none is slow"
 
 # A subscriber gets messages that it did not ask for.
 published=$((500 / scale))
@@ -122,17 +122,17 @@ wait_until grep -q subscribe "$TMP/news"
 cli -r $published publish news "what happened" >/dev/null
 wait_until test "$(grep -c 'what happened' "$TMP/news")" -ge $published
 is $published "$(grep -c 'what happened' "$TMP/news")" "the subscriber got all messages"
-is_counted redis-server "one subscribes, $published are published" "inbound redis ok $((published + 1))"
-is_counted redis-cli "one subscribes, $published are published" "outbound redis ok $((published + 1))"
+is_counted redis-server-$$ "one subscribes, $published are published" "inbound redis ok $((published + 1))"
+is_counted redis-cli-$$ "one subscribes, $published are published" "outbound redis ok $((published + 1))"
 
 mark
 cli -s "$TMP/redis.sock" -r $((300 / scale)) get text >/dev/null
-is_counted redis-server "over a Unix socket" "inbound redis ok $((300 / scale))"
-is_counted redis-cli "over a Unix socket" "outbound redis ok $((300 / scale))"
+is_counted redis-server-$$ "over a Unix socket" "inbound redis ok $((300 / scale))"
+is_counted redis-cli-$$ "over a Unix socket" "outbound redis ok $((300 / scale))"
 
 mark
 cli blpop never 1 >/dev/null
 cli xread block 100 streams never 0 >/dev/null
-is_counted_untimed redis-server "commands that wait for something" "inbound redis ok 2"
-is_counted_untimed redis-cli "commands that wait for something" "outbound redis ok 2"
+is_counted_untimed redis-server-$$ "commands that wait for something" "inbound redis ok 2"
+is_counted_untimed redis-cli-$$ "commands that wait for something" "outbound redis ok 2"
 stop_seismo

@@ -8,28 +8,28 @@
 # shellcheck source=tests/e2e/request.sh
 . "$(dirname "$0")/request.sh"
 
-PATH=$PATH:/usr/sbin
-need_packages nginx:nginx-light ab:apache2-utils wrk:wrk openssl:openssl
+need nginx ab wrk openssl
+own_copy nginx ab wrk curl
 port=$(free_port)
 url=https://127.0.0.1:$port
 
 both_counted() { # TEXT CLIENT REQUESTS
-	is_counted nginx "$1" "inbound tls unknown $3"
+	is_counted nginx-$$ "$1" "inbound tls unknown $3"
 	is_counted "$2" "$1" "outbound tls unknown $3"
 }
 
 ab_counted() { # REQUESTS OPTION...
 	local requests=$(($1 / scale))
 	mark
-	ab -q -n "$requests" "${@:2}" "$url/file" >"$TMP/ab" 2>&1 || bail "ab: $(tail -n 1 "$TMP/ab")"
+	ab-$$ -q -n "$requests" "${@:2}" "$url/file" >"$TMP/ab" 2>&1 || bail "ab: $(tail -n 1 "$TMP/ab")"
 	is "$requests" "$(awk '/^Complete requests:/ { print $3 }' "$TMP/ab")" "ab ${*:2} made its requests"
-	both_counted "ab ${*:2}" ab "$requests"
+	both_counted "ab ${*:2}" ab-$$ "$requests"
 }
 
 curl_counted() { # REQUESTS TEXT OPTION...
 	mark
-	is "$1" "$(curl -ksS -w '\n%{http_code}\n' "${@:3}" | grep -c '^20[014]$')" "curl made its requests: $2"
-	both_counted "$2" curl "$1"
+	is "$1" "$(curl-$$ -ksS -w '\n%{http_code}\n' "${@:3}" | grep -c '^20[014]$')" "curl made its requests: $2"
+	both_counted "$2" curl-$$ "$1"
 }
 
 mkdir "$TMP/www"
@@ -62,13 +62,13 @@ for version in 1.2 1.3; do
 	# Connections of one request, which takes its time: in TLS 1.3 tickets come first
 	mark
 	for ((i = 0; i < 10; i++)); do
-		curl -ksS --tls-max $version -o /dev/null "$url/50/200"
+		curl-$$ -ksS --tls-max $version -o /dev/null "$url/50/200"
 	done
-	is_counted nginx "TLS $version, slow" "inbound tls unknown 10" "outbound http 200 10"
-	is_counted curl "TLS $version, slow" "outbound tls unknown 10"
+	is_counted nginx-$$ "TLS $version, slow" "inbound tls unknown 10" "outbound http 200 10"
+	is_counted curl-$$ "TLS $version, slow" "outbound tls unknown 10"
 	for end in nginx:inbound curl:outbound; do
 		is "0 10" "$(for le in 0.03125 0.25; do
-			grown seismo_request_duration_seconds_bucket "service=${end%:*}" "direction=${end#*:}" protocol=tls le=$le
+			grown seismo_request_duration_seconds_bucket "service=${end%:*}-$$" "direction=${end#*:}" protocol=tls le=$le
 		done | xargs)" "TLS $version, slow: as long as the server took, ${end%:*}"
 	done
 done
@@ -77,22 +77,22 @@ done
 mark
 for ((i = 0; i < 10; i++)); do
 	openssl s_client -connect "${url#https://}" -no_ign_eof </dev/null >"$TMP/s_client" 2>&1
-	curl -sS --cacert /dev/null "$url/file" 2>/dev/null
+	curl-$$ -sS --cacert /dev/null "$url/file" 2>/dev/null
 done
-ab -q -n 10 -c 1 "$url/file" >"$TMP/ab" 2>&1
-both_counted "handshakes are no requests" ab 10
+ab-$$ -q -n 10 -c 1 "$url/file" >"$TMP/ab" 2>&1
+both_counted "handshakes are no requests" ab-$$ 10
 
 # wrk drops the answers under way when its time is over, one per connection at most.
 cat >"$TMP/count.lua" <<'END'
 done = function(summary) io.write(string.format("counted %d\n", summary.requests)) end
 END
 mark
-wrk -t 2 -c 16 -d 2 -s "$TMP/count.lua" "$url/file" >"$TMP/wrk"
+wrk-$$ -t 2 -c 16 -d 1 -s "$TMP/count.lua" "$url/file" >"$TMP/wrk"
 requests=$(sed -n 's/^counted //p' "$TMP/wrk")
 sleep 0.2
 scrape
 for end in nginx:inbound wrk:outbound; do
 	ok "wrk's requests, $requests and at most 16 more: ${end%:*}" between "$requests" $((requests + 16)) \
-		"$(grown seismo_requests_total service=${end%:*} direction=${end#*:} protocol=tls status=unknown)"
+		"$(grown seismo_requests_total service=${end%:*}-$$ direction=${end#*:} protocol=tls status=unknown)"
 done
 stop_seismo

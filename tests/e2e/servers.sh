@@ -3,17 +3,6 @@
 # Real servers from packages, for the tests that compare what seismo says with what strace and the
 # servers' own clients say. After lib.sh.
 
-# Installs the packages of the programs, or files, that are missing, without letting them start a service.
-need_packages() { # PROGRAM:PACKAGE...
-	local pair missing=() said
-	for pair in "$@"; do
-		[[ $pair == /* && -e ${pair%%:*} ]] || command -v "${pair%%:*}" >/dev/null || missing+=("${pair#*:}")
-	done
-	((${#missing[@]})) || return 0
-	said=$("$ROOT/tools/install-packages" "${missing[@]}" 2>&1) ||
-		skip "cannot install ${missing[*]}: $(tail -n 1 <<<"$said")"
-}
-
 port_open() { # PORT
 	(: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
@@ -37,7 +26,7 @@ server_stop() { # PID
 	kill -INT "$1" && kill -TERM "$1" && wait "$1"
 }
 
-# Starts nginx with one worker, of which "http" has these lines besides what all tests want. It is in $TMP.
+# Starts nginx, a copy of our own, with one worker, of which "http" has these lines besides what all tests want. It is in $TMP.
 nginx_start() { # PORT LINES
 	mkdir -p "$TMP/www" "$TMP/work"
 	cat >"$TMP/nginx.conf" <<-END
@@ -56,19 +45,20 @@ nginx_start() { # PORT LINES
 			$2
 		}
 	END
-	server_start "$1" nginx -p "$TMP" -c nginx.conf
+	server_start "$1" nginx-$$ -p "$TMP" -c nginx.conf
 }
 
-# Starts PostgreSQL with nothing that starts processes by itself; sets postgres_bin, where its programs are.
+# Starts PostgreSQL, a copy of our own, with nothing that starts processes by itself; its clients are copied, too.
 postgres_start() { # PORT LINES
 	local bins as_postgres=(setpriv --reuid postgres --regid postgres --clear-groups)
-	need_packages pg_ctlcluster:postgresql setpriv:util-linux
+	need pg_ctlcluster setpriv
 	bins=(/usr/lib/postgresql/*/bin)
-	postgres_bin=${bins[-1]}
+	own_copy "${bins[-1]}"/{postgres,pgbench,psql}
+	ln -s "${bins[-1]%/bin}/lib" "$TMP/lib" # where it looks for what it loads: beside its own folder
 	mkdir "$TMP/data" "$TMP/run"
 	chown postgres "$TMP/data" "$TMP/run"
 	chmod 711 "$TMP"
-	"${as_postgres[@]}" "$postgres_bin/initdb" -D "$TMP/data" -A trust -N >/dev/null || bail "initdb failed"
+	"${as_postgres[@]}" "${bins[-1]}/initdb" -D "$TMP/data" -A trust -N >/dev/null || bail "initdb failed"
 	cat >>"$TMP/data/postgresql.conf" <<-END
 		listen_addresses = '127.0.0.1'
 		port = $1
@@ -78,15 +68,16 @@ postgres_start() { # PORT LINES
 		max_parallel_workers = 0
 		$2
 	END
-	server_start "$1" "${as_postgres[@]}" "$postgres_bin/postgres" -D "$TMP/data"
+	server_start "$1" "${as_postgres[@]}" "postgres-$$" -D "$TMP/data"
 }
 
-# Starts MariaDB, which logs each command that it gets to $TMP/commands.log, and a socket $TMP/mariadb.sock.
+# Starts MariaDB, a copy of our own, which logs each command that it gets to $TMP/commands.log, and a socket $TMP/mariadb.sock.
 mariadb_start() { # PORT
-	need_packages mariadbd:mariadb-server-core mariadb:mariadb-client-core
+	need mariadbd mariadb
+	own_copy mariadbd
 	mariadb-install-db --no-defaults --user=root --datadir="$TMP/data" >"$TMP/install.log" 2>&1 ||
 		bail "mariadb-install-db failed: $(tail -n 3 "$TMP/install.log")"
-	server_start "$1" mariadbd --no-defaults --user=root --datadir="$TMP/data" --port="$1" \
+	server_start "$1" mariadbd-$$ --no-defaults --user=root --datadir="$TMP/data" --port="$1" \
 		--bind-address=127.0.0.1 --socket="$TMP/mariadb.sock" --skip-grant-tables --skip-networking=0 \
 		--innodb-buffer-pool-size=16M --general-log --general-log-file="$TMP/commands.log"
 }
