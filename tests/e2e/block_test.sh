@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Block I/O on a loop device whose speed is known: counts, bytes, errors and times equal the kernel's
 # /sys/block/*/stat, fio's, and the workload's own.
+# alone: it compares times
 # shellcheck disable=SC2317 # functions that wait_until and at_exit call
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -120,6 +120,7 @@ at_exit() { # COMMAND...
 # A script that ends before its end, and not by `skip`, has no plan.
 clean_up() {
 	local status=$? i
+	trap '' INT TERM
 	((status == 0)) && echo "1..$tests"
 	if ((failures)) && [[ -s $TMP/seismo.err ]]; then
 		echo "--- the daemon said:" | comment
@@ -132,7 +133,8 @@ clean_up() {
 	exit $((status || failures))
 }
 trap clean_up EXIT
-trap 'exit 1' INT TERM
+# Told twice to end, it still cleans up.
+trap 'trap "" INT TERM; exit 1' INT TERM
 
 # Ends a process of ours for good; one that has ended already is fine.
 end_process() { # PID

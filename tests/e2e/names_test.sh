@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What processes are called: units on each kind of cgroup hierarchy, containers, executables, rules of the
 # configuration, hostile names, and more names than there is room for.
+# alone: it fills the tables of names, of every daemon, and looks at the memory for them
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 

@@ -91,7 +91,7 @@ reqserver_start() { # NAME ADDRESS OPTION...
 reqserver_ask() { # NAME ADDRESS OPTION...
 	client=r-$1-client-$$
 	workload reqserver "$client" >/dev/null
-	timeout 60 "$TMP/bin/$client" client "$2" "$port" "${@:3}" >"$TMP/$client" || bail "$client failed"
+	timeout --foreground 60 "$TMP/bin/$client" client "$2" "$port" "${@:3}" >"$TMP/$client" || bail "$client failed"
 }
 
 said() { # KEY

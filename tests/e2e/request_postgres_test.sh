@@ -92,14 +92,14 @@ seq 100000 >"$TMP/rows"
 psql_counted "a copy in and one out" 3 0 -c "CREATE TABLE t (i int)" -c "\\copy t from '$TMP/rows'" -c "\\copy t to '/dev/null'"
 
 # A listener is told what happens without having asked.
-mark
+mark_log
 (
 	echo "LISTEN news;"
-	sleep 2
+	wait_until test -e "$TMP/notified"
 	echo "SELECT 1;"
 ) | psql-$$ -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres >"$TMP/news" 2>&1 &
 listener=$!
-sleep 0.5
+wait_until logged 'LISTEN news'
 for ((i = 0; i < 20; i++)); do
 	echo "NOTIFY news, 'what happened $i';"
 done | psql-$$ -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres >/dev/null 2>&1

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Requests whose time is known: by each way to read and to answer, in the queue and in all, slow ones among
 # fast ones, idle connections, what is pushed. The client tells what it saw itself.
+# alone: it compares times
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/request.sh
@@ -89,7 +90,7 @@ fi
 exchange line 127.0.0.1 "line" "line requests=$n connections=2 delay=5"
 both_counted "an unknown protocol" unknown unknown
 both_timed "an unknown protocol" 0.005
-exchange idle 127.0.0.1 "" "requests=5 delay=5 idle=400"
+exchange idle 127.0.0.1 "" "requests=2 connections=3 delay=5 idle=400"
 both_counted "idle connections" http 200
 is "0 0" "$(slower "$server" 0.25) $(slower "$client" 0.25)" "to be idle is not to be slow"
 exchange greet 127.0.0.1 "line greet" "line greet requests=$n delay=5"
@@ -104,7 +105,7 @@ stop_seismo
 # Who says what a long poll is does not hear of slow requests
 echo "probes: { request: { long_poll: 1s } }" >"$CONFIG"
 start_seismo
-exchange poll 127.0.0.1 "" "requests=2 connections=2 delay=1200"
+exchange poll 127.0.0.1 "" "requests=1 connections=4 delay=1200"
 is_counted_untimed "$server" "long polls" "inbound http 200 4"
 is_counted_untimed "$client" "long polls" "outbound http 200 4"
 exchange short 127.0.0.1 "" "requests=4 connections=2 delay=5"

@@ -31,7 +31,7 @@ said() { # FILE KEY
 serve() { # NAME ADDRESS CONNECTIONS UP DOWN OPTION...
 	server=w-$1-server-$$
 	workload tcp "$server" >/dev/null
-	ip netns exec "$server_in" timeout 60 "$TMP/bin/$server" server "${@:2}" >"$TMP/$server" &
+	ip netns exec "$server_in" timeout --foreground 60 "$TMP/bin/$server" server "${@:2}" >"$TMP/$server" &
 	server_pid=$!
 	at_exit end_process "$server_pid"
 	wait_until test -s "$TMP/$server"
@@ -42,7 +42,7 @@ serve() { # NAME ADDRESS CONNECTIONS UP DOWN OPTION...
 client_run() { # NAME ADDRESS CONNECTIONS UP DOWN OPTION...
 	client=w-$1-client-$$
 	workload tcp "$client" >/dev/null
-	ip netns exec "$client_in" timeout 60 "$TMP/bin/$client" client "$2" "$port" "${@:3}" >"$TMP/$client"
+	ip netns exec "$client_in" timeout --foreground 60 "$TMP/bin/$client" client "$2" "$port" "${@:3}" >"$TMP/$client"
 }
 
 # Runs a server and its client.
