@@ -118,9 +118,11 @@ $(O)/bpf/%.elf.o: $(O)/bpf/%.bpf.o
 	$(Q)printf '.section .rodata\n.balign 8\n.global bpf_$*_start, bpf_$*_end\nbpf_$*_start:\n.incbin "$<"\nbpf_$*_end:\n.section .note.GNU-stack,"",%%progbits\n' | \
 		$(CC) -x assembler -c - -o $@
 
+# A test's function __wrap_NAME stands in for NAME.
 $(O)/unit/%: tests/unit/%.c $(O)/libseismo.a
 	$(call say,CC,$@)
-	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $< $(O)/libseismo.a -o $@ -lcmocka -lpthread $(LIBS)
+	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) $< $(O)/libseismo.a -o $@ -lcmocka -lpthread $(LIBS) \
+		$$($(CC) $(filter-out -M%,$(ALL_CFLAGS)) -E $< | grep -o '__wrap_[a-z_]*(' | sort -u | sed 's/__wrap_\(.*\)(/-Wl,--wrap=\1/')
 
 $(O)/workload/%: tests/workload/%.c
 	$(call say,CC,$@)

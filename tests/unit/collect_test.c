@@ -1,0 +1,370 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "collect.h"
+
+#define ALPHA	   "service=\"alpha\""
+#define BETA	   "service=\"beta\""
+#define OTHER	   "service=\"other\""
+#define CALL(s, n) s ",call=\"" #n "\""
+
+static struct fixture *f;
+
+static int setup(void **state)
+{
+	(void)state;
+	f = fixture_new(16, 1000);
+	identity_make(1, "alpha");
+	identity_make(2, "beta");
+	identity_make(3, "alpha");
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	(void)state;
+	fixture_free(f);
+	return 0;
+}
+
+/* --- slots in, registry out */
+
+static void counts_of_all_cpus_add_up(void **state)
+{
+	(void)state;
+	count(0, CALLS, 1, 7, 3);
+	count(1, CALLS, 1, 7, 4);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 7)), 7);
+	count(1, CALLS, 1, 7, 5);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 7)), 12);
+}
+
+static void dimensions_and_services_are_apart(void **state)
+{
+	(void)state;
+	count(0, CALLS, 1, 7, 1);
+	count(0, CALLS, 1, 8, 2);
+	count(0, CALLS, 2, 7, 4);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 7)), 1);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 8)), 2);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(BETA, 7)), 4);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(BETA, 8)), -1);
+}
+
+static void identities_of_a_service_add_up(void **state)
+{
+	(void)state;
+	count(0, CALLS, 1, 7, 1);
+	count(1, CALLS, 3, 7, 2);
+	count_time(0, WAIT, 1, 5, 100);
+	count_time(1, WAIT, 3, 5, 200);
+	count_time(1, WAIT, 3, 6, 300);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 7)), 3);
+	assert_int_equal(fixture_hist(f, "wait_seconds", ALPHA)->bucket[5], 2);
+	assert_int_equal(fixture_hist(f, "wait_seconds", ALPHA)->bucket[6], 1);
+	assert_int_equal(fixture_hist(f, "wait_seconds", ALPHA)->sum_ns, 600);
+	assert_null(fixture_hist(f, "wait_seconds", BETA));
+}
+
+static void a_metric_without_service_has_none(void **state)
+{
+	(void)state;
+	count(0, ERRORS, 0, 9, 1);
+	assert_int_equal(fixture_value(f, "errors_total", "device=\"9\""), 1);
+}
+
+static void families_that_are_off_are_not_there(void **state)
+{
+	struct registry registry = { 0 };
+	struct collector *c;
+
+	(void)state;
+	kernel.run.state = PROBE_UNAVAILABLE;
+	c = collector_new(&kernel.tables, f->conf, &registry, kernel.runs);
+	assert_int_equal(registry.family_cnt, 0);
+	count(0, CALLS, 1, 7, 1);
+	assert_int_equal(collector_read(c), 0);
+	collector_free(c);
+	registry_release(&registry);
+}
+
+static void a_move_within_a_service_is_no_start(void **state)
+{
+	(void)state;
+	count(0, STARTS, 1, 0, 1);	 /* forked */
+	count(0, STARTS, 1, 1 + 3, 10);	 /* was alpha before, too */
+	count(0, STARTS, 1, 1 + 2, 100); /* was beta before */
+	assert_int_equal(fixture_value(f, "starts_total", ALPHA), 101);
+}
+
+/* --- what the task scan tells */
+
+static void gauges_are_those_alive(void **state)
+{
+	(void)state;
+	kernel.alive[1].processes = 5;
+	assert_int_equal(fixture_value(f, "alive", ALPHA), 6);
+	assert_int_equal(fixture_value(f, "alive", BETA), 1);
+	identity_end(2);
+	assert_int_equal(fixture_value(f, "alive", BETA), 0);
+	identity_end(1);
+	assert_int_equal(fixture_value(f, "alive", ALPHA), 1);
+}
+
+static void what_is_still_to_come_is_counted_once(void **state)
+{
+	(void)state;
+	count(0, USED, 1, 0, 100);
+	kernel.alive[1].cpu_ns = 50;
+	assert_int_equal(fixture_value(f, "used_total", ALPHA), 150);
+	count(0, USED, 1, 0, 60); /* the 50, and 10 more */
+	kernel.alive[1].cpu_ns = 0;
+	assert_int_equal(fixture_value(f, "used_total", ALPHA), 160);
+}
+
+/* The task has left its CPU, which is not to be seen in the slots yet. */
+static void what_was_shown_as_to_come_stays(void **state)
+{
+	(void)state;
+	kernel.alive[1].cpu_ns = 50;
+	assert_int_equal(fixture_value(f, "used_total", ALPHA), 50);
+	kernel.alive[1].cpu_ns = 0;
+	assert_int_equal(fixture_value(f, "used_total", ALPHA), 50);
+	count(0, USED, 1, 0, 50);
+	assert_int_equal(fixture_value(f, "used_total", ALPHA), 50);
+}
+
+static void a_scan_that_fails_is_told(void **state)
+{
+	(void)state;
+	count(0, CALLS, 1, 7, 1);
+	kernel.scan_err = -EIO;
+	assert_int_equal(collector_read(f->collector), -EIO);
+	identity_end(1);
+	fixture_wait(f, REUSE_SECONDS);
+	assert_int_equal(kernel.freed[1], 0);
+	kernel.scan_err = 0;
+	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 7)), 1);
+}
+
+/* --- identities that end */
+
+static void counts_outlive_their_identity(void **state)
+{
+	(void)state;
+	count(0, CALLS, 1, 7, 3);
+	count(1, CALLS, 1, 7, 4);
+	count(0, CALLS, 3, 7, 10);
+	count_time(1, WAIT, 1, 5, 100);
+	fixture_read(f);
+	count(0, CALLS, 1, 7, 20); /* not read before it ends */
+	identity_end(1);
+	fixture_wait(f, REUSE_SECONDS);
+	assert_int_equal(kernel.freed[1], 1);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 7)), 37);
+	assert_int_equal(fixture_hist(f, "wait_seconds", ALPHA)->bucket[5], 1);
+	count(0, CALLS, 3, 7, 100);
+	count_time(0, WAIT, 3, 5, 100);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 7)), 137);
+	assert_int_equal(fixture_hist(f, "wait_seconds", ALPHA)->bucket[5], 2);
+	assert_int_equal(fixture_hist(f, "wait_seconds", ALPHA)->sum_ns, 200);
+}
+
+static void a_number_is_used_again(void **state)
+{
+	u64 *cached = table_row(&kernel.tables.slot_caches[0], 1);
+	u32 gen = kernel.tables.states[1].gen;
+
+	(void)state;
+	count(0, CALLS, 1, 7, 3);
+	*cached = 77;
+	identity_end(1);
+	fixture_wait(f, REUSE_SECONDS);
+	assert_int_equal(kernel.freed[1], 1);
+	assert_int_not_equal(kernel.tables.states[1].gen, gen);
+	assert_int_equal(*cached, 0);
+	identity_make(1, "gamma");
+	count(0, CALLS, 1, 7, 1);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 7)), 3);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"gamma\"", 7)), 1);
+}
+
+/* A hundred programs, one after the other, by three numbers. */
+static void slots_are_used_again(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 100; i++) {
+		u32 id = 4 + (u32)i % 3;
+
+		identity_make(id, i % 2 ? "odd" : "even");
+		count(0, CALLS, id, 7, 1);
+		count_time(1, WAIT, id, 5, 10);
+		identity_end(id);
+		fixture_wait(f, REUSE_SECONDS);
+		fixture_read(f);
+	}
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"odd\"", 7)), 50);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"even\"", 7)), 50);
+	assert_int_equal(fixture_hist(f, "wait_seconds", "service=\"odd\"")->bucket[5], 50);
+	assert_int_equal(kernel.tables.budgets[CALLS].used, 0);
+	assert_int_equal(kernel.tables.budgets[CALLS].dropped, 0);
+}
+
+static void who_is_alive_keeps_its_number(void **state)
+{
+	(void)state;
+	count(0, CALLS, 1, 7, 3);
+	fixture_wait(f, REUSE_SECONDS);
+	identity_end(1);
+	fixture_wait(f, REUSE_SECONDS / 8);
+	kernel.alive[1].tasks = 1; /* a child that was on its way */
+	fixture_wait(f, REUSE_SECONDS);
+	assert_int_equal(kernel.freed[1], 0);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 7)), 3);
+}
+
+static void a_number_is_nobodys_after_its_end(void **state)
+{
+	u32 gen = kernel.tables.states[1].gen;
+
+	(void)state;
+	assert_string_equal(collector_service(f->collector, 1, gen), "alpha");
+	assert_null(collector_service(f->collector, 1, gen + 1));
+	assert_null(collector_service(f->collector, IDENTITIES, 0));
+	identity_end(1);
+	fixture_wait(f, REUSE_SECONDS);
+	assert_null(collector_service(f->collector, 1, gen));
+}
+
+static void services_are_forgotten(void **state)
+{
+	u64 seconds = f->conf->limits.forget_after_ns / SECOND;
+
+	(void)state;
+	count(0, CALLS, 1, 7, 3);
+	count(0, CALLS, 2, 7, 5);
+	identity_end(2);
+	fixture_wait(f, REUSE_SECONDS + seconds / 2);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(BETA, 7)), 5);
+	fixture_wait(f, seconds);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(BETA, 7)), -1);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 7)), 3);
+}
+
+/* --- what does not fit */
+
+static void a_full_metric_counts_under_other(void **state)
+{
+	struct collector_stats stats;
+
+	(void)state;
+	for (u64 call = 0; call < BUDGET + 5; call++)
+		count(0, CALLS, 1, call, 10);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 23)), 10);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 24)), -1);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, other)), 50);
+	assert_int_equal(fixture_sum(f, "calls_total"), 10 * (BUDGET + 5));
+	collector_stats(f->collector, &stats);
+	assert_true(stats.dropped[CALLS] > 0);
+	assert_int_equal(stats.dropped[WAIT], 0);
+}
+
+static void a_full_histogram_counts_under_other(void **state)
+{
+	(void)state;
+	kernel.tables.budgets[WAIT].max = 1;
+	count_time(0, WAIT, 1, 5, 10);
+	count_time(0, WAIT, 2, 6, 20);
+	count_time(1, WAIT, 2, 6, 20);
+	assert_int_equal(fixture_hist(f, "wait_seconds", ALPHA)->bucket[5], 1);
+	assert_null(fixture_hist(f, "wait_seconds", BETA));
+	assert_int_equal(fixture_hist(f, "wait_seconds", OTHER)->bucket[6], 2);
+}
+
+static int setup_small(void **state)
+{
+	(void)state;
+	f = fixture_new(2, 4);
+	for (u32 id = 1; id < 8; id++) {
+		char name[16];
+
+		snprintf(name, sizeof(name), "s%u", id);
+		identity_make(id, name);
+	}
+	return 0;
+}
+
+static void services_beyond_the_limit_are_other(void **state)
+{
+	struct collector_stats stats;
+
+	(void)state;
+	for (u32 id = 1; id < 8; id++)
+		count(id % CPUS, CALLS, id, 1, 10);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s1\"", 1)), 10);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s2\"", 1)), 10);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s3\"", 1)), -1);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, 1)), 50);
+	collector_stats(f->collector, &stats);
+	assert_int_equal(stats.services, 2);
+	assert_true(stats.dropped[CALLS] > 0);
+}
+
+static void series_beyond_the_limit_are_other(void **state)
+{
+	(void)state;
+	for (u64 call = 0; call < 10; call++)
+		count(0, CALLS, 1, call, 10);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, other)), 60);
+	assert_int_equal(fixture_sum(f, "calls_total"), 100);
+}
+
+static void what_was_other_outlives_its_identity(void **state)
+{
+	(void)state;
+	for (u32 id = 1; id < 8; id++)
+		count(0, CALLS, id, 1, 10);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, 1)), 50);
+	identity_end(5);
+	fixture_wait(f, REUSE_SECONDS);
+	assert_int_equal(kernel.freed[5], 1);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, 1)), 50);
+}
+
+static void an_identity_that_nobody_got_is_other(void **state)
+{
+	(void)state;
+	count(0, CALLS, IDENTITY_OTHER, 7, 2);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, 7)), 2);
+}
+
+#define TEST(name)	 cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_SMALL(name) cmocka_unit_test_setup_teardown(name, setup_small, teardown)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(counts_of_all_cpus_add_up),
+		TEST(dimensions_and_services_are_apart),
+		TEST(identities_of_a_service_add_up),
+		TEST(a_metric_without_service_has_none),
+		TEST(families_that_are_off_are_not_there),
+		TEST(a_move_within_a_service_is_no_start),
+		TEST(gauges_are_those_alive),
+		TEST(what_is_still_to_come_is_counted_once),
+		TEST(what_was_shown_as_to_come_stays),
+		TEST(a_scan_that_fails_is_told),
+		TEST(counts_outlive_their_identity),
+		TEST(a_number_is_used_again),
+		TEST(slots_are_used_again),
+		TEST(who_is_alive_keeps_its_number),
+		TEST(a_number_is_nobodys_after_its_end),
+		TEST(services_are_forgotten),
+		TEST(a_full_metric_counts_under_other),
+		TEST(a_full_histogram_counts_under_other),
+		TEST_SMALL(services_beyond_the_limit_are_other),
+		TEST_SMALL(series_beyond_the_limit_are_other),
+		TEST_SMALL(what_was_other_outlives_its_identity),
+		TEST_SMALL(an_identity_that_nobody_got_is_other),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
