@@ -23,6 +23,7 @@
 #define SECOND 1000000000ULL
 
 enum { CPUS = 2, IDENTITIES = 32, SLOTS = METRIC_MAX + 64, BUDGET = 24 };
+enum { HIST_USE_ROWS = (SLOTS + HIST_USES - 1) / HIST_USES };
 
 /* --- a family that has a metric of each kind */
 
@@ -124,10 +125,17 @@ static inline void kernel_start(void)
 
 	memset(&kernel, 0, sizeof(kernel));
 	t->sizes = (struct table_sizes){
-		.cpus = CPUS, .identities = IDENTITIES, .counters = SLOTS, .hists = SLOTS
+		.cpus = CPUS,
+		.lanes = CPUS,
+		.identities = IDENTITIES,
+		.counters = SLOTS,
+		.hists = SLOTS,
+		.cells = SLOTS,
 	};
 	t->identities = table_make(sizeof(struct identity), IDENTITIES);
-	t->hists = table_make(CPUS * sizeof(struct hist), SLOTS);
+	t->hists = table_make(sizeof(struct hist), SLOTS);
+	t->hist_cells = table_make(sizeof(struct hist), SLOTS);
+	t->hist_uses = calloc(CPUS * HIST_USE_ROWS, sizeof(*t->hist_uses));
 	t->slot_caches[t->slot_cache_cnt++] = table_make(sizeof(u64), IDENTITIES);
 	t->states = calloc(IDENTITIES, sizeof(*t->states));
 	t->task_totals = calloc(IDENTITIES, sizeof(*t->task_totals));
@@ -148,6 +156,8 @@ static inline void kernel_stop(void)
 
 	free(t->identities.rows);
 	free(t->hists.rows);
+	free(t->hist_cells.rows);
+	free(t->hist_uses);
 	free(t->slot_caches[0].rows);
 	free(t->states);
 	free(t->task_totals);
@@ -204,13 +214,25 @@ static inline void count(u32 cpu, u32 metric, u32 id, u64 dim, u64 n)
 	kernel.tables.counters[cpu * SLOTS + slot] += n;
 }
 
+/* The first CPU adds to the histogram that all share, the others each to a cell of theirs. */
+static inline struct hist *hist_get(u32 cpu, u32 slot)
+{
+	struct tables *t = &kernel.tables;
+	struct hist_use *use =
+		&t->hist_uses[cpu * HIST_USE_ROWS + slot / HIST_USES].slot[slot % HIST_USES];
+
+	if (!cpu)
+		return table_row(&t->hists, slot);
+	use->cell = (u16)slot;
+	return table_row(&t->hist_cells, use->cell);
+}
+
 static inline void count_time(u32 cpu, u32 metric, u32 id, u32 bucket, u64 ns)
 {
-	u32 slot = slot_get(kernel.tables.hist_owners, metric, id, 0);
-	struct hist *hists = table_row(&kernel.tables.hists, slot);
+	struct hist *hist = hist_get(cpu, slot_get(kernel.tables.hist_owners, metric, id, 0));
 
-	hists[cpu].bucket[bucket]++;
-	hists[cpu].sum_ns += ns;
+	hist->bucket[bucket]++;
+	hist->sum_ns += ns;
 }
 
 /* --- the collector */
@@ -223,17 +245,20 @@ struct fixture {
 	struct registry shown; /* counters as they were read last */
 };
 
+static const struct conf_family no_family;
+
 static inline struct fixture *fixture_new(u64 services, u64 series)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
 	kernel_start();
-	f->conf = conf_default();
+	f->conf = conf_default(&no_family);
 	f->conf->limits.services = services;
 	f->conf->limits.series = series;
 	f->now_ns = 1000 * SECOND;
 	f->collector = collector_new(&kernel.tables, f->conf, &f->registry, kernel.runs);
 	assert_non_null(f->collector);
+	assert_int_equal(collector_family_add(f->collector, &kernel.run), 0);
 	return f;
 }
 
@@ -285,7 +310,7 @@ static inline void fixture_check(struct fixture *f)
 
 static inline void fixture_read(struct fixture *f)
 {
-	assert_int_equal(collector_read(f->collector), 0);
+	assert_int_equal(collector_read(f->collector, f->now_ns), 0);
 	fixture_check(f);
 }
 

@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "collect.h"
+#include "metric/hist.h"
 
 #define ALPHA	   "service=\"alpha\""
 #define BETA	   "service=\"beta\""
 #define OTHER	   "service=\"other\""
 #define CALL(s, n) s ",call=\"" #n "\""
+
+/* One more series of each family. */
+#define RESERVED (5 + HIST_SAMPLES)
 
 static struct fixture *f;
 
@@ -81,7 +85,7 @@ static void families_that_are_off_are_not_there(void **state)
 	c = collector_new(&kernel.tables, f->conf, &registry, kernel.runs);
 	assert_int_equal(registry.family_cnt, 0);
 	count(0, CALLS, 1, 7, 1);
-	assert_int_equal(collector_read(c), 0);
+	assert_int_equal(collector_read(c, 1), 0);
 	collector_free(c);
 	registry_release(&registry);
 }
@@ -137,7 +141,7 @@ static void a_scan_that_fails_is_told(void **state)
 	(void)state;
 	count(0, CALLS, 1, 7, 1);
 	kernel.scan_err = -EIO;
-	assert_int_equal(collector_read(f->collector), -EIO);
+	assert_int_equal(collector_read(f->collector, f->now_ns), -EIO);
 	identity_end(1);
 	fixture_wait(f, REUSE_SECONDS);
 	assert_int_equal(kernel.freed[1], 0);
@@ -249,6 +253,44 @@ static void services_are_forgotten(void **state)
 	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 7)), 3);
 }
 
+/* --- other rules */
+
+static void new_rules_name_what_is_counted_from_now_on(void **state)
+{
+	struct service_rule rule = { .name = "gamma", .match = { .exe = "alpha" } };
+	struct conf conf = *f->conf;
+
+	(void)state;
+	conf.services = &rule;
+	conf.service_cnt = 1;
+	for (u32 id = 1; id < 4; id++) {
+		count(0, CALLS, id, 7, 10);
+		count_time(0, WAIT, id, 5, 10);
+		count(0, USED, id, 0, 1000);
+		kernel.alive[id].cpu_ns = 0;
+	}
+	fixture_read(f);
+	count(1, CALLS, 1, 7, 5); /* not read before the rules */
+	count_time(1, WAIT, 1, 5, 10);
+	collector_reconfigure(f->collector, &conf, f->now_ns);
+	count(0, CALLS, 1, 7, 100);
+	count_time(1, WAIT, 1, 5, 10);
+	count(0, USED, 1, 0, 7);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 7)), 25);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"gamma\"", 7)), 100);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(BETA, 7)), 10);
+	assert_int_equal(fixture_hist(f, "wait_seconds", ALPHA)->bucket[5], 3);
+	assert_int_equal(fixture_hist(f, "wait_seconds", "service=\"gamma\"")->bucket[5], 1);
+	assert_int_equal(fixture_value(f, "used_total", ALPHA), 2000);
+	assert_int_equal(fixture_value(f, "used_total", "service=\"gamma\""), 7);
+	assert_int_equal(fixture_value(f, "alive", "service=\"gamma\""), 2);
+	assert_int_equal(fixture_value(f, "alive", ALPHA), 0);
+	collector_reconfigure(f->collector, f->conf, f->now_ns);
+	count(0, CALLS, 1, 7, 1);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 7)), 26);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"gamma\"", 7)), 100);
+}
+
 /* --- what does not fit */
 
 static void a_full_metric_counts_under_other(void **state)
@@ -282,7 +324,7 @@ static void a_full_histogram_counts_under_other(void **state)
 static int setup_small(void **state)
 {
 	(void)state;
-	f = fixture_new(2, 4);
+	f = fixture_new(2, RESERVED + 4);
 	for (u32 id = 1; id < 8; id++) {
 		char name[16];
 
@@ -305,7 +347,63 @@ static void services_beyond_the_limit_are_other(void **state)
 	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, 1)), 50);
 	collector_stats(f->collector, &stats);
 	assert_int_equal(stats.services, 2);
-	assert_true(stats.dropped[CALLS] > 0);
+	assert_int_equal(stats.dropped[CALLS], 50);
+	assert_int_equal(stats.dropped[WAIT], 0);
+}
+
+static void events_that_are_other_are_counted(void **state)
+{
+	struct collector_stats stats;
+
+	(void)state;
+	count(0, CALLS, 1, 1, 1);
+	count(0, CALLS, 2, 1, 1);
+	for (int i = 0; i < 3; i++) {
+		count(0, CALLS, 3, 1, 100);
+		count_time(i % CPUS, WAIT, 3, 5, 10);
+		fixture_read(f);
+	}
+	identity_end(3);
+	fixture_wait(f, REUSE_SECONDS);
+	collector_stats(f->collector, &stats);
+	assert_int_equal(stats.dropped[CALLS], 300);
+	assert_int_equal(stats.dropped[WAIT], 3);
+}
+
+/* When another has gone for long enough. What it counted until then stays where it was shown. */
+static void a_service_gets_its_name_when_there_is_room(void **state)
+{
+	struct collector_stats stats;
+
+	(void)state;
+	f->conf->limits.series = 1000;
+	for (u32 id = 1; id < 4; id++) {
+		count(0, CALLS, id, 1, 10);
+		count_time(0, WAIT, id, 5, 10);
+	}
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s3\"", 1)), -1);
+	identity_end(1);
+	fixture_wait(f, REUSE_SECONDS);
+	count(0, CALLS, 3, 1, 1);
+	count_time(0, WAIT, 3, 5, 10);
+	fixture_read(f);
+	count(0, CALLS, 3, 1, 100);
+	count_time(0, WAIT, 3, 5, 10);
+	count_time(1, WAIT, 3, 6, 10);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s3\"", 1)), 100);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, 1)), 11);
+	assert_int_equal(fixture_hist(f, "wait_seconds", "service=\"s3\"")->bucket[5], 1);
+	assert_int_equal(fixture_hist(f, "wait_seconds", "service=\"s3\"")->bucket[6], 1);
+	assert_int_equal(fixture_hist(f, "wait_seconds", "service=\"s3\"")->sum_ns, 20);
+	assert_int_equal(fixture_hist(f, "wait_seconds", OTHER)->bucket[5], 2);
+	identity_end(3);
+	fixture_wait(f, REUSE_SECONDS);
+	assert_int_equal(kernel.freed[3], 1);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s3\"", 1)), 100);
+	assert_int_equal(fixture_hist(f, "wait_seconds", "service=\"s3\"")->bucket[5], 1);
+	collector_stats(f->collector, &stats);
+	assert_int_equal(stats.dropped[CALLS], 11);
+	assert_int_equal(stats.dropped[WAIT], 2);
 }
 
 static void series_beyond_the_limit_are_other(void **state)
@@ -358,9 +456,12 @@ int main(void)
 		TEST(who_is_alive_keeps_its_number),
 		TEST(a_number_is_nobodys_after_its_end),
 		TEST(services_are_forgotten),
+		TEST(new_rules_name_what_is_counted_from_now_on),
 		TEST(a_full_metric_counts_under_other),
 		TEST(a_full_histogram_counts_under_other),
 		TEST_SMALL(services_beyond_the_limit_are_other),
+		TEST_SMALL(events_that_are_other_are_counted),
+		TEST_SMALL(a_service_gets_its_name_when_there_is_room),
 		TEST_SMALL(series_beyond_the_limit_are_other),
 		TEST_SMALL(what_was_other_outlives_its_identity),
 		TEST_SMALL(an_identity_that_nobody_got_is_other),

@@ -11,6 +11,7 @@
 #include "conf/probes.h"
 #include "lib/buf.h"
 #include "lib/log.h"
+#include "lib/loop.h"
 #include "lib/parse.h"
 
 /* Splits FAMILY=PROGRAM in place. */
@@ -181,6 +182,7 @@ void agent_read(struct agent *a)
 {
 	u64 age_ns = a->conf->interval_ns / 5;
 
-	collector_read_older(a->collector, age_ns < READ_AGE_MAX_NS ? age_ns : READ_AGE_MAX_NS);
+	collector_read_older(a->collector, clock_now_ns(),
+			     age_ns < READ_AGE_MAX_NS ? age_ns : READ_AGE_MAX_NS);
 	self_read(a->self, a->collector, &a->probes.tables, a->conf);
 }

@@ -93,7 +93,7 @@ static void watchdog_tick(struct daemon *d, u64 now_ns)
 
 	if (!watchdog_due(&d->watchdog, now_ns))
 		return;
-	err = collector_read(d->agent.collector);
+	err = collector_read(d->agent.collector, now_ns);
 	if (err)
 		log_err(err,
 			"cannot read the BPF maps; the watchdog of the service manager is not pinged");

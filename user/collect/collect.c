@@ -8,7 +8,6 @@
 #include "collect/cgroups.h"
 #include "collect/slots.h"
 #include "collect/task_scan.h"
-#include "lib/loop.h"
 
 #define NS_PER_SEC 1000000000ULL
 #define AGE_NS	   (30 * NS_PER_SEC) /* between steps of identities towards their end */
@@ -48,9 +47,9 @@ static void move(struct collector *c, bool all)
 	identities_moves_done(&c->identities);
 }
 
-int collector_read(struct collector *c)
+int collector_read(struct collector *c, u64 now_ns)
 {
-	c->read_ns = c->registry->now_ns = c->identities.now_ns = clock_now_ns();
+	c->read_ns = c->registry->now_ns = c->identities.now_ns = now_ns;
 	move(c, false);
 	resolve(c);
 	slots_read(&c->counters);
@@ -61,11 +60,11 @@ int collector_read(struct collector *c)
 	return c->err;
 }
 
-int collector_read_older(struct collector *c, u64 age_ns)
+int collector_read_older(struct collector *c, u64 now_ns, u64 age_ns)
 {
-	if (c->read_ns && clock_now_ns() - c->read_ns <= age_ns)
+	if (c->read_ns && now_ns - c->read_ns <= age_ns)
 		return c->err;
-	return collector_read(c);
+	return collector_read(c, now_ns);
 }
 
 u64 collector_read_ns(const struct collector *c)
@@ -73,11 +72,11 @@ u64 collector_read_ns(const struct collector *c)
 	return c->read_ns;
 }
 
-void collector_reconfigure(struct collector *c, const struct conf *conf)
+void collector_reconfigure(struct collector *c, const struct conf *conf, u64 now_ns)
 {
 	c->conf = c->identities.conf = c->families.conf = conf;
 	c->services.max = (u32)conf->limits.services;
-	c->identities.now_ns = clock_now_ns();
+	c->registry->now_ns = c->identities.now_ns = now_ns;
 	resolve(c);
 	move(c, true);
 }
@@ -105,6 +104,8 @@ static u64 age_period_ns(const struct collector *c)
 void collector_tick(struct collector *c, u64 now_ns)
 {
 	c->registry->now_ns = c->identities.now_ns = now_ns;
+	c->age_ns = c->age_ns ?: now_ns;
+	c->forget_ns = c->forget_ns ?: now_ns;
 	if (now_ns - c->age_ns >= age_period_ns(c)) {
 		c->age_ns = now_ns;
 		age(c);
@@ -223,7 +224,6 @@ struct collector *collector_new(struct tables *tables, const struct conf *conf,
 	c->runs = runs;
 	c->families = (struct families){ registry, &c->identities, conf, { NULL } };
 	cgroups_init(&c->cgroups, &c->families);
-	c->age_ns = c->forget_ns = clock_now_ns();
 	if (!collector_init(c)) {
 		c->identities.on_named = on_named;
 		c->identities.ctx = c;

@@ -19,18 +19,18 @@ void collector_free(struct collector *c);
 /* The family runs: its metrics are in the registry from now on. -ENOMEM. */
 int collector_family_add(struct collector *c, const struct probe_run *run);
 
-/* Reads every table: afterwards the registry's values are those of now. 0 or negative errno. */
-int collector_read(struct collector *c);
+/* Reads every table: afterwards the registry's values are those of now, CLOCK_MONOTONIC. 0 or negative errno. */
+int collector_read(struct collector *c, u64 now_ns);
 /* The same, unless the values are no older than `age_ns`: then what the last reading returned. */
-int collector_read_older(struct collector *c, u64 age_ns);
-/* CLOCK_MONOTONIC of the last reading, 0: there was none. */
+int collector_read_older(struct collector *c, u64 now_ns, u64 age_ns);
+/* When the last reading was, 0: there was none. */
 u64 collector_read_ns(const struct collector *c);
 
 /* Some times a second: reuses numbers that get scarce, forgets services that are gone. */
 void collector_tick(struct collector *c, u64 now_ns);
 
 /* Takes new rules and limits over; what is counted from now on is counted for the services that they name. */
-void collector_reconfigure(struct collector *c, const struct conf *conf);
+void collector_reconfigure(struct collector *c, const struct conf *conf, u64 now_ns);
 
 /* What the kernel has counted for one identity in one dimension. */
 struct slot {
