@@ -53,7 +53,7 @@ LIB_OBJ := $(filter-out $(O)/user/main.o,$(OBJ)) $(BPF:%=$(O)/bpf/%.elf.o)
 UNIT := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/*_test.c))
 WORKLOAD := $(patsubst tests/workload/%.c,$(O)/workload/%,$(wildcard tests/workload/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*.c))
-E2E := $(sort $(wildcard tests/e2e/*_test.sh))
+E2E := $(sort $(wildcard tests/e2e/*_test.sh tests/tools/*_test.sh))
 # a guest has no sanitizers
 VM := $(if $(SANITIZE),,tests/vm/one_test.sh)
 
