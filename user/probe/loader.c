@@ -4,6 +4,7 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -114,6 +115,16 @@ static int object_prepare(struct probe_run *run)
 	return err;
 }
 
+/* libbpf reports some calls that fail for want of descriptors as invalid. */
+static int real_error(int err)
+{
+	int fd = err == -EINVAL ? open("/", O_PATH | O_CLOEXEC) : -1;
+
+	if (fd >= 0)
+		close(fd);
+	return err == -EINVAL && fd < 0 ? -EMFILE : err;
+}
+
 /* No other program would do any better. */
 static bool resources_lacking(int err)
 {
@@ -127,14 +138,14 @@ static bool resources_lacking(int err)
 static int object_load(struct probe_run *run, int from[PROBE_HOOKS])
 {
 	struct hook_run *refused;
-	int err = object_prepare(run);
+	int err = real_error(object_prepare(run));
 
 	err = err ?: hooks_choose(run, from);
 	if (err)
 		return err;
 	complaint.program[0] = '\0';
 	complaint.seen = false;
-	err = bpf_object__load(run->object);
+	err = real_error(bpf_object__load(run->object));
 	if (!err)
 		return 0;
 	refused = hook_refused(run);
@@ -181,6 +192,7 @@ static int run_start(struct probe_run *run)
 		object_close(run);
 	if (err)
 		return err;
+	*run->error = '\0'; /* of alternatives that were refused */
 	run->data.mem = section_map(run->object, ".data", &run->data.len);
 	run->bss.mem = section_map(run->object, ".bss", &run->bss.len);
 	err = tables_add(&run->set->tables, run->object);
