@@ -53,7 +53,8 @@ postgres_start "$port" "unix_socket_directories = '$TMP/run'
 log_min_duration_statement = 0"
 clients=4
 transactions=$((1000 / scale))
-pgbench-$$ -i -q -h 127.0.0.1 -p "$port" -U postgres postgres >/dev/null 2>&1
+pgbench-$$ -i -q -h 127.0.0.1 -p "$port" -U postgres postgres >"$TMP/pgbench" 2>&1 ||
+	bail "pgbench -i: $(tail -n 1 "$TMP/pgbench")"
 start_seismo --probes request
 
 for mode in simple extended prepared; do

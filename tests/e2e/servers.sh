@@ -69,6 +69,8 @@ postgres_start() { # PORT LINES
 		$2
 	END
 	server_start "$1" "${as_postgres[@]}" "postgres-$$" -D "$TMP/data"
+	# It listens before it is ready to answer.
+	wait_until psql-$$ -h 127.0.0.1 -p "$1" -U postgres -c "" postgres || bail "postgres is not ready"
 }
 
 # Starts MariaDB, a copy of our own, which logs each command that it gets to $TMP/commands.log, and a socket $TMP/mariadb.sock.
