@@ -28,13 +28,10 @@ static __always_inline void sample_rtt(struct sock *sk, struct sock_ctx *sc)
 /* For the socket's owner, which the caller has validated. */
 static __always_inline int bytes_add(struct sock_ctx *sc, int bytes, u32 flow)
 {
-	u32 slot = sc->bytes[flow];
-
-	if (bytes <= 0)
-		return 0;
-	if (!slot)
-		sc->bytes[flow] = slot = series_slot(tcp_bytes_total, sc->identity, flow, false);
-	count_add_at(slot, bytes);
+	if (bytes > 0)
+		count_add_at(SLOT_CACHED(&sc->bytes[flow], tcp_bytes_total, sc->identity, flow,
+					 false),
+			     bytes);
 	return 0;
 }
 

@@ -44,12 +44,10 @@ static __always_inline void task_account(struct cpu *cpu, struct task_struct *pr
 	}
 	if (!slots)
 		return;
-	if (!slots->cpu)
-		slots->cpu = series_slot(cpu_seconds_total, identity, 0, false);
-	counter_add_local(cpu, slots->cpu, ran);
-	if (!slots->wait)
-		slots->wait = series_slot(run_queue_wait_seconds, identity, 0, true);
-	hist_add_local(cpu, slots->wait, waited);
+	counter_add_local(cpu, SLOT_CACHED(&slots->cpu, cpu_seconds_total, identity, 0, false),
+			  ran);
+	hist_add_local(cpu, SLOT_CACHED(&slots->wait, run_queue_wait_seconds, identity, 0, true),
+		       waited);
 }
 
 TRACEPOINT(sched_switch, switch, bool preempt, struct task_struct *prev, struct task_struct *next)

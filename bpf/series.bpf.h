@@ -78,6 +78,12 @@ __noinline u32 series_slot(u32 metric, u32 identity, u64 dim, u32 is_hist)
 	return slot ? *slot : series_new(metric, identity, dim, is_hist);
 }
 
+/* Several programs write this slot: the reserved slot of a metric is shared by all that count the metric. */
+static __always_inline bool slot_shared(u32 slot)
+{
+	return slot < METRIC_MAX;
+}
+
 /*
  * The same, through a cache entry. Dimension (48 bits) and slot share one word, so that CPUs that write the entry at
  * the same time cannot mix their values.
@@ -91,9 +97,25 @@ static __always_inline u32 series_slot_cached(u64 *cache, u32 metric, u32 identi
 	if (slot && entry >> 16 == dim)
 		return slot;
 	slot = series_slot(metric, identity, dim, is_hist);
-	*(volatile u64 *)cache = dim << 16 | slot;
+	if (!slot_shared(slot))
+		*(volatile u64 *)cache = dim << 16 | slot;
 	return slot;
 }
+
+/*
+ * The same, through a cache entry for one dimension. Caches keep no reserved slot: each event that it takes is counted
+ * as dropped, and the series gets a slot of its own as soon as there is one.
+ */
+#define SLOT_CACHED(cache, metric, identity, dim, is_hist)                  \
+	({                                                                  \
+		u32 slot = *(cache);                                        \
+		if (!slot) {                                                \
+			slot = series_slot(metric, identity, dim, is_hist); \
+			if (!slot_shared(slot))                             \
+				*(cache) = slot;                            \
+		}                                                           \
+		slot;                                                       \
+	})
 
 static __always_inline u64 *counter_value(u32 slot)
 {
@@ -131,12 +153,6 @@ static __always_inline void count_add_at(u32 slot, u64 n)
 
 	if (value)
 		__sync_fetch_and_add(value, n);
-}
-
-/* Several programs write this slot: the reserved slot of a metric is shared by all that count the metric. */
-static __always_inline bool slot_shared(u32 slot)
-{
-	return slot < METRIC_MAX;
 }
 
 /* Adds to a slot that only this program writes unless it is shared, and this program cannot interrupt itself. */

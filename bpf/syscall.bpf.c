@@ -49,9 +49,8 @@ static __always_inline void count(struct cpu *cpu, u32 *identity, u32 nr, long r
 
 	if (!slots)
 		return;
-	if (!slots->slot[nr])
-		slots->slot[nr] = series_slot(syscalls_total, *identity, nr, false);
-	counter_add_local(cpu, slots->slot[nr], 1);
+	counter_add_local(cpu, SLOT_CACHED(&slots->slot[nr], syscalls_total, *identity, nr, false),
+			  1);
 	if (ret < 0 && ret >= -4095) {
 		u64 dim = nr | (u64)-ret << SYSCALL_ERRNO_SHIFT;
 
@@ -70,9 +69,10 @@ static __always_inline void time(struct cpu *cpu, u32 *identity, u32 class)
 	slots = bpf_map_lookup_elem(&syscall_class_slots, identity);
 	if (!slots)
 		return;
-	if (!slots->slot[class])
-		slots->slot[class] = series_slot(syscall_duration_seconds, *identity, class, true);
-	hist_add_local(cpu, slots->slot[class], bpf_ktime_get_ns() - start);
+	hist_add_local(cpu,
+		       SLOT_CACHED(&slots->slot[class], syscall_duration_seconds, *identity, class,
+				   true),
+		       bpf_ktime_get_ns() - start);
 }
 
 TRACEPOINT(sys_exit, exit, struct pt_regs *regs, long ret)
