@@ -213,7 +213,8 @@ stop_seismo
 
 # --- more names than limits.services
 
-count=$((long ? 100000 : 300 / scale)) services=$((64 / scale))
+# There are twice as many identities, at least 256: who finds none of those is "other" as well, but not dropped.
+count=$((long ? 100000 : 300 / scale)) services=$((250 / scale))
 echo "limits: { services: $services }" >"$CONFIG"
 start_seismo --probes syscall=count,process
 start_scraping
@@ -228,7 +229,7 @@ is $((count * calls)) $(($(sum_named seismo_syscalls_total churn- "syscall=$call
 named=$(series by=service seismo_syscalls_total | wc -l)
 ok "no more than $services services and 'other' have names ($named)" between 2 $((services + 1)) "$named"
 ok "some calls are those of 'other'" test "$(grown seismo_syscalls_total service=other "syscall=$call")" -gt 0
-ok "each event of theirs is told as dropped, and no other" between \
+((long)) || ok "each event of theirs is told as dropped, and no other" between \
 	"$(grown seismo_syscalls_total service=other "syscall=$call")" "$(value seismo_syscalls_total service=other)" \
 	"$(value seismo_series_dropped_total family=seismo_syscalls_total)"
 stop_seismo
