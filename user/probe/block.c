@@ -10,7 +10,7 @@
 
 PROBE_ELF(block);
 
-/* The name below /sys/class/block, as node_exporter has it; major:minor when the device has gone. */
+/* The device's name in /sys/class/block, as node_exporter uses it; major:minor once the device is gone. */
 static void label_device(u64 value, char *buf, size_t size)
 {
 	unsigned major = (unsigned)(value >> 20), minor = (unsigned)(value & 0xfffff);
@@ -45,8 +45,8 @@ static void label_phase(u64 value, char *buf, size_t size)
 }
 
 /*
- * blk_status_t in the words of errno (block/blk-core.c: blk_errors); kernels before d5869fdc189f
- * ("block: introduce block_rq_error tracepoint") give a negative errno, which is what is above 32767.
+ * The errno for a blk_status_t (block/blk-core.c: blk_errors). Kernels before d5869fdc189f ("block: introduce
+ * block_rq_error tracepoint") report a negative errno instead, which appears here as a value above 32767.
  */
 static void label_error(u64 value, char *buf, size_t size)
 {
@@ -64,7 +64,7 @@ static void label_error(u64 value, char *buf, size_t size)
 		snprintf(buf, size, "EIO");
 }
 
-/* Queues without statistics leave the time of issue out: then a program takes it, at a price. */
+/* Queues with I/O statistics disabled do not record the time of issue: a program of ours then does, at a cost. */
 static void tick(struct probe_run *run, u64 now_ns)
 {
 	u64 *unstamped = probe_global(run, "unstamped", sizeof(*unstamped));

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Who runs, and who it was: the tables that all families share, identities of tasks, CPU time. */
+/* Identities of tasks, CPU time, and the tables that all families share. */
 #include "probe/probe.h"
 
 #include <bpf/bpf.h>
@@ -24,7 +24,7 @@ static void task_total_add(struct tables *t, const struct task_ctx *tc)
 	row->processes += tc->tid == tc->tgid && !tc->exit_counted;
 }
 
-/* Where no iterator can go through the tasks: those that were seen. */
+/* For kernels without task iterators: counts the tasks that the programs have seen. */
 static int tasks_read(struct tables *t)
 {
 	int fd = tables_fd(t, "tasks_by_address");
@@ -68,7 +68,7 @@ static int setup(struct probe_run *run)
 	return probe_const(run, "want_args", &args, sizeof(args));
 }
 
-/* The tables exist and nothing is attached yet. */
+/* Fills the tables before any program can read them. */
 static int loaded(struct probe_run *run)
 {
 	struct tables *t = &run->set->tables;
@@ -82,7 +82,7 @@ static int loaded(struct probe_run *run)
 	return err ?: naming_processes(tables_fd(t, "proc_snapshots"), run->set->conf);
 }
 
-/* Every task that came before us gets its identity. */
+/* Gives an identity to every task that is older than the daemon. */
 static int started(struct probe_run *run)
 {
 	struct tables *t = &run->set->tables;
@@ -90,7 +90,7 @@ static int started(struct probe_run *run)
 	int err = hook_attach(run, scan);
 
 	err = err ?: task_scan(run);
-	if (!scan->chosen) /* otherwise they are still to come */
+	if (!scan->chosen) /* without an iterator tasks are seen later */
 		naming_processes_drop(tables_fd(t, "proc_snapshots"));
 	return err;
 }

@@ -8,7 +8,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* Programs whose pointers are plain numbers to the verifier; the constant `typed` is one for all objects. */
+/* The verifier knows no types of this program's arguments. */
 static bool program_untyped(const char *name)
 {
 	size_t len = strlen(name);
@@ -44,7 +44,7 @@ int hooks_check_forced(struct probe_set *set)
 	return 0;
 }
 
-/* The alternative that was asked for by name, -1: none was. */
+/* Index of the alternative that --hook requests, -1: none. */
 static int hook_forced(const struct probe_run *run, const struct hook_run *hook)
 {
 	for (const struct forced_hook *f = run->set->forced; f && f->family; f++)
@@ -61,7 +61,7 @@ void hooks_init(struct probe_run *run)
 		run->hooks[run->hook_cnt++] = (struct hook_run){ .hook = h, .chosen = -1 };
 }
 
-/* Takes the first alternative from `from` on that the kernel has. */
+/* Chooses the first alternative, starting with index `from`, that the kernel can attach. */
 static int hook_choose(struct probe_run *run, struct hook_run *hook, int from)
 {
 	int forced = hook_forced(run, hook);
@@ -88,7 +88,7 @@ static int hook_choose(struct probe_run *run, struct hook_run *hook, int from)
 	return hook->hook->optional && forced < 0 ? 0 : hook->why[forced < 0 ? 0 : forced];
 }
 
-/* Is a program of this name, in whatever form, chosen? */
+/* Is a program of this name, with any suffix, in use? */
 static bool program_chosen(const struct probe_run *run, const char *name)
 {
 	size_t len = strlen(name);
@@ -111,7 +111,7 @@ static void hook_complain(struct probe_run *run, const struct hook_run *hook)
 		 hook->hook->alt[i], kernel_reason(hook->why[i]));
 }
 
-/* The hook that this one stands in for, NULL: none does. */
+/* The other family's hook that this one supersedes, NULL: none. */
 static struct hook_run *hook_superseded(const struct probe_run *run, const struct hook_run *hook)
 {
 	struct probe_run *family = probe_running(run->set, hook->hook->supersedes);
@@ -255,7 +255,6 @@ int hooks_attach(struct probe_run *run)
 	return 0;
 }
 
-/* What it has stood in for is on its own again. */
 void hooks_restore_superseded(struct probe_run *run)
 {
 	for (unsigned i = 0; i < run->hook_cnt; i++) {

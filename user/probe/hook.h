@@ -1,34 +1,34 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Choosing, for each hook of a family, the best program that this kernel takes; attaching it. */
+/* Chooses the best program that this kernel can attach for each hook of a family, and attaches it. */
 #ifndef PROBE_HOOK_H
 #define PROBE_HOOK_H
 
 #include "probe/probe.h"
 
 /*
- * Checks that the set's forced hooks exist, and settles what they mean for all: programs without types ask that of
- * everybody. -ESRCH and set->error: there is no such hook.
+ * Checks that the hooks given with --hook exist. If one of them is a program without types, all programs are loaded
+ * without. On failure -ESRCH and set->error.
  */
 int hooks_check_forced(struct probe_set *set);
-/* A run of each hook in the family's row; loader.c has made sure that there is room for all. */
+/* Prepares a hook_run for each hook in the family's row; loader.c has checked that they fit. */
 void hooks_init(struct probe_run *run);
 /*
- * Chooses a program for each hook of an object that is not loaded, of the alternatives from from[i] on. Negative
- * errno and run->error when the family cannot do without one for which there is none.
+ * Chooses a program for each hook i, starting with alternative from[i], before the object is loaded. Negative errno
+ * and run->error if there is none for a hook that the family requires.
  */
 int hooks_choose(struct probe_run *run, const int from[PROBE_HOOKS]);
-/* Attaches the chosen programs but for those on demand. Negative errno and run->error as above. */
+/* Attaches the chosen programs, except those on demand. Negative errno and run->error as above. */
 int hooks_attach(struct probe_run *run);
 void hooks_detach(struct probe_run *run);
-/* Attaches again what the hooks of `run`, which failed, have superseded. */
+/* Attaches again the hooks of other families that `run`, which has failed, superseded. */
 void hooks_restore_superseded(struct probe_run *run);
 
 int hook_attach(struct probe_run *run, struct hook_run *hook);
 void hook_detach(struct hook_run *hook);
-/* Reads an attached iterator's output to its end, for what its program does on the way. */
+/* Runs an attached iterator to its end and discards its output. */
 int hook_iterate(struct hook_run *hook);
 
-/* From now on an attached program makes tail calls through this program array, whose name must outlive the set. */
+/* Announces that an attached program makes tail calls through this program array; the name must outlive the set. */
 void tail_calls_add(struct probe_set *set, const char *map);
 
 #endif

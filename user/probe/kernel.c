@@ -83,7 +83,7 @@ void kernel_set_arities(const struct kernel *k, struct bpf_object *object)
 	}
 }
 
-/* Tracing programs on functions are refused by some kernels altogether: a program of two instructions tells. */
+/* Some kernels refuse all tracing programs on functions: tries with a program of two instructions. */
 static int function_attachable(const struct kernel *k, const char *function,
 			       enum bpf_attach_type type)
 {
@@ -119,7 +119,7 @@ static int tracepoint_attachable(const struct kernel *k, const char *tracepoint)
 	return btf__find_by_name_kind(k->btf, name, BTF_KIND_TYPEDEF) < 0 ? -ENOENT : 0;
 }
 
-/* The first line of a file of the kernel's, "" when there is none. */
+/* Reads the first line of a file in /proc or /sys, "" if there is none. */
 static void line_read(const char *path, char *line, int size)
 {
 	FILE *f = fopen(path, "re");
@@ -131,7 +131,7 @@ static void line_read(const char *path, char *line, int size)
 		fclose(f);
 }
 
-/* Does ftrace call it? On x86 it does so for kprobes at the entry of a function as well. */
+/* Is the program called through ftrace? On x86 kprobes at the entry of a function are, too. */
 static bool needs_ftrace(const struct bpf_program *program)
 {
 	enum bpf_attach_type type = bpf_program__expected_attach_type(program);
@@ -179,14 +179,14 @@ static const struct reason {
 	{ ENOMEM, "not enough memory for its tables",
 	  "raise the memory limit of the service (MemoryMax=), or lower limits.memory in the configuration" },
 };
-/* Programs that read kernel memory are refused as invalid then. */
+/* Under lockdown=confidentiality programs that read kernel memory fail to load with EINVAL. */
 static const struct reason lockdown = {
 	EINVAL,
 	"the kernel is locked down (lockdown=confidentiality): no program may read its memory",
 	"boot with lockdown=integrity or without lockdown"
 };
 
-/* Root is not to be told to become root. */
+/* EPERM although we are root: capabilities are not the reason. */
 static const struct reason restricted = {
 	EPERM, "the kernel does not permit it",
 	"look for a security module, a system call filter or a container runtime that restricts BPF"

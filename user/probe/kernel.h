@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the running kernel is: its types, and which programs it takes. */
+/* The running kernel: its BTF, and which programs it accepts. */
 #ifndef PROBE_KERNEL_H
 #define PROBE_KERNEL_H
 
@@ -13,39 +13,39 @@ struct bpf_program;
 struct btf;
 
 struct kernel {
-	struct btf *btf;     /* its types, until kernel_drop_btf() */
-	bool has_btf;	     /* it describes its types itself, as fentry and tp_btf programs need */
+	struct btf *btf; /* of the running kernel, until kernel_drop_btf() */
+	bool has_btf;	 /* /sys/kernel/btf/vmlinux exists, which fentry and tp_btf programs need */
 	bool typed, storage; /* the constants of bpf/compat.bpf.h */
-	/* 0, or why it does not take this program: see kernel_attachable(). Tests put their own answers here. */
+	/* kernel_attachable(), or a fake in tests */
 	int (*attachable)(const struct kernel *k, const struct bpf_program *program);
 };
 
 /*
- * Reads the kernel's types, from the file `btf_path` unless that is NULL. On failure `error` says what to do:
- * -EPERM, or -ENOTSUP when there are none.
+ * Reads the kernel's BTF, from the file `btf_path` unless that is NULL. On failure -EPERM or -ENOTSUP (no BTF), and
+ * `error` says what to do.
  */
 int kernel_open(struct kernel *k, const char *btf_path, char *error, size_t error_size);
-/* The types take several MiB and only starting needs them. */
+/* Frees the BTF, which takes several MiB and is only needed at start. */
 void kernel_drop_btf(struct kernel *k);
 
-/* The number of arguments of a tracepoint, 0: there is none of that name. */
+/* The number of arguments of a tracepoint, 0 if it does not exist. */
 u32 kernel_tracepoint_arity(const struct kernel *k, const char *tracepoint);
-/* Fills in every constant arity_T of an object with the number of arguments of tracepoint or function T, 0: none. */
+/* Sets every constant arity_T of an object: the number of arguments of tracepoint or function T, 0 if there is no T. */
 void kernel_set_arities(const struct kernel *k, struct bpf_object *object);
 /*
- * 0 when the kernel has the program's target, takes programs of its kind there and calls them, else negative errno:
- * -ENOENT no such target, -EPERM, -EOPNOTSUPP the kind is refused, -KERNEL_NO_FTRACE.
+ * 0 if this kernel can attach the program to its target and will call it, else negative errno: -ENOENT (no such
+ * target), -EPERM or -EOPNOTSUPP (programs of this kind are refused), -KERNEL_NO_FTRACE.
  */
 int kernel_attachable(const struct kernel *k, const struct bpf_program *program);
-/* Attached, is it called? Not when somebody has switched ftrace off, at any time. */
+/* Will the program, if attached, be called? False while ftrace, which it needs, is disabled; can change at any time. */
 bool kernel_calls(const struct bpf_program *program);
 
-/* With kernel.ftrace_enabled=0 programs on functions attach and are never called. No kernel returns this one here. */
+/* With kernel.ftrace_enabled=0 programs on functions attach but are never called. An errno that no kernel returns here. */
 #define KERNEL_NO_FTRACE ESHUTDOWN
 
-/* Why the kernel refuses something (negative errno), in plain words. */
+/* Explains a negative errno of the kernel's in plain words. */
 const char *kernel_reason(int err);
-/* What to do about it; NULL: nothing that is known. */
+/* What to do about it, NULL if there is no advice. */
 const char *kernel_advice(int err);
 
 #endif

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Label values that several families have. */
+/* Label values that several families use. */
 #include "probe/probe.h"
 
 #include <stdio.h>
@@ -10,7 +10,7 @@ void label_name(const char *const *names, size_t cnt, u64 value, char *buf, size
 	snprintf(buf, size, "%s", value < cnt && names[value] ? names[value] : "other");
 }
 
-/* Those that only the kernel and a tracer see: a call that is about to be restarted. */
+/* Error numbers that only the kernel and tracers see, mostly of calls that are about to be restarted. */
 static const char *errno_internal(u64 value)
 {
 	switch (value) {

@@ -36,7 +36,7 @@ static int complaint_keep(enum libbpf_print_level level, const char *fmt, va_lis
 	return 0;
 }
 
-/* The hook whose chosen program the kernel has just refused. */
+/* The hook whose program the kernel has just refused. */
 static struct hook_run *hook_refused(struct probe_run *run)
 {
 	for (unsigned i = 0; i < run->hook_cnt; i++) {
@@ -61,14 +61,14 @@ static void object_close(struct probe_run *run)
 	run->object = NULL;
 }
 
-/* Tells the object of `run` the number of one of a family's metrics. */
+/* Sets the constant that holds a metric's number in the object of `run`. */
 static int metric_number(struct probe_run *run, const struct metric *metric, unsigned number)
 {
-	/* the variable bears the metric's name without "seismo_" */
+	/* it has the metric's name without "seismo_" */
 	return probe_const(run, strchr(metric->name, '_') + 1, &number, sizeof(u32));
 }
 
-/* Its own metrics, and as far as it counts them those of families before. */
+/* Numbers its own metrics, and those of earlier families, which it may count as well. */
 static int metrics_number(struct probe_run *run)
 {
 	unsigned number = run->metric_base;
@@ -125,15 +125,15 @@ static int real_error(int err)
 	return err == -EINVAL && fd < 0 ? -EMFILE : err;
 }
 
-/* No other program would do any better. */
+/* Trying another program would not help. */
 static bool resources_lacking(int err)
 {
 	return err == -EMFILE || err == -ENFILE || err == -ENOMEM;
 }
 
 /*
- * Opens and loads; when the kernel refuses a program, again with that hook's next alternative. `from`
- * is where the search for each hook's alternative begins.
+ * Opens and loads the object. -EAGAIN if the kernel refuses a program: from[] then starts the search for that hook
+ * at the next alternative.
  */
 static int object_load(struct probe_run *run, int from[PROBE_HOOKS])
 {
@@ -168,7 +168,7 @@ static void *section_map(struct bpf_object *object, const char *suffix, size_t *
 
 		if (!dot || strcmp(dot, suffix) != 0)
 			continue;
-		*ret_len = bpf_map__value_size(map); /* the kernel rounds up to pages */
+		*ret_len = bpf_map__value_size(map); /* mmap() rounds it up to pages */
 		mem = mmap(NULL, *ret_len, PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
 		return mem == MAP_FAILED ? NULL : mem;
 	}
@@ -183,7 +183,7 @@ static void budgets_set(struct probe_run *run)
 		tables_budget(&run->set->tables, number++, m->max);
 }
 
-/* Loads it, with other alternatives as long as the kernel refuses some, and attaches it. */
+/* Loads the object, retrying with other alternatives if the kernel refuses a program, and attaches the hooks. */
 static int run_start(struct probe_run *run)
 {
 	int from[PROBE_HOOKS] = { 0 }, err;
@@ -192,7 +192,7 @@ static int run_start(struct probe_run *run)
 		object_close(run);
 	if (err)
 		return err;
-	*run->error = '\0'; /* of alternatives that were refused */
+	*run->error = '\0'; /* left by alternatives that were refused */
 	run->data.mem = section_map(run->object, ".data", &run->data.len);
 	run->bss.mem = section_map(run->object, ".bss", &run->bss.len);
 	err = tables_add(&run->set->tables, run->object);
@@ -234,7 +234,7 @@ static void probe_start(struct probe_run *run)
 	}
 }
 
-/* The first family makes the tables that all share. */
+/* The first family creates the tables that all families share. */
 static int tables_plan(struct probe_set *set)
 {
 	int err = table_sizes_plan(&set->tables.sizes, &set->conf->limits,
@@ -271,7 +271,7 @@ static void next_start(struct probe_set *set)
 	probe_start(run);
 }
 
-/* Whether another try without storage in tasks and sockets, which kernels before 5.12 have not, makes sense. */
+/* Kernels before 5.12 have no task and socket storage for tracing programs: worth another try without. */
 static bool storage_refused(struct probe_set *set, const struct probe_run *run)
 {
 	if (set->cnt || !run->err || run->err == -EPERM || resources_lacking(run->err) ||
@@ -305,7 +305,7 @@ int probe_set_start_next(struct probe_set *set)
 	return 1;
 }
 
-/* What the tables are made for: a build that has more is wrong. */
+/* Refuses a build with more rows than the tables have room for. */
 static int rows_check(struct probe_set *set)
 {
 	unsigned metrics = METRIC_FIRST, hooks;
@@ -337,7 +337,7 @@ int probe_set_open(struct probe_set *set)
 	return err ?: hooks_check_forced(set);
 }
 
-/* The mapped tables go with the process; the kernel's go with the last program. */
+/* The mappings of tables are released when the process ends. */
 void probe_set_close(struct probe_set *set)
 {
 	while (set->cnt)

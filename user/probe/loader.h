@@ -1,19 +1,18 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Starting the families one after the other, and the way back. */
+/* Starts the families one by one, and stops them. */
 #ifndef PROBE_LOADER_H
 #define PROBE_LOADER_H
 
 #include "probe/probe.h"
 
 /*
- * Finds out what this kernel is. conf, btf_path and forced, which the caller sets, must outlive the set. On failure
- * set->error says why: -EPERM, -ENOTSUP (no BTF), -ESRCH (no such hook to force), -E2BIG (a build
- * with too many rows).
+ * Examines the kernel. The caller has set conf, btf_path and forced, which must outlive the set. On failure
+ * set->error says why: -EPERM, -ENOTSUP (no BTF), -ESRCH (no such hook), -E2BIG (too many rows in this build).
  */
 int probe_set_open(struct probe_set *set);
 /*
- * Starts the next family: 1, or 0 when there is none left. That a family cannot run here is no failure: its
- * run->state and run->error tell. Negative errno and set->error when nothing can run.
+ * Starts the next family. Returns 1, or 0 if none is left. A family that cannot run is no failure, run->state and
+ * run->error tell. Negative errno and set->error if Seismo as a whole cannot run.
  */
 int probe_set_start_next(struct probe_set *set);
 void probe_set_close(struct probe_set *set);

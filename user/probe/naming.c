@@ -43,7 +43,7 @@ int naming_ports(int fd, const struct conf *conf)
 	return 0;
 }
 
-/* Listening sockets on ports that rules ask for. */
+/* Listening sockets on ports that the rules match. */
 #define LISTENERS 256
 
 struct listeners {
@@ -99,7 +99,7 @@ static u32 process_port(const char *pid, const struct listeners *l)
 	return port;
 }
 
-/* Where the process' executable is, or "" (kernel thread, gone, not ours to see). */
+/* Path of the process's executable; "" for kernel threads, ended processes, and without permission. */
 static void process_exe(const char *pid, char *exe, size_t size)
 {
 	char path[64];
@@ -117,7 +117,7 @@ static bool exe_interprets(const char *exe)
 	return slash && script_interpreter(slash + 1);
 }
 
-/* Was it started by another name of the same file? argv[0] says so, and a look beside the file. */
+/* Was it started by another name of the same file? argv[0] has that name, and the same folder has that file. */
 static void process_alias(const char *exe, const char *args, u32 len, char name[IDENTITY_SCRIPT])
 {
 	const char *slash = strrchr(exe, '/'), *base;
@@ -196,7 +196,9 @@ int naming_processes(int fd, const struct conf *conf)
 			err = -errno;
 	}
 	closedir(proc);
-	return err == -E2BIG ? 0 : err; /* more than the table holds: named after the interpreter */
+	return err == -E2BIG
+		       ? 0
+		       : err; /* the table is full: these processes are named after their interpreter */
 }
 
 void naming_processes_drop(int fd)

@@ -8,7 +8,7 @@
 
 #include "conf/conf.h"
 
-/* All take the descriptor of the table to fill and return 0 or negative errno. */
+/* Each fills the table of this descriptor and returns 0 or negative errno. */
 int naming_interpreters(int fd);
 int naming_ports(int fd, const struct conf *conf);
 int naming_processes(int fd, const struct conf *conf);

@@ -23,9 +23,9 @@ const char *const request_protocols[PROTOCOL_CNT] = {
 	[PROTOCOL_TLS] = "tls",
 };
 
-/* One family has them, once. */
+/* Only the request family has peers. */
 static const struct peer *peers; /* by number */
-static int owners;		 /* descriptor of the table of who answers where */
+static int owners;		 /* descriptor of the table of services by address */
 
 int peer_init(const struct bpf_object *object)
 {
@@ -67,7 +67,7 @@ void peer_address(u32 number, char *buf, size_t size)
 		snprintf(buf, size, "[%s]:%u", address, p->port);
 }
 
-/* Who answers at a loopback address may listen at any. */
+/* A service that responds at a loopback address may listen on the wildcard address. */
 bool peer_owner(u32 number, u32 *identity, u32 *gen)
 {
 	static const u8 any[2][16] = { { 0 }, { [10] = 0xff, [11] = 0xff } };

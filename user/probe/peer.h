@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Who is asked, by the numbers that the request family's programs give. */
+/* Peers of outbound requests, by the numbers that the request family's programs assign. */
 #ifndef PROBE_PEER_H
 #define PROBE_PEER_H
 
@@ -10,12 +10,12 @@
 
 struct bpf_object;
 
-/* By protocol; NULL for what is not shown. */
+/* Names by enum protocol; NULL for those that are not exposed. */
 extern const char *const request_protocols[PROTOCOL_CNT];
 
-/* To be called once, with the loaded object. */
+/* Call it once, with the loaded object. */
 int peer_init(const struct bpf_object *object);
-/* Whose identity answers at the peer of this number; false: nobody's on this machine that has been seen. */
+/* The identity that serves the peer of this number; false if no known process on this machine does. */
 bool peer_owner(u32 number, u32 *identity, u32 *gen);
 /* Writes ADDRESS:PORT, "unix", "other", or "" for PEER_NONE. */
 void peer_address(u32 number, char *buf, size_t size);

@@ -72,7 +72,7 @@ bool hook_missing(const struct hook_run *hook)
 	return hook->chosen < 0 && !hook->disabled && !hook_needless(hook);
 }
 
-/* Is it missing for another reason than that this kernel has no way to it? */
+/* Is it missing although this kernel could provide it? */
 static bool hook_prevented(const struct hook_run *hook)
 {
 	for (int i = 0; hook_missing(hook) && hook->hook->alt[i]; i++)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Probe families. A family is a row: its BPF object, the hooks to attach, the metrics that it counts. What is
- * true of every family is done once: choosing and attaching hooks (hook.c), loading (loader.c).
+ * Probe families. A family is a row: its BPF object, its hooks, its metrics, its settings. What all families need is
+ * done once: choosing and attaching hooks (hook.c), loading (loader.c).
  */
 #ifndef PROBE_PROBE_H
 #define PROBE_PROBE_H
@@ -19,10 +19,10 @@ struct bpf_link;
 
 #define HOOK_ALTS 6
 
-/* The two forms of a program on a tracepoint: TRACEPOINT() in bpf/core.bpf.h. */
+/* The two programs that TRACEPOINT() in bpf/core.bpf.h makes of one. */
 #define TRACEPOINT(name) name "_btf", name "_raw"
 
-/* One thing to observe, by the first of these BPF programs that this kernel can attach. */
+/* One thing to observe, with the first of these BPF programs that this kernel can attach. */
 struct hook {
 	const char *alt[HOOK_ALTS + 1];
 	bool optional;	/* the family is useful without it */
@@ -54,12 +54,12 @@ struct probe {
 	const struct metric *metrics;	/* ends with a row without name */
 	const struct setting *settings; /* ends with a row without name; NULL: it has none */
 	enum probe_mode mode;		/* what `on` means; ON: it has no modes */
-	bool required; /* the others do not work without it: it cannot be switched off */
-	/* Optional. Before the object is loaded: settings in it, hooks that are not wanted. */
+	bool required;			/* the other families need it: it cannot be switched off */
+	/* Optional. Before the object is loaded: sets its constants and disables hooks that are not needed. */
 	int (*setup)(struct probe_run *run);
-	/* Optional. The object is loaded, nothing is attached. */
+	/* Optional. After the object is loaded, before anything is attached. */
 	int (*loaded)(struct probe_run *run);
-	/* Optional. All hooks are attached. */
+	/* Optional. After all hooks are attached. */
 	int (*started)(struct probe_run *run);
 	/* Optional. The family's part of a task scan, after the core's: adds to the same rows. */
 	int (*task_scan)(struct probe_run *run);
@@ -73,12 +73,12 @@ struct hook_run {
 	const struct hook *hook;
 	bool disabled;
 	int chosen;	    /* index into alt, -1: none */
-	int why[HOOK_ALTS]; /* negative errno of each alternative that was not possible */
+	int why[HOOK_ALTS]; /* negative errno of each alternative that failed */
 	struct bpf_program *program;
 	struct bpf_link *link;
 	bool tail_called; /* called by another family's program instead of attached */
 	bool superseded;  /* another family's program does its work */
-	int err;	  /* of the last try to attach it */
+	int err;	  /* of the last attempt to attach it */
 };
 
 #define PROBE_HOOKS 16
@@ -94,7 +94,7 @@ struct probe_run {
 	struct hook_run hooks[PROBE_HOOKS];
 	unsigned hook_cnt;
 	unsigned metric_base; /* number of its first metric */
-	int err;	      /* why it is unavailable, negative errno */
+	int err;	      /* why it is unavailable: negative errno ... */
 	char error[256];      /* ... and for people */
 	struct {
 		void *mem; /* mapped; NULL when it has none */
@@ -104,63 +104,63 @@ struct probe_run {
 	bool phase;  /* private to tick */
 };
 
-/* A hook that is to be observed by this program and no other. */
+/* Given with --hook: use this program and none of its alternatives. */
 struct forced_hook {
 	const char *family, *program;
 };
 
-#define METRIC_FIRST   1 /* 0 marks a slot without owner */
+#define METRIC_FIRST   1 /* 0 marks a free slot */
 #define PROBE_MAX      16
 #define TAIL_CALL_MAPS 4
 
-/* Families that run together, and what they share. */
+/* The families of one process, and what they share. */
 struct probe_set {
 	const struct conf *conf;
-	const char *btf_path; /* a file with the kernel's types, NULL: the kernel has them */
+	const char *btf_path; /* file with the kernel's BTF, NULL: /sys/kernel/btf/vmlinux */
 	const struct forced_hook *forced; /* ends with a row without family; may be NULL */
 	struct kernel kernel;
 	struct tables tables;
 	struct probe_run runs[PROBE_MAX]; /* in the order of probes[] */
 	struct probe_run
 		*list[PROBE_MAX +
-		      1]; /* those that were started, whatever became of them; ends with NULL */
+		      1]; /* started so far, also those that failed or are off; ends with NULL */
 	unsigned cnt;
 	/* Program arrays through which an attached program makes tail calls. */
 	const char *tail_call_maps[TAIL_CALL_MAPS];
 	unsigned tail_call_map_cnt;
-	char error[512]; /* why nothing can run, for people */
+	char error[512]; /* why Seismo cannot run, for people */
 };
 
-/* Every family, in the order in which it is started; ends with NULL. */
+/* All families, in the order in which they start; ends with NULL. */
 extern const struct probe *const probes[];
 
-/* What the configuration must know of those that can be switched off; ends with one without name. */
+/* What the configuration needs to know of the families that can be switched off; ends with a row without name. */
 const struct conf_family *probe_families(void);
-/* Among those of the set that run; NULL: it is not. `name` may be NULL. */
+/* The family of this name if it runs, else NULL. `name` may be NULL. */
 struct probe_run *probe_running(struct probe_set *set, const char *name);
 
-/* For families: a constant of their object by name, before it is loaded. -ENOENT when it has none. */
+/* For families: sets a constant of their object before it is loaded. -ENOENT if there is none of this name. */
 int probe_const(struct probe_run *run, const char *name, const void *value, size_t size);
-/* A global variable of the loaded object; NULL when there is none of that name and size. */
+/* A global variable of the loaded object; NULL if there is none of this name and size. */
 void *probe_global(struct probe_run *run, const char *name, size_t size);
-/* The hook that has this program among its alternatives. */
+/* The hook with this program among its alternatives. */
 struct hook_run *probe_hook(struct probe_run *run, const char *program);
-/* Is its program called, or its work done, whenever there is something to observe? */
+/* Is it observed, by its own program or by another family's? */
 static inline bool hook_works(const struct hook_run *hook)
 {
 	return hook->link || hook->tail_called || hook->superseded;
 }
-/* Is there nothing to observe with it here: only other kernels have the target, or need it? */
+/* Is nothing lost without it on this kernel? */
 bool hook_needless(const struct hook_run *hook);
-/* Would there be, but there is no way to? */
+/* Is something lost because no alternative works? */
 bool hook_missing(const struct hook_run *hook);
 /*
- * Does the family give everything that it could give on this kernel? What the kernel does not have is not held
- * against it; limits, missing permission and settings of the kernel are. True also when it is switched off.
+ * Does the family give everything that it can give on this kernel? False if limits, permissions or settings of the
+ * kernel keep a part from working; features that the kernel lacks do not count. True also when it is switched off.
  */
 bool probe_up(const struct probe_run *run);
 
-/* Label values that several families have. */
+/* Label values that several families use. */
 void label_errno(u64 value, char *buf, size_t size);
 void label_direction(u64 value, char *buf, size_t size);
 /* Writes names[value] or "other". */

@@ -14,7 +14,7 @@ static void label_reason(u64 value, char *buf, size_t size)
 	label_name(names, 4, value, buf, size);
 }
 
-/* Where mark_victim does not tell the task, the program at the end of processes counts victims. */
+/* If tracepoint mark_victim does not identify the task, the program on process exit counts OOM victims. */
 static int setup(struct probe_run *run)
 {
 	probe_hook(run, "oom_btf")->disabled =

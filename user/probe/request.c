@@ -10,7 +10,7 @@
 
 PROBE_ELF(request);
 
-/* As the configuration has them. */
+/* Filled by the configuration. */
 struct request_settings {
 	u64 status_class, peer, long_poll_ns;
 };
@@ -31,7 +31,7 @@ static const struct setting request_settings[] = {
 	{ .name = NULL },
 };
 
-/* Labels are made from them, by functions that know no run: there is one such family. */
+/* Those in use, for the label functions, which get no probe_run. */
 static struct request_settings shown;
 
 static void label_protocol(u64 value, char *buf, size_t size)
@@ -67,7 +67,7 @@ static bool label_peer_owner(u64 value, u32 *identity, u32 *gen)
 	return shown.peer && peer_owner((u32)value, identity, gen);
 }
 
-/* System calls whose bytes a program can find. */
+/* System calls whose buffers the programs can find. */
 static const struct {
 	u16 nr;
 	u8 call;

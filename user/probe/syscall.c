@@ -16,7 +16,7 @@ PROBE_ELF(syscall);
 
 static const char *const names[SYSCALLS] = {
 #include "syscalls.h" /* generated from the architecture's <asm/unistd.h> */
-	/* newer than the headers may be; the same number everywhere */
+	/* may be newer than the headers; they have the same number on all architectures */
 	[451] = "cachestat",	     [452] = "fchmodat2",	 [453] = "map_shadow_stack",
 	[454] = "futex_wake",	     [455] = "futex_wait",	 [456] = "futex_requeue",
 	[457] = "statmount",	     [458] = "listmount",	 [459] = "lsm_get_self_attr",
@@ -26,8 +26,8 @@ static const char *const names[SYSCALLS] = {
 };
 
 /*
- * Classes by what a call may wait for. Those in poll, futex and sleep wait because they were asked to:
- * nobody should hear that they are slow.
+ * Classes by what a call may wait for. Calls in poll, futex and sleep wait on purpose and must never be reported as
+ * slow.
  */
 static const struct {
 	const char *name, *calls;
@@ -101,7 +101,7 @@ static void label_class(u64 value, char *buf, size_t size)
 	snprintf(buf, size, "%s", value < SYSCALL_CLASSES ? classes[value].name : "other");
 }
 
-/* Which numbers other families' programs want to be called for. */
+/* Marks the system calls for which other families have programs to be tail-called. */
 static void calls_mark(u8 class[SYSCALLS])
 {
 	for (const struct probe *const *p = probes; *p; p++)
@@ -154,7 +154,7 @@ static int started(struct probe_run *run)
 	return err;
 }
 
-/* Mode sampled: the enter program is there for a part of each period. */
+/* Mode sampled: the sys_enter program is attached for a part of each period. */
 static void tick(struct probe_run *run, u64 now_ns)
 {
 	struct hook_run *enter = probe_hook(run, "enter_btf");
@@ -168,7 +168,8 @@ static void tick(struct probe_run *run, u64 now_ns)
 		timed_since(run, ~0ULL);
 		hook_detach(enter);
 	} else if (!hook_attach(run, enter)) {
-		timed_since(run, clock_now_ns()); /* attaching takes a while */
+		timed_since(run,
+			    clock_now_ns()); /* the clock is read again: attaching takes a while */
 	}
 }
 

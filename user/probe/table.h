@@ -1,4 +1,4 @@
-/* Every probe family, a row each, in the order in which they start. */
+/* All probe families in the order in which they start, one row each. */
 PROBE(core)
 PROBE(syscall)
 PROBE(block)

@@ -8,7 +8,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Everything that has a size known only at start. Caches by identity are found by their name. */
+/* The tables whose size is computed at start. Slot caches are found by their suffix. */
 struct table_size {
 	const char *name;
 	u32 entries;
@@ -50,7 +50,7 @@ static unsigned sizes_list(struct table_size list[SIZES], const struct table_siz
 	return sizeof(rows) / sizeof(*rows);
 }
 
-#define CACHE_BYTES 1200 /* all caches of one identity, for planning */
+#define CACHE_BYTES 1200 /* slot caches of one identity, an estimate */
 
 static u64 sizes_bytes(const struct table_sizes *s)
 {
@@ -162,7 +162,7 @@ static bool has_suffix(const char *s, const char *suffix)
 	return len > suffix_len && !strcmp(s + len - suffix_len, suffix);
 }
 
-/* Of the tables that stand in for each other, one. */
+/* Storage and tables by address are alternatives: one of them is not created. */
 static bool map_unused(const struct kernel *k, const struct bpf_map *map)
 {
 	switch (bpf_map__type(map)) {
@@ -372,7 +372,7 @@ int tables_free(struct tables *t, enum table_pool pool, u32 number)
 	return bpf_map_update_elem(fd, NULL, &range, BPF_ANY) ? -errno : 0;
 }
 
-/* Low numbers come out first, so that what is in use stays together. */
+/* Low numbers are handed out first, so that the rows in use stay together. */
 static int pool_fill(struct tables *t, enum table_pool pool, u32 first, u32 end)
 {
 	int fd = tables_fd(t, pool_stacks[pool]);

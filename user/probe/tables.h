@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The tables that all families share (include/types.h): how large they are, which object has created them, where
- * they are mapped.
+ * The tables that all families share (include/types.h): their sizes, the objects that created them, their mappings.
  */
 #ifndef PROBE_TABLES_H
 #define PROBE_TABLES_H
@@ -21,17 +20,16 @@ struct table_sizes {
 	u32 counters,
 		lanes; /* a value of each counter in each lane; fewer lanes than CPUs: they share */
 	u32 hists, cells; /* cells: histograms that belong to one CPU each, row 0 is unused */
-	u32 tasks;	  /* where tasks carry no storage */
-	u64 bytes;	  /* what they take in the kernel, all together */
+	u32 tasks;	  /* only on kernels without task storage */
+	u64 bytes;	  /* kernel memory of all tables */
 	u64 wanted_bytes; /* what they would take at least if the limits were kept */
 };
 
 /*
- * A table of which rows are mapped as they come into use: the kernel fills in every page of a mapping at
- * once.
+ * A table that is mapped as far as its rows are in use, because the kernel populates all pages of a mapping at once.
  */
 struct table {
-	const struct bpf_object *object; /* that it belongs to */
+	const struct bpf_object *object; /* its owner */
 	int fd;
 	size_t row_size;
 	u32 size, mapped; /* rows */
@@ -44,7 +42,7 @@ struct table {
 struct tables {
 	struct table_sizes sizes;
 
-	/* Mapped, see include/types.h. Read-only but for what the recycler and the core family write. */
+	/* Mapped, see include/types.h. Only the recycler and the core family write to them. */
 	struct table identities; /* struct identity */
 	struct table hists;	 /* struct hist, one per slot */
 	struct table hist_cells; /* struct hist, one per cell */
@@ -56,10 +54,10 @@ struct tables {
 	struct series_key *counter_owners, *hist_owners;
 	struct budget *budgets;
 
-	struct bpf_object *objects[TABLE_OBJECTS]; /* loaded, in this order */
+	struct bpf_object *objects[TABLE_OBJECTS]; /* in the order in which they were loaded */
 	unsigned object_cnt;
 
-	/* Tables by identity that cache slots, of all objects: zeroed when a number is reused. */
+	/* Slot caches of all objects, indexed by identity: the row is zeroed when an identity is reused. */
 	struct table slot_caches[SLOT_CACHES];
 	unsigned slot_cache_cnt;
 };
@@ -70,26 +68,26 @@ int table_sizes_plan(struct table_sizes *ret, const struct conf_limits *limits, 
 /* Do these tables hold less than the limits promise? */
 bool table_sizes_short(const struct table_sizes *s, const struct conf_limits *limits);
 
-/* Gives an object that is not loaded yet its sizes, and the tables that others before it have under the same names. */
+/* Before an object is loaded: sets the sizes of its tables and reuses those that earlier objects have created. */
 int tables_share(const struct tables *t, const struct kernel *k, struct bpf_object *object);
-/* From now on a loaded object's tables are shared, and its slot caches known; until it is removed. */
+/* Shares the tables of a loaded object and registers its slot caches, until it is removed. */
 int tables_add(struct tables *t, struct bpf_object *object);
 void tables_remove(struct tables *t, const struct bpf_object *object);
-/* The descriptor of the table of this name, owned by its object; -ENOENT: no object added has one. */
+/* The descriptor of the table of this name, owned by its object, or -ENOENT. */
 int tables_fd(const struct tables *t, const char *name);
 
-/* Once the object that has them is added. */
+/* After the object with these tables has been added. */
 int tables_map(struct tables *t);
 int tables_fill_pools(struct tables *t);
-/* The row with this number, or NULL when there is no memory to map it; good until the next call. */
+/* The row with this number, NULL if it cannot be mapped; valid until the next call. */
 void *table_row(struct table *t, u32 row);
-/* Gives the series of a metric their ceiling. */
+/* Sets the series limit of a metric. */
 void tables_budget(struct tables *t, unsigned metric, u32 max);
 
 enum table_pool { POOL_IDENTITY, POOL_COUNTER, POOL_HIST, POOL_CELL };
-/* Gives a number back for reuse. */
+/* Frees a number for reuse. */
 int tables_free(struct tables *t, enum table_pool pool, u32 number);
-/* Takes the identity out of the table by key, so that no task gets it any more. */
+/* Removes the identity from the table by key: no further task gets it. */
 int tables_identity_unlink(struct tables *t, u32 identity);
 int tables_series_delete(struct tables *t, const struct series_key *key);
 

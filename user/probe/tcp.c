@@ -24,7 +24,7 @@ static int setup(struct probe_run *run)
 	return err ?: probe_const(run, "nr_accept4", &nr_accept4, sizeof(nr_accept4));
 }
 
-/* Finds the owners of sockets that are open: listeners first, then who connected to whom. */
+/* Finds the owners of open sockets: listeners in the first pass, both ends of connections in the second. */
 static int started(struct probe_run *run)
 {
 	struct hook_run *sockets = probe_hook(run, "sockets_iter");
