@@ -44,12 +44,12 @@ static void input_parse(struct parser *p, const struct input *in, bool cut)
 	p->protocol = in->protocol;
 	p->noise = cut ? 0xff : 'R';
 	for (size_t at = 0; at < in->size;) {
-		u32 is_request = in->exchange_cnt[at] >> 7;
-		size_t len = in->exchange_cnt[at++] & 127;
+		u32 is_request = in->turns[at] >> 7;
+		size_t len = in->turns[at++] & 127;
 
 		if (len == 127 || len > in->size - at)
 			len = in->size - at;
-		turn_parse(p, is_request, in->exchange_cnt + at, len, cut ? &seed : NULL);
+		turn_parse(p, is_request, in->turns + at, len, cut ? &seed : NULL);
 		at += len;
 	}
 }
