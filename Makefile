@@ -202,6 +202,7 @@ fuzz: $(FUZZ)
 
 bench: all
 	tools/bench/startup
+	tools/bench/history
 	tools/bench/programs
 	tools/bench/syscall
 	tools/bench/requests

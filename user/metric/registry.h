@@ -93,6 +93,7 @@ struct family {
 	const char *label_names[SERIES_LABELS];
 	unsigned label_cnt;
 	u32 samples;		/* exposed for each series */
+	u64 sources;		/* bits of what may lose events of it; set by the collector */
 	struct series **series; /* in order of creation, owned */
 	size_t series_cnt;
 	struct series_entry *index; /* private */

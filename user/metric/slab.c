@@ -40,6 +40,7 @@ static bool slab_grow(struct slab *s)
 	s->chunks = chunks;
 	if (!array_grow(&s->born, items) || !array_grow(&s->free, items))
 		return false;
+	memset(&s->born[s->top], 0xff, sizeof(*s->born) << s->chunk_shift); /* SLAB_FREE */
 	chunks[cnt] = calloc(1U << s->chunk_shift, s->item_size);
 	return chunks[cnt];
 }
@@ -72,4 +73,12 @@ void slab_recycle(struct slab *s)
 		s->free[s->free_cnt++] = id;
 		s->dead_cnt--;
 	}
+}
+
+size_t slab_bytes(const struct slab *s)
+{
+	size_t items = (size_t)chunk_cnt(s) << s->chunk_shift;
+
+	return items * (s->item_size + sizeof(*s->born) + sizeof(*s->free)) +
+	       chunk_cnt(s) * sizeof(*s->chunks);
 }

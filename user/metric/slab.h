@@ -36,6 +36,8 @@ void slab_free(struct slab *s, u32 id);
 /* Ids freed before may be given out from now on. */
 void slab_recycle(struct slab *s);
 
+size_t slab_bytes(const struct slab *s);
+
 static inline void *slab_item(const struct slab *s, u32 id)
 {
 	u32 index = id & ((1U << s->chunk_shift) - 1);

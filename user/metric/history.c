@@ -1,0 +1,359 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "metric/history.h"
+
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "metric/snapshot.h"
+
+#define NS_PER_SEC 1000000000ULL
+#define MINUTE_NS  (60 * NS_PER_SEC)
+#define HOUR_NS	   (60 * MINUTE_NS)
+#define KEEP_NS	   (24 * HOUR_NS)
+
+#define RECENT_WORTH 8
+
+/*
+ * Merges are what a tick costs most. There is one in each, more or less; small ones may be several, to catch up with what
+ * came in a rush.
+ */
+#define MERGE_BYTES_PER_TICK (256 << 10)
+#define MERGE_BYTES_MAX	     (2 << 20) /* before the oldest column is dropped instead */
+
+struct history {
+	struct registry *registry;
+	size_t max_bytes, column_bytes;
+	u64 start_ns;
+	u64 lost; /* since the last tick */
+	struct column **columns;
+	u32 column_cnt, column_room;
+	struct snapshot snapshot; /* at the end of the last column */
+	struct column_writer writer;
+};
+
+struct history *history_new(struct registry *r, u64 start_ns, size_t max_bytes)
+{
+	struct history *h = calloc(1, sizeof(*h));
+
+	if (h)
+		*h = (struct history){ .registry = r,
+				       .start_ns = start_ns,
+				       .max_bytes = max_bytes };
+	return h;
+}
+
+void history_free(struct history *h)
+{
+	if (!h)
+		return;
+	for (u32 i = 0; i < h->column_cnt; i++)
+		column_free(h->columns[i]);
+	free(h->columns);
+	snapshot_release(&h->snapshot);
+	column_writer_release(&h->writer);
+	free(h);
+}
+
+static u64 end_ns(const struct history *h)
+{
+	return h->column_cnt ? h->columns[h->column_cnt - 1]->span.end_ns : h->start_ns;
+}
+
+static size_t bytes_used(const struct history *h)
+{
+	return sizeof(*h) + h->column_room * sizeof(*h->columns) + h->column_bytes +
+	       snapshot_bytes(&h->snapshot) + column_writer_bytes(&h->writer);
+}
+
+static bool columns_reserve(struct history *h)
+{
+	u32 room = 2 * h->column_room + 64;
+	struct column **columns;
+
+	if (h->column_cnt < h->column_room)
+		return true;
+	columns = reallocarray(h->columns, room, sizeof(*columns));
+	if (!columns)
+		return false;
+	h->columns = columns;
+	h->column_room = room;
+	return true;
+}
+
+static void column_remove(struct history *h, u32 at)
+{
+	h->column_bytes -= h->columns[at]->bytes;
+	column_free(h->columns[at]);
+	h->column_cnt--;
+	memmove(&h->columns[at], &h->columns[at + 1], (h->column_cnt - at) * sizeof(*h->columns));
+}
+
+/* Merges a column with the one that follows; without memory both stay as they are. */
+static bool pair_merge(struct history *h, u32 at)
+{
+	struct column *merged =
+		column_merge(h->columns[at], h->columns[at + 1], h->registry, &h->writer);
+
+	if (!merged)
+		return false;
+	column_remove(h, at);
+	h->column_bytes += merged->bytes - h->columns[at]->bytes;
+	column_free(h->columns[at]);
+	h->columns[at] = merged;
+	return true;
+}
+
+static u64 pair_span_ns(const struct history *h, u32 at)
+{
+	return h->columns[at + 1]->span.end_ns - h->columns[at]->span.begin_ns;
+}
+
+static u64 pair_age_ns(const struct history *h, u32 at)
+{
+	return end_ns(h) - h->columns[at + 1]->span.end_ns;
+}
+
+/* How long a column may be that has this age. */
+static u64 resolution_ns(u64 age_ns)
+{
+	static const struct {
+		u64 age_ns, resolution_ns;
+	} tiers[] = {
+		{ 6 * HOUR_NS, 30 * MINUTE_NS },
+		{ HOUR_NS, 5 * MINUTE_NS },
+		{ 15 * MINUTE_NS, MINUTE_NS },
+	};
+
+	for (size_t i = 0; i < sizeof(tiers) / sizeof(*tiers); i++)
+		if (age_ns >= tiers[i].age_ns)
+			return tiers[i].resolution_ns;
+	return 0;
+}
+
+/* The first pair that is old enough to be one column, or the number of columns. */
+static u32 pair_due(const struct history *h)
+{
+	for (u32 i = 0; i + 1 < h->column_cnt; i++)
+		if (pair_span_ns(h, i) <= resolution_ns(pair_age_ns(h, i)))
+			return i;
+	return h->column_cnt;
+}
+
+/*
+ * How much resolution is lost for a byte that is gained by a merge, about. Long columns are as good as short ones when
+ * they are old; but the last quarter of an hour is worth more.
+ */
+static double pair_loss(const struct history *h, u32 at)
+{
+	size_t a = h->columns[at]->bytes, b = h->columns[at + 1]->bytes;
+	u64 age_ns = pair_age_ns(h, at);
+	double worth = resolution_ns(age_ns) ? 1 : RECENT_WORTH;
+
+	return worth * (double)pair_span_ns(h, at) / (double)age_ns / (double)(a < b ? a : b);
+}
+
+static u32 pair_least(const struct history *h)
+{
+	double least = INFINITY;
+	u32 ret = h->column_cnt;
+
+	for (u32 i = 0; i + 2 < h->column_cnt; i++) {
+		double loss = pair_loss(h, i);
+
+		if (loss >= least)
+			continue;
+		least = loss;
+		ret = i;
+	}
+	return ret;
+}
+
+/* Whether less than this part of the memory is left. */
+static bool scarce(const struct history *h, u32 part)
+{
+	return bytes_used(h) > h->max_bytes - h->max_bytes / part;
+}
+
+/* Keeps to the resolutions and to the memory. */
+static void columns_thin(struct history *h)
+{
+	size_t merged = 0;
+
+	while (h->column_cnt > 1 && end_ns(h) - h->columns[0]->span.end_ns > KEEP_NS)
+		column_remove(h, 0);
+	while (merged < (scarce(h, 32) ? MERGE_BYTES_MAX : MERGE_BYTES_PER_TICK)) {
+		u32 at = pair_due(h);
+
+		if (at == h->column_cnt && scarce(h, 16))
+			at = pair_least(h);
+		if (at == h->column_cnt)
+			break;
+		merged += h->columns[at]->bytes + h->columns[at + 1]->bytes;
+		if (!pair_merge(h, at))
+			break;
+	}
+	while (h->column_cnt > 1 && bytes_used(h) > h->max_bytes)
+		column_remove(h, 0);
+}
+
+int history_tick(struct history *h, u64 lost)
+{
+	struct registry *r = h->registry;
+	const struct column_span span = {
+		.begin_ns = end_ns(h),
+		.end_ns = r->now_ns,
+		.first_tick = r->tick,
+		.last_tick = r->tick,
+		.lost = h->lost | lost,
+	};
+	struct column *c;
+
+	h->lost |= lost;
+	if (span.end_ns <= span.begin_ns)
+		return 0;
+	column_writer_reset(&h->writer);
+	if (!columns_reserve(h) || snapshot_diff(&h->snapshot, r, &h->writer))
+		return -ENOMEM;
+	c = column_new(&h->writer, &span);
+	if (!c)
+		return -ENOMEM;
+	snapshot_update(&h->snapshot, r, c);
+	h->columns[h->column_cnt++] = c;
+	h->column_bytes += c->bytes;
+	h->lost = 0;
+	registry_recycle(r);
+	columns_thin(h);
+	return 0;
+}
+
+void history_stats(const struct history *h, struct history_stats *ret)
+{
+	*ret = (struct history_stats){
+		.bytes = bytes_used(h),
+		.columns = h->column_cnt,
+		.begin_ns = h->column_cnt ? h->columns[0]->span.begin_ns : h->start_ns,
+		.end_ns = end_ns(h),
+	};
+}
+
+static u64 distance(u64 a, u64 b)
+{
+	return a > b ? a - b : b - a;
+}
+
+bool history_window(const struct history *h, u64 window_ns, struct history_window *ret)
+{
+	u64 end = end_ns(h), begin = window_ns < end ? end - window_ns : 0;
+	u32 first = h->column_cnt - 1;
+
+	if (!h->column_cnt)
+		return false;
+	while (first > 0 && distance(h->columns[first - 1]->span.begin_ns, begin) <=
+				    distance(h->columns[first]->span.begin_ns, begin))
+		first--;
+	*ret = (struct history_window){
+		.history = h,
+		.asked_ns = window_ns,
+		.begin_ns = h->columns[first]->span.begin_ns,
+		.end_ns = end,
+		.first = first,
+	};
+	return true;
+}
+
+static u32 series_born(const struct series *s)
+{
+	return s->family->registry->slabs[s->family->metric->kind].born[s->id];
+}
+
+/* The first column of the window in which the series may be. */
+static u32 first_column(const struct history_window *w, const struct series *s)
+{
+	const struct history *h = w->history;
+	u32 i = w->first, born = series_born(s);
+
+	while (i < h->column_cnt && h->columns[i]->span.last_tick < born)
+		i++;
+	return i;
+}
+
+s64 history_delta(const struct history_window *w, const struct series *s)
+{
+	const struct history *h = w->history;
+	int vector = s->family->metric->kind == METRIC_GAUGE ? COLUMN_GAUGES : COLUMN_COUNTERS;
+	u64 sum = 0;
+
+	for (u32 i = first_column(w, s); i < h->column_cnt; i++)
+		sum += (u64)sparse_get(&h->columns[i]->vectors[vector], s->id);
+	return (s64)sum;
+}
+
+void history_hist(const struct history_window *w, const struct series *s, struct hist *ret)
+{
+	const struct history *h = w->history;
+	s64 bucket[HIST_BLOCKS * SPARSE_BLOCK] = { 0 };
+	u64 sum = 0;
+
+	for (u32 i = first_column(w, s); i < h->column_cnt; i++) {
+		const struct column *c = h->columns[i];
+
+		sum += (u64)sparse_get(&c->vectors[COLUMN_SUMS], s->id);
+		for (u32 b = 0; b < HIST_BLOCKS; b++)
+			sparse_block_add(&c->vectors[COLUMN_BUCKETS], s->id * HIST_BLOCKS + b,
+					 &bucket[b * SPARSE_BLOCK]);
+	}
+	ret->sum_ns += (s64)sum > 0 ? sum : 0;
+	for (u32 i = 0; i < HIST_BUCKETS; i++)
+		ret->bucket[i] += bucket[i] > 0 ? (u64)bucket[i] : 0;
+}
+
+bool history_gauge(const struct history_window *w, const struct series *s,
+		   struct history_gauge *ret)
+{
+	const struct history *h = w->history;
+	u32 first = first_column(w, s), born = series_born(s);
+	s64 end = first < h->column_cnt ? h->snapshot.values[METRIC_GAUGE][s->id] : 0;
+	double area = 0, total_ns = 0;
+
+	*ret = (struct history_gauge){ .last = end, .max = end };
+	for (u32 i = h->column_cnt; i > first; i--) {
+		const struct column *c = h->columns[i - 1];
+		double ns = (double)column_lifetime_ns(&c->span, born);
+		s64 max = end + sparse_get(&c->vectors[COLUMN_GAUGE_MAXIMA], s->id);
+
+		area += ns *
+			((double)end + (double)sparse_get(&c->vectors[COLUMN_GAUGE_MEANS], s->id));
+		total_ns += ns;
+		ret->max = max > ret->max ? max : ret->max;
+		end -= sparse_get(&c->vectors[COLUMN_GAUGES], s->id);
+	}
+	ret->mean = total_ns > 0 ? area / total_ns : (double)ret->last;
+	return first < h->column_cnt;
+}
+
+void history_coverage(const struct history_window *w, const struct series *s,
+		      struct history_coverage *ret)
+{
+	const struct history *h = w->history;
+	u64 since = s->family->metric->kind == METRIC_GAUGE ? s->born_ns : s->known_ns;
+	u64 length = w->end_ns - w->begin_ns, covered = 0;
+	bool young = w->first == 0 && length < w->asked_ns;
+
+	*ret = (struct history_coverage){ 0 };
+	for (u32 i = w->first; i < h->column_cnt; i++) {
+		const struct column_span *c = &h->columns[i]->span;
+		u64 begin = c->begin_ns > since ? c->begin_ns : since;
+
+		if (c->lost & s->family->sources)
+			ret->missing |= HISTORY_LOSSY;
+		else if (begin < c->end_ns)
+			covered += c->end_ns - begin;
+	}
+	if (since > w->begin_ns)
+		ret->missing |= HISTORY_SERIES_YOUNG;
+	if (young)
+		ret->missing |= HISTORY_YOUNG;
+	ret->ratio = (double)covered / (double)(young ? w->asked_ns : length);
+}

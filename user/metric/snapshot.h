@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The registry's values as they were at the last tick of the history, and what has changed since. */
+#ifndef METRIC_SNAPSHOT_H
+#define METRIC_SNAPSHOT_H
+
+#include "metric/column.h"
+
+#define OCTAVE	8 /* buckets that are kept together */
+#define OCTAVES ((HIST_BUCKETS + OCTAVE - 1) / OCTAVE)
+
+/* Most buckets of a histogram never count anything: only octaves that have are kept. */
+struct hist_snapshot {
+	u64 sum_ns;
+	u32 octave[OCTAVES]; /* item of snapshot.octaves; 0 has all zeros */
+};
+
+/* All zeros is one of an empty registry. */
+struct snapshot {
+	s64 *values[METRIC_KINDS]; /* by id; of counters and gauges */
+	struct hist_snapshot *hists;
+	u32 cnt[METRIC_KINDS]; /* for how many ids there is room */
+	struct slab octaves;   /* u64[OCTAVE] */
+};
+
+void snapshot_release(struct snapshot *s);
+size_t snapshot_bytes(const struct snapshot *s);
+/*
+ * Writes how far the registry is from the snapshot. A series that was removed has fallen to 0, which nobody will ask
+ * for. 0 or -ENOMEM: then it may be tried again. */
+int snapshot_diff(struct snapshot *s, const struct registry *r, struct column_writer *w);
+/* Takes the values over, after a snapshot_diff() of which the column was made and before any other change. */
+void snapshot_update(struct snapshot *s, const struct registry *r, const struct column *c);
+
+#endif
