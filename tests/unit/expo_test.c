@@ -201,11 +201,40 @@ static void bounds_are_exact(void **state)
 	registry_release(&r);
 }
 
+/* A label that is not to be shown: what differs in nothing else is one. */
+static void hidden_label_test(void **state)
+{
+	static const u64 no = 0;
+	static const struct metric calls = { "calls_total", METRIC_COUNTER, .help = "Calls.",
+					     .labels = { { "peer", .shown = &no } } };
+	static const struct metric wait = { "wait_seconds", METRIC_HISTOGRAM, UNIT_SECONDS, "Wait.",
+					    .labels = { { "peer", .shown = &no } } };
+	const char *a[SERIES_LABELS] = { "a" }, *b[SERIES_LABELS] = { "b" };
+	struct registry r = { 0 };
+	struct buf out = { 0 };
+
+	(void)state;
+	registry_add(&r, &calls);
+	registry_add(&r, &wait);
+	*family_series(r.families[0], a)->value = 3;
+	*family_series(r.families[0], b)->value = 4;
+	family_series(r.families[1], a)->hist->bucket[0] = 5;
+	family_series(r.families[1], b)->hist->bucket[HIST_BUCKETS - 1] = 6;
+	family_series(r.families[1], b)->hist->sum_ns = 7000000000;
+	expo_write(&expo_text, &r, &out);
+	assert_non_null(strstr(buf_cstr(&out), "counter\ncalls_total 7\n# HELP"));
+	assert_non_null(strstr(buf_cstr(&out), "le=\"64\"} 5\n"));
+	assert_non_null(strstr(buf_cstr(&out), "le=\"+Inf\"} 11\n"
+					       "wait_seconds_sum 7\nwait_seconds_count 11\n"));
+	assert_null(strstr(buf_cstr(&out), "peer"));
+	buf_release(&out);
+	registry_release(&r);
+}
+
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(text_as_specified),
-	cmocka_unit_test(openmetrics_as_specified),
-	cmocka_unit_test(nothing_is_nothing),
-	cmocka_unit_test(bounds_are_exact),
+	cmocka_unit_test(text_as_specified),  cmocka_unit_test(openmetrics_as_specified),
+	cmocka_unit_test(nothing_is_nothing), cmocka_unit_test(bounds_are_exact),
+	cmocka_unit_test(hidden_label_test),
 };
 
 int main(void)

@@ -253,6 +253,63 @@ static void samples_are_limited(void **state)
 	registry_release(&r);
 }
 
+static const u64 no = 0;
+static const struct metric by_peer = {
+	.name = "seismo_calls_total",
+	.kind = METRIC_COUNTER,
+	.service = true,
+	.labels = { { "call" }, { "peer", .shown = &no } },
+};
+
+/* How many series are exposed, and how many with them. */
+static void assert_exposed(const struct family *f, u32 exposed, u32 all)
+{
+	u32 heads = 0, members = 0;
+
+	for (size_t i = 0; i < f->series_cnt; i++) {
+		const struct series *s = f->series[i];
+
+		assert_ptr_equal(s->exposed->exposed, s->exposed);
+		assert_string_equal(s->exposed->labels, s->labels);
+		if (s->exposed != s)
+			continue;
+		heads++;
+		for (; s; s = s->next_exposed)
+			members++;
+	}
+	assert_int_equal(heads, exposed);
+	assert_int_equal(members, all);
+	assert_int_equal(f->registry->samples, exposed);
+}
+
+static void series_with_hidden_labels_are_exposed_as_one(void **state)
+{
+	struct registry r = { 0 };
+	struct family *f = registry_add(&r, &by_peer);
+	struct series *a = add(f, "x", "read", "a"), *b = add(f, "x", "read", "b"),
+		      *c = add(f, "x", "read", "c"), *other = add(f, "y", "read", "a");
+
+	(void)state;
+	assert_string_equal(a->labels, "service=\"x\",call=\"read\"");
+	assert_string_equal(a->label[2], "a");
+	assert_ptr_equal(add(f, "x", "read", "b"), b);
+	assert_exposed(f, 2, 4);
+	family_remove(f, b);
+	assert_exposed(f, 2, 3);
+	family_remove(f, a); /* the one that was exposed */
+	assert_exposed(f, 2, 2);
+	assert_ptr_equal(c->exposed, c);
+	assert_ptr_equal(add(f, "x", "read", "d")->exposed, c);
+	family_remove(f, other);
+	assert_exposed(f, 1, 2);
+	while (f->series_cnt)
+		family_remove(f, f->series[0]);
+	assert_int_equal(r.samples, 0);
+	add(f, "x", "read", "a");
+	assert_exposed(f, 1, 1);
+	registry_release(&r);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(families_are_found_by_name),
 	cmocka_unit_test(a_series_is_made_once),
@@ -264,6 +321,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(values_are_found_by_id),
 	cmocka_unit_test(ids_wait_for_the_tick),
 	cmocka_unit_test(samples_are_limited),
+	cmocka_unit_test(series_with_hidden_labels_are_exposed_as_one),
 };
 
 int main(void)

@@ -73,7 +73,7 @@ static void rows(const struct format *f, const struct metric *m, json_t *doc)
 		for (const struct metric_label *l = m->labels;
 		     l < m->labels + METRIC_LABELS && l->name; l++)
 			buf_printf(&labels, "%s%s%s", labels.len ? "," : "", l->name,
-				   l->optional ? (char[]){ OPTIONAL, '\0' } : "");
+				   l->shown ? (char[]){ OPTIONAL, '\0' } : "");
 		f->row(m, buf_cstr(&labels), doc);
 	}
 	buf_release(&labels);

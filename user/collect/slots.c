@@ -78,21 +78,11 @@ static void counter_read(struct slots *p, u32 slot)
 
 /* --- histograms: a series is what it had from slots that left it (hist_base), and the slots of its list */
 
-#define HIST_WORDS (sizeof(struct hist) / sizeof(u64))
-
-static void hist_add(struct hist *to, const struct hist *from, bool negative)
-{
-	for (size_t i = 0; i < HIST_WORDS; i++)
-		((u64 *)to)[i] += negative ? -((const u64 *)from)[i] : ((const u64 *)from)[i];
-}
-
-/* Keeps in the series what a slot had counted that left it, or leaves out what a slot had counted before it came. */
-static bool base_add(struct series *s, const struct hist *hist, bool negative)
+/* What the series has beside its slots, NULL: no memory. */
+static struct hist *hist_base(struct series *s)
 {
 	if (!s->hist_base)
 		s->hist_base = calloc(1, sizeof(*s->hist_base));
-	if (s->hist_base)
-		hist_add(s->hist_base, hist, negative);
 	return s->hist_base;
 }
 
@@ -261,7 +251,8 @@ static void slot_leave(struct slots *p, u32 slot, struct hist *hist)
 		tables_hist_add(p->tables, slot, hist);
 	if (p->pool == POOL_HIST && s) {
 		hist_unlink(p, slot, s);
-		base_add(s, hist, false);
+		if (hist_base(s))
+			hist_add(s->hist_base, hist);
 		hist_series_read(p, s);
 	}
 	p->series[slot] = NULL;
@@ -280,7 +271,8 @@ void slots_move(struct slots *p)
 		if (p->pool == POOL_COUNTER || !p->series[slot])
 			continue;
 		p->known[slot] = hist_count(&before);
-		base_add(p->series[slot], &before, true);
+		if (hist_base(p->series[slot]))
+			hist_subtract(p->series[slot]->hist_base, &before);
 		hist_series_read(p, p->series[slot]);
 	}
 }

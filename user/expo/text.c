@@ -130,11 +130,15 @@ static void sample_start(struct buf *b, const char *name, const char *suffix,
 
 static void value_write(struct buf *b, const struct metric *m, const struct series *s)
 {
+	s64 value = *s->value;
+
+	for (const struct series *more = s->next_exposed; more; more = more->next_exposed)
+		value += *more->value;
 	sample_start(b, m->name, "", s);
 	if (m->unit == UNIT_SECONDS)
-		buf_seconds(b, (u64)*s->value);
+		buf_seconds(b, (u64)value);
 	else
-		buf_i64(b, *s->value);
+		buf_i64(b, value);
 	buf_char(b, '\n');
 }
 
@@ -167,23 +171,36 @@ static u64 buckets_write(struct buf *b, const struct buf *start, const u64 *buck
 	return count;
 }
 
+/* The histogram of all that are exposed with s; `sum` is there for more than one. */
+static const struct hist *exposed_hist(const struct series *s, struct hist *sum)
+{
+	if (!s->next_exposed)
+		return s->hist;
+	*sum = *s->hist;
+	for (const struct series *more = s->next_exposed; more; more = more->next_exposed)
+		hist_add(sum, more->hist);
+	return sum;
+}
+
 /* _count is what the buckets added up to as they were written: the two cannot disagree. */
 static void histogram_write(struct buf *b, const char *name, const struct series *s,
 			    const struct dialect *d)
 {
 	struct buf start = { 0 };
+	struct hist sum;
+	const struct hist *hist = exposed_hist(s, &sum);
 	u64 count;
 
 	buf_str(&start, name);
 	buf_str(&start, "_bucket{");
 	buf_add(&start, s->labels, s->labels_len);
 	buf_str(&start, s->labels_len ? ",le=\"" : "le=\"");
-	count = buckets_write(b, &start, s->hist->bucket, d);
+	count = buckets_write(b, &start, hist->bucket, d);
 	b->failed |= start.failed;
 	buf_release(&start);
 
 	sample_start(b, name, "_sum", s);
-	buf_seconds(b, s->hist->sum_ns);
+	buf_seconds(b, hist->sum_ns);
 	buf_char(b, '\n');
 	sample_start(b, name, "_count", s);
 	buf_u64(b, count);
@@ -194,6 +211,8 @@ static void family_write(struct buf *b, const struct family *f, const struct dia
 {
 	metadata_write(b, f->metric, d);
 	for (size_t i = 0; i < f->series_cnt; i++) {
+		if (f->series[i]->exposed != f->series[i])
+			continue;
 		if (f->metric->kind == METRIC_HISTOGRAM)
 			histogram_write(b, f->metric->name, f->series[i], d);
 		else

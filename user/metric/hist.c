@@ -12,6 +12,20 @@ u64 hist_count(const struct hist *h)
 	return sum;
 }
 
+void hist_add(struct hist *h, const struct hist *more)
+{
+	h->sum_ns += more->sum_ns;
+	for (unsigned i = 0; i < HIST_BUCKETS; i++)
+		h->bucket[i] += more->bucket[i];
+}
+
+void hist_subtract(struct hist *h, const struct hist *less)
+{
+	h->sum_ns -= less->sum_ns;
+	for (unsigned i = 0; i < HIST_BUCKETS; i++)
+		h->bucket[i] -= less->bucket[i];
+}
+
 /* The middle of a bucket; of the first and last, the one bound that they have. */
 static double bucket_value(unsigned i)
 {

@@ -12,7 +12,8 @@
 
 /* What a series is allocated as. The families' arrays are sorted by seq, so that one is found by bisection. */
 struct series_entry {
-	UT_hash_handle hh; /* by the pointers in series.label */
+	UT_hash_handle hh;	   /* by the pointers in series.label */
+	UT_hash_handle hh_exposed; /* by the rendered text, of families with hidden labels */
 	u64 seq;
 	struct series series; /* last: its labels follow, then the rendered text */
 };
@@ -56,7 +57,7 @@ static void entry_free(struct family *f, struct series_entry *e)
 static void labels_render(const struct family *f, const char *const label[], struct buf *text)
 {
 	for (unsigned i = 0; i < f->label_cnt; i++)
-		if (label[i])
+		if (label[i] && !(f->hidden_labels & 1U << i))
 			label_add(text, f->label_names[i], label[i]);
 }
 
@@ -116,7 +117,67 @@ static void series_init(struct family *f, struct series *s, u32 id)
 		s->hist = item;
 	else
 		s->value = item;
-	r->samples += f->samples;
+}
+
+/* Joins those with the same text, or is exposed itself. False: there is no memory. */
+static bool series_expose(struct family *f, struct series_entry *e)
+{
+	struct series *s = &e->series;
+	struct series_entry *first = NULL;
+
+	s->exposed = s;
+	if (f->hidden_labels)
+		HASH_FIND(hh_exposed, f->exposed, s->labels, s->labels_len, first);
+	if (first) {
+		s->exposed = &first->series;
+		s->next_exposed = first->series.next_exposed;
+		first->series.next_exposed = s;
+		return true;
+	}
+	if (f->hidden_labels) {
+		HASH_ADD_KEYPTR(hh_exposed, f->exposed, s->labels, s->labels_len, e);
+		if (!e->hh_exposed.tbl)
+			return false;
+	}
+	f->registry->samples += f->samples;
+	return true;
+}
+
+/* Another one that was exposed with it takes its place. */
+static void series_pass_on(struct family *f, struct series_entry *e)
+{
+	struct series *heir = e->series.next_exposed;
+	struct series_entry *next = heir ? entry_of(heir) : NULL;
+
+	if (f->hidden_labels)
+		HASH_DELETE(hh_exposed, f->exposed, e);
+	if (!heir) {
+		f->registry->samples -= f->samples;
+		return;
+	}
+	for (struct series *s = heir; s; s = s->next_exposed)
+		s->exposed = heir;
+	HASH_ADD_KEYPTR(hh_exposed, f->exposed, heir->labels, heir->labels_len, next);
+}
+
+static void series_hide(struct family *f, struct series_entry *e)
+{
+	struct series *s = &e->series;
+
+	if (s->exposed == s) {
+		series_pass_on(f, e);
+		return;
+	}
+	for (struct series *before = s->exposed; before; before = before->next_exposed)
+		if (before->next_exposed == s)
+			before->next_exposed = s->next_exposed;
+}
+
+/* Undoes family_append() of the last one. */
+static void family_take_back(struct family *f, struct series_entry *e)
+{
+	HASH_DEL(f->index, e);
+	f->series_cnt--;
 }
 
 static struct series *series_add(struct family *f, const char *const label[])
@@ -126,7 +187,9 @@ static struct series *series_add(struct family *f, const char *const label[])
 
 	if (e && family_append(f, e)) {
 		series_init(f, &e->series, id);
-		return &e->series;
+		if (series_expose(f, e))
+			return &e->series;
+		family_take_back(f, e);
 	}
 	if (e)
 		entry_free(f, e);
@@ -208,7 +271,7 @@ void family_remove(struct family *f, struct series *s)
 
 	f->series_cnt--;
 	memmove(at, at + 1, (size_t)(f->series + f->series_cnt - at) * sizeof(*at));
-	f->registry->samples -= f->samples;
+	series_hide(f, e);
 	slab_free(family_slab(f), s->id);
 	HASH_DEL(f->index, e);
 	entry_free(f, e);
@@ -217,6 +280,7 @@ void family_remove(struct family *f, struct series *s)
 static void family_free(struct family *f)
 {
 	HASH_CLEAR(hh, f->index);
+	HASH_CLEAR(hh_exposed, f->exposed);
 	for (size_t i = 0; i < f->series_cnt; i++)
 		entry_free(f, entry_of(f->series[i]));
 	free(f->series);
@@ -240,8 +304,10 @@ static void family_init(struct family *f, struct registry *r, const struct metri
 	if (m->service)
 		f->label_names[f->label_cnt++] = "service";
 	for (const struct metric_label *l = m->labels; l < m->labels + METRIC_LABELS && l->name;
-	     l++)
+	     l++) {
+		f->hidden_labels |= (unsigned)(l->shown && !*l->shown) << f->label_cnt;
 		f->label_names[f->label_cnt++] = l->name;
+	}
 	if (!m->hidden)
 		f->samples = m->kind == METRIC_HISTOGRAM ? HIST_SAMPLES : 1;
 	r->reserved += f->samples;

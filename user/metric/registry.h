@@ -30,7 +30,11 @@ struct metric_label {
 	 * value is what format() writes. A label whose value is "" is left out.
 	 */
 	bool (*owner)(u64 value, u32 *identity, u32 *gen);
-	bool optional; /* there only where the configuration asks for it */
+	/*
+	 * Optional: the label is exposed only where this is not 0 when its family is added. Series that differ in nothing
+	 * else are then exposed as one, but are apart for all others.
+	 */
+	const u64 *shown;
 };
 
 #define METRIC_LABELS 4
@@ -81,6 +85,9 @@ struct series {
 	u32 first_slot;		/* 0: none */
 	void *owner;		/* whose it is; NULL: nobody's */
 
+	/* Exposed together, as `exposed`, which counts for the limit of samples; it comes first. */
+	struct series *exposed, *next_exposed;
+
 	const char *
 		labels; /* rendered and escaped: service="nginx",syscall="read"; "" when there are none */
 	size_t labels_len;
@@ -91,13 +98,13 @@ struct family {
 	const struct metric *metric;
 	struct registry *registry;
 	const char *label_names[SERIES_LABELS];
-	unsigned label_cnt;
-	u32 samples;		/* exposed for each series */
+	unsigned label_cnt, hidden_labels; /* the latter are bits */
+	u32 samples;			   /* exposed for each series */
 	u64 sources;		/* bits of what may lose events of it; set by the collector */
 	struct series **series; /* in order of creation, owned */
 	size_t series_cnt;
-	struct series_entry *index; /* private */
-	u64 created;		    /* private */
+	struct series_entry *index, *exposed; /* private */
+	u64 created;			      /* private */
 };
 
 /* All zeros is an empty registry. */

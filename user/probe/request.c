@@ -57,14 +57,12 @@ static void label_status(u64 value, char *buf, size_t size)
 
 static void label_peer(u64 value, char *buf, size_t size)
 {
-	*buf = '\0';
-	if (shown.peer)
-		peer_address((u32)value, buf, size);
+	peer_address((u32)value, buf, size);
 }
 
 static bool label_peer_owner(u64 value, u32 *identity, u32 *gen)
 {
-	return shown.peer && peer_owner((u32)value, identity, gen);
+	return peer_owner((u32)value, identity, gen);
 }
 
 /* System calls whose buffers the programs can find. */
@@ -111,7 +109,7 @@ static const u32 message_calls[] = { SYS_recvmmsg, SYS_sendmmsg, 0 };
 #define PROTOCOL  "protocol", 0, REQUEST_PROTOCOL_BITS, label_protocol
 #define DIRECTION "direction", REQUEST_DIRECTION_AT, 1, label_direction
 
-#define PEER "peer", REQUEST_PEER_AT, REQUEST_PEER_BITS, label_peer, label_peer_owner, true
+#define PEER "peer", REQUEST_PEER_AT, REQUEST_PEER_BITS, label_peer, label_peer_owner, &shown.peer
 
 const struct probe probe_request = {
 	.name = "request",
