@@ -17,7 +17,7 @@ const struct command commands[] = {
 	{ .name = NULL },
 };
 
-/* What was not written has not been said: at the end of every command, also of those that argp ends. */
+/* Reports lost output at the end of every command, including --help, after which argp exits. */
 static void stdout_check(int status, void *unused)
 {
 	bool failed = ferror(stdout);

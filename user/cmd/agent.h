@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The parts of a running Seismo, put together; shared by the commands that watch something. */
+/* The parts of a running Seismo, shared by the commands that collect something. */
 #ifndef CMD_AGENT_H
 #define CMD_AGENT_H
 
@@ -30,10 +30,10 @@ struct agent_options {
 };
 #define DEFAULT_CONFIG "/etc/seismo/seismo.yaml"
 
-/* Parses them, as a child of a command's own parser; its input is a struct agent_options. */
+/* Child parser for these options; its input is a struct agent_options. */
 extern const struct argp agent_argp;
 
-/* All return an exit status and say on stderr what is wrong. */
+/* Each returns an exit status and says on stderr what is wrong. */
 int agent_configure(struct agent *a, const struct agent_options *options);
 int agent_start(struct agent *a, const struct agent_options *options);
 void agent_stop(struct agent *a);

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Commands: a row each in main.c. They return the exit status. */
+/* Commands, which return the exit status; main.c has a row for each. */
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
 enum exit_status {
 	EXIT_OK = 0,
-	EXIT_PROBLEM = 1,     /* what was asked about is not in order */
+	EXIT_PROBLEM = 1,     /* the command found a problem */
 	EXIT_USAGE = 2,	      /* bad options or configuration */
-	EXIT_UNSUPPORTED = 3, /* this machine, or this user, cannot run it */
+	EXIT_UNSUPPORTED = 3, /* cannot run on this machine or as this user */
 };
 
 struct command {

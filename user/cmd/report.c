@@ -105,7 +105,7 @@ static void report_advice(FILE *out, int err)
 		fprintf(out, DETAIL "  to do: %s\n", advice);
 }
 
-/* What is not observed, why not by any of the programs that could, and what to do about the first reason. */
+/* What is not observed, why each alternative fails, and what to do about the first reason. */
 static void report_missing(FILE *out, const struct hook_run *hook)
 {
 	fprintf(out, DETAIL "missing: %s\n", hook->hook->purpose);
@@ -116,7 +116,7 @@ static void report_missing(FILE *out, const struct hook_run *hook)
 	report_advice(out, hook->why[0]);
 }
 
-/* A program that is in place and not called, or that could not be attached when it was needed. */
+/* A program that is attached but never called, or that could not be attached when it was needed. */
 static void report_idle(FILE *out, const struct hook_run *hook)
 {
 	int err = hook->link ? -KERNEL_NO_FTRACE : hook->err;
@@ -141,7 +141,7 @@ static const char *hook_state(const struct hook_run *hook)
 	return hook->link ? "attached" : "attached when needed";
 }
 
-/* The hook in use, and why it is none of those that would be better. */
+/* The program in use, and why the better ones are not. */
 static void report_hook(FILE *out, const struct hook_run *hook)
 {
 	const char *name = hook_name(hook);

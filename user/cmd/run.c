@@ -22,7 +22,7 @@
 #include "lib/notify.h"
 
 #define TICK_NS	  200000000ULL
-#define LOCK_NAME "seismo" /* abstract: the kernel takes it away with the process */
+#define LOCK_NAME "seismo" /* abstract socket: disappears with the process */
 
 struct daemon {
 	struct agent agent;

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The configuration: what the file and the command line ask for, complete with defaults and validated. */
+/* The configuration: file and command line, validated, with defaults for everything else. */
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
 #include "conf/setting.h"
 #include "types.h"
 
-/* Conditions of one match, ANDed; NULL or 0: not asked for. At least one is set. */
+/* Conditions that must all hold; NULL or 0: no condition. At least one is set. */
 struct service_match {
 	char *cgroup, *exe, *command; /* fnmatch patterns in which `*` crosses `/` */
 	u16 port;
@@ -17,7 +17,7 @@ struct service_rule {
 	struct service_match match;
 };
 
-/* ON is what the probe family itself does by default. */
+/* ON: the default mode of the probe family */
 enum probe_mode {
 	PROBE_MODE_OFF,
 	PROBE_MODE_ON,
@@ -26,7 +26,7 @@ enum probe_mode {
 	PROBE_MODE_FULL
 };
 
-/* What the configuration must know of a probe family. */
+/* What the configuration needs to know of a probe family. */
 struct conf_family {
 	const char *name;
 	bool has_modes;			/* besides on and off */
@@ -38,7 +38,7 @@ struct conf_family {
 struct conf_probe {
 	const struct conf_family *family;
 	enum probe_mode mode;
-	u64 settings[CONF_SETTINGS]; /* the structure of the family's, see struct setting */
+	u64 settings[CONF_SETTINGS]; /* the family's own structure, see struct setting */
 };
 
 #define CONF_INTERVAL_MIN_NS   100000000ULL
@@ -57,20 +57,20 @@ struct conf {
 	u64 interval_ns; /* between readings of the tables */
 	struct service_rule *services;
 	unsigned service_cnt;
-	struct conf_probe *probes; /* every family, in the order in which they were given */
+	struct conf_probe *probes; /* every family, in the order of `families` */
 	unsigned probe_cnt;
 	struct conf_limits limits;
 };
 
-/* The built-in defaults. `families`, ended by one without name, must outlive it. NULL when there is no memory. */
+/* The defaults. `families` ends with a row without name and must outlive it. NULL: out of memory. */
 struct conf *conf_default(const struct conf_family *families);
 void conf_free(struct conf *c);
 
-/* NULL: there is none of this name. */
+/* NULL if there is no family of this name. */
 struct conf_probe *conf_probe_find(const struct conf *c, const char *name);
-/* ON also for a family that cannot be configured. */
+/* ON also if there is no family of this name. */
 enum probe_mode conf_probe_mode(const struct conf *c, const char *name);
-/* The structure that the family's settings are stored in; one that was given. */
+/* The family's own structure of settings; the family must exist. */
 const void *conf_probe_settings(const struct conf *c, const char *name);
 
 #endif

@@ -99,7 +99,7 @@ static bool match_same(const struct service_match *a, const struct service_match
 	       text_same(a->command, b->command);
 }
 
-/* Refuses a rule that matches everything or, after the rules before it, nothing. */
+/* Refuses a rule that matches everything, or that an earlier rule makes useless. */
 static int service_check(struct yaml_doc *d, const yaml_node_t *node,
 			 const struct service_rule *rules, unsigned i)
 {
@@ -123,7 +123,7 @@ static int service_check(struct yaml_doc *d, const yaml_node_t *node,
 	return 0;
 }
 
-/* Checks the rules and takes them over. */
+/* Checks the rules and moves them from `f` to `c`. */
 static int services_apply(struct conf *c, struct yaml_doc *d, struct conf_file *f)
 {
 	yaml_node_t *list = yaml_doc_value(d, yaml_doc_root(d), "services");
@@ -189,7 +189,7 @@ static int fd_read(int fd, struct buf *text)
 	return n ? -EFBIG : 0;
 }
 
-/* Does not wait for the other end of a pipe that someone put there. */
+/* O_NONBLOCK: must not hang if the path is a pipe. */
 static int file_read(const char *path, struct buf *text)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), err;

@@ -9,8 +9,8 @@ struct buf;
 
 /*
  * Loads a file over the defaults; families as for conf_default(). On failure *ret is untouched and `error` holds
- * one line without a newline, "FILE:LINE: what is wrong" ("FILE: ..." when the file as a whole is at fault):
- * -EINVAL for what it says, otherwise the errno of reading it.
+ * one line without a newline, "FILE:LINE: what is wrong", or "FILE: ..." if it is about the whole file. -EINVAL for its
+ * contents, otherwise the errno of reading it.
  */
 int conf_load(struct conf **ret, const char *path, const struct conf_family *families,
 	      struct buf *error);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Which probes run and how, from the file and from the command line. */
+/* Modes and settings of probes, from the file and from the command line. */
 #include "conf/probes.h"
 
 #include <errno.h>
@@ -10,13 +10,13 @@
 #include "conf/yaml_doc.h"
 #include "lib/buf.h"
 
-/* By probe_mode; a family without modes has the first two. */
+/* By enum probe_mode; a family without modes has only the first two. */
 static const char *const mode_names[] = { "off", "on", "count", "sampled", "full", NULL };
 static const char *const switch_names[] = { "off", "on", NULL };
 
 #define KEYS_MAX 16
 
-/* The families' names, for suggestions. */
+/* Suggests a family. */
 static void hint_family(const struct conf *c, const char *word, struct buf *error)
 {
 	const char *names[KEYS_MAX + 1] = { NULL };
@@ -26,7 +26,7 @@ static void hint_family(const struct conf *c, const char *word, struct buf *erro
 	suggest(error, word, names);
 }
 
-/* A mode of this family, -1: it has none of this name. */
+/* The family's mode of this name, or -1. */
 static int mode_find(const struct conf_family *f, const char *text)
 {
 	const char *const *names = f->has_modes ? mode_names : switch_names;
@@ -106,7 +106,7 @@ static int key_load(struct yaml_doc *d, struct conf_probe *p, const yaml_node_pa
 	return s ? setting_load(d, p, s, value) : key_unknown(d, p->family, key);
 }
 
-/* Is the key of this pair that of one before it? */
+/* Does an earlier pair have the same key? */
 static bool key_repeats(struct yaml_doc *d, const yaml_node_pair_t *first,
 			const yaml_node_pair_t *pair)
 {
@@ -183,7 +183,7 @@ static void all_set(const struct conf *c, enum probe_mode *modes, enum probe_mod
 		modes[i] = mode;
 }
 
-/* One item of a command-line list: a family, family=mode, all or none. The text is cut apart. */
+/* Parses one item of the list: family, family=mode, all or none. Modifies the text. */
 static int item_parse(const struct conf *c, enum probe_mode *modes, char *item, struct buf *error)
 {
 	char *mode_name = strchr(item, '=');
@@ -213,7 +213,7 @@ static int item_parse(const struct conf *c, enum probe_mode *modes, char *item, 
 	return 0;
 }
 
-/* Does every item only switch a family off? */
+/* Do all items only switch families off? */
 static bool list_only_off(const char *list)
 {
 	for (;;) {

@@ -11,10 +11,9 @@ struct yaml_doc;
 int probes_load(struct conf *c, struct yaml_doc *d);
 
 /*
- * Replaces the probes' modes by a command-line list: "block,tcp" is these and no others, "syscall=count"
- * sets a mode, "all" and "none" are what they say; the last word on a family counts. "request=off", a list that
- * only switches off, leaves the others as they are. On failure (-EINVAL, -ENOMEM) the configuration is unchanged and
- * `error` tells why, without a prefix.
+ * Sets the probes' modes from a command-line list. "block,tcp" runs only these; "syscall=count" sets a mode; "all" and
+ * "none" set every family; later items win. A list that only switches off, such as "request=off", leaves the others
+ * as they are. On failure (-EINVAL, -ENOMEM) the configuration is unchanged and `error` says why, without a prefix.
  */
 int conf_probes_parse(struct conf *c, const char *list, struct buf *error);
 

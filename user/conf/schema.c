@@ -165,14 +165,14 @@ static int uint_check(struct yaml_doc *d, const char *name, const yaml_node_t *n
 
 	if (err)
 		return err;
-	/* The loader takes a leading zero for octal. */
+	/* libcyaml would read a leading zero as octal. */
 	if (parse_u64(yaml_doc_text(node), 1, max, &v) || *yaml_doc_text(node) == '0')
 		return yaml_doc_error(d, node, "'%s' is '%.64s', must be an integer from 1 to %llu",
 				      name, yaml_doc_text(node), (unsigned long long)max);
 	return 0;
 }
 
-/* Checks ahead of the loader, which does not know the line of all that it refuses. */
+/* Checks everything before libcyaml does, which cannot report the line of every error. */
 static int value_check(struct yaml_doc *d, const char *name, yaml_node_t *node,
 		       const cyaml_schema_value_t *value)
 {

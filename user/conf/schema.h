@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The keys of the file, and the file as it is written: texts, before they are given a meaning. */
+/* The keys of the file, and its values as text, before they are interpreted. */
 #ifndef CONF_SCHEMA_H
 #define CONF_SCHEMA_H
 
@@ -19,9 +19,8 @@ struct conf_file {
 };
 
 /*
- * Checks the shape of a document that has a root and loads what is in it. `probes`, whose keys
- * are not known here, is left to be read from the document. *ret is NULL when nothing is set.
- * Errors as with conf_load().
+ * Checks the structure of a document with a root and loads its values, except for `probes`, whose keys only the
+ * families know. *ret is NULL if nothing is set. Errors as for conf_load().
  */
 int schema_load(struct conf_file **ret, struct yaml_doc *d, const char *text, size_t len);
 void schema_free(struct conf_file *f);

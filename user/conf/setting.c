@@ -12,7 +12,7 @@ struct unit {
 	u64 factor;
 };
 
-/* How each kind of quantity is parsed, and written: with the largest unit of which it is a multiple. */
+/* Quantities: how to parse them, and the units to write them in, largest first. */
 static const struct quantity {
 	const char *name;
 	int (*parse)(const char *text, u64 *ret);

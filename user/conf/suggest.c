@@ -48,7 +48,7 @@ static const char *nearest(const char *word, const char *const *names)
 	for (; *names; names++) {
 		unsigned d = strlen(*names) <= WORD_MAX ? distance(word, *names) : WORD_MAX;
 
-		/* A word replaced altogether is not a typing mistake. */
+		/* a word with no letter in common is not a typing mistake */
 		if (d <= best_distance && d < strlen(*names) && (!best || d < best_distance)) {
 			best = *names;
 			best_distance = d;

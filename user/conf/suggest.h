@@ -5,8 +5,8 @@
 struct buf;
 
 /*
- * Appends what was probably meant: ", did you mean 'listen'?" when one of the names (NULL-terminated)
- * is near the word, otherwise " (known: listen, services)".
+ * Appends ", did you mean 'listen'?" if one of the names (NULL-terminated) is similar to the word, otherwise
+ * " (known: listen, services)".
  */
 void suggest(struct buf *out, const char *word, const char *const *names);
 

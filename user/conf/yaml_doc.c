@@ -46,7 +46,7 @@ static __attribute__((format(printf, 3, 4))) int text_error(struct yaml_doc *d, 
 	return err;
 }
 
-/* Bytes that are no text are found before there are lines, so these are counted here. */
+/* libyaml reports invalid bytes by offset only: the line is counted here. */
 static size_t problem_line(const yaml_parser_t *p, const char *text, size_t len)
 {
 	size_t line = 1;
@@ -66,7 +66,7 @@ static int syntax_error(struct yaml_doc *d, const yaml_parser_t *p, const char *
 			  p->context ? ", " : "", p->problem ? p->problem : "not YAML");
 }
 
-/* What an event says against the document, NULL for nothing. */
+/* Why an event makes the document unacceptable, NULL: it does not. */
 static const char *event_problem(const yaml_event_t *e, unsigned *documents, unsigned *depth)
 {
 	switch (e->type) {
@@ -86,7 +86,7 @@ static const char *event_problem(const yaml_event_t *e, unsigned *documents, uns
 	}
 }
 
-/* A tree has lost its aliases and a deep one has cost its memory: both are looked for in the events. */
+/* Looks for aliases and deep nesting in the events: a tree no longer shows the one, and costs memory for the other. */
 static int events_check(struct yaml_doc *d, const char *text, size_t len)
 {
 	unsigned documents = 0, depth = 0;

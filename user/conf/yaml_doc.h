@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The document behind a configuration: a tree that knows the line of everything, for the errors that
- * must name one. Documents with aliases, more than one document or absurd nesting do not load.
+ * A YAML document as a tree that knows the line of each node, for error messages. Aliases, several documents in a
+ * file and deep nesting are refused.
  */
 #ifndef CONF_YAML_DOC_H
 #define CONF_YAML_DOC_H
@@ -17,7 +17,7 @@ struct yaml_doc {
 	yaml_document_t yaml;
 };
 
-/* Texts may hold anything. On failure (-EINVAL) `error` has been written and nothing is to be released. */
+/* The text may be anything. On failure -EINVAL, `error` is written and nothing needs to be released. */
 int yaml_doc_load(struct yaml_doc *d, const char *path, const char *text, size_t len,
 		  struct buf *error);
 void yaml_doc_release(struct yaml_doc *d);
@@ -25,9 +25,9 @@ void yaml_doc_release(struct yaml_doc *d);
 /* NULL when the document is empty. */
 yaml_node_t *yaml_doc_root(struct yaml_doc *d);
 yaml_node_t *yaml_doc_node(struct yaml_doc *d, int id);
-/* The value of a key, NULL when the mapping (which may be NULL) has none. */
+/* The value of a key, NULL if there is none. The mapping may be NULL. */
 yaml_node_t *yaml_doc_value(struct yaml_doc *d, yaml_node_t *mapping, const char *key);
-/* The text of a scalar without NUL bytes in it; NULL for anything else. */
+/* The text of a scalar without NUL bytes; NULL for any other node. */
 const char *yaml_doc_text(const yaml_node_t *node);
 
 /* Writes "PATH:LINE: message" as one line and returns -EINVAL. */

@@ -16,7 +16,7 @@ static const struct {
 	[CGROUP_MEMORY] = { "memory", "memory.stat" },
 };
 
-/* Keys of both files on v1 and v2, which have none in common that means something else. */
+/* Keys of both files in v1 and v2; no key has different meanings. */
 static const struct {
 	const char *key;
 	size_t field;
@@ -45,7 +45,7 @@ void cgroup_stats_parse(const char *text, struct cgroup_stats *stats)
 	}
 }
 
-/* Is the word one of those between commas? */
+/* Does the comma-separated list contain the word? */
 static bool list_has(const char *list, const char *word)
 {
 	size_t len = strlen(word);
@@ -56,7 +56,7 @@ static bool list_has(const char *list, const char *word)
 	return false;
 }
 
-/* The mount point, if the whole hierarchy is to be seen there. */
+/* The mount point, if it shows the whole hierarchy. */
 static bool mount_point(const char *line, char path[PATH_MAX])
 {
 	char root[3];

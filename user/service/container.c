@@ -18,7 +18,7 @@ struct reader {
 	size_t left;
 };
 
-/* Where a runtime keeps what, and how that is read. */
+/* A file in which a runtime keeps metadata, and how to read it. */
 struct source {
 	const char *path; /* with one %s for the id, or none */
 	void (*read)(const json_t *json, const char *id, struct container *c);
@@ -70,7 +70,7 @@ static void text_take(const json_t *text, char *buf, size_t size)
 		snprintf(buf, size, "%s", json_string_value(text));
 }
 
-/* Annotations of an OCI bundle and labels of docker are of the same words. */
+/* OCI annotations and docker labels use the same keys. */
 static void annotations_read(const json_t *map, struct container *c)
 {
 	const struct {
@@ -156,7 +156,7 @@ void container_lookup(const char *root, const char *id, struct container *c)
 	}
 }
 
-/* Reads <namespace>_<pod>_<uid>; neither of the first two has an underscore. */
+/* Parses <namespace>_<pod>_<uid>; the first two contain no underscore. */
 static bool pod_folder_read(const char *folder, const char *uid, struct pod *p)
 {
 	const char *name = strchr(folder, '_'), *end = strrchr(folder, '_');

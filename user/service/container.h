@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What containers and pods are called, from the metadata that docker, containerd, cri-o, podman and the
- * kubelet keep on disk. All paths are below `root`, "" on a living system.
+ * Names of containers and pods, from the metadata that docker, containerd, cri-o, podman and the kubelet keep on
+ * disk. All paths are below `root`, which is "" except in tests.
  */
 #ifndef SERVICE_CONTAINER_H
 #define SERVICE_CONTAINER_H
@@ -20,15 +20,15 @@ struct pod {
 
 struct container {
 	char name[256];
-	struct pod pod; /* that it belongs to */
+	struct pod pod; /* of the container */
 };
 
-/* Full ids only, 64 lower-case hex digits; no other becomes part of a path. */
+/* Only full ids, 64 lower-case hex digits, are valid and may become part of a path. */
 bool container_id_valid(const char *id, size_t len);
 /* A UUID, or 32 hex digits. */
 bool pod_uid_valid(const char *uid);
 
-/* Both fill in what is found; the id and the uid must be valid. */
+/* Each fills in what it finds; id and uid must be valid. */
 void container_lookup(const char *root, const char *id, struct container *c);
 void pod_lookup(const char *root, const char *uid, struct pod *p);
 

@@ -14,22 +14,22 @@ const char *const script_interpreters[] = {
 	"luajit", "tclsh", "wish", "Rscript", "guile", "pwsh",	 NULL,
 };
 
-/* A piece of someone else's string. */
+/* A part of a string, not owned. */
 struct part {
 	const char *s;
 	size_t len;
 };
 
-/* What the cgroup paths say: of each kind the deepest component on any hierarchy. */
+/* The deepest pod, container and unit in the cgroup paths of all hierarchies. */
 struct place {
 	char pod[POD_UID_MAX + 1];
 	struct part container, unit;
-	bool container_id; /* container is the id of one and not its name */
+	bool container_id; /* `container` is an id, not a name */
 	unsigned pod_depth, container_depth, unit_depth;
 	struct name_origin pod_at, container_at, unit_at;
 };
 
-/* The way down a path. */
+/* A walk down a path. */
 struct walk {
 	const char *path;
 	struct part parent;
@@ -83,7 +83,7 @@ static struct part base_part(struct part path)
 	return slash ? part_skip(path, (size_t)(slash + 1 - path.s)) : path;
 }
 
-/* The kernel appends this to the path of what has been removed or replaced. */
+/* The kernel appends " (deleted)" to the path of a removed or replaced file. */
 static struct part path_part(const char *path)
 {
 	struct part p = { path, strlen(path) };
@@ -106,8 +106,8 @@ static void name_write(const char *name, char *buf, size_t size)
 }
 
 /*
- * pod<uid> or kubepods-burstable-pod<uid>.slice, where systemd wants _ for the - of a uid; a runtime
- * that was given the one for the other leaves kubepods-burstable-pod<uid>.slice:cri-containerd:<id>.
+ * pod<uid> or kubepods-burstable-pod<uid>.slice, in which systemd replaces the - of a uid by _. With a mismatched
+ * cgroup driver the component is kubepods-burstable-pod<uid>.slice:cri-containerd:<id>.
  */
 static bool pod_find(struct part p, char *uid)
 {
@@ -133,7 +133,7 @@ static bool pod_find(struct part p, char *uid)
 	return false;
 }
 
-/* <id>, RUNTIME-<id>, RUNTIME-<id>.scope or SLICE:RUNTIME:<id>, but not what watches over one. */
+/* <id>, RUNTIME-<id>, RUNTIME-<id>.scope or SLICE:RUNTIME:<id>, but not a container's monitor (conmon). */
 static bool container_find(struct part p, struct part *id)
 {
 	struct part prefix = p;
@@ -164,12 +164,12 @@ static bool unit_find(struct part p, bool below_unit, struct part *unit)
 {
 	struct part stem = p;
 
-	/* Of a manager (of a user, of a machine) that is itself a unit. */
+	/* The unit of a service manager (of a user or a machine) that has units of its own. */
 	if (below_unit && part_is(p, "init.scope"))
 		return false;
 	if ((!part_strip(&stem, ".service") && !part_strip(&stem, ".scope")) || !stem.len)
 		return false;
-	/* systemd escapes with it what could be taken for a file of the kernel's. */
+	/* systemd prefixes names that could be mistaken for a kernel file with '_'. */
 	*unit = stem.s[0] == '_' && stem.len > 1 ? part_skip(p, 1) : p;
 	return true;
 }
@@ -225,7 +225,7 @@ static bool glob_matches(const char *pattern, const char *text)
 	return !pattern || (*text && !fnmatch(pattern, text, 0));
 }
 
-/* The first path that matches, NULL: none. */
+/* The first matching path, NULL: none. */
 static const char *cgroup_matching(const char *pattern, const struct service_facts *f)
 {
 	for (unsigned i = 0; i < f->cgroup_cnt; i++)
@@ -234,7 +234,7 @@ static const char *cgroup_matching(const char *pattern, const struct service_fac
 	return NULL;
 }
 
-/* A pattern without a slash is about the base name. */
+/* A pattern without a slash matches the base name. */
 static bool exe_matches(const char *pattern, const char *path)
 {
 	struct part exe = path_part(path);
@@ -253,7 +253,7 @@ static bool rule_matches(const struct service_match *m, const struct service_fac
 	       (!m->cgroup || cgroup_matching(m->cgroup, f));
 }
 
-/* Cuts a dash and what follows it, if that is of so many bytes and of these only. */
+/* Cuts off "-SUFFIX" if SUFFIX has min to max bytes, all out of `bytes`. */
 static bool part_cut(struct part *p, size_t min, size_t max, const char *bytes)
 {
 	size_t len = 0;
@@ -315,7 +315,7 @@ static void place_write(const struct place *place, const char *root, char *buf, 
 		part_write(place->container, buf, size);
 }
 
-/* Sessions of people, and what watches over a container and is called as the container. */
+/* Login sessions and container monitors are scopes that do not name a service. */
 static bool unit_names(struct part unit)
 {
 	struct part stem = unit;

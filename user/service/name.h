@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What a process is called: the name of its service. */
+/* From what is known about a process to the name of its service. */
 #ifndef SERVICE_NAME_H
 #define SERVICE_NAME_H
 
@@ -11,7 +11,7 @@
 
 #define FACTS_CGROUPS 8
 
-/* What is known about one identity; strings are never NULL and may hold any bytes. */
+/* What is known about an identity; strings are never NULL and may contain any bytes. */
 struct service_facts {
 	const char *cgroups
 		[FACTS_CGROUPS]; /* absolute paths, one per hierarchy where it is not in the root */
@@ -19,29 +19,29 @@ struct service_facts {
 	const char *exe;     /* path of the executable; "" for a kernel thread */
 	const char *script;  /* script's base name when exe is an interpreter, else "" */
 	const char *command; /* arguments joined by spaces; "" unless the rules ask for it */
-	u16 port;	     /* listening port that a rule asks for, 0 none */
+	u16 port;	     /* listening port that a rule matches, 0: none */
 	bool kernel;	     /* kernel thread */
 };
 
-/* The cgroup that gave a name: so much of a path of the facts; nothing where something else did. */
+/* The part of a cgroup path that gave the name; NULL if something else did. */
 struct name_origin {
 	const char *path;
 	size_t len;
 };
 
 /*
- * Writes the name, NUL-terminated, any bytes, cut to size, never empty. First match wins: a rule; the
- * Kubernetes pod or the container; the systemd unit; "kernel" for a kernel thread; the script or
- * executable. Metadata of containers is looked up below `root` ("" on a living system).
+ * Writes the name: NUL-terminated, any bytes, cut to size, never empty. The first that matches: a rule; the
+ * Kubernetes pod or container; the systemd unit; "kernel" for a kernel thread; the script or executable. Metadata of
+ * containers is looked up below `root`, which is "" except in tests.
  */
 struct name_origin service_name(const struct service_rule *rules, unsigned rule_cnt,
 				const char *root, const struct service_facts *f, char *buf,
 				size_t size);
 
-/* Base names, without a version, of executables whose script is what runs; NULL-terminated. */
+/* Base names, without versions, of interpreters: their script gives the name. NULL-terminated. */
 extern const char *const script_interpreters[];
 
-/* Whether this base name, with or without a version behind it (python3.11), is such an executable. */
+/* Is this base name, with or without a version (python3.11), an interpreter? */
 bool script_interpreter(const char *exe_base);
 
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What is read from /proc, apart from the reading: text that other processes have a say in. */
+/* Parsers for text in /proc that other processes can influence. */
 #ifndef SERVICE_PROC_H
 #define SERVICE_PROC_H
 
@@ -14,15 +14,15 @@ struct proc_listener {
 	u32 port;
 };
 
-/* Reads a line of /proc/net/tcp; false for the head, other states, and what is no such line. */
+/* Parses a line of /proc/net/tcp; false for the header, other states and anything else. */
 bool proc_listener_parse(const char *line, struct proc_listener *ret);
 
 /* The inode of a link in /proc/PID/fd that is a socket ("socket:[4711]"). */
 bool proc_socket_parse(const char *link, u64 *ret_inode);
 
 /*
- * The base name of the first argument in a process's argument area, up to the first blank (titles that
- * servers set look like that). Returns its length, 0 for none; *ret_base points into args.
+ * The base name of the first argument in a process's argument area, up to the first blank, since servers set titles
+ * with blanks. Returns its length, 0 for none; *ret_base points into args.
  */
 size_t proc_argv0(const char *args, size_t len, const char **ret_base);
 
