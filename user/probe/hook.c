@@ -148,8 +148,8 @@ int hooks_choose(struct probe_run *run, const int from[PROBE_HOOKS])
 		err = hook->disabled ? 0 : hook_choose(run, hook, from[i]);
 		if (!err)
 			continue;
-		if (!*run->error)
-			hook_complain(run, hook);
+		hook_complain(run,
+			      hook); /* by the best alternative, whatever became of the last one */
 		return err;
 	}
 	elf_set_choices(run->object);
