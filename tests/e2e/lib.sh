@@ -126,6 +126,9 @@ clean_up() {
 		echo "--- the daemon said:" | comment
 		tail -n 40 "$TMP/seismo.err" | comment
 	fi
+	if ((failures)) && [[ -s $METRICS ]]; then
+		tables_above 0.99 | sed 's/$/: full, be it of others on this host/' | comment
+	fi
 	for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do
 		eval "${cleanups[i]}"
 	done >/dev/null 2>&1
@@ -426,15 +429,15 @@ count_below() { # BOUND METRIC LABEL=VALUE...
 		END { if (NR) print n + 0 }'
 }
 
-# Prints each table that has more in it than it can have, and that there is none where nothing is said of any.
-tables_overfull() {
-	awk '
+# Prints each table that is fuller than that part of its capacity, and that there is none where nothing is said of any.
+tables_above() { # PART
+	awk -v part="$1" '
 	/^seismo_map_entries[{]/ { entries[$1] = $2 }
 	/^seismo_map_capacity[{]/ { sub(/capacity/, "entries", $1); capacity[$1] = $2 }
 	END {
 		for (map in entries)
-			if (!(map in capacity) || entries[map] > capacity[map])
-				print map
+			if (!(map in capacity) || entries[map] > part * capacity[map])
+				print map, entries[map]
 		if (!length(entries))
 			print "no tables"
 	}' "$METRICS"
