@@ -26,29 +26,28 @@ void hist_subtract(struct hist *h, const struct hist *less)
 		h->bucket[i] -= less->bucket[i];
 }
 
-/* The middle of a bucket; of the first and last, the one bound that they have. */
-static double bucket_value(unsigned i)
+/* The value below which a part of what is in a bucket lies, if it lies evenly on the scale that buckets have. */
+static double bucket_value(unsigned i, double part)
 {
 	if (i == 0)
-		return exp2(HIST_MIN_EXP);
+		return part * exp2(HIST_MIN_EXP);
 	if (i == HIST_BUCKETS - 1)
 		return exp2(HIST_MAX_EXP);
-	return exp2(HIST_MIN_EXP + (i - 0.5) / HIST_SUB);
+	return exp2(HIST_MIN_EXP + (i - 1 + part) / HIST_SUB);
 }
 
 double hist_quantile(const struct hist *h, double q)
 {
-	u64 cnt = hist_count(h), sum = 0;
-	unsigned i;
+	double rank = q * (double)hist_count(h), sum = 0;
 
-	if (!cnt)
-		return NAN;
-	for (i = 0; i < HIST_BUCKETS - 1; i++) {
-		sum += h->bucket[i];
-		if ((double)sum >= q * (double)cnt && sum)
-			break;
+	for (unsigned i = 0; i < HIST_BUCKETS; i++) {
+		double cnt = (double)h->bucket[i];
+
+		if (cnt > 0 && sum + cnt >= rank)
+			return bucket_value(i, (rank - sum) / cnt);
+		sum += cnt;
 	}
-	return bucket_value(i);
+	return NAN;
 }
 
 u64 count_since(u64 now, u64 before)

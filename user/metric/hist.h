@@ -13,7 +13,10 @@ u64 hist_count(const struct hist *h);
 /* Both wrap: what was subtracted before it was added is made up for. */
 void hist_add(struct hist *h, const struct hist *more);
 void hist_subtract(struct hist *h, const struct hist *less);
-/* The value, in seconds, below which the part q (0 to 1) lies: exact to half a bucket, 4.4 %. NAN: it is empty. */
+/*
+ * The value, in seconds, below which the part q (0 to 1) lies, as histogram_quantile() of Prometheus tells it of native
+ * histograms: within the right bucket, whose bounds are 9 % apart, interpolated. NAN: it is empty.
+ */
 double hist_quantile(const struct hist *h, double q);
 /* What a counter has counted since it was `before`; 0 when it went back. */
 u64 count_since(u64 now, u64 before);
