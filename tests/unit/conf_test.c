@@ -90,6 +90,7 @@ static void settings_check(const struct conf *c, struct request_settings expecte
 static void default_check(struct conf *c)
 {
 	assert_string_equal(c->listen, "127.0.0.1:9469");
+	assert_null(c->socket);
 	assert_int_equal(c->service_cnt, 0);
 	assert_int_equal(c->probe_cnt, KNOWN);
 	for (unsigned i = 0; i < KNOWN; i++)
@@ -118,6 +119,7 @@ static void default_test(void **state)
 static void full_test(void **state)
 {
 	struct conf *c = conf_of("listen: '[::1]:80'\n"
+				 "socket: /run/x.sock\n"
 				 "services:\n"
 				 "  - name: checkout\n"
 				 "    match: { cgroup: \"*/checkout*.service\" }\n"
@@ -134,6 +136,7 @@ static void full_test(void **state)
 
 	(void)state;
 	assert_string_equal(c->listen, "[::1]:80");
+	assert_string_equal(c->socket, "/run/x.sock");
 	assert_int_equal(c->service_cnt, 2);
 	assert_string_equal(c->services[0].name, "checkout");
 	assert_string_equal(c->services[0].match.cgroup, "*/checkout*.service");
@@ -206,9 +209,9 @@ static const struct {
 	/* keys */
 	{ "lisen: x\n", ":1: unknown key 'lisen', did you mean 'listen'?" },
 	{ "# c\nlisten: a:1\nwhat: x\n",
-	  ":3: unknown key 'what' (known: listen, interval, services, probes, limits)" },
+	  ":3: unknown key 'what' (known: listen, socket, interval, services, probes, limits)" },
 	{ "rules: []\n",
-	  ":1: unknown key 'rules' (known: listen, interval, services, probes, limits)" },
+	  ":1: unknown key 'rules' (known: listen, socket, interval, services, probes, limits)" },
 	{ "limits:\n  services: 5\n  memry: 64MiB\n",
 	  ":3: unknown key 'memry' in 'limits', did you mean 'memory'?" },
 	{ S "{ cgrup: x }\n", ":3: unknown key 'cgrup' in 'match', did you mean 'cgroup'?" },
@@ -248,6 +251,8 @@ static const struct {
 	{ "listen: [ a ]\n", ":1: 'listen' must be a single value of plain text" },
 	{ "listen:\n", ":1: 'listen' has no value" },
 	/* values */
+	{ "socket: api.sock\n",
+	  ":1: 'socket' is 'api.sock', must be an absolute path of at most 107 bytes" },
 	{ "listen: localhost\n",
 	  ":1: 'listen' is 'localhost', must be ADDR:PORT such as 127.0.0.1:9469" },
 	{ "listen: ':99999'\n",
@@ -358,9 +363,10 @@ static void long_test(void **state)
 	buf_str(&text, "? ");
 	for (int i = 0; i < 900; i++)
 		buf_str(&text, "long");
-	buf_printf(&expected,
-		   ":1: unknown key '%.64s' (known: listen, interval, services, probes, limits)",
-		   buf_cstr(&text) + 2);
+	buf_printf(
+		&expected,
+		":1: unknown key '%.64s' (known: listen, socket, interval, services, probes, limits)",
+		buf_cstr(&text) + 2);
 	buf_str(&text, "\n: x\n");
 	error_check(buf_cstr(&text), text.len, buf_cstr(&expected));
 	buf_release(&text);

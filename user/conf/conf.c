@@ -86,6 +86,7 @@ void conf_free(struct conf *c)
 	if (!c)
 		return;
 	free(c->listen);
+	free(c->socket);
 	services_free(c->services, c->service_cnt);
 	free(c->probes);
 	free(c);

@@ -54,6 +54,7 @@ struct conf_limits {
 
 struct conf {
 	char *listen;	 /* ADDR:PORT */
+	char *socket;	 /* the control socket, NULL: where it is by default */
 	u64 interval_ns; /* between readings of the tables */
 	struct service_rule *services;
 	unsigned service_cnt;

@@ -13,7 +13,8 @@
 #include "lib/buf.h"
 #include "lib/parse.h"
 
-#define FILE_MAX (1U << 20)
+#define FILE_MAX   (1U << 20)
+#define SOCKET_MAX 107 /* of a Unix socket's address */
 
 #define MIB (1ULL << 20)
 
@@ -65,6 +66,19 @@ static int listen_apply(struct conf *c, struct yaml_doc *d, const struct conf_fi
 	free(c->listen);
 	c->listen = copy;
 	return 0;
+}
+
+static int socket_apply(struct conf *c, struct yaml_doc *d, const struct conf_file *f)
+{
+	if (!f->socket)
+		return 0;
+	if (*f->socket != '/' || strlen(f->socket) > SOCKET_MAX)
+		return yaml_doc_error(
+			d, yaml_doc_value(d, yaml_doc_root(d), "socket"),
+			"'socket' is '%.64s', must be an absolute path of at most %d bytes",
+			f->socket, SOCKET_MAX);
+	c->socket = strdup(f->socket);
+	return c->socket ? 0 : -ENOMEM;
 }
 
 static int numbers_apply(struct conf *c, struct yaml_doc *d, const struct conf_file *f)
@@ -146,6 +160,8 @@ static int file_apply(struct conf *c, struct yaml_doc *d, struct conf_file *f)
 {
 	int err = listen_apply(c, d, f);
 
+	if (!err)
+		err = socket_apply(c, d, f);
 	if (!err)
 		err = numbers_apply(c, d, f);
 	if (!err)

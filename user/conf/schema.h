@@ -12,7 +12,7 @@ struct limits_text {
 };
 
 struct conf_file {
-	char *listen, *interval;
+	char *listen, *socket, *interval;
 	struct service_rule *services;
 	unsigned services_count;
 	struct limits_text limits;
