@@ -61,8 +61,10 @@ cli set text value >/dev/null
 for ((i = 0; i < n; i++)); do
 	printf '%s\n' "get text" "lpush text x" "ping" "get" "incr text" "get missing" "set a 1" "strlen a" "echo x" "nonsense"
 done >"$TMP/commands"
-# redis-cli begins by asking what commands there are
-cli_counted "-ERR and -WRONGTYPE" $((6 * n + 1)) $((4 * n)) <"$TMP/commands"
+# Some versions of redis-cli begin by asking what commands there are; the server knows whether it was asked.
+cli <<<ping >/dev/null
+asks=$(cli info commandstats | grep -c '^cmdstat_command[|:]')
+cli_counted "-ERR and -WRONGTYPE" $((6 * n + (asks > 0))) $((4 * n)) <"$TMP/commands"
 while read -ra words; do
 	printf '*%d\r\n' ${#words[@]}
 	for word in "${words[@]}"; do
@@ -76,7 +78,7 @@ done >"$TMP/value"
 cli_counted "a value that is like commands" 1 0 -x set value <"$TMP/value"
 cli_counted "and back" 1 0 get value
 printf '%s\n' multi "set a 1" "lpush text x" exec multi "incr a" exec >"$TMP/commands"
-cli_counted "a transaction, in which a command fails" 8 0 <"$TMP/commands"
+cli_counted "a transaction, in which a command fails" $((7 + (asks > 0))) 0 <"$TMP/commands"
 n=$((200 / scale))
 cli_counted "RESP3, which begins with HELLO" $((n + 1)) 0 -3 -r $n hgetall missing
 
