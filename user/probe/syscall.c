@@ -143,15 +143,15 @@ static void timed_since(struct probe_run *run, u64 ns)
 
 static int started(struct probe_run *run)
 {
-	int err;
+	if (run->mode == PROBE_MODE_FULL) {
+		int err = hook_attach(run, probe_hook(run, "enter_btf"));
 
-	tail_calls_add(run->set, "sys_exit_tail_calls");
-	if (run->mode != PROBE_MODE_FULL)
-		return 0;
-	err = hook_attach(run, probe_hook(run, "enter_btf"));
-	if (!err)
+		if (err)
+			return err;
 		timed_since(run, 0);
-	return err;
+	}
+	tail_calls_add(run->set, "sys_exit_tail_calls");
+	return 0;
 }
 
 /* Mode sampled: the sys_enter program is attached for a part of each period. */
