@@ -92,6 +92,42 @@ static bool constant(struct probe_run *run, const char *name)
 	return false;
 }
 
+static void hook_check(struct probe_run *run, const struct hook *h)
+{
+	assert_non_null(h->purpose);
+	for (int i = 0; h->alt[i]; i++)
+		if (!bpf_object__find_program_by_name(run->object, h->alt[i]))
+			fail_msg("%s: no program %s", run->probe->name, h->alt[i]);
+	if (h->tail_call_map)
+		assert_true(bpf_object__find_map_by_name(run->object, h->tail_call_map) != NULL);
+	assert_int_equal(!h->supersedes, !h->superseding);
+	if (h->superseding)
+		assert_true(elf_global_offset(run->object, ".rodata", h->superseding,
+					      sizeof(bool)) >= 0);
+}
+
+/* Whatever a row names is there, and the tables have room for all rows. */
+static void rows_test(void **state)
+{
+	struct probe_set set = { 0 };
+	unsigned metrics = METRIC_FIRST;
+
+	(void)state;
+	for (const struct probe *const *p = probes; *p; p++) {
+		struct probe_run *run = run_open(&set, (*p)->name);
+
+		assert_true(run->hook_cnt <= PROBE_HOOKS);
+		for (unsigned i = 0; i < run->hook_cnt; i++)
+			hook_check(run, run->hooks[i].hook);
+		for (const struct metric *m = (*p)->metrics; m->name; m++, metrics++)
+			if (m->max && elf_global_offset(run->object, ".rodata",
+							strchr(m->name, '_') + 1, sizeof(u32)) < 0)
+				fail_msg("%s: no %s", (*p)->name, m->name);
+	}
+	assert_true(metrics <= METRIC_MAX);
+	set_close(&set);
+}
+
 static void best_test(void **state)
 {
 	struct probe_set set = { 0 };
@@ -296,11 +332,12 @@ static void up_test(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(best_test),	     cmocka_unit_test(fallback_test),
-		cmocka_unit_test(again_test),	     cmocka_unit_test(optional_test),
-		cmocka_unit_test(required_test),     cmocka_unit_test(forced_test),
-		cmocka_unit_test(forced_check_test), cmocka_unit_test(ftrace_test),
-		cmocka_unit_test(supersede_test),    cmocka_unit_test(up_test),
+		cmocka_unit_test(rows_test),	 cmocka_unit_test(best_test),
+		cmocka_unit_test(fallback_test), cmocka_unit_test(again_test),
+		cmocka_unit_test(optional_test), cmocka_unit_test(required_test),
+		cmocka_unit_test(forced_test),	 cmocka_unit_test(forced_check_test),
+		cmocka_unit_test(ftrace_test),	 cmocka_unit_test(supersede_test),
+		cmocka_unit_test(up_test),
 	};
 
 	return cmocka_run_group_tests_name("hook", tests, NULL, NULL);
