@@ -78,7 +78,7 @@ void report_tables(struct buf *text, const struct agent *a)
 	struct buf shortages = { 0 };
 
 	shortage(&shortages, s->counters - METRIC_MAX, limits->series, "series");
-	shortage(&shortages, s->hists, TABLE_HISTS, "histograms");
+	shortage(&shortages, s->hists - METRIC_MAX, TABLE_HISTS - METRIC_MAX, "histograms");
 	shortage(&shortages, s->identities / 2, limits->services, "services");
 	if (shortages.len)
 		buf_printf(
