@@ -131,9 +131,9 @@ static __always_inline void hist_add_local(struct cpu *cpu, u32 slot, u64 ns)
 }
 
 /* Adds to a slot that only this program writes unless it is shared, and this program cannot interrupt itself. */
-static __always_inline void hist_add_exclusive(u32 slot, u64 ns)
+static __always_inline void hist_add_exclusive(u32 slot, u64 ns, bool shared)
 {
-	hist_add_cpu(cpu_row(), slot, ns, 1, slot_shared(slot));
+	hist_add_cpu(cpu_row(), slot, ns, 1, shared || slot_shared(slot));
 }
 
 static __always_inline void hist_add_many(u32 slot, u64 ns, u64 n)

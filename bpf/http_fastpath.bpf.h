@@ -79,6 +79,8 @@ static __always_inline bool fastpath_read(u8 *head, u32 bytes)
 
 static __always_inline bool fastpath_response(struct sock_ctx *sc, u32 bytes, bool sent)
 {
+	/* race_take() counts outbound responses too, in the program on sends, which may preempt this one from 7.0 on */
+	bool raced = !sent;
 	struct request_ctx *r = &sc->request;
 	u32 status, total, duration, queue;
 	u8 head[HTTP_STATUS_END];
@@ -95,9 +97,9 @@ static __always_inline bool fastpath_response(struct sock_ctx *sc, u32 bytes, bo
 		return false;
 	now = !sent && r->arrived_ns ? r->arrived_ns : bpf_ktime_get_ns();
 	ns = time_since(r->inflight[0].since_ns, now);
-	count_add_exclusive(total, 1);
+	count_add_exclusive(total, 1, raced);
 	if (ns != NOT_TIMED)
-		hist_add_exclusive(duration, ns);
+		hist_add_exclusive(duration, ns, raced);
 	if (sent) /* the program on receives counts this series too: adds atomically */
 		hist_add_many(queue, queue_ns(r), 1);
 	r->inflight[0].cnt = r->outstanding = r->unparsed = 0;

@@ -156,12 +156,12 @@ static __always_inline void count_add_at(u32 slot, u64 n)
 }
 
 /* Adds to a slot that only this program writes unless it is shared, and this program cannot interrupt itself. */
-static __always_inline void count_add_exclusive(u32 slot, u64 n)
+static __always_inline void count_add_exclusive(u32 slot, u64 n, bool shared)
 {
 	u64 *value = counter_value(slot);
 
 	if (value)
-		add(value, n, lanes_shared || slot_shared(slot));
+		add(value, n, shared || lanes_shared || slot_shared(slot));
 }
 
 __noinline int count_add(u32 metric, u32 identity, u64 dim, u64 n)
