@@ -167,7 +167,8 @@ static void gauge_check(const struct world *w, const struct history_window *wind
 	double area = 0, ns = 0;
 	s64 max = INT64_MIN;
 
-	assert_true(history_gauge(window, m->series, &gauge));
+	assert_true(history_has(window, m->series));
+	history_gauge(window, m->series, &gauge);
 	for (u32 i = begin < m->born ? m->born : begin + 1; i <= w->tick; i++) {
 		double length = (double)(w->end_ns[i] - w->end_ns[i - 1]);
 

@@ -7,7 +7,7 @@
 
 #include "lib/buf.h"
 
-#define WORD_MAX 32
+#define WORD_MAX 64
 
 static unsigned min3(unsigned a, unsigned b, unsigned c)
 {

@@ -279,6 +279,11 @@ static u32 first_column(const struct history_window *w, const struct series *s)
 	return i;
 }
 
+bool history_has(const struct history_window *w, const struct series *s)
+{
+	return first_column(w, s) < w->history->column_cnt;
+}
+
 s64 history_delta(const struct history_window *w, const struct series *s)
 {
 	const struct history *h = w->history;
@@ -309,12 +314,12 @@ void history_hist(const struct history_window *w, const struct series *s, struct
 		ret->bucket[i] += bucket[i] > 0 ? (u64)bucket[i] : 0;
 }
 
-bool history_gauge(const struct history_window *w, const struct series *s,
+void history_gauge(const struct history_window *w, const struct series *s,
 		   struct history_gauge *ret)
 {
 	const struct history *h = w->history;
 	u32 first = first_column(w, s), born = series_born(s);
-	s64 end = first < h->column_cnt ? h->snapshot.values[METRIC_GAUGE][s->id] : 0;
+	s64 end = h->snapshot.values[METRIC_GAUGE][s->id];
 	double area = 0, total_ns = 0;
 
 	*ret = (struct history_gauge){ .last = end, .max = end };
@@ -329,8 +334,7 @@ bool history_gauge(const struct history_window *w, const struct series *s,
 		ret->max = max > ret->max ? max : ret->max;
 		end -= sparse_get(&c->vectors[COLUMN_GAUGES], s->id);
 	}
-	ret->mean = total_ns > 0 ? area / total_ns : (double)ret->last;
-	return first < h->column_cnt;
+	ret->mean = area / total_ns;
 }
 
 void history_coverage(const struct history_window *w, const struct series *s,

@@ -46,6 +46,8 @@ struct history_window {
  */
 bool history_window(const struct history *h, u64 window_ns, struct history_window *ret);
 
+/* Whether a series was there when the window ended. What follows asks for such series only. */
+bool history_has(const struct history_window *w, const struct series *s);
 /* What a counter has counted in a window, or a gauge has changed by. Series that are younger began with 0. */
 s64 history_delta(const struct history_window *w, const struct series *s);
 /* Adds what a histogram has counted in a window. */
@@ -56,8 +58,7 @@ struct history_gauge {
 	s64 last, max;
 	double mean; /* over time */
 };
-/* False: it is not in the window yet. */
-bool history_gauge(const struct history_window *w, const struct series *s,
+void history_gauge(const struct history_window *w, const struct series *s,
 		   struct history_gauge *ret);
 
 /* Why a window is not fully covered. */

@@ -1,0 +1,343 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "expo/query.h"
+
+#include <errno.h>
+#include <jansson.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "conf/suggest.h"
+#include "lib/parse.h"
+#include "metric/hist.h"
+#include "metric/label.h"
+#include "metric/query.h"
+
+#define NS_PER_SEC     1000000000ULL
+#define WINDOW_DEFAULT (30 * NS_PER_SEC)
+#define WINDOW_MIN     NS_PER_SEC
+#define WINDOW_MAX     (24 * 3600 * NS_PER_SEC)
+#define CONDITIONS_MAX 16
+
+/* A question as it is read; what is wrong with it is in `error`. */
+struct request {
+	struct query query;
+	struct query_match where[CONDITIONS_MAX];
+	char *by_text, *where_text; /* what the query points into */
+	struct buf error;
+};
+
+/* Quotes what a client has sent, whatever it is. */
+static void error_quote(struct buf *error, const char *before, const char *text, const char *after)
+{
+	char clean[LABEL_VALUE_SIZE];
+
+	label_clean(clean, text);
+	buf_printf(error, "%s'%s'%s", before, clean, after);
+}
+
+static int metric_unknown(struct request *q, const struct registry *r, const char *name)
+{
+	const char **names = calloc(r->family_cnt + 1, sizeof(*names));
+	size_t cnt = 0;
+
+	error_quote(&q->error, "unknown metric ", name, "");
+	for (size_t i = 0; names && i < r->family_cnt; i++)
+		if (!r->families[i]->metric->hidden)
+			names[cnt++] = r->families[i]->metric->name;
+	if (names)
+		suggest(&q->error, name, names);
+	free(names);
+	return -EINVAL;
+}
+
+static int metric_read(struct request *q, const struct registry *r, const char *name)
+{
+	if (!name || !*name) {
+		buf_str(&q->error, "no metric: ask for metric=NAME&window=30s&by=LABEL,...&where="
+				   "LABEL=VALUE,...");
+		return -EINVAL;
+	}
+	q->query.family = registry_find(r, name);
+	return q->query.family ? 0 : metric_unknown(q, r, name);
+}
+
+static int window_read(struct request *q, const char *text)
+{
+	u64 ns = WINDOW_DEFAULT;
+	int err = text ? parse_duration(text, &ns) : 0;
+
+	q->query.window_ns = ns;
+	if (err == -EINVAL)
+		error_quote(&q->error, "window ", text, " is no duration such as 30s, 5m or 1h");
+	else if (err || ns < WINDOW_MIN || ns > WINDOW_MAX)
+		error_quote(&q->error, "window ", text, " is not between 1s and 24h");
+	return q->error.len ? -EINVAL : 0;
+}
+
+/* The number of a label of the metric, -EINVAL when it has no such label. */
+static int label_read(struct request *q, const char *name)
+{
+	const struct family *f = q->query.family;
+	const char *names[SERIES_LABELS + 1] = { NULL };
+
+	for (unsigned i = 0; i < f->label_cnt; i++) {
+		if (!strcmp(f->label_names[i], name))
+			return (int)i;
+		names[i] = f->label_names[i];
+	}
+	buf_str(&q->error, f->metric->name);
+	error_quote(&q->error, " has no label ", name, "");
+	if (f->label_cnt)
+		suggest(&q->error, name, names);
+	return -EINVAL;
+}
+
+static bool by_has(const struct query *q, unsigned label)
+{
+	for (unsigned i = 0; i < q->by_cnt; i++)
+		if (q->by[i] == label)
+			return true;
+	return false;
+}
+
+static int by_read(struct request *q, const char *text)
+{
+	char *save, *name;
+	int label;
+
+	q->by_text = strdup(text ?: "");
+	if (!q->by_text)
+		return -ENOMEM;
+	for (name = strtok_r(q->by_text, ",", &save); name; name = strtok_r(NULL, ",", &save)) {
+		label = label_read(q, name);
+		if (label < 0)
+			return label;
+		if (!by_has(&q->query, (unsigned)label))
+			q->query.by[q->query.by_cnt++] = (unsigned)label;
+	}
+	return 0;
+}
+
+/* Ends the value that *text begins with, "in quotes" or not, and moves *text behind it; NULL: it has no end. */
+static char *value_cut(char **text)
+{
+	bool quoted = **text == '"';
+	char *value = *text, *from = value + quoted, *to = value;
+
+	while (*from && *from != (quoted ? '"' : ',')) {
+		if (quoted && *from == '\\' && from[1])
+			from++;
+		*to++ = *from++;
+	}
+	if (quoted && *from++ != '"')
+		return NULL;
+	if (*from && *from++ != ',')
+		return NULL;
+	*to = '\0';
+	*text = from;
+	return value;
+}
+
+static int where_error(struct request *q, const char *text)
+{
+	error_quote(&q->error, "where ", text, " is not LABEL=VALUE,... or LABEL=\"VALUE\",...");
+	return -EINVAL;
+}
+
+static int where_read(struct request *q, const char *text)
+{
+	char *at = q->where_text = strdup(text ?: "");
+
+	if (!at)
+		return -ENOMEM;
+	q->query.where = q->where;
+	while (*at) {
+		struct query_match *m = &q->where[q->query.where_cnt];
+		char *equals = strchr(at, '=');
+		int label;
+
+		if (!equals || q->query.where_cnt == CONDITIONS_MAX)
+			return where_error(q, text);
+		*equals = '\0';
+		label = label_read(q, at);
+		if (label < 0)
+			return label;
+		at = equals + 1;
+		m->label = (unsigned)label;
+		m->value = value_cut(&at);
+		if (!m->value)
+			return where_error(q, text);
+		q->query.where_cnt++;
+	}
+	return 0;
+}
+
+static int request_read(struct request *q, const struct registry *r,
+			const struct expo_params *params)
+{
+	int err = metric_read(q, r, params->get(params->ctx, "metric"));
+
+	err = err ?: window_read(q, params->get(params->ctx, "window"));
+	err = err ?: by_read(q, params->get(params->ctx, "by"));
+	return err ?: where_read(q, params->get(params->ctx, "where"));
+}
+
+static void request_release(struct request *q)
+{
+	free(q->by_text);
+	free(q->where_text);
+	buf_release(&q->error);
+}
+
+/* A number and its unit in the key: rate, "", "per_second" -> rate_bytes_per_second. */
+static void number_set(json_t *o, const char *what, const char *unit, const char *per, double value)
+{
+	char key[64];
+
+	snprintf(key, sizeof(key), "%s%s%s%s%s", what, *unit ? "_" : "", unit, *per ? "_" : "",
+		 per);
+	json_object_set_new(o, key, isfinite(value) ? json_real(value) : json_null());
+}
+
+/* Values are held in ns where they are told in seconds. */
+static double scale(const struct metric *m)
+{
+	return m->unit == UNIT_SECONDS ? 1.0 / NS_PER_SEC : 1;
+}
+
+static void hist_write(json_t *o, const struct hist *h, double seconds)
+{
+	double cnt = (double)hist_count(h);
+
+	json_object_set_new(o, "count_total", json_integer((json_int_t)cnt));
+	number_set(o, "rate", "", "per_second", cnt / seconds);
+	number_set(o, "sum", "seconds", "", (double)h->sum_ns / NS_PER_SEC);
+	number_set(o, "mean", "seconds", "", (double)h->sum_ns / NS_PER_SEC / cnt);
+	number_set(o, "p50", "seconds", "", hist_quantile(h, 0.5));
+	number_set(o, "p90", "seconds", "", hist_quantile(h, 0.9));
+	number_set(o, "p99", "seconds", "", hist_quantile(h, 0.99));
+}
+
+static void counter_write(json_t *o, const struct metric *m, s64 delta, double seconds)
+{
+	static const char *const units[] = { "", "seconds", "bytes" };
+	double value = (double)delta * scale(m);
+
+	if (m->unit == UNIT_SECONDS)
+		number_set(o, "count", "seconds", "", value);
+	else
+		json_object_set_new(o, m->unit == UNIT_BYTES ? "count_bytes" : "count_total",
+				    json_integer(delta));
+	number_set(o, "rate", units[m->unit], "per_second", value / seconds);
+}
+
+static void gauge_write(json_t *o, const struct metric *m, const struct query_group *g)
+{
+	static const char *const units[] = { "value", "seconds", "bytes" };
+
+	number_set(o, "last", units[m->unit], "", (double)g->gauge_last * scale(m));
+	number_set(o, "mean", units[m->unit], "", g->gauge_mean * scale(m));
+	number_set(o, "max", units[m->unit], "", (double)g->gauge_max * scale(m));
+}
+
+static void coverage_write(json_t *o, const struct history_coverage *c)
+{
+	static const struct {
+		unsigned bit;
+		const char *name;
+	} reasons[] = {
+		{ HISTORY_YOUNG, "before_start" },
+		{ HISTORY_SERIES_YOUNG, "not_known_so_long" },
+		{ HISTORY_LOSSY, "events_lost" },
+	};
+	json_t *missing = json_array();
+
+	number_set(o, "coverage", "ratio", "", c->ratio);
+	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
+		if (c->missing & reasons[i].bit)
+			json_array_append_new(missing, json_string(reasons[i].name));
+	json_object_set_new(o, "missing", missing);
+}
+
+static json_t *group_json(const struct query *q, const struct query_group *g, double seconds)
+{
+	const struct metric *m = q->family->metric;
+	json_t *o = json_object(), *labels = json_object();
+
+	for (unsigned i = 0; i < q->by_cnt; i++)
+		json_object_set_new(labels, q->family->label_names[q->by[i]],
+				    json_string(g->label[i] ?: ""));
+	json_object_set_new(o, "labels", labels);
+	if (g->hist)
+		hist_write(o, g->hist, seconds);
+	else if (m->kind == METRIC_GAUGE)
+		gauge_write(o, m, g);
+	else
+		counter_write(o, m, g->delta, seconds);
+	json_object_set_new(o, "series_total", json_integer(g->series_cnt));
+	coverage_write(o, &g->coverage);
+	return o;
+}
+
+static json_t *result_json(const struct query *q, const struct query_result *r, u64 now_ns)
+{
+	static const char *const kinds[] = { "counter", "gauge", "histogram" };
+	const struct history_window *w = &r->window;
+	double seconds = (double)(w->end_ns - w->begin_ns) / NS_PER_SEC;
+	u64 age_ns = now_ns > w->end_ns ? now_ns - w->end_ns : 0;
+	json_t *o = json_object(), *groups = json_array();
+
+	json_object_set_new(o, "metric", json_string(q->family->metric->name));
+	json_object_set_new(o, "type", json_string(kinds[q->family->metric->kind]));
+	number_set(o, "window", "seconds", "", seconds);
+	number_set(o, "requested_window", "seconds", "", (double)q->window_ns / NS_PER_SEC);
+	number_set(o, "age", "seconds", "", (double)age_ns / NS_PER_SEC);
+	for (u32 i = 0; i < r->group_cnt; i++)
+		json_array_append_new(groups, group_json(q, r->groups[i], seconds));
+	json_object_set_new(o, "groups", groups);
+	json_object_set_new(o, "omitted_series_total", json_integer(r->omitted_cnt));
+	return o;
+}
+
+static int out_add(const char *data, size_t len, void *out)
+{
+	buf_add(out, data, len);
+	return 0;
+}
+
+static void json_write(json_t *doc, struct buf *out)
+{
+	if (!doc || json_dump_callback(doc, out_add, out, JSON_INDENT(2) | JSON_REAL_PRECISION(12)))
+		out->failed = true;
+	buf_char(out, '\n');
+	json_decref(doc);
+}
+
+static unsigned error_write(int err, struct buf *error, struct buf *out)
+{
+	if (err == -EAGAIN)
+		buf_str(error, "the first window is not complete yet: ask again in some seconds");
+	else if (err == -ENOMEM)
+		buf_str(error, "there is no memory");
+	json_write(json_pack("{s:s}", "error", buf_cstr(error)), out);
+	return err == -EINVAL ? 400 : 503;
+}
+
+unsigned expo_query(const struct registry *r, const struct history *h, u64 now_ns,
+		    const struct expo_params *params, struct buf *out)
+{
+	struct request request = { 0 };
+	struct query_result result = { 0 };
+	unsigned status = 200;
+	int err = request_read(&request, r, params);
+
+	err = err ?: query_run(&request.query, h, &result);
+	if (err)
+		status = error_write(err, &request.error, out);
+	else
+		json_write(result_json(&request.query, &result, now_ns), out);
+	query_release(&result);
+	request_release(&request);
+	return status;
+}
