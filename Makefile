@@ -186,6 +186,8 @@ lint:
 	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
 		--suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
 		'-DVERSION=""' '-DLIBBPF_OPTS(t,v,...)=struct t v = {}' '-DHASH_ITER(h,l,e,t)=while ((e = l))' \
+		'-DDL_FOREACH(l,e)=while ((e = l))' '-DDL_FOREACH_SAFE(l,e,t)=while ((e = l))' \
+		'-DLL_FOREACH_SAFE(l,e,t)=while ((e = l))' '-Djson_array_foreach(a,i,v)=while ((v = a))' \
 		'-Dbpf_object__for_each_program(p,o)=while ((p = next(o)))' \
 		'-Dbpf_object__for_each_map(m,o)=while ((m = next(o)))' \
 		-j2 -Iuser -Iinclude user

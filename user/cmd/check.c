@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <argp.h>
+#include <jansson.h>
 #include <string.h>
 
 #include "cmd/cmd.h"
@@ -39,10 +40,22 @@ static const struct argp argp = {
 	.doc = "Starts every probe for a moment and reports what works on this kernel, what is missing, and what to do about it.\vExit status: 0 everything works, 1 something is missing, 2 bad options or configuration, 3 Seismo cannot run here.",
 };
 
+static int report_make(struct agent *a, const struct agent_options *o, json_t **report)
+{
+	int status = agent_start(a, o);
+
+	if (!status && !(*report = report_json(a))) {
+		log_printf(SEISMO_LOG_ERR, "out of memory");
+		status = EXIT_UNSUPPORTED;
+	}
+	return status;
+}
+
 int cmd_check(int argc, char **argv)
 {
 	struct options options = { 0 };
 	struct agent agent = { 0 };
+	json_t *report = NULL;
 	int status;
 
 	argp_err_exit_status = EXIT_USAGE;
@@ -50,14 +63,16 @@ int cmd_check(int argc, char **argv)
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	status = agent_configure(&agent, &options.agent);
 	if (!status)
-		status = agent_start(&agent, &options.agent);
+		status = report_make(&agent, &options.agent, &report);
 	if (!status) {
-		if (options.json)
-			report_json(stdout, &agent);
-		else
-			report_text(stdout, &agent, log_level >= SEISMO_LOG_DEBUG);
-		status = report_problem(&agent) ? EXIT_PROBLEM : EXIT_OK;
+		if (!options.json)
+			report_text(stdout, report, log_level >= SEISMO_LOG_DEBUG);
+		else if (!json_dumpf(report, stdout, JSON_INDENT(2)))
+			fputc('\n', stdout);
+		if (json_is_true(json_object_get(report, "problem")))
+			status = EXIT_PROBLEM;
 	}
+	json_decref(report);
 	agent_stop(&agent);
 	return status;
 }

@@ -30,8 +30,7 @@ static const char *hook_name(const struct hook_run *hook)
 	return hook->chosen >= 0 ? hook->hook->alt[hook->chosen] : NULL;
 }
 
-/* Is something that was asked for missing? */
-static bool probe_problem(const struct probe_run *run)
+bool report_degraded(const struct probe_run *run)
 {
 	for (unsigned i = 0; run->state == PROBE_ON && i < run->hook_cnt; i++)
 		if (hook_missing(&run->hooks[i]))
@@ -44,19 +43,9 @@ bool report_problem(const struct agent *a)
 	if (table_sizes_short(&a->probes.tables.sizes, &a->conf->limits))
 		return true;
 	for (struct probe_run *const *run = a->probes.list; *run; run++)
-		if (probe_problem(*run))
+		if (report_degraded(*run))
 			return true;
 	return false;
-}
-
-static void report_probe(FILE *out, const struct probe_run *run)
-{
-	bool incomplete = run->state == PROBE_ON && probe_problem(run);
-	bool mode = run->state == PROBE_ON && run->mode != PROBE_MODE_ON;
-
-	fprintf(out, "  %-10s %-12s %s%s%s%s\n", run->probe->name,
-		incomplete ? "incomplete" : state_names[run->state], run->probe->summary,
-		mode ? " (mode " : "", mode ? mode_name(run) : "", mode ? ")" : "");
 }
 
 static unsigned long long mib_up(u64 bytes)
@@ -89,43 +78,6 @@ void report_tables(struct buf *text, const struct agent *a)
 	buf_release(&shortages);
 }
 
-void report_probes(FILE *out, const struct agent *a)
-{
-	for (struct probe_run *const *run = a->probes.list; *run; run++)
-		report_probe(out, *run);
-}
-
-#define DETAIL "             "
-
-static void report_advice(FILE *out, int err)
-{
-	const char *advice = kernel_advice(err);
-
-	if (advice)
-		fprintf(out, DETAIL "  to do: %s\n", advice);
-}
-
-/* What is not observed, why each alternative fails, and what to do about the first reason. */
-static void report_missing(FILE *out, const struct hook_run *hook)
-{
-	fprintf(out, DETAIL "missing: %s\n", hook->hook->purpose);
-	for (int i = 0; hook->hook->alt[i]; i++)
-		if (hook->why[i])
-			fprintf(out, DETAIL "  %s: %s\n", hook->hook->alt[i],
-				kernel_reason(hook->why[i]));
-	report_advice(out, hook->why[0]);
-}
-
-/* A program that is attached but never called, or that could not be attached when it was needed. */
-static void report_idle(FILE *out, const struct hook_run *hook)
-{
-	int err = hook->link ? -KERNEL_NO_FTRACE : hook->err;
-
-	fprintf(out, DETAIL "missing: %s\n" DETAIL "  %s: %s\n", hook->hook->purpose,
-		hook_name(hook), kernel_reason(err));
-	report_advice(out, err);
-}
-
 static const char *hook_state(const struct hook_run *hook)
 {
 	if (hook_needless(hook))
@@ -138,93 +90,44 @@ static const char *hook_state(const struct hook_run *hook)
 		return "called by another probe's program";
 	if (hook->superseded)
 		return "done by another probe's program";
-	return hook->link ? "attached" : "attached when needed";
+	return hook->hook->on_demand ? "attached when needed" : "attached";
 }
 
-/* The program in use, and why the better ones are not. */
-static void report_hook(FILE *out, const struct hook_run *hook)
+/* Why a chosen program does not work: it is attached but never called, or could not be attached when needed; else 0. */
+static int hook_idle(const struct hook_run *hook)
 {
-	const char *name = hook_name(hook);
-
-	fprintf(out, DETAIL "%-22s %s (%s)", name ? name : "-", hook->hook->purpose,
-		hook_state(hook));
-	for (int i = 0; i < hook->chosen; i++)
-		fprintf(out, "; not %s: %s", hook->hook->alt[i], kernel_reason(hook->why[i]));
-	fputc('\n', out);
+	if (hook->link && !kernel_calls(hook->program))
+		return -KERNEL_NO_FTRACE;
+	return hook->err;
 }
 
-static void report_settings(FILE *out, const struct agent *a, const struct probe_run *run)
+static json_t *reason_json(const char *hook, int err)
 {
-	const u64 *values =
-		run->probe->settings ? conf_probe_settings(a->conf, run->probe->name) : NULL;
-	struct buf text = { 0 };
-
-	for (const struct setting *s = run->probe->settings; s && s->name; s++) {
-		buf_reset(&text);
-		setting_write(s, values[s->offset / sizeof(u64)], &text);
-		buf_str(&text, " (");
-		setting_accepts(s, &text);
-		buf_char(&text, ')');
-		fprintf(out, DETAIL "%s: %s: %s\n", s->name, buf_cstr(&text), s->help);
-	}
-	buf_release(&text);
+	return json_pack("{s:s?, s:s, s:s?}", "hook", hook, "reason", kernel_reason(err), "advice",
+			 kernel_advice(err));
 }
 
-static void report_details(FILE *out, const struct probe_run *run)
+/* Is it in place, or will it be when it is needed? */
+static bool hook_ready(const struct hook_run *hook)
 {
-	if (run->state == PROBE_UNAVAILABLE) {
-		fprintf(out, DETAIL "%s\n", run->error);
-		report_advice(out, run->err);
-	}
-	for (unsigned i = 0; run->state == PROBE_ON && i < run->hook_cnt; i++) {
-		const struct hook_run *hook = &run->hooks[i];
-
-		if (hook_missing(hook))
-			report_missing(out, hook);
-		else if (hook->err || (hook->link && !kernel_calls(hook->program)))
-			report_idle(out, hook);
-	}
-}
-
-void report_text(FILE *out, const struct agent *a, bool verbose)
-{
-	struct buf text = { 0 };
-
-	report_tables(&text, a);
-	if (text.len)
-		fprintf(out, "tables: %s\n", buf_cstr(&text));
-	buf_release(&text);
-	for (struct probe_run *const *run = a->probes.list; *run; run++) {
-		report_probe(out, *run);
-		report_details(out, *run);
-		if (!verbose)
-			continue;
-		report_settings(out, a, *run);
-		for (unsigned i = 0; (*run)->state == PROBE_ON && i < (*run)->hook_cnt; i++)
-			report_hook(out, &(*run)->hooks[i]);
-	}
-	fprintf(out, "%s%s\n",
-		report_problem(a) ? "Something is missing on this machine, see above."
-				  : "Everything that is switched on works on this machine.",
-		verbose ? "" : " `seismo check --verbose` shows settings and hooks.");
+	return hook_works(hook) || (hook->hook->on_demand && hook->chosen >= 0 && !hook->err);
 }
 
 static json_t *hook_json(const struct hook_run *hook)
 {
 	json_t *better = json_array(), *alternatives = json_array();
+	int idle = hook_missing(hook) ? 0 : hook_idle(hook);
 
 	for (int i = 0; hook->hook->alt[i]; i++)
 		json_array_append_new(alternatives, json_string(hook->hook->alt[i]));
 	for (int i = 0; hook->hook->alt[i] && (hook->chosen < 0 || i < hook->chosen); i++)
 		if (hook->why[i])
 			json_array_append_new(better,
-					      json_pack("{s:s, s:s, s:s?}", "hook",
-							hook->hook->alt[i], "reason",
-							kernel_reason(hook->why[i]), "advice",
-							kernel_advice(hook->why[i])));
-	return json_pack("{s:s?, s:s, s:b, s:b, s:b, s:o, s:o}", "hook", hook_name(hook),
-			 "observes", hook->hook->purpose, "attached", hook_works(hook), "wanted",
-			 !hook->disabled, "missing", hook_missing(hook), "alternatives",
+					      reason_json(hook->hook->alt[i], hook->why[i]));
+	return json_pack("{s:s?, s:s, s:s, s:b, s:b, s:b, s:o?, s:o, s:o}", "hook", hook_name(hook),
+			 "observes", hook->hook->purpose, "state", hook_state(hook), "attached",
+			 hook_ready(hook), "wanted", !hook->disabled, "missing", hook_missing(hook),
+			 "idle", idle ? reason_json(hook_name(hook), idle) : NULL, "alternatives",
 			 alternatives, "not_possible", better);
 }
 
@@ -258,21 +161,21 @@ static json_t *probe_json(const struct agent *a, const struct probe_run *run)
 
 	for (unsigned i = 0; run->state == PROBE_ON && i < run->hook_cnt; i++)
 		json_array_append_new(hooks, hook_json(&run->hooks[i]));
-	return json_pack("{s:s, s:s, s:b, s:s, s:s, s:s?, s:s?, s:s?, s:o, s:o}", "name",
+	return json_pack("{s:s, s:s, s:b, s:b, s:s, s:s, s:s?, s:s?, s:s?, s:o, s:o}", "name",
 			 run->probe->name, "state", state_names[run->state], "up", probe_up(run),
-			 "mode", mode_name(run), "summary", run->probe->summary, "hook",
+			 "problem", report_degraded(run), "mode", mode_name(run), "summary",
+			 run->probe->summary, "hook",
 			 run->state == PROBE_ON ? hook_name(&run->hooks[0]) : NULL, "error",
 			 failed ? run->error : NULL, "advice",
 			 failed ? kernel_advice(run->err) : NULL, "settings", settings_json(a, run),
 			 "hooks", hooks);
 }
 
-int report_json(FILE *out, const struct agent *a)
+static json_t *tables_json(const struct agent *a)
 {
 	const struct table_sizes *s = &a->probes.tables.sizes;
-	json_t *probes = json_array(), *tables, *doc;
-	struct utsname host = { 0 };
 	struct buf text = { 0 };
+	json_t *tables;
 
 	report_tables(&text, a);
 	tables = json_pack("{s:I, s:i, s:i, s:i, s:i, s:i, s:s?}", "bytes", (json_int_t)s->bytes,
@@ -281,16 +184,18 @@ int report_json(FILE *out, const struct agent *a)
 			   "histogram_cells", s->cells - 1, "problem",
 			   text.len ? buf_cstr(&text) : NULL);
 	buf_release(&text);
+	return tables;
+}
+
+json_t *report_json(const struct agent *a)
+{
+	json_t *list = json_array();
+	struct utsname host = { 0 };
 
 	uname(&host);
 	for (struct probe_run *const *run = a->probes.list; *run; run++)
-		json_array_append_new(probes, probe_json(a, *run));
-	doc = json_pack("{s:s, s:s, s:s, s:o, s:b, s:o}", "version", VERSION, "kernel",
-			host.release, "architecture", host.machine, "tables", tables, "problem",
-			report_problem(a), "probes", probes);
-	if (!doc || json_dumpf(doc, out, JSON_INDENT(2)))
-		return -ENOMEM;
-	fputc('\n', out);
-	json_decref(doc);
-	return 0;
+		json_array_append_new(list, probe_json(a, *run));
+	return json_pack("{s:s, s:s, s:s, s:o, s:b, s:o}", "version", VERSION, "kernel",
+			 host.release, "architecture", host.machine, "tables", tables_json(a),
+			 "problem", report_problem(a), "probes", list);
 }

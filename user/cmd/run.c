@@ -209,10 +209,12 @@ static void announce(const struct daemon *d)
 {
 	const struct table_sizes *s = &d->agent.probes.tables.sizes;
 	struct buf url = { 0 }, text = { 0 };
+	json_t *report = report_json(&d->agent);
 
 	url_write(d, &url);
 	printf("seismo " VERSION " is running:\n");
-	report_probes(stdout, &d->agent);
+	report_probes(stdout, report);
+	json_decref(report);
 	printf("  tables %.1f MiB of limits.memory %llu MiB: %u identities, %u counters, %u histograms on %u possible CPUs\n",
 	       (double)s->bytes / (1 << 20),
 	       (unsigned long long)d->agent.conf->limits.memory_bytes >> 20, s->identities,

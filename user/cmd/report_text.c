@@ -1,0 +1,123 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* What works on this machine, for people: from the document that report_json() makes, here or in the daemon. */
+#include <string.h>
+
+#include "cmd/report.h"
+
+#define DETAIL "             "
+
+/* "" if there is none. */
+static const char *text_of(const json_t *object, const char *key)
+{
+	return json_string_value(json_object_get(object, key)) ?: "";
+}
+
+static bool is_true(const json_t *object, const char *key)
+{
+	return json_is_true(json_object_get(object, key));
+}
+
+static void report_probe(FILE *out, const json_t *probe)
+{
+	const char *state = text_of(probe, "state"), *mode = text_of(probe, "mode");
+	bool on = !strcmp(state, "on");
+
+	fprintf(out, "  %-10s %-12s %s", text_of(probe, "name"),
+		on && is_true(probe, "problem") ? "incomplete" : state, text_of(probe, "summary"));
+	if (on && strcmp(mode, "on") != 0)
+		fprintf(out, " (mode %s)", mode);
+	fputc('\n', out);
+}
+
+void report_probes(FILE *out, const json_t *report)
+{
+	const json_t *probe;
+	size_t i;
+
+	json_array_foreach(json_object_get(report, "probes"), i, probe) report_probe(out, probe);
+}
+
+/* What to do about it, if that is known. */
+static void report_advice(FILE *out, const json_t *reason)
+{
+	if (*text_of(reason, "advice"))
+		fprintf(out, DETAIL "  to do: %s\n", text_of(reason, "advice"));
+}
+
+static void report_reason(FILE *out, const json_t *reason)
+{
+	fprintf(out, DETAIL "  %s: %s\n", text_of(reason, "hook"), text_of(reason, "reason"));
+}
+
+/* What is not observed, why each alternative fails, and what to do about the first reason. */
+static void report_missing(FILE *out, const json_t *hook)
+{
+	const json_t *reasons = json_object_get(hook, "not_possible"), *reason;
+	const json_t *idle = json_object_get(hook, "idle");
+	size_t i;
+
+	if (!is_true(hook, "missing") && !json_is_object(idle))
+		return;
+	fprintf(out, DETAIL "missing: %s\n", text_of(hook, "observes"));
+	if (json_is_object(idle)) {
+		report_reason(out, idle);
+		report_advice(out, idle);
+		return;
+	}
+	json_array_foreach(reasons, i, reason) report_reason(out, reason);
+	report_advice(out, json_array_get(reasons, 0));
+}
+
+/* The program in use, and why the better ones are not. */
+static void report_hook(FILE *out, const json_t *hook)
+{
+	const char *name = text_of(hook, "hook");
+	const json_t *reason;
+	size_t i;
+
+	fprintf(out, DETAIL "%-22s %s (%s)", *name ? name : "-", text_of(hook, "observes"),
+		text_of(hook, "state"));
+	if (*name)
+		json_array_foreach(json_object_get(hook, "not_possible"), i, reason)
+			fprintf(out, "; not %s: %s", text_of(reason, "hook"),
+				text_of(reason, "reason"));
+	fputc('\n', out);
+}
+
+static void report_details(FILE *out, const json_t *probe, bool verbose)
+{
+	const json_t *hooks = json_object_get(probe, "hooks"), *row;
+	size_t i;
+
+	if (*text_of(probe, "error")) {
+		fprintf(out, DETAIL "%s\n", text_of(probe, "error"));
+		report_advice(out, probe);
+	}
+	json_array_foreach(hooks, i, row) report_missing(out, row);
+	if (!verbose)
+		return;
+	json_array_foreach(json_object_get(probe, "settings"), i, row)
+		fprintf(out, DETAIL "%s: %s (%s): %s\n", text_of(row, "name"),
+			text_of(row, "value"), text_of(row, "accepts"), text_of(row, "help"));
+	json_array_foreach(hooks, i, row) report_hook(out, row);
+}
+
+void report_text(FILE *out, const json_t *report, bool verbose)
+{
+	const char *tables = text_of(json_object_get(report, "tables"), "problem");
+	const json_t *probe;
+	size_t i;
+
+	if (*tables)
+		fprintf(out, "tables: %s\n", tables);
+	json_array_foreach(json_object_get(report, "probes"), i, probe)
+	{
+		report_probe(out, probe);
+		report_details(out, probe, verbose);
+	}
+	fprintf(out, "%s%s\n",
+		is_true(report, "problem")
+			? "Something is missing on this machine, see above."
+			: "Everything that is switched on works on this machine.",
+		verbose ? "" : " `seismo check --verbose` shows settings and hooks.");
+}
