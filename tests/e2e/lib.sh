@@ -174,7 +174,7 @@ start_seismo() { # OPTION...
 	: >"$TMP/seismo.out" # or the address of the one before is found there
 	: >"$TMP/metrics.mark"
 	# shellcheck disable=SC2086 # options are words
-	"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" --interval $((100 * scale))ms ${SEISMO_OPTIONS:-} "$@" \
+	"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" --state-dir "$TMP/state" --interval $((100 * scale))ms ${SEISMO_OPTIONS:-} "$@" \
 		>"$TMP/seismo.out" 2>"$TMP/seismo.err" &
 	seismo_pid=$!
 	at_exit end_process "$seismo_pid"

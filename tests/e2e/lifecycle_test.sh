@@ -89,8 +89,8 @@ cd "$ROOT" || exit 1
 # --- what it cannot run with
 
 start_seismo --probes process
-run run --listen 127.0.0.1:0 --config "$CONFIG"
-refused 3 'another|already' "a second instance"
+run run --listen 127.0.0.1:0 --config "$CONFIG" --state-dir "$TMP/state"
+refused 3 "process $seismo_pid " "a second instance"
 ok "the first one is not disturbed" curl -fsS -o /dev/null "$SEISMO_URL/metrics"
 stop_seismo
 
@@ -99,16 +99,17 @@ tcp=$(workload tcp "w-taken-$$")
 at_exit end_process $!
 wait_until test -s "$TMP/port"
 taken=127.0.0.1:$(head -n 1 "$TMP/port")
-run run --listen "$taken" --config "$CONFIG"
+run run --listen "$taken" --config "$CONFIG" --state-dir "$TMP/state"
 refused 3 "$taken" "a taken port"
 
-run run --listen 127.0.0.1:99999 --config "$CONFIG"
+run run --listen 127.0.0.1:99999 --config "$CONFIG" --state-dir "$TMP/state"
 refused 2 '127.0.0.1:99999' "an address that is none"
 
 chmod 755 "$TMP"
 chmod 644 "$CONFIG"
+install -d -o 65534 "$TMP/nobody"
 setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set=-all \
-	"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" >"$TMP/run.out" 2>"$TMP/run.err"
+	"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" --state-dir "$TMP/nobody" >"$TMP/run.out" 2>"$TMP/run.err"
 status=$? errors=$(cat "$TMP/run.err")
 refused 3 'root|CAP_BPF' "no privilege"
 

@@ -8,25 +8,31 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <netinet/tcp.h>
-#include <poll.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 #include <zlib.h>
 
+#include "http/control.h"
 #include "http/listen.h"
 #include "http/server.h"
 
 #define BIG_BYTES (5u << 20)
 
 static struct http_server *server;
+static struct loop *loop;
+static struct watch *stop;
 static pthread_t thread;
 static int stop_pipe[2];
+static unsigned port;
+static char directory[] = "/tmp/seismo-http-XXXXXX", socket_path[64];
 
 static void serve_hello(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
@@ -63,29 +69,77 @@ static void serve_failed(void *ctx, const struct http_request *request, struct h
 	reply->body.failed = true;
 }
 
+static struct http_shared *shared;
+static unsigned version = 1, made_cnt;
+
+static void serve_shared(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	(void)ctx;
+	if (http_reply_share(reply, &shared, version))
+		return;
+	made_cnt++;
+	serve_big(ctx, request, reply);
+	buf_printf(&reply->body, "version %u\n", version);
+}
+
+static void serve_query(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const char *a = http_request_query(request, "a"), *none = http_request_query(request, "b");
+
+	(void)ctx;
+	buf_printf(&reply->body, "a is %s, b is %s", a ? a : "-", none ? none : "-");
+}
+
+static unsigned changed_cnt;
+
+static void serve_change(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	(void)ctx, (void)request, (void)reply;
+	changed_cnt++;
+}
+
 static const struct http_route routes[] = {
-	{ "/hello", serve_hello }, { "/json", serve_json },	{ "/empty", serve_empty },
-	{ "/big", serve_big },	   { "/failed", serve_failed }, { NULL, NULL },
+	{ "/hello", serve_hello },
+	{ "/json", serve_json },
+	{ "/empty", serve_empty },
+	{ "/big", serve_big },
+	{ "/failed", serve_failed },
+	{ "/shared", serve_shared },
+	{ "/query", serve_query },
+	{ "/secret", serve_hello, .control = true },
+	{ "/change", serve_change, .control = true, .post = true },
+	{ NULL, NULL },
 };
 
 static void *serve(void *arg)
 {
-	struct pollfd p[] = { { http_server_fd(server), POLLIN, 0 }, { stop_pipe[0], POLLIN, 0 } };
+	loop_run(loop);
+	return arg;
+}
 
-	for (;;) {
-		poll(p, 2, http_server_timeout_ms(server));
-		if (p[1].revents)
-			return arg;
-		http_server_run(server);
-	}
+static void stop_ready(void *ctx, unsigned events)
+{
+	(void)events;
+	loop_end(ctx, 0);
 }
 
 static int setup(void **state)
 {
+	int tcp = listen_open("127.0.0.1:0"), control;
+
 	(void)state;
-	if (http_server_new(&server, "127.0.0.1:0", routes, "you") || pipe(stop_pipe))
+	if (!mkdtemp(directory))
 		return -1;
-	return pthread_create(&thread, NULL, serve, NULL);
+	snprintf(socket_path, sizeof(socket_path), "%s/api.sock", directory);
+	control = listen_unix(socket_path);
+	port = listen_port(tcp);
+	loop = loop_new();
+	if (tcp < 0 || control < 0 || !loop || pipe(stop_pipe) ||
+	    http_server_new(&server, loop, routes, "you", 1024) ||
+	    http_server_listen(server, tcp, false) || http_server_listen(server, control, true))
+		return -1;
+	stop = loop_watch(loop, stop_pipe[0], LOOP_READ, stop_ready, loop);
+	return stop ? pthread_create(&thread, NULL, serve, NULL) : -1;
 }
 
 static int teardown(void **state)
@@ -95,7 +149,10 @@ static int teardown(void **state)
 	pthread_join(thread, NULL);
 	close(stop_pipe[0]);
 	http_server_free(server);
-	return 0;
+	http_shared_drop(&shared);
+	loop_free(loop);
+	unlink(socket_path);
+	return rmdir(directory);
 }
 
 /* Reads end with an error after 5 s. */
@@ -104,12 +161,24 @@ static int client(void)
 	struct sockaddr_in to = {
 		.sin_family = AF_INET,
 		.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
-		.sin_port = htons((uint16_t)http_server_port(server)),
+		.sin_port = htons((uint16_t)port),
 	};
 	struct timeval patience = { .tv_sec = 5 };
 	int fd = socket(AF_INET, SOCK_STREAM, 0);
 
 	assert_true(fd >= 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
+	return fd;
+}
+
+static int control_client(void)
+{
+	struct sockaddr_un to;
+	struct timeval patience = { .tv_sec = 5 };
+	int fd = socket(AF_UNIX, SOCK_STREAM, 0);
+
+	assert_int_equal(unix_address(socket_path, &to), 0);
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
 	return fd;
@@ -137,13 +206,16 @@ static void listen_to(int fd, struct buf *b)
 	buf_cstr(b);
 }
 
-static void ask(const char *request, struct buf *b)
+static void ask_on(int fd, const char *request, struct buf *b)
 {
-	int fd = client();
-
 	buf_reset(b);
 	tell(fd, request);
 	listen_to(fd, b);
+}
+
+static void ask(const char *request, struct buf *b)
+{
+	ask_on(client(), request, b);
 }
 
 #define GET(path, headers) \
@@ -425,18 +497,181 @@ static void slow_readers_are_limited(void **state)
 	assert_false(is_refused());
 }
 
-static void a_second_instance_is_told(void **state)
+/* One version is made once, and plain and compressed it is the same for everybody. */
+static void shared_replies_are_made_once(void **state)
 {
-	struct http_server *second = NULL;
+	enum { CLIENTS = 50 };
+	struct buf first = { 0 }, b = { 0 }, unpacked = { 0 };
+	int fd[CLIENTS];
+
+	(void)state;
+	ask(GET("/shared", ""), &first);
+	has(&first, "version 1\n");
+	for (int i = 0; i < CLIENTS; i++) {
+		fd[i] = client();
+		tell(fd[i], GET("/shared", ""));
+	}
+	for (int i = 0; i < CLIENTS; i++) {
+		buf_reset(&b);
+		listen_to(fd[i], &b);
+		assert_string_equal(body_of(&b), body_of(&first));
+	}
+	for (int i = 0; i < 2; i++) {
+		ask(GET("/shared", "Accept-Encoding: gzip\r\n"), &b);
+		has(&b, "Content-Encoding: gzip\r\n");
+		buf_reset(&unpacked);
+		gunzip(&b, &unpacked);
+		assert_int_equal(unpacked.len, strlen(body_of(&first)));
+		assert_memory_equal(unpacked.data, body_of(&first), unpacked.len);
+	}
+	assert_int_equal(made_cnt, 1);
+	buf_release(&first);
+	buf_release(&b);
+	buf_release(&unpacked);
+}
+
+/* Who is slow still gets the version that was asked for, to its end. */
+static void a_new_version_replaces_the_shared_one(void **state)
+{
+	struct buf b = { 0 };
+	int slow = client();
+
+	(void)state;
+	tell(slow, GET("/shared", ""));
+	assert_int_equal(recv(slow, &(char){ 0 }, 1, MSG_PEEK), 1);
+	version = 2;
+	ask(GET("/shared", ""), &b);
+	has(&b, "version 2\n");
+	ask(GET("/shared", ""), &b);
+	assert_int_equal(made_cnt, 2);
+	buf_reset(&b);
+	listen_to(slow, &b);
+	has(&b, "version 1\n");
+	buf_release(&b);
+}
+
+/* Many who read slowly what is the same are no reason to refuse anybody. */
+static void slow_readers_of_the_same_are_not_limited(void **state)
+{
+	enum { SLOW = 100 };
+	struct buf b = { 0 };
+	int fd[SLOW];
+
+	(void)state;
+	for (int i = 0; i < SLOW; i++) {
+		fd[i] = client();
+		setsockopt(fd[i], SOL_SOCKET, SO_RCVBUF, &(int){ 4096 }, sizeof(int));
+		tell(fd[i], GET("/shared", ""));
+	}
+	is_served();
+	ask(GET("/shared", ""), &b);
+	has(&b, "HTTP/1.1 200 ");
+	assert_false(is_refused());
+	for (int i = 0; i < SLOW; i++)
+		close(fd[i]);
+	buf_release(&b);
+}
+
+static void queries_are_parsed(void **state)
+{
+	struct buf b = { 0 };
+
+	(void)state;
+	ask(GET("/query?x=1&a=p%2099&c", ""), &b);
+	assert_string_equal(body_of(&b), "a is p 99, b is -");
+	ask(GET("/query", ""), &b);
+	assert_string_equal(body_of(&b), "a is -, b is -");
+	buf_release(&b);
+}
+
+#define POST(path, length, text)                                     \
+	"POST " path " HTTP/1.1\r\nHost: x\r\nConnection: close\r\n" \
+	"Content-Length: " length "\r\n\r\n" text
+
+static void the_control_socket_may_do_more(void **state)
+{
+	struct buf b = { 0 };
+
+	(void)state;
+	ask_on(control_client(), GET("/hello", ""), &b);
+	assert_string_equal(body_of(&b), "hello you -\n");
+	ask_on(control_client(), GET("/secret", ""), &b);
+	has(&b, "HTTP/1.1 200 ");
+	ask(GET("/secret", ""), &b);
+	has(&b, "HTTP/1.1 403 ");
+	has_not(&b, "hello");
+	ask(POST("/change", "0", ""), &b);
+	has(&b, "HTTP/1.1 403 ");
+	assert_int_equal(changed_cnt, 0);
+	ask_on(control_client(), POST("/change", "3", "a=b"), &b);
+	has(&b, "HTTP/1.1 200 ");
+	assert_int_equal(changed_cnt, 1);
+	ask_on(control_client(), GET("/change", ""), &b);
+	has(&b, "HTTP/1.1 405 ");
+	has(&b, "Allow: POST\r\n");
+	assert_int_equal(changed_cnt, 1);
+	buf_release(&b);
+}
+
+static void the_client_gets_what_is_answered(void **state)
+{
+	char long_path[200], *end = memset(long_path, 'x', sizeof(long_path));
+	unsigned status = 0;
+	struct buf b = { 0 };
+
+	(void)state;
+	end[sizeof(long_path) - 1] = '\0';
+	assert_int_equal(control_get(socket_path, "/hello", &status, &b), 0);
+	assert_int_equal(status, 200);
+	assert_string_equal(buf_cstr(&b), "hello you -\n");
+	assert_int_equal(control_get(socket_path, "/big", &status, &b), 0);
+	assert_true(b.len >= BIG_BYTES);
+	assert_int_equal(control_get(socket_path, "/nowhere", &status, &b), 0);
+	assert_int_equal(status, 404);
+	assert_int_equal(control_get("/nonexistent/api.sock", "/", &status, &b), -ENOENT);
+	assert_int_equal(control_get("/dev/null", "/", &status, &b), -ENOENT);
+	assert_int_equal(control_get(long_path, "/", &status, &b), -ENAMETOOLONG);
+	buf_release(&b);
+}
+
+/* What was left by the dead is replaced; what is in use, or is no socket, is not touched. */
+static void unix_sockets_are_opened_for_the_owner_only(void **state)
+{
+	char path[96], file[96];
+	struct stat st;
+	int fd, second;
+
+	(void)state;
+	snprintf(path, sizeof(path), "%s/other.sock", directory);
+	snprintf(file, sizeof(file), "%s/file", directory);
+	fd = listen_unix(path);
+	assert_true(fd >= 0);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 07777, 0600);
+	assert_int_equal(listen_unix(path), -EADDRINUSE);
+	close(fd);
+	second = listen_unix(path);
+	assert_true(second >= 0);
+	close(second);
+	assert_int_equal(unlink(path), 0);
+	fd = open(file, O_CREAT | O_WRONLY, 0600);
+	close(fd);
+	assert_int_equal(listen_unix(file), -EEXIST);
+	assert_int_equal(unlink(file), 0);
+	assert_int_equal(listen_unix("/nonexistent/x"), -ENOENT);
+}
+
+static void a_taken_address_is_told(void **state)
+{
 	char address[32];
 
 	(void)state;
-	snprintf(address, sizeof(address), "127.0.0.1:%u", http_server_port(server));
-	assert_int_equal(http_server_new(&second, address, routes, NULL), -EADDRINUSE);
-	assert_int_equal(http_server_new(&second, "192.0.2.1:0", routes, NULL), -EADDRNOTAVAIL);
-	assert_int_equal(http_server_new(&second, "nonsense", routes, NULL), -EINVAL);
-	assert_null(second);
+	snprintf(address, sizeof(address), "127.0.0.1:%u", port);
+	assert_int_equal(listen_open(address), -EADDRINUSE);
+	assert_int_equal(listen_open("192.0.2.1:0"), -EADDRNOTAVAIL);
+	assert_int_equal(listen_open("nonsense"), -EINVAL);
 	http_server_free(NULL);
+	http_shared_drop(&(struct http_shared *){ NULL });
 }
 
 static const struct {
@@ -503,7 +738,14 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(idle_connections_keep_nobody_out),
 	cmocka_unit_test(the_longest_idle_have_to_go),
 	cmocka_unit_test(slow_readers_are_limited),
-	cmocka_unit_test(a_second_instance_is_told),
+	cmocka_unit_test(shared_replies_are_made_once),
+	cmocka_unit_test(a_new_version_replaces_the_shared_one),
+	cmocka_unit_test(slow_readers_of_the_same_are_not_limited),
+	cmocka_unit_test(queries_are_parsed),
+	cmocka_unit_test(the_control_socket_may_do_more),
+	cmocka_unit_test(the_client_gets_what_is_answered),
+	cmocka_unit_test(unix_sockets_are_opened_for_the_owner_only),
+	cmocka_unit_test(a_taken_address_is_told),
 	cmocka_unit_test(addresses_are_parsed),
 };
 

@@ -81,7 +81,7 @@ subject_stop() {
 seismo_start() {
 	[ -x "$SEISMO" ] || die "$SEISMO is missing: run make first"
 	: >"$TMP/seismo.yaml"
-	subject_start 'http://' "$SEISMO" run --listen 127.0.0.1:0 --config "$TMP/seismo.yaml" \
+	subject_start 'http://' "$SEISMO" run --listen 127.0.0.1:0 --config "$TMP/seismo.yaml" --state-dir "$TMP/state" \
 		${1:+--probes "$1"}
 	PORT=$(sed -n 's|.*http://127\.0\.0\.1:\([0-9]*\)/.*|\1|p' "$TMP/out" | head -n 1)
 	until http_status /-/ready 200; do

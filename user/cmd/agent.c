@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
@@ -13,6 +14,12 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/parse.h"
+
+#define READ_AGE_MAX_NS (1000 * NS_PER_MS)
+#define PROBE_TABLES	28 /* of one object, at most */
+
+/* Options without a letter. */
+enum { KEY_STATE_DIR = 0x100, KEY_SOCKET };
 
 /* Splits FAMILY=PROGRAM in place. */
 static void hook_parse(struct agent_options *o, char *arg, struct argp_state *state)
@@ -50,6 +57,12 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'k':
 		hook_parse(o, arg, state);
 		return 0;
+	case KEY_STATE_DIR:
+		o->state_dir = arg;
+		return 0;
+	case KEY_SOCKET:
+		o->socket = arg;
+		return 0;
 	case 'v':
 		log_level = SEISMO_LOG_DEBUG;
 		return 0;
@@ -76,12 +89,29 @@ const struct argp agent_argp = {
 			{ "hook", 'k', "FAMILY=NAME", 0,
 			  "use this hook instead of its alternatives (see `seismo check --format json`); may be repeated",
 			  0 },
+			{ "state-dir", KEY_STATE_DIR, "DIR", 0,
+			  "directory of the lock and the control socket (default: " DEFAULT_STATE_DIR
+			  ")",
+			  0 },
+			{ "socket", KEY_SOCKET, "PATH", 0,
+			  "control socket (default: api.sock in the state directory)", 0 },
 			{ "verbose", 'v', NULL, 0,
 			  "more detail, and messages of the kernel's verifier", 0 },
 			{ 0 },
 		},
 	.parser = parse,
 };
+
+/* The command line comes before the configuration. */
+static char *socket_path(const struct conf *conf, const struct agent_options *o)
+{
+	const char *path = o->socket ?: o->state_dir ? NULL : conf->socket;
+	char *ret;
+
+	if (path)
+		return strdup(path);
+	return asprintf(&ret, "%s/api.sock", o->state_dir ?: DEFAULT_STATE_DIR) < 0 ? NULL : ret;
+}
 
 int agent_configure(struct agent *a, const struct agent_options *options)
 {
@@ -108,6 +138,10 @@ int agent_configure(struct agent *a, const struct agent_options *options)
 	}
 	if (!err && options->interval_ns)
 		a->conf->interval_ns = options->interval_ns;
+	if (!err) {
+		a->socket = socket_path(a->conf, options);
+		err = a->socket ? 0 : -ENOMEM;
+	}
 	if (err)
 		log_printf(SEISMO_LOG_ERR, "%s", error.len ? buf_cstr(&error) : strerror(-err));
 	buf_release(&error);
@@ -134,7 +168,24 @@ static void unavailable_warn(const struct probe_run *run)
 		 run->error, advice ? "; to do: " : "", advice ?: "");
 }
 
-int agent_start(struct agent *a, const struct agent_options *options)
+static int memory_failed(void)
+{
+	log_printf(SEISMO_LOG_ERR, "out of memory");
+	return EXIT_UNSUPPORTED;
+}
+
+/* This family was started, be it in vain. */
+static int family_add(struct agent *a, const struct probe_run *run)
+{
+	if (run->state == PROBE_UNAVAILABLE)
+		unavailable_warn(run);
+	if (run->state != PROBE_ON)
+		return EXIT_OK;
+	self_family_add(a->self, run);
+	return collector_family_add(a->collector, run) ? memory_failed() : EXIT_OK;
+}
+
+int agent_begin(struct agent *a, const struct agent_options *options)
 {
 	struct probe_set *set = &a->probes;
 	int err;
@@ -143,27 +194,37 @@ int agent_start(struct agent *a, const struct agent_options *options)
 	set->btf_path = options->btf;
 	set->forced = options->hooks;
 	err = probe_set_open(set);
-	err = err ?: 1;
-	while (err > 0) {
-		const struct probe_run *run = &set->runs[set->cnt];
-
-		err = probe_set_start_next(set);
-		if (err > 0 && run->state == PROBE_UNAVAILABLE)
-			unavailable_warn(run);
-	}
-	if (err)
+	err = err ?: probe_set_start_next(set);
+	if (err < 0)
 		return start_failed(set, err);
 	a->collector = collector_new(&set->tables, a->conf, &a->registry, set->list);
-	for (struct probe_run **run = set->list; a->collector && *run; run++)
-		if ((*run)->state == PROBE_ON)
-			err = err ?: collector_family_add(a->collector, *run);
 	a->self = self_new(&a->registry, set->list);
 	a->calls = calls_new(a->collector);
-	if (err || !a->collector || !a->self || !a->calls) {
-		log_printf(SEISMO_LOG_ERR, "out of memory");
-		return EXIT_UNSUPPORTED;
-	}
-	return EXIT_OK;
+	if (!a->collector || !a->self || !a->calls)
+		return memory_failed();
+	return family_add(a, set->list[0]);
+}
+
+int agent_start_next(struct agent *a, bool *more)
+{
+	struct probe_set *set = &a->probes;
+	const struct probe_run *run = &set->runs[set->cnt];
+	int err = probe_set_start_next(set);
+
+	*more = err > 0;
+	if (err < 0)
+		return start_failed(set, err);
+	return err ? family_add(a, run) : EXIT_OK;
+}
+
+int agent_start(struct agent *a, const struct agent_options *options)
+{
+	int status = agent_begin(a, options);
+	bool more = true;
+
+	while (!status && more)
+		status = agent_start_next(a, &more);
+	return status;
 }
 
 void agent_stop(struct agent *a)
@@ -174,15 +235,63 @@ void agent_stop(struct agent *a)
 	registry_release(&a->registry);
 	probe_set_close(&a->probes);
 	conf_free(a->conf);
+	free(a->socket);
 }
 
-#define READ_AGE_MAX_NS 1000000000ULL
-
-void agent_read(struct agent *a)
+/* Each hook may be a program and its link; tables are shared, but each family has descriptors of its own. */
+unsigned agent_descriptors(const struct agent *a)
 {
-	u64 age_ns = a->conf->interval_ns / 5;
+	unsigned cnt = 0;
 
-	collector_read_older(a->collector, clock_now_ns(),
-			     age_ns < READ_AGE_MAX_NS ? age_ns : READ_AGE_MAX_NS);
+	for (const struct probe *const *p = probes; *p; p++) {
+		if (conf_probe_mode(a->conf, (*p)->name) == PROBE_MODE_OFF)
+			continue;
+		cnt += PROBE_TABLES + 1; /* and its types */
+		for (const struct hook *h = (*p)->hooks; h->alt[0]; h++)
+			cnt += 2;
+	}
+	return cnt;
+}
+
+u64 agent_cpu_ns(void)
+{
+	struct timespec cpu;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	return (u64)cpu.tv_sec * 1000 * NS_PER_MS + (u64)cpu.tv_nsec;
+}
+
+void agent_spend(struct agent *a, u64 since_cpu_ns)
+{
+	a->cost_ns += agent_cpu_ns() - since_cpu_ns;
+	a->idle_ns = clock_now_ns();
+}
+
+u64 agent_read_ns(const struct agent *a)
+{
+	return collector_read_ns(a->collector);
+}
+
+/* Many who ask often leave as much time for others as their readings take. */
+bool agent_is_fresh(const struct agent *a)
+{
+	u64 read_ns = agent_read_ns(a), now_ns = clock_now_ns(), age_ns = a->conf->interval_ns / 5;
+
+	if (age_ns > READ_AGE_MAX_NS)
+		age_ns = READ_AGE_MAX_NS;
+	return read_ns && (now_ns - read_ns <= age_ns || now_ns - a->idle_ns < a->cost_ns);
+}
+
+int agent_read(struct agent *a)
+{
+	u64 cpu_ns = agent_cpu_ns(), now_ns = clock_now_ns();
+	int err = collector_read_older(a->collector, now_ns, agent_is_fresh(a) ? UINT64_MAX : 0);
+
+	if (a->self_ns == agent_read_ns(a))
+		return err;
+	a->self_ns = agent_read_ns(a);
 	self_read(a->self, a->collector, &a->probes.tables, a->conf);
+	a->cost_ns = 0;
+	agent_spend(a, cpu_ns);
+	return err;
 }

@@ -12,33 +12,53 @@
 
 struct agent {
 	struct conf *conf;
+	char *socket; /* path of the control socket */
 	struct probe_set probes;
 	struct registry registry;
 	struct collector *collector;
 	struct calls *calls;
 	struct self *self;
+	u64 self_ns; /* which reading of the tables the self-metrics belong to */
+	/* What that reading has cost of CPU time, and when that came to its end. */
+	u64 cost_ns, idle_ns;
 };
 
 /* Options that these commands have in common. */
 #define FORCED_HOOKS 64
 
 struct agent_options {
-	const char *config, *listen, *probes, *btf;
+	const char *config, *listen, *probes, *btf, *state_dir, *socket;
 	u64 interval_ns; /* 0: as configured */
 	struct forced_hook hooks[FORCED_HOOKS + 1];
 	unsigned hook_cnt;
 };
-#define DEFAULT_CONFIG "/etc/seismo/seismo.yaml"
+#define DEFAULT_CONFIG	  "/etc/seismo/seismo.yaml"
+#define DEFAULT_STATE_DIR "/run/seismo"
 
 /* Child parser for these options; its input is a struct agent_options. */
 extern const struct argp agent_argp;
 
 /* Each returns an exit status and says on stderr what is wrong. */
 int agent_configure(struct agent *a, const struct agent_options *options);
+/* Starts the core; everything is there then but the other families. */
+int agent_begin(struct agent *a, const struct agent_options *options);
+/* Starts the next family. *more: there may be another one. */
+int agent_start_next(struct agent *a, bool *more);
+/* Both, for all families. */
 int agent_start(struct agent *a, const struct agent_options *options);
 void agent_stop(struct agent *a);
 
-/* Brings the registry up to date. */
-void agent_read(struct agent *a);
+/* File descriptors that the families asked for take, at most. */
+unsigned agent_descriptors(const struct agent *a);
+
+/* Brings the registry up to date, unless it is young enough. 0 or negative errno, also that of the last reading. */
+int agent_read(struct agent *a);
+/* What is made of a reading costs as well: told with agent_cpu_ns() of before. */
+u64 agent_cpu_ns(void);
+void agent_spend(struct agent *a, u64 since_cpu_ns);
+/* When the tables were read for what is in the registry now: values of the same time are the same. */
+u64 agent_read_ns(const struct agent *a);
+/* Would agent_read() leave the registry as it is? */
+bool agent_is_fresh(const struct agent *a);
 
 #endif

@@ -1,90 +1,29 @@
 // SPDX-License-Identifier: BSD-3-Clause
+/* The life of the daemon: from the lock to the last probe, and the way back. */
 #include <argp.h>
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stddef.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/daemon.h"
 #include "cmd/report.h"
-#include "expo/accept.h"
-#include "expo/services.h"
 #include "http/listen.h"
-#include "http/server.h"
+#include "lib/lock.h"
 #include "lib/log.h"
-#include "lib/loop.h"
-#include "lib/notify.h"
 
-#define TICK_NS	  200000000ULL
-#define LOCK_NAME "seismo" /* abstract socket: disappears with the process */
-
-struct daemon {
-	struct agent agent;
-	struct http_server *http;
-	struct loop *loop;
-	struct watchdog watchdog;
-	int lock;
-	bool ready;
-};
-
-static void serve_metrics(void *ctx, const struct http_request *request, struct http_reply *reply)
-{
-	const struct expo_format *format = accept_format(http_request_header(request, "Accept"));
-	struct daemon *d = ctx;
-
-	agent_read(&d->agent);
-	reply->content_type = format->content_type;
-	expo_write(format, &d->agent.registry, &reply->body);
-}
-
-static void serve_services(void *ctx, const struct http_request *request, struct http_reply *reply)
-{
-	struct daemon *d = ctx;
-
-	(void)request;
-	reply->content_type = "application/json";
-	expo_services(d->agent.calls, clock_now_ns(), &reply->body);
-}
-
-static void serve_healthy(void *ctx, const struct http_request *request, struct http_reply *reply)
-{
-	(void)ctx;
-	(void)request;
-	buf_str(&reply->body, "Seismo is healthy.\n");
-}
-
-static void serve_ready(void *ctx, const struct http_request *request, struct http_reply *reply)
-{
-	const struct daemon *d = ctx;
-
-	(void)request;
-	reply->status = d->ready ? 200 : 503;
-	buf_str(&reply->body, d->ready ? "Seismo is ready.\n" : "Seismo is starting its probes.\n");
-}
-
-static const struct http_route routes[] = {
-	{ "/metrics", serve_metrics },
-	{ "/api/v1/services", serve_services },
-	{ "/-/healthy", serve_healthy },
-	{ "/-/ready", serve_ready },
-	{ NULL, NULL },
-};
-
-static void http_ready(void *ctx)
-{
-	http_server_run(((struct daemon *)ctx)->http);
-}
-
-static int http_timeout_ms(void *ctx)
-{
-	return http_server_timeout_ms(((struct daemon *)ctx)->http);
-}
+#define TICK_NS (200 * NS_PER_MS)
+/* Between two families, for those who ask meanwhile. */
+#define START_PAUSE_NS (2 * NS_PER_MS)
+/* File descriptors: connections, and what is opened for a moment now and then. */
+#define CONNECTIONS_MIN	  32
+#define CONNECTIONS_MAX	  1024
+#define DESCRIPTORS_SPARE 32
 
 /* Pings the watchdog only if the loop runs and the BPF maps can be read. */
 static void watchdog_tick(struct daemon *d, u64 now_ns)
@@ -93,12 +32,22 @@ static void watchdog_tick(struct daemon *d, u64 now_ns)
 
 	if (!watchdog_due(&d->watchdog, now_ns))
 		return;
-	err = collector_read(d->agent.collector, now_ns);
+	err = agent_read(&d->agent);
 	if (err)
 		log_err(err,
 			"cannot read the BPF maps; the watchdog of the service manager is not pinged");
 	else
 		watchdog_feed();
+}
+
+/* What was made of a read is of no use when the next one is due. */
+static void expositions_drop(struct daemon *d)
+{
+	if (agent_is_fresh(&d->agent))
+		return;
+	for (struct exposition *e = d->expositions; e < d->expositions + EXPO_FORMATS; e++)
+		http_shared_drop(&e->shared);
+	http_shared_drop(&d->services);
 }
 
 static void tick(void *ctx, u64 now_ns)
@@ -111,27 +60,33 @@ static void tick(void *ctx, u64 now_ns)
 	collector_tick(d->agent.collector, now_ns);
 	calls_tick(d->agent.calls, now_ns);
 	self_tick(d->agent.self, now_ns);
+	expositions_drop(d);
 	watchdog_tick(d, now_ns);
 }
 
-/* One daemon a machine: a second one would double the cost and measure nothing new. */
-static int lock_take(struct daemon *d)
+/* One daemon to a state directory: two on a machine would each cost the same again. */
+static int lock_open(struct daemon *d, const struct agent_options *o)
 {
-	struct sockaddr_un addr = { .sun_family = AF_UNIX };
-	socklen_t len = offsetof(struct sockaddr_un, sun_path) + sizeof(LOCK_NAME);
-	struct ucred peer = { 0 };
-	socklen_t peer_len = sizeof(peer);
+	const char *dir = o->state_dir ?: DEFAULT_STATE_DIR;
+	pid_t holder;
 
-	memcpy(addr.sun_path + 1, LOCK_NAME, sizeof(LOCK_NAME) - 1);
-	d->lock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-	if (!bind(d->lock, (struct sockaddr *)&addr, len) && !listen(d->lock, 1))
+	d->lock = lock_take(dir, &holder);
+	if (d->lock >= 0)
 		return EXIT_OK;
-	if (errno == EADDRINUSE && !connect(d->lock, (struct sockaddr *)&addr, len) &&
-	    !getsockopt(d->lock, SOL_SOCKET, SO_PEERCRED, &peer, &peer_len))
+	if (d->lock == -EWOULDBLOCK)
 		log_printf(SEISMO_LOG_ERR,
-			   "another seismo runs on this machine already: process %d", peer.pid);
+			   "another seismo is running already: process %d holds the lock %s/lock",
+			   holder, dir);
+	else if (d->lock == -EPERM)
+		log_printf(
+			SEISMO_LOG_ERR,
+			"%s is not safe for the lock: it has to belong to root, and nobody else may write to it",
+			dir);
 	else
-		log_printf(SEISMO_LOG_ERR, "another seismo runs on this machine already");
+		log_printf(
+			SEISMO_LOG_ERR,
+			"cannot take the lock %s/lock: %s; run as root, or give another directory with --state-dir",
+			dir, strerror(-d->lock));
 	return EXIT_UNSUPPORTED;
 }
 
@@ -147,31 +102,91 @@ static bool is_loopback(const char *listen)
 	return IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&addr)->sin6_addr);
 }
 
-static int http_open(struct daemon *d)
+/* How many connections there is room for, beside all that the daemon itself has open. */
+static int descriptors_plan(const struct daemon *d, unsigned *connections)
+{
+	rlim_t needed = agent_descriptors(&d->agent) + DESCRIPTORS_SPARE;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		limit = (struct rlimit){ 0 };
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < needed + CONNECTIONS_MIN) {
+		log_printf(
+			SEISMO_LOG_ERR,
+			"%llu open files are too few: these probes need %llu; raise the limit (ulimit -n, LimitNOFILE= of a unit), or choose fewer with --probes",
+			(unsigned long long)limit.rlim_cur,
+			(unsigned long long)needed + CONNECTIONS_MIN);
+		return EXIT_UNSUPPORTED;
+	}
+	*connections = CONNECTIONS_MAX;
+	if (limit.rlim_cur - needed < CONNECTIONS_MAX)
+		*connections = (unsigned)(limit.rlim_cur - needed);
+	return EXIT_OK;
+}
+
+static int endpoint_open(struct daemon *d)
 {
 	const char *listen = d->agent.conf->listen;
-	struct rlimit limit;
-	int err;
+	int fd = listen_open(listen);
 
-	if (!getrlimit(RLIMIT_NOFILE, &limit)) {
-		limit.rlim_cur = limit.rlim_max < 4096 ? limit.rlim_max : 4096;
-		setrlimit(RLIMIT_NOFILE, &limit);
-	}
-	err = http_server_new(&d->http, listen, routes, d);
-	if (!err) {
-		if (!is_loopback(listen))
-			log_warn(
-				"%s can be reached from other hosts without encryption or authentication",
-				listen);
-		return EXIT_OK;
-	}
-	if (err == -EINVAL)
+	if (fd == -EINVAL) {
 		log_printf(SEISMO_LOG_ERR,
 			   "cannot listen on '%s': it must be ADDRESS:PORT, such as 127.0.0.1:9469",
 			   listen);
-	else
-		log_err(err, "cannot listen on %s", listen);
-	return err == -EINVAL ? EXIT_USAGE : EXIT_UNSUPPORTED;
+		return EXIT_USAGE;
+	}
+	if (fd < 0) {
+		log_err(fd, "cannot listen on %s", listen);
+		return EXIT_UNSUPPORTED;
+	}
+	d->port = listen_port(fd);
+	if (!is_loopback(listen))
+		log_warn("%s can be reached from other hosts without encryption or authentication",
+			 listen);
+	return http_server_listen(d->http, fd, false) ? EXIT_UNSUPPORTED : EXIT_OK;
+}
+
+static int control_open(struct daemon *d)
+{
+	const char *path = d->agent.socket;
+	int fd = listen_unix(path);
+
+	if (fd == -EADDRINUSE)
+		log_printf(SEISMO_LOG_ERR, "another program listens on the control socket %s",
+			   path);
+	else if (fd < 0)
+		log_err(fd, "cannot listen on the control socket %s", path);
+	if (fd < 0)
+		return EXIT_UNSUPPORTED;
+	d->control = true;
+	return http_server_listen(d->http, fd, true) ? EXIT_UNSUPPORTED : EXIT_OK;
+}
+
+static int http_open(struct daemon *d)
+{
+	unsigned connections;
+	int status = descriptors_plan(d, &connections), err;
+
+	if (status)
+		return status;
+	err = http_server_new(&d->http, d->loop, daemon_routes, d, connections);
+	if (err) {
+		log_err(err, "cannot start the endpoint");
+		return EXIT_UNSUPPORTED;
+	}
+	return endpoint_open(d) ?: control_open(d);
+}
+
+static void http_close(struct daemon *d)
+{
+	http_server_free(d->http);
+	for (struct exposition *e = d->expositions; e < d->expositions + EXPO_FORMATS; e++)
+		http_shared_drop(&e->shared);
+	http_shared_drop(&d->services);
+	if (d->control)
+		unlink(d->agent.socket);
 }
 
 static void url_write(const struct daemon *d, struct buf *url)
@@ -180,7 +195,7 @@ static void url_write(const struct daemon *d, struct buf *url)
 	int host = (int)(strrchr(listen, ':') - listen);
 
 	buf_printf(url, "http://%.*s:%u/metrics", host ? host : 9, host ? listen : "127.0.0.1",
-		   http_server_port(d->http));
+		   d->port);
 }
 
 static void probes_write(const struct daemon *d, enum probe_state state, const char *what,
@@ -239,24 +254,61 @@ static void ready(struct daemon *d)
 	buf_release(&status);
 }
 
+static void start_next(void *ctx, u64 now_ns)
+{
+	struct daemon *d = ctx;
+	bool more = false;
+
+	(void)now_ns;
+	d->status = agent_start_next(&d->agent, &more);
+	if (d->status)
+		loop_end(d->loop, 0);
+	else if (more)
+		timer_set(d->starter, clock_now_ns() + START_PAUSE_NS);
+	else
+		ready(d);
+}
+
+bool daemon_reload(struct daemon *d)
+{
+	(void)d;
+	log_warn("the configuration is read at the start only: restart Seismo to apply changes");
+	return false;
+}
+
+static void reload_raised(void *ctx, int signal)
+{
+	(void)signal;
+	daemon_reload(ctx);
+}
+
+static int loop_open(struct daemon *d)
+{
+	d->loop = loop_new();
+	if (d->loop) {
+		d->starter = loop_timer(d->loop, start_next, d);
+		d->ticker = loop_timer(d->loop, tick, d);
+	}
+	if (d->ticker && d->starter && !loop_signal(d->loop, SIGHUP, reload_raised, d))
+		return EXIT_OK;
+	log_err(-errno, "cannot start the event loop");
+	return EXIT_UNSUPPORTED;
+}
+
 static int daemon_run(struct daemon *d)
 {
 	int err;
 
 	watchdog_init(&d->watchdog);
-	loop_limit(d->loop, http_timeout_ms, http_ready, d);
-	err = loop_watch(d->loop, http_server_fd(d->http), http_ready, d);
-	err = err ?: loop_every(d->loop, TICK_NS, tick, d);
-	if (!err) {
-		ready(d);
-		err = loop_run(d->loop);
-	}
+	timer_set(d->starter, clock_now_ns());
+	timer_set_every(d->ticker, TICK_NS);
+	err = loop_run(d->loop);
 	notify_stopping();
 	if (err < 0) {
 		log_err(err, "the event loop failed");
 		return EXIT_UNSUPPORTED;
 	}
-	return EXIT_OK;
+	return d->status;
 }
 
 static error_t parse(int key, char *arg, struct argp_state *state)
@@ -297,16 +349,12 @@ int cmd_run(int argc, char **argv)
 	argv[0] = "seismo run";
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	status = agent_configure(&d.agent, &options);
-	d.loop = loop_new();
-	if (!status)
-		status = lock_take(&d);
-	if (!status)
-		status = http_open(&d);
-	if (!status)
-		status = agent_start(&d.agent, &options);
-	if (!status)
-		status = daemon_run(&d);
-	http_server_free(d.http);
+	status = status ?: loop_open(&d);
+	status = status ?: lock_open(&d, &options);
+	status = status ?: http_open(&d);
+	status = status ?: agent_begin(&d.agent, &options);
+	status = status ?: daemon_run(&d);
+	http_close(&d);
 	agent_stop(&d.agent);
 	loop_free(d.loop);
 	if (d.lock >= 0)

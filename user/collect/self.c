@@ -291,10 +291,13 @@ struct self *self_new(struct registry *registry, struct probe_run *const *runs)
 			return NULL;
 		}
 	}
-	for (; *runs; runs++)
-		for (unsigned i = 0; (*runs)->state == PROBE_ON && i < (*runs)->hook_cnt; i++)
-			program_add(self, *runs, &(*runs)->hooks[i]);
 	return self;
+}
+
+void self_family_add(struct self *self, const struct probe_run *run)
+{
+	for (unsigned i = 0; i < run->hook_cnt; i++)
+		program_add(self, run, &run->hooks[i]);
 }
 
 void self_free(struct self *self)

@@ -12,6 +12,8 @@ extern const struct metric self_metrics[];
 
 /* runs as for collector_new(). NULL: no memory. */
 struct self *self_new(struct registry *registry, struct probe_run *const *runs);
+/* The family runs: what its programs cost is measured from now on. */
+void self_family_add(struct self *s, const struct probe_run *run);
 void self_free(struct self *s);
 /* Measures run times from time to time. */
 void self_tick(struct self *s, u64 now_ns);

@@ -8,25 +8,22 @@
 #define WINDOW_GZIP  (15 + 16) /* the largest window, in a gzip frame */
 #define MEMORY_LEVEL 8
 
-bool gzip_compress(struct buf *b)
+bool gzip_compress(struct buf *out, const struct buf *text)
 {
-	z_stream z = { .next_in = (Bytef *)b->data, .avail_in = (uInt)b->len };
-	struct buf out = { 0 };
+	z_stream z = { .next_in = (Bytef *)text->data, .avail_in = (uInt)text->len };
 	bool done = false;
 
-	if (b->len != z.avail_in)
+	if (text->len != z.avail_in)
 		return false;
 	if (deflateInit2(&z, LEVEL, Z_DEFLATED, WINDOW_GZIP, MEMORY_LEVEL, Z_DEFAULT_STRATEGY))
 		return false;
-	if (buf_reserve(&out, deflateBound(&z, b->len))) {
-		z.next_out = (Bytef *)out.data;
-		z.avail_out = (uInt)out.cap;
+	if (buf_reserve(out, deflateBound(&z, text->len))) {
+		z.next_out = (Bytef *)out->data + out->len;
+		z.avail_out = (uInt)(out->cap - out->len);
 		done = deflate(&z, Z_FINISH) == Z_STREAM_END;
-		out.len = z.total_out;
+		if (done)
+			out->len += z.total_out;
 	}
 	deflateEnd(&z);
-	buf_release(done ? b : &out);
-	if (done)
-		*b = out;
 	return done;
 }

@@ -4,7 +4,7 @@
 
 #include "lib/buf.h"
 
-/* Replaces the content by its gzip form. False when there is no memory; the content is then as it was. */
-bool gzip_compress(struct buf *b);
+/* Appends the gzip form of `text`, which is not empty. False when there is no memory; `out` is then as it was. */
+bool gzip_compress(struct buf *out, const struct buf *text);
 
 #endif

@@ -2,84 +2,64 @@
 #include "http/server.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <microhttpd.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
-#include <time.h>
+#include <sys/socket.h>
 #include <unistd.h>
-#include <utlist.h>
 
 #include "expo/accept.h"
-#include "http/gzip.h"
-#include "http/listen.h"
+#include "http/client.h"
+#include "http/payload.h"
+#include "lib/log.h"
 
-#define CONNECTIONS_MAX	     1024u
 #define CONNECTION_MEMORY    ((size_t)16 * 1024)
 #define IDLE_TIMEOUT_SECONDS 10u
-/* Replies above this size may take long to send and much memory meanwhile: only so many at a time. */
-#define BIG_REPLY_BYTES	  ((size_t)64 * 1024)
-#define BIG_REPLIES_MAX	  16u
-#define BIG_REPLY_SECONDS 10 /* for so long nobody else can take its place */
+#define ACCEPT_RETRY_NS	     (100 * NS_PER_MS)
+#define LISTENERS_MAX	     2
+/*
+ * What is handed to the kernel at a time, so that nobody's big reply keeps the others waiting; as much again
+ * for its own bookkeeping.
+ */
+#define SEND_BUFFER_BYTES (64 * 1024)
+/* How many big bodies there may be in memory, and for how long nobody else can take one's place. */
+#define BIG_BODIES_MAX	 16u
+#define BIG_BODY_SECONDS 10
 
-/* A connection. */
-struct client {
-	struct client *prev, *next;
+struct listener {
 	struct http_server *server;
 	int fd;
-	time_t last_request;
-	bool big;     /* counted in the server's big_cnt */
-	bool evicted; /* shut down and out of the list */
+	struct watch *watch;
+	struct timer *retry;
+	bool complained;
+	struct client_list clients;
 };
 
 struct http_server {
 	struct MHD_Daemon *daemon;
+	struct watch *watch;
+	struct timer *timeout;
+	struct loop *loop;
 	const struct http_route *routes;
 	void *ctx;
-	struct client *clients; /* the one whose last request is longest ago comes first */
-	unsigned client_cnt, client_max, big_cnt;
+	unsigned connection_max, big_cnt;
+	struct listener listeners[LISTENERS_MAX];
+	unsigned listener_cnt;
+	struct listener *accepting; /* on which the connection came that is being added */
 };
 
 struct http_request {
 	struct MHD_Connection *connection;
 };
 
-static time_t now_seconds(void)
-{
-	struct timespec now;
+struct http_shared {
+	uint64_t version;
+	struct payload plain, gzip;
+};
 
-	clock_gettime(CLOCK_MONOTONIC_COARSE, &now);
-	return now.tv_sec;
-}
-
-static void client_enlist(struct client *c)
-{
-	DL_APPEND(c->server->clients, c);
-	c->server->client_cnt++;
-	c->last_request = now_seconds();
-}
-
-static void client_delist(struct client *c)
-{
-	DL_DELETE(c->server->clients, c);
-	c->server->client_cnt--;
-}
-
-static void client_set_big(struct client *c, bool big)
-{
-	c->server->big_cnt += (unsigned)big - (unsigned)c->big;
-	c->big = big;
-}
-
-/* The library sees the end of the connection and cleans up in its next round. */
-static void client_evict(struct client *c)
-{
-	client_delist(c);
-	client_set_big(c, false);
-	c->evicted = true;
-	shutdown(c->fd, SHUT_RDWR);
-}
+/* --- connections */
 
 static struct client *client_of(struct MHD_Connection *connection)
 {
@@ -87,32 +67,19 @@ static struct client *client_of(struct MHD_Connection *connection)
 		->socket_context;
 }
 
-/*
- * Nobody can keep others out by holding connections, idle or trickling: before the library would stop
- * to accept, the one that has not made a request for the longest time has to go.
- */
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
 			  enum MHD_ConnectionNotificationCode code)
 {
 	struct http_server *s = cls;
-	struct client *c = *socket_context;
 
-	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
-		c = calloc(1, sizeof(*c));
-		*socket_context = c;
-		if (!c)
-			return;
-		c->server = s;
-		c->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)
-				->connect_fd;
-		if (s->client_cnt >= s->client_max)
-			client_evict(s->clients);
-		client_enlist(c);
-	} else if (c) {
-		if (!c->evicted)
-			client_delist(c);
-		free(c);
-	}
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
+		*socket_context =
+			client_new(&s->accepting->clients,
+				   MHD_get_connection_info(connection,
+							   MHD_CONNECTION_INFO_CONNECTION_FD)
+					   ->connect_fd);
+	else
+		client_free(*socket_context);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **request_cls,
@@ -121,110 +88,233 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
 	struct client *c = client_of(connection);
 
 	(void)cls, (void)request_cls, (void)code;
-	if (c)
-		client_set_big(c, false);
+	if (c && !c->evicted)
+		client_set_body(c, NULL);
 }
 
-/* Whether one more big reply may start; one that has had its time makes room. */
-static bool big_reply_admit(struct http_server *s)
+static void server_run(struct http_server *s)
 {
-	struct client *c;
+	MHD_UNSIGNED_LONG_LONG ms;
 
-	if (s->big_cnt < BIG_REPLIES_MAX)
-		return true;
-	DL_SEARCH_SCALAR(s->clients, c, big, true);
-	if (!c || now_seconds() - c->last_request < BIG_REPLY_SECONDS)
-		return false;
-	client_evict(c);
+	MHD_run(s->daemon);
+	if (MHD_get_timeout(s->daemon, &ms) == MHD_YES)
+		timer_set(s->timeout, clock_now_ns() + ms * NS_PER_MS);
+	else
+		timer_stop(s->timeout);
+}
+
+static void daemon_ready(void *ctx, unsigned events)
+{
+	(void)events;
+	server_run(ctx);
+}
+
+static void timeout_expired(void *ctx, uint64_t now_ns)
+{
+	(void)now_ns;
+	server_run(ctx);
+}
+
+/* Nothing is taken from the queue for a moment: without descriptors it would be tried again and again. */
+static void listener_pause(struct listener *l, int err)
+{
+	if (!l->complained)
+		log_warn("cannot accept connections for the moment: %s", strerror(err));
+	l->complained = true;
+	client_list_make_room(&l->clients);
+	watch_set(l->watch, 0);
+	timer_set(l->retry, clock_now_ns() + ACCEPT_RETRY_NS);
+}
+
+static void retry_expired(void *ctx, uint64_t now_ns)
+{
+	struct listener *l = ctx;
+
+	(void)now_ns;
+	watch_set(l->watch, LOOP_READ);
+}
+
+/* Takes one connection from the queue. False: there is none, or no way to take it. */
+static bool listener_accept(struct listener *l)
+{
+	struct sockaddr_storage addr = { 0 };
+	socklen_t len = sizeof(addr);
+	int fd = accept4(l->fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+
+	if (fd < 0) {
+		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+			listener_pause(l, errno);
+		return errno == ECONNABORTED || errno == EINTR;
+	}
+	l->complained = false;
+	client_list_make_room(&l->clients);
+	l->server->accepting = l;
+	MHD_add_connection(l->server->daemon, fd, (struct sockaddr *)&addr, len);
 	return true;
 }
 
-static void reply_refuse(struct http_reply *r, unsigned status, const char *message)
+/* Those that had to go are gone after the library's next round: not more at a time than there is room for. */
+static void listener_ready(void *ctx, unsigned events)
 {
+	struct listener *l = ctx;
+
+	(void)events;
+	for (unsigned i = l->server->connection_max / 8 + 1; i && listener_accept(l); i--)
+		;
+	server_run(l->server);
+}
+
+/* --- replies */
+
+void http_reply_fail(struct http_reply *r, unsigned status, const char *fmt, ...)
+{
+	char text[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(text, sizeof(text), fmt, args);
+	va_end(args);
 	buf_release(&r->body);
 	*r = (struct http_reply){ .status = status, .content_type = "text/plain; charset=utf-8" };
-	buf_str(&r->body, message);
+	buf_str(&r->body, text);
+	buf_char(&r->body, '\n');
+}
+
+bool http_reply_share(struct http_reply *r, struct http_shared **slot, uint64_t version)
+{
+	r->shared = slot;
+	r->version = version;
+	return *slot && (*slot)->plain.response && (*slot)->version == version;
+}
+
+void http_shared_drop(struct http_shared **slot)
+{
+	if (!*slot)
+		return;
+	payload_release(&(*slot)->plain);
+	payload_release(&(*slot)->gzip);
+	free(*slot);
+	*slot = NULL;
+}
+
+/* Whether one more big body may be on its way; one that has had its time makes room. */
+static bool big_body_admit(struct http_server *s)
+{
+	const struct body *slow = NULL;
+
+	if (s->big_cnt < BIG_BODIES_MAX)
+		return true;
+	for (unsigned i = 0; i < s->listener_cnt && !slow; i++)
+		slow = client_list_slow(&s->listeners[i].clients, BIG_BODY_SECONDS);
+	for (unsigned i = 0; i < s->listener_cnt && slow; i++)
+		client_list_evict(&s->listeners[i].clients, slow);
+	return slow;
+}
+
+static struct payload_head reply_head(const struct http_reply *r)
+{
+	return (struct payload_head){ r->status, r->content_type, r->allow };
+}
+
+/* What to send, plain at least, in the reply's slot or else in `own`. NULL: no memory. */
+static struct http_shared *reply_payloads(struct http_reply *r, struct http_shared *own)
+{
+	const struct payload_head head = reply_head(r);
+	struct http_shared *to = own;
+
+	if (r->shared) {
+		if (http_reply_share(r, r->shared, r->version))
+			return *r->shared;
+		if (!*r->shared)
+			*r->shared = calloc(1, sizeof(**r->shared));
+		to = *r->shared ?: own;
+	}
+	payload_release(&to->plain);
+	payload_release(&to->gzip);
+	to->version = r->version;
+	return payload_make(&to->plain, &r->body, &head, false) ? to : NULL;
+}
+
+static enum MHD_Result payload_send(const struct payload *p, unsigned status, struct client *c,
+				    struct MHD_Connection *connection)
+{
+	client_set_body(c, p->body);
+	return MHD_queue_response(connection, status, p->response);
+}
+
+static enum MHD_Result reply_send(struct http_server *s, struct http_reply *r, struct client *c,
+				  struct MHD_Connection *connection, bool gzip)
+{
+	struct http_shared own = { 0 }, *from = reply_payloads(r, &own);
+	const struct payload_head head = reply_head(r);
+	enum MHD_Result result = MHD_NO;
+	struct payload *p;
+
+	if (!from)
+		return MHD_NO;
+	if (gzip && !from->gzip.response)
+		payload_make_gzip(&from->gzip, &from->plain, &head);
+	p = gzip && from->gzip.response ? &from->gzip : &from->plain;
+	if (p->body->clients || !body_is_big(p->body) || big_body_admit(s)) {
+		result = payload_send(p, r->status, c, connection);
+	} else {
+		payload_release(&own.plain);
+		payload_release(&own.gzip);
+		http_reply_fail(r, MHD_HTTP_SERVICE_UNAVAILABLE, "too many replies under way");
+		if (reply_payloads(r, &own))
+			result = payload_send(&own.plain, r->status, c, connection);
+	}
+	payload_release(&own.plain);
+	payload_release(&own.gzip);
+	return result;
 }
 
 static void reply_not_found(struct http_reply *r, const struct http_route *route)
 {
-	reply_refuse(r, MHD_HTTP_NOT_FOUND, "not found; these are:\n");
-	for (; route->path; route++) {
-		buf_str(&r->body, route->path);
-		buf_char(&r->body, '\n');
-	}
+	struct buf paths = { 0 };
+
+	for (; route->path; route++)
+		buf_printf(&paths, "\n%s", route->path);
+	http_reply_fail(r, MHD_HTTP_NOT_FOUND, "not found; these are:%s", buf_cstr(&paths));
+	buf_release(&paths);
 }
 
-static void reply_make(struct http_reply *r, const struct http_server *s, const char *path,
-		       const struct http_request *request)
+static void reply_not_allowed(struct http_reply *r, const struct http_route *route)
+{
+	const char *methods = route && route->post ? "POST" : "GET, HEAD";
+
+	http_reply_fail(r, MHD_HTTP_METHOD_NOT_ALLOWED, "only %s", methods);
+	r->allow = methods;
+}
+
+static const struct http_route *route_find(const struct http_server *s, const char *path)
 {
 	const struct http_route *route = s->routes;
 
 	while (route->path && strcmp(route->path, path))
 		route++;
-	if (route->path)
-		route->handler(s->ctx, request, r);
-	else
+	return route->path ? route : NULL;
+}
+
+/* Whether this is how the route, NULL: none, is asked. */
+static bool method_fits(const struct http_route *route, const char *method)
+{
+	if (route && route->post)
+		return !strcmp(method, "POST");
+	return !strcmp(method, "GET") || !strcmp(method, "HEAD");
+}
+
+static void reply_make(struct http_reply *r, const struct http_server *s, const struct client *c,
+		       const struct http_route *route, const struct http_request *request)
+{
+	if (!route)
 		reply_not_found(r, s->routes);
+	else if (route->control && !c->list->control)
+		http_reply_fail(r, MHD_HTTP_FORBIDDEN, "only on the control socket");
+	else
+		route->handler(s->ctx, request, r);
 	if (r->body.failed)
-		reply_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory\n");
-}
-
-/* Headers that belong to a status, whoever set it. */
-static const struct {
-	unsigned status;
-	const char *name, *value;
-} status_header[] = {
-	{ MHD_HTTP_METHOD_NOT_ALLOWED, "Allow", "GET, HEAD" },
-	{ MHD_HTTP_SERVICE_UNAVAILABLE, "Retry-After", "1" },
-};
-
-static void headers_add(struct MHD_Response *response, const struct http_reply *r, bool gzip)
-{
-	MHD_add_response_header(response, "Content-Type", r->content_type);
-	MHD_add_response_header(response, "Vary", "Accept, Accept-Encoding");
-	if (gzip)
-		MHD_add_response_header(response, "Content-Encoding", "gzip");
-	for (size_t i = 0; i < sizeof(status_header) / sizeof(*status_header); i++)
-		if (status_header[i].status == r->status)
-			MHD_add_response_header(response, status_header[i].name,
-						status_header[i].value);
-}
-
-/* Takes the body. */
-static enum MHD_Result reply_queue(struct http_reply *r, struct MHD_Connection *connection,
-				   bool gzip)
-{
-	struct MHD_Response *response =
-		MHD_create_response_from_buffer(r->body.len, r->body.data, MHD_RESPMEM_MUST_FREE);
-	enum MHD_Result result;
-
-	if (!response) {
-		buf_release(&r->body);
-		return MHD_NO;
-	}
-	headers_add(response, r, gzip);
-	result = MHD_queue_response(connection, r->status, response);
-	MHD_destroy_response(response);
-	return result;
-}
-
-static enum MHD_Result reply_send(struct http_reply *r, struct client *c,
-				  const struct http_request *request)
-{
-	bool gzip = accept_gzip(http_request_header(request, "Accept-Encoding")) &&
-		    gzip_compress(&r->body);
-
-	if (r->body.len > BIG_REPLY_BYTES) {
-		if (big_reply_admit(c->server)) {
-			client_set_big(c, true);
-		} else {
-			gzip = false;
-			reply_refuse(r, MHD_HTTP_SERVICE_UNAVAILABLE,
-				     "too many replies under way\n");
-		}
-	}
-	return reply_queue(r, request->connection, gzip);
+		http_reply_fail(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
 }
 
 /*
@@ -238,8 +328,9 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 	struct http_request request = { .connection = connection };
 	struct http_reply reply = { .status = MHD_HTTP_OK,
 				    .content_type = "text/plain; charset=utf-8" };
-	bool allowed = !strcmp(method, "GET") || !strcmp(method, "HEAD");
 	struct client *c = client_of(connection);
+	const struct http_route *route = route_find(cls, path);
+	bool allowed = method_fits(route, method);
 
 	(void)version, (void)upload;
 	if (!c || c->evicted)
@@ -249,13 +340,13 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 		*upload_size = 0;
 		return MHD_YES;
 	}
-	client_delist(c);
-	client_enlist(c);
+	client_touch(c);
 	if (allowed)
-		reply_make(&reply, cls, path, &request);
+		reply_make(&reply, cls, c, route, &request);
 	else
-		reply_refuse(&reply, MHD_HTTP_METHOD_NOT_ALLOWED, "only GET and HEAD\n");
-	return reply_send(&reply, c, &request);
+		reply_not_allowed(&reply, route);
+	return reply_send(cls, &reply, c, connection,
+			  accept_gzip(http_request_header(&request, "Accept-Encoding")));
 }
 
 const char *http_request_header(const struct http_request *request, const char *name)
@@ -263,21 +354,17 @@ const char *http_request_header(const struct http_request *request, const char *
 	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
 }
 
-/* Half of the descriptors are for the rest of the process. */
-static unsigned connection_limit(void)
+const char *http_request_query(const struct http_request *request, const char *name)
 {
-	struct rlimit files;
-
-	if (getrlimit(RLIMIT_NOFILE, &files) || files.rlim_cur / 2 > CONNECTIONS_MAX)
-		return CONNECTIONS_MAX;
-	return (unsigned)files.rlim_cur / 2;
+	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
-static struct MHD_Daemon *daemon_start(struct http_server *s, int fd, unsigned limit)
+/* --- the server */
+
+static struct MHD_Daemon *daemon_start(struct http_server *s)
 {
 	struct MHD_OptionItem options[] = {
-		{ MHD_OPTION_LISTEN_SOCKET, fd, NULL },
-		{ MHD_OPTION_CONNECTION_LIMIT, limit, NULL },
+		{ MHD_OPTION_CONNECTION_LIMIT, s->connection_max, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_SECONDS, NULL },
 		{ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
@@ -286,63 +373,78 @@ static struct MHD_Daemon *daemon_start(struct http_server *s, int fd, unsigned l
 		{ MHD_OPTION_END, 0, NULL },
 	};
 
-	return MHD_start_daemon(MHD_USE_EPOLL, 0, NULL, NULL, on_request, s, MHD_OPTION_ARRAY,
-				options, MHD_OPTION_END);
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request,
+				s, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
 }
 
-int http_server_new(struct http_server **ret, const char *listen, const struct http_route *routes,
-		    void *ctx)
+int http_server_new(struct http_server **ret, struct loop *loop, const struct http_route *routes,
+		    void *ctx, unsigned connections)
 {
-	unsigned limit = connection_limit();
-	int fd = listen_open(listen);
-	struct http_server *s;
+	struct http_server *s = calloc(1, sizeof(*s));
+	int fd;
 
-	if (fd < 0)
-		return fd;
-	s = calloc(1, sizeof(*s));
-	if (s) {
-		s->routes = routes;
-		s->ctx = ctx;
-		s->client_max = limit - limit / 4;
-		s->daemon = daemon_start(s, fd, limit);
+	if (!s)
+		return -ENOMEM;
+	*s = (struct http_server){
+		.loop = loop, .routes = routes, .ctx = ctx, .connection_max = connections
+	};
+	s->daemon = daemon_start(s);
+	s->timeout = loop_timer(loop, timeout_expired, s);
+	if (s->daemon) {
+		fd = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+		s->watch = loop_watch(loop, fd, LOOP_READ, daemon_ready, s);
 	}
-	if (!s || !s->daemon) {
-		free(s);
-		close(fd);
+	if (!s->watch || !s->timeout) {
+		http_server_free(s);
 		return -ENOMEM;
 	}
 	*ret = s;
 	return 0;
 }
 
+/* Some connections are beyond what all listeners may have: those that had to go and are not gone yet. */
+static unsigned listener_max(const struct http_server *s, bool control)
+{
+	unsigned eighth = s->connection_max / 8;
+
+	return control ? eighth : s->connection_max - 2 * eighth;
+}
+
+int http_server_listen(struct http_server *s, int fd, bool control)
+{
+	struct listener *l = &s->listeners[s->listener_cnt];
+
+	if (s->listener_cnt == LISTENERS_MAX) {
+		close(fd);
+		return -ENOSPC;
+	}
+	*l = (struct listener){
+		.server = s,
+		.fd = fd,
+		.watch = loop_watch(s->loop, fd, LOOP_READ, listener_ready, l),
+		.retry = loop_timer(s->loop, retry_expired, l),
+		.clients = { .max = listener_max(s, control),
+			     .big_cnt = &s->big_cnt,
+			     .control = control },
+	};
+	s->listener_cnt++;
+	/* connections inherit it */
+	setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &(int){ SEND_BUFFER_BYTES }, sizeof(int));
+	return l->watch && l->retry ? 0 : -ENOMEM;
+}
+
 void http_server_free(struct http_server *s)
 {
 	if (!s)
 		return;
-	MHD_stop_daemon(s->daemon);
+	watch_remove(s->watch);
+	timer_remove(s->timeout);
+	for (struct listener *l = s->listeners; l < s->listeners + s->listener_cnt; l++) {
+		watch_remove(l->watch);
+		timer_remove(l->retry);
+		close(l->fd);
+	}
+	if (s->daemon)
+		MHD_stop_daemon(s->daemon);
 	free(s);
-}
-
-int http_server_fd(const struct http_server *s)
-{
-	return MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-}
-
-int http_server_timeout_ms(const struct http_server *s)
-{
-	MHD_UNSIGNED_LONG_LONG ms;
-
-	if (MHD_get_timeout(s->daemon, &ms) != MHD_YES)
-		return -1;
-	return ms < INT_MAX ? (int)ms : INT_MAX;
-}
-
-void http_server_run(struct http_server *s)
-{
-	MHD_run(s->daemon);
-}
-
-unsigned http_server_port(const struct http_server *s)
-{
-	return MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_BIND_PORT)->port;
 }

@@ -1,42 +1,61 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * The HTTP endpoint: GET and HEAD on a table of paths. It has no thread of its own: wait until
- * http_server_fd() is readable or http_server_timeout_ms() has passed, then call http_server_run().
+ * The endpoint: one table of routes, served on any number of listening sockets in the event loop. Those that
+ * come in on a control socket may use all of them.
  */
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
 #include "lib/buf.h"
+#include "lib/loop.h"
 
 struct http_server;
 struct http_request;
+struct http_shared;
 
 /* Starts as 200, text/plain and an empty body; the server compresses, sends and frees the body. */
 struct http_reply {
 	unsigned status;
 	const char *content_type;
 	struct buf body;
+	/* Private to http_reply_share() and the server. */
+	const char *allow;
+	struct http_shared **shared;
+	uint64_t version;
 };
 
 struct http_route {
 	const char *path;
 	void (*handler)(void *ctx, const struct http_request *request, struct http_reply *reply);
+	bool control; /* on control sockets only */
+	bool post;    /* by POST, of which the body is dropped, instead of GET and HEAD */
 };
 
 /*
- * listen as in http/listen.h, with its errors; port 0 takes any. The routes end with one without path
- * and outlive the server.
+ * The routes end with one without path and outlive the server, which holds so many connections at most.
+ * 0 or negative errno.
  */
-int http_server_new(struct http_server **ret, const char *listen, const struct http_route *routes,
-		    void *ctx);
+int http_server_new(struct http_server **ret, struct loop *loop, const struct http_route *routes,
+		    void *ctx, unsigned connections);
+/* Serves this listening socket (http/listen.h), and closes it in any case. 0 or negative errno. */
+int http_server_listen(struct http_server *s, int fd, bool control);
 void http_server_free(struct http_server *s);
-int http_server_fd(const struct http_server *s);
-/* How long to wait at most, -1 for ever. */
-int http_server_timeout_ms(const struct http_server *s);
-void http_server_run(struct http_server *s);
-unsigned http_server_port(const struct http_server *s);
 
-/* A header's value, NULL when it was not sent. Valid while the handler runs. */
+/* A header's or a query parameter's value, NULL when it was not sent. Valid while the handler runs. */
 const char *http_request_header(const struct http_request *request, const char *name);
+const char *http_request_query(const struct http_request *request, const char *name);
+
+/* Replaces what the reply was to be by a message, as plain text. */
+void http_reply_fail(struct http_reply *r, unsigned status, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+
+/*
+ * Replies whose bytes are the same are made and compressed once, and kept in *slot, NULL at first, until
+ * another version is asked for; type and status have to be the same as well. True: the slot has this version,
+ * and nothing is left to do; otherwise the handler writes the body as ever.
+ */
+bool http_reply_share(struct http_reply *r, struct http_shared **slot, uint64_t version);
+/* Empties the slot; those to whom it is being sent still get it. */
+void http_shared_drop(struct http_shared **slot);
 
 #endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* What the daemon's routes (routes.c) and its life (run.c) share. */
+#ifndef CMD_DAEMON_H
+#define CMD_DAEMON_H
+
+#include "cmd/agent.h"
+#include "expo/expo.h"
+#include "http/server.h"
+#include "lib/loop.h"
+#include "lib/notify.h"
+
+/* What was made of the last read in one format. */
+struct exposition {
+	const struct expo_format *format;
+	struct http_shared *shared;
+};
+#define EXPO_FORMATS 4
+
+struct daemon {
+	struct agent agent;
+	struct loop *loop;
+	struct http_server *http;
+	struct exposition expositions[EXPO_FORMATS];
+	struct http_shared *services;
+	struct timer *starter, *ticker;
+	struct watchdog watchdog;
+	unsigned port;
+	int lock;
+	bool control; /* the control socket is ours */
+	bool ready;   /* every family was started */
+	int status;   /* the exit status */
+};
+
+/* Every path, its context is a struct daemon. */
+extern const struct http_route daemon_routes[];
+
+/* Reads the configuration again. Returns whether anything was taken over. */
+bool daemon_reload(struct daemon *d);
+
+#endif

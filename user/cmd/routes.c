@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* What the endpoint and the control socket answer. */
+#include <string.h>
+
+#include "cmd/daemon.h"
+#include "cmd/report.h"
+#include "expo/accept.h"
+#include "expo/services.h"
+
+#define JSON_TYPE "application/json"
+
+/* Brings the registry up to date, or makes the reply say why that is not possible. */
+static bool read_now(struct daemon *d, struct http_reply *reply)
+{
+	int err = agent_read(&d->agent);
+
+	if (err)
+		http_reply_fail(reply, 503, "cannot read the kernel's tables: %s", strerror(-err));
+	return !err;
+}
+
+static struct http_shared **exposition_of(struct daemon *d, const struct expo_format *format)
+{
+	struct exposition *e = d->expositions;
+
+	while (e->format && e->format != format)
+		e++;
+	e->format = format;
+	return &e->shared;
+}
+
+static void serve_metrics(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const struct expo_format *format = accept_format(http_request_header(request, "Accept"));
+	struct daemon *d = ctx;
+	u64 cpu_ns;
+
+	if (!read_now(d, reply))
+		return;
+	reply->content_type = format->content_type;
+	if (http_reply_share(reply, exposition_of(d, format), agent_read_ns(&d->agent)))
+		return;
+	cpu_ns = agent_cpu_ns();
+	expo_write(format, &d->agent.registry, &reply->body);
+	agent_spend(&d->agent, cpu_ns);
+}
+
+static void serve_services(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	struct daemon *d = ctx;
+
+	(void)request;
+	if (!read_now(d, reply))
+		return;
+	reply->content_type = JSON_TYPE;
+	if (!http_reply_share(reply, &d->services, agent_read_ns(&d->agent)))
+		expo_services(d->agent.calls, agent_read_ns(&d->agent), &reply->body);
+}
+
+static void attaching_write(const struct daemon *d, struct http_reply *reply)
+{
+	unsigned all = 0;
+
+	for (const struct probe *const *p = probes; *p; p++)
+		all++;
+	http_reply_fail(reply, 503, "Seismo is attaching its probes: %u of %u are through.",
+			d->agent.probes.cnt, all);
+}
+
+static void serve_check(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const struct daemon *d = ctx;
+	json_t *report;
+	char *text;
+
+	(void)request;
+	if (!d->ready) {
+		attaching_write(d, reply);
+		return;
+	}
+	report = report_json(&d->agent);
+	text = report ? json_dumps(report, JSON_INDENT(2)) : NULL;
+	reply->content_type = JSON_TYPE;
+	if (text)
+		buf_printf(&reply->body, "%s\n", text);
+	else
+		reply->body.failed = true;
+	free(text);
+	json_decref(report);
+}
+
+static void serve_healthy(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	(void)ctx;
+	(void)request;
+	buf_str(&reply->body, "Seismo is healthy.\n");
+}
+
+/* Who waits for this wants to scrape, and can: what is missing is said, and does not make it unready. */
+static void serve_ready(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const struct daemon *d = ctx;
+
+	(void)request;
+	if (!d->ready) {
+		attaching_write(d, reply);
+		return;
+	}
+	buf_str(&reply->body, "Seismo is ready.\n");
+	for (struct probe_run *const *run = d->agent.probes.list; *run; run++)
+		if (report_degraded(*run))
+			buf_printf(&reply->body, "Degraded: %s: %s\n", (*run)->probe->name,
+				   *(*run)->error ? (*run)->error
+						  : "some hooks are missing, see seismo check");
+}
+
+static void serve_reload(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	(void)request;
+	if (daemon_reload(ctx))
+		buf_str(&reply->body, "The configuration was reloaded.\n");
+	else
+		http_reply_fail(reply, 500, "The configuration was not reloaded.");
+}
+
+const struct http_route daemon_routes[] = {
+	{ "/metrics", serve_metrics },
+	{ "/api/v1/services", serve_services },
+	{ "/api/v1/check", serve_check },
+	{ "/-/healthy", serve_healthy },
+	{ "/-/ready", serve_ready },
+	{ "/-/reload", serve_reload, .control = true, .post = true },
+	{ NULL, NULL },
+};

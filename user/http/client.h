@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Who is connected, by the socket that they came in on. Nobody can keep others out by holding connections, idle
+ * or trickling: when a socket has as many as it may have, the one that has not made a request for the longest
+ * time has to go.
+ */
+#ifndef HTTP_CLIENT_H
+#define HTTP_CLIENT_H
+
+#include <stdbool.h>
+#include <time.h>
+
+struct body;
+
+struct client {
+	struct client *prev, *next;
+	struct client_list *list;
+	int fd;
+	time_t last_request;
+	struct body *body; /* that it is being sent */
+	bool evicted;	   /* shut down and out of the list */
+};
+
+struct client_list {
+	struct client *first; /* the one whose last request is longest ago */
+	unsigned cnt, max;
+	unsigned *big_cnt; /* how many big bodies are on their way, to whomever */
+	bool control;	   /* they may do everything */
+};
+
+/* NULL: no memory. */
+struct client *client_new(struct client_list *list, int fd);
+void client_free(struct client *c);
+/* It makes a request now. */
+void client_touch(struct client *c);
+/* It is being sent this body, NULL: none. */
+void client_set_body(struct client *c, struct body *body);
+/* Shuts its connection down. */
+void client_evict(struct client *c);
+/* Evicts until there is room for one more. */
+void client_list_make_room(struct client_list *list);
+/* A big body that has been on its way for this long, NULL: there is none. */
+const struct body *client_list_slow(const struct client_list *list, time_t seconds);
+/* Evicts all to whom it is being sent. */
+void client_list_evict(struct client_list *list, const struct body *body);
+
+#endif

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "http/payload.h"
+
+#include <microhttpd.h>
+#include <stdlib.h>
+
+#include "http/gzip.h"
+
+static void headers_add(struct MHD_Response *response, const struct payload_head *head, bool gzip)
+{
+	MHD_add_response_header(response, "Content-Type", head->content_type);
+	MHD_add_response_header(response, "Vary", "Accept, Accept-Encoding");
+	if (gzip)
+		MHD_add_response_header(response, "Content-Encoding", "gzip");
+	if (head->allow)
+		MHD_add_response_header(response, "Allow", head->allow);
+	if (head->status == MHD_HTTP_SERVICE_UNAVAILABLE)
+		MHD_add_response_header(response, "Retry-After", "1");
+}
+
+void body_unref(struct body *b)
+{
+	if (--b->refs)
+		return;
+	buf_release(&b->text);
+	free(b);
+}
+
+static void body_sent(void *ctx)
+{
+	body_unref(ctx);
+}
+
+bool payload_make(struct payload *p, struct buf *text, const struct payload_head *head, bool gzip)
+{
+	struct body *b = calloc(1, sizeof(*b));
+
+	*p = (struct payload){ .body = b };
+	if (!b) {
+		buf_release(text);
+		return false;
+	}
+	*b = (struct body){ .text = *text, .refs = 1 };
+	*text = (struct buf){ 0 };
+	p->response = MHD_create_response_from_buffer_with_free_callback_cls(
+		b->text.len, b->text.data ? b->text.data : "", body_sent, b);
+	if (p->response)
+		headers_add(p->response, head, gzip);
+	else
+		body_unref(b);
+	return p->response;
+}
+
+bool payload_make_gzip(struct payload *p, const struct payload *plain,
+		       const struct payload_head *head)
+{
+	struct buf text = { 0 };
+
+	if (plain->body->text.len && gzip_compress(&text, &plain->body->text))
+		return payload_make(p, &text, head, true);
+	buf_release(&text);
+	return false;
+}
+
+void payload_release(struct payload *p)
+{
+	if (p->response)
+		MHD_destroy_response(p->response);
+	*p = (struct payload){ 0 };
+}
