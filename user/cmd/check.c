@@ -3,6 +3,7 @@
 #include <jansson.h>
 #include <string.h>
 
+#include "cmd/ask.h"
 #include "cmd/cmd.h"
 #include "cmd/report.h"
 #include "lib/log.h"
@@ -40,6 +41,12 @@ static const struct argp argp = {
 	.doc = "Starts every probe for a moment and reports what works on this kernel, what is missing, and what to do about it.\vExit status: 0 everything works, 1 something is missing, 2 bad options or configuration, 3 Seismo cannot run here.",
 };
 
+/* What a running daemon does is not what was asked about when one of these was given. */
+static bool is_about_daemon(const struct agent_options *o)
+{
+	return !o->config && !o->probes && !o->btf && !o->hook_cnt;
+}
+
 static int report_make(struct agent *a, const struct agent_options *o, json_t **report)
 {
 	int status = agent_start(a, o);
@@ -62,7 +69,9 @@ int cmd_check(int argc, char **argv)
 	argv[0] = "seismo check";
 	argp_parse(&argp, argc, argv, 0, NULL, &options);
 	status = agent_configure(&agent, &options.agent);
-	if (!status)
+	if (!status && is_about_daemon(&options.agent))
+		status = ask_daemon(agent.socket, "/api/v1/check", &report);
+	if (!status && !report)
 		status = report_make(&agent, &options.agent, &report);
 	if (!status) {
 		if (!options.json)

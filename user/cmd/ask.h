@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Commands that show what a running daemon knows ask it, and do the work themselves where none runs. */
+#ifndef CMD_ASK_H
+#define CMD_ASK_H
+
+#include <jansson.h>
+
+/*
+ * What the daemon behind this control socket answers to the path, as JSON that the caller owns; *answer is NULL
+ * when there is no daemon. An exit status; what is wrong was said on stderr.
+ */
+int ask_daemon(const char *socket, const char *path, json_t **answer);
+
+#endif
