@@ -167,7 +167,6 @@ static void gauge_check(const struct world *w, const struct history_window *wind
 	double area = 0, ns = 0;
 	s64 max = INT64_MIN;
 
-	assert_true(history_has(window, m->series));
 	history_gauge(window, m->series, &gauge);
 	for (u32 i = begin < m->born ? m->born : begin + 1; i <= w->tick; i++) {
 		double length = (double)(w->end_ns[i] - w->end_ns[i - 1]);
@@ -343,9 +342,11 @@ static void a_tick_takes_time(void **state)
 {
 	struct world *w = world_new(16 << 20);
 	struct history_window window;
+	struct history_stats stats;
 	struct series *s = series_new(w, METRIC_COUNTER);
 
 	(void)state;
+	w->families[METRIC_COUNTER]->sources = 2;
 	assert_false(history_window(w->history, TICK_NS, &window));
 	*s->value = 5;
 	assert_int_equal(history_tick(w->history, 0), 0);
@@ -353,18 +354,99 @@ static void a_tick_takes_time(void **state)
 	w->registry.now_ns += TICK_NS;
 	assert_int_equal(history_tick(w->history, 0), 0);
 	*s->value = 12;
-	w->families[METRIC_COUNTER]->sources = 2;
 	assert_int_equal(history_tick(w->history, 2), 0);
 	w->registry.now_ns -= 1;
 	assert_int_equal(history_tick(w->history, 0), 0);
-	assert_true(history_window(w->history, TICK_NS, &window));
-	assert_int_equal(history_delta(&window, s), 5);
+	history_stats(w->history, &stats);
+	assert_int_equal(stats.columns, 1);
 	w->registry.now_ns += TICK_NS;
 	assert_int_equal(history_tick(w->history, 0), 0);
 	assert_true(history_window(w->history, TICK_NS, &window));
 	assert_true(window.end_ns - window.begin_ns == TICK_NS - 1);
 	assert_int_equal(history_delta(&window, s), 7);
 	assert_int_equal(covered(w, TICK_NS, s).missing, HISTORY_LOSSY);
+	world_free(w);
+}
+
+/* Answers are as new as what has been read. */
+static void windows_end_now(void **state)
+{
+	struct world *w = world_new(16 << 20);
+	struct series *c = series_new(w, METRIC_COUNTER), *g = series_new(w, METRIC_GAUGE),
+		      *h = series_new(w, METRIC_HISTOGRAM), *young;
+	struct history_window window;
+	struct history_gauge gauge;
+	struct hist hist = { 0 };
+
+	(void)state;
+	*c->value = 5;
+	*g->value = 10;
+	h->hist->bucket[3] = h->hist->bucket[200] = 5;
+	h->hist->sum_ns = 50;
+	w->registry.now_ns += 2 * NS_PER_SEC;
+	assert_true(history_window(w->history, MINUTE, &window));
+	assert_true(window.end_ns - window.begin_ns == 2 * NS_PER_SEC);
+	assert_int_equal(history_delta(&window, c), 5);
+	w->registry.now_ns += 3 * NS_PER_SEC;
+	assert_int_equal(history_tick(w->history, 0), 0);
+
+	*c->value = 12;
+	*g->value = -4;
+	h->hist->bucket[3] = 7;
+	h->hist->sum_ns = 150;
+	young = series_new(w, METRIC_HISTOGRAM);
+	young->hist->bucket[9] = 1;
+	w->registry.now_ns += 1 * NS_PER_SEC;
+	assert_true(history_window(w->history, NS_PER_SEC, &window));
+	assert_true(window.end_ns - window.begin_ns == NS_PER_SEC);
+	assert_int_equal(history_delta(&window, c), 7);
+	history_hist(&window, h, &hist);
+	assert_int_equal(hist.bucket[3], 2);
+	assert_int_equal(hist.bucket[200], 0);
+	assert_int_equal(hist.sum_ns, 100);
+	history_hist(&window, young, &hist);
+	assert_int_equal(hist.bucket[9], 1);
+
+	assert_true(history_window(w->history, TICK_NS, &window));
+	assert_true(window.end_ns - window.begin_ns == 6 * NS_PER_SEC);
+	assert_int_equal(history_delta(&window, c), 12);
+	history_gauge(&window, g, &gauge);
+	assert_int_equal(gauge.last, -4);
+	assert_int_equal(gauge.max, 10);
+	assert_true(fabs(gauge.mean - (5 * 10 - 4) / 6.0) < 1e-9);
+	assert_true(covered(w, TICK_NS, c).ratio == 1);
+	world_free(w);
+}
+
+/* A series that takes over an id after the last tick has nothing of its predecessor. */
+static void ids_begin_at_zero(void **state)
+{
+	struct world *w = world_new(16 << 20);
+	struct history_window window;
+	struct hist hist = { 0 };
+
+	(void)state;
+	for (int kind = 0; kind < METRIC_KINDS; kind++) {
+		struct series *s = series_new(w, kind);
+
+		if (s->hist)
+			s->hist->sum_ns = s->hist->bucket[4] = 1000;
+		else
+			*s->value = 1000;
+		tick(w, TICK_NS, 0);
+		family_remove(s->family, s);
+		tick(w, TICK_NS, 0);
+		s = series_new(w, kind);
+		assert_int_equal(s->id, 0);
+		w->registry.now_ns += NS_PER_SEC;
+		assert_true(history_window(w->history, HOUR, &window));
+		if (s->hist)
+			history_hist(&window, s, &hist);
+		else
+			assert_int_equal(history_delta(&window, s), 0);
+	}
+	assert_int_equal(hist.sum_ns, 0);
+	assert_int_equal(hist.bucket[4], 0);
 	world_free(w);
 }
 
@@ -513,7 +595,8 @@ static void zero_is_covered(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_day_is_remembered),	  cmocka_unit_test(ticks_may_be_late),
 	cmocka_unit_test(memory_is_bounded),	  cmocka_unit_test(ids_are_used_again),
-	cmocka_unit_test(a_tick_takes_time),	  cmocka_unit_test(values_may_fall),
+	cmocka_unit_test(a_tick_takes_time),	  cmocka_unit_test(windows_end_now),
+	cmocka_unit_test(ids_begin_at_zero),	  cmocka_unit_test(values_may_fall),
 	cmocka_unit_test(a_tick_may_lack_memory), cmocka_unit_test(coverage_is_told),
 	cmocka_unit_test(zero_is_covered),	  cmocka_unit_test(events_may_take_no_time),
 };

@@ -162,7 +162,6 @@ static struct world *requests(void)
 	*get(w, REQUESTS, "nginx", "outbound", "a,\"b\\")->value += 5;
 	*get(w, REQUESTS, "app", "outbound", "db")->value += 10;
 	tick(w);
-	*get(w, REQUESTS, "app", "outbound", "db")->value += 7; /* not in a tick yet */
 	return w;
 }
 
@@ -293,7 +292,6 @@ static void gauges_are_looked_back_at(void **state)
 	tick(w);
 	*get(w, MEMORY, "a", NULL, NULL)->value = 100;
 	tick(w);
-	*get(w, MEMORY, "c", NULL, NULL)->value = 100; /* comes later */
 	doc = ask(w, "metric=seismo_memory_resident_bytes&window=15s&by=service", 200);
 	groups_are(doc, 2);
 	number_is(group(doc, 0), "last_bytes", 100);
@@ -369,7 +367,7 @@ static void errors_say_what_is_right(void **state)
 	struct world *w = world_new();
 
 	(void)state;
-	error_is(w, "metric=seismo_requests_total", 503, "first window");
+	error_is(w, "metric=seismo_requests_total", 503, "nothing has been counted");
 	tick(w);
 	error_is(w, "", 400, "metric=NAME");
 	error_is(w, "metric=", 400, "metric=NAME");

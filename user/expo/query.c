@@ -317,7 +317,7 @@ static void json_write(json_t *doc, struct buf *out)
 static unsigned error_write(int err, struct buf *error, struct buf *out)
 {
 	if (err == -EAGAIN)
-		buf_str(error, "the first window is not complete yet: ask again in some seconds");
+		buf_str(error, "nothing has been counted yet: ask again in a second");
 	else if (err == -ENOMEM)
 		buf_str(error, "there is no memory");
 	json_write(json_pack("{s:s}", "error", buf_cstr(error)), out);

@@ -243,24 +243,30 @@ static u64 distance(u64 a, u64 b)
 	return a > b ? a - b : b - a;
 }
 
+/* Where a column begins; the one after the last is what has been read since the last tick. */
+static u64 edge_ns(const struct history *h, u32 column)
+{
+	return column < h->column_cnt ? h->columns[column]->span.begin_ns : end_ns(h);
+}
+
 bool history_window(const struct history *h, u64 window_ns, struct history_window *ret)
 {
-	u64 end = end_ns(h), begin = window_ns < end ? end - window_ns : 0;
-	u32 first = h->column_cnt - 1;
+	u64 now = h->registry->now_ns, end = now > end_ns(h) ? now : end_ns(h);
+	u64 begin = window_ns < end ? end - window_ns : 0;
+	u32 first = h->column_cnt;
 
-	if (!h->column_cnt)
-		return false;
-	while (first > 0 && distance(h->columns[first - 1]->span.begin_ns, begin) <=
-				    distance(h->columns[first]->span.begin_ns, begin))
+	while (first > 0 &&
+	       (edge_ns(h, first) == end ||
+		distance(edge_ns(h, first - 1), begin) <= distance(edge_ns(h, first), begin)))
 		first--;
 	*ret = (struct history_window){
 		.history = h,
 		.asked_ns = window_ns,
-		.begin_ns = h->columns[first]->span.begin_ns,
+		.begin_ns = edge_ns(h, first),
 		.end_ns = end,
 		.first = first,
 	};
-	return true;
+	return ret->begin_ns < ret->end_ns;
 }
 
 static u32 series_born(const struct series *s)
@@ -279,16 +285,12 @@ static u32 first_column(const struct history_window *w, const struct series *s)
 	return i;
 }
 
-bool history_has(const struct history_window *w, const struct series *s)
-{
-	return first_column(w, s) < w->history->column_cnt;
-}
-
 s64 history_delta(const struct history_window *w, const struct series *s)
 {
 	const struct history *h = w->history;
-	int vector = s->family->metric->kind == METRIC_GAUGE ? COLUMN_GAUGES : COLUMN_COUNTERS;
-	u64 sum = 0;
+	enum metric_kind kind = s->family->metric->kind;
+	int vector = kind == METRIC_GAUGE ? COLUMN_GAUGES : COLUMN_COUNTERS;
+	u64 sum = (u64)*s->value - (u64)snapshot_value(&h->snapshot, kind, s->id);
 
 	for (u32 i = first_column(w, s); i < h->column_cnt; i++)
 		sum += (u64)sparse_get(&h->columns[i]->vectors[vector], s->id);
@@ -299,7 +301,7 @@ void history_hist(const struct history_window *w, const struct series *s, struct
 {
 	const struct history *h = w->history;
 	s64 bucket[HIST_BLOCKS * SPARSE_BLOCK] = { 0 };
-	u64 sum = 0;
+	u64 sum = snapshot_hist_add(&h->snapshot, s->id, s->hist, bucket);
 
 	for (u32 i = first_column(w, s); i < h->column_cnt; i++) {
 		const struct column *c = h->columns[i];
@@ -314,50 +316,71 @@ void history_hist(const struct history_window *w, const struct series *s, struct
 		ret->bucket[i] += bucket[i] > 0 ? (u64)bucket[i] : 0;
 }
 
+static void gauge_add(struct history_gauge *g, s64 max, double mean, double ns, double *total_ns)
+{
+	if (ns > 0)
+		g->mean += (mean - g->mean) * ns / (*total_ns + ns);
+	*total_ns += ns;
+	g->max = max > g->max ? max : g->max;
+}
+
 void history_gauge(const struct history_window *w, const struct series *s,
 		   struct history_gauge *ret)
 {
 	const struct history *h = w->history;
 	u32 first = first_column(w, s), born = series_born(s);
-	s64 end = h->snapshot.values[METRIC_GAUGE][s->id];
-	double area = 0, total_ns = 0;
+	u64 begin = end_ns(h) > s->born_ns ? end_ns(h) : s->born_ns;
+	s64 end = snapshot_value(&h->snapshot, METRIC_GAUGE, s->id);
+	double total_ns = 0;
 
-	*ret = (struct history_gauge){ .last = end, .max = end };
+	*ret = (struct history_gauge){ .last = *s->value,
+				       .max = *s->value,
+				       .mean = (double)*s->value };
+	gauge_add(ret, *s->value, (double)*s->value,
+		  w->end_ns > begin ? (double)(w->end_ns - begin) : 0, &total_ns);
 	for (u32 i = h->column_cnt; i > first; i--) {
 		const struct column *c = h->columns[i - 1];
-		double ns = (double)column_lifetime_ns(&c->span, born);
-		s64 max = end + sparse_get(&c->vectors[COLUMN_GAUGE_MAXIMA], s->id);
+		s64 max = sparse_get(&c->vectors[COLUMN_GAUGE_MAXIMA], s->id);
+		double mean = (double)sparse_get(&c->vectors[COLUMN_GAUGE_MEANS], s->id);
 
-		area += ns *
-			((double)end + (double)sparse_get(&c->vectors[COLUMN_GAUGE_MEANS], s->id));
-		total_ns += ns;
-		ret->max = max > ret->max ? max : ret->max;
+		gauge_add(ret, end + max, (double)end + mean,
+			  (double)column_lifetime_ns(&c->span, born), &total_ns);
 		end -= sparse_get(&c->vectors[COLUMN_GAUGES], s->id);
 	}
-	ret->mean = area / total_ns;
+}
+
+/* What there is of the window since then, less columns in which events were lost. */
+static u64 covered_ns(const struct history_window *w, u64 since, u64 sources, bool *lossy)
+{
+	const struct history *h = w->history;
+	u64 covered = 0;
+
+	*lossy = false;
+	for (u32 i = w->first; i <= h->column_cnt; i++) {
+		bool last = i == h->column_cnt;
+		u64 begin = edge_ns(h, i), end = last ? w->end_ns : h->columns[i]->span.end_ns;
+		u64 lost = sources & (last ? h->lost : h->columns[i]->span.lost);
+
+		begin = begin > since ? begin : since;
+		if (!lost && begin < end)
+			covered += end - begin;
+		*lossy |= lost;
+	}
+	return covered;
 }
 
 void history_coverage(const struct history_window *w, const struct series *s,
 		      struct history_coverage *ret)
 {
-	const struct history *h = w->history;
 	u64 since = s->family->metric->kind == METRIC_GAUGE ? s->born_ns : s->known_ns;
-	u64 length = w->end_ns - w->begin_ns, covered = 0;
-	bool young = w->first == 0 && length < w->asked_ns;
+	u64 length = w->end_ns - w->begin_ns, covered;
+	bool young = w->first == 0 && length < w->asked_ns, lossy;
 
-	*ret = (struct history_coverage){ 0 };
-	for (u32 i = w->first; i < h->column_cnt; i++) {
-		const struct column_span *c = &h->columns[i]->span;
-		u64 begin = c->begin_ns > since ? c->begin_ns : since;
-
-		if (c->lost & s->family->sources)
-			ret->missing |= HISTORY_LOSSY;
-		else if (begin < c->end_ns)
-			covered += c->end_ns - begin;
-	}
-	if (since > w->begin_ns)
-		ret->missing |= HISTORY_SERIES_YOUNG;
-	if (young)
-		ret->missing |= HISTORY_YOUNG;
-	ret->ratio = (double)covered / (double)(young ? w->asked_ns : length);
+	covered = covered_ns(w, since, s->family->sources, &lossy);
+	*ret = (struct history_coverage){
+		.ratio = (double)covered / (double)(young ? w->asked_ns : length),
+		.missing = (young ? HISTORY_YOUNG : 0) |
+			   (since > w->begin_ns ? HISTORY_SERIES_YOUNG : 0) |
+			   (lossy ? HISTORY_LOSSY : 0),
+	};
 }

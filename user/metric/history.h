@@ -33,27 +33,25 @@ struct history_stats {
 };
 void history_stats(const struct history *h, struct history_stats *ret);
 
-/* Columns that follow each other up to the last one; good until the next tick. */
+/*
+ * Columns that follow each other up to the last one, and what has been read since: a window ends with the values that the registry
+ * has now. Good until the registry is written.
+ */
 struct history_window {
 	const struct history *history;
 	u64 asked_ns, begin_ns, end_ns;
 	u32 first; /* column */
 };
 
-/*
- * The last `window_ns`, as nearly as there are columns; it ends with the last tick. False: there is no column
- * yet.
- */
+/* The last `window_ns`, as nearly as there are columns. False: it has no length, nothing has been read yet. */
 bool history_window(const struct history *h, u64 window_ns, struct history_window *ret);
 
-/* Whether a series was there when the window ended. What follows asks for such series only. */
-bool history_has(const struct history_window *w, const struct series *s);
 /* What a counter has counted in a window, or a gauge has changed by. Series that are younger began with 0. */
 s64 history_delta(const struct history_window *w, const struct series *s);
 /* Adds what a histogram has counted in a window. */
 void history_hist(const struct history_window *w, const struct series *s, struct hist *ret);
 
-/* A gauge at the ends of the ticks in a window, as far as it was there. */
+/* A gauge now and at the ends of the ticks in a window, as far as it was there. */
 struct history_gauge {
 	s64 last, max;
 	double mean; /* over time */

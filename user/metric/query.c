@@ -175,7 +175,7 @@ static int groups_fill(const struct plan *p, struct entry **entries, struct quer
 	for (size_t i = 0; i < f->series_cnt; i++) {
 		struct query_group *group;
 
-		if (!plan_selects(p, f->series[i]) || !history_has(&ret->window, f->series[i]))
+		if (!plan_selects(p, f->series[i]))
 			continue;
 		if (group_get(p->query, entries, f->series[i], &group))
 			return -ENOMEM;

@@ -40,10 +40,7 @@ struct query_result {
 	u32 omitted_cnt; /* series for which there were too many groups */
 };
 
-/*
- * 0, -EAGAIN (there is no tick yet) or -ENOMEM. The window ends with the last tick, whatever has been read since. Release the result
- * in any case.
- */
+/* 0, -EAGAIN (nothing has been read yet) or -ENOMEM. Release the result in any case. */
 int query_run(const struct query *q, const struct history *h, struct query_result *ret);
 void query_release(struct query_result *r);
 

@@ -212,3 +212,28 @@ void snapshot_update(struct snapshot *s, const struct registry *r, const struct 
 				       buckets->block_mask[at++]);
 	}
 }
+
+/* An id may be newer than the snapshot; its last owner has ended at 0. */
+s64 snapshot_value(const struct snapshot *s, enum metric_kind kind, u32 id)
+{
+	return id < s->cnt[kind] ? s->values[kind][id] : 0;
+}
+
+u64 snapshot_hist_add(const struct snapshot *s, u32 id, const struct hist *now, s64 *bucket)
+{
+	static const struct hist_snapshot none;
+	const struct hist_snapshot *then = id < s->cnt[METRIC_HISTOGRAM] ? &s->hists[id] : &none;
+
+	for (u32 i = 0; i < HIST_BUCKETS; i++)
+		bucket[i] += (s64)now->bucket[i];
+	for (u32 i = 0; i < OCTAVES; i++) {
+		const s64 *before;
+
+		if (!then->octave[i])
+			continue;
+		before = slab_item(&s->octaves, then->octave[i]);
+		for (u32 n = 0; n < octave_size(i); n++)
+			bucket[i * OCTAVE + n] -= before[n];
+	}
+	return now->sum_ns - then->sum_ns;
+}
