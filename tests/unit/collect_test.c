@@ -226,19 +226,6 @@ static void who_is_alive_keeps_its_number(void **state)
 	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 7)), 3);
 }
 
-static void a_number_is_nobodys_after_its_end(void **state)
-{
-	u32 gen = kernel.tables.states[1].gen;
-
-	(void)state;
-	assert_string_equal(collector_service(f->collector, 1, gen), "alpha");
-	assert_null(collector_service(f->collector, 1, gen + 1));
-	assert_null(collector_service(f->collector, IDENTITIES, 0));
-	identity_end(1);
-	fixture_wait(f, REUSE_SECONDS);
-	assert_null(collector_service(f->collector, 1, gen));
-}
-
 static void services_are_forgotten(void **state)
 {
 	u64 seconds = f->conf->limits.forget_after_ns / SECOND;
@@ -455,7 +442,6 @@ int main(void)
 		TEST(a_number_is_used_again),
 		TEST(slots_are_used_again),
 		TEST(who_is_alive_keeps_its_number),
-		TEST(a_number_is_nobodys_after_its_end),
 		TEST(services_are_forgotten),
 		TEST(new_rules_name_what_is_counted_from_now_on),
 		TEST(a_full_metric_counts_under_other),

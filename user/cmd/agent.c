@@ -16,6 +16,7 @@
 #include "lib/parse.h"
 
 #define READ_AGE_MAX_NS (1000 * NS_PER_MS)
+#define HISTORY_BYTES	((size_t)16 << 20)
 #define PROBE_TABLES	28 /* of one object, at most */
 
 /* Options without a letter. */
@@ -199,8 +200,8 @@ int agent_begin(struct agent *a, const struct agent_options *options)
 		return start_failed(set, err);
 	a->collector = collector_new(&set->tables, a->conf, &a->registry, set->list);
 	a->self = self_new(&a->registry, set->list);
-	a->calls = calls_new(a->collector);
-	if (!a->collector || !a->self || !a->calls)
+	a->history = history_new(&a->registry, clock_now_ns(), HISTORY_BYTES);
+	if (!a->collector || !a->self || !a->history)
 		return memory_failed();
 	return family_add(a, set->list[0]);
 }
@@ -230,7 +231,7 @@ int agent_start(struct agent *a, const struct agent_options *options)
 void agent_stop(struct agent *a)
 {
 	self_free(a->self);
-	calls_free(a->calls);
+	history_free(a->history);
 	collector_free(a->collector);
 	registry_release(&a->registry);
 	probe_set_close(&a->probes);
@@ -294,4 +295,11 @@ int agent_read(struct agent *a)
 	a->cost_ns = 0;
 	agent_spend(a, cpu_ns);
 	return err;
+}
+
+int agent_tick(struct agent *a)
+{
+	int err = agent_read(a);
+
+	return err ?: history_tick(a->history, self_lossy(a->self));
 }

@@ -5,9 +5,9 @@
 
 #include <argp.h>
 
-#include "collect/calls.h"
 #include "collect/collect.h"
 #include "collect/self.h"
+#include "metric/history.h"
 #include "probe/loader.h"
 
 struct agent {
@@ -16,7 +16,7 @@ struct agent {
 	struct probe_set probes;
 	struct registry registry;
 	struct collector *collector;
-	struct calls *calls;
+	struct history *history;
 	struct self *self;
 	u64 self_ns; /* which reading of the tables the self-metrics belong to */
 	/* What that reading has cost of CPU time, and when that came to its end. */
@@ -53,6 +53,8 @@ unsigned agent_descriptors(const struct agent *a);
 
 /* Brings the registry up to date, unless it is young enough. 0 or negative errno, also that of the last reading. */
 int agent_read(struct agent *a);
+/* Ends a tick of the history, every interval: with a reading, unless somebody has had one just before. */
+int agent_tick(struct agent *a);
 /* What is made of a reading costs as well: told with agent_cpu_ns() of before. */
 u64 agent_cpu_ns(void);
 void agent_spend(struct agent *a, u64 since_cpu_ns);

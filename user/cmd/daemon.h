@@ -22,7 +22,7 @@ struct daemon {
 	struct http_server *http;
 	struct exposition expositions[EXPO_FORMATS];
 	struct http_shared *services;
-	struct timer *starter, *ticker;
+	struct timer *starter, *ticker, *clock;
 	struct watchdog watchdog;
 	unsigned port;
 	int lock;

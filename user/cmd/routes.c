@@ -5,6 +5,7 @@
 #include "cmd/daemon.h"
 #include "cmd/report.h"
 #include "expo/accept.h"
+#include "expo/query.h"
 #include "expo/services.h"
 
 #define JSON_TYPE "application/json"
@@ -54,7 +55,24 @@ static void serve_services(void *ctx, const struct http_request *request, struct
 		return;
 	reply->content_type = JSON_TYPE;
 	if (!http_reply_share(reply, &d->services, agent_read_ns(&d->agent)))
-		expo_services(d->agent.calls, agent_read_ns(&d->agent), &reply->body);
+		expo_services(&d->agent.registry, d->agent.history, &reply->body);
+}
+
+static const char *param_get(void *request, const char *key)
+{
+	return http_request_query(request, key);
+}
+
+static void serve_query(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const struct expo_params params = { param_get, (void *)request };
+	struct daemon *d = ctx;
+
+	if (!read_now(d, reply))
+		return;
+	reply->content_type = JSON_TYPE;
+	reply->status = expo_query(&d->agent.registry, d->agent.history, agent_read_ns(&d->agent),
+				   &params, &reply->body);
 }
 
 static void attaching_write(const struct daemon *d, struct http_reply *reply)
@@ -126,6 +144,7 @@ static void serve_reload(void *ctx, const struct http_request *request, struct h
 const struct http_route daemon_routes[] = {
 	{ "/metrics", serve_metrics },
 	{ "/api/v1/services", serve_services },
+	{ "/api/v1/query", serve_query },
 	{ "/api/v1/check", serve_check },
 	{ "/-/healthy", serve_healthy },
 	{ "/-/ready", serve_ready },

@@ -58,10 +58,21 @@ static void tick(void *ctx, u64 now_ns)
 		if ((*run)->state == PROBE_ON && (*run)->probe->tick)
 			(*run)->probe->tick(*run, now_ns);
 	collector_tick(d->agent.collector, now_ns);
-	calls_tick(d->agent.calls, now_ns);
 	self_tick(d->agent.self, now_ns);
 	expositions_drop(d);
 	watchdog_tick(d, now_ns);
+}
+
+/* What happened is remembered from one to the next. */
+static void clock_tick(void *ctx, u64 now_ns)
+{
+	struct daemon *d = ctx;
+	int err = agent_tick(&d->agent);
+
+	(void)now_ns;
+	if (err)
+		log_err(err,
+			"cannot read the kernel's tables; the history has a gap until they can be read");
 }
 
 /* One daemon to a state directory: two on a machine would each cost the same again. */
@@ -288,8 +299,9 @@ static int loop_open(struct daemon *d)
 	if (d->loop) {
 		d->starter = loop_timer(d->loop, start_next, d);
 		d->ticker = loop_timer(d->loop, tick, d);
+		d->clock = loop_timer(d->loop, clock_tick, d);
 	}
-	if (d->ticker && d->starter && !loop_signal(d->loop, SIGHUP, reload_raised, d))
+	if (d->ticker && d->starter && d->clock && !loop_signal(d->loop, SIGHUP, reload_raised, d))
 		return EXIT_OK;
 	log_err(-errno, "cannot start the event loop");
 	return EXIT_UNSUPPORTED;
@@ -302,6 +314,7 @@ static int daemon_run(struct daemon *d)
 	watchdog_init(&d->watchdog);
 	timer_set(d->starter, clock_now_ns());
 	timer_set_every(d->ticker, TICK_NS);
+	timer_set_every(d->clock, d->agent.conf->interval_ns);
 	err = loop_run(d->loop);
 	notify_stopping();
 	if (err < 0) {

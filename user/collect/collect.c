@@ -103,7 +103,7 @@ static u64 age_period_ns(const struct collector *c)
 
 void collector_tick(struct collector *c, u64 now_ns)
 {
-	c->registry->now_ns = c->identities.now_ns = now_ns;
+	c->identities.now_ns = now_ns;
 	c->age_ns = c->age_ns ?: now_ns;
 	c->forget_ns = c->forget_ns ?: now_ns;
 	if (now_ns - c->age_ns >= age_period_ns(c)) {
@@ -114,56 +114,9 @@ void collector_tick(struct collector *c, u64 now_ns)
 		c->forget_ns = now_ns;
 		services_forget(&c->services, now_ns, c->conf->limits.forget_after_ns);
 	}
-	registry_recycle(c->registry);
 }
 
 /* --- what others ask */
-
-static u32 family_number(const struct collector *c, const char *metric)
-{
-	for (u32 number = 1; number < METRIC_MAX; number++)
-		if (c->families.by_number[number] &&
-		    !strcmp(c->families.by_number[number]->metric->name, metric))
-			return number;
-	return 0;
-}
-
-int collector_each(struct collector *c, const char *metric,
-		   void (*each)(void *ctx, const struct slot *slot), void *ctx)
-{
-	u32 number = family_number(c, metric);
-	const struct family *f = c->families.by_number[number];
-	struct slots *p = f && f->metric->kind == METRIC_HISTOGRAM ? &c->hists : &c->counters;
-
-	if (!number)
-		return -ENOENT;
-	resolve(c);
-	for (u32 i = METRIC_MAX; i < p->top; i++) {
-		const struct series_key *key =
-			p == &c->hists ? &c->tables->hist_owners[i] : &c->tables->counter_owners[i];
-		struct slot slot = { .dim = key->dim };
-		struct hist hist = { 0 };
-
-		if (__atomic_load_n(&key->metric, __ATOMIC_ACQUIRE) != number)
-			continue;
-		slot.service = identities_service(&c->identities, key->identity)->name;
-		if (p == &c->hists) {
-			tables_hist_add(c->tables, i, &hist);
-			slot.hist = &hist;
-		} else {
-			slot.value = tables_counter_sum(c->tables, i);
-		}
-		each(ctx, &slot);
-	}
-	return 0;
-}
-
-const char *collector_service(struct collector *c, u32 identity, u32 gen)
-{
-	const struct service *s = identities_service_of(&c->identities, identity, gen);
-
-	return s ? s->name : NULL;
-}
 
 void collector_stats(const struct collector *c, struct collector_stats *ret)
 {
@@ -199,7 +152,11 @@ static void on_forget(void *ctx, struct service *s)
 
 int collector_family_add(struct collector *c, const struct probe_run *run)
 {
-	return families_add(&c->families, run->probe->metrics, run->metric_base);
+	unsigned place = 0;
+
+	while (c->runs[place] && c->runs[place] != run)
+		place++;
+	return families_add(&c->families, run->probe->metrics, run->metric_base, 1ULL << place);
 }
 
 static int collector_init(struct collector *c)

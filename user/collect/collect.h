@@ -16,7 +16,10 @@ struct collector;
 struct collector *collector_new(struct tables *tables, const struct conf *conf,
 				struct registry *registry, struct probe_run *const *runs);
 void collector_free(struct collector *c);
-/* The family runs: its metrics are in the registry from now on. -ENOMEM. */
+/*
+ * The family runs: its metrics are in the registry from now on. What may lose events of them (see struct family) is the
+ * family, by its place among the runs. -ENOMEM.
+ */
 int collector_family_add(struct collector *c, const struct probe_run *run);
 
 /* Reads every table: afterwards the registry's values are those of now, CLOCK_MONOTONIC. 0 or negative errno. */
@@ -31,20 +34,6 @@ void collector_tick(struct collector *c, u64 now_ns);
 
 /* Takes new rules and limits over; what is counted from now on is counted for the services that they name. */
 void collector_reconfigure(struct collector *c, const struct conf *conf, u64 now_ns);
-
-/* What the kernel has counted for one identity in one dimension. */
-struct slot {
-	const char *service;
-	u64 dim;
-	u64 value;		 /* of a counter */
-	const struct hist *hist; /* of a histogram, otherwise NULL */
-};
-
-/* Calls `each` for every slot of a metric in use; 0 or -ENOENT: there is none of this name. */
-int collector_each(struct collector *c, const char *metric,
-		   void (*each)(void *ctx, const struct slot *slot), void *ctx);
-/* The service of an identity, NULL when it is no longer who it was. Valid until the next call. */
-const char *collector_service(struct collector *c, u32 identity, u32 gen);
 
 struct collector_stats {
 	u32 services, identities, counters, hists, cells; /* in use */

@@ -6,12 +6,13 @@
 
 #include "collect/identity.h"
 
-int families_add(struct families *t, const struct metric *metrics, unsigned number)
+int families_add(struct families *t, const struct metric *metrics, unsigned number, u64 sources)
 {
 	for (const struct metric *m = metrics; m->name; m++, number++) {
 		t->by_number[number] = registry_add(t->registry, m);
 		if (!t->by_number[number])
 			return -ENOMEM;
+		t->by_number[number]->sources = sources;
 	}
 	return 0;
 }

@@ -13,8 +13,8 @@ struct families {
 	struct family *by_number[METRIC_MAX]; /* NULL: nobody counts it, or not yet */
 };
 
-/* Adds metrics, which are numbered from `number` on, to the registry. -ENOMEM. */
-int families_add(struct families *t, const struct metric *metrics, unsigned number);
+/* Adds metrics, which are numbered from `number` on, to the registry; `sources` is what may lose their events. -ENOMEM. */
+int families_add(struct families *t, const struct metric *metrics, unsigned number, u64 sources);
 /*
  * The series of a family for a service, which families without one ignore, and a dimension. Where limits.series has no
  * room for it the one that takes the rest, and *refused is true. NULL: no memory.

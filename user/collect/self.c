@@ -80,6 +80,8 @@ struct program {
 	int fd;
 	struct series *runs, *seconds, *lost;
 	u64 run_cnt, run_time_ns; /* at the start of the window */
+	u64 misses;		  /* that self_read() saw last */
+	unsigned place;		  /* of its family among the runs */
 };
 #define PROGRAMS 64
 
@@ -90,6 +92,7 @@ struct self {
 	unsigned program_cnt;
 	int stats_fd;
 	u64 window_ns, next_ns;
+	u64 lossy;    /* see self_lossy() */
 	s64 start_ns; /* of this process, since the epoch */
 };
 
@@ -115,6 +118,15 @@ static bool program_info(int fd, struct bpf_prog_info *info)
 	return !bpf_obj_get_info_by_fd(fd, info, &len);
 }
 
+static unsigned run_place(const struct self *self, const struct probe_run *run)
+{
+	unsigned place = 0;
+
+	while (self->runs[place] && self->runs[place] != run)
+		place++;
+	return place;
+}
+
 static void program_add(struct self *self, const struct probe_run *run, const struct hook_run *hook)
 {
 	struct program *p = &self->programs[self->program_cnt];
@@ -127,6 +139,7 @@ static void program_add(struct self *self, const struct probe_run *run, const st
 		.runs = series_get(self->families[SELF_RUNS], probe, NULL),
 		.seconds = series_get(self->families[SELF_RUN_SECONDS], probe, NULL),
 		.lost = series_get(self->families[SELF_LOST], probe, NULL),
+		.place = run_place(self, run),
 	};
 	if (p->runs && p->seconds && p->lost)
 		self->program_cnt++;
@@ -195,9 +208,24 @@ static void hooks_read(struct self *self)
 		}
 	for (unsigned i = 0; i < self->program_cnt; i++)
 		*self->programs[i].lost->value = 0;
-	for (unsigned i = 0; i < self->program_cnt; i++)
-		if (program_info(self->programs[i].fd, &info))
-			*self->programs[i].lost->value += (s64)info.recursion_misses;
+	for (unsigned i = 0; i < self->program_cnt; i++) {
+		struct program *p = &self->programs[i];
+
+		if (!program_info(p->fd, &info))
+			continue;
+		*p->lost->value += (s64)info.recursion_misses;
+		if (info.recursion_misses != p->misses)
+			self->lossy |= 1ULL << p->place;
+		p->misses = info.recursion_misses;
+	}
+}
+
+u64 self_lossy(struct self *self)
+{
+	u64 lossy = self->lossy;
+
+	self->lossy = 0;
+	return lossy;
 }
 
 static void tables_read(struct self *self, const struct collector *c, const struct tables *tables,

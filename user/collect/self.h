@@ -17,6 +17,8 @@ void self_family_add(struct self *s, const struct probe_run *run);
 void self_free(struct self *s);
 /* Measures run times from time to time. */
 void self_tick(struct self *s, u64 now_ns);
+/* Which families have lost events since the last call, bits by their place among the runs; as self_read() saw it. */
+u64 self_lossy(struct self *s);
 /* Sets the values in the registry. */
 void self_read(struct self *s, const struct collector *c, const struct tables *tables,
 	       const struct conf *conf);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The map of services and calls, as JSON. */
+/* The map of services: the requests of each by protocol, and what it asks of others by peer, as JSON. */
 #ifndef EXPO_SERVICES_H
 #define EXPO_SERVICES_H
 
-#include "collect/calls.h"
 #include "lib/buf.h"
+#include "metric/history.h"
 
-void expo_services(struct calls *calls, u64 now_ns, struct buf *out);
+/* Rates and percentiles are those of the last minute, or of as much of it as the history covers. */
+void expo_services(const struct registry *r, const struct history *h, struct buf *out);
 
 #endif
