@@ -281,14 +281,13 @@ static const struct {
 	{ "probes:\n  block:\n", ":2: 'block' must be a mode (known: off, on)" },
 	{ "probes:\n  syscall: {}\n", ":2: missing key 'mode' in 'syscall'" },
 	/* contradictions */
-	{ S "{}\n", ":2: service 'a' matches without a condition, needs cgroup, exe, "
-		    "command or port" },
+	{ S "{}\n", ":2: service 'a' has no condition: it needs cgroup, exe, command or port" },
 	{ S "{ exe: x }\n  - name: a\n    match: { exe: x }\n", ":4: duplicate service 'a'" },
 	{ S "{ exe: x }\n  - name: b\n    match: { exe: x }\n",
-	  ":4: service 'b' has the same match as 'a' before it" },
+	  ":4: service 'b' can never match: 'a' before it has the same conditions" },
 	/* documents */
 	{ "a: &x [1]\nb: *x\n", ":2: aliases (*name) are not supported" },
-	{ "listen: a:1\n---\nlisten: b:1\n", ":2: a second document; one file holds one" },
+	{ "listen: a:1\n---\nlisten: b:1\n", ":2: a second document: a file can have only one" },
 	{ "probes: [[[[[[[[[[[[[[[[[[[[]]]]]]]]]]]]]]]]]]]]\n", ":1: nested too deeply" },
 	{ "\n\tlisten: x\n", ":2: while scanning for the next token, found character that "
 			     "cannot start any token" },

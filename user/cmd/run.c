@@ -154,8 +154,9 @@ static int endpoint_open(struct daemon *d)
 	}
 	d->port = listen_port(fd);
 	if (!is_loopback(listen))
-		log_warn("%s can be reached from other hosts without encryption or authentication",
-			 listen);
+		log_warn(
+			"%s can be reached from other hosts without encryption or authentication; use 127.0.0.1 unless the network is trusted",
+			listen);
 	return http_server_listen(d->http, fd, false) ? EXIT_UNSUPPORTED : EXIT_OK;
 }
 

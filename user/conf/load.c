@@ -123,16 +123,17 @@ static int service_check(struct yaml_doc *d, const yaml_node_t *node,
 	if (match_same(&r->match, &none))
 		return yaml_doc_error(
 			d, node,
-			"service '%.64s' matches without a condition, needs cgroup, exe, command or port",
+			"service '%.64s' has no condition: it needs cgroup, exe, command or port",
 			r->name);
 	for (unsigned before = 0; before < i; before++) {
 		if (!match_same(&r->match, &rules[before].match))
 			continue;
 		if (!strcmp(r->name, rules[before].name))
 			return yaml_doc_error(d, node, "duplicate service '%.64s'", r->name);
-		return yaml_doc_error(d, node,
-				      "service '%.64s' has the same match as '%.64s' before it",
-				      r->name, rules[before].name);
+		return yaml_doc_error(
+			d, node,
+			"service '%.64s' can never match: '%.64s' before it has the same conditions",
+			r->name, rules[before].name);
 	}
 	return 0;
 }

@@ -71,7 +71,7 @@ static const char *event_problem(const yaml_event_t *e, unsigned *documents, uns
 {
 	switch (e->type) {
 	case YAML_DOCUMENT_START_EVENT:
-		return ++*documents > 1 ? "a second document; one file holds one" : NULL;
+		return ++*documents > 1 ? "a second document: a file can have only one" : NULL;
 	case YAML_ALIAS_EVENT:
 		return "aliases (*name) are not supported";
 	case YAML_MAPPING_START_EVENT:

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Messages for people, one line each on stderr. Modules under lib/, metric/, expo/ and service/ return
- * negative errno and do not log; who gives up logs, once.
+ * Messages for people, one line each on stderr. Modules under lib/, metric/, expo/ and service/ do not log but return
+ * negative errno; the caller that gives up logs the error, once.
  */
 #ifndef LIB_LOG_H
 #define LIB_LOG_H

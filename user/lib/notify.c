@@ -3,8 +3,8 @@
 
 #include <systemd/sd-daemon.h>
 
-/* One sign of life may get lost, one may be late. */
-#define SIGNS_PER_TIMEOUT 4
+/* One ping may get lost, one may be late. */
+#define PINGS_PER_TIMEOUT 4
 #define NS_PER_US	  1000ULL
 
 void notify_ready(const char *status)
@@ -23,7 +23,7 @@ void watchdog_init(struct watchdog *w)
 
 	*w = (struct watchdog){ 0 };
 	if (sd_watchdog_enabled(0, &timeout_us) > 0)
-		w->period_ns = timeout_us * NS_PER_US / SIGNS_PER_TIMEOUT;
+		w->period_ns = timeout_us * NS_PER_US / PINGS_PER_TIMEOUT;
 }
 
 bool watchdog_due(struct watchdog *w, uint64_t now_ns)

@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What the service manager that started us hears of us (sd_notify(3)); without one nothing happens. */
+/* Messages to the service manager (sd_notify(3)); without one they do nothing. */
 #ifndef LIB_NOTIFY_H
 #define LIB_NOTIFY_H
 
 #include <stdbool.h>
 #include <stdint.h>
 
-/* The manager takes us for hung when it does not hear from us for some time. */
+/* The service manager restarts a service that does not ping it in time. */
 struct watchdog {
-	uint64_t period_ns, due_ns; /* how often to be heard; 0: nobody waits */
+	uint64_t period_ns, due_ns; /* period_ns is 0 if no pings are expected */
 };
 
 void notify_ready(const char *status);
 void notify_stopping(void);
 
-/* Finds out what the manager expects. The first sign of life is due at once. */
+/* Asks the service manager for the timeout. The first ping is due at once. */
 void watchdog_init(struct watchdog *w);
-/* Is a sign of life due? Then the caller finds out whether all is well and, if so, calls watchdog_feed(). */
+/* Is a ping due? The caller then checks that all is well and, if so, calls watchdog_feed(). */
 bool watchdog_due(struct watchdog *w, uint64_t now_ns);
 void watchdog_feed(void);
 
