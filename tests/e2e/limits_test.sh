@@ -38,14 +38,6 @@ ok "60 open files: the first probe is up" jq -e '.probes[0] | .up and .state == 
 ok "60 open files: those that are not say why, and what to do" jq -e '[.probes[] | select(.state == "unavailable")] |
 	length > 0 and all((.up | not) and .error == "too many open files" and .advice)' "$TMP/run.out"
 
-printf '#!/bin/bash\nulimit -n 130 && exec "%s" "$@"\n' "$SEISMO" >"$TMP/bin/few"
-chmod +x "$TMP/bin/few"
-SEISMO=$TMP/bin/few start_seismo
-scrape
-ok "130 open files: what is missing is not up ($(up 0))" grep -qw memory <<<"$(up 0)"
-ok "130 open files: what is complete is ($(up 1))" grep -qw core <<<"$(up 1)"
-stop_seismo
-
 # --- probes that are switched off are not missing
 
 start_seismo --probes block=off,request=off
