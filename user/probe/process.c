@@ -50,7 +50,7 @@ const struct probe probe_process = {
 			  .service = true, .labels = { { "reason", 0, 8, label_reason } },
 			  .max = 4000 },
 			{ "seismo_process_lifetime_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
-			  "Lifetime of ended processesed.", .service = true, .max = 600 },
+			  "Lifetime of processes that ended.", .service = true, .max = 600 },
 			{ "seismo_processes", METRIC_GAUGE, UNIT_NONE, "Live processes.",
 			  .service = true, .task_total = offsetof(struct task_totals, processes) },
 			{ "seismo_oom_kills_total", METRIC_COUNTER, UNIT_NONE,
