@@ -126,7 +126,7 @@ static void serve_ready(void *ctx, const struct http_request *request, struct ht
 	}
 	buf_str(&reply->body, "Seismo is ready.\n");
 	for (struct probe_run *const *run = d->agent.probes.list; *run; run++)
-		if (report_degraded(*run))
+		if (!probe_up(*run))
 			buf_printf(&reply->body, "Degraded: %s: %s\n", (*run)->probe->name,
 				   *(*run)->error ? (*run)->error
 						  : "some hooks are missing, see seismo check");
