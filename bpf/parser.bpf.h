@@ -29,7 +29,7 @@ static __always_inline u64 without_status(u64 dim)
 }
 
 /* Requests that take longer are long polls, which have no duration; 0: there are none. */
-const volatile u64 long_poll_ns SEC(".rodata");
+volatile u64 long_poll_ns; /* set by user space at any time; 0: none is a long poll */
 
 #define NOT_TIMED (~0ULL)
 

@@ -27,13 +27,13 @@ with_files() { # COUNT COMMAND...
 
 # --- open files
 
-run with_files 20 "$SEISMO" check --config "$CONFIG"
+run with_files 20 "$SEISMO" check --config "$CONFIG" --probes all
 is 3 "$status" "20 open files: it does not start"
 says "20 open files" "too many open files" "LimitNOFILE="
-run with_files 60 "$SEISMO" check --config "$CONFIG"
+run with_files 60 "$SEISMO" check --config "$CONFIG" --probes all
 is 1 "$status" "60 open files: something is missing"
 says "60 open files" "unavailable" "too many open files" "LimitNOFILE="
-run with_files 60 "$SEISMO" check --config "$CONFIG" --format json
+run with_files 60 "$SEISMO" check --config "$CONFIG" --probes all --format json
 ok "60 open files: the first probe is up" jq -e '.probes[0] | .up and .state == "on"' "$TMP/run.out"
 ok "60 open files: those that are not say why, and what to do" jq -e '[.probes[] | select(.state == "unavailable")] |
 	length > 0 and all((.up | not) and .error == "too many open files" and .advice)' "$TMP/run.out"
@@ -52,7 +52,7 @@ if memory=$(cgroup_controller memory) && cgroup_make "$memory/w-limit-$$"; then
 	limit=$memory/w-limit-$$/memory.max
 	[[ -e $limit ]] || limit=${limit%max}limit_in_bytes
 	echo 20M >"$limit"
-	run in_cgroup "$memory/w-limit-$$" "$SEISMO" check --config "$CONFIG"
+	run in_cgroup "$memory/w-limit-$$" "$SEISMO" check --config "$CONFIG" --probes all
 	is 3 "$status" "20 MiB of memory: it does not start"
 	says "20 MiB of memory" "not enough memory" "MemoryMax=" "limits.memory"
 else

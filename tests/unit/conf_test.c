@@ -270,7 +270,7 @@ static const struct {
 	{ "interval: 99ms\n", ":1: 'interval' is '99ms', must be a duration from 100ms to 1m" },
 	{ "interval: 61s\n", ":1: 'interval' is '61s', must be a duration from 100ms to 1m" },
 	{ "limits: { forget_after: 5 }\n",
-	  ":1: 'forget_after' is '5', must be a duration such as 30s, 5m or 1h" },
+	  ":1: 'forget_after' is '5', must be a duration such as 1h" },
 	{ S "{ port: 0 }\n", ":3: 'port' is '0', must be an integer from 1 to 65535" },
 	{ S "{ port: 65536 }\n", ":3: 'port' is '65536', must be an integer from 1 to 65535" },
 	{ S "{ port: 010 }\n", ":3: 'port' is '010', must be an integer from 1 to 65535" },

@@ -13,7 +13,6 @@
 #include "lib/buf.h"
 #include "lib/log.h"
 #include "lib/loop.h"
-#include "lib/parse.h"
 
 #define READ_AGE_MAX_NS (1000 * NS_PER_MS)
 #define HISTORY_BYTES	((size_t)16 << 20)
@@ -50,9 +49,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->btf = arg;
 		return 0;
 	case 'i':
-		if (parse_duration(arg, &o->interval_ns) || o->interval_ns < CONF_INTERVAL_MIN_NS ||
-		    o->interval_ns > CONF_INTERVAL_MAX_NS)
-			argp_error(state, "--interval is '%s', must be " CONF_INTERVAL_ACCEPTED,
+		if (setting_parse(&conf_numbers[0].setting, arg, &o->interval_ns))
+			argp_error(state, "--interval is '%s', must be a duration from 100ms to 1m",
 				   arg);
 		return 0;
 	case 'k':
@@ -114,31 +112,51 @@ static char *socket_path(const struct conf *conf, const struct agent_options *o)
 	return asprintf(&ret, "%s/api.sock", o->state_dir ?: DEFAULT_STATE_DIR) < 0 ? NULL : ret;
 }
 
-int agent_configure(struct agent *a, const struct agent_options *options)
+static const char *config_path(const struct agent_options *o)
 {
-	const char *path = options->config;
-	struct buf error = { 0 };
+	return o->config ?: access(DEFAULT_CONFIG, F_OK) ? NULL : DEFAULT_CONFIG;
+}
+
+/* The file, NULL: none, and what the command line says otherwise. */
+static int conf_make(struct conf **ret, const char *path, const struct agent_options *o,
+		     struct buf *error)
+{
+	struct conf *c = NULL;
 	int err = 0;
 
-	if (!path && !access(DEFAULT_CONFIG, F_OK))
-		path = DEFAULT_CONFIG;
 	if (path)
-		err = conf_load(&a->conf, path, probe_families(), &error);
+		err = conf_load(&c, path, probe_families(), error);
 	else
-		a->conf = conf_default(probe_families());
-	if (!err && !a->conf)
+		c = conf_default(probe_families());
+	if (!err && !c)
 		err = -ENOMEM;
-	if (!err && options->listen) {
-		free(a->conf->listen);
-		a->conf->listen = strdup(options->listen);
-		err = a->conf->listen ? 0 : -ENOMEM;
+	if (!err && o->listen) {
+		free(c->listen);
+		c->listen = strdup(o->listen);
+		err = c->listen ? 0 : -ENOMEM;
 	}
-	if (!err && options->probes) {
-		buf_str(&error, "--probes: ");
-		err = conf_probes_parse(a->conf, options->probes, &error);
+	if (!err && o->probes) {
+		buf_str(error, "--probes: ");
+		err = conf_probes_parse(c, o->probes, error);
 	}
-	if (!err && options->interval_ns)
-		a->conf->interval_ns = options->interval_ns;
+	if (!err && o->interval_ns)
+		c->interval_ns = o->interval_ns;
+	if (err && !error->len)
+		buf_str(error, strerror(-err));
+	if (err)
+		conf_free(c);
+	else
+		*ret = c;
+	return err;
+}
+
+int agent_configure(struct agent *a, const struct agent_options *options)
+{
+	struct buf error = { 0 };
+	int err;
+
+	a->options = options;
+	err = conf_make(&a->conf, config_path(options), options, &error);
 	if (!err) {
 		a->socket = socket_path(a->conf, options);
 		err = a->socket ? 0 : -ENOMEM;
@@ -147,6 +165,70 @@ int agent_configure(struct agent *a, const struct agent_options *options)
 		log_printf(SEISMO_LOG_ERR, "%s", error.len ? buf_cstr(&error) : strerror(-err));
 	buf_release(&error);
 	return err ? EXIT_USAGE : EXIT_OK;
+}
+
+int agent_compare(const struct agent *a, const char *file,
+		  void (*each)(void *ctx, const char *key, const char *from, const char *to,
+			       bool live),
+		  void *ctx, struct buf *error)
+{
+	struct conf *c = NULL;
+	int err = conf_make(&c, file, a->options, error);
+
+	if (err)
+		return err;
+	conf_compare(a->conf, c, each, ctx);
+	conf_free(c);
+	return 0;
+}
+
+/* A probe whose conditions were not asked for at the start does not see them. */
+static void rules_warn(const struct agent *a, const struct conf *c)
+{
+	bool port = false, command = false;
+
+	for (unsigned i = 0; i < c->service_cnt; i++) {
+		port |= c->services[i].match.port && !a->probes.watches_ports;
+		command |= c->services[i].match.command && !a->probes.watches_commands;
+	}
+	if (port)
+		log_warn("services: no rule had a port at the start; rules by port take a restart");
+	if (command)
+		log_warn(
+			"services: no rule had a command at the start; rules by command take a restart");
+}
+
+static void change_log(void *ctx, const char *key, const char *from, const char *to, bool live)
+{
+	(void)ctx;
+	if (live)
+		log_info("reload: %s: %s -> %s", key, from, to);
+	else
+		log_warn("reload: %s: %s -> %s takes a restart", key, from, to);
+}
+
+bool agent_reload(struct agent *a)
+{
+	struct buf error = { 0 };
+	struct conf *c = NULL, *before = a->conf;
+
+	if (conf_make(&c, config_path(a->options), a->options, &error)) {
+		log_printf(SEISMO_LOG_ERR, "reload: %s; the configuration stays as it was",
+			   buf_cstr(&error));
+		buf_release(&error);
+		self_reloaded(a->self, false);
+		return false;
+	}
+	buf_release(&error);
+	conf_compare(before, c, change_log, NULL);
+	rules_warn(a, c);
+	conf_keep_fixed(c, before);
+	a->conf = c;
+	probe_set_reconfigure(&a->probes, c);
+	collector_reconfigure(a->collector, c, clock_now_ns());
+	conf_free(before);
+	self_reloaded(a->self, true);
+	return true;
 }
 
 static int start_failed(const struct probe_set *set, int err)

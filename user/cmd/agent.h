@@ -12,6 +12,7 @@
 
 struct agent {
 	struct conf *conf;
+	const struct agent_options *options;
 	char *socket; /* path of the control socket */
 	struct probe_set probes;
 	struct registry registry;
@@ -38,8 +39,21 @@ struct agent_options {
 /* Child parser for these options; its input is a struct agent_options. */
 extern const struct argp agent_argp;
 
-/* Each returns an exit status and says on stderr what is wrong. */
+/* Each returns an exit status and says on stderr what is wrong. The options must outlive the agent. */
 int agent_configure(struct agent *a, const struct agent_options *options);
+/*
+ * Calls `each` for all that would change if this file were the configuration. 0, or negative errno and `error` as of
+ * conf_load().
+ */
+int agent_compare(const struct agent *a, const char *file,
+		  void (*each)(void *ctx, const char *key, const char *from, const char *to,
+			       bool live),
+		  void *ctx, struct buf *error);
+/*
+ * Reads the configuration again and takes over what can change without a start; says what cannot. All or nothing: false
+ * when the file is bad.
+ */
+bool agent_reload(struct agent *a);
 /* Starts the core; everything is there then but the other families. */
 int agent_begin(struct agent *a, const struct agent_options *options);
 /* Starts the next family. *more: there may be another one. */

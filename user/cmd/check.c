@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/ask.h"
+#include "cmd/check_config.h"
 #include "cmd/cmd.h"
 #include "cmd/report.h"
 #include "lib/log.h"
@@ -38,13 +39,19 @@ static const struct argp argp = {
 		},
 	.parser = parse,
 	.children = (const struct argp_child[]){ { &agent_argp, 0, NULL, 0 }, { 0 } },
-	.doc = "Starts every probe for a moment and reports what works on this kernel, what is missing, and what to do about it.\vExit status: 0 everything works, 1 something is missing, 2 bad options or configuration, 3 Seismo cannot run here.",
+	.doc = "Reports what works on this kernel, what is missing, and what to do about it: what a running daemon says, or by starting every probe for a moment. With --config FILE alone it checks that file, which needs no root, and says what a reload of a running daemon would change.\vExit status: 0 everything works, 1 something is missing, 2 bad options or configuration, 3 Seismo cannot run here.",
 };
 
 /* What a running daemon does is not what was asked about when one of these was given. */
 static bool is_about_daemon(const struct agent_options *o)
 {
 	return !o->config && !o->probes && !o->btf && !o->hook_cnt;
+}
+
+/* The file itself is what is asked about, and nothing is started. */
+static bool is_about_config(const struct agent_options *o)
+{
+	return o->config && !o->probes && !o->btf && !o->hook_cnt;
 }
 
 static int report_make(struct agent *a, const struct agent_options *o, json_t **report)
@@ -58,23 +65,17 @@ static int report_make(struct agent *a, const struct agent_options *o, json_t **
 	return status;
 }
 
-int cmd_check(int argc, char **argv)
+static int check_machine(struct agent *a, const struct options *o)
 {
-	struct options options = { 0 };
-	struct agent agent = { 0 };
 	json_t *report = NULL;
-	int status;
+	int status = EXIT_OK;
 
-	argp_err_exit_status = EXIT_USAGE;
-	argv[0] = "seismo check";
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	status = agent_configure(&agent, &options.agent);
-	if (!status && is_about_daemon(&options.agent))
-		status = ask_daemon(agent.socket, "/api/v1/check", &report);
+	if (is_about_daemon(&o->agent))
+		status = ask_daemon(a->socket, "/api/v1/check", &report);
 	if (!status && !report)
-		status = report_make(&agent, &options.agent, &report);
+		status = report_make(a, &o->agent, &report);
 	if (!status) {
-		if (!options.json)
+		if (!o->json)
 			report_text(stdout, report, log_level >= SEISMO_LOG_DEBUG);
 		else if (!json_dumpf(report, stdout, JSON_INDENT(2)))
 			fputc('\n', stdout);
@@ -82,6 +83,23 @@ int cmd_check(int argc, char **argv)
 			status = EXIT_PROBLEM;
 	}
 	json_decref(report);
+	return status;
+}
+
+int cmd_check(int argc, char **argv)
+{
+	struct options options = { 0 };
+	struct agent agent = { 0 };
+	int status;
+
+	argp_err_exit_status = EXIT_USAGE;
+	argv[0] = "seismo check";
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	status = agent_configure(&agent, &options.agent);
+	if (!status && is_about_config(&options.agent))
+		status = check_config(&agent, options.json);
+	else if (!status)
+		status = check_machine(&agent, &options);
 	agent_stop(&agent);
 	return status;
 }

@@ -75,6 +75,19 @@ static void serve_query(void *ctx, const struct http_request *request, struct ht
 				   &params, &reply->body);
 }
 
+static void json_reply(struct http_reply *reply, json_t *doc)
+{
+	char *text = doc ? json_dumps(doc, JSON_INDENT(2)) : NULL;
+
+	reply->content_type = JSON_TYPE;
+	if (text)
+		buf_printf(&reply->body, "%s\n", text);
+	else
+		reply->body.failed = true;
+	free(text);
+	json_decref(doc);
+}
+
 static void attaching_write(const struct daemon *d, struct http_reply *reply)
 {
 	unsigned all = 0;
@@ -88,23 +101,42 @@ static void attaching_write(const struct daemon *d, struct http_reply *reply)
 static void serve_check(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
 	const struct daemon *d = ctx;
-	json_t *report;
-	char *text;
 
 	(void)request;
-	if (!d->ready) {
+	if (!d->ready)
 		attaching_write(d, reply);
-		return;
-	}
-	report = report_json(&d->agent);
-	text = report ? json_dumps(report, JSON_INDENT(2)) : NULL;
-	reply->content_type = JSON_TYPE;
-	if (text)
-		buf_printf(&reply->body, "%s\n", text);
 	else
-		reply->body.failed = true;
-	free(text);
-	json_decref(report);
+		json_reply(reply, report_json(&d->agent));
+}
+
+static void setting_add(void *ctx, const char *key, const char *value, bool live)
+{
+	json_object_set_new(ctx, key, json_pack("{s:s, s:b}", "value", value, "live", live));
+}
+
+static void change_add(void *ctx, const char *key, const char *from, const char *to, bool live)
+{
+	json_array_append_new(ctx, json_pack("{s:s, s:s, s:s, s:b}", "setting", key, "from", from,
+					     "to", to, "live", live));
+}
+
+/* What is in effect or, with `file`, what a reload would change if the configuration were this file. */
+static void serve_config(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const char *file = http_request_query(request, "file");
+	json_t *settings = json_object(), *changes = json_array();
+	const struct daemon *d = ctx;
+	struct buf error = { 0 };
+
+	conf_describe(d->agent.conf, setting_add, settings);
+	if (file && agent_compare(&d->agent, file, change_add, changes, &error))
+		http_reply_fail(reply, 400, "%s", buf_cstr(&error));
+	else
+		json_reply(reply,
+			   json_pack("{s:O, s:O}", "settings", settings, "changes", changes));
+	buf_release(&error);
+	json_decref(settings);
+	json_decref(changes);
 }
 
 static void serve_healthy(void *ctx, const struct http_request *request, struct http_reply *reply)
@@ -146,6 +178,7 @@ const struct http_route daemon_routes[] = {
 	{ "/api/v1/services", serve_services },
 	{ "/api/v1/query", serve_query },
 	{ "/api/v1/check", serve_check },
+	{ "/api/v1/config", serve_config, .control = true },
 	{ "/-/healthy", serve_healthy },
 	{ "/-/ready", serve_ready },
 	{ "/-/reload", serve_reload, .control = true, .post = true },

@@ -283,9 +283,16 @@ static void start_next(void *ctx, u64 now_ns)
 
 bool daemon_reload(struct daemon *d)
 {
-	(void)d;
-	log_warn("the configuration is read at the start only: restart Seismo to apply changes");
-	return false;
+	if (!d->ready) {
+		log_warn(
+			"reload: Seismo is still attaching its probes; try again when it is ready");
+		return false;
+	}
+	if (!agent_reload(&d->agent))
+		return false;
+	timer_set_every(d->clock, d->agent.conf->interval_ns);
+	log_info("reload: the configuration is in effect");
+	return true;
 }
 
 static void reload_raised(void *ctx, int signal)

@@ -27,6 +27,8 @@ enum self_metric {
 	SELF_MAP_ENTRIES,
 	SELF_MAP_CAPACITY,
 	SELF_BUILD,
+	SELF_RELOADED,
+	SELF_RELOAD_TIME,
 	SELF_CPU,
 	SELF_RESIDENT,
 	SELF_VIRTUAL,
@@ -61,6 +63,11 @@ const struct metric self_metrics[] = {
 				"Entries that a BPF table has room for.", .labels = { { "map" } } },
 	[SELF_BUILD] = { "seismo_build_info", METRIC_GAUGE, UNIT_NONE,
 			 "Always 1; the label is the version.", .labels = { { "version" } } },
+	[SELF_RELOADED] = { "seismo_config_last_reload_successful", METRIC_GAUGE, UNIT_NONE,
+			    "Whether the configuration could be read the last time (0: the one before is in effect)." },
+	[SELF_RELOAD_TIME] = { "seismo_config_last_reload_success_timestamp_seconds", METRIC_GAUGE,
+			       UNIT_SECONDS,
+			       "When the configuration in effect was read, since the epoch." },
 	[SELF_CPU] = { "process_cpu_seconds_total", METRIC_COUNTER, UNIT_SECONDS,
 		       "Total user and system CPU time spent in seconds." },
 	[SELF_RESIDENT] = { "process_resident_memory_bytes", METRIC_GAUGE, UNIT_BYTES,
@@ -108,6 +115,21 @@ static void set(struct self *self, enum self_metric m, const char *value, s64 v)
 
 	if (s)
 		*s->value = v;
+}
+
+static s64 epoch_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return now.tv_sec * (s64)NS_PER_SEC + now.tv_nsec;
+}
+
+void self_reloaded(struct self *self, bool successful)
+{
+	set(self, SELF_RELOADED, NULL, successful);
+	if (successful)
+		set(self, SELF_RELOAD_TIME, NULL, epoch_ns());
 }
 
 static bool program_info(int fd, struct bpf_prog_info *info)
@@ -304,14 +326,12 @@ void self_read(struct self *self, const struct collector *c, const struct tables
 struct self *self_new(struct registry *registry, struct probe_run *const *runs)
 {
 	struct self *self = calloc(1, sizeof(*self));
-	struct timespec now;
 
 	if (!self)
 		return NULL;
 	self->runs = runs;
 	self->stats_fd = -1;
-	clock_gettime(CLOCK_REALTIME, &now);
-	self->start_ns = now.tv_sec * (s64)NS_PER_SEC + now.tv_nsec;
+	self->start_ns = epoch_ns();
 	for (int m = 0; m < SELF_METRICS; m++) {
 		self->families[m] = registry_add(registry, &self_metrics[m]);
 		if (!self->families[m]) {
@@ -319,6 +339,7 @@ struct self *self_new(struct registry *registry, struct probe_run *const *runs)
 			return NULL;
 		}
 	}
+	self_reloaded(self, true);
 	return self;
 }
 

@@ -19,6 +19,8 @@ void self_free(struct self *s);
 void self_tick(struct self *s, u64 now_ns);
 /* Which families have lost events since the last call, bits by their place among the runs; as self_read() saw it. */
 u64 self_lossy(struct self *s);
+/* The configuration was read, at the start or again; a bad one leaves what was in effect. */
+void self_reloaded(struct self *s, bool successful);
 /* Sets the values in the registry. */
 void self_read(struct self *s, const struct collector *c, const struct tables *tables,
 	       const struct conf *conf);

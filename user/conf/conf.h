@@ -26,6 +26,9 @@ enum probe_mode {
 	PROBE_MODE_FULL
 };
 
+/* How they are written, by mode; ends with NULL. */
+extern const char *const conf_mode_words[];
+
 /* What the configuration needs to know of a probe family. */
 struct conf_family {
 	const char *name;
@@ -40,10 +43,6 @@ struct conf_probe {
 	enum probe_mode mode;
 	u64 settings[CONF_SETTINGS]; /* the family's own structure, see struct setting */
 };
-
-#define CONF_INTERVAL_MIN_NS   100000000ULL
-#define CONF_INTERVAL_MAX_NS   60000000000ULL
-#define CONF_INTERVAL_ACCEPTED "a duration from 100ms to 1m"
 
 struct conf_limits {
 	u64 services;
@@ -63,9 +62,33 @@ struct conf {
 	struct conf_limits limits;
 };
 
+/* A setting that is a number, at the top of the file or in a section of it. */
+struct conf_number {
+	const char *section;
+	struct setting setting; /* of struct conf */
+};
+
+/* The first is `interval`; ends with one without name. */
+extern const struct conf_number conf_numbers[];
+
 /* The defaults. `families` ends with a row without name and must outlive it. NULL: out of memory. */
 struct conf *conf_default(const struct conf_family *families);
 void conf_free(struct conf *c);
+
+/*
+ * Calls `each` with the key and the value, as text, of every setting, and whether it is live: changes with a reload. The
+ * rules of `services`, whose order counts, are one.
+ */
+void conf_describe(const struct conf *c,
+		   void (*each)(void *ctx, const char *key, const char *value, bool live),
+		   void *ctx);
+/* Calls `each` for every setting that differs. */
+void conf_compare(const struct conf *a, const struct conf *b,
+		  void (*each)(void *ctx, const char *key, const char *from, const char *to,
+			       bool live),
+		  void *ctx);
+/* Takes over from `now` what cannot change while it is in effect. */
+void conf_keep_fixed(struct conf *c, struct conf *now);
 
 /* NULL if there is no family of this name. */
 struct conf_probe *conf_probe_find(const struct conf *c, const char *name);

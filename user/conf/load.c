@@ -16,38 +16,6 @@
 #define FILE_MAX   (1U << 20)
 #define SOCKET_MAX 107 /* of a Unix socket's address */
 
-#define MIB (1ULL << 20)
-
-/* A setting that is a number, at the top of the file or in a section of it. */
-struct number {
-	const char *section, *key;
-	size_t text, value; /* offsets in conf_file and conf */
-	int (*parse)(const char *text, u64 *ret);
-	u64 min, max;
-	const char *accepted;
-};
-
-static int count_parse(const char *text, u64 *ret)
-{
-	return parse_u64(text, 0, UINT64_MAX, ret);
-}
-
-#define LIMIT(name, member)                                                                 \
-	.section = "limits", .key = #name, .text = offsetof(struct conf_file, limits.name), \
-	.value = offsetof(struct conf, limits.member)
-
-static const struct number numbers[] = {
-	{ NULL, "interval", offsetof(struct conf_file, interval),
-	  offsetof(struct conf, interval_ns), parse_duration, CONF_INTERVAL_MIN_NS,
-	  CONF_INTERVAL_MAX_NS, CONF_INTERVAL_ACCEPTED },
-	{ LIMIT(services, services), count_parse, 1, 16384, "an integer from 1 to 16384" },
-	{ LIMIT(series, series), count_parse, 1000, 60000, "an integer from 1000 to 60000" },
-	{ LIMIT(memory, memory_bytes), parse_size, 8 * MIB, UINT64_MAX,
-	  "a size such as 64MiB, at least 8MiB" },
-	{ LIMIT(forget_after, forget_after_ns), parse_duration, 0, UINT64_MAX,
-	  "a duration such as 30s, 5m or 1h" },
-};
-
 static int listen_apply(struct conf *c, struct yaml_doc *d, const struct conf_file *f)
 {
 	const char *port = f->listen ? strrchr(f->listen, ':') : NULL;
@@ -83,21 +51,21 @@ static int socket_apply(struct conf *c, struct yaml_doc *d, const struct conf_fi
 
 static int numbers_apply(struct conf *c, struct yaml_doc *d, const struct conf_file *f)
 {
-	for (const struct number *n = numbers; n < numbers + sizeof(numbers) / sizeof(*numbers);
-	     n++) {
-		const char *text = *(char *const *)((const char *)f + n->text);
+	for (const struct conf_number *n = conf_numbers; n->setting.name; n++) {
+		const struct setting *s = &n->setting;
+		const char *text = *(char *const *)((const char *)f + schema_number(n));
 		yaml_node_t *section = yaml_doc_root(d);
-		u64 v;
 
 		if (!text)
 			continue;
 		if (n->section)
 			section = yaml_doc_value(d, section, n->section);
-		if (n->parse(text, &v) || v < n->min || v > n->max)
-			return yaml_doc_error(d, yaml_doc_value(d, section, n->key),
-					      "'%s' is '%.64s', must be %s", n->key, text,
-					      n->accepted);
-		*(u64 *)((char *)c + n->value) = v;
+		if (!setting_parse(s, text, (u64 *)((char *)c + s->offset)))
+			continue;
+		yaml_doc_error(d, yaml_doc_value(d, section, s->name), "'%s' is '%.64s', must be ",
+			       s->name, text);
+		setting_accepts(s, d->error);
+		return -EINVAL;
 	}
 	return 0;
 }

@@ -11,7 +11,6 @@
 #include "lib/buf.h"
 
 /* By enum probe_mode; a family without modes has only the first two. */
-static const char *const mode_names[] = { "off", "on", "count", "sampled", "full", NULL };
 static const char *const switch_names[] = { "off", "on", NULL };
 
 #define KEYS_MAX 16
@@ -29,7 +28,7 @@ static void hint_family(const struct conf *c, const char *word, struct buf *erro
 /* The family's mode of this name, or -1. */
 static int mode_find(const struct conf_family *f, const char *text)
 {
-	const char *const *names = f->has_modes ? mode_names : switch_names;
+	const char *const *names = f->has_modes ? conf_mode_words : switch_names;
 
 	for (int i = 0; names[i]; i++)
 		if (!strcmp(names[i], text))
@@ -39,7 +38,7 @@ static int mode_find(const struct conf_family *f, const char *text)
 
 static void hint_mode(const struct conf_family *f, const char *word, struct buf *error)
 {
-	suggest(error, word, f->has_modes ? mode_names : switch_names);
+	suggest(error, word, f->has_modes ? conf_mode_words : switch_names);
 }
 
 static int mode_load(struct yaml_doc *d, struct conf_probe *p, const yaml_node_t *node)

@@ -214,3 +214,11 @@ void schema_free(struct conf_file *f)
 {
 	cyaml_free(&config, &file_value, f, 0);
 }
+
+size_t schema_number(const struct conf_number *n)
+{
+	const cyaml_schema_field_t *fields = n->section ? limit_fields : file_fields;
+	size_t base = n->section ? offsetof(struct conf_file, limits) : 0;
+
+	return base + field_find(fields, n->setting.name)->data_offset;
+}

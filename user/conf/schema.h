@@ -18,6 +18,9 @@ struct conf_file {
 	struct limits_text limits;
 };
 
+/* Where the text of a number is in the file. */
+size_t schema_number(const struct conf_number *n);
+
 /*
  * Checks the structure of a document with a root and loads its values, except for `probes`, whose keys only the
  * families know. *ret is NULL if nothing is set. Errors as for conf_load().

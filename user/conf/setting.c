@@ -12,20 +12,26 @@ struct unit {
 	u64 factor;
 };
 
+static int count_parse(const char *text, u64 *ret)
+{
+	return parse_u64(text, 0, UINT64_MAX, ret);
+}
+
 /* Quantities: how to parse them, and the units to write them in, largest first. */
 static const struct quantity {
 	const char *name;
 	int (*parse)(const char *text, u64 *ret);
 	struct unit units[6];
 } quantities[] = {
-	[SETTING_DURATION] = { "duration",
+	[SETTING_COUNT] = { "an integer", count_parse, { { "", 1 } } },
+	[SETTING_DURATION] = { "a duration",
 			       parse_duration,
 			       { { "h", 3600000000000 },
 				 { "m", 60000000000 },
 				 { "s", 1000000000 },
 				 { "ms", 1000000 },
 				 { "us", 1000 } } },
-	[SETTING_SIZE] = { "size",
+	[SETTING_SIZE] = { "a size",
 			   parse_size,
 			   { { "GiB", 1ULL << 30 },
 			     { "MiB", 1ULL << 20 },
@@ -104,10 +110,18 @@ void setting_accepts(const struct setting *s, struct buf *out)
 		buf_printf(out, "%s%s", i ? " or " : "", words[i]);
 	if (words)
 		return;
-	buf_printf(out, "a %s from ", quantities[s->kind].name);
-	setting_write(s, s->min, out);
-	buf_str(out, " to ");
-	setting_write(s, s->max, out);
+	if (s->max == UINT64_MAX) {
+		buf_printf(out, "%s such as ", quantities[s->kind].name);
+		setting_write(s, s->initial, out);
+		buf_str(out, s->min ? ", at least " : "");
+		if (s->min)
+			setting_write(s, s->min, out);
+	} else {
+		buf_printf(out, "%s from ", quantities[s->kind].name);
+		setting_write(s, s->min, out);
+		buf_str(out, " to ");
+		setting_write(s, s->max, out);
+	}
 	if (s->can_be_off)
 		buf_str(out, ", or off");
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Settings of probe families: rows by which the configuration parses them and commands list them. */
+/* Settings: rows by which the configuration parses them and commands list them. */
 #ifndef CONF_SETTING_H
 #define CONF_SETTING_H
 
@@ -10,17 +10,21 @@
 
 struct buf;
 
-enum setting_kind { SETTING_BOOL, SETTING_ENUM, SETTING_DURATION, SETTING_SIZE };
+enum setting_kind { SETTING_BOOL, SETTING_ENUM, SETTING_COUNT, SETTING_DURATION, SETTING_SIZE };
 
-/* The value of a setting is a u64 in the family's own structure: 0 or 1, the index of a word, ns, bytes. */
+/*
+ * The value of a setting is a u64 in a structure, of probe families one of their own: 0 or 1, the index of a word, a number,
+ * ns, bytes.
+ */
 struct setting {
 	const char *name;
 	enum setting_kind kind;
-	size_t offset;		  /* in that structure, which consists of u64s */
+	size_t offset;		  /* in that structure; a family's consists of u64s */
 	u64 initial;		  /* the default */
 	const char *const *words; /* SETTING_ENUM; ends with NULL */
-	u64 min, max;		  /* durations and sizes */
+	u64 min, max;		  /* counts, durations and sizes */
 	bool can_be_off;	  /* ... which is 0 then */
+	bool live;		  /* changes with a reload, others at a start only */
 	const char *help;
 };
 
@@ -28,7 +32,8 @@ struct setting {
 int setting_parse(const struct setting *s, const char *text, u64 *ret);
 /* Writes a value as in the configuration. */
 void setting_write(const struct setting *s, u64 value, struct buf *out);
-/* Writes what is accepted: "off or on", "code or class", "a duration from 1s to 1h, or off". */
+/* Writes what is accepted: "off or on", "code or class", "a duration from 1s to 1h, or off",
+ * "a size such as 64MiB, at least 8MiB". */
 void setting_accepts(const struct setting *s, struct buf *out);
 
 /* 1 for on and true (which YAML tools write for it), 0 for off and false, else -1. */

@@ -57,15 +57,21 @@ static int task_scan(struct probe_run *run)
 static int setup(struct probe_run *run)
 {
 	const struct conf *conf = run->set->conf;
-	bool ports = false, args = false;
+	struct probe_set *set = run->set;
 
 	for (unsigned i = 0; i < conf->service_cnt; i++) {
-		ports |= conf->services[i].match.port != 0;
-		args |= conf->services[i].match.command != NULL;
+		set->watches_ports |= conf->services[i].match.port != 0;
+		set->watches_commands |= conf->services[i].match.command != NULL;
 	}
-	probe_hook(run, "listen_btf")->disabled = !ports;
-	probe_hook(run, "free_btf")->disabled = run->set->kernel.storage;
-	return probe_const(run, "want_args", &args, sizeof(args));
+	probe_hook(run, "listen_btf")->disabled = !set->watches_ports;
+	probe_hook(run, "free_btf")->disabled = set->kernel.storage;
+	return probe_const(run, "want_args", &set->watches_commands, sizeof(bool));
+}
+
+/* Ports that no rule asks for any more do no harm. */
+static void configure(struct probe_run *run)
+{
+	naming_ports(tables_fd(&run->set->tables, "listen_ports"), run->set->conf);
 }
 
 /* Fills the tables before any program can read them. */
@@ -103,6 +109,7 @@ const struct probe probe_core = {
 	.required = true,
 	.setup = setup,
 	.loaded = loaded,
+	.configure = configure,
 	.started = started,
 	.task_scan = task_scan,
 	.hooks =

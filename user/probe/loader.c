@@ -338,6 +338,14 @@ int probe_set_open(struct probe_set *set)
 }
 
 /* The mappings of tables are released when the process ends. */
+void probe_set_reconfigure(struct probe_set *set, const struct conf *conf)
+{
+	set->conf = conf;
+	for (struct probe_run **run = set->list; *run; run++)
+		if ((*run)->state == PROBE_ON && (*run)->probe->configure)
+			(*run)->probe->configure(*run);
+}
+
 void probe_set_close(struct probe_set *set)
 {
 	while (set->cnt)

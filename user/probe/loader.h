@@ -15,6 +15,8 @@ int probe_set_open(struct probe_set *set);
  * run->error tell. Negative errno and set->error if Seismo as a whole cannot run.
  */
 int probe_set_start_next(struct probe_set *set);
+/* Another configuration is in effect, which must outlive the set; families take over what is live in it. */
+void probe_set_reconfigure(struct probe_set *set, const struct conf *conf);
 void probe_set_close(struct probe_set *set);
 
 #endif

@@ -61,6 +61,8 @@ struct probe {
 	int (*loaded)(struct probe_run *run);
 	/* Optional. After all hooks are attached. */
 	int (*started)(struct probe_run *run);
+	/* Optional. The set has another configuration: takes over what is live in it. */
+	void (*configure)(struct probe_run *run);
 	/* Optional. The family's part of a task scan, after the core's: adds to the same rows. */
 	int (*task_scan)(struct probe_run *run);
 	/* Optional. Called about five times a second; now is CLOCK_MONOTONIC. */
@@ -118,6 +120,8 @@ struct probe_set {
 	const struct conf *conf;
 	const char *btf_path; /* file with the kernel's BTF, NULL: /sys/kernel/btf/vmlinux */
 	const struct forced_hook *forced; /* ends with a row without family; may be NULL */
+	bool watches_ports,
+		watches_commands; /* some rule for services had such a condition at the start */
 	struct kernel kernel;
 	struct tables tables;
 	struct probe_run runs[PROBE_MAX]; /* in the order of probes[] */

@@ -26,7 +26,7 @@ static const struct setting request_settings[] = {
 	{ "peer", SETTING_BOOL, offsetof(struct request_settings, peer),
 	  .help = "add the label `peer` to outbound requests: the service or address that they go to" },
 	{ "long_poll", SETTING_DURATION, offsetof(struct request_settings, long_poll_ns),
-	  .min = 1000000000, .max = 3600000000000, .can_be_off = true,
+	  .min = 1000000000, .max = 3600000000000, .can_be_off = true, .live = true,
 	  .help = "HTTP requests that take longer are long polls: counted without a duration" },
 	{ .name = NULL },
 };
@@ -80,8 +80,6 @@ static const struct {
 static int setup(struct probe_run *run)
 {
 	const u32 nr_recvmmsg = SYS_recvmmsg, nr_sendmmsg = SYS_sendmmsg;
-	const struct request_settings *settings =
-		conf_probe_settings(run->set->conf, run->probe->name);
 	u8 request_calls[REQUEST_CALLS] = { 0 };
 	int err;
 
@@ -92,15 +90,24 @@ static int setup(struct probe_run *run)
 		tables_fd(&run->set->tables,
 			  run->set->kernel.storage ? "socks" : "socks_by_address") >= 0;
 	err = probe_const(run, "request_calls", request_calls, sizeof(request_calls));
-	err = err ?: probe_const(run, "long_poll_ns", &settings->long_poll_ns, sizeof(u64));
 	err = err ?: probe_const(run, "nr_recvmmsg", &nr_recvmmsg, sizeof(nr_recvmmsg));
 	return err ?: probe_const(run, "nr_sendmmsg", &nr_sendmmsg, sizeof(nr_sendmmsg));
 }
 
+static void configure(struct probe_run *run)
+{
+	const struct request_settings *settings =
+		conf_probe_settings(run->set->conf, run->probe->name);
+	volatile u64 *long_poll_ns = probe_global(run, "long_poll_ns", sizeof(u64));
+
+	shown = *settings;
+	if (long_poll_ns)
+		*long_poll_ns = settings->long_poll_ns;
+}
+
 static int loaded(struct probe_run *run)
 {
-	shown = *(const struct request_settings *)conf_probe_settings(run->set->conf,
-								      run->probe->name);
+	configure(run);
 	return peer_init(run->object);
 }
 
@@ -119,6 +126,7 @@ const struct probe probe_request = {
 	.mode = PROBE_MODE_ON,
 	.setup = setup,
 	.loaded = loaded,
+	.configure = configure,
 	.hooks =
 		(const struct hook[]){
 			{ { TRACEPOINT("send"), "send_fexit" },

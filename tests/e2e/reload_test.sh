@@ -1,0 +1,130 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# A reload: what changes, what stays, and that no count is lost on the way.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+state=$TMP/state
+
+check() { # OPTION...
+	output=$("$SEISMO" check --state-dir "$state" --config "$CONFIG" "$@" 2>&1)
+	status=$?
+}
+
+# The daemon says on stderr what came of it.
+reload() {
+	: >"$TMP/seismo.err"
+	kill -HUP "$seismo_pid"
+	wait_until grep -qE 'in effect|stays as it was' "$TMP/seismo.err"
+}
+
+said() { # TEXT...
+	local text
+	for text in "$@"; do
+		ok "it says: $text" grep -qF -- "$text" "$TMP/seismo.err"
+	done
+}
+
+successful() {
+	scrape
+	value seismo_config_last_reload_successful
+}
+
+program=$(workload syscall "w-reload-$$")
+rounds=$((20000 / scale))
+
+calls_are() { # EXPECTED SERVICE TEXT
+	is_metric "$1" "$3" seismo_syscalls_total service="$2" syscall=getppid
+}
+
+cat >"$CONFIG" <<-END
+	limits: { services: 500 }
+	probes: { request: { long_poll: 5s } }
+END
+start_seismo --probes syscall=count,request
+is 1 "$(successful)" "the configuration of the start is in effect"
+began=$(value seismo_config_last_reload_success_timestamp_seconds)
+"$program" loop 1 $rounds >/dev/null
+calls_are $rounds "w-reload-$$" "before: by the name of the executable"
+
+# --- what would change
+
+cat >"$CONFIG" <<-END
+	limits: { services: 600, memory: 32MiB }
+	listen: 127.0.0.1:1
+	services: [ { name: reloaded-$$, match: { exe: w-reload-$$ } } ]
+	probes: { request: { long_poll: 10s, status: class } }
+END
+check
+is 0 "$status" "check: a valid file"
+is "$CONFIG is valid.
+A reload would change:
+  limits.services: 500 -> 600
+  services:  -> reloaded-$$: exe=w-reload-$$
+  probes.request.long_poll: 5s -> 10s
+These take a restart:
+  limits.memory: 64MiB -> 32MiB
+  probes.request.status: code -> class" "$output" "check: what a reload would change, and what takes a restart"
+check --format json
+is "3 2" "$(jq -r '[.changes | map(select(.live)), map(select(.live | not)) | length] | join(" ")' <<<"$output")" \
+	"check: the same in JSON"
+unprivileged=(setpriv --reuid 65534 --regid 65534 --clear-groups)
+chmod 755 "$TMP" && chmod 644 "$CONFIG"
+ok "check: needs no root" "${unprivileged[@]}" "$SEISMO" check --state-dir "$state" --config "$CONFIG"
+
+# --- a reload
+
+reload
+said "limits.services: 500 -> 600" "services:  -> reloaded-$$" "probes.request.long_poll: 5s -> 10s" \
+	"limits.memory: 64MiB -> 32MiB takes a restart" "probes.request.status: code -> class takes a restart"
+is 1 "$(successful)" "the reload was successful"
+ok "and is younger than the start" between "$began" 9999999999 \
+	"$(calc "$(value seismo_config_last_reload_success_timestamp_seconds) - 0.001")"
+"$program" loop 1 $rounds >/dev/null
+calls_are $rounds "reloaded-$$" "after it: by the name of the rule"
+calls_are $rounds "w-reload-$$" "and what was counted before stays"
+check
+is "$CONFIG is valid.
+These take a restart:
+  limits.memory: 64MiB -> 32MiB
+  probes.request.status: code -> class" "$output" "check: what takes a restart still does"
+
+# --- while a service is counting
+
+"$program" loop 1 $((20 * rounds)) >/dev/null &
+busy=$!
+at_exit end_process $busy
+for name in first-$$ second-$$ third-$$; do
+	echo "services: [ { name: $name, match: { exe: w-reload-$$ } } ]" >"$CONFIG"
+	reload
+done
+wait $busy
+all_counted() {
+	local sum=0 name
+	scrape
+	for name in reloaded-$$ first-$$ second-$$ third-$$; do
+		sum=$((sum + $(value_or_0 seismo_syscalls_total service="$name" syscall=getppid)))
+	done
+	((sum == 21 * rounds))
+}
+ok "renamed three times while it counts: no call is lost" wait_until all_counted
+
+# --- a bad file
+
+echo "services: [ { name: x } ]" >"$CONFIG"
+reload
+said "$CONFIG:1: " "the configuration stays as it was"
+is 0 "$(successful)" "a bad file is told"
+"$program" loop 1 $rounds >/dev/null
+before=$(value seismo_syscalls_total service=third-$$ syscall=getppid)
+calls_are $((before + rounds)) "third-$$" "and the rules before it stay"
+check
+is 2 "$status" "check: a bad file"
+: >"$CONFIG"
+reload
+is 1 "$(successful)" "a good one is taken again"
+"$program" loop 1 $rounds >/dev/null
+calls_are $((2 * rounds)) "w-reload-$$" "without rules the executable names"
+stop_seismo
+check
+is "$CONFIG is valid; no daemon is running to compare it with" "$output" "check: without a daemon"
