@@ -4,7 +4,6 @@
 #include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,10 +14,10 @@
 #include "lib/log.h"
 #include "probe/hook.h"
 
-/* The program that libbpf says was refused. */
-static struct {
+/* From libbpf's warnings: which program was refused, and whether descriptors ran out (reported as EINVAL at times). */
+static struct complaint {
 	char program[64];
-	bool seen;
+	bool seen, files;
 } complaint;
 
 static int complaint_keep(enum libbpf_print_level level, const char *fmt, va_list args)
@@ -28,6 +27,7 @@ static int complaint_keep(enum libbpf_print_level level, const char *fmt, va_lis
 	if (level != LIBBPF_WARN || vasprintf(&line, fmt, args) < 0)
 		return 0;
 	log_debug("%s", line);
+	complaint.files |= strstr(line, strerror(EMFILE)) != NULL;
 	name = strstr(line, "prog '");
 	if (name && sscanf(name, "prog '%63[^']'", complaint.program) == 1 &&
 	    strstr(line, "failed to load"))
@@ -115,16 +115,6 @@ static int object_prepare(struct probe_run *run)
 	return err;
 }
 
-/* libbpf reports some calls that fail for want of descriptors as invalid. */
-static int real_error(int err)
-{
-	int fd = err == -EINVAL ? open("/", O_PATH | O_CLOEXEC) : -1;
-
-	if (fd >= 0)
-		close(fd);
-	return err == -EINVAL && fd < 0 ? -EMFILE : err;
-}
-
 /* Trying another program would not help. */
 static bool resources_lacking(int err)
 {
@@ -138,16 +128,18 @@ static bool resources_lacking(int err)
 static int object_load(struct probe_run *run, int from[PROBE_HOOKS])
 {
 	struct hook_run *refused;
-	int err = real_error(object_prepare(run));
+	int err;
 
+	complaint = (struct complaint){ .seen = false };
+	err = object_prepare(run);
 	err = err ?: hooks_choose(run, from);
 	if (err)
 		return err;
-	complaint.program[0] = '\0';
-	complaint.seen = false;
-	err = real_error(bpf_object__load(run->object));
+	err = bpf_object__load(run->object);
 	if (!err)
 		return 0;
+	if (complaint.files)
+		err = -EMFILE;
 	refused = hook_refused(run);
 	snprintf(run->error, sizeof(run->error), "%s%s%s", complaint.program,
 		 *complaint.program ? ": " : "", kernel_reason(err));
