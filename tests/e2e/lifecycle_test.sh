@@ -20,23 +20,27 @@ refused() { # STATUS PATTERN TEXT
 	is 1 "$(wc -l <"$TMP/run.err")" "$3: no more than that"
 }
 
-# What the daemon holds in the kernel, as "prog|map|link ID": its descriptors, and the maps of its programs.
+# What the kernel has, as "prog|map|link ID".
+bpf_all() {
+	local kind
+	for kind in prog map link; do
+		bpftool --json "$kind" show | jq -r --arg kind $kind '.[] | "\($kind) \(.id)"'
+	done | sort
+}
+
+# What the daemon holds of it: its descriptors, and the maps of its programs.
 bpf_objects() {
-	local fds="/proc/$seismo_pid/fdinfo"
+	sed -nE 's/^(prog|map|link)_id:[ \t]*/\1 /p' "/proc/$seismo_pid/fdinfo"/* >"$TMP/held" 2>/dev/null
 	{
-		sed -nE 's/^(prog|map|link)_id:[ \t]*/\1 /p' "$fds"/*
-		sed -nE 's/^prog_id:[ \t]*//p' "$fds"/* | while read -r id; do
-			bpftool --json prog show id "$id" | jq -r '.map_ids[]? | "map \(.)"'
-		done
-	} 2>/dev/null | sort -u
+		cat "$TMP/held"
+		bpftool --json prog show | jq -r '.[] | "prog \(.id) \(.map_ids[]?)"' |
+			awk 'FNR == NR { held[$0]; next } $1 " " $2 in held { print "map", $3 }' "$TMP/held" -
+	} | sort -u
 }
 
 # Those of a list that are there still.
 bpf_remaining() { # FILE
-	local kind id
-	while read -r kind id; do
-		bpftool "$kind" show id "$id" 2>/dev/null | head -n 1
-	done <"$1"
+	comm -12 "$1" <(bpf_all)
 }
 
 bpf_gone() { # FILE
