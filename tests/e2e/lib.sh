@@ -127,7 +127,9 @@ clean_up() {
 		tail -n 40 "$TMP/seismo.err" | comment
 	fi
 	if ((failures)) && [[ -s $METRICS ]]; then
-		tables_above 0.99 | sed 's/$/: full, be it of others on this host/' | comment
+		# be it with others on this host
+		tables_above 0.99 | sed 's/$/: full/' | comment
+		grep '^seismo_series_dropped_total.* [1-9]' "$METRICS" | comment
 	fi
 	for ((i = ${#cleanups[@]} - 1; i >= 0; i--)); do
 		eval "${cleanups[i]}"
