@@ -128,28 +128,12 @@ static void edges_test(void **state)
 	assert_true(hist_quantile(&h, 0) == 0);
 }
 
-static void since_test(void **state)
-{
-	struct hist before = { 0 }, now = { 0 }, since;
-
-	(void)state;
-	add(&before, 1e6, 5);
-	add(&before, 1e9, 5);
-	add(&now, 1e6, 7);
-	add(&now, 1e9, 3); /* what was counted for who is gone */
-	hist_since(&since, &now, &before);
-	assert_int_equal(since.bucket[bucket_of(1e6)], 2);
-	assert_int_equal(since.bucket[bucket_of(1e9)], 0);
-	assert_int_equal(hist_count(&since), 2);
-	assert_int_equal(since.sum_ns, 0);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(empty_test),	      cmocka_unit_test(quantile_test),
 		cmocka_unit_test(interpolation_test), cmocka_unit_test(sorted_test),
-		cmocka_unit_test(edges_test),	      cmocka_unit_test(since_test),
+		cmocka_unit_test(edges_test),
 	};
 
 	return cmocka_run_group_tests_name("hist", tests, NULL, NULL);

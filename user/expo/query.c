@@ -2,12 +2,12 @@
 #include "expo/query.h"
 
 #include <errno.h>
-#include <jansson.h>
-#include <math.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf/suggest.h"
+#include "expo/json.h"
 #include "lib/parse.h"
 #include "metric/hist.h"
 #include "metric/label.h"
@@ -18,6 +18,7 @@
 #define WINDOW_MIN     NS_PER_SEC
 #define WINDOW_MAX     (24 * 3600 * NS_PER_SEC)
 #define CONDITIONS_MAX 16
+#define GROUPS_MAX     1000
 
 /* A question as it is read; what is wrong with it is in `error`. */
 struct request {
@@ -80,12 +81,11 @@ static int label_read(struct request *q, const char *name)
 {
 	const struct family *f = q->query.family;
 	const char *names[SERIES_LABELS + 1] = { NULL };
+	int label = family_label(f, name);
 
-	for (unsigned i = 0; i < f->label_cnt; i++) {
-		if (!strcmp(f->label_names[i], name))
-			return (int)i;
-		names[i] = f->label_names[i];
-	}
+	if (label >= 0)
+		return label;
+	memcpy(names, f->label_names, f->label_cnt * sizeof(*names));
 	buf_str(&q->error, f->metric->name);
 	error_quote(&q->error, " has no label ", name, "");
 	if (f->label_cnt)
@@ -197,7 +197,7 @@ static void number_set(json_t *o, const char *what, const char *unit, const char
 
 	snprintf(key, sizeof(key), "%s%s%s%s%s", what, *unit ? "_" : "", unit, *per ? "_" : "",
 		 per);
-	json_object_set_new(o, key, isfinite(value) ? json_real(value) : json_null());
+	json_object_set_new(o, key, json_number(value));
 }
 
 /* Values are held in ns where they are told in seconds. */
@@ -219,7 +219,7 @@ static void hist_write(json_t *o, const struct hist *h, double seconds)
 	number_set(o, "p99", "seconds", "", hist_quantile(h, 0.99));
 }
 
-static void counter_write(json_t *o, const struct metric *m, s64 delta, double seconds)
+static void counter_write(json_t *o, const struct metric *m, u64 delta, double seconds)
 {
 	static const char *const units[] = { "", "seconds", "bytes" };
 	double value = (double)delta * scale(m);
@@ -228,7 +228,7 @@ static void counter_write(json_t *o, const struct metric *m, s64 delta, double s
 		number_set(o, "count", "seconds", "", value);
 	else
 		json_object_set_new(o, m->unit == UNIT_BYTES ? "count_bytes" : "count_total",
-				    json_integer(delta));
+				    json_integer((json_int_t)delta));
 	number_set(o, "rate", units[m->unit], "per_second", value / seconds);
 }
 
@@ -300,20 +300,6 @@ static json_t *result_json(const struct query *q, const struct query_result *r, 
 	return o;
 }
 
-static int out_add(const char *data, size_t len, void *out)
-{
-	buf_add(out, data, len);
-	return 0;
-}
-
-static void json_write(json_t *doc, struct buf *out)
-{
-	if (!doc || json_dump_callback(doc, out_add, out, JSON_INDENT(2) | JSON_REAL_PRECISION(12)))
-		out->failed = true;
-	buf_char(out, '\n');
-	json_decref(doc);
-}
-
 static unsigned error_write(int err, struct buf *error, struct buf *out)
 {
 	if (err == -EAGAIN)
@@ -327,7 +313,7 @@ static unsigned error_write(int err, struct buf *error, struct buf *out)
 unsigned expo_query(const struct registry *r, const struct history *h, u64 now_ns,
 		    const struct expo_params *params, struct buf *out)
 {
-	struct request request = { 0 };
+	struct request request = { .query.groups_max = GROUPS_MAX };
 	struct query_result result = { 0 };
 	unsigned status = 200;
 	int err = request_read(&request, r, params);

@@ -1,185 +1,140 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#define HASH_NONFATAL_OOM 1
 #include "expo/services.h"
 
-#include <jansson.h>
+#include <errno.h>
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
+#include "expo/json.h"
 #include "metric/hist.h"
+#include "metric/query.h"
 
 #define WINDOW_NS (60 * 1000000000ULL)
+#define CALLS_MAX 4096 /* more than there can be slots of these metrics */
 
-/* What tells calls apart, in this order; interned, so that pointers can be compared. NULL: absent. */
-enum { SERVICE, DIRECTION, PEER, PROTOCOL, KEYS };
-static const char *const key_labels[KEYS] = { "service", "direction", "peer", "protocol" };
+/* What tells calls apart, in this order, and whether they are errors. */
+enum { SERVICE, DIRECTION, PEER, PROTOCOL, KEYS, STATUS = KEYS };
+static const char *const labels[SERIES_LABELS] = { "service", "direction", "peer", "protocol",
+						   "status" };
 
-struct call {
-	const char *key[KEYS];
-	u64 requests, errors;		/* as long as the service has been known */
-	u64 last_requests, last_errors; /* in the window */
-	struct hist last_durations;
-	UT_hash_handle hh;
-};
-
-/* Which of a family's labels has this name, or label_cnt. */
-static unsigned label_find(const struct family *f, const char *name)
+/* Asks for a metric, which has these labels, by the first ones. A metric that there is not has counted nothing. */
+static int metric_query(const struct registry *r, const struct history *h, const char *name,
+			unsigned by_cnt, struct query_result *ret)
 {
-	unsigned i = 0;
+	struct query q = { .family = registry_find(r, name),
+			   .window_ns = WINDOW_NS,
+			   .by_cnt = by_cnt,
+			   .groups_max = CALLS_MAX };
 
-	while (i < f->label_cnt && strcmp(f->label_names[i], name) != 0)
-		i++;
-	return i;
+	for (unsigned i = 0; q.family && i < by_cnt; i++)
+		q.by[i] = (unsigned)family_label(q.family, labels[i]);
+	return q.family ? query_run(&q, h, ret) : 0;
 }
 
-static struct call *call_get(struct call **calls, const struct series *s)
-{
-	const char *key[KEYS];
-	struct call *call;
-
-	for (unsigned i = 0; i < KEYS; i++) {
-		unsigned label = label_find(s->family, key_labels[i]);
-
-		key[i] = label < s->family->label_cnt ? s->label[label] : NULL;
-	}
-	HASH_FIND(hh, *calls, key, sizeof(key), call);
-	if (call)
-		return call;
-	call = calloc(1, sizeof(*call));
-	if (!call)
-		return NULL;
-	memcpy(call->key, key, sizeof(key));
-	HASH_ADD(hh, *calls, key, sizeof(key), call);
-	if (call->hh.tbl)
-		return call;
-	free(call);
-	return NULL;
-}
-
-static bool is_error(const struct series *s, unsigned status_label)
-{
-	const char *status = status_label < s->family->label_cnt ? s->label[status_label] : NULL;
-
-	return status && (!strcmp(status, "error") || (status[0] == '5' && strlen(status) == 3));
-}
-
-static bool requests_add(struct call **calls, const struct family *f,
-			 const struct history_window *w)
-{
-	unsigned status = f ? label_find(f, "status") : 0;
-
-	for (size_t i = 0; f && i < f->series_cnt; i++) {
-		const struct series *s = f->series[i];
-		struct call *call = call_get(calls, s);
-		u64 last = w ? (u64)history_delta(w, s) : 0;
-
-		if (!call)
-			return false;
-		call->requests += (u64)*s->value;
-		call->last_requests += last;
-		if (!is_error(s, status))
-			continue;
-		call->errors += (u64)*s->value;
-		call->last_errors += last;
-	}
-	return true;
-}
-
-static bool durations_add(struct call **calls, const struct family *f,
-			  const struct history_window *w)
-{
-	for (size_t i = 0; f && w && i < f->series_cnt; i++) {
-		struct call *call = call_get(calls, f->series[i]);
-
-		if (!call)
-			return false;
-		history_hist(w, f->series[i], &call->last_durations);
-	}
-	return true;
-}
-
-static int call_compare(struct call *a, struct call *b)
+static int call_compare(const struct query_group *a, const struct query_group *b)
 {
 	int order = 0;
 
-	for (unsigned i = 0; i < KEYS && !order; i++)
-		order = strcmp(a->key[i] ?: "", b->key[i] ?: "");
+	for (int i = 0; i < KEYS && !order; i++)
+		order = strcmp(a->label[i] ?: "", b->label[i] ?: "");
 	return order;
 }
 
-/* Of nothing there is no percentile, and no rate in no time. */
-static json_t *number_json(double value)
+static bool is_error(const char *status)
 {
-	return isfinite(value) ? json_real(value) : json_null();
+	return status && (!strcmp(status, "error") || (*status == '5' && strlen(status) == 3));
 }
 
-static json_t *call_json(const struct call *call, double seconds, bool outbound)
+struct call {
+	const struct query_group *key;
+	u64 requests, errors;		/* as long as the service has been known */
+	u64 last_requests, last_errors; /* in the window */
+};
+
+/* Adds up what differs in status alone, from *at on, which moves behind it. */
+static struct call call_take(const struct query_result *requests, u32 *at)
 {
-	const struct hist *h = &call->last_durations;
-	json_t *o = json_pack("{s:s?, s:I, s:I, s:o, s:o, s:o, s:o}", "protocol",
-			      call->key[PROTOCOL], "requests_total", (json_int_t)call->requests,
-			      "errors_total", (json_int_t)call->errors, "requests_per_second",
-			      number_json((double)call->last_requests / seconds),
-			      "errors_per_second", number_json((double)call->last_errors / seconds),
-			      "p50_seconds", number_json(hist_quantile(h, 0.5)), "p99_seconds",
-			      number_json(hist_quantile(h, 0.99)));
+	struct call c = { .key = requests->groups[*at] };
+
+	for (; *at < requests->group_cnt && !call_compare(requests->groups[*at], c.key); ++*at) {
+		const struct query_group *g = requests->groups[*at];
+		bool error = is_error(g->label[STATUS]);
+
+		c.requests += g->total;
+		c.last_requests += g->delta;
+		c.errors += error ? g->total : 0;
+		c.last_errors += error ? g->delta : 0;
+	}
+	return c;
+}
+
+/* Both are in the same order: *at moves to the durations of a call, if there are any. */
+static const struct hist *durations_take(const struct query_result *durations, u32 *at,
+					 const struct call *c)
+{
+	int order = -1;
+
+	while (*at < durations->group_cnt &&
+	       (order = call_compare(durations->groups[*at], c->key)) < 0)
+		++*at;
+	return order ? NULL : durations->groups[*at]->hist;
+}
+
+/* Of nothing there is no percentile, and no rate in no time. */
+static json_t *call_json(const struct call *c, const struct hist *h, double seconds, bool outbound)
+{
+	const char *const *label = c->key->label;
+	json_t *o = json_pack("{s:s?, s:I, s:I, s:o, s:o, s:o, s:o}", "protocol", label[PROTOCOL],
+			      "requests_total", (json_int_t)c->requests, "errors_total",
+			      (json_int_t)c->errors, "requests_per_second",
+			      json_number((double)c->last_requests / seconds), "errors_per_second",
+			      json_number((double)c->last_errors / seconds), "p50_seconds",
+			      json_number(h ? hist_quantile(h, 0.5) : NAN), "p99_seconds",
+			      json_number(h ? hist_quantile(h, 0.99) : NAN));
 
 	if (outbound)
 		json_object_set_new(o, "peer",
-				    call->key[PEER] ? json_string(call->key[PEER]) : json_null());
+				    label[PEER] ? json_string(label[PEER]) : json_null());
 	return o;
 }
 
 /* One object a service, with what is asked of it and what it asks. */
-static json_t *services_json(struct call *calls, double seconds)
+static json_t *services_json(const struct query_result *requests,
+			     const struct query_result *durations, double seconds)
 {
 	json_t *services = json_array(), *service = NULL;
 	const char *name = NULL;
 
-	for (const struct call *call = calls; call; call = call->hh.next) {
-		bool outbound = call->key[DIRECTION] && !strcmp(call->key[DIRECTION], "outbound");
+	for (u32 i = 0, next = 0; i < requests->group_cnt;) {
+		const struct call c = call_take(requests, &i);
+		const struct hist *h = durations_take(durations, &next, &c);
+		const char *const *label = c.key->label;
+		bool outbound = label[DIRECTION] && !strcmp(label[DIRECTION], "outbound");
 
-		if (!service || call->key[SERVICE] != name) {
-			name = call->key[SERVICE];
+		if (!service || label[SERVICE] != name) {
+			name = label[SERVICE];
 			service = json_pack("{s:s?, s:[], s:[]}", "service", name, "requests",
 					    "calls");
 			json_array_append_new(services, service);
 		}
 		json_array_append_new(json_object_get(service, outbound ? "calls" : "requests"),
-				      call_json(call, seconds, outbound));
+				      call_json(&c, h, seconds, outbound));
 	}
 	return services;
 }
 
-static int out_add(const char *data, size_t len, void *out)
-{
-	buf_add(out, data, len);
-	return 0;
-}
-
 void expo_services(const struct registry *r, const struct history *h, struct buf *out)
 {
-	struct history_window window;
-	bool known = history_window(h, WINDOW_NS, &window);
-	const struct history_window *w = known ? &window : NULL;
-	double seconds = known ? (double)(window.end_ns - window.begin_ns) / 1e9 : 0;
-	struct call *calls = NULL, *call, *next;
-	json_t *doc = NULL;
+	struct query_result requests = { 0 }, durations = { 0 };
+	int err = metric_query(r, h, "seismo_requests_total", KEYS + 1, &requests);
+	double seconds;
 
-	if (requests_add(&calls, registry_find(r, "seismo_requests_total"), w) &&
-	    durations_add(&calls, registry_find(r, "seismo_request_duration_seconds"), w)) {
-		HASH_SORT(calls, call_compare);
-		doc = json_pack("{s:f, s:o}", "window_seconds", seconds, "services",
-				services_json(calls, seconds));
-	}
-	if (!doc || json_dump_callback(doc, out_add, out, JSON_INDENT(2)))
-		out->failed = true;
-	buf_char(out, '\n');
-	json_decref(doc);
-	HASH_ITER(hh, calls, call, next) {
-		HASH_DEL(calls, call);
-		free(call);
-	}
+	err = err ?: metric_query(r, h, "seismo_request_duration_seconds", KEYS, &durations);
+	out->failed |= err == -ENOMEM;
+	seconds = (double)(requests.window.end_ns - requests.window.begin_ns) / 1e9;
+	json_write(json_pack("{s:f, s:o}", "window_seconds", seconds, "services",
+			     services_json(&requests, &durations, seconds)),
+		   out);
+	query_release(&requests);
+	query_release(&durations);
 }

@@ -49,15 +49,3 @@ double hist_quantile(const struct hist *h, double q)
 	}
 	return NAN;
 }
-
-u64 count_since(u64 now, u64 before)
-{
-	return now > before ? now - before : 0;
-}
-
-void hist_since(struct hist *ret, const struct hist *now, const struct hist *before)
-{
-	ret->sum_ns = count_since(now->sum_ns, before->sum_ns);
-	for (unsigned i = 0; i < HIST_BUCKETS; i++)
-		ret->bucket[i] = count_since(now->bucket[i], before->bucket[i]);
-}

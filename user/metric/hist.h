@@ -18,9 +18,5 @@ void hist_subtract(struct hist *h, const struct hist *less);
  * histograms: within the right bucket, whose bounds are 9 % apart, interpolated. NAN: it is empty.
  */
 double hist_quantile(const struct hist *h, double q);
-/* What a counter has counted since it was `before`; 0 when it went back. */
-u64 count_since(u64 now, u64 before);
-/* What was counted since `before`; buckets never go below 0. */
-void hist_since(struct hist *ret, const struct hist *now, const struct hist *before);
 
 #endif

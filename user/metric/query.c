@@ -90,7 +90,7 @@ static int group_get(const struct query *q, struct entry **entries, const struct
 	for (unsigned i = 0; i < q->by_cnt; i++)
 		label[i] = s->label[q->by[i]];
 	HASH_FIND(hh, *entries, label, sizeof(label), e);
-	if (!e && HASH_COUNT(*entries) < QUERY_GROUPS_MAX) {
+	if (!e && HASH_COUNT(*entries) < q->groups_max) {
 		e = entry_new(q, label);
 		if (!e)
 			return -ENOMEM;
@@ -134,7 +134,8 @@ static void series_add(struct query_group *g, const struct history_window *w,
 		break;
 	default:
 		delta = history_delta(w, s);
-		g->delta += delta > 0 ? delta : 0;
+		g->delta += delta > 0 ? (u64)delta : 0;
+		g->total += (u64)*s->value;
 	}
 }
 

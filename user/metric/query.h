@@ -5,8 +5,6 @@
 
 #include "metric/history.h"
 
-#define QUERY_GROUPS_MAX 1000
-
 struct query_match {
 	unsigned label;	   /* of the family */
 	const char *value; /* "": the label is absent */
@@ -19,13 +17,14 @@ struct query {
 	unsigned by_cnt;
 	const struct query_match *where; /* all of them */
 	size_t where_cnt;
+	u32 groups_max;
 };
 
 /* The sum of some series. */
 struct query_group {
 	const char *label[SERIES_LABELS]; /* by `by`; NULL: absent. Valid as long as the series */
 	u32 series_cnt;
-	s64 delta;	   /* of counters, never negative */
+	u64 total, delta;  /* of counters: counted up to now, and in the window */
 	struct hist *hist; /* of histograms */
 	s64 gauge_last;	   /* of gauges: sums */
 	double gauge_mean;

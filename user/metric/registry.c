@@ -339,6 +339,14 @@ struct family *registry_find(const struct registry *r, const char *name)
 	return NULL;
 }
 
+int family_label(const struct family *f, const char *name)
+{
+	for (unsigned i = 0; i < f->label_cnt; i++)
+		if (!strcmp(f->label_names[i], name))
+			return (int)i;
+	return -1;
+}
+
 void registry_recycle(struct registry *r)
 {
 	for (int kind = 0; kind < METRIC_KINDS; kind++)

@@ -124,6 +124,8 @@ void registry_release(struct registry *r);
 /* Adds a family without series. The row must outlive the registry. NULL when there is no memory. */
 struct family *registry_add(struct registry *r, const struct metric *metric);
 struct family *registry_find(const struct registry *r, const char *name);
+/* The number of a label of this name, -1: the family has none. */
+int family_label(const struct family *f, const char *name);
 /* Ends a tick: ids of series that were removed may be given to new ones. Nobody may still look for the old ones. */
 void registry_recycle(struct registry *r);
 
