@@ -62,7 +62,7 @@ is 0 "$(count_of "first-$$" 1s)" "the last second has nothing of it"
 is true "$(jq '.window_seconds > 0.5 and .window_seconds < 2' "$TMP/answer")" "that second is about one"
 is "$scraped" "$(count_of "first-$$" 1h)" "a long window has all of it"
 "$(workload syscall "second-$$")" loop 1 $calls >"$TMP/own"
-sleep 0.1
+scrape
 is "$calls" "$(count_of "second-$$" 1m)" "one that came later counts from its own start"
 is "$((scraped + calls))" "$(ask seismo_syscalls_total "[.groups[] | select(.labels.service | endswith(\"t-$$\") or endswith(\"d-$$\")) |
 	.count_total] | add" window=10m by=service where=syscall=getppid)" "both are there, each in its group"

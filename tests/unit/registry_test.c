@@ -108,6 +108,23 @@ static void label_values_are_shared(void **state)
 	registry_release(&r);
 }
 
+/* Before a family was there, nobody counted for it. */
+static void families_may_come_later(void **state)
+{
+	struct registry r = { .now_ns = 5 };
+	struct family *late;
+
+	(void)state;
+	add(registry_add(&r, &calls), "x", NULL, NULL);
+	r.now_ns = 8;
+	late = registry_add(&r, &wait);
+	r.now_ns = 9;
+	assert_int_equal(add(late, "x", NULL, NULL)->known_ns, 8);
+	assert_int_equal(add(late, "y", NULL, NULL)->known_ns, 9);
+	assert_int_equal(add(late, NULL, NULL, NULL)->known_ns, 8);
+	registry_release(&r);
+}
+
 /* A subject that has gone altogether is known anew. */
 static void a_subject_that_comes_back_is_new(void **state)
 {
@@ -315,6 +332,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(a_series_is_made_once),
 	cmocka_unit_test(labels_are_compared_as_shown),
 	cmocka_unit_test(label_values_are_shared),
+	cmocka_unit_test(families_may_come_later),
 	cmocka_unit_test(a_subject_that_comes_back_is_new),
 	cmocka_unit_test(histograms_have_their_buckets),
 	cmocka_unit_test(removing_keeps_the_order),

@@ -113,6 +113,8 @@ static void series_init(struct family *f, struct series *s, u32 id)
 	s->id = id;
 	s->born_ns = r->now_ns;
 	s->known_ns = f->label_cnt && s->label[0] ? intern_born_ns(s->label[0]) : 0;
+	if (s->known_ns < f->born_ns)
+		s->known_ns = f->born_ns;
 	if (f->metric->kind == METRIC_HISTOGRAM)
 		s->hist = item;
 	else
@@ -301,6 +303,7 @@ static void family_init(struct family *f, struct registry *r, const struct metri
 {
 	f->metric = m;
 	f->registry = r;
+	f->born_ns = r->now_ns;
 	if (m->service)
 		f->label_names[f->label_cnt++] = "service";
 	for (const struct metric_label *l = m->labels; l < m->labels + METRIC_LABELS && l->name;

@@ -69,8 +69,8 @@ struct series {
 	u32 id; /* among the series of its kind; see struct slab */
 	u64 born_ns;
 	/*
-	 * Since when its subject is known: the value of its first label, most often the service. Before the series
-	 * was born, but after this, it counted nothing.
+	 * Since when it would have counted: its family and its subject, the value of its first label, most often the
+	 * service, are known. From then until it was born, it counted nothing.
 	 */
 	u64 known_ns;
 	s64 *value;	   /* counter, gauge; otherwise NULL */
@@ -100,6 +100,7 @@ struct family {
 	const char *label_names[SERIES_LABELS];
 	unsigned label_cnt, hidden_labels; /* the latter are bits */
 	u32 samples;			   /* exposed for each series */
+	u64 born_ns;
 	u64 sources;		/* bits of what may lose events of it; set by the collector */
 	struct series **series; /* in order of creation, owned */
 	size_t series_cnt;
