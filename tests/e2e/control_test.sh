@@ -162,8 +162,8 @@ during() {
 	local i seen=
 	wait_until test -S "$socket"
 	for ((i = 0; i < 1000; i++)); do
-		seen=$(control -o "$TMP/ready" -w '%{http_code}' /-/ready 2>/dev/null)
-		[[ $seen == 503 ]] && cp "$TMP/ready" "$TMP/attaching"
+		seen=$(control -o "$TMP/asked" -w '%{http_code}' /-/ready 2>/dev/null)
+		[[ $seen == 503 ]] && cp "$TMP/asked" "$TMP/attaching"
 		control -o "$TMP/starts/$((1000 + i))" -w "$seen %{http_code}\n" /metrics 2>/dev/null
 		[[ $seen == 200 ]] && break
 	done
@@ -240,7 +240,16 @@ ok "and keep nobody out" endpoint -f -o /dev/null /metrics
 for connection in "${connections[@]}"; do
 	exec {connection}>&-
 done
+exec {connection}<>"/dev/tcp/127.0.0.1/${SEISMO_URL##*:}"
+printf 'GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n' >&"$connection"
+until [[ ${line-} == "Seismo is healthy." ]]; do
+	read -rt 5 line <&"$connection" || break
+done
 prlimit --pid "$seismo_pid" --nofile=10:
+printf 'GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&"$connection"
+ok "tables that cannot be read are no success, and it says why" timeout 10 grep -qzE \
+	"^HTTP/1.1 503 .*cannot read the kernel's tables: Too many open files" <&"$connection"
+exec {connection}>&-
 curl -sS --max-time 3 -o /dev/null "$SEISMO_URL/-/healthy" 2>/dev/null &
 ok "without any left it waits, and costs no time" between 0 20 "$(cpu_used)"
 prlimit --pid "$seismo_pid" --nofile="$needed:"
