@@ -44,7 +44,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	f.kernel = !*f.exe;
 	script_interpreter(f.exe);
 	memset(name, 'x', sizeof(name));
-	service_name(&rule, 1, "/nonexistent", &f, name, sizeof(name));
+	service_name(&rule, 1, &(struct lookups){ .root = "/nonexistent" }, &f, name, sizeof(name));
 	if (!*name || !memchr(name, '\0', sizeof(name)))
 		abort();
 	if (!rule.match.cgroup && !rule.match.exe && !rule.match.command && strcmp(name, "rule"))

@@ -256,7 +256,7 @@ static inline struct fixture *fixture_new(u64 services, u64 series)
 	f->conf->limits.services = services;
 	f->conf->limits.series = series;
 	f->now_ns = 1000 * SECOND;
-	f->collector = collector_new(&kernel.tables, f->conf, &f->registry, kernel.runs);
+	f->collector = collector_new(&kernel.tables, f->conf, &f->registry, kernel.runs, NULL);
 	assert_non_null(f->collector);
 	assert_int_equal(collector_family_add(f->collector, &kernel.run), 0);
 	return f;

@@ -83,7 +83,7 @@ static const char *name_of(const char *cgroup)
 		.command = "",
 	};
 
-	service_name(NULL, 0, root, &f, name, sizeof(name));
+	service_name(NULL, 0, &(struct lookups){ .root = root }, &f, name, sizeof(name));
 	return name;
 }
 

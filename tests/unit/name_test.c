@@ -14,7 +14,7 @@
 #define U_D  "12345678_9abc_def0_1234_56789abcdef0"
 #define USER "/user.slice/user-1000.slice"
 
-#define NOWHERE "/nonexistent"
+static struct lookups nowhere = { .root = "/nonexistent" };
 
 /* One process with paths in up to two hierarchies. */
 static const char *name_of(const char *cgroup, const char *cgroup2)
@@ -28,7 +28,7 @@ static const char *name_of(const char *cgroup, const char *cgroup2)
 		.command = "",
 	};
 
-	service_name(NULL, 0, NOWHERE, &f, name, sizeof(name));
+	service_name(NULL, 0, &nowhere, &f, name, sizeof(name));
 	return name;
 }
 
@@ -169,7 +169,7 @@ static void program_test(void **state)
 		};
 		char name[64];
 
-		service_name(NULL, 0, NOWHERE, &f, name, sizeof(name));
+		service_name(NULL, 0, &nowhere, &f, name, sizeof(name));
 		assert_string_equal(name, rows[i].name);
 	}
 }
@@ -188,10 +188,10 @@ static void kernel_test(void **state)
 	char name[64];
 
 	(void)state;
-	service_name(NULL, 0, NOWHERE, &f, name, sizeof(name));
+	service_name(NULL, 0, &nowhere, &f, name, sizeof(name));
 	assert_string_equal(name, "a.service");
 	f.cgroups[0] = USER "/session-1.scope";
-	service_name(NULL, 0, NOWHERE, &f, name, sizeof(name));
+	service_name(NULL, 0, &nowhere, &f, name, sizeof(name));
 	assert_string_equal(name, "kernel");
 }
 
@@ -231,7 +231,7 @@ static void origin_test(void **state)
 		struct name_origin got;
 		char name[256];
 
-		got = service_name(rows[i].rule, rows[i].rule != NULL, NOWHERE, &f, name,
+		got = service_name(rows[i].rule, rows[i].rule != NULL, &nowhere, &f, name,
 				   sizeof(name));
 		assert_int_equal(got.len, strlen(rows[i].origin));
 		if (got.len)
@@ -275,7 +275,7 @@ static void rule_test(void **state)
 
 		f.script = "";
 		f.command = f.command ? f.command : "";
-		service_name(rules, sizeof(rules) / sizeof(*rules), NOWHERE, &f, name,
+		service_name(rules, sizeof(rules) / sizeof(*rules), &nowhere, &f, name,
 			     sizeof(name));
 		if (strcmp(name, rows[i].name))
 			fail_msg("%s is '%s', not '%s'", f.exe, name, rows[i].name);
@@ -292,7 +292,7 @@ static void long_test(void **state)
 	path[0] = '/';
 	path[sizeof(path) - 1] = '\0';
 	for (f.cgroup_cnt = 0; f.cgroup_cnt < 2; f.cgroup_cnt++) {
-		service_name(NULL, 0, NOWHERE, &f, name, sizeof(name));
+		service_name(NULL, 0, &nowhere, &f, name, sizeof(name));
 		assert_int_equal(strlen(name), sizeof(name) - 1);
 		assert_int_equal(strspn(name, "n"), sizeof(name) - 1);
 		memcpy(path + sizeof(path) - 9, ".service", 9);
@@ -309,7 +309,7 @@ static void glob_time_test(void **state)
 	(void)state;
 	memset(command, 'a', sizeof(command));
 	command[sizeof(command) - 1] = '\0';
-	service_name(&rule, 1, NOWHERE, &f, name, sizeof(name));
+	service_name(&rule, 1, &nowhere, &f, name, sizeof(name));
 	assert_string_equal(name, "p");
 }
 

@@ -14,6 +14,8 @@ struct agent {
 	struct conf *conf;
 	const struct agent_options *options;
 	char *socket; /* path of the control socket */
+	struct worker
+		*worker; /* for what may block; set before agent_begin(), NULL: everything waits */
 	struct probe_set probes;
 	struct registry registry;
 	struct collector *collector;

@@ -107,12 +107,6 @@ static json_t *reason_json(const char *hook, int err)
 			 kernel_advice(err));
 }
 
-/* Is it in place, or will it be when it is needed? */
-static bool hook_ready(const struct hook_run *hook)
-{
-	return hook_works(hook) || (hook->hook->on_demand && hook->chosen >= 0 && !hook->err);
-}
-
 static json_t *hook_json(const struct hook_run *hook)
 {
 	json_t *better = json_array(), *alternatives = json_array();

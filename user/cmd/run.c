@@ -17,7 +17,8 @@
 #include "lib/lock.h"
 #include "lib/log.h"
 
-#define TICK_NS (200 * NS_PER_MS)
+#define TICK_NS	 (200 * NS_PER_MS)
+#define JOBS_MAX 64
 /* Between two families, for those who ask meanwhile. */
 #define START_PAUSE_NS (2 * NS_PER_MS)
 /* File descriptors: connections, and what is opened for a moment now and then. */
@@ -308,8 +309,10 @@ static int loop_open(struct daemon *d)
 		d->starter = loop_timer(d->loop, start_next, d);
 		d->ticker = loop_timer(d->loop, tick, d);
 		d->clock = loop_timer(d->loop, clock_tick, d);
+		d->agent.worker = worker_new(d->loop, JOBS_MAX);
 	}
-	if (d->ticker && d->starter && d->clock && !loop_signal(d->loop, SIGHUP, reload_raised, d))
+	if (d->ticker && d->starter && d->clock && d->agent.worker &&
+	    !loop_signal(d->loop, SIGHUP, reload_raised, d))
 		return EXIT_OK;
 	log_err(-errno, "cannot start the event loop");
 	return EXIT_UNSUPPORTED;

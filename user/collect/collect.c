@@ -49,7 +49,8 @@ static void move(struct collector *c, bool all)
 
 int collector_read(struct collector *c, u64 now_ns)
 {
-	c->read_ns = c->registry->now_ns = c->identities.now_ns = now_ns;
+	c->read_ns = c->registry->now_ns = now_ns;
+	identities_set_now(&c->identities, now_ns);
 	move(c, false);
 	resolve(c);
 	slots_read(&c->counters);
@@ -76,7 +77,8 @@ void collector_reconfigure(struct collector *c, const struct conf *conf, u64 now
 {
 	c->conf = c->identities.conf = c->families.conf = conf;
 	c->services.max = (u32)conf->limits.services;
-	c->registry->now_ns = c->identities.now_ns = now_ns;
+	c->registry->now_ns = now_ns;
+	identities_set_now(&c->identities, now_ns);
 	resolve(c);
 	move(c, true);
 }
@@ -103,7 +105,7 @@ static u64 age_period_ns(const struct collector *c)
 
 void collector_tick(struct collector *c, u64 now_ns)
 {
-	c->identities.now_ns = now_ns;
+	identities_set_now(&c->identities, now_ns);
 	c->age_ns = c->age_ns ?: now_ns;
 	c->forget_ns = c->forget_ns ?: now_ns;
 	if (now_ns - c->age_ns >= age_period_ns(c)) {
@@ -159,17 +161,18 @@ int collector_family_add(struct collector *c, const struct probe_run *run)
 	return families_add(&c->families, run->probe->metrics, run->metric_base, 1ULL << place);
 }
 
-static int collector_init(struct collector *c)
+static int collector_init(struct collector *c, struct worker *worker)
 {
 	int err = services_init(&c->services, (u32)c->conf->limits.services, on_forget, c);
 
-	err = err ?: identities_init(&c->identities, c->tables, &c->services, c->conf);
+	err = err ?: identities_init(&c->identities, c->tables, &c->services, c->conf, worker);
 	err = err ?: slots_init(&c->counters, POOL_COUNTER, c->tables, &c->families);
 	return err ?: slots_init(&c->hists, POOL_HIST, c->tables, &c->families);
 }
 
 struct collector *collector_new(struct tables *tables, const struct conf *conf,
-				struct registry *registry, struct probe_run *const *runs)
+				struct registry *registry, struct probe_run *const *runs,
+				struct worker *worker)
 {
 	struct collector *c = calloc(1, sizeof(*c));
 
@@ -181,7 +184,7 @@ struct collector *collector_new(struct tables *tables, const struct conf *conf,
 	c->runs = runs;
 	c->families = (struct families){ registry, &c->identities, conf, { NULL } };
 	cgroups_init(&c->cgroups, &c->families);
-	if (!collector_init(c)) {
+	if (!collector_init(c, worker)) {
 		c->identities.on_named = on_named;
 		c->identities.ctx = c;
 		return c;

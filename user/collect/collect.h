@@ -7,14 +7,19 @@
 #define COLLECT_COLLECT_H
 
 #include "conf/conf.h"
+#include "lib/worker.h"
 #include "metric/registry.h"
 #include "probe/probe.h"
 
 struct collector;
 
-/* A collector of the families of `runs`, which ends with NULL and may grow; none is added yet. NULL: no memory. */
+/*
+ * A collector of the families of `runs`, which ends with NULL and may grow; none is added yet. The worker looks up names
+ * of containers, and must end before the collector; NULL: that is done at once. NULL: no memory.
+ */
 struct collector *collector_new(struct tables *tables, const struct conf *conf,
-				struct registry *registry, struct probe_run *const *runs);
+				struct registry *registry, struct probe_run *const *runs,
+				struct worker *worker);
 void collector_free(struct collector *c);
 /*
  * The family runs: its metrics are in the registry from now on. What may lose events of them (see struct family) is the

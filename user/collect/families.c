@@ -17,21 +17,25 @@ int families_add(struct families *t, const struct metric *metrics, unsigned numb
 	return 0;
 }
 
-static void label_value(struct families *t, const struct metric_label *l, u64 dim, char *buf,
+/* False: it is not known yet. */
+static bool label_value(struct families *t, const struct metric_label *l, u64 dim, char *buf,
 			size_t size)
 {
 	u64 value = dim >> l->shift & (l->bits < 64 ? (1ULL << l->bits) - 1 : ~0ULL);
-	const struct service *s = NULL;
+	const struct service *s = t->identities->services->other;
 	u32 identity, gen;
 
-	if (dim == SERIES_OTHER)
-		s = t->identities->services->other;
-	else if (l->owner && l->owner(value, &identity, &gen))
-		s = identities_service_of(t->identities, identity, gen);
+	if (dim != SERIES_OTHER) {
+		if (!l->owner || !l->owner(value, &identity, &gen) ||
+		    !identities_valid(t->identities, identity, gen)) {
+			l->format(value, buf, size);
+			return true;
+		}
+		s = identities_service(t->identities, identity);
+	}
 	if (s)
 		snprintf(buf, size, "%s", s->name);
-	else
-		l->format(value, buf, size);
+	return s;
 }
 
 /* The values of a series' labels. */
@@ -40,7 +44,7 @@ struct label_values {
 	char text[METRIC_LABELS][NAME_SIZE];
 };
 
-static void labels_format(struct families *t, const struct family *f, const struct service *s,
+static bool labels_format(struct families *t, const struct family *f, const struct service *s,
 			  u64 dim, struct label_values *ret)
 {
 	unsigned cnt = 0;
@@ -48,9 +52,11 @@ static void labels_format(struct families *t, const struct family *f, const stru
 	if (f->metric->service)
 		ret->value[cnt++] = s->name;
 	for (unsigned i = 0; cnt < f->label_cnt; i++) {
-		label_value(t, &f->metric->labels[i], dim, ret->text[i], sizeof(ret->text[i]));
+		if (!label_value(t, &f->metric->labels[i], dim, ret->text[i], sizeof(ret->text[i])))
+			return false;
 		ret->value[cnt++] = ret->text[i];
 	}
+	return true;
 }
 
 struct series *families_series(struct families *t, struct family *f, struct service *s, u64 dim,
@@ -59,7 +65,8 @@ struct series *families_series(struct families *t, struct family *f, struct serv
 	struct label_values labels;
 	struct series *series;
 
-	labels_format(t, f, s, dim, &labels);
+	if (!labels_format(t, f, s, dim, &labels))
+		return NULL;
 	series = family_find(f, labels.value);
 	*refused = !series && family_full(f, (u32)t->conf->limits.series);
 	if (*refused) {

@@ -17,7 +17,7 @@ struct families {
 int families_add(struct families *t, const struct metric *metrics, unsigned number, u64 sources);
 /*
  * The series of a family for a service, which families without one ignore, and a dimension. Where limits.series has no
- * room for it the one that takes the rest, and *refused is true. NULL: no memory.
+ * room for it the one that takes the rest, and *refused is true. NULL: no memory, or a label's value is not known yet.
  */
 struct series *families_series(struct families *t, struct family *f, struct service *s, u64 dim,
 			       bool *refused);

@@ -12,16 +12,25 @@
 #define IDLE_REUSE 3 /* ... and after which its number is free */
 
 int identities_init(struct identities *t, struct tables *tables, struct services *services,
-		    const struct conf *conf)
+		    const struct conf *conf, struct worker *worker)
 {
-	*t = (struct identities){ .tables = tables, .services = services, .conf = conf };
+	*t = (struct identities){ .tables = tables,
+				  .services = services,
+				  .conf = conf,
+				  .lookups = { .root = "", .worker = worker } };
 	t->owners = calloc(tables->sizes.identities, sizeof(*t->owners));
 	return t->owners ? 0 : -ENOMEM;
 }
 
 void identities_release(struct identities *t)
 {
+	lookups_release(&t->lookups);
 	free(t->owners);
+}
+
+void identities_set_now(struct identities *t, u64 now_ns)
+{
+	t->now_ns = t->lookups.now_ns = now_ns;
 }
 
 static void owner_set(struct identities *t, struct identity_owner *o, struct service *s)
@@ -36,14 +45,15 @@ static void owner_set(struct identities *t, struct identity_owner *o, struct ser
 	o->service = s;
 }
 
-/* Names the identity, unless it is refused as before. */
+/* Names the identity, as soon as that is possible. */
 static void owner_name(struct identities *t, u32 id, const struct identity *row)
 {
 	struct identity_owner *o = &t->owners[id];
 	struct identity_origin from;
 	struct service *s;
 
-	identity_name(row, t->conf, &from);
+	if (!identity_name(row, t->conf, &t->lookups, &from))
+		return;
 	s = services_get(t->services, from.service, t->now_ns);
 	o->refused = !s;
 	owner_set(t, o, s ? s : t->services->other);
@@ -66,11 +76,9 @@ struct service *identities_service(struct identities *t, u32 id)
 	return t->owners[id].service;
 }
 
-struct service *identities_service_of(struct identities *t, u32 id, u32 gen)
+bool identities_valid(const struct identities *t, u32 id, u32 gen)
 {
-	if (id >= t->tables->sizes.identities || t->tables->states[id].gen != gen)
-		return NULL;
-	return identities_service(t, id);
+	return id < t->tables->sizes.identities && t->tables->states[id].gen == gen;
 }
 
 bool identities_name_again(struct identities *t, bool all)

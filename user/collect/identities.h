@@ -8,9 +8,10 @@
 #include "collect/services.h"
 #include "conf/conf.h"
 #include "probe/tables.h"
+#include "service/lookup.h"
 
 struct identity_owner {
-	struct service *service; /* NULL: not named yet */
+	struct service *service; /* NULL: its name is not known yet */
 	u8 idle;		 /* task scans in a row without a task */
 	bool dying;		 /* counts nothing any more; see identities_age() */
 	bool refused;		 /* "other", since there was no room for its service */
@@ -22,21 +23,23 @@ struct identities {
 	struct services *services;
 	const struct conf *conf;
 	u64 now_ns; /* set by who reads the tables */
+	struct lookups lookups;
 	struct identity_owner *owners;
 	/* The identity was named after this cgroup, "" after none. */
 	void (*on_named)(void *ctx, struct service *s, const char *cgroup);
 	void *ctx;
 };
 
-/* -ENOMEM: nothing was initialized. */
+/* Names of containers are looked up by the worker; NULL: at once. -ENOMEM: nothing was initialized. */
 int identities_init(struct identities *t, struct tables *tables, struct services *services,
-		    const struct conf *conf);
+		    const struct conf *conf, struct worker *worker);
+void identities_set_now(struct identities *t, u64 now_ns);
 void identities_release(struct identities *t);
 
-/* Never NULL: "other" for those that have no service of their own. */
+/* "other" for those that have no service of their own. NULL: its name is being looked up, ask again later. */
 struct service *identities_service(struct identities *t, u32 id);
-/* The same as long as it is still who it was when `gen` was noted, otherwise NULL. */
-struct service *identities_service_of(struct identities *t, u32 id, u32 gen);
+/* Is it still who it was when `gen` was noted? */
+bool identities_valid(const struct identities *t, u32 id, u32 gen);
 
 /*
  * Names identities again, those that were refused for want of room or all, as after a change of the rules. True when

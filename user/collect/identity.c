@@ -37,7 +37,8 @@ static size_t bounded(size_t len, size_t max)
 	return len < max ? len : max;
 }
 
-void identity_name(const struct identity *row, const struct conf *conf, struct identity_origin *ret)
+bool identity_name(const struct identity *row, const struct conf *conf, struct lookups *lookups,
+		   struct identity_origin *ret)
 {
 	char exe[PATH_SIZE], script[IDENTITY_SCRIPT + 1], command[IDENTITY_ARGS + 1];
 	char cgroups[FACTS_CGROUPS][PATH_SIZE];
@@ -69,7 +70,8 @@ void identity_name(const struct identity *row, const struct conf *conf, struct i
 	for (size_t i = 0; i < len; i++)
 		if (!command[i])
 			command[i] = ' ';
-	origin = service_name(conf->services, conf->service_cnt, "", &facts, ret->service,
+	origin = service_name(conf->services, conf->service_cnt, lookups, &facts, ret->service,
 			      sizeof(ret->service));
 	snprintf(ret->cgroup, sizeof(ret->cgroup), "%.*s", (int)origin.len, origin.path ?: "");
+	return !origin.pending;
 }

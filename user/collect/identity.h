@@ -6,6 +6,7 @@
 #include <stddef.h>
 
 #include "conf/conf.h"
+#include "service/lookup.h"
 #include "types.h"
 
 #define NAME_SIZE 512
@@ -15,8 +16,8 @@ struct identity_origin {
 	char cgroup[IDENTITY_CGROUPS + IDENTITY_NAME]; /* that gave the name, "" none */
 };
 
-/* The row may hold anything. */
-void identity_name(const struct identity *row, const struct conf *conf,
+/* The row may hold anything. False: the name is not known yet, see service/lookup.h. */
+bool identity_name(const struct identity *row, const struct conf *conf, struct lookups *lookups,
 		   struct identity_origin *ret);
 
 /*

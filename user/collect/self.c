@@ -43,7 +43,7 @@ const struct metric self_metrics[] = {
 		      "1 if a probe gives everything that it can give on this kernel, 0 if something is missing (see `seismo check`).",
 		      .labels = { { "probe" } } },
 	[SELF_ATTACHED] = { "seismo_probe_attached", METRIC_GAUGE, UNIT_NONE,
-			    "1 while a probe's hook is attached; 0: not needed now, or unavailable on this kernel (see `seismo check`).",
+			    "1 if a probe's hook is attached, or will be when needed; 0 if it is missing (see `seismo check`). Hooks that this kernel or configuration does not need have no series.",
 			    .labels = { { "probe" }, { "hook" } } },
 	[SELF_RUNS] = { "seismo_probe_runs_total", METRIC_COUNTER, UNIT_NONE,
 			"Runs of a probe's BPF programs, extrapolated from 0.2 s in every 20 s.",
@@ -213,21 +213,25 @@ static void probes_read(struct self *self)
 			set(self, SELF_UP, (*run)->probe->name, probe_up(*run));
 }
 
+static void hook_read(struct self *self, const char *probe, const struct hook_run *hook)
+{
+	struct series *s;
+
+	if (hook->disabled || hook_needless(hook))
+		return;
+	s = series_get(self->families[SELF_ATTACHED], probe,
+		       hook->hook->alt[hook->chosen >= 0 ? hook->chosen : 0]);
+	if (s)
+		*s->value = hook_ready(hook);
+}
+
 static void hooks_read(struct self *self)
 {
 	struct bpf_prog_info info;
 
 	for (struct probe_run *const *run = self->runs; *run; run++)
-		for (unsigned i = 0; i < (*run)->hook_cnt; i++) {
-			const struct hook_run *hook = &(*run)->hooks[i];
-			const char *name = hook->chosen >= 0 ? hook->hook->alt[hook->chosen]
-							     : hook->hook->alt[0];
-			struct series *s = series_get(self->families[SELF_ATTACHED],
-						      (*run)->probe->name, name);
-
-			if (s)
-				*s->value = hook_works(hook);
-		}
+		for (unsigned i = 0; (*run)->state != PROBE_OFF && i < (*run)->hook_cnt; i++)
+			hook_read(self, (*run)->probe->name, &(*run)->hooks[i]);
 	for (unsigned i = 0; i < self->program_cnt; i++)
 		*self->programs[i].lost->value = 0;
 	for (unsigned i = 0; i < self->program_cnt; i++) {

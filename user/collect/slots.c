@@ -153,23 +153,25 @@ void slots_read(struct slots *p)
 		slot_read(p, slot);
 }
 
-/* Which series a slot counts for, if any; SLOT_NEW: there is no memory, or its family is not there yet. */
+/* Which series a slot counts for, if any; SLOT_NEW: that is not known yet, or there is no memory. */
 static enum slot_state slot_find(struct slots *p, u32 slot, struct series **ret)
 {
 	const struct series_key key = slot_key(p, slot);
 	struct identities *identities = p->families->identities;
 	struct family *f = p->families->by_number[key.metric];
-	struct service *s = NULL;
+	struct service *s = NULL, *before = NULL;
 	bool refused = false;
 
 	*ret = NULL;
 	if (!f)
 		return SLOT_NEW;
-	if (f->metric->service)
-		s = identities_service(identities, key.identity);
-	if (f->metric->from_identity && key.dim && key.dim != SERIES_OTHER &&
-	    identities_service(identities, (u32)(key.dim - 1)) == s)
-		return SLOT_IGNORED;
+	if (f->metric->service && !(s = identities_service(identities, key.identity)))
+		return SLOT_NEW;
+	if (f->metric->from_identity && key.dim && key.dim != SERIES_OTHER) {
+		before = identities_service(identities, (u32)(key.dim - 1));
+		if (!before || before == s)
+			return before ? SLOT_IGNORED : SLOT_NEW;
+	}
 	*ret = families_series(p->families, f, s, key.dim, &refused);
 	if (!*ret)
 		return SLOT_NEW;

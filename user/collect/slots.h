@@ -9,7 +9,7 @@
 #include "collect/families.h"
 
 enum slot_state {
-	SLOT_NEW,     /* not looked at yet, or its family is not there yet */
+	SLOT_NEW,     /* not looked at yet, or its service or family is not known yet */
 	SLOT_COUNTED, /* for its series */
 	SLOT_REFUSED, /* the same, which is "other" since a limit was reached */
 	SLOT_IGNORED, /* what it counts is not to be shown */

@@ -17,13 +17,14 @@ static void totals_add(const struct tables *tables, struct families *families, s
 {
 	for (u32 i = 0; i < tables->sizes.identities; i++) {
 		u64 value = *(const u64 *)((const char *)&tables->task_totals[i] + offset);
+		struct service *service =
+			value ? identities_service(families->identities, i) : NULL;
 		struct series *s;
 		bool refused;
 
-		if (!value)
+		if (!service)
 			continue;
-		s = families_series(families, f, identities_service(families->identities, i), 0,
-				    &refused);
+		s = families_series(families, f, service, 0, &refused);
 		if (s)
 			*s->value += (s64)value;
 	}

@@ -61,6 +61,11 @@ struct hook_run *probe_hook(struct probe_run *run, const char *program)
 	return NULL;
 }
 
+bool hook_ready(const struct hook_run *hook)
+{
+	return hook_works(hook) || (hook->hook->on_demand && hook->chosen >= 0 && !hook->err);
+}
+
 bool hook_needless(const struct hook_run *hook)
 {
 	return (hook->hook->if_exists && hook->chosen < 0 && hook->why[0] == -ENOENT) ||

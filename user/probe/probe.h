@@ -156,6 +156,8 @@ static inline bool hook_works(const struct hook_run *hook)
 }
 /* Is nothing lost without it on this kernel? */
 bool hook_needless(const struct hook_run *hook);
+/* Is it in place, or will it be as soon as it is needed? */
+bool hook_ready(const struct hook_run *hook);
 /* Is something lost because no alternative works? */
 bool hook_missing(const struct hook_run *hook);
 /*

@@ -289,7 +289,8 @@ static void pod_write(const struct pod *pod, char *buf, size_t size)
 	snprintf(buf, size, "%s/%.*s", pod->space, (int)owner.len, owner.s);
 }
 
-static void place_write(const struct place *place, const char *root, char *buf, size_t size)
+/* False: that takes some time yet. */
+static bool place_write(const struct place *place, struct lookups *lookups, char *buf, size_t size)
 {
 	char id[CONTAINER_ID_LEN + 1] = "";
 	struct container c = { 0 };
@@ -297,10 +298,11 @@ static void place_write(const struct place *place, const char *root, char *buf, 
 
 	if (place->container_id)
 		part_write(place->container, id, sizeof(id));
-	if (*place->pod)
-		pod_lookup(root, place->pod, &pod);
+	if (*place->pod && !lookups_pod(lookups, place->pod, &pod))
+		return false;
 	if (*id && !*pod.name) {
-		container_lookup(root, id, &c);
+		if (!lookups_container(lookups, id, &c))
+			return false;
 		pod = c.pod;
 	}
 	if (*pod.name && *pod.space)
@@ -313,6 +315,7 @@ static void place_write(const struct place *place, const char *root, char *buf, 
 		snprintf(buf, size, "%.12s", id);
 	else
 		part_write(place->container, buf, size);
+	return true;
 }
 
 /* Login sessions and container monitors are scopes that do not name a service. */
@@ -341,11 +344,11 @@ static struct name_origin rule_origin(const struct service_match *m, const struc
 {
 	const char *path = m->cgroup ? cgroup_matching(m->cgroup, f) : NULL;
 
-	return (struct name_origin){ path, path ? path_part(path).len : 0 };
+	return (struct name_origin){ path, path ? path_part(path).len : 0, false };
 }
 
 struct name_origin service_name(const struct service_rule *rules, unsigned rule_cnt,
-				const char *root, const struct service_facts *f, char *buf,
+				struct lookups *lookups, const struct service_facts *f, char *buf,
 				size_t size)
 {
 	struct place place = { 0 };
@@ -358,8 +361,10 @@ struct name_origin service_name(const struct service_rule *rules, unsigned rule_
 	for (unsigned i = 0; i < f->cgroup_cnt; i++)
 		path_scan(&place, f->cgroups[i]);
 	if (*place.pod || place.container.len) {
-		place_write(&place, root, buf, size);
-		return place.container.len ? place.container_at : place.pod_at;
+		struct name_origin at = place.container.len ? place.container_at : place.pod_at;
+
+		at.pending = !place_write(&place, lookups, buf, size);
+		return at;
 	}
 	if (unit_names(place.unit)) {
 		part_write(place.unit, buf, size);

@@ -7,6 +7,7 @@
 #include <stddef.h>
 
 #include "conf/conf.h"
+#include "service/lookup.h"
 #include "types.h"
 
 #define FACTS_CGROUPS 8
@@ -27,15 +28,16 @@ struct service_facts {
 struct name_origin {
 	const char *path;
 	size_t len;
+	bool pending; /* the name is not known yet: ask again later */
 };
 
 /*
  * Writes the name: NUL-terminated, any bytes, cut to size, never empty. The first that matches: a rule; the
  * Kubernetes pod or container; the systemd unit; "kernel" for a kernel thread; the script or executable. Metadata of
- * containers is looked up below `root`, which is "" except in tests.
+ * containers comes from `lookups`.
  */
 struct name_origin service_name(const struct service_rule *rules, unsigned rule_cnt,
-				const char *root, const struct service_facts *f, char *buf,
+				struct lookups *lookups, const struct service_facts *f, char *buf,
 				size_t size);
 
 /* Base names, without versions, of interpreters: their script gives the name. NULL-terminated. */

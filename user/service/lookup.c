@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#define HASH_NONFATAL_OOM 1
+#include "service/lookup.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#define WAIT_NS	    (5 * 1000000000ULL) /* for an answer */
+#define LOOKUPS_MAX 1024u
+
+struct lookup {
+	struct job job; /* first: a job is a lookup */
+	bool is_pod, running, answered;
+	u64 asked_ns;
+	const char *root;
+	struct container answer; /* of a pod only that part */
+	UT_hash_handle hh;
+	char key[CONTAINER_ID_LEN + 1];
+};
+
+static void lookup_do(struct lookup *l)
+{
+	if (l->is_pod)
+		pod_lookup(l->root, l->key, &l->answer.pod);
+	else
+		container_lookup(l->root, l->key, &l->answer);
+}
+
+static void lookup_work(struct job *job)
+{
+	lookup_do((struct lookup *)job);
+}
+
+static void lookup_done(struct job *job)
+{
+	struct lookup *l = (struct lookup *)job;
+
+	l->running = false;
+	l->answered = !job->dropped;
+}
+
+static void lookup_drop(struct lookups *t, struct lookup *l)
+{
+	HASH_DEL(t->by_key, l);
+	free(l);
+}
+
+/* Makes room for one more: the oldest that is not being worked on goes. */
+static bool room_make(struct lookups *t)
+{
+	struct lookup *l, *next;
+
+	if (HASH_COUNT(t->by_key) < LOOKUPS_MAX)
+		return true;
+	HASH_ITER(hh, t->by_key, l, next) {
+		if (l->running)
+			continue;
+		lookup_drop(t, l);
+		return true;
+	}
+	return false;
+}
+
+static struct lookup *lookup_start(struct lookups *t, const char *key, bool is_pod)
+{
+	struct lookup *l = room_make(t) ? calloc(1, sizeof(*l)) : NULL;
+
+	if (!l)
+		return NULL;
+	l->job = (struct job){ .work = lookup_work, .done = lookup_done };
+	l->is_pod = is_pod;
+	l->root = t->root;
+	l->asked_ns = t->now_ns;
+	snprintf(l->key, sizeof(l->key), "%s", key);
+	HASH_ADD_KEYPTR(hh, t->by_key, l->key, strlen(l->key), l);
+	if (!l->hh.tbl) {
+		free(l);
+		return NULL;
+	}
+	l->running = !worker_add(t->worker, &l->job);
+	return l;
+}
+
+/* The answer is in *ret; false: it is under way. */
+static bool lookup(struct lookups *t, const char *key, bool is_pod, struct container *ret)
+{
+	struct lookup *l, now = { .is_pod = is_pod, .root = t->root };
+
+	if (!t->worker) {
+		snprintf(now.key, sizeof(now.key), "%s", key);
+		lookup_do(&now);
+		*ret = now.answer;
+		return true;
+	}
+	*ret = (struct container){ 0 };
+	HASH_FIND_STR(t->by_key, key, l);
+	if (!l)
+		l = lookup_start(t, key, is_pod);
+	if (!l)
+		return true;
+	if (l->answered)
+		*ret = l->answer;
+	else if (!l->running && t->now_ns - l->asked_ns < WAIT_NS) /* there were too many */
+		l->running = !worker_add(t->worker, &l->job);
+	return l->answered || t->now_ns - l->asked_ns >= WAIT_NS;
+}
+
+bool lookups_container(struct lookups *l, const char *id, struct container *ret)
+{
+	return lookup(l, id, false, ret);
+}
+
+bool lookups_pod(struct lookups *l, const char *uid, struct pod *ret)
+{
+	struct container answer;
+	bool known = lookup(l, uid, true, &answer);
+
+	*ret = answer.pod;
+	return known;
+}
+
+void lookups_release(struct lookups *t)
+{
+	struct lookup *l, *next;
+
+	HASH_ITER(hh, t->by_key, l, next)
+		lookup_drop(t, l);
+}
