@@ -127,6 +127,8 @@ static void tick(struct world *w, u64 ns, u64 lost)
 		if (w->models[i].series)
 			remember(w, &w->models[i]);
 	assert_int_equal(history_tick(w->history, lost), 0);
+	for (int i = 0; i < 3; i++)
+		history_tidy(w->history);
 }
 
 /* Series are born, change and die; a tick ends. */

@@ -12,8 +12,9 @@
 
 #include "metric/history.h"
 
-#define TICK_NS	  5000000000ULL
-#define MAX_BYTES (16 << 20)
+#define TICK_NS	   5000000000ULL
+#define MAX_BYTES  (16 << 20)
+#define MERGES_MAX 25 /* between two ticks */
 
 static const struct metric counter_row = { .name = "counter", .labels = { { "n" } } };
 static const struct metric hist_row = { .name = "hist",
@@ -153,7 +154,32 @@ struct sample {
 	double ms, calibration_ms; /* the worse one of before and after */
 };
 
-static void report(const char *what, const struct sample *samples, u32 cnt, double calibration_max)
+static void sample_begin(struct sample *s)
+{
+	s->calibration_ms = calibrate_ms();
+	s->ms = -cpu_ms();
+}
+
+static void sample_end(struct sample *s)
+{
+	double calibration;
+
+	s->ms += cpu_ms();
+	calibration = calibrate_ms();
+	if (calibration > s->calibration_ms)
+		s->calibration_ms = calibration;
+}
+
+static double calibration_best(const struct sample *samples, u32 cnt)
+{
+	double best = INFINITY;
+
+	for (u32 i = 0; i < cnt; i++)
+		best = samples[i].calibration_ms < best ? samples[i].calibration_ms : best;
+	return best;
+}
+
+static void row(const char *what, const struct sample *samples, u32 cnt, double calibration_max)
 {
 	double *ms = calloc(cnt + 1, sizeof(*ms));
 	u32 taken = 0;
@@ -163,18 +189,9 @@ static void report(const char *what, const struct sample *samples, u32 cnt, doub
 			ms[taken++] = samples[i].ms;
 	qsort(ms, taken, sizeof(*ms), compare);
 	if (taken)
-		printf("%-20s %6u %8.2f %8.2f %8.2f\n", what, taken, ms[taken / 2],
+		printf("%6u %-36s %6.2f %10.2f %6.2f\n", taken, what, ms[taken / 2],
 		       ms[taken * 99 / 100], ms[taken - 1]);
 	free(ms);
-}
-
-static double calibration_best(const struct sample *samples, u32 cnt)
-{
-	double best = samples[0].calibration_ms;
-
-	for (u32 i = 1; i < cnt; i++)
-		best = samples[i].calibration_ms < best ? samples[i].calibration_ms : best;
-	return best;
 }
 
 int main(int argc, char **argv)
@@ -189,33 +206,38 @@ int main(int argc, char **argv)
 	struct registry r = { .now_ns = TICK_NS };
 	struct family *counters = fill(&r, &counter_row, (u32)atoi(argv[1])),
 		      *hists = fill(&r, &hist_row, (u32)atoi(argv[2]));
-	struct sample *samples = calloc(ticks, sizeof(*samples));
+	struct sample *tick = calloc(ticks, sizeof(*tick)),
+		      *tidy = calloc(ticks * MERGES_MAX + 1, sizeof(*tidy));
 	struct history *h = history_new(&r, r.now_ns, MAX_BYTES);
 	struct history_stats stats;
 	size_t most = 0;
+	u32 tidy_cnt = 0;
 
 	step(counters, hists, 1, events);
 	calibrate_ms();
 	before = resident_mib();
 	for (u32 i = 0; i < ticks; i++) {
-		double start, calibration;
-
 		r.now_ns += TICK_NS;
 		step(counters, hists, part, events);
-		samples[i].calibration_ms = calibrate_ms();
-		start = cpu_ms();
+		sample_begin(&tick[i]);
 		if (history_tick(h, 0))
 			exit(1);
-		samples[i].ms = cpu_ms() - start;
-		calibration = calibrate_ms();
-		if (calibration > samples[i].calibration_ms)
-			samples[i].calibration_ms = calibration;
+		sample_end(&tick[i]);
+		for (u32 n = 0; n < MERGES_MAX; n++) {
+			sample_begin(&tidy[tidy_cnt]);
+			if (!history_tidy(h))
+				break;
+			sample_end(&tidy[tidy_cnt++]);
+		}
 		history_stats(h, &stats);
 		most = stats.bytes > most ? stats.bytes : most;
 	}
-	printf("ms of CPU             ticks   median  99 of 100  worst\n");
-	report("at best speed", samples, ticks, 1.25 * calibration_best(samples, ticks));
-	report("all", samples, ticks, INFINITY);
+	printf("ms of CPU                                   median  99 of 100  worst\n");
+	row("ticks at best speed", tick, ticks, 1.25 * calibration_best(tick, ticks));
+	row("ticks", tick, ticks, INFINITY);
+	row("merges between ticks at best speed", tidy, tidy_cnt,
+	    1.25 * calibration_best(tidy, tidy_cnt));
+	row("merges between ticks", tidy, tidy_cnt, INFINITY);
 	printf("memory at most %.1f MiB, resident %.1f MiB; %u columns for %.1f h\n",
 	       (double)most / (1 << 20), resident_mib() - before, stats.columns,
 	       (double)(stats.end_ns - stats.begin_ns) / 3.6e12);
@@ -223,6 +245,7 @@ int main(int argc, char **argv)
 	query(h, counters, hists, 900);
 	history_free(h);
 	registry_release(&r);
-	free(samples);
+	free(tick);
+	free(tidy);
 	return 0;
 }

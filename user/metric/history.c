@@ -13,14 +13,7 @@
 #define HOUR_NS	   (60 * MINUTE_NS)
 #define KEEP_NS	   (24 * HOUR_NS)
 
-#define RECENT_WORTH 8
-
-/*
- * Merges are what a tick costs most. There is one in each, more or less; small ones may be several, to catch up with what
- * came in a rush.
- */
-#define MERGE_BYTES_PER_TICK (256 << 10)
-#define MERGE_BYTES_MAX	     (2 << 20) /* before the oldest column is dropped instead */
+#define RECENT_WORTH 8 /* of the last quarter of an hour, against what is older */
 
 struct history {
 	struct registry *registry;
@@ -170,32 +163,23 @@ static u32 pair_least(const struct history *h)
 	return ret;
 }
 
-/* Whether less than this part of the memory is left. */
-static bool scarce(const struct history *h, u32 part)
+bool history_tidy(struct history *h)
 {
-	return bytes_used(h) > h->max_bytes - h->max_bytes / part;
+	u32 at = pair_due(h);
+
+	if (at == h->column_cnt && bytes_used(h) > h->max_bytes - h->max_bytes / 16)
+		at = pair_least(h);
+	return at < h->column_cnt && pair_merge(h, at);
 }
 
-/* Keeps to the resolutions and to the memory. */
-static void columns_thin(struct history *h)
+/* What is too old goes, and what there is no memory for, however much is merged. */
+static void columns_fit(struct history *h)
 {
-	size_t merged = 0;
-
 	while (h->column_cnt > 1 && end_ns(h) - h->columns[0]->span.end_ns > KEEP_NS)
 		column_remove(h, 0);
-	while (merged < (scarce(h, 32) ? MERGE_BYTES_MAX : MERGE_BYTES_PER_TICK)) {
-		u32 at = pair_due(h);
-
-		if (at == h->column_cnt && scarce(h, 16))
-			at = pair_least(h);
-		if (at == h->column_cnt)
-			break;
-		merged += h->columns[at]->bytes + h->columns[at + 1]->bytes;
-		if (!pair_merge(h, at))
-			break;
-	}
 	while (h->column_cnt > 1 && bytes_used(h) > h->max_bytes)
-		column_remove(h, 0);
+		if (!history_tidy(h))
+			column_remove(h, 0);
 }
 
 int history_tick(struct history *h, u64 lost)
@@ -224,7 +208,7 @@ int history_tick(struct history *h, u64 lost)
 	h->column_bytes += c->bytes;
 	h->lost = 0;
 	registry_recycle(r);
-	columns_thin(h);
+	columns_fit(h);
 	return 0;
 }
 

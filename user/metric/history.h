@@ -26,6 +26,12 @@ void history_free(struct history *h);
  */
 int history_tick(struct history *h, u64 lost);
 
+/*
+ * Merges two columns, if there is a reason to, and returns whether there was. To be called some times between ticks: they merge
+ * no more than what they need memory for.
+ */
+bool history_tidy(struct history *h);
+
 struct history_stats {
 	size_t bytes; /* all that it has allocated */
 	u32 columns;
