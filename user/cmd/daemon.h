@@ -26,9 +26,10 @@ struct daemon {
 	struct watchdog watchdog;
 	unsigned port;
 	int lock;
-	bool control; /* the control socket is ours */
-	bool ready;   /* every family was started */
-	int status;   /* the exit status */
+	bool control;	 /* the control socket is ours */
+	bool ready;	 /* every family was started */
+	bool unreadable; /* the kernel's tables, at the last tick */
+	int status;	 /* the exit status */
 };
 
 /* Every path, its context is a struct daemon. */

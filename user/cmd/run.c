@@ -72,9 +72,12 @@ static void clock_tick(void *ctx, u64 now_ns)
 	int err = agent_tick(&d->agent);
 
 	(void)now_ns;
-	if (err)
+	if (err && !d->unreadable)
 		log_err(err,
 			"cannot read the kernel's tables; the history has a gap until they can be read");
+	else if (!err && d->unreadable)
+		log_info("the kernel's tables can be read again");
+	d->unreadable = err;
 }
 
 /* One daemon to a state directory: two on a machine would each cost the same again. */
@@ -139,6 +142,15 @@ static int descriptors_plan(const struct daemon *d, unsigned *connections)
 	return EXIT_OK;
 }
 
+static int listener_add(struct daemon *d, int fd, bool control)
+{
+	int err = http_server_listen(d->http, fd, control);
+
+	if (err)
+		log_err(err, "cannot wait for connections");
+	return err ? EXIT_UNSUPPORTED : EXIT_OK;
+}
+
 static int endpoint_open(struct daemon *d)
 {
 	const char *listen = d->agent.conf->listen;
@@ -159,7 +171,7 @@ static int endpoint_open(struct daemon *d)
 		log_warn(
 			"%s can be reached from other hosts without encryption or authentication; use 127.0.0.1 unless the network is trusted",
 			listen);
-	return http_server_listen(d->http, fd, false) ? EXIT_UNSUPPORTED : EXIT_OK;
+	return listener_add(d, fd, false);
 }
 
 static int control_open(struct daemon *d)
@@ -175,7 +187,7 @@ static int control_open(struct daemon *d)
 	if (fd < 0)
 		return EXIT_UNSUPPORTED;
 	d->control = true;
-	return http_server_listen(d->http, fd, true) ? EXIT_UNSUPPORTED : EXIT_OK;
+	return listener_add(d, fd, true);
 }
 
 static int http_open(struct daemon *d)
