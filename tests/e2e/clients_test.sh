@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# 400 clients at once: each is answered, and nobody else waits for them.
+# Ten scrapers, which share readings of the tables. 400 clients at once: each is answered, and nobody else waits for them.
 # alone: they load the machine, and times are measured
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
@@ -33,7 +33,29 @@ healthy_ms() {
 	done | sort -g | tail -n 1
 }
 
+# Ten scrapers for five seconds. Each reading of the tables tells the CPU time of the daemon anew.
+scrapers() {
+	local i pids=()
+	for ((i = 0; i < 10; i++)); do
+		scraper >"$TMP/scraper.$i" &
+		pids+=($!)
+	done
+	wait "${pids[@]}"
+}
+
+scraper() {
+	local end=$((SECONDS + 5))
+	while ((SECONDS < end)); do
+		curl -fsS --compressed --max-time 10 "$SEISMO_URL/metrics" | grep '^process_cpu_seconds_total '
+	done
+}
+
 start_seismo --probes all --interval 5s
+scrapers
+answered=$(cat "$TMP"/scraper.* | wc -l) readings=$(sort -u "$TMP"/scraper.* | wc -l)
+ok "ten scrapers are answered ($answered times)" test "$answered" -ge 50
+ok "by one reading of the tables a second ($readings in 5 s)" between 4 8 "$readings"
+
 clients_start
 wait_until test -s "$TMP/clients.1" -a -s "$TMP/clients.2"
 for attempt in 1 2 3; do # others may be at work here
