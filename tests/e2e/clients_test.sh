@@ -22,10 +22,10 @@ cpu_wait() {
 	cut -d' ' -f2 "/proc/$seismo_pid/schedstat"
 }
 
-# The longest of 50 answers, in milliseconds, less what others on this machine made the daemon wait for a CPU.
+# The longest of 25 answers, in milliseconds, less what others on this machine made the daemon wait for a CPU.
 healthy_ms() {
 	local i waited seconds
-	for ((i = 0; i < 50; i++)); do
+	for ((i = 0; i < 25; i++)); do
 		waited=$(cpu_wait)
 		seconds=$(nice -n -20 curl -fsS -o /dev/null -w '%{time_total}' --max-time 10 "$SEISMO_URL/-/healthy") || seconds=10
 		calc "$seconds * 1000 - ($(cpu_wait) - $waited) / 1000000"
