@@ -57,9 +57,9 @@ static struct series_key slot_key(const struct slots *p, u32 slot)
 
 /* --- counters */
 
-static void counter_read(struct slots *p, u32 slot)
+static void counter_read(struct slots *p, u32 slot, u64 now)
 {
-	u64 now = tables_counter_sum(p->tables, slot), grown = now - p->last[slot];
+	u64 grown = now - p->last[slot];
 	struct series *s = p->series[slot];
 
 	if (!grown)
@@ -122,10 +122,8 @@ static void refused_count(struct slots *p, u32 slot)
 	p->known[slot] = events;
 }
 
-static void hist_slot_read(struct slots *p, u32 slot)
+static void hist_slot_read(struct slots *p, u32 slot, u64 mark)
 {
-	u64 mark = tables_hist_mark(p->tables, slot);
-
 	if (mark == p->last[slot])
 		return;
 	p->last[slot] = mark;
@@ -137,20 +135,31 @@ static void hist_slot_read(struct slots *p, u32 slot)
 
 /* --- both */
 
-static void slot_read(struct slots *p, u32 slot)
+#define READ_AT_ONCE 64
+
+static void slots_read_some(struct slots *p, u32 first, u32 cnt)
 {
-	if (p->states[slot] == SLOT_NEW)
-		return;
+	u64 now[READ_AT_ONCE];
+
 	if (p->pool == POOL_HIST)
-		hist_slot_read(p, slot);
+		tables_hists_mark(p->tables, first, cnt, now);
 	else
-		counter_read(p, slot);
+		tables_counters_sum(p->tables, first, cnt, now);
+	for (u32 i = 0; i < cnt; i++) {
+		if (p->states[first + i] == SLOT_NEW)
+			continue;
+		if (p->pool == POOL_HIST)
+			hist_slot_read(p, first + i, now[i]);
+		else
+			counter_read(p, first + i, now[i]);
+	}
 }
 
 void slots_read(struct slots *p)
 {
-	for (u32 slot = 1; slot < p->top; slot++)
-		slot_read(p, slot);
+	for (u32 slot = 1; slot < p->top; slot += READ_AT_ONCE)
+		slots_read_some(p, slot,
+				p->top - slot < READ_AT_ONCE ? p->top - slot : READ_AT_ONCE);
 }
 
 /* Which series a slot counts for, if any; SLOT_NEW: that is not known yet, or there is no memory. */
@@ -248,7 +257,7 @@ static void slot_leave(struct slots *p, u32 slot, struct hist *hist)
 {
 	struct series *s = p->series[slot];
 
-	slot_read(p, slot);
+	slots_read_some(p, slot, 1);
 	if (p->pool == POOL_HIST)
 		tables_hist_add(p->tables, slot, hist);
 	if (p->pool == POOL_HIST && s) {

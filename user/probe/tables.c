@@ -415,13 +415,15 @@ static u64 *counter_at(const struct tables *t, u32 lane, u32 slot)
 	return &t->counters[(size_t)lane * t->sizes.counters + slot];
 }
 
-u64 tables_counter_sum(const struct tables *t, u32 slot)
+void tables_counters_sum(const struct tables *t, u32 slot, u32 cnt, u64 *sums)
 {
-	u64 sum = 0;
+	memset(sums, 0, cnt * sizeof(*sums));
+	for (u32 lane = 0; lane < t->sizes.lanes; lane++) {
+		const u64 *from = counter_at(t, lane, slot);
 
-	for (u32 lane = 0; lane < t->sizes.lanes; lane++)
-		sum += __atomic_load_n(counter_at(t, lane, slot), __ATOMIC_RELAXED);
-	return sum;
+		for (u32 i = 0; i < cnt; i++)
+			sums[i] += __atomic_load_n(&from[i], __ATOMIC_RELAXED);
+	}
 }
 
 void tables_counter_clear(struct tables *t, u32 slot)
@@ -437,6 +439,12 @@ static struct hist_use *hist_use(const struct tables *t, u32 cpu, u32 slot)
 	return &t->hist_uses[row].slot[slot % HIST_USES];
 }
 
+/* The cell that a CPU has for a slot, 0: none. */
+static u32 hist_cell(const struct tables *t, u32 cpu, u32 slot)
+{
+	return __atomic_load_n(&hist_use(t, cpu, slot)->cell, __ATOMIC_ACQUIRE);
+}
+
 static void hist_add(struct hist *into, const struct hist *row)
 {
 	const u64 *from = (const u64 *)row;
@@ -449,7 +457,7 @@ void tables_hist_add(struct tables *t, u32 slot, struct hist *into)
 {
 	hist_add(into, table_row(&t->hists, slot));
 	for (u32 cpu = 0; cpu < t->sizes.cpus; cpu++) {
-		u16 cell = __atomic_load_n(&hist_use(t, cpu, slot)->cell, __ATOMIC_ACQUIRE);
+		u32 cell = hist_cell(t, cpu, slot);
 
 		if (cell)
 			hist_add(into, table_row(&t->hist_cells, cell));
@@ -463,17 +471,17 @@ static u64 hist_mark(const struct hist *row)
 		   : 0;
 }
 
-u64 tables_hist_mark(struct tables *t, u32 slot)
+void tables_hists_mark(struct tables *t, u32 slot, u32 cnt, u64 *marks)
 {
-	u64 mark = hist_mark(table_row(&t->hists, slot));
+	for (u32 i = 0; i < cnt; i++)
+		marks[i] = hist_mark(table_row(&t->hists, slot + i));
+	for (u32 cpu = 0; cpu < t->sizes.cpus; cpu++)
+		for (u32 i = 0; i < cnt; i++) {
+			u32 cell = hist_cell(t, cpu, slot + i);
 
-	for (u32 cpu = 0; cpu < t->sizes.cpus; cpu++) {
-		u16 cell = __atomic_load_n(&hist_use(t, cpu, slot)->cell, __ATOMIC_ACQUIRE);
-
-		if (cell)
-			mark += hist_mark(table_row(&t->hist_cells, cell));
-	}
-	return mark;
+			if (cell)
+				marks[i] += hist_mark(table_row(&t->hist_cells, cell));
+		}
 }
 
 static void hist_zero(struct hist *row)

@@ -91,13 +91,14 @@ int tables_free(struct tables *t, enum table_pool pool, u32 number);
 int tables_identity_unlink(struct tables *t, u32 identity);
 int tables_series_delete(struct tables *t, const struct series_key *key);
 
-/* The value of a slot, summed over the CPUs; the second makes it 0 and frees its cells. */
-u64 tables_counter_sum(const struct tables *t, u32 slot);
+/* The values of `cnt` counters from this slot on, over all CPUs; many at once, so that memory is read in order. */
+void tables_counters_sum(const struct tables *t, u32 slot, u32 cnt, u64 *sums);
 void tables_counter_clear(struct tables *t, u32 slot);
-/* Adds the histogram of a slot, summed over the CPUs. */
+/* For each histogram a number that grows with every event: by its duration or, where it took no time, by 1. */
+void tables_hists_mark(struct tables *t, u32 slot, u32 cnt, u64 *marks);
+/* Adds the histogram of a slot, over all CPUs. */
 void tables_hist_add(struct tables *t, u32 slot, struct hist *into);
-/* A number that grows with each event in the slot: by its duration or, where it took no time, by 1. */
-u64 tables_hist_mark(struct tables *t, u32 slot);
+/* Makes it empty and frees its cells. */
 void tables_hist_clear(struct tables *t, u32 slot);
 
 #endif
