@@ -110,11 +110,12 @@ struct task_ctx {
 struct cpu {
 	u32 identity;	/* IDENTITY_UNKNOWN: look it up in the task */
 	u32 counters;	/* index of its first counter */
-	u32 hist_uses;	/* index of its first row of hist_uses */
 	u64 enter_ns;	/* start of the system call being timed, 0: none */
 	u32 gen;	/* of the identity */
+	u32 hist_uses;	/* index of its first row of hist_uses */
 	u32 unused[10]; /* a cache line for each CPU */
 };
+_Static_assert(sizeof(struct cpu) == 64, "a cache line");
 
 /*
  * A series (metric, identity, dimension) has a slot in one of two pools. Slot numbers below METRIC_MAX are reserved:
@@ -123,9 +124,9 @@ struct cpu {
  * Counters have a value for each lane, counters[lane][slot]. A CPU has a lane of its own, so that CPUs do not share
  * cache lines; on machines with more CPUs than memory for lanes, several CPUs add to one lane, atomically.
  *
- * A histogram is large and few CPUs use most of them. Each slot has one histogram that all CPUs share, hists[slot],
+ * A histogram is large, and most are used by few CPUs. Each slot has one histogram that all CPUs share, hists[slot],
  * added to atomically. A CPU that uses a slot often gets a cell: a histogram of its own, for this slot. If no cell is
- * left, it keeps to the shared one: slower, but nothing is lost. The value of a slot is the sum of its histograms.
+ * left, it stays with the shared one: slower, but nothing is lost. The value of a slot is the sum of its histograms.
  */
 #define METRIC_MAX 64
 
@@ -147,6 +148,7 @@ struct hist_use {
 struct hist_uses {
 	struct hist_use slot[HIST_USES];
 };
+_Static_assert(sizeof(struct hist_uses) == 64, "a cache line");
 #define HIST_CELL_MIN 16 /* additions before a CPU gets a cell */
 
 /* Cells in use, by CPU and slot. */
