@@ -52,7 +52,7 @@ TRACEPOINT(cgroup_attach_task, cgroup_attach, struct cgroup *dst, const char *pa
 	return 0;
 }
 
-/* Only loaded when a rule matches a port: who listens there, and its children, get identities of their own. */
+/* Only loaded when a rule matches a port: the process that listens there and its children get their own identities. */
 TRACEPOINT(inet_sock_set_state, listen, struct sock *sk, int oldstate, int newstate)
 {
 	struct task_struct *task = task_current();

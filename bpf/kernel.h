@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * The kernel's types, as far as they are in use: field names matter, their order and offsets do not
- * (CO-RE relocates each access against the running kernel's BTF).
+ * The kernel's types, as far as they are used. The names of fields matter, their order and offsets do not: CO-RE
+ * relocates each access against the running kernel's BTF.
  */
 #ifndef KERNEL_H
 #define KERNEL_H
@@ -11,7 +11,7 @@
 #include "types.h"
 
 #define NULL	      ((void *)0)
-#define __VMLINUX_H__ /* registers are called what they are called in here */
+#define __VMLINUX_H__ /* libbpf uses the names of registers declared here */
 
 #pragma clang attribute push(__attribute__((preserve_access_index)), apply_to = record)
 

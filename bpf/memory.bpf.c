@@ -121,8 +121,7 @@ __noinline int percpu_offsets_find(void)
 		return 0;
 	anchor = map_percpu_address(address_of((void *volatile *)first, &percpu_anchor));
 	for (u32 i = 0; i < CPUS_MAX && i < cpu_cnt; i++) {
-		u32 cpu =
-			i; /* a copy whose address is taken, so that the verifier keeps the bounds of i */
+		u32 cpu = i; /* its address is taken: the verifier keeps the bounds of i */
 		u64 *offset = bpf_map_lookup_elem(&percpu_offsets, &cpu);
 		void *value = bpf_map_lookup_percpu_elem(&percpu_anchor, &zero, cpu);
 

@@ -90,7 +90,7 @@ struct task_totals {
 	u64 major_faults; /* since the last change of identity */
 };
 
-/* What goes with a task. */
+/* The context of a task. */
 struct task_ctx {
 	u32 identity;
 	u32 gen;
@@ -138,7 +138,7 @@ struct series_key {
 
 #define SERIES_OTHER (~0ULL) /* the dimension of the reserved slots */
 
-/* What a CPU adds to for a slot; a row of table hist_uses is a cache line of them, one CPU's for HIST_USES slots. */
+/* How a CPU uses a histogram. A row of table hist_uses is a cache line: one CPU's use of HIST_USES slots. */
 #define HIST_USES 16
 
 struct hist_use {
