@@ -130,7 +130,7 @@ $(O)/workload/%: tests/workload/%.c
 		$(if $(filter slowfuse,$*),$$(pkg-config --cflags --libs fuse3))
 
 # Fuzz targets link a library of their own, built with the fuzzer's instrumentation.
-FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -O1 -g -Iuser -Iinclude -I$(O)/gen -DVERSION='"$(VERSION)"' \
+FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-missing-field-initializers -O1 -g -Iuser -Iinclude -I$(O)/gen -DVERSION='"$(VERSION)"' \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined -MMD -MP
 FUZZ_OBJ := $(patsubst user/%.c,$(O)/fuzz/obj/%.o,$(filter-out user/main.c user/cmd/% user/probe/% user/collect/%,$(SRC)) \
 	user/collect/identity.c)

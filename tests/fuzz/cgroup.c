@@ -16,8 +16,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	while (f.cgroup_cnt < FACTS_CGROUPS && (path = strsep(&rest, "\n")))
 		f.cgroups[f.cgroup_cnt++] = path;
 	memset(name, 'x', sizeof(name));
-	service_name(NULL, 0, "/nonexistent", &f, name, sizeof(name));
-	service_name(NULL, 0, "/nonexistent", &f, again, sizeof(again));
+	service_name(NULL, 0, &(struct lookups){ .root = "/nonexistent" }, &f, name, sizeof(name));
+	service_name(NULL, 0, &(struct lookups){ .root = "/nonexistent" }, &f, again,
+		     sizeof(again));
 	if (!*name || !memchr(name, '\0', sizeof(name)) || strcmp(name, again))
 		abort();
 	free(text);
