@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* What all JSON of the API has in common. */
+/* Shared by everything that writes JSON. */
 #ifndef EXPO_JSON_H
 #define EXPO_JSON_H
 
@@ -7,9 +7,9 @@
 
 #include "lib/buf.h"
 
-/* null for what is no number. */
+/* null if the value is not finite. */
 json_t *json_number(double value);
-/* Appends the document and frees it. NULL, for want of memory, sets out->failed. */
+/* Appends a document and frees it. NULL (out of memory) sets out->failed. */
 void json_write(json_t *doc, struct buf *out);
 
 #endif

@@ -20,15 +20,15 @@
 #define CONDITIONS_MAX 16
 #define GROUPS_MAX     1000
 
-/* A question as it is read; what is wrong with it is in `error`. */
+/* A parsed request, or the text of what is wrong with it. */
 struct request {
 	struct query query;
 	struct query_match where[CONDITIONS_MAX];
-	char *by_text, *where_text; /* what the query points into */
+	char *by_text, *where_text; /* the query points into these */
 	struct buf error;
 };
 
-/* Quotes what a client has sent, whatever it is. */
+/* Appends client input, made safe, in quotes. */
 static void error_quote(struct buf *error, const char *before, const char *text, const char *after)
 {
 	char clean[LABEL_VALUE_SIZE];
@@ -76,7 +76,7 @@ static int window_read(struct request *q, const char *text)
 	return q->error.len ? -EINVAL : 0;
 }
 
-/* The number of a label of the metric, -EINVAL when it has no such label. */
+/* Returns the index of a label of the metric, or -EINVAL. */
 static int label_read(struct request *q, const char *name)
 {
 	const struct family *f = q->query.family;
@@ -119,7 +119,7 @@ static int by_read(struct request *q, const char *text)
 	return 0;
 }
 
-/* Ends the value that *text begins with, "in quotes" or not, and moves *text behind it; NULL: it has no end. */
+/* Terminates and unquotes the value at *text in place, and advances *text to the next condition; NULL on a syntax error. */
 static char *value_cut(char **text)
 {
 	bool quoted = **text == '"';
@@ -190,7 +190,7 @@ static void request_release(struct request *q)
 	buf_release(&q->error);
 }
 
-/* A number and its unit in the key: rate, "", "per_second" -> rate_bytes_per_second. */
+/* Sets a number whose key names its unit: "rate", "bytes", "per_second" -> rate_bytes_per_second. */
 static void number_set(json_t *o, const char *what, const char *unit, const char *per, double value)
 {
 	char key[64];
@@ -200,7 +200,7 @@ static void number_set(json_t *o, const char *what, const char *unit, const char
 	json_object_set_new(o, key, json_number(value));
 }
 
-/* Values are held in ns where they are told in seconds. */
+/* Seconds are held in ns. */
 static double scale(const struct metric *m)
 {
 	return m->unit == UNIT_SECONDS ? 1.0 / NS_PER_SEC : 1;

@@ -10,14 +10,14 @@
 #include "metric/query.h"
 
 #define WINDOW_NS (60 * 1000000000ULL)
-#define CALLS_MAX 4096 /* more than there can be slots of these metrics */
+#define CALLS_MAX 4096 /* more than the kernel side can count */
 
-/* What tells calls apart, in this order, and whether they are errors. */
+/* Calls differ in the first four labels; the fifth tells errors. */
 enum { SERVICE, DIRECTION, PEER, PROTOCOL, KEYS, STATUS = KEYS };
 static const char *const labels[SERIES_LABELS] = { "service", "direction", "peer", "protocol",
 						   "status" };
 
-/* Asks for a metric, which has these labels, by the first ones. A metric that there is not has counted nothing. */
+/* Queries a metric by the first `by_cnt` labels, which it must have. A metric that does not exist has no groups. */
 static int metric_query(const struct registry *r, const struct history *h, const char *name,
 			unsigned by_cnt, struct query_result *ret)
 {
@@ -51,7 +51,7 @@ struct call {
 	u64 last_requests, last_errors; /* in the window */
 };
 
-/* Adds up what differs in status alone, from *at on, which moves behind it. */
+/* Adds up the groups from *at on that differ in status alone, and advances *at. */
 static struct call call_take(const struct query_result *requests, u32 *at)
 {
 	struct call c = { .key = requests->groups[*at] };
@@ -68,7 +68,7 @@ static struct call call_take(const struct query_result *requests, u32 *at)
 	return c;
 }
 
-/* Both are in the same order: *at moves to the durations of a call, if there are any. */
+/* Finds the durations of a call; both results are sorted alike, so *at only advances. */
 static const struct hist *durations_take(const struct query_result *durations, u32 *at,
 					 const struct call *c)
 {
@@ -80,7 +80,7 @@ static const struct hist *durations_take(const struct query_result *durations, u
 	return order ? NULL : durations->groups[*at]->hist;
 }
 
-/* Of nothing there is no percentile, and no rate in no time. */
+/* Percentiles without requests, and rates before the first reading, are null. */
 static json_t *call_json(const struct call *c, const struct hist *h, double seconds, bool outbound)
 {
 	const char *const *label = c->key->label;
@@ -98,7 +98,7 @@ static json_t *call_json(const struct call *c, const struct hist *h, double seco
 	return o;
 }
 
-/* One object a service, with what is asked of it and what it asks. */
+/* One object per service: the requests it serves and the calls it makes. */
 static json_t *services_json(const struct query_result *requests,
 			     const struct query_result *durations, double seconds)
 {

@@ -58,7 +58,7 @@ void column_free(struct column *c)
 	munmap(c, c->bytes);
 }
 
-/* Two columns on their way to one. */
+/* A merge of two columns. */
 struct merge {
 	const struct column *older, *newer;
 	const u32 *born; /* by id */
@@ -78,7 +78,7 @@ static u64 group_mask(const struct merge *m, int vector, u32 group)
 	       sparse_group(&m->newer->vectors[vector], group);
 }
 
-/* Leaves what belongs to the present owners of ids. */
+/* Clears what belongs to earlier owners of ids. */
 static void owners_keep(const struct column *c, const u32 *born, s64 value[SPARSE_BLOCK])
 {
 	for (u32 i = 0; i < SPARSE_BLOCK; i++)
@@ -123,7 +123,7 @@ static void vector_merge(const struct merge *m, int vector,
 			block_merge(m, vector, group * 64 + (u32)__builtin_ctzll(left));
 }
 
-/* A block of gauges in one column. */
+/* A block of gauges of one column. */
 struct gauges {
 	s64 delta[SPARSE_BLOCK], mean[SPARSE_BLOCK], max[SPARSE_BLOCK];
 };
@@ -142,7 +142,7 @@ static void gauges_read(const struct merge *m, const struct column *c, u32 block
 	owners_keep(c, born, ret->max);
 }
 
-/* What the older column tells is relative to its own end, which is newer->delta below the end of both. */
+/* Mean and maximum are relative to the value at a column's end; the older end is newer->delta below the newer one. */
 static void gauge_merge(const struct gauges *older, u64 older_ns, u64 newer_ns,
 			struct gauges *newer, u32 i)
 {
@@ -174,7 +174,7 @@ static void gauges_merge(const struct merge *m, u32 block)
 	block_put(m, COLUMN_GAUGE_MAXIMA, block, newer.max);
 }
 
-/* A gauge's mean and maximum may differ from its last value though that is the first one again. */
+/* A gauge that rose and fell back has no delta, but a mean and a maximum. */
 static void gauge_vectors_merge(const struct merge *m)
 {
 	u32 cnt = group_cnt(m, COLUMN_GAUGES);

@@ -1,28 +1,28 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Columns of the history: what each series has changed by over some ticks that follow each other. */
+/* A column of the history: by how much each series changed over one tick or several consecutive ones. */
 #ifndef METRIC_COLUMN_H
 #define METRIC_COLUMN_H
 
 #include "metric/registry.h"
 #include "metric/sparse.h"
 
-/* A histogram has as many blocks of elements in COLUMN_BUCKETS. */
+/* Blocks of COLUMN_BUCKETS per histogram. */
 #define HIST_BLOCKS ((HIST_BUCKETS + SPARSE_BLOCK - 1) / SPARSE_BLOCK)
 
 enum column_vector {
-	COLUMN_COUNTERS, /* by id, as all but the last */
+	COLUMN_COUNTERS, /* indexed by id, like all but the last */
 	COLUMN_GAUGES,
-	COLUMN_GAUGE_MEANS,  /* how far the mean over time is above the value at the end */
-	COLUMN_GAUGE_MAXIMA, /* ... and the maximum */
+	COLUMN_GAUGE_MEANS,  /* mean over time minus the value at the end */
+	COLUMN_GAUGE_MAXIMA, /* maximum minus the value at the end */
 	COLUMN_SUMS,	     /* of histograms, ns */
-	COLUMN_BUCKETS,	     /* HIST_BLOCKS blocks an id */
+	COLUMN_BUCKETS,	     /* HIST_BLOCKS blocks per id */
 	COLUMN_VECTORS,
 };
 
 struct column_span {
 	u64 begin_ns, end_ns;
 	u32 first_tick, last_tick;
-	u64 lost; /* sources that have lost events */
+	u64 lost; /* bits of sources that lost events */
 };
 
 struct column {
@@ -40,20 +40,20 @@ void column_writer_reset(struct column_writer *w);
 void column_writer_release(struct column_writer *w);
 size_t column_writer_bytes(const struct column_writer *w);
 /*
- * From what has been put into the writer. NULL: no memory, now or when it was written. Columns come and go for ever, in
- * all sizes: each is a mapping of its own, so that they leave no holes in the heap.
+ * Makes a column from the writer. NULL when out of memory, now or earlier in the writer. Columns of all sizes come and go as
+ * long as the daemon runs, so each is a mapping of its own: they do not fragment the heap.
  */
 struct column *column_new(const struct column_writer *w, const struct column_span *span);
 void column_free(struct column *c);
 
 /*
- * What two columns, one following the other, are together, without what belonged to earlier owners of an id. The
- * writer is made use of.
+ * Merges two consecutive columns and drops what belongs to earlier owners of ids. Overwrites the writer. NULL without
+ * memory.
  */
 struct column *column_merge(const struct column *older, const struct column *newer,
 			    const struct registry *r, struct column_writer *w);
 
-/* How long a series born in this tick was there in the column; part of a merged one by ticks. */
+/* For how long of the column a series existed that was created in tick `born`; merged ticks count as equally long. */
 static inline u64 column_lifetime_ns(const struct column_span *c, u32 born)
 {
 	u64 ns = c->end_ns - c->begin_ns;

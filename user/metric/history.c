@@ -13,7 +13,7 @@
 #define HOUR_NS	   (60 * MINUTE_NS)
 #define KEEP_NS	   (24 * HOUR_NS)
 
-#define RECENT_WORTH 8 /* of the last quarter of an hour, against what is older */
+#define RECENT_WORTH 8 /* of the last 15 minutes, relative to older columns */
 
 struct history {
 	struct registry *registry;
@@ -22,7 +22,7 @@ struct history {
 	u64 lost; /* since the last tick */
 	struct column **columns;
 	u32 column_cnt, column_room;
-	struct snapshot snapshot; /* at the end of the last column */
+	struct snapshot snapshot; /* the values at the end of the last column */
 	struct column_writer writer;
 };
 
@@ -83,7 +83,7 @@ static void column_remove(struct history *h, u32 at)
 	memmove(&h->columns[at], &h->columns[at + 1], (h->column_cnt - at) * sizeof(*h->columns));
 }
 
-/* Merges a column with the one that follows; without memory both stay as they are. */
+/* Merges a column with its successor; when out of memory both stay. */
 static bool pair_merge(struct history *h, u32 at)
 {
 	struct column *merged =
@@ -108,7 +108,7 @@ static u64 pair_age_ns(const struct history *h, u32 at)
 	return end_ns(h) - h->columns[at + 1]->span.end_ns;
 }
 
-/* How long a column may be that has this age. */
+/* How long a column of this age may be; 0: a single tick. */
 static u64 resolution_ns(u64 age_ns)
 {
 	static const struct {
@@ -125,7 +125,7 @@ static u64 resolution_ns(u64 age_ns)
 	return 0;
 }
 
-/* The first pair that is old enough to be one column, or the number of columns. */
+/* The first of the oldest pair that may be one column by its age, or column_cnt. */
 static u32 pair_due(const struct history *h)
 {
 	for (u32 i = 0; i + 1 < h->column_cnt; i++)
@@ -135,8 +135,8 @@ static u32 pair_due(const struct history *h)
 }
 
 /*
- * How much resolution is lost for a byte that is gained by a merge, about. Long columns are as good as short ones when
- * they are old; but the last quarter of an hour is worth more.
+ * Estimates the loss of resolution per byte that merging a pair frees. Resolution is relative to age: where a window of
+ * hours begins matters less than where one of seconds does. The last 15 minutes count more.
  */
 static double pair_loss(const struct history *h, u32 at)
 {
@@ -172,7 +172,7 @@ bool history_tidy(struct history *h)
 	return at < h->column_cnt && pair_merge(h, at);
 }
 
-/* What is too old goes, and what there is no memory for, however much is merged. */
+/* Drops columns that are too old, and the oldest ones when merging alone cannot keep to the memory limit. */
 static void columns_fit(struct history *h)
 {
 	while (h->column_cnt > 1 && end_ns(h) - h->columns[0]->span.end_ns > KEEP_NS)
@@ -227,7 +227,7 @@ static u64 distance(u64 a, u64 b)
 	return a > b ? a - b : b - a;
 }
 
-/* Where a column begins; the one after the last is what has been read since the last tick. */
+/* Where a column begins. column_cnt stands for the running tick. */
 static u64 edge_ns(const struct history *h, u32 column)
 {
 	return column < h->column_cnt ? h->columns[column]->span.begin_ns : end_ns(h);
@@ -258,7 +258,7 @@ static u32 series_born(const struct series *s)
 	return s->family->registry->slabs[s->family->metric->kind].born[s->id];
 }
 
-/* The first column of the window in which the series may be. */
+/* The first column of the window in which the series existed. */
 static u32 first_column(const struct history_window *w, const struct series *s)
 {
 	const struct history *h = w->history;
@@ -333,7 +333,7 @@ void history_gauge(const struct history_window *w, const struct series *s,
 	}
 }
 
-/* What there is of the window since then, less columns in which events were lost. */
+/* Length of the window after `since`, without columns in which events were lost. */
 static u64 covered_ns(const struct history_window *w, u64 since, u64 sources, bool *lossy)
 {
 	const struct history *h = w->history;

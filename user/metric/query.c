@@ -10,17 +10,17 @@
 #include "metric/intern.h"
 #include "metric/label.h"
 
-/* A group on the way to the result. */
+/* A group while it is added up. */
 struct entry {
 	struct query_group group; /* first: a group pointer is an entry pointer */
 	UT_hash_handle hh;	  /* by the pointers in group.label */
 };
 
-/* Labels as they are held by the registry, so that pointers are compared. */
+/* The conditions, with interned values: series are matched by comparing pointers. */
 struct plan {
 	const struct query *query;
 	const char *where[SERIES_LABELS]; /* by label; NULL: absent */
-	bool matched[SERIES_LABELS];	  /* whether there is such a condition */
+	bool matched[SERIES_LABELS];	  /* whether there is a condition on it */
 	bool impossible;
 };
 
@@ -79,7 +79,7 @@ static struct entry *entry_new(const struct query *q, const char *const label[])
 	return NULL;
 }
 
-/* The group of a series. 0 with NULL: there are too many. */
+/* Finds or adds the group of a series; NULL (and 0) when there are too many groups. */
 static int group_get(const struct query *q, struct entry **entries, const struct series *s,
 		     struct query_group **ret)
 {
@@ -150,7 +150,7 @@ static int labels_compare(const void *a, const void *b)
 	return order;
 }
 
-/* From the table of groups, which ends, to an ordered array. Without memory there is none. */
+/* Moves the groups from the hash table to a sorted array. */
 static int groups_order(struct entry *entries, struct query_result *ret)
 {
 	struct entry *e, *next;

@@ -61,7 +61,7 @@ static void labels_render(const struct family *f, const char *const label[], str
 			label_add(text, f->label_names[i], label[i]);
 }
 
-/* With its labels and their text, which is all that can be wrong with it. */
+/* Allocates an entry with its labels and their text. */
 static struct series_entry *entry_new(struct family *f, const char *const label[])
 {
 	struct registry *r = f->registry;
@@ -103,7 +103,7 @@ static bool family_append(struct family *f, struct series_entry *e)
 	return true;
 }
 
-/* From here on it counts. */
+/* Connects the series with its value. */
 static void series_init(struct family *f, struct series *s, u32 id)
 {
 	struct registry *r = f->registry;
@@ -200,7 +200,7 @@ static struct series *series_add(struct family *f, const char *const label[])
 	return NULL;
 }
 
-/* Values as they are held. */
+/* Label values as the registry holds them. */
 struct clean_labels {
 	const char *label[SERIES_LABELS];
 	char text[SERIES_LABELS][LABEL_VALUE_SIZE];

@@ -69,8 +69,8 @@ struct series {
 	u32 id; /* among the series of its kind; see struct slab */
 	u64 born_ns;
 	/*
-	 * Since when it would have counted: its family and its subject, the value of its first label, most often the
-	 * service, are known. From then until it was born, it counted nothing.
+	 * Since when both its family and its subject are known; the subject is the value of the first label, in most
+	 * families the service. Between then and its creation a series is known to have been 0.
 	 */
 	u64 known_ns;
 	s64 *value;	   /* counter, gauge; otherwise NULL */
@@ -101,7 +101,7 @@ struct family {
 	unsigned label_cnt, hidden_labels; /* the latter are bits */
 	u32 samples;			   /* exposed for each series */
 	u64 born_ns;
-	u64 sources;		/* bits of what may lose events of it; set by the collector */
+	u64 sources;		/* bits of what may lose its events; set by the collector */
 	struct series **series; /* in order of creation, owned */
 	size_t series_cnt;
 	struct series_entry *index, *exposed; /* private */
@@ -115,19 +115,19 @@ struct registry {
 	/* Of s64, s64 and struct hist: values by kind of metric and id. */
 	struct slab slabs[METRIC_KINDS];
 	struct intern_table strings;
-	u64 now_ns;   /* when the values were read; set by who reads them, before adding series */
-	u32 tick;     /* counts registry_recycle() */
-	u32 samples;  /* that are exposed */
-	u32 reserved; /* samples that one more series of each family would be */
+	u64 now_ns;   /* when the values were read; the reader sets it first */
+	u32 tick;     /* number of calls of registry_recycle() */
+	u32 samples;  /* exposed in all */
+	u32 reserved; /* samples of one more series of each family */
 };
 
 void registry_release(struct registry *r);
 /* Adds a family without series. The row must outlive the registry. NULL when there is no memory. */
 struct family *registry_add(struct registry *r, const struct metric *metric);
 struct family *registry_find(const struct registry *r, const char *name);
-/* The number of a label of this name, -1: the family has none. */
+/* Index of the label with this name, -1 if the family has none. */
 int family_label(const struct family *f, const char *name);
-/* Ends a tick: ids of series that were removed may be given to new ones. Nobody may still look for the old ones. */
+/* Ends a tick: from now on new series may get the ids of removed ones. */
 void registry_recycle(struct registry *r);
 
 /*
@@ -137,8 +137,8 @@ void registry_recycle(struct registry *r);
 struct series *family_find(const struct family *f, const char *const values[]);
 struct series *family_series(struct family *f, const char *const values[]);
 /*
- * Whether one more series would bring the registry above `max` samples. Each family can then still have one more,
- * which takes what does not fit.
+ * Whether one more series would exceed a limit of `max` samples. Room for one more series of each family, for what does not
+ * fit, is kept free.
  */
 bool family_full(const struct family *f, u32 max);
 /* Removes a series and frees it; the others keep their order. */

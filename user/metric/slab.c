@@ -28,7 +28,7 @@ static bool array_grow(u32 **array, size_t cnt)
 	return grown;
 }
 
-/* Adds a chunk; all those that there are must be in use. */
+/* Adds a chunk; every item of the existing ones must have been given out. */
 static bool slab_grow(struct slab *s)
 {
 	u32 cnt = chunk_cnt(s);

@@ -23,7 +23,7 @@ size_t snapshot_bytes(const struct snapshot *s)
 	       s->cnt[METRIC_HISTOGRAM] * sizeof(*s->hists) + slab_bytes(&s->octaves);
 }
 
-/* Makes room for `cnt` elements; new ones are zeros. Returns the array or NULL. */
+/* Grows an array to at least `cnt` elements; new ones are zeros. Returns the array or NULL. */
 static void *array_grow(void *array, size_t size, u32 *room, u32 cnt)
 {
 	u32 more = (cnt + ROOM_STEP - 1) / ROOM_STEP * ROOM_STEP;
@@ -83,7 +83,7 @@ static void values_diff(const struct snapshot *s, const struct registry *r, enum
 	}
 }
 
-/* Whatever has been counted is in the sum, but for what took no time. */
+/* Every event adds to the sum, except those of 0 ns, which are in the first bucket. */
 static bool hist_changed(const struct snapshot *s, u32 id, const struct hist *now)
 {
 	const struct hist_snapshot *then = &s->hists[id];
@@ -92,7 +92,7 @@ static bool hist_changed(const struct snapshot *s, u32 id, const struct hist *no
 	return now->sum_ns != then->sum_ns || now->bucket[0] != first[0];
 }
 
-/* The last one is not full. */
+/* The last octave has fewer buckets. */
 static u32 octave_size(u32 octave)
 {
 	u32 left = HIST_BUCKETS - octave * OCTAVE;
@@ -109,7 +109,7 @@ static inline bool octave_same(const u64 now[OCTAVE], const u64 then[OCTAVE])
 	return !any;
 }
 
-/* How far an octave is from what it was, and the mask of what has changed. */
+/* Subtracts an octave; returns the mask of the buckets that changed. */
 static u64 octave_diff(const u64 *now, const u64 *then, u32 cnt, s64 *diff)
 {
 	u64 mask = 0;
@@ -132,11 +132,11 @@ static bool hist_diff(struct snapshot *s, u32 id, const struct hist *now, struct
 		u32 at = i * OCTAVE, cnt = octave_size(i);
 		u64 changed;
 
-		/* most are, and this can be told quickly */
+		/* most octaves; a quick check */
 		if (cnt == OCTAVE && octave_same(&now->bucket[at], then))
 			continue;
 		changed = octave_diff(&now->bucket[at], then, cnt, &diff[at]);
-		/* room for what snapshot_update() will bring */
+		/* for snapshot_update(), which cannot fail */
 		if (changed && !octave[i])
 			octave[i] = slab_alloc(&s->octaves, 0);
 		if (octave[i] == SLAB_NONE) {
@@ -180,7 +180,7 @@ int snapshot_diff(struct snapshot *s, const struct registry *r, struct column_wr
 	return hists_diff(s, r, w);
 }
 
-/* The octaves with a bucket in the mask. */
+/* Copies the octaves that have a bucket in the mask. */
 static void octaves_update(struct snapshot *s, const struct slab *hists, u32 block, u64 mask)
 {
 	u32 id = block / HIST_BLOCKS;
@@ -213,7 +213,7 @@ void snapshot_update(struct snapshot *s, const struct registry *r, const struct 
 	}
 }
 
-/* An id may be newer than the snapshot; its last owner has ended at 0. */
+/* An id may be newer than the snapshot. If it was used before, its old owner ended with 0. */
 s64 snapshot_value(const struct snapshot *s, enum metric_kind kind, u32 id)
 {
 	return id < s->cnt[kind] ? s->values[kind][id] : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The registry's values as they were at the last tick of the history, and what has changed since. */
+/* The values of the registry at the last tick of the history, and the difference to the present ones. */
 #ifndef METRIC_SNAPSHOT_H
 #define METRIC_SNAPSHOT_H
 
@@ -8,17 +8,17 @@
 #define OCTAVE	8 /* buckets that are kept together */
 #define OCTAVES ((HIST_BUCKETS + OCTAVE - 1) / OCTAVE)
 
-/* Most buckets of a histogram never count anything: only octaves that have are kept. */
+/* Most buckets of a histogram stay 0 for ever, so only octaves that have counted are stored. */
 struct hist_snapshot {
 	u64 sum_ns;
-	u32 octave[OCTAVES]; /* item of snapshot.octaves; 0 has all zeros */
+	u32 octave[OCTAVES]; /* ids in snapshot.octaves; item 0 is all zeros */
 };
 
-/* All zeros is one of an empty registry. */
+/* All zeros is the snapshot of an empty registry. */
 struct snapshot {
-	s64 *values[METRIC_KINDS]; /* by id; of counters and gauges */
+	s64 *values[METRIC_KINDS]; /* counters and gauges, by id */
 	struct hist_snapshot *hists;
-	u32 cnt[METRIC_KINDS]; /* for how many ids there is room */
+	u32 cnt[METRIC_KINDS]; /* capacity in ids */
 	struct slab octaves;   /* u64[OCTAVE] */
 };
 

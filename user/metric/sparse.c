@@ -4,11 +4,11 @@
 #include <string.h>
 
 /*
- * A block's numbers: of each, in two bit planes, the logarithm of its bytes (1, 2, 4 or 8), then their bytes. So the
- * bytes before any of them can be counted from the planes, and numbers are read without looking at the others.
+ * The numbers of a block: first two bit planes with log2 of the size of each number (1, 2, 4 or 8 bytes), then the
+ * numbers. The planes tell by counting bits where a number begins, so that one can be read without decoding the others.
  */
 #define NUMBERS_SIZE (2 * SPARSE_BLOCK / 8 + SPARSE_BLOCK * sizeof(u64))
-#define SLACK	     sizeof(u64) /* numbers are read and written as 8 bytes, whatever their length */
+#define SLACK	     sizeof(u64) /* every number is loaded and stored as 8 bytes */
 
 static const u64 number_mask[] = { 0xff, 0xffff, 0xffffffff, ~0ULL };
 
@@ -42,7 +42,7 @@ bool sparse_writer_failed(const struct sparse_writer *w)
 	       w->block_at.failed || w->data.failed;
 }
 
-/* The sign becomes the lowest bit, so that small numbers are short. */
+/* Moves the sign to the lowest bit, so that small negative numbers are short as well. */
 static inline u64 zigzag(s64 value)
 {
 	return (u64)value << 1 ^ (value < 0 ? ~0ULL : 0);
@@ -66,7 +66,7 @@ static inline u64 low_bits(u32 cnt)
 	return cnt < 64 ? (1ULL << cnt) - 1 : ~0ULL;
 }
 
-/* Writes the numbers of a block and returns their end. */
+/* Encodes the numbers of a block; `any` is all of them ORed. Returns the end. */
 static u8 *numbers_write(u8 *at, const u64 *number, u32 cnt, u64 any)
 {
 	u32 plane_size = (cnt + 7) / 8;
@@ -81,7 +81,7 @@ static u8 *numbers_write(u8 *at, const u64 *number, u32 cnt, u64 any)
 		memcpy(p, &v, sizeof(v));
 		p += 1U << log;
 	}
-	/* as most blocks are */
+	/* most blocks have small numbers only */
 	for (u32 i = 0; i < cnt && any <= 0xff; i++)
 		*p++ = (u8)number[i];
 	memcpy(at, &low, plane_size);
@@ -150,7 +150,7 @@ void sparse_store(const struct sparse_writer *w, void *memory, struct sparse *re
 	ret->data = store(&at, &w->data);
 }
 
-/* The number of a block among those that are there; false: it is not. */
+/* Finds the index of a block among the present ones. */
 static inline bool block_find(const struct sparse *v, u32 block, u32 *ret)
 {
 	u64 mask = sparse_group(v, block / 64), bit = 1ULL << block % 64;
