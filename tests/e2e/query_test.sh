@@ -60,6 +60,8 @@ ok "the median of 50 sleeps of 10 ms" between 0.0095 0.05 "$(ask seismo_syscall_
 sleep 2.5
 is 0 "$(count_of "first-$$" 1s)" "the last second has nothing of it"
 is true "$(jq '.window_seconds > 0.5 and .window_seconds < 2' "$TMP/answer")" "that second is about one"
+ask seismo_syscalls_total .age_seconds window=5s >"$TMP/age"
+ok "the answer says how old it is" between 0.000001 1.5 "$(cat "$TMP/age")"
 is "$scraped" "$(count_of "first-$$" 1h)" "a long window has all of it"
 "$(workload syscall "second-$$")" loop 1 $calls >"$TMP/own"
 scrape

@@ -71,8 +71,8 @@ static void serve_query(void *ctx, const struct http_request *request, struct ht
 	if (!read_now(d, reply))
 		return;
 	reply->content_type = JSON_TYPE;
-	reply->status = expo_query(&d->agent.registry, d->agent.history, agent_read_ns(&d->agent),
-				   &params, &reply->body);
+	reply->status = expo_query(&d->agent.registry, d->agent.history, clock_now_ns(), &params,
+				   &reply->body);
 }
 
 static void json_reply(struct http_reply *reply, json_t *doc)
