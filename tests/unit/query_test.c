@@ -329,6 +329,25 @@ static void keys_have_units(void **state)
 	world_free(w);
 }
 
+/* As they should not; then nothing is known to have been counted. */
+static void counters_may_fall(void **state)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	(void)state;
+	*get(w, BYTES, "a", NULL, NULL)->value = 1000;
+	*get(w, BYTES, "b", NULL, NULL)->value = 1000;
+	tick(w);
+	*get(w, BYTES, "a", NULL, NULL)->value = 900;
+	*get(w, BYTES, "b", NULL, NULL)->value = 1005;
+	tick(w);
+	doc = ask(w, "metric=seismo_tcp_bytes_total&window=5s", 200);
+	number_is(group(doc, 0), "count_bytes", 5);
+	json_decref(doc);
+	world_free(w);
+}
+
 static void groups_are_limited(void **state)
 {
 	struct world *w = world_new();
@@ -403,10 +422,10 @@ static void errors_say_what_is_right(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(counters_are_added_up),    cmocka_unit_test(series_are_chosen),
-	cmocka_unit_test(histograms_are_merged),    cmocka_unit_test(gauges_are_looked_back_at),
-	cmocka_unit_test(keys_have_units),	    cmocka_unit_test(groups_are_limited),
-	cmocka_unit_test(errors_say_what_is_right),
+	cmocka_unit_test(counters_are_added_up), cmocka_unit_test(series_are_chosen),
+	cmocka_unit_test(histograms_are_merged), cmocka_unit_test(gauges_are_looked_back_at),
+	cmocka_unit_test(keys_have_units),	 cmocka_unit_test(groups_are_limited),
+	cmocka_unit_test(counters_may_fall),	 cmocka_unit_test(errors_say_what_is_right),
 };
 
 int main(void)
