@@ -16,7 +16,7 @@
 
 #define READ_AGE_MAX_NS (1000 * NS_PER_MS)
 #define HISTORY_BYTES	((size_t)16 << 20)
-#define PROBE_TABLES	28 /* of one object, at most */
+#define PROBE_TABLES	32 /* of one object, at most */
 
 /* Options without a letter. */
 enum { KEY_STATE_DIR = 0x100, KEY_SOCKET };
