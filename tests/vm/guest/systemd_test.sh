@@ -48,12 +48,9 @@ scope_run() { # SLICE SCOPE COMMAND...
 }
 
 # Each hook in use, from what `check` said and from a scrape.
-hooks_checked() {
-	jq -r '.probes[] | .name as $p | .hooks[] | select(.attached) | "\($p) \(.hook)"' "$TMP/check.json" | sort
-}
-
-hooks_scraped() {
-	sed -n 's/^seismo_probe_attached{probe="\(.*\)",hook="\(.*\)"} 1$/\1 \2/p' "$METRICS" | sort
+# The hooks that a report of `seismo check` names as those in use.
+hooks_in_use() { # FILE
+	jq -r '.probes[] | .name as $p | .hooks[] | select(.attached) | "\($p) \(.hook)"' "$1" | sort
 }
 
 attached() {
@@ -110,8 +107,9 @@ is "     Status: \"$status\"" "$(systemctl status seismo | grep Status:)" "syste
 
 # --- the unit's restrictions
 
-scrape
-is "$(hooks_checked)" "$(hooks_scraped)" "restricted, it uses the same hooks as without restrictions"
+curl -fsS -o "$TMP/restricted.json" "$SEISMO_URL/api/v1/check"
+is "$(hooks_in_use "$TMP/check.json")" "$(hooks_in_use "$TMP/restricted.json")" \
+	"restricted, it uses the same hooks as without restrictions"
 is_metric 1 "it finds a listener of another user by its port" seismo_processes service=by-port
 costs_measured() {
 	scrape
