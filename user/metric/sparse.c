@@ -102,7 +102,7 @@ static void group_append(struct sparse_writer *w, u32 group)
 
 void sparse_put(struct sparse_writer *w, u32 block, u64 mask, const s64 value[SPARSE_BLOCK])
 {
-	u8 bytes[NUMBERS_SIZE + SLACK];
+	u8 bytes[NUMBERS_SIZE + SLACK], *end;
 	u64 number[SPARSE_BLOCK], any = 0;
 	u32 at = (u32)w->data.len, group = block / 64, cnt = 0;
 
@@ -117,7 +117,8 @@ void sparse_put(struct sparse_writer *w, u32 block, u64 mask, const s64 value[SP
 		((u64 *)w->group_mask.data)[group] |= 1ULL << block % 64;
 	buf_add(&w->block_mask, &mask, sizeof(mask));
 	buf_add(&w->block_at, &at, sizeof(at));
-	buf_add(&w->data, bytes, (size_t)(numbers_write(bytes, number, cnt, any) - bytes));
+	end = numbers_write(bytes, number, cnt, any);
+	buf_add(&w->data, bytes, (size_t)(end - bytes));
 }
 
 size_t sparse_size(const struct sparse_writer *w)
