@@ -241,6 +241,23 @@ static void services_are_forgotten(void **state)
 	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 7)), 3);
 }
 
+/* What their names have in common in labels is one service, which lasts as long as one of them. */
+static void names_that_look_the_same_are_one_service(void **state)
+{
+	const char *labels = "service=\"a\xef\xbf\xbd\",call=\"7\"";
+
+	(void)state;
+	identity_make(4, "a\xfe");
+	identity_make(5, "a\xff");
+	count(0, CALLS, 4, 7, 3);
+	count(0, CALLS, 5, 7, 5);
+	assert_int_equal(fixture_value(f, "calls_total", labels), 8);
+	identity_end(5);
+	fixture_wait(f, REUSE_SECONDS + f->conf->limits.forget_after_ns / SECOND);
+	count(0, CALLS, 4, 7, 1);
+	assert_int_equal(fixture_value(f, "calls_total", labels), 9);
+}
+
 /* --- other rules */
 
 static void new_rules_name_what_is_counted_from_now_on(void **state)
@@ -443,6 +460,7 @@ int main(void)
 		TEST(slots_are_used_again),
 		TEST(who_is_alive_keeps_its_number),
 		TEST(services_are_forgotten),
+		TEST(names_that_look_the_same_are_one_service),
 		TEST(new_rules_name_what_is_counted_from_now_on),
 		TEST(a_full_metric_counts_under_other),
 		TEST(a_full_histogram_counts_under_other),

@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "metric/label.h"
+
 static struct service *service_add(struct services *t, const char *name, u64 now_ns)
 {
 	struct service *s = calloc(1, sizeof(*s));
@@ -77,9 +79,11 @@ bool services_have_room(const struct services *t, u64 now_ns)
 
 struct service *services_get(struct services *t, const char *name, u64 now_ns)
 {
+	char clean[LABEL_VALUE_SIZE];
 	struct service *s, *unused;
 
-	HASH_FIND_STR(t->by_name, name, s);
+	label_clean(clean, name);
+	HASH_FIND_STR(t->by_name, clean, s);
 	if (s)
 		return s;
 	if (t->cnt >= t->max) {
@@ -88,7 +92,7 @@ struct service *services_get(struct services *t, const char *name, u64 now_ns)
 			return NULL;
 		service_forget(t, unused);
 	}
-	s = service_add(t, name, now_ns);
+	s = service_add(t, clean, now_ns);
 	if (s)
 		t->cnt++;
 	return s;

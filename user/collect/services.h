@@ -1,5 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* The services that are known, by name, at most so many at a time. */
+/*
+ * The services that are known, at most so many at a time. Names are as in labels: two services would share a series
+ * otherwise, which ends with one of them.
+ */
 #ifndef COLLECT_SERVICES_H
 #define COLLECT_SERVICES_H
 
@@ -32,7 +35,7 @@ int services_init(struct services *t, u32 max, void (*on_forget)(void *, struct 
 		  void *ctx);
 void services_release(struct services *t);
 /*
- * The service of this name, made now if need be: in place of the one that has had no identity for the longest time
+ * The service of this name, any bytes, made now if need be: in place of the one that has had no identity for the longest time
  * where there are `max` already. NULL: none has gone for long enough, or there is no memory.
  */
 struct service *services_get(struct services *t, const char *name, u64 now_ns);
