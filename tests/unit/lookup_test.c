@@ -137,6 +137,30 @@ static void nobody_waits_for_a_file_that_hangs(void **state)
 	assert_string_equal(c.name, "web");
 }
 
+/* However seldom is asked: at each time the worker takes some. */
+static void each_gets_its_turn(void **state)
+{
+	char id[CONTAINER_ID_LEN + 1];
+	struct container c;
+	unsigned named = 0;
+
+	(void)state;
+	container_make("web");
+	for (unsigned round = 0; round < 6; round++) {
+		for (unsigned i = 0; i < 8; i++) {
+			snprintf(id, sizeof(id), "%064x", i);
+			lookups_container(&lookups, id, &c);
+		}
+		if (lookups_container(&lookups, ID, &c)) {
+			assert_string_equal(c.name, "web");
+			named++;
+		}
+		loop_some();
+		lookups.now_ns += 5 * SECOND;
+	}
+	assert_int_not_equal(named, 0);
+}
+
 static void without_a_worker_the_answer_is_there(void **state)
 {
 	struct lookups direct = { .root = root };
@@ -176,6 +200,7 @@ int main(void)
 		cmocka_unit_test_setup_teardown(an_answer_comes_later, setup, teardown),
 		cmocka_unit_test_setup_teardown(nobody_waits_for_a_file_that_hangs, setup,
 						teardown),
+		cmocka_unit_test_setup_teardown(each_gets_its_turn, setup, teardown),
 		cmocka_unit_test_setup_teardown(without_a_worker_the_answer_is_there, setup,
 						teardown),
 		cmocka_unit_test_setup_teardown(lookups_are_bounded, setup, teardown),

@@ -18,7 +18,7 @@
 #include "lib/log.h"
 
 #define TICK_NS	 (200 * NS_PER_MS)
-#define JOBS_MAX 64
+#define JOBS_MAX 512 /* names of the containers of a large machine, at the start */
 /* Between two families, for those who ask meanwhile. */
 #define START_PAUSE_NS (2 * NS_PER_MS)
 /* File descriptors: connections, and what is opened for a moment now and then. */

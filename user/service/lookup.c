@@ -7,13 +7,13 @@
 #include <string.h>
 #include <uthash.h>
 
-#define WAIT_NS	    (5 * 1000000000ULL) /* for an answer */
+#define WAIT_NS	    (5 * 1000000000ULL) /* for an answer, from when the worker took the question */
 #define LOOKUPS_MAX 1024u
 
 struct lookup {
 	struct job job; /* first: a job is a lookup */
 	bool is_pod, running, answered;
-	u64 asked_ns;
+	u64 taken_ns; /* by the worker */
 	const char *root;
 	struct container answer; /* of a pod only that part */
 	UT_hash_handle hh;
@@ -63,7 +63,7 @@ static bool room_make(struct lookups *t)
 	return false;
 }
 
-static struct lookup *lookup_start(struct lookups *t, const char *key, bool is_pod)
+static struct lookup *lookup_new(struct lookups *t, const char *key, bool is_pod)
 {
 	struct lookup *l = room_make(t) ? calloc(1, sizeof(*l)) : NULL;
 
@@ -72,15 +72,29 @@ static struct lookup *lookup_start(struct lookups *t, const char *key, bool is_p
 	l->job = (struct job){ .work = lookup_work, .done = lookup_done };
 	l->is_pod = is_pod;
 	l->root = t->root;
-	l->asked_ns = t->now_ns;
 	snprintf(l->key, sizeof(l->key), "%s", key);
 	HASH_ADD_KEYPTR(hh, t->by_key, l->key, strlen(l->key), l);
 	if (!l->hh.tbl) {
 		free(l);
 		return NULL;
 	}
-	l->running = !worker_add(t->worker, &l->job);
 	return l;
+}
+
+/* Hands it to the worker, unless that has too much to do: then again with the next question. */
+static void lookup_run(struct lookups *t, struct lookup *l)
+{
+	l->running = !worker_add(t->worker, &l->job);
+	if (l->running)
+		l->taken_ns = t->taken_ns = t->now_ns;
+}
+
+/* Is an answer still to be expected? As long as the worker takes others, the turn of this one will come. */
+static bool lookup_pending(const struct lookups *t, const struct lookup *l)
+{
+	u64 since_ns = l->running ? l->taken_ns : t->taken_ns;
+
+	return !l->answered && t->now_ns - since_ns < WAIT_NS;
 }
 
 /* The answer is in *ret; false: it is under way. */
@@ -97,14 +111,14 @@ static bool lookup(struct lookups *t, const char *key, bool is_pod, struct conta
 	*ret = (struct container){ 0 };
 	HASH_FIND_STR(t->by_key, key, l);
 	if (!l)
-		l = lookup_start(t, key, is_pod);
+		l = lookup_new(t, key, is_pod);
 	if (!l)
 		return true;
+	if (!l->answered && !l->running)
+		lookup_run(t, l);
 	if (l->answered)
 		*ret = l->answer;
-	else if (!l->running && t->now_ns - l->asked_ns < WAIT_NS) /* there were too many */
-		l->running = !worker_add(t->worker, &l->job);
-	return l->answered || t->now_ns - l->asked_ns >= WAIT_NS;
+	return !lookup_pending(t, l);
 }
 
 bool lookups_container(struct lookups *l, const char *id, struct container *ret)

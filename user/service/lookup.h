@@ -17,13 +17,14 @@ struct lookups {
 	struct worker *worker; /* NULL: whoever asks waits for the answer */
 	u64 now_ns;	       /* CLOCK_MONOTONIC, set by who asks */
 	struct lookup *by_key;
+	u64 taken_ns; /* when the worker took the last one */
 };
 
 /* The worker must have ended. */
 void lookups_release(struct lookups *l);
 /*
  * What is known of the container with this valid id, or the pod with this valid uid. False: that is being found out, ask
- * again later. After some seconds nothing is known.
+ * again later. When the worker has not answered for some seconds, nothing is known.
  */
 bool lookups_container(struct lookups *l, const char *id, struct container *ret);
 bool lookups_pod(struct lookups *l, const char *uid, struct pod *ret);
