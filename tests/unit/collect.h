@@ -181,6 +181,14 @@ static inline void identity_make(u32 id, const char *exe)
 	kernel.alive[id].tasks = kernel.alive[id].processes = 1;
 }
 
+/* ... in this cgroup, which is below the root. */
+static inline void identity_in_cgroup(u32 id, const char *cgroup)
+{
+	struct identity *row = table_row(&kernel.tables.identities, id);
+
+	row->cgroups_len = (u16)(snprintf(row->cgroups, sizeof(row->cgroups), "%s", cgroup) + 2);
+}
+
 static inline void identity_end(u32 id)
 {
 	memset(&kernel.alive[id], 0, sizeof(kernel.alive[id]));
@@ -247,7 +255,7 @@ struct fixture {
 
 static const struct conf_family no_family;
 
-static inline struct fixture *fixture_new(u64 services, u64 series)
+static inline struct fixture *fixture_new(u64 services, u64 series, struct worker *worker)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
@@ -256,7 +264,7 @@ static inline struct fixture *fixture_new(u64 services, u64 series)
 	f->conf->limits.services = services;
 	f->conf->limits.series = series;
 	f->now_ns = 1000 * SECOND;
-	f->collector = collector_new(&kernel.tables, f->conf, &f->registry, kernel.runs, NULL);
+	f->collector = collector_new(&kernel.tables, f->conf, &f->registry, kernel.runs, worker);
 	assert_non_null(f->collector);
 	assert_int_equal(collector_family_add(f->collector, &kernel.run), 0);
 	return f;

@@ -16,7 +16,7 @@ static struct fixture *f;
 static int setup(void **state)
 {
 	(void)state;
-	f = fixture_new(16, 1000);
+	f = fixture_new(16, 1000, NULL);
 	identity_make(1, "alpha");
 	identity_make(2, "beta");
 	identity_make(3, "alpha");
@@ -296,6 +296,82 @@ static void new_rules_name_what_is_counted_from_now_on(void **state)
 	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"gamma\"", 7)), 100);
 }
 
+/* --- names that take some time */
+
+#define CONTAINER "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
+#define UNNAMED	  "service=\"0123456789ab\"" /* when nothing is known of the container */
+
+static struct loop *loop; /* which does not run: no answer comes */
+static struct worker *worker;
+
+static int setup_slow(void **state)
+{
+	(void)state;
+	loop = loop_new();
+	worker = worker_new(loop, 8);
+	f = fixture_new(16, 1000, worker);
+	identity_make(1, "alpha");
+	identity_make(2, "beta");
+	identity_in_cgroup(2, "docker-" CONTAINER ".scope");
+	return worker ? 0 : -1;
+}
+
+static int teardown_slow(void **state)
+{
+	worker_free(worker);
+	teardown(state);
+	loop_free(loop);
+	return 0;
+}
+
+static void what_was_counted_waits_for_the_name(void **state)
+{
+	(void)state;
+	count(0, CALLS, 2, 7, 3);
+	assert_int_equal(fixture_sum(f, "calls_total"), 0);
+	f->now_ns += 6 * SECOND;
+	assert_int_equal(fixture_value(f, "calls_total", CALL(UNNAMED, 7)), 3);
+}
+
+/* ... also when the identity ends before, and numbers are reused at every tick. */
+static void an_identity_waits_for_its_name(void **state)
+{
+	(void)state;
+	for (u32 id = 3; id < IDENTITIES - 1; id++)
+		identity_make(id, "alpha");
+	count(0, CALLS, 2, 7, 3);
+	count_time(1, WAIT, 2, 5, 10);
+	identity_end(2);
+	fixture_wait(f, 4);
+	assert_int_equal(kernel.freed[2], 0);
+	fixture_wait(f, 6);
+	assert_int_equal(kernel.freed[2], 1);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(UNNAMED, 7)), 3);
+	assert_int_equal(fixture_hist(f, "wait_seconds", UNNAMED)->bucket[5], 1);
+}
+
+/* Without the rule the metadata tells the name; until that is read, the old one stays. */
+static void a_new_name_may_come_later(void **state)
+{
+	struct service_rule rule = { .name = "gamma", .match = { .exe = "beta" } };
+	struct conf conf = *f->conf;
+
+	(void)state;
+	conf.services = &rule;
+	conf.service_cnt = 1;
+	collector_reconfigure(f->collector, &conf, f->now_ns);
+	count(0, CALLS, 2, 7, 3);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"gamma\"", 7)), 3);
+	collector_reconfigure(f->collector, f->conf, f->now_ns);
+	count(0, CALLS, 2, 7, 2);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"gamma\"", 7)), 5);
+	f->now_ns += 6 * SECOND;
+	fixture_read(f);
+	count(0, CALLS, 2, 7, 1);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(UNNAMED, 7)), 1);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"gamma\"", 7)), 5);
+}
+
 /* --- what does not fit */
 
 static void a_full_metric_counts_under_other(void **state)
@@ -329,7 +405,7 @@ static void a_full_histogram_counts_under_other(void **state)
 static int setup_small(void **state)
 {
 	(void)state;
-	f = fixture_new(2, RESERVED + 4);
+	f = fixture_new(2, RESERVED + 4, NULL);
 	for (u32 id = 1; id < 8; id++) {
 		char name[16];
 
@@ -440,6 +516,7 @@ static void an_identity_that_nobody_got_is_other(void **state)
 }
 
 #define TEST(name)	 cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_SLOW(name)	 cmocka_unit_test_setup_teardown(name, setup_slow, teardown_slow)
 #define TEST_SMALL(name) cmocka_unit_test_setup_teardown(name, setup_small, teardown)
 
 int main(void)
@@ -462,6 +539,9 @@ int main(void)
 		TEST(services_are_forgotten),
 		TEST(names_that_look_the_same_are_one_service),
 		TEST(new_rules_name_what_is_counted_from_now_on),
+		TEST_SLOW(what_was_counted_waits_for_the_name),
+		TEST_SLOW(an_identity_waits_for_its_name),
+		TEST_SLOW(a_new_name_may_come_later),
 		TEST(a_full_metric_counts_under_other),
 		TEST(a_full_histogram_counts_under_other),
 		TEST_SMALL(services_beyond_the_limit_are_other),

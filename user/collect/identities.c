@@ -52,7 +52,8 @@ static void owner_name(struct identities *t, u32 id, const struct identity *row)
 	struct identity_origin from;
 	struct service *s;
 
-	if (!identity_name(row, t->conf, &t->lookups, &from))
+	o->pending = !identity_name(row, t->conf, &t->lookups, &from);
+	if (o->pending)
 		return;
 	s = services_get(t->services, from.service, t->now_ns);
 	o->refused = !s;
@@ -89,7 +90,7 @@ bool identities_name_again(struct identities *t, bool all)
 		struct identity_owner *o = &t->owners[id];
 		const struct identity *row;
 
-		if (!o->service || !(all || (o->refused && room)))
+		if (!o->service || !(all || o->pending || (o->refused && room)))
 			continue;
 		row = table_row(&t->tables->identities, id);
 		if (!row)
@@ -125,9 +126,9 @@ bool identities_age(struct identities *t)
 			o->idle = 0;
 			continue;
 		}
-		if (++o->idle == IDLE_UNLINK)
+		if (o->idle < IDLE_REUSE && ++o->idle == IDLE_UNLINK)
 			identity_unlink(t, id);
-		o->dying = o->idle >= IDLE_REUSE;
+		o->dying = o->idle == IDLE_REUSE && identities_service(t, id);
 		any |= o->dying;
 	}
 	return any;

@@ -15,6 +15,7 @@ struct identity_owner {
 	u8 idle;		 /* task scans in a row without a task */
 	bool dying;		 /* counts nothing any more; see identities_age() */
 	bool refused;		 /* "other", since there was no room for its service */
+	bool pending;		 /* has an old name, the new one is not known yet */
 	bool moved;		 /* of another service since the last identities_moves_done() */
 };
 
@@ -42,7 +43,8 @@ struct service *identities_service(struct identities *t, u32 id);
 bool identities_valid(const struct identities *t, u32 id, u32 gen);
 
 /*
- * Names identities again, those that were refused for want of room or all, as after a change of the rules. True when
+ * Names identities again, those that were refused for want of room or all, as after a change of the rules; those whose
+ * new name was not known yet, too. True when
  * some have become another service's: `moved` marks them until identities_moves_done().
  */
 bool identities_name_again(struct identities *t, bool all);
@@ -50,8 +52,8 @@ void identities_moves_done(struct identities *t);
 
 /*
  * After a task scan: identities without tasks come nearer to their end. First no task gets them any more and what
- * remembers their number (gen) is told, then, when all that was under way has ended, they are dying. True when
- * some are.
+ * remembers their number (gen) is told, then, when all that was under way has ended and their name is known, they are
+ * dying. True when some are.
  */
 bool identities_age(struct identities *t);
 /* What the dying had counted has been taken over: their numbers are free. */
