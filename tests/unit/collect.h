@@ -32,7 +32,26 @@ static inline void label_number(u64 value, char *buf, size_t size)
 	snprintf(buf, size, "%llu", (unsigned long long)value);
 }
 
-enum fake_metric { CALLS = METRIC_FIRST, ERRORS, WAIT, STARTS, USED, ALIVE, FAKE_METRICS };
+/* The label of PEER_WAIT is the service of the identity of this number. */
+static bool peers_known;
+
+static inline bool label_owner(u64 value, u32 *identity, u32 *gen)
+{
+	*identity = (u32)value;
+	*gen = 0;
+	return peers_known;
+}
+
+enum fake_metric {
+	CALLS = METRIC_FIRST,
+	ERRORS,
+	WAIT,
+	PEER_WAIT,
+	STARTS,
+	USED,
+	ALIVE,
+	FAKE_METRICS
+};
 
 static const struct metric fake_metrics[] = {
 	{ "calls_total", METRIC_COUNTER, .service = true, .max = BUDGET,
@@ -40,6 +59,8 @@ static const struct metric fake_metrics[] = {
 	{ "errors_total", METRIC_COUNTER, .max = BUDGET,
 	  .labels = { { "device", 0, 32, label_number } } },
 	{ "wait_seconds", METRIC_HISTOGRAM, UNIT_SECONDS, .service = true, .max = BUDGET },
+	{ "peer_wait_seconds", METRIC_HISTOGRAM, UNIT_SECONDS, .service = true, .max = BUDGET,
+	  .labels = { { "peer", 0, 32, label_number, label_owner } } },
 	{ "starts_total", METRIC_COUNTER, .service = true, .max = BUDGET, .from_identity = true },
 	{ "used_total", METRIC_COUNTER, .service = true, .max = BUDGET,
 	  .unflushed = offsetof(struct task_totals, cpu_ns) },
@@ -124,6 +145,7 @@ static inline void kernel_start(void)
 	struct tables *t = &kernel.tables;
 
 	memset(&kernel, 0, sizeof(kernel));
+	peers_known = true;
 	t->sizes = (struct table_sizes){
 		.cpus = CPUS,
 		.lanes = CPUS,
@@ -235,12 +257,17 @@ static inline struct hist *hist_get(u32 cpu, u32 slot)
 	return table_row(&t->hist_cells, use->cell);
 }
 
-static inline void count_time(u32 cpu, u32 metric, u32 id, u32 bucket, u64 ns)
+static inline void count_time_of(u32 cpu, u32 metric, u32 id, u64 dim, u32 bucket, u64 ns)
 {
-	struct hist *hist = hist_get(cpu, slot_get(kernel.tables.hist_owners, metric, id, 0));
+	struct hist *hist = hist_get(cpu, slot_get(kernel.tables.hist_owners, metric, id, dim));
 
 	hist->bucket[bucket]++;
 	hist->sum_ns += ns;
+}
+
+static inline void count_time(u32 cpu, u32 metric, u32 id, u32 bucket, u64 ns)
+{
+	count_time_of(cpu, metric, id, 0, bucket, ns);
 }
 
 /* --- the collector */

@@ -9,7 +9,7 @@
 #define CALL(s, n) s ",call=\"" #n "\""
 
 /* One more series of each family. */
-#define RESERVED (5 + HIST_SAMPLES)
+#define RESERVED (5 + 2 * HIST_SAMPLES)
 
 static struct fixture *f;
 
@@ -372,6 +372,45 @@ static void a_new_name_may_come_later(void **state)
 	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"gamma\"", 7)), 5);
 }
 
+/* What is known of a peer by then is its number; when its name is known, nothing is counted twice. */
+static void a_peer_may_get_its_name_later(void **state)
+{
+	struct service_rule rule = { .name = "gamma", .match = { .exe = "alpha" } };
+	struct conf conf = *f->conf;
+
+	(void)state;
+	conf.services = &rule;
+	conf.service_cnt = 1;
+	peers_known = false;
+	count_time_of(0, PEER_WAIT, 1, 2, 5, 10);
+	assert_int_equal(fixture_hist(f, "peer_wait_seconds", ALPHA ",peer=\"2\"")->bucket[5], 1);
+	peers_known = true;
+	collector_reconfigure(f->collector, &conf, f->now_ns);
+	count_time_of(1, PEER_WAIT, 1, 2, 5, 10);
+	f->now_ns += 6 * SECOND;
+	assert_int_equal(fixture_hist(f, "peer_wait_seconds",
+				      "service=\"gamma\",peer=\"0123456789ab\"")
+				 ->bucket[5],
+			 1);
+	assert_int_equal(fixture_hist(f, "peer_wait_seconds", ALPHA ",peer=\"2\"")->bucket[5], 1);
+}
+
+/* A slot ends when it has a series, not before. */
+static void a_slot_waits_for_its_peers_name(void **state)
+{
+	(void)state;
+	for (u32 id = 3; id < IDENTITIES - 1; id++)
+		identity_make(id, "alpha");
+	count_time_of(0, PEER_WAIT, 1, 2, 5, 10);
+	identity_end(1);
+	fixture_wait(f, 4);
+	assert_int_equal(kernel.freed[1], 0);
+	fixture_wait(f, 6);
+	assert_int_equal(kernel.freed[1], 1);
+	assert_int_equal(
+		fixture_hist(f, "peer_wait_seconds", ALPHA ",peer=\"0123456789ab\"")->bucket[5], 1);
+}
+
 /* --- what does not fit */
 
 static void a_full_metric_counts_under_other(void **state)
@@ -542,6 +581,8 @@ int main(void)
 		TEST_SLOW(what_was_counted_waits_for_the_name),
 		TEST_SLOW(an_identity_waits_for_its_name),
 		TEST_SLOW(a_new_name_may_come_later),
+		TEST_SLOW(a_peer_may_get_its_name_later),
+		TEST_SLOW(a_slot_waits_for_its_peers_name),
 		TEST(a_full_metric_counts_under_other),
 		TEST(a_full_histogram_counts_under_other),
 		TEST_SMALL(services_beyond_the_limit_are_other),

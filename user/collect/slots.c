@@ -23,7 +23,10 @@ int slots_init(struct slots *p, enum table_pool pool, struct tables *tables,
 	p->last = calloc(size, sizeof(*p->last));
 	p->next = hist ? calloc(size, sizeof(*p->next)) : NULL;
 	p->known = hist ? calloc(size, sizeof(*p->known)) : NULL;
-	return p->states && p->series && p->last && (!hist || (p->next && p->known)) ? 0 : -ENOMEM;
+	p->left = hist ? calloc(size, sizeof(*p->left)) : NULL;
+	return p->states && p->series && p->last && (!hist || (p->next && p->known && p->left))
+		       ? 0
+		       : -ENOMEM;
 }
 
 void slots_release(struct slots *p)
@@ -33,6 +36,9 @@ void slots_release(struct slots *p)
 	free(p->last);
 	free(p->next);
 	free(p->known);
+	for (u32 slot = 0; p->left && slot < p->size; slot++)
+		free(p->left[slot]);
+	free(p->left);
 }
 
 static struct series_key *owners(const struct slots *p)
@@ -133,6 +139,40 @@ static void hist_slot_read(struct slots *p, u32 slot, u64 mark)
 		refused_count(p, slot);
 }
 
+/* What the slot had counted before stays behind; p->left[] is freed. */
+static void hist_join(struct slots *p, u32 slot, struct series *s)
+{
+	struct hist *left = p->left[slot];
+
+	hist_link(p, slot, s);
+	if (!left)
+		return;
+	p->known[slot] = hist_count(left);
+	if (hist_base(s))
+		hist_subtract(s->hist_base, left);
+	hist_series_read(p, s);
+	free(left);
+	p->left[slot] = NULL;
+}
+
+/* What the slot has counted until now stays in its series, if any, and is noted for the one that comes next. */
+static void hist_part(struct slots *p, u32 slot, struct series *s)
+{
+	struct hist now = { 0 };
+
+	tables_hist_add(p->tables, slot, &now);
+	if (!p->left[slot])
+		p->left[slot] = malloc(sizeof(now));
+	if (p->left[slot])
+		*p->left[slot] = now;
+	if (!s)
+		return;
+	hist_unlink(p, slot, s);
+	if (hist_base(s))
+		hist_add(s->hist_base, &now);
+	hist_series_read(p, s);
+}
+
 /* --- both */
 
 #define READ_AT_ONCE 64
@@ -194,7 +234,7 @@ static void slot_resolve(struct slots *p, u32 slot)
 {
 	p->states[slot] = (u8)slot_find(p, slot, &p->series[slot]);
 	if (p->pool == POOL_HIST && p->series[slot])
-		hist_link(p, slot, p->series[slot]);
+		hist_join(p, slot, p->series[slot]);
 }
 
 /* How many slots of the pool the kernel side has given out, and whether some metric had to do without. */
@@ -237,35 +277,46 @@ void slots_resolve(struct slots *p)
 	}
 }
 
-static bool key_concerns(const struct slots *p, const struct series_key *key, bool dying)
+/* The identities that a slot is about; 0 in place of each that there is not. */
+static void key_identities(const struct slots *p, const struct series_key *key, u32 ret[2])
 {
-	const struct identities *t = p->families->identities;
 	const struct family *f = p->families->by_number[key->metric];
-	u32 ids[2] = { key->identity, 0 };
 
+	ret[0] = key->identity;
+	ret[1] = 0;
 	if (f && f->metric->from_identity && key->dim != SERIES_OTHER)
-		ids[1] = (u32)key->dim ? (u32)(key->dim - 1) : 0;
+		ret[1] = (u32)key->dim ? (u32)(key->dim - 1) : 0;
 	for (int i = 0; i < 2; i++)
-		if (ids[i] && ids[i] < p->tables->sizes.identities &&
-		    (dying ? t->owners[ids[i]].dying : t->owners[ids[i]].moved))
-			return true;
-	return false;
+		if (ret[i] >= p->tables->sizes.identities)
+			ret[i] = 0;
 }
 
-/* The slot counts for nobody any more; its series keeps what it has counted until now, of a histogram *hist. */
-static void slot_leave(struct slots *p, u32 slot, struct hist *hist)
+static bool key_concerns(const struct slots *p, const struct series_key *key, bool dying)
 {
-	struct series *s = p->series[slot];
+	const struct identity_owner *owners = p->families->identities->owners;
+	u32 ids[2];
 
+	key_identities(p, key, ids);
+	return dying ? owners[ids[0]].dying || owners[ids[1]].dying
+		     : owners[ids[0]].moved || owners[ids[1]].moved;
+}
+
+/* They live until what the slot has counted has a series. */
+static void key_spare(const struct slots *p, const struct series_key *key)
+{
+	u32 ids[2];
+
+	key_identities(p, key, ids);
+	for (int i = 0; i < 2; i++)
+		p->families->identities->owners[ids[i]].dying = false;
+}
+
+/* The slot counts for nobody any more; its series keeps what it has counted until now. */
+static void slot_leave(struct slots *p, u32 slot)
+{
 	slots_read_some(p, slot, 1);
 	if (p->pool == POOL_HIST)
-		tables_hist_add(p->tables, slot, hist);
-	if (p->pool == POOL_HIST && s) {
-		hist_unlink(p, slot, s);
-		if (hist_base(s))
-			hist_add(s->hist_base, hist);
-		hist_series_read(p, s);
-	}
+		hist_part(p, slot, p->series[slot]);
 	p->series[slot] = NULL;
 	p->states[slot] = SLOT_NEW;
 }
@@ -273,43 +324,52 @@ static void slot_leave(struct slots *p, u32 slot, struct hist *hist)
 void slots_move(struct slots *p)
 {
 	for (u32 slot = METRIC_MAX; slot < p->top; slot++) {
-		struct hist before = { 0 };
-
 		if (p->states[slot] == SLOT_NEW || !key_concerns(p, &owners(p)[slot], false))
 			continue;
-		slot_leave(p, slot, &before);
+		slot_leave(p, slot);
 		slot_resolve(p, slot);
-		if (p->pool == POOL_COUNTER || !p->series[slot])
-			continue;
-		p->known[slot] = hist_count(&before);
-		if (hist_base(p->series[slot]))
-			hist_subtract(p->series[slot]->hist_base, &before);
-		hist_series_read(p, p->series[slot]);
 	}
+}
+
+/* Empty, as the kernel side expects it of a slot that is free. */
+static void slot_clear(struct slots *p, u32 slot)
+{
+	p->last[slot] = 0;
+	if (p->pool == POOL_COUNTER) {
+		tables_counter_clear(p->tables, slot);
+		return;
+	}
+	tables_hist_clear(p->tables, slot);
+	p->known[slot] = 0;
+	free(p->left[slot]);
+	p->left[slot] = NULL;
+}
+
+static void slot_free(struct slots *p, u32 slot)
+{
+	struct series_key *owner = &owners(p)[slot];
+
+	tables_series_delete(p->tables, owner);
+	slot_leave(p, slot);
+	slot_clear(p, slot);
+	__atomic_fetch_sub(&p->tables->budgets[owner->metric].used, 1, __ATOMIC_RELAXED);
+	owner->metric = 0;
+	tables_free(p->tables, p->pool, slot);
 }
 
 void slots_reclaim(struct slots *p)
 {
 	for (u32 slot = METRIC_MAX; slot < p->top; slot++) {
-		struct series_key *owner = &owners(p)[slot];
-		struct hist last = { 0 };
+		u32 metric = slot_metric(p, slot);
 
-		if (!slot_metric(p, slot) || !key_concerns(p, owner, true))
+		if (!metric || !key_concerns(p, &owners(p)[slot], true))
 			continue;
 		if (p->states[slot] == SLOT_NEW)
 			slot_resolve(p, slot);
-		tables_series_delete(p->tables, owner);
-		slot_leave(p, slot, &last);
-		if (p->pool == POOL_HIST)
-			tables_hist_clear(p->tables, slot);
+		if (p->states[slot] == SLOT_NEW && p->families->by_number[metric])
+			key_spare(p, &owners(p)[slot]);
 		else
-			tables_counter_clear(p->tables, slot);
-		p->last[slot] = 0;
-		if (p->known)
-			p->known[slot] = 0;
-		__atomic_fetch_sub(&p->tables->budgets[owner->metric].used, 1, __ATOMIC_RELAXED);
-		owner->metric = 0;
-		tables_free(p->tables, p->pool, slot);
+			slot_free(p, slot);
 	}
 }
 

@@ -27,8 +27,10 @@ struct slots {
 	 * changes with each event, as it was then.
 	 */
 	u64 *last;
-	u32 *next;		 /* histograms: the next slot of the same series, 0: none */
-	u64 *known;		 /* histograms: events of a refused slot that are in refused[] */
+	u32 *next;  /* histograms: the next slot of the same series, 0: none */
+	u64 *known; /* histograms: events of a refused slot that are in refused[] */
+	struct hist *
+		*left; /* histograms: what it had counted for other series before, NULL: nothing */
 	u64 refused[METRIC_MAX]; /* events counted as "other" here, by metric */
 };
 
