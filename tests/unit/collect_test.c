@@ -296,6 +296,26 @@ static void new_rules_name_what_is_counted_from_now_on(void **state)
 	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"gamma\"", 7)), 100);
 }
 
+static void new_rules_name_peers_too(void **state)
+{
+	struct service_rule rule = { .name = "gamma", .match = { .exe = "beta" } };
+	struct conf conf = *f->conf;
+
+	(void)state;
+	conf.services = &rule;
+	conf.service_cnt = 1;
+	count_time_of(0, PEER_WAIT, 1, 2, 5, 10);
+	assert_int_equal(fixture_hist(f, "peer_wait_seconds", ALPHA ",peer=\"beta\"")->bucket[5],
+			 1);
+	collector_reconfigure(f->collector, &conf, f->now_ns);
+	count_time_of(0, PEER_WAIT, 1, 2, 5, 10);
+	assert_non_null(fixture_hist(f, "peer_wait_seconds", ALPHA ",peer=\"gamma\""));
+	assert_int_equal(fixture_hist(f, "peer_wait_seconds", ALPHA ",peer=\"gamma\"")->bucket[5],
+			 1);
+	assert_int_equal(fixture_hist(f, "peer_wait_seconds", ALPHA ",peer=\"beta\"")->bucket[5],
+			 1);
+}
+
 /* --- names that take some time */
 
 #define CONTAINER "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef"
@@ -535,6 +555,27 @@ static void series_beyond_the_limit_are_other(void **state)
 	assert_int_equal(fixture_sum(f, "calls_total"), 100);
 }
 
+static void series_get_their_own_when_there_is_room(void **state)
+{
+	struct conf conf = *f->conf;
+
+	(void)state;
+	for (u64 call = 0; call < 10; call++)
+		count(0, CALLS, 1, call, 10);
+	count_time(0, WAIT, 1, 5, 10);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, other)), 60);
+	conf.limits.series = 1000;
+	count(0, CALLS, 1, 9, 1);
+	collector_reconfigure(f->collector, &conf, f->now_ns);
+	fixture_read(f);
+	count(0, CALLS, 1, 9, 2);
+	count_time(0, WAIT, 1, 5, 10);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s1\"", 9)), 2);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, other)), 61);
+	assert_int_equal(fixture_hist(f, "wait_seconds", "service=\"s1\"")->bucket[5], 1);
+	assert_int_equal(fixture_hist(f, "wait_seconds", OTHER)->bucket[5], 1);
+}
+
 static void what_was_other_outlives_its_identity(void **state)
 {
 	(void)state;
@@ -578,6 +619,7 @@ int main(void)
 		TEST(services_are_forgotten),
 		TEST(names_that_look_the_same_are_one_service),
 		TEST(new_rules_name_what_is_counted_from_now_on),
+		TEST(new_rules_name_peers_too),
 		TEST_SLOW(what_was_counted_waits_for_the_name),
 		TEST_SLOW(an_identity_waits_for_its_name),
 		TEST_SLOW(a_new_name_may_come_later),
@@ -589,6 +631,7 @@ int main(void)
 		TEST_SMALL(events_that_are_other_are_counted),
 		TEST_SMALL(a_service_gets_its_name_when_there_is_room),
 		TEST_SMALL(series_beyond_the_limit_are_other),
+		TEST_SMALL(series_get_their_own_when_there_is_room),
 		TEST_SMALL(what_was_other_outlives_its_identity),
 		TEST_SMALL(an_identity_that_nobody_got_is_other),
 	};

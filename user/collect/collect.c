@@ -52,6 +52,8 @@ int collector_read(struct collector *c, u64 now_ns)
 	c->read_ns = c->registry->now_ns = now_ns;
 	identities_set_now(&c->identities, now_ns);
 	move(c, false);
+	slots_admit(&c->counters);
+	slots_admit(&c->hists);
 	resolve(c);
 	slots_read(&c->counters);
 	slots_read(&c->hists);

@@ -17,18 +17,31 @@ int families_add(struct families *t, const struct metric *metrics, unsigned numb
 	return 0;
 }
 
+static u64 label_bits(const struct metric_label *l, u64 dim)
+{
+	return dim >> l->shift & (l->bits < 64 ? (1ULL << l->bits) - 1 : ~0ULL);
+}
+
+/* Is the value a service, that of an identity? */
+static bool label_owner(const struct families *t, const struct metric_label *l, u64 dim,
+			u32 *identity)
+{
+	u32 gen;
+
+	return l->owner && l->owner(label_bits(l, dim), identity, &gen) &&
+	       identities_valid(t->identities, *identity, gen);
+}
+
 /* False: it is not known yet. */
 static bool label_value(struct families *t, const struct metric_label *l, u64 dim, char *buf,
 			size_t size)
 {
-	u64 value = dim >> l->shift & (l->bits < 64 ? (1ULL << l->bits) - 1 : ~0ULL);
 	const struct service *s = t->identities->services->other;
-	u32 identity, gen;
+	u32 identity;
 
 	if (dim != SERIES_OTHER) {
-		if (!l->owner || !l->owner(value, &identity, &gen) ||
-		    !identities_valid(t->identities, identity, gen)) {
-			l->format(value, buf, size);
+		if (!label_owner(t, l, dim, &identity)) {
+			l->format(label_bits(l, dim), buf, size);
 			return true;
 		}
 		s = identities_service(t->identities, identity);
@@ -57,6 +70,18 @@ static bool labels_format(struct families *t, const struct family *f, const stru
 		ret->value[cnt++] = ret->text[i];
 	}
 	return true;
+}
+
+bool families_moved(const struct families *t, const struct family *f, u64 dim)
+{
+	const struct metric_label *l = f->metric->labels;
+	u32 identity;
+
+	for (; l < f->metric->labels + METRIC_LABELS && l->name; l++)
+		if (dim != SERIES_OTHER && label_owner(t, l, dim, &identity) &&
+		    t->identities->owners[identity].moved)
+			return true;
+	return false;
 }
 
 struct series *families_series(struct families *t, struct family *f, struct service *s, u64 dim,

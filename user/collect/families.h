@@ -21,6 +21,8 @@ int families_add(struct families *t, const struct metric *metrics, unsigned numb
  */
 struct series *families_series(struct families *t, struct family *f, struct service *s, u64 dim,
 			       bool *refused);
+/* Is the service in one of the labels, the first apart, that of an identity that was moved? */
+bool families_moved(const struct families *t, const struct family *f, u64 dim);
 /* Removes all series of a service. */
 void families_forget(struct families *t, const struct service *s);
 

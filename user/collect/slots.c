@@ -291,14 +291,25 @@ static void key_identities(const struct slots *p, const struct series_key *key, 
 			ret[i] = 0;
 }
 
-static bool key_concerns(const struct slots *p, const struct series_key *key, bool dying)
+static bool key_dying(const struct slots *p, const struct series_key *key)
 {
 	const struct identity_owner *owners = p->families->identities->owners;
 	u32 ids[2];
 
 	key_identities(p, key, ids);
-	return dying ? owners[ids[0]].dying || owners[ids[1]].dying
-		     : owners[ids[0]].moved || owners[ids[1]].moved;
+	return owners[ids[0]].dying || owners[ids[1]].dying;
+}
+
+/* Also when the service in another label is one that was moved. */
+static bool key_moved(const struct slots *p, const struct series_key *key)
+{
+	const struct identity_owner *owners = p->families->identities->owners;
+	const struct family *f = p->families->by_number[key->metric];
+	u32 ids[2];
+
+	key_identities(p, key, ids);
+	return owners[ids[0]].moved || owners[ids[1]].moved ||
+	       (f && families_moved(p->families, f, key->dim));
 }
 
 /* They live until what the slot has counted has a series. */
@@ -324,7 +335,23 @@ static void slot_leave(struct slots *p, u32 slot)
 void slots_move(struct slots *p)
 {
 	for (u32 slot = METRIC_MAX; slot < p->top; slot++) {
-		if (p->states[slot] == SLOT_NEW || !key_concerns(p, &owners(p)[slot], false))
+		if (p->states[slot] == SLOT_NEW || !key_moved(p, &owners(p)[slot]))
+			continue;
+		slot_leave(p, slot);
+		slot_resolve(p, slot);
+	}
+}
+
+void slots_admit(struct slots *p)
+{
+	const struct families *t = p->families;
+
+	for (u32 slot = METRIC_MAX; slot < p->top; slot++) {
+		const struct series_key *key = &owners(p)[slot];
+
+		if (p->states[slot] != SLOT_REFUSED ||
+		    t->identities->owners[key->identity].refused ||
+		    family_full(t->by_number[key->metric], (u32)t->conf->limits.series))
 			continue;
 		slot_leave(p, slot);
 		slot_resolve(p, slot);
@@ -362,7 +389,7 @@ void slots_reclaim(struct slots *p)
 	for (u32 slot = METRIC_MAX; slot < p->top; slot++) {
 		u32 metric = slot_metric(p, slot);
 
-		if (!metric || !key_concerns(p, &owners(p)[slot], true))
+		if (!metric || !key_dying(p, &owners(p)[slot]))
 			continue;
 		if (p->states[slot] == SLOT_NEW)
 			slot_resolve(p, slot);

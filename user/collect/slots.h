@@ -45,6 +45,8 @@ void slots_resolve(struct slots *p);
 void slots_read(struct slots *p);
 /* What identities that were moved count from now on, counts for the series of their new services. */
 void slots_move(struct slots *p);
+/* Where there is room by now, what refused slots count from now on has a series of its own. */
+void slots_admit(struct slots *p);
 /* Reads the slots of dying identities a last time and gives them back. */
 void slots_reclaim(struct slots *p);
 u32 slots_used(const struct slots *p);
