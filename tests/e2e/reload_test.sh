@@ -72,6 +72,11 @@ unprivileged=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 chmod 755 "$TMP" && chmod 644 "$CONFIG"
 ok "check: needs no root" "${unprivileged[@]}" "$SEISMO" check --state-dir "$state" --config "$CONFIG"
 
+odd=$TMP/$(printf 'odd \377&#%%+.yaml')
+cp "$CONFIG" "$odd"
+CONFIG=$odd check --format json
+is "5" "$(jq '.changes | length' <<<"$output")" "check: a path of any bytes"
+
 # --- a reload
 
 reload

@@ -12,6 +12,7 @@
 #include "cmd/ask.h"
 #include "cmd/cmd.h"
 #include "lib/buf.h"
+#include "metric/label.h"
 
 static void changes_write(const json_t *list, bool live, const char *title)
 {
@@ -51,9 +52,18 @@ static void text_write(const char *path, const json_t *list, const char *reason)
 	changes_write(list, false, "These take a restart:");
 }
 
+/* A path may be any bytes, a string in JSON may not. */
+static json_t *path_json(const char *path)
+{
+	char clean[LABEL_VALUE_SIZE];
+
+	label_clean(clean, path);
+	return json_string(path) ?: json_string(clean);
+}
+
 static void json_write(const char *path, json_t *list, const char *reason)
 {
-	json_t *doc = json_pack("{s:s, s:b, s:s?, s:O}", "file", path, "valid", true,
+	json_t *doc = json_pack("{s:o, s:b, s:s?, s:O}", "file", path_json(path), "valid", true,
 				"not_compared", reason, "changes", list);
 
 	if (!json_dumpf(doc, stdout, JSON_INDENT(2)))
