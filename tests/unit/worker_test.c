@@ -150,6 +150,25 @@ static void who_still_waits_at_the_end_is_dropped(void **state)
 	worker_free(NULL);
 }
 
+static void a_job_that_hangs_is_told(void **state)
+{
+	struct task task = { { wait_at_gate, task_done }, .number = 3 };
+	struct worker *w = worker_new(loop, 1);
+	int order[1];
+
+	(void)state;
+	done_next = order;
+	assert_int_equal(worker_add(w, &task.job), 0);
+	sem_wait(&begun);
+	assert_false(worker_end(w, 1000 * 1000));
+	sem_post(&gate);
+	assert_true(worker_end(w, UINT64_C(60000000000)));
+	assert_true(worker_end(w, 0));
+	worker_free(w);
+	assert_int_equal(order[0], 3);
+	assert_true(worker_end(NULL, 0));
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -158,6 +177,7 @@ int main(void)
 		TEST(jobs_are_done_in_order_beside_the_loop),
 		TEST(the_queue_is_bounded),
 		TEST(who_still_waits_at_the_end_is_dropped),
+		TEST(a_job_that_hangs_is_told),
 	};
 
 	return cmocka_run_group_tests_name("worker", tests, NULL, NULL);

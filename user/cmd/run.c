@@ -17,8 +17,9 @@
 #include "lib/lock.h"
 #include "lib/log.h"
 
-#define TICK_NS	 (200 * NS_PER_MS)
-#define JOBS_MAX 512 /* names of the containers of a large machine, at the start */
+#define TICK_NS	    (200 * NS_PER_MS)
+#define JOBS_MAX    512 /* names of the containers of a large machine, at the start */
+#define END_WAIT_NS (1000 * NS_PER_MS) /* for the worker */
 /* Between two families, for those who ask meanwhile. */
 #define START_PAUSE_NS (2 * NS_PER_MS)
 /* File descriptors: connections, and what is opened for a moment now and then. */
@@ -348,6 +349,16 @@ static int daemon_run(struct daemon *d)
 	return d->status;
 }
 
+/* The kernel takes down everything else that this process has. */
+static void end_at_once(const struct daemon *d, int status)
+{
+	log_warn("a file with names of containers cannot be read to its end; ending without it");
+	if (d->lock >= 0)
+		close(d->lock);
+	fflush(NULL);
+	_exit(status);
+}
+
 static error_t parse(int key, char *arg, struct argp_state *state)
 {
 	struct agent_options *o = state->input;
@@ -392,6 +403,8 @@ int cmd_run(int argc, char **argv)
 	status = status ?: agent_begin(&d.agent, &options);
 	status = status ?: daemon_run(&d);
 	http_close(&d);
+	if (!worker_end(d.agent.worker, END_WAIT_NS))
+		end_at_once(&d, status);
 	agent_stop(&d.agent);
 	loop_free(d.loop);
 	if (d.lock >= 0)

@@ -16,6 +16,7 @@ struct worker {
 	pthread_cond_t wake;
 	struct job *waiting, *finished; /* under the lock */
 	bool ending;			/* written under the lock, by the loop */
+	bool ended;			/* the thread */
 	unsigned cnt, max;		/* jobs that are not done; the loop's alone */
 	int event;			/* readable: some are finished */
 	struct watch *watch;
@@ -113,15 +114,34 @@ struct worker *worker_new(struct loop *l, unsigned max)
 	return NULL;
 }
 
-void worker_free(struct worker *w)
+static void end_begin(struct worker *w)
 {
-	if (!w)
-		return;
 	pthread_mutex_lock(&w->lock);
 	w->ending = true;
 	pthread_cond_signal(&w->wake);
 	pthread_mutex_unlock(&w->lock);
-	pthread_join(w->thread, NULL);
+}
+
+bool worker_end(struct worker *w, uint64_t wait_ns)
+{
+	uint64_t until_ns = clock_now_ns() + wait_ns;
+	const struct timespec until = { (time_t)(until_ns / (1000 * NS_PER_MS)),
+					(long)(until_ns % (1000 * NS_PER_MS)) };
+
+	if (!w || w->ended)
+		return true;
+	end_begin(w);
+	w->ended = !pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, &until);
+	return w->ended;
+}
+
+void worker_free(struct worker *w)
+{
+	if (!w)
+		return;
+	end_begin(w);
+	if (!w->ended)
+		pthread_join(w->thread, NULL);
 	jobs_done(w, w->finished, false);
 	jobs_done(w, w->waiting, true);
 	watch_remove(w->watch);

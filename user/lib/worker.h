@@ -23,6 +23,11 @@ struct worker;
 
 /* At most `max` jobs at a time that are not done. NULL with errno. */
 struct worker *worker_new(struct loop *l, unsigned max);
+/*
+ * Does the job that is under way come to its end in this time? If not it hangs, and only the end of the process is left:
+ * worker_free() would wait.
+ */
+bool worker_end(struct worker *w, uint64_t wait_ns);
 /* Waits for the job that is under way, and drops those behind it. */
 void worker_free(struct worker *w);
 /* 0; -EAGAIN: there are as many jobs as there may be; -ECANCELED: from a `done` while the worker ends. */
