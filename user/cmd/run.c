@@ -298,6 +298,8 @@ static void start_next(void *ctx, u64 now_ns)
 
 bool daemon_reload(struct daemon *d)
 {
+	u64 interval_ns = d->agent.conf->interval_ns;
+
 	if (!d->ready) {
 		log_warn(
 			"reload: Seismo is still attaching its probes; try again when it is ready");
@@ -305,7 +307,8 @@ bool daemon_reload(struct daemon *d)
 	}
 	if (!agent_reload(&d->agent))
 		return false;
-	timer_set_every(d->clock, d->agent.conf->interval_ns);
+	if (d->agent.conf->interval_ns != interval_ns)
+		timer_set_every(d->clock, d->agent.conf->interval_ns);
 	log_info("reload: the configuration is in effect");
 	return true;
 }
