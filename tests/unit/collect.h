@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "collect/collect.h"
+#include "service/cgroup.h"
 
 #define SECOND 1000000000ULL
 
@@ -50,6 +51,7 @@ enum fake_metric {
 	STARTS,
 	USED,
 	ALIVE,
+	THROTTLED,
 	FAKE_METRICS
 };
 
@@ -66,6 +68,8 @@ static const struct metric fake_metrics[] = {
 	  .unflushed = offsetof(struct task_totals, cpu_ns) },
 	{ "alive", METRIC_GAUGE, .service = true,
 	  .task_total = offsetof(struct task_totals, processes) },
+	{ "throttled_total", METRIC_COUNTER, .service = true,
+	  .cgroup = offsetof(struct cgroup_stats, throttled_periods) },
 	{ .name = NULL },
 };
 
@@ -85,8 +89,9 @@ struct fake_kernel {
 	struct probe_run *runs[2];
 	struct task_totals alive[IDENTITIES]; /* what the next scan finds */
 	int scan_err;
-	bool known[IDENTITIES]; /* tasks may still get it */
-	u32 freed[IDENTITIES];	/* how often its number was given back */
+	bool known[IDENTITIES];	    /* tasks may still get it */
+	u32 freed[IDENTITIES];	    /* how often its number was given back */
+	struct cgroup_stats cgroup; /* of each cgroup */
 };
 
 static struct fake_kernel kernel;
@@ -129,6 +134,16 @@ int __wrap_tables_series_delete(struct tables *t, const struct series_key *key)
 	(void)t;
 	assert_false(kernel.known[key->identity]);
 	return 0;
+}
+
+void __wrap_cgroup_stats_read(const struct cgroup_mounts *mounts, const char *path, size_t len,
+			      struct cgroup_stats *ret);
+
+void __wrap_cgroup_stats_read(const struct cgroup_mounts *mounts, const char *path, size_t len,
+			      struct cgroup_stats *ret)
+{
+	(void)mounts, (void)path, (void)len;
+	*ret = kernel.cgroup;
 }
 
 static inline struct table table_make(size_t row_size, u32 rows)

@@ -9,7 +9,7 @@
 #define CALL(s, n) s ",call=\"" #n "\""
 
 /* One more series of each family. */
-#define RESERVED (5 + 2 * HIST_SAMPLES)
+#define RESERVED (6 + 2 * HIST_SAMPLES)
 
 static struct fixture *f;
 
@@ -256,6 +256,37 @@ static void names_that_look_the_same_are_one_service(void **state)
 	fixture_wait(f, REUSE_SECONDS + f->conf->limits.forget_after_ns / SECOND);
 	count(0, CALLS, 4, 7, 1);
 	assert_int_equal(fixture_value(f, "calls_total", labels), 9);
+}
+
+/* --- what cgroups count */
+
+static void cgroups_count_from_one_reading_to_the_next(void **state)
+{
+	const struct cgroup_stats full = {
+		.files = 2, .inodes = { 7, 8 }, .periods = 10, .throttled_periods = 5
+	};
+	struct cgroup_stats *now = &kernel.cgroup;
+
+	(void)state;
+	identity_make(4, "ignored");
+	identity_in_cgroup(4, "web.service");
+	count(0, CALLS, 4, 7, 1);
+	*now = full;
+	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 5);
+	now->throttled_periods = 6;
+	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 6);
+	*now = (struct cgroup_stats){ .failed = 2 };
+	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 6);
+	*now = (struct cgroup_stats){ .files = 1, .failed = 1, .inodes = { 0, 8 } };
+	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 6);
+	*now = full;
+	now->throttled_periods = 7;
+	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 7);
+	*now = full; /* made anew by the same name */
+	now->inodes[CGROUP_CPU] = 9;
+	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 12);
+	now->throttled_periods = 1; /* made anew, with a number that is used again */
+	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 13);
 }
 
 /* --- other rules */
@@ -618,6 +649,7 @@ int main(void)
 		TEST(who_is_alive_keeps_its_number),
 		TEST(services_are_forgotten),
 		TEST(names_that_look_the_same_are_one_service),
+		TEST(cgroups_count_from_one_reading_to_the_next),
 		TEST(new_rules_name_what_is_counted_from_now_on),
 		TEST(new_rules_name_peers_too),
 		TEST_SLOW(what_was_counted_waits_for_the_name),

@@ -92,8 +92,10 @@ static void cgroup_count(struct cgroups *t, const struct service_cgroup *cgroup,
 		s = families_series(t->families, f, cgroup->service, 0, &refused);
 		value = *(const u64 *)((const char *)now + at);
 		last = *(const u64 *)((const char *)&cgroup->last + at);
+		if (!gauge && value >= last) /* otherwise it was created anew, with a known inode */
+			value -= last;
 		if (s)
-			*s->value += (s64)(gauge ? value : value - last);
+			*s->value += (s64)value;
 	}
 }
 
@@ -117,7 +119,9 @@ void cgroups_read(struct cgroups *t)
 	gauges_zero(t);
 	HASH_ITER(hh, t->by_path, cgroup, next) {
 		cgroup_stats_read(&t->mounts, cgroup->path, strlen(cgroup->path), &now);
-		if (!now.files) {
+		if (now.failed) /* nothing new is known */
+			now = cgroup->last;
+		else if (!now.files) {
 			cgroup_free(t, cgroup);
 			continue;
 		}

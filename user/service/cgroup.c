@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "service/cgroup.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -92,25 +93,35 @@ void cgroup_mounts_read(struct cgroup_mounts *ret)
 		fclose(f);
 }
 
-static bool file_read(const char *path, char *text, size_t size, u64 *ret_inode)
+/* 0 or negative errno */
+static int file_read(const char *path, char *text, size_t size, u64 *ret_inode)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC);
+	int fd = open(path, O_RDONLY | O_CLOEXEC), err = 0;
 	struct stat file;
 	ssize_t n;
 
 	if (fd < 0)
-		return false;
+		return -errno;
 	*ret_inode = fstat(fd, &file) ? 0 : file.st_ino;
 	n = read(fd, text, size - 1);
+	if (n < 0)
+		err = -errno;
 	close(fd);
 	text[n < 0 ? 0 : n] = '\0';
-	return n >= 0;
+	return err;
+}
+
+/* It may work the next time. */
+static bool passes(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -EINTR;
 }
 
 void cgroup_stats_read(const struct cgroup_mounts *mounts, const char *path, size_t len,
 		       struct cgroup_stats *ret)
 {
 	char file[2 * PATH_MAX], text[16384];
+	int err;
 
 	*ret = (struct cgroup_stats){ 0 };
 	for (int i = 0; i < CGROUP_CONTROLLERS; i++) {
@@ -119,9 +130,10 @@ void cgroup_stats_read(const struct cgroup_mounts *mounts, const char *path, siz
 		if (!*mount || snprintf(file, sizeof(file), "%s%.*s/%s", mount, (int)len, path,
 					controllers[i].file) >= (int)sizeof(file))
 			continue;
-		if (!file_read(file, text, sizeof(text), &ret->inodes[i]))
-			continue;
-		cgroup_stats_parse(text, ret);
-		ret->files++;
+		err = file_read(file, text, sizeof(text), &ret->inodes[i]);
+		if (!err)
+			cgroup_stats_parse(text, ret);
+		ret->files += !err;
+		ret->failed += passes(err);
 	}
 }

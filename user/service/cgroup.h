@@ -18,6 +18,7 @@ struct cgroup_mounts {
 
 struct cgroup_stats {
 	u32 files; /* number of files read; 0: no such cgroup */
+	u32 failed; /* number of files that could not be read this time, for want of descriptors or memory */
 	u64 inodes
 		[CGROUP_CONTROLLERS]; /* of these files: they change when a cgroup is created anew */
 	u64 periods, throttled_periods, throttled_ns;
