@@ -90,6 +90,14 @@ static void serve_query(void *ctx, const struct http_request *request, struct ht
 	buf_printf(&reply->body, "a is %s, b is %s", a ? a : "-", none ? none : "-");
 }
 
+static void serve_heavy(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	(void)ctx, (void)request;
+	for (uint64_t end_ns = clock_now_ns() + 10 * NS_PER_MS; clock_now_ns() < end_ns;)
+		;
+	buf_str(&reply->body, "made");
+}
+
 static unsigned changed_cnt;
 
 static void serve_change(void *ctx, const struct http_request *request, struct http_reply *reply)
@@ -106,6 +114,7 @@ static const struct http_route routes[] = {
 	{ "/failed", serve_failed },
 	{ "/shared", serve_shared },
 	{ "/query", serve_query },
+	{ "/heavy", serve_heavy, .heavy = true },
 	{ "/secret", serve_hello, .control = true },
 	{ "/change", serve_change, .control = true, .post = true },
 	{ NULL, NULL },
@@ -572,6 +581,37 @@ static void slow_readers_of_the_same_are_not_limited(void **state)
 	buf_release(&b);
 }
 
+/* Whoever asks alone is answered; of many at once some are told to come back, and nobody else waits for them. */
+static void heavy_replies_do_not_keep_others_waiting(void **state)
+{
+	enum { CLIENTS = 100 };
+	struct buf b = { 0 };
+	unsigned made = 0;
+	int fd[CLIENTS];
+
+	(void)state;
+	for (int i = 0; i < 5; i++) {
+		ask(GET("/heavy", ""), &b);
+		assert_string_equal(body_of(&b), "made");
+	}
+	for (int i = 0; i < CLIENTS; i++)
+		fd[i] = client();
+	for (int i = 0; i < CLIENTS; i++)
+		tell(fd[i], GET("/heavy", ""));
+	ask_on(control_client(), GET("/heavy", ""), &b);
+	assert_string_equal(body_of(&b), "made");
+	is_served();
+	for (int i = 0; i < CLIENTS; i++) {
+		buf_reset(&b);
+		listen_to(fd[i], &b);
+		made += !strcmp(body_of(&b), "made");
+		if (strcmp(body_of(&b), "made") != 0)
+			has(&b, "HTTP/1.1 503 ");
+	}
+	assert_in_range(made, 1, CLIENTS - 1);
+	buf_release(&b);
+}
+
 static void queries_are_parsed(void **state)
 {
 	struct buf b = { 0 };
@@ -741,6 +781,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(shared_replies_are_made_once),
 	cmocka_unit_test(a_new_version_replaces_the_shared_one),
 	cmocka_unit_test(slow_readers_of_the_same_are_not_limited),
+	cmocka_unit_test(heavy_replies_do_not_keep_others_waiting),
 	cmocka_unit_test(queries_are_parsed),
 	cmocka_unit_test(the_control_socket_may_do_more),
 	cmocka_unit_test(the_client_gets_what_is_answered),

@@ -176,8 +176,8 @@ static void serve_reload(void *ctx, const struct http_request *request, struct h
 const struct http_route daemon_routes[] = {
 	{ "/metrics", serve_metrics },
 	{ "/api/v1/services", serve_services },
-	{ "/api/v1/query", serve_query },
-	{ "/api/v1/check", serve_check },
+	{ "/api/v1/query", serve_query, .heavy = true },
+	{ "/api/v1/check", serve_check, .heavy = true },
 	{ "/api/v1/config", serve_config, .control = true },
 	{ "/-/healthy", serve_healthy },
 	{ "/-/ready", serve_ready },

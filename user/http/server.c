@@ -19,6 +19,7 @@
 #define IDLE_TIMEOUT_SECONDS 10u
 #define ACCEPT_RETRY_NS	     (100 * NS_PER_MS)
 #define LISTENERS_MAX	     2
+#define HEAVY_NS	     (15 * NS_PER_MS) /* for heavy replies in one turn of the loop, while others wait */
 /*
  * What is handed to the kernel at a time, so that nobody's big reply keeps the others waiting; as much again
  * for its own bookkeeping.
@@ -45,6 +46,7 @@ struct http_server {
 	const struct http_route *routes;
 	void *ctx;
 	unsigned connection_max, big_cnt;
+	uint64_t heavy_ns; /* taken by heavy replies in this turn of the loop */
 	struct listener listeners[LISTENERS_MAX];
 	unsigned listener_cnt;
 	struct listener *accepting; /* on which the connection came that is being added */
@@ -96,6 +98,7 @@ static void server_run(struct http_server *s)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
+	s->heavy_ns = 0;
 	MHD_run(s->daemon);
 	if (MHD_get_timeout(s->daemon, &ms) == MHD_YES)
 		timer_set(s->timeout, clock_now_ns() + ms * NS_PER_MS);
@@ -304,13 +307,26 @@ static bool method_fits(const struct http_route *route, const char *method)
 	return !strcmp(method, "GET") || !strcmp(method, "HEAD");
 }
 
-static void reply_make(struct http_reply *r, const struct http_server *s, const struct client *c,
+static void reply_make_heavy(struct http_reply *r, struct http_server *s,
+			     const struct http_route *route, const struct http_request *request)
+{
+	uint64_t start_ns = clock_now_ns();
+
+	route->handler(s->ctx, request, r);
+	s->heavy_ns += clock_now_ns() - start_ns;
+}
+
+static void reply_make(struct http_reply *r, struct http_server *s, const struct client *c,
 		       const struct http_route *route, const struct http_request *request)
 {
 	if (!route)
 		reply_not_found(r, s->routes);
 	else if (route->control && !c->list->control)
 		http_reply_fail(r, MHD_HTTP_FORBIDDEN, "only on the control socket");
+	else if (route->heavy && s->heavy_ns > HEAVY_NS && !c->list->control)
+		http_reply_fail(r, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests at once");
+	else if (route->heavy)
+		reply_make_heavy(r, s, route, request);
 	else
 		route->handler(s->ctx, request, r);
 	if (r->body.failed)

@@ -28,7 +28,8 @@ struct http_route {
 	const char *path;
 	void (*handler)(void *ctx, const struct http_request *request, struct http_reply *reply);
 	bool control; /* on control sockets only */
-	bool post;    /* by POST, of which the body is dropped, instead of GET and HEAD */
+	bool heavy; /* takes long to make: what there is no time for is refused, but to control clients */
+	bool post; /* by POST, of which the body is dropped, instead of GET and HEAD */
 };
 
 /*
