@@ -26,13 +26,10 @@ is "50000 4032 null" "$(table counters) $(table histograms) $(table problem)" \
 # --- less memory than the limits promise
 
 echo "limits: { memory: 10MiB }" >"$CONFIG"
-check json >"$TMP/check.json"
-is 1 $? "too little memory is a problem"
-counters=$(table counters)
-ok "there is room for fewer series ($counters)" between 1 49999 "$counters"
 check text >"$TMP/check.txt"
+is 1 $? "too little memory is a problem"
 line=$(grep limits.memory "$TMP/check.txt")
-ok "check says how many have room" grep -q "room for $counters of 50000 series, .* of 4032 histograms" <<<"$line"
+ok "check says how much has room" grep -qE "room for [0-9]{4,5} of 50000 series, [0-9]{2,4} of 4032 histograms" <<<"$line"
 start_seismo --probes syscall=count
 ok "so does the daemon" grep -qF "${line#*: }" "$TMP/seismo.err"
 stop_seismo
@@ -42,7 +39,8 @@ stop_seismo
 # The configuration with other limits, and no more memory than these need.
 configure() { # LIMIT,...
 	echo "limits: { memory: 8MiB${1:+, $1} }" >"$CONFIG"
-	least=$(check text | sed -n 's/.*set limits.memory to at least \([0-9]*MiB\)$/\1/p')
+	check text >"$TMP/check.txt"
+	least=$(sed -n 's/.*set limits.memory to at least \([0-9]*MiB\)$/\1/p' "$TMP/check.txt")
 	echo "limits: { memory: $least${1:+, $1} }" >"$CONFIG"
 }
 
