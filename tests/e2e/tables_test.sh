@@ -94,11 +94,11 @@ stop_seismo
 cgroup=$(cgroup_controller cpu || cgroup_controller pids) || skip "no cgroups"
 cgroup+=/seismo-tables-$$
 cgroup_make "$cgroup"
-configure "services: 128, series: 20000"
+configure "services: 256, series: 20000"
 start_seismo --probes process
 start_scraping
 again=$(workload process "w-again-$$")
-runs=$((300 / scale))
+runs=$((400 / scale))
 for ((i = 0; i < runs; i++)); do
 	mkdir "$cgroup/$i"
 	in_cgroup "$cgroup/$i" "$again" end ok:100 >/dev/null
