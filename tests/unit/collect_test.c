@@ -541,6 +541,22 @@ static void events_that_are_other_are_counted(void **state)
 	assert_int_equal(stats.dropped[WAIT], 3);
 }
 
+/* Room for samples, where what has gone took all of it. */
+static void services_that_are_gone_give_way_to_series(void **state)
+{
+	(void)state;
+	for (u64 call = 0; call < 4; call++)
+		count(0, CALLS, 1, call, 10);
+	count(0, CALLS, 2, 1, 10);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s2\"", 1)), -1);
+	identity_end(1);
+	fixture_wait(f, REUSE_SECONDS);
+	fixture_read(f);
+	count(0, CALLS, 2, 1, 100);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s2\"", 1)), 100);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s1\"", 1)), -1);
+}
+
 /* When another has gone for long enough. What it counted until then stays where it was shown. */
 static void a_service_gets_its_name_when_there_is_room(void **state)
 {
@@ -661,6 +677,7 @@ int main(void)
 		TEST(a_full_histogram_counts_under_other),
 		TEST_SMALL(services_beyond_the_limit_are_other),
 		TEST_SMALL(events_that_are_other_are_counted),
+		TEST_SMALL(services_that_are_gone_give_way_to_series),
 		TEST_SMALL(a_service_gets_its_name_when_there_is_room),
 		TEST_SMALL(series_beyond_the_limit_are_other),
 		TEST_SMALL(series_get_their_own_when_there_is_room),

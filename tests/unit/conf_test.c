@@ -262,7 +262,7 @@ static const struct {
 	{ "limits:\n  memory: 1MiB\n",
 	  ":2: 'memory' is '1MiB', must be a size such as 64MiB, at least 8MiB" },
 	{ "limits: { series: 63 }\n",
-	  ":1: 'series' is '63', must be an integer from 1000 to 60000" },
+	  ":1: 'series' is '63', must be an integer from 1000 to 1000000" },
 	{ "limits: { services: 16385 }\n",
 	  ":1: 'services' is '16385', must be an integer from 1 to 16384" },
 	{ "limits:\n\n  cpu_percent: 1\n",

@@ -66,7 +66,7 @@ void report_tables(struct buf *text, const struct agent *a)
 	const struct conf_limits *limits = &a->conf->limits;
 	struct buf shortages = { 0 };
 
-	shortage(&shortages, s->counters - METRIC_MAX, limits->series, "series");
+	shortage(&shortages, s->counters - METRIC_MAX, table_counters_wanted(limits), "series");
 	shortage(&shortages, s->hists - METRIC_MAX, TABLE_HISTS - METRIC_MAX, "histograms");
 	shortage(&shortages, s->identities / 2, limits->services, "services");
 	if (shortages.len)

@@ -47,10 +47,21 @@ static void move(struct collector *c, bool all)
 	identities_moves_done(&c->identities);
 }
 
+/* When samples get scarce, services that have gone give way, the one that went first before the others. */
+static void room_make(struct collector *c)
+{
+	u64 max = c->conf->limits.series, scarce = max - max / 8;
+
+	while ((u64)c->registry->samples + c->registry->reserved > scarce &&
+	       services_evict(&c->services, c->read_ns))
+		;
+}
+
 int collector_read(struct collector *c, u64 now_ns)
 {
 	c->read_ns = c->registry->now_ns = now_ns;
 	identities_set_now(&c->identities, now_ns);
+	room_make(c);
 	move(c, false);
 	slots_admit(&c->counters);
 	slots_admit(&c->hists);

@@ -77,21 +77,26 @@ bool services_have_room(const struct services *t, u64 now_ns)
 	return t->cnt < t->max || longest_unused(t, now_ns);
 }
 
+bool services_evict(struct services *t, u64 now_ns)
+{
+	struct service *unused = longest_unused(t, now_ns);
+
+	if (unused)
+		service_forget(t, unused);
+	return unused;
+}
+
 struct service *services_get(struct services *t, const char *name, u64 now_ns)
 {
 	char clean[LABEL_VALUE_SIZE];
-	struct service *s, *unused;
+	struct service *s;
 
 	label_clean(clean, name);
 	HASH_FIND_STR(t->by_name, clean, s);
 	if (s)
 		return s;
-	if (t->cnt >= t->max) {
-		unused = longest_unused(t, now_ns);
-		if (!unused)
-			return NULL;
-		service_forget(t, unused);
-	}
+	if (t->cnt >= t->max && !services_evict(t, now_ns))
+		return NULL;
 	s = service_add(t, clean, now_ns);
 	if (s)
 		t->cnt++;

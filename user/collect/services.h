@@ -41,6 +41,8 @@ void services_release(struct services *t);
 struct service *services_get(struct services *t, const char *name, u64 now_ns);
 /* Whether one more service would find a place. */
 bool services_have_room(const struct services *t, u64 now_ns);
+/* Forgets the service that would give way to a new one. False: there is none. */
+bool services_evict(struct services *t, u64 now_ns);
 /* Forgets services that have had no identity for longer than this. */
 void services_forget(struct services *t, u64 now_ns, u64 age_ns);
 

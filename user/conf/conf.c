@@ -28,7 +28,7 @@ const struct conf_number conf_numbers[] = {
 	    .max = 16384, .live = true, .help = "services that have a name at a time" } },
 	{ "limits",
 	  { LIMIT("series", series), .kind = SETTING_COUNT, .initial = 50000, .min = 1000,
-	    .max = 60000, .live = true, .help = "samples that are exposed" } },
+	    .max = 1000000, .live = true, .help = "samples that are exposed" } },
 	{ "limits",
 	  { LIMIT("memory", memory_bytes), .kind = SETTING_SIZE, .initial = 64 * MIB,
 	    .min = 8 * MIB, .max = UINT64_MAX, .help = "memory of the kernel's tables" } },

@@ -97,6 +97,11 @@ static void cells_grow(struct table_sizes *s, u64 memory)
 	s->cells = min_u32(s->cells, UINT16_MAX);
 }
 
+u32 table_counters_wanted(const struct conf_limits *limits)
+{
+	return limits->series < TABLE_COUNTERS_MAX ? (u32)limits->series : TABLE_COUNTERS_MAX;
+}
+
 /*
  * What the limits promise comes first: that there is less memory than a CPU could use for itself costs time, when
  * CPUs add to the same memory, but no series.
@@ -109,7 +114,7 @@ int table_sizes_plan(struct table_sizes *ret, const struct conf_limits *limits, 
 		.cpus = cpus,
 		/* a service is often several identities: its shell, its workers, its helpers */
 		.identities = (u32)limits->services * 2,
-		.counters = METRIC_MAX + (u32)limits->series,
+		.counters = METRIC_MAX + table_counters_wanted(limits),
 		.lanes = min_u32(cpus, LANES_LEAST),
 		.hists = TABLE_HISTS,
 		.cells = CELLS_LEAST,
@@ -135,7 +140,7 @@ int table_sizes_plan(struct table_sizes *ret, const struct conf_limits *limits, 
 
 bool table_sizes_short(const struct table_sizes *s, const struct conf_limits *limits)
 {
-	return s->hists < TABLE_HISTS || s->counters < METRIC_MAX + limits->series ||
+	return s->hists < TABLE_HISTS || s->counters < METRIC_MAX + table_counters_wanted(limits) ||
 	       s->identities < 2 * limits->services;
 }
 

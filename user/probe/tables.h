@@ -13,7 +13,8 @@
 
 struct bpf_object;
 
-#define TABLE_HISTS 4096 /* histograms, unless limits.memory is too small for them */
+#define TABLE_HISTS	   4096	 /* histograms, unless limits.memory is too small for them */
+#define TABLE_COUNTERS_MAX 60000 /* slots are kept in 16 bits */
 
 struct table_sizes {
 	u32 cpus, identities;
@@ -65,6 +66,8 @@ struct tables {
 /* What fits into limits.memory on a machine of so many possible CPUs; -ENOMEM: nothing, ret->bytes are needed. */
 int table_sizes_plan(struct table_sizes *ret, const struct conf_limits *limits, u32 cpus,
 		     bool storage);
+/* As many counters as limits.series wants: each is at least one exposed sample. */
+u32 table_counters_wanted(const struct conf_limits *limits);
 /* Do these tables hold less than the limits promise? */
 bool table_sizes_short(const struct table_sizes *s, const struct conf_limits *limits);
 
