@@ -115,6 +115,7 @@ static void hist_series_read(struct slots *p, struct series *s)
 	for (u32 slot = s->first_slot; slot; slot = p->next[slot])
 		tables_hist_add(p->tables, slot, &sum);
 	*s->hist = sum;
+	s->stale = false;
 }
 
 static void refused_count(struct slots *p, u32 slot)
@@ -134,9 +135,21 @@ static void hist_slot_read(struct slots *p, u32 slot, u64 mark)
 		return;
 	p->last[slot] = mark;
 	if (p->series[slot])
-		hist_series_read(p, p->series[slot]);
+		p->series[slot]->stale = true;
 	if (p->states[slot] == SLOT_REFUSED)
 		refused_count(p, slot);
+}
+
+/* A series is added up once, however many of its slots have changed: many are "other" when a limit is reached. */
+static void hists_read(struct slots *p)
+{
+	for (u32 metric = 1; metric < METRIC_MAX; metric++) {
+		struct family *f = p->families->by_number[metric];
+
+		for (size_t i = 0; f && i < f->series_cnt; i++)
+			if (f->series[i]->stale)
+				hist_series_read(p, f->series[i]);
+	}
 }
 
 /* What the slot had counted before stays behind; p->left[] is freed. */
@@ -150,7 +163,7 @@ static void hist_join(struct slots *p, u32 slot, struct series *s)
 	p->known[slot] = hist_count(left);
 	if (hist_base(s))
 		hist_subtract(s->hist_base, left);
-	hist_series_read(p, s);
+	s->stale = true;
 	free(left);
 	p->left[slot] = NULL;
 }
@@ -170,7 +183,7 @@ static void hist_part(struct slots *p, u32 slot, struct series *s)
 	hist_unlink(p, slot, s);
 	if (hist_base(s))
 		hist_add(s->hist_base, &now);
-	hist_series_read(p, s);
+	s->stale = true;
 }
 
 /* --- both */
@@ -200,6 +213,8 @@ void slots_read(struct slots *p)
 	for (u32 slot = 1; slot < p->top; slot += READ_AT_ONCE)
 		slots_read_some(p, slot,
 				p->top - slot < READ_AT_ONCE ? p->top - slot : READ_AT_ONCE);
+	if (p->pool == POOL_HIST)
+		hists_read(p);
 }
 
 /* Which series a slot counts for, if any; SLOT_NEW: that is not known yet, or there is no memory. */

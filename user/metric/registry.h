@@ -83,6 +83,7 @@ struct series {
 	s64 base, shown;
 	struct hist *hist_base; /* owned; NULL: nothing */
 	u32 first_slot;		/* 0: none */
+	bool stale;		/* *hist is to be added up again */
 	void *owner;		/* whose it is; NULL: nobody's */
 
 	/* Exposed together, as `exposed`, which counts for the limit of samples; it comes first. */
