@@ -88,7 +88,7 @@ configure request
 # enabled, systemd remembers how it ended
 systemctl --quiet enable seismo
 systemctl start w-unit
-"$SEISMO" check --format json --config "$CONFIG" >"$TMP/check.json"
+"$SEISMO" check --format json >"$TMP/check.json"
 
 # --- the start: active is who is ready
 
