@@ -12,7 +12,7 @@
 #define NS_PER_SEC 1000000000ULL
 #define AGE_NS	   (30 * NS_PER_SEC) /* between steps of identities towards their end */
 #define AGE_FULL_NS \
-	NS_PER_SEC /* ... where services wait for a place; at every tick where identities get scarce */
+	NS_PER_SEC /* ... where services or slots get scarce; at every tick where identities do */
 #define FORGET_NS (10 * NS_PER_SEC)
 
 struct collector {
@@ -109,11 +109,20 @@ static void age(struct collector *c)
 	identities_reclaim(&c->identities);
 }
 
+/* Does some metric have hardly any slots left, which the dead would give back? */
+static bool slots_scarce(const struct tables *t)
+{
+	for (u32 metric = 1; metric < METRIC_MAX; metric++)
+		if (t->budgets[metric].used > t->budgets[metric].max / 4 * 3)
+			return true;
+	return false;
+}
+
 static u64 age_period_ns(const struct collector *c)
 {
 	if (identities_used(&c->identities) > c->tables->sizes.identities / 2)
 		return 0;
-	return c->services.cnt >= c->services.max ? AGE_FULL_NS : AGE_NS;
+	return c->services.cnt >= c->services.max || slots_scarce(c->tables) ? AGE_FULL_NS : AGE_NS;
 }
 
 void collector_tick(struct collector *c, u64 now_ns)
