@@ -91,7 +91,7 @@ for option in --format=text --verbose --format=json; do
 	run check --state-dir "$state" $option
 	asked=$status
 	cp "$TMP/run.out" "$TMP/asked$option"
-	run check --state-dir "$TMP/nothing" --probes all,syscall=full $option
+	run check --state-dir "$TMP/nothing" --config "$CONFIG" --probes all,syscall=full $option
 	is "$asked" "$status" "check $option: the same exit status without a daemon"
 	is "$(cat "$TMP/asked$option")" "$(cat "$TMP/run.out")" "check $option: the same words"
 done
