@@ -193,6 +193,22 @@ static void a_number_is_used_again(void **state)
 }
 
 /* A hundred programs, one after the other, by three numbers. */
+/* CPU time of before an exec is counted at the next switch, which may be late. */
+static void a_late_event_names_nobody(void **state)
+{
+	(void)state;
+	count(0, CALLS, 2, 7, 3);
+	identity_end(2);
+	fixture_wait(f, REUSE_SECONDS);
+	assert_int_equal(kernel.freed[2], 1);
+	count(0, CALLS, 2, 7, 1);
+	assert_int_equal(fixture_sum(f, "calls_total"), 3);
+	identity_make(2, "gamma");
+	count(0, CALLS, 2, 7, 10);
+	assert_int_equal(fixture_value(f, "calls_total", CALL(BETA, 7)), 3);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"gamma\"", 7)), 11);
+}
+
 static void slots_are_used_again(void **state)
 {
 	(void)state;
@@ -661,6 +677,7 @@ int main(void)
 		TEST(a_scan_that_fails_is_told),
 		TEST(counts_outlive_their_identity),
 		TEST(a_number_is_used_again),
+		TEST(a_late_event_names_nobody),
 		TEST(slots_are_used_again),
 		TEST(who_is_alive_keeps_its_number),
 		TEST(services_are_forgotten),

@@ -69,6 +69,9 @@ struct service *identities_service(struct identities *t, u32 id)
 	if (id == IDENTITY_OTHER || id >= t->tables->sizes.identities)
 		return t->services->other;
 	if (!t->owners[id].service) {
+		/* a late event of one that is gone, whose row must not name the next one */
+		if (!__atomic_load_n(&t->tables->states[id].live, __ATOMIC_ACQUIRE))
+			return NULL;
 		row = table_row(&t->tables->identities, id);
 		if (!row)
 			return t->services->other;
