@@ -343,6 +343,28 @@ static void new_rules_name_what_is_counted_from_now_on(void **state)
 	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"gamma\"", 7)), 100);
 }
 
+/* It was shown for the old name: the new one has what is more, when it is counted. */
+static void what_is_still_to_come_moves_once(void **state)
+{
+	struct service_rule rule = { .name = "gamma", .match = { .exe = "alpha" } };
+	struct conf conf = *f->conf;
+
+	(void)state;
+	conf.services = &rule;
+	conf.service_cnt = 1;
+	count(0, USED, 1, 0, 1000);
+	kernel.alive[1].cpu_ns = 50;
+	assert_int_equal(fixture_value(f, "used_total", ALPHA), 1050);
+	collector_reconfigure(f->collector, &conf, f->now_ns);
+	kernel.alive[1].cpu_ns = 60;
+	assert_int_equal(fixture_value(f, "used_total", ALPHA), 1050);
+	assert_int_equal(fixture_value(f, "used_total", "service=\"gamma\""), 10);
+	count(0, USED, 1, 0, 70);
+	kernel.alive[1].cpu_ns = 0;
+	assert_int_equal(fixture_value(f, "used_total", ALPHA), 1050);
+	assert_int_equal(fixture_value(f, "used_total", "service=\"gamma\""), 20);
+}
+
 static void new_rules_name_peers_too(void **state)
 {
 	struct service_rule rule = { .name = "gamma", .match = { .exe = "beta" } };
@@ -684,6 +706,7 @@ int main(void)
 		TEST(names_that_look_the_same_are_one_service),
 		TEST(cgroups_count_from_one_reading_to_the_next),
 		TEST(new_rules_name_what_is_counted_from_now_on),
+		TEST(what_is_still_to_come_moves_once),
 		TEST(new_rules_name_peers_too),
 		TEST_SLOW(what_was_counted_waits_for_the_name),
 		TEST_SLOW(an_identity_waits_for_its_name),

@@ -347,13 +347,36 @@ static void slot_leave(struct slots *p, u32 slot)
 	p->states[slot] = SLOT_NEW;
 }
 
+/* What was shown as to come belongs to the old series, although the new one gets it when it is counted. */
+static void unflushed_split(const struct slots *p, u32 identity, struct series *from,
+			    struct series *to)
+{
+	const char *totals = (const char *)&p->tables->task_totals[identity];
+	size_t at = from && to ? to->family->metric->unflushed : 0;
+	u64 value = at ? *(const u64 *)(totals + at) : 0;
+
+	if (!value)
+		return;
+	from->base += (s64)value;
+	to->base -= (s64)value;
+}
+
+/* What it counts from now on counts for another series. */
+static void slot_change(struct slots *p, u32 slot)
+{
+	struct series *from = p->series[slot];
+
+	slot_leave(p, slot);
+	slot_resolve(p, slot);
+	unflushed_split(p, owners(p)[slot].identity, from, p->series[slot]);
+}
+
 void slots_move(struct slots *p)
 {
 	for (u32 slot = METRIC_MAX; slot < p->top; slot++) {
 		if (p->states[slot] == SLOT_NEW || !key_moved(p, &owners(p)[slot]))
 			continue;
-		slot_leave(p, slot);
-		slot_resolve(p, slot);
+		slot_change(p, slot);
 	}
 }
 
@@ -368,8 +391,7 @@ void slots_admit(struct slots *p)
 		    t->identities->owners[key->identity].refused ||
 		    family_full(t->by_number[key->metric], (u32)t->conf->limits.series))
 			continue;
-		slot_leave(p, slot);
-		slot_resolve(p, slot);
+		slot_change(p, slot);
 	}
 }
 
