@@ -52,6 +52,7 @@ enum fake_metric {
 	USED,
 	ALIVE,
 	THROTTLED,
+	CACHED,
 	FAKE_METRICS
 };
 
@@ -70,6 +71,8 @@ static const struct metric fake_metrics[] = {
 	  .task_total = offsetof(struct task_totals, processes) },
 	{ "throttled_total", METRIC_COUNTER, .service = true,
 	  .cgroup = offsetof(struct cgroup_stats, throttled_periods) },
+	{ "cached_bytes", METRIC_GAUGE, .service = true,
+	  .cgroup = offsetof(struct cgroup_stats, page_cache_bytes) },
 	{ .name = NULL },
 };
 
@@ -218,12 +221,14 @@ static inline void identity_make(u32 id, const char *exe)
 	kernel.alive[id].tasks = kernel.alive[id].processes = 1;
 }
 
-/* ... in this cgroup, which is below the root. */
-static inline void identity_in_cgroup(u32 id, const char *cgroup)
+/* ... in this cgroup below a parent, NULL: the root. */
+static inline void identity_in_cgroup(u32 id, const char *cgroup, const char *parent)
 {
 	struct identity *row = table_row(&kernel.tables.identities, id);
 
-	row->cgroups_len = (u16)(snprintf(row->cgroups, sizeof(row->cgroups), "%s", cgroup) + 2);
+	row->cgroups_len = (u16)(snprintf(row->cgroups, sizeof(row->cgroups), "%s%c%s", cgroup, 0,
+					  parent ?: "") +
+				 2);
 }
 
 static inline void identity_end(u32 id)

@@ -9,7 +9,7 @@
 #define CALL(s, n) s ",call=\"" #n "\""
 
 /* One more series of each family. */
-#define RESERVED (6 + 2 * HIST_SAMPLES)
+#define RESERVED (7 + 2 * HIST_SAMPLES)
 
 static struct fixture *f;
 
@@ -285,7 +285,7 @@ static void cgroups_count_from_one_reading_to_the_next(void **state)
 
 	(void)state;
 	identity_make(4, "ignored");
-	identity_in_cgroup(4, "web.service");
+	identity_in_cgroup(4, "web.service", NULL);
 	count(0, CALLS, 4, 7, 1);
 	*now = full;
 	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 5);
@@ -303,6 +303,33 @@ static void cgroups_count_from_one_reading_to_the_next(void **state)
 	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 12);
 	now->throttled_periods = 1; /* made anew, with a number that is used again */
 	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 13);
+}
+
+/* A cgroup has the memory of those below it, which are not added again, unless they are another service's. */
+static void memory_of_cgroups_counts_once(void **state)
+{
+	struct service_rule rules[] = {
+		{ .name = "inner", .match = { .cgroup = "/outer/inner" } },
+		{ .name = "inner", .match = { .cgroup = "/outer" } },
+	};
+	struct conf conf = *f->conf;
+
+	(void)state;
+	conf.services = rules;
+	conf.service_cnt = 2;
+	identity_make(4, "ignored");
+	identity_in_cgroup(4, "outer", NULL);
+	identity_make(5, "ignored");
+	identity_in_cgroup(5, "inner", "outer");
+	count(0, CALLS, 4, 7, 1);
+	count(0, CALLS, 5, 7, 1);
+	kernel.cgroup = (struct cgroup_stats){ .files = 2, .page_cache_bytes = 10 };
+	collector_reconfigure(f->collector, &conf, f->now_ns);
+	assert_int_equal(fixture_value(f, "cached_bytes", "service=\"inner\""), 10);
+	rules[1].name = "outer";
+	collector_reconfigure(f->collector, &conf, f->now_ns);
+	assert_int_equal(fixture_value(f, "cached_bytes", "service=\"inner\""), 10);
+	assert_int_equal(fixture_value(f, "cached_bytes", "service=\"outer\""), 10);
 }
 
 /* --- other rules */
@@ -401,7 +428,7 @@ static int setup_slow(void **state)
 	f = fixture_new(16, 1000, worker);
 	identity_make(1, "alpha");
 	identity_make(2, "beta");
-	identity_in_cgroup(2, "docker-" CONTAINER ".scope");
+	identity_in_cgroup(2, "docker-" CONTAINER ".scope", NULL);
 	return worker ? 0 : -1;
 }
 
@@ -704,6 +731,7 @@ int main(void)
 		TEST(who_is_alive_keeps_its_number),
 		TEST(services_are_forgotten),
 		TEST(names_that_look_the_same_are_one_service),
+		TEST(memory_of_cgroups_counts_once),
 		TEST(cgroups_count_from_one_reading_to_the_next),
 		TEST(new_rules_name_what_is_counted_from_now_on),
 		TEST(what_is_still_to_come_moves_once),

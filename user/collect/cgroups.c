@@ -41,6 +41,14 @@ static struct service_cgroup *cgroup_new(struct cgroups *t, const char *path, si
 	return NULL;
 }
 
+static bool is_below(const struct cgroups *t, const struct service_cgroup *cgroup)
+{
+	for (const struct service_cgroup *i = t->by_path; i; i = i->hh.next)
+		if (i->service == cgroup->service && path_below(cgroup->path, i->path))
+			return true;
+	return false;
+}
+
 void cgroups_add(struct cgroups *t, struct service *s, const char *path)
 {
 	size_t len = strlen(path);
@@ -52,13 +60,10 @@ void cgroups_add(struct cgroups *t, struct service *s, const char *path)
 	if (!cgroup || cgroup->service == s)
 		return;
 	cgroup->service = s;
-	cgroup->below = false;
-	for (struct service_cgroup *i = t->by_path; i; i = i->hh.next) {
-		if (i->service != s || i == cgroup)
-			continue;
-		cgroup->below |= path_below(path, i->path);
-		i->below |= path_below(i->path, path);
-	}
+	cgroup->below = is_below(t, cgroup);
+	for (struct service_cgroup *i = t->by_path; i; i = i->hh.next)
+		if (path_below(i->path, path))
+			i->below = is_below(t, i);
 }
 
 static void cgroup_free(struct cgroups *t, struct service_cgroup *cgroup)
