@@ -16,6 +16,9 @@ struct {
 	__uint(max_entries, 1);
 } free_hist_cells SEC(".maps");
 
+/* CPUs, where each of them has a cell for every slot, in this order; otherwise 0. */
+const volatile u32 hist_stride SEC(".rodata");
+
 /* a < b for numbers below 2^63, without a branch, which the CPU could not predict. */
 #define LESS(a, b) (((a) - (b)) >> 63)
 
@@ -113,7 +116,7 @@ __noinline int hist_add_rare(u32 slot, u64 ns, u64 n)
 	return 0;
 }
 
-static __always_inline void hist_add_cpu(struct cpu *cpu, u32 slot, u64 ns, u64 n, bool shared)
+static __always_inline void hist_add_sparse(struct cpu *cpu, u32 slot, u64 ns, u64 n, bool shared)
 {
 	struct hist_use *use = cpu ? hist_use(cpu, slot) : NULL;
 	u32 cell = use ? *(volatile u16 *)&use->cell : 0;
@@ -122,6 +125,16 @@ static __always_inline void hist_add_cpu(struct cpu *cpu, u32 slot, u64 ns, u64 
 		hist_add_to(bpf_map_lookup_elem(&hist_cells, &cell), ns, n, shared);
 	else
 		hist_add_rare(slot, ns, n);
+}
+
+static __always_inline void hist_add_cpu(struct cpu *cpu, u32 slot, u64 ns, u64 n, bool shared)
+{
+	u32 cell = slot * hist_stride + cpu_id() + 1;
+
+	if (hist_stride)
+		hist_add_to(bpf_map_lookup_elem(&hist_cells, &cell), ns, n, shared);
+	else
+		hist_add_sparse(cpu, slot, ns, n, shared);
 }
 
 /* Adds to a slot that is written only by code that cannot interrupt itself on its CPU. */

@@ -149,8 +149,9 @@ void collector_stats(const struct collector *c, struct collector_stats *ret)
 		.identities = identities_used(&c->identities),
 		.counters = slots_used(&c->counters),
 		.hists = slots_used(&c->hists),
-		.cells = (u32)c->tables->budgets[BUDGET_CELLS].used,
 	};
+	ret->cells = ret->hists * table_hist_stride(&c->tables->sizes)
+			     ?: (u32)c->tables->budgets[BUDGET_CELLS].used;
 	for (unsigned m = 1; m < METRIC_MAX; m++)
 		ret->dropped[m] = c->tables->budgets[m].dropped + c->counters.refused[m] +
 				  c->hists.refused[m];

@@ -138,6 +138,11 @@ int table_sizes_plan(struct table_sizes *ret, const struct conf_limits *limits, 
 	return s.bytes > memory ? -ENOMEM : 0;
 }
 
+u32 table_hist_stride(const struct table_sizes *s)
+{
+	return s->cells > (u64)s->cpus * s->hists ? s->cpus : 0;
+}
+
 bool table_sizes_short(const struct table_sizes *s, const struct conf_limits *limits)
 {
 	return s->hists < TABLE_HISTS || s->counters < METRIC_MAX + table_counters_wanted(limits) ||
@@ -447,6 +452,10 @@ static struct hist_use *hist_use(const struct tables *t, u32 cpu, u32 slot)
 /* The cell that a CPU has for a slot, 0: none. */
 static u32 hist_cell(const struct tables *t, u32 cpu, u32 slot)
 {
+	u32 stride = table_hist_stride(&t->sizes);
+
+	if (stride)
+		return slot * stride + cpu + 1;
 	return __atomic_load_n(&hist_use(t, cpu, slot)->cell, __ATOMIC_ACQUIRE);
 }
 
@@ -495,15 +504,17 @@ static void hist_zero(struct hist *row)
 		memset(row, 0, sizeof(*row));
 }
 
-static void cell_free(struct tables *t, struct hist_use *use, u32 cpu, u32 slot)
+static void cell_free(struct tables *t, u32 cpu, u32 slot)
 {
 	const struct hist_cell_key key = { cpu, slot };
-	u32 cell = use->cell;
+	u32 cell = hist_cell(t, cpu, slot);
 
-	*use = (struct hist_use){ 0 };
+	*hist_use(t, cpu, slot) = (struct hist_use){ 0 };
 	if (!cell)
 		return;
 	hist_zero(table_row(&t->hist_cells, cell));
+	if (table_hist_stride(&t->sizes))
+		return;
 	bpf_map_delete_elem(tables_fd(t, "hist_cell_ids"), &key);
 	tables_free(t, POOL_CELL, cell);
 	__atomic_fetch_sub(&t->budgets[BUDGET_CELLS].used, 1, __ATOMIC_RELAXED);
@@ -513,5 +524,5 @@ void tables_hist_clear(struct tables *t, u32 slot)
 {
 	hist_zero(table_row(&t->hists, slot));
 	for (u32 cpu = 0; cpu < t->sizes.cpus; cpu++)
-		cell_free(t, hist_use(t, cpu, slot), cpu, slot);
+		cell_free(t, cpu, slot);
 }

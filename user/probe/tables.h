@@ -68,6 +68,8 @@ int table_sizes_plan(struct table_sizes *ret, const struct conf_limits *limits, 
 		     bool storage);
 /* As many counters as limits.series wants: each is at least one exposed sample. */
 u32 table_counters_wanted(const struct conf_limits *limits);
+/* CPUs, if each of them has a cell for every histogram; otherwise 0. */
+u32 table_hist_stride(const struct table_sizes *s);
 /* Do these tables hold less than the limits promise? */
 bool table_sizes_short(const struct table_sizes *s, const struct conf_limits *limits);
 
