@@ -17,7 +17,8 @@ TRACEPOINT(sched_process_fork, fork, struct task_struct *parent, struct task_str
 
 	if (READ(child, pid) != READ(child, tgid))
 		return 0;
-	tc = task_ctx_get(child);
+	/* without a context of its own, for which there was no memory or no turn, the child is still as its parent */
+	tc = task_ctx_get(child) ?: task_ctx_get(parent);
 	if (tc)
 		count_add(process_starts_total, tc->identity, 0, 1);
 	return 0;
