@@ -277,14 +277,15 @@ is_observed() { # METRIC LABEL=VALUE...
 	[[ $labels ]] && { [[ ! $probe ]] || grep -q "^seismo_probe_attached{probe=\"$probe\",.*} 1\$" "$METRICS"; }
 }
 
-# The probe that a metric belongs to, and those whose programs may count it in its place.
+# The probe that a metric belongs to, and those whose programs may count it in its place; for processes also the core,
+# without whose programs on fork and exec they have no service.
 probes_of() { # METRIC
 	case $1 in
 	seismo_syscall*) echo syscall ;;
 	seismo_block_* | seismo_service_block_*) echo block ;;
 	seismo_tcp_*) echo tcp request syscall ;;
 	seismo_request*) echo request syscall ;;
-	seismo_process* | seismo_oom_*) echo process ;;
+	seismo_process* | seismo_oom_*) echo process core ;;
 	seismo_memory_* | seismo_major_*) echo memory ;;
 	seismo_cpu_* | seismo_run_queue_*) echo core ;;
 	esac

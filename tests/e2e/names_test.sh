@@ -22,7 +22,7 @@ is_named() { # SERVICE TEXT
 
 # Processes of a service that are asleep since before the daemon was started.
 is_old() { # EXPECTED TEXT SERVICE
-	if [[ ${SEISMO_OPTIONS-} == *core=sight_* ]]; then
+	if [[ ${SEISMO_OPTIONS-} == *core=identify_* ]]; then
 		skip_one "$2" "without iterators a process is seen when its next system call ends"
 	else
 		is_metric "$1" "$2" seismo_processes "service=$3"
