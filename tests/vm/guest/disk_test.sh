@@ -46,14 +46,15 @@ kernel_says() {
 	echo "flush $((after[flush] - before[flush]))"
 }
 
+# Somebody may read from the device meanwhile, as those do who look for filesystems.
 device_seen() {
 	scrape
+	stat_read after
 	[[ $(device_says) == "$(kernel_says)" ]]
 }
 
 # What was grown since device_start is what the kernel's statistics have grown by.
 check_device() { # TEXT
-	stat_read after
 	wait_until device_seen
 	is "$(kernel_says)" "$(device_says)" "$1: requests and bytes of the device are those of /sys/block"
 }
