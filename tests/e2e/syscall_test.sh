@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # System calls: counts equal strace's and the workload's own, in every mode, with one thread and with many,
 # on a busy machine and while being scraped.
+# alone: each call of it is counted while the machine is busy, by its own doing
 
 # Two runs make the same calls when their libraries are at the same addresses: how much of a mapping the loader
 # gives back depends on that.
