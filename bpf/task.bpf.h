@@ -317,6 +317,17 @@ static __always_inline u32 identity_move(struct task_struct *task, struct task_c
 	return identity_make(task, id, row);
 }
 
+/* The kernel allocates without waiting for locks that others hold: what it has not got at once it may get now. */
+static __always_inline struct task_ctx *storage_create(struct task_struct *task,
+						       struct task_ctx *new)
+{
+	struct task_ctx *tc =
+		bpf_task_storage_get(&tasks, task, new, BPF_LOCAL_STORAGE_GET_F_CREATE);
+
+	tc = tc ?: bpf_task_storage_get(&tasks, task, new, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	return tc ?: bpf_task_storage_get(&tasks, task, new, BPF_LOCAL_STORAGE_GET_F_CREATE);
+}
+
 static __always_inline struct task_ctx *task_ctx_new(struct task_struct *task)
 {
 	/* What it has used so far predates the daemon. Set all fields at once: the task may be running. */
@@ -328,7 +339,7 @@ static __always_inline struct task_ctx *task_ctx_new(struct task_struct *task)
 	u64 key = (u64)task;
 
 	if (storage)
-		return bpf_task_storage_get(&tasks, task, &new, BPF_LOCAL_STORAGE_GET_F_CREATE);
+		return storage_create(task, &new);
 	new.tid = BPF_CORE_READ(task, pid);
 	new.tgid = BPF_CORE_READ(task, tgid);
 	bpf_map_update_elem(&tasks_by_address, &key, &new, BPF_ANY);
