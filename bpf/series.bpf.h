@@ -164,6 +164,32 @@ static __always_inline void count_add_exclusive(u32 slot, u64 n, bool shared)
 		add(value, n, shared || lanes_shared || slot_shared(slot));
 }
 
+/* For scan programs, which run one at a time: gauges that user space has set to 0 before. In the first lane. */
+static __always_inline u64 *gauge_value(u32 metric, u32 identity, u64 dim)
+{
+	u32 i = series_slot(metric, identity, dim, false);
+
+	return bpf_map_lookup_elem(&counters, &i);
+}
+
+__noinline int gauge_add(u32 metric, u32 identity, u64 dim, u64 n)
+{
+	u64 *value = gauge_value(metric, identity, dim);
+
+	if (value)
+		*value += n;
+	return 0;
+}
+
+__noinline int gauge_max(u32 metric, u32 identity, u64 dim, u64 n)
+{
+	u64 *value = gauge_value(metric, identity, dim);
+
+	if (value && *value < n)
+		*value = n;
+	return 0;
+}
+
 __noinline int count_add(u32 metric, u32 identity, u64 dim, u64 n)
 {
 	count_add_at(series_slot(metric, identity, dim, false), n);

@@ -128,7 +128,7 @@ _Static_assert(sizeof(struct cpu) == 64, "a cache line");
  * added to atomically. A CPU that uses a slot often gets a cell: a histogram of its own, for this slot. If no cell is
  * left, it stays with the shared one: slower, but nothing is lost. The value of a slot is the sum of its histograms.
  */
-#define METRIC_MAX 64
+#define METRIC_MAX 128
 
 struct series_key {
 	u32 metric;

@@ -53,6 +53,8 @@ enum fake_metric {
 	ALIVE,
 	THROTTLED,
 	CACHED,
+	WAITING,
+	OLDEST,
 	FAKE_METRICS
 };
 
@@ -73,15 +75,18 @@ static const struct metric fake_metrics[] = {
 	  .cgroup = offsetof(struct cgroup_stats, throttled_periods) },
 	{ "cached_bytes", METRIC_GAUGE, .service = true,
 	  .cgroup = offsetof(struct cgroup_stats, page_cache_bytes) },
+	{ "waiting", METRIC_GAUGE, .service = true, .max = BUDGET, .scan = true },
+	{ "oldest_seconds", METRIC_GAUGE, UNIT_SECONDS, .service = true, .max = BUDGET,
+	  .scan = true, .largest = true },
 	{ .name = NULL },
 };
 
-static int fake_task_scan(struct probe_run *run);
+static int fake_scan(struct probe_run *run);
 
 static const struct probe fake_probe = {
 	.name = "fake",
 	.metrics = fake_metrics,
-	.task_scan = fake_task_scan,
+	.scan = fake_scan,
 };
 
 /* --- the kernel */
@@ -91,6 +96,7 @@ struct fake_kernel {
 	struct probe_run run;
 	struct probe_run *runs[2];
 	struct task_totals alive[IDENTITIES]; /* what the next scan finds */
+	u64 waiting_ns[IDENTITIES][2]; /* how long two of its tasks have waited, 0: they do not */
 	int scan_err;
 	bool known[IDENTITIES];	    /* tasks may still get it */
 	u32 freed[IDENTITIES];	    /* how often its number was given back */
@@ -98,14 +104,6 @@ struct fake_kernel {
 };
 
 static struct fake_kernel kernel;
-
-static int fake_task_scan(struct probe_run *run)
-{
-	(void)run;
-	if (!kernel.scan_err)
-		memcpy(kernel.tables.task_totals, kernel.alive, sizeof(kernel.alive));
-	return kernel.scan_err;
-}
 
 /* Stand in for the functions of these names: see the rule for unit tests in the Makefile. */
 int __wrap_tables_free(struct tables *t, enum table_pool pool, u32 number);
@@ -262,6 +260,30 @@ static inline void count(u32 cpu, u32 metric, u32 id, u64 dim, u64 n)
 	u32 slot = slot_get(kernel.tables.counter_owners, metric, id, dim);
 
 	kernel.tables.counters[cpu * SLOTS + slot] += n;
+}
+
+/* As gauge_add() and gauge_max() in the kernel. */
+static inline void fake_waiting(u32 id, u64 ns)
+{
+	u64 *oldest;
+
+	if (!ns)
+		return;
+	count(0, WAITING, id, 0, 1);
+	oldest = &kernel.tables.counters[slot_get(kernel.tables.counter_owners, OLDEST, id, 0)];
+	*oldest = ns > *oldest ? ns : *oldest;
+}
+
+static int fake_scan(struct probe_run *run)
+{
+	(void)run;
+	if (kernel.scan_err)
+		return kernel.scan_err;
+	memcpy(kernel.tables.task_totals, kernel.alive, sizeof(kernel.alive));
+	for (u32 id = 0; id < IDENTITIES; id++)
+		for (int i = 0; i < 2; i++)
+			fake_waiting(id, kernel.waiting_ns[id][i]);
+	return 0;
 }
 
 /* The first CPU adds to the histogram that all share, the others each to a cell of theirs. */

@@ -9,7 +9,7 @@
 #define CALL(s, n) s ",call=\"" #n "\""
 
 /* One more series of each family. */
-#define RESERVED (7 + 2 * HIST_SAMPLES)
+#define RESERVED (9 + 2 * HIST_SAMPLES)
 
 static struct fixture *f;
 
@@ -112,6 +112,25 @@ static void gauges_are_those_alive(void **state)
 	assert_int_equal(fixture_value(f, "alive", BETA), 0);
 	identity_end(1);
 	assert_int_equal(fixture_value(f, "alive", ALPHA), 1);
+}
+
+/* Identities 1 and 3 are one service. */
+static void gauges_of_a_scan_are_as_it_found_them(void **state)
+{
+	(void)state;
+	assert_int_equal(fixture_value(f, "waiting", ALPHA), -1);
+	kernel.waiting_ns[1][0] = 7;
+	kernel.waiting_ns[1][1] = 5;
+	kernel.waiting_ns[3][0] = 6;
+	kernel.waiting_ns[2][0] = 1;
+	assert_int_equal(fixture_value(f, "waiting", ALPHA), 3);
+	assert_int_equal(fixture_value(f, "oldest_seconds", ALPHA), 7);
+	assert_int_equal(fixture_value(f, "waiting", BETA), 1);
+	kernel.waiting_ns[1][0] = kernel.waiting_ns[2][0] = 0;
+	assert_int_equal(fixture_value(f, "waiting", ALPHA), 2);
+	assert_int_equal(fixture_value(f, "oldest_seconds", ALPHA), 6);
+	assert_int_equal(fixture_value(f, "waiting", BETA), 0);
+	assert_int_equal(fixture_value(f, "oldest_seconds", BETA), 0);
 }
 
 static void what_is_still_to_come_is_counted_once(void **state)
@@ -721,6 +740,7 @@ int main(void)
 		TEST(families_that_are_off_are_not_there),
 		TEST(a_move_within_a_service_is_no_start),
 		TEST(gauges_are_those_alive),
+		TEST(gauges_of_a_scan_are_as_it_found_them),
 		TEST(what_is_still_to_come_is_counted_once),
 		TEST(what_was_shown_as_to_come_stays),
 		TEST(a_scan_that_fails_is_told),

@@ -68,7 +68,10 @@ int collector_read(struct collector *c, u64 now_ns)
 	resolve(c);
 	slots_read(&c->counters);
 	slots_read(&c->hists);
-	c->err = task_scan(c->runs);
+	slots_scan_begin(&c->counters);
+	c->err = scan(c->runs);
+	slots_resolve(&c->counters);
+	slots_scan_end(&c->counters);
 	task_totals_read(c->tables, &c->families);
 	cgroups_read(&c->cgroups);
 	return c->err;
@@ -101,7 +104,7 @@ void collector_reconfigure(struct collector *c, const struct conf *conf, u64 now
 static void age(struct collector *c)
 {
 	/* the core's part of the scan is enough */
-	if (c->runs[0]->probe->task_scan(c->runs[0]) || !identities_age(&c->identities))
+	if (c->runs[0]->probe->scan(c->runs[0]) || !identities_age(&c->identities))
 		return;
 	resolve(c);
 	slots_reclaim(&c->counters);

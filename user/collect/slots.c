@@ -71,7 +71,7 @@ static void counter_read(struct slots *p, u32 slot, u64 now)
 	if (!grown)
 		return;
 	p->last[slot] = now;
-	if (!s)
+	if (!s || s->family->metric->scan)
 		return;
 	if (s->family->metric->unflushed)
 		s->base += (s64)grown;
@@ -80,6 +80,38 @@ static void counter_read(struct slots *p, u32 slot, u64 now)
 	if (p->states[slot] == SLOT_REFUSED)
 		p->refused[slot_metric(p, slot)] +=
 			s->family->metric->unit == UNIT_NONE ? grown : 1;
+}
+
+/* Does the slot hold a gauge, which each scan fills anew? It is in the first lane, whichever CPU scans. */
+static bool slot_scanned(const struct slots *p, u32 slot)
+{
+	const struct family *f = p->families->by_number[slot_metric(p, slot)];
+
+	return f && f->metric->scan;
+}
+
+void slots_scan_begin(struct slots *p)
+{
+	for (u32 slot = 1; slot < p->top; slot++)
+		if (slot_scanned(p, slot))
+			p->tables->counters[slot] = 0;
+}
+
+void slots_scan_end(struct slots *p)
+{
+	for (u32 metric = 1; metric < METRIC_MAX; metric++) {
+		struct family *f = p->families->by_number[metric];
+
+		for (size_t i = 0; f && f->metric->scan && i < f->series_cnt; i++)
+			*f->series[i]->value = 0;
+	}
+	for (u32 slot = 1; slot < p->top; slot++) {
+		struct series *s = slot_scanned(p, slot) ? p->series[slot] : NULL;
+
+		if (s)
+			*s->value = metric_merge(s->family->metric, *s->value,
+						 (s64)p->tables->counters[slot]);
+	}
 }
 
 /* --- histograms: a series is what it had from slots that left it (hist_base), and the slots of its list */

@@ -43,6 +43,9 @@ void slots_release(struct slots *p);
 void slots_resolve(struct slots *p);
 /* Adds what was counted since the last time to the series. */
 void slots_read(struct slots *p);
+/* Of counters, around a scan: empties the gauges that it fills; gives their values to the series. */
+void slots_scan_begin(struct slots *p);
+void slots_scan_end(struct slots *p);
 /* What identities that were moved count from now on, counts for the series of their new services. */
 void slots_move(struct slots *p);
 /* Where there is room by now, what refused slots count from now on has a series of its own. */

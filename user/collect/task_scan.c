@@ -1,13 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "collect/task_scan.h"
 
-int task_scan(struct probe_run *const *runs)
+int scan(struct probe_run *const *runs)
 {
 	int err = 0;
 
 	for (; *runs && !err; runs++)
-		if ((*runs)->state == PROBE_ON && (*runs)->probe->task_scan)
-			err = (*runs)->probe->task_scan(*runs);
+		if ((*runs)->state == PROBE_ON && (*runs)->probe->scan)
+			err = (*runs)->probe->scan(*runs);
 	return err;
 }
 
@@ -26,7 +26,7 @@ static void totals_add(const struct tables *tables, struct families *families, s
 			continue;
 		s = families_series(families, f, service, 0, &refused);
 		if (s)
-			*s->value += (s64)value;
+			*s->value = metric_merge(f->metric, *s->value, (s64)value);
 	}
 }
 

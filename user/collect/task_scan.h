@@ -7,7 +7,7 @@
 #include "probe/probe.h"
 
 /* Fills the table of totals: the core's part first, then the other families'. `runs` ends with NULL. 0 or negative errno. */
-int task_scan(struct probe_run *const *runs);
+int scan(struct probe_run *const *runs);
 /*
  * Sets the gauges of live tasks, and counters with an unflushed part. A counter's slots were read before the scan, so
  * nothing is in both; what was flushed in between is in neither, so a value is held where it was shown higher before.

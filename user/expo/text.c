@@ -133,7 +133,7 @@ static void value_write(struct buf *b, const struct metric *m, const struct seri
 	s64 value = *s->value;
 
 	for (const struct series *more = s->next_exposed; more; more = more->next_exposed)
-		value += *more->value;
+		value = metric_merge(m, value, *more->value);
 	sample_start(b, m->name, "", s);
 	if (m->unit == UNIT_SECONDS)
 		buf_seconds(b, (u64)value);

@@ -110,8 +110,11 @@ static void gauge_add(struct query_group *g, const struct history_window *w, con
 	struct history_gauge gauge;
 
 	history_gauge(w, s, &gauge);
-	g->gauge_last += gauge.last;
-	g->gauge_mean += gauge.mean;
+	g->gauge_last = metric_merge(s->family->metric, g->gauge_last, gauge.last);
+	if (!s->family->metric->largest)
+		g->gauge_mean += gauge.mean;
+	else if (gauge.mean > g->gauge_mean)
+		g->gauge_mean = gauge.mean;
 	if (gauge.max > g->gauge_max)
 		g->gauge_max = gauge.max;
 }

@@ -27,7 +27,7 @@ struct query_group {
 	u32 series_cnt;
 	u64 total, delta;  /* counters: since the beginning, and in the window */
 	struct hist *hist; /* histograms */
-	s64 gauge_last;	   /* gauges: sum of the last values */
+	s64 gauge_last;	   /* gauges: sum (or largest, see struct metric) of the last values */
 	double gauge_mean;
 	s64 gauge_max;			  /* the largest value of a single series */
 	struct history_coverage coverage; /* of the best covered series */

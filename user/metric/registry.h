@@ -56,6 +56,10 @@ struct metric {
 	 */
 	bool from_identity;
 	size_t task_total; /* a gauge of struct task_totals: the offset of a u64 in it; 0: none */
+	/* A gauge in slots of the kernel side, like a counter, which each scan fills anew: gauge_add(), gauge_max(). */
+	bool scan;
+	/* A gauge: what is exposed or asked for together has the largest of the values, not their sum. */
+	bool largest;
 	/*
 	 * A counter that the kernel side adds to only when a task is switched or ends: what live tasks have
 	 * used since then is a u64 at this offset in struct task_totals; 0: nothing is unflushed.
@@ -94,6 +98,12 @@ struct series {
 	size_t labels_len;
 	const char *label[]; /* by family->label_names: interned, clean; NULL: absent */
 };
+
+/* The value of two series, slots or tasks together. */
+static inline s64 metric_merge(const struct metric *m, s64 a, s64 b)
+{
+	return !m->largest ? a + b : a > b ? a : b;
+}
 
 struct family {
 	const struct metric *metric;

@@ -45,13 +45,13 @@ static int tasks_read(struct tables *t)
 	}
 }
 
-static int task_scan(struct probe_run *run)
+static int scan(struct probe_run *run)
 {
 	struct tables *t = &run->set->tables;
-	struct hook_run *scan = probe_hook(run, "task_scan_iter");
+	struct hook_run *hook = probe_hook(run, "task_scan_iter");
 
 	memset(t->task_totals, 0, t->sizes.identities * sizeof(*t->task_totals));
-	return scan->chosen ? tasks_read(t) : hook_iterate(scan);
+	return hook->chosen ? tasks_read(t) : hook_iterate(hook);
 }
 
 static int setup(struct probe_run *run)
@@ -92,11 +92,11 @@ static int loaded(struct probe_run *run)
 static int started(struct probe_run *run)
 {
 	struct tables *t = &run->set->tables;
-	struct hook_run *scan = probe_hook(run, "task_scan_iter");
-	int err = hook_attach(run, scan);
+	struct hook_run *hook = probe_hook(run, "task_scan_iter");
+	int err = hook_attach(run, hook);
 
-	err = err ?: task_scan(run);
-	if (!scan->chosen) /* without an iterator tasks are seen later */
+	err = err ?: scan(run);
+	if (!hook->chosen) /* without an iterator tasks are seen later */
 		naming_processes_drop(tables_fd(t, "proc_snapshots"));
 	return err;
 }
@@ -111,7 +111,7 @@ const struct probe probe_core = {
 	.loaded = loaded,
 	.configure = configure,
 	.started = started,
-	.task_scan = task_scan,
+	.scan = scan,
 	.hooks =
 		(const struct hook[]){
 			{ { TRACEPOINT("fork") }, .purpose = "services of new processes" },

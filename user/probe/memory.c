@@ -16,7 +16,7 @@ static int setup(struct probe_run *run)
 	return probe_const(run, "page_size", &page_size, sizeof(page_size));
 }
 
-static int task_scan(struct probe_run *run)
+static int scan(struct probe_run *run)
 {
 	struct hook_run *hook = probe_hook(run, "memory_iter");
 
@@ -29,7 +29,7 @@ const struct probe probe_memory = {
 	.elf = &memory_elf,
 	.mode = PROBE_MODE_ON,
 	.setup = setup,
-	.task_scan = task_scan,
+	.scan = scan,
 	.hooks =
 		(const struct hook[]){
 			{ { TRACEPOINT("exit") }, .purpose = "major faults of tasks that end" },

@@ -63,8 +63,8 @@ struct probe {
 	int (*started)(struct probe_run *run);
 	/* Optional. The set has another configuration: takes over what is live in it. */
 	void (*configure)(struct probe_run *run);
-	/* Optional. The family's part of a task scan, after the core's: adds to the same rows. */
-	int (*task_scan)(struct probe_run *run);
+	/* Optional. The family's part of a scan, after the core's: adds to the totals of tasks, fills its gauges. */
+	int (*scan)(struct probe_run *run);
 	/* Optional. Called about five times a second; now is CLOCK_MONOTONIC. */
 	void (*tick)(struct probe_run *run, u64 now_ns);
 };

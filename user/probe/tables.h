@@ -13,7 +13,7 @@
 
 struct bpf_object;
 
-#define TABLE_HISTS	   4096	 /* histograms, unless limits.memory is too small for them */
+#define TABLE_HISTS	   4160	 /* histograms, unless limits.memory is too small for them */
 #define TABLE_COUNTERS_MAX 60000 /* slots are kept in 16 bits */
 
 struct table_sizes {
