@@ -31,6 +31,48 @@ static __always_inline struct task_struct *task_current(void)
 	return storage ? bpf_get_current_task_btf() : (void *)bpf_get_current_task();
 }
 
+/* 2f064a59a11f ("sched: Change task_struct::state"), 5.14, renamed state, a long, to __state. */
+struct task_struct___state {
+	long state;
+} __attribute__((preserve_access_index));
+
+#define TASK_UNINTERRUPTIBLE 0x2
+#define TASK_STOPPED_TRACED  0xc
+#define TASK_NOLOAD	     0x400
+#define TASK_FROZEN	     0x8000
+#define PF_FROZEN	     0x00010000
+
+static __always_inline bool task_state_is_long(void)
+{
+	return bpf_core_field_exists(((struct task_struct___state *)0)->state);
+}
+
+static __always_inline u32 task_state(struct task_struct *task)
+{
+	struct task_struct___state *old = (void *)task;
+
+	return task_state_is_long() ? READ(old, state) : READ(task, __state);
+}
+
+/* Uninterruptible sleep (D), except that of kernel threads which rest in it. */
+static __always_inline bool task_is_blocked(u32 state)
+{
+	return (state & (TASK_UNINTERRUPTIBLE | TASK_NOLOAD)) == TASK_UNINTERRUPTIBLE;
+}
+
+/*
+ * Stopped by a signal or a debugger, or frozen: in v2 a bit of the task; by other freezers a state since f5d39b020809
+ * ("freezer,sched: Rewrite core freezer logic"), 6.1, before that a flag, whose bit is used for something else now.
+ */
+static __always_inline bool task_is_stopped(struct task_struct *task, u32 state)
+{
+	if (state & (TASK_STOPPED_TRACED | TASK_FROZEN))
+		return true;
+	if (!(state & TASK_UNINTERRUPTIBLE)) /* else it waits in vfork(2), which sets the bit too */
+		return BPF_CORE_READ_BITFIELD(task, frozen);
+	return task_state_is_long() && task->flags & PF_FROZEN;
+}
+
 /* 633488947ef6 ("kernfs: Use RCU to access kernfs_node::parent.") renamed parent to __parent. */
 struct kernfs_node___rcu {
 	struct kernfs_node *__parent;

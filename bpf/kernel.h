@@ -122,7 +122,9 @@ struct thread_info {
 struct task_struct {
 	struct thread_info thread_info;
 	void *stack;
-	unsigned int flags;
+	unsigned int __state, flags;
+	int on_cpu;
+	unsigned int frozen : 1;
 	int pid, tgid;
 	int exit_code;
 	unsigned long maj_flt;

@@ -63,6 +63,8 @@ TRACEPOINT(sched_switch, switch, bool preempt, struct task_struct *prev, struct 
 			if (cpu->identity != IDENTITY_UNKNOWN)
 				tc->enter_ns = cpu->enter_ns;
 			task_account(cpu, prev, tc);
+			if (task_is_blocked(task_state(prev)))
+				tc->blocked_ns = bpf_ktime_get_ns();
 		}
 	}
 	cpu->identity = IDENTITY_UNKNOWN;

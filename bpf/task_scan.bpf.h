@@ -29,6 +29,26 @@ static __always_inline void task_scan_runtime(struct task_struct *task, struct t
 	row->cpu_ns += runtime - counted;
 }
 
+/* A task that has not left its CPU yet has the stamp of an earlier sleep. */
+static __always_inline void task_scan_state(struct task_struct *task, struct task_ctx *tc,
+					    struct task_totals *row)
+{
+	u32 state = task_state(task);
+	u64 now = bpf_ktime_get_ns();
+
+	if (task_is_stopped(task, state)) {
+		row->stopped++;
+		return;
+	}
+	if (!task_is_blocked(state) || task->on_cpu)
+		return;
+	row->blocked++;
+	if (!tc->blocked_ns) /* since before the daemon: at least from now on */
+		tc->blocked_ns = now;
+	if (now > tc->blocked_ns && now - tc->blocked_ns > row->blocked_oldest_ns)
+		row->blocked_oldest_ns = now - tc->blocked_ns;
+}
+
 /* Visits every live task. Identifies those that started before the daemon. */
 SEC("?iter/task")
 int task_scan_iter(struct bpf_iter__task *it)
@@ -51,6 +71,7 @@ int task_scan_iter(struct bpf_iter__task *it)
 	if (task->pid == task->tgid && task->signal->live.counter > 0)
 		row->processes++;
 	task_scan_runtime(task, tc, row);
+	task_scan_state(task, tc, row);
 	return 0;
 }
 

@@ -88,6 +88,7 @@ struct task_totals {
 	u64 cpu_ns; /* on the CPU since the last switch */
 	u64 resident_bytes;
 	u64 major_faults; /* since the last change of identity */
+	u64 blocked, blocked_oldest_ns, stopped;
 };
 
 /* The context of a task. */
@@ -103,7 +104,8 @@ struct task_ctx {
 	u64 port;		      /* of the identity's key */
 	u64 reclaim_ns;		      /* start of the current direct reclaim */
 	u64 major_faults;	      /* counted so far */
-	u32 tid, tgid;		      /* where the task scan has no task_struct to read */
+	u64 blocked_ns; /* start of its last uninterruptible sleep, 0: none was seen */
+	u32 tid, tgid;	/* where the task scan has no task_struct to read */
 };
 
 /* The task that runs on a CPU; one row per CPU, maintained by sched_switch. */

@@ -1,0 +1,102 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Threads that do not get on: in uninterruptible sleep, stopped, frozen; against the states in /proc.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+
+# Prints how many threads of the process are in one of these states.
+in_state() { # STATES PID
+	cat "/proc/$2"/task/*/stat 2>/dev/null | awk -v states="$1" '
+		{ sub(/.*\) /, "") }
+		index(states, $1) { n++ }
+		END { print n + 0 }'
+}
+
+# Starts a workload that says something once it is there, $! is its pid.
+run_until_said() { # COMMAND...
+	: >"$TMP/said"
+	background "$@" >"$TMP/said"
+	WAIT=60 wait_until test -s "$TMP/said"
+}
+
+uptime_s() {
+	local up
+	read -r up _ </proc/uptime
+	echo "$up"
+}
+
+# --- some that were there before the daemon
+
+program=$(workload blocked "w-before-$$")
+run_until_said "$program" 2 30
+before=$!
+started=$(uptime_s)
+start_seismo --probes none
+is "2" "$(in_state D "$before")" "two threads are in uninterruptible sleep when the daemon starts"
+is_metric 2 "they are counted" seismo_blocked_tasks "service=w-before-$$"
+sleep 1
+scrape
+ok "how long is counted from the daemon's start at most" between 0.9 \
+	"$(calc "$(uptime_s) - $started + 0.5")" "$(value seismo_blocked_oldest_seconds "service=w-before-$$")"
+end_process "$before" 2>/dev/null
+
+# --- uninterruptible sleep
+
+program=$(workload blocked "w-blocked-$$")
+run_until_said "$program" 3 4
+pid=$! since=$(<"$TMP/said")
+is "3" "$(in_state D "$pid")" "/proc has three threads in uninterruptible sleep"
+is_metric 3 "so has the daemon" seismo_blocked_tasks "service=w-blocked-$$"
+sleep 1.5
+scrape
+now=$(uptime_s)
+near "$(calc "$now - $since + 0.1")" "$(value seismo_blocked_oldest_seconds "service=w-blocked-$$")" \
+	$((scale > 1 ? 60 : 15)) "how long the oldest one has been there"
+is 0 "$(value_or_0 seismo_stopped_tasks "service=w-blocked-$$")" "none is stopped"
+is_metric 0 "none when they go on" seismo_blocked_tasks "service=w-blocked-$$"
+is 0 "$(value seismo_blocked_oldest_seconds "service=w-blocked-$$")" "and no age"
+end_process "$pid" 2>/dev/null
+
+# --- stopped
+
+program=$(workload memory "w-stopped-$$")
+run_until_said "$program" hold 4 1
+pid=$!
+kill -STOP "$pid"
+wait_until test "$(in_state T "$pid")" -ge 4
+is_metric "$(in_state T "$pid")" "threads that a signal has stopped" seismo_stopped_tasks "service=w-stopped-$$"
+ok "there are some" between 4 6 "$(value seismo_stopped_tasks "service=w-stopped-$$")"
+is 0 "$(value_or_0 seismo_blocked_tasks "service=w-stopped-$$")" "are not blocked"
+kill -CONT "$pid"
+is_metric 0 "none when they go on" seismo_stopped_tasks "service=w-stopped-$$"
+
+# --- frozen
+
+# Freezes a cgroup, v1's or v2's, or lets it go on.
+freeze() { # CGROUP yes|no
+	if [[ -e $1/freezer.state ]]; then
+		[[ $2 == yes ]] && echo FROZEN >"$1/freezer.state" || echo THAWED >"$1/freezer.state"
+	else
+		[[ $2 == yes ]] && echo 1 >"$1/cgroup.freeze" || echo 0 >"$1/cgroup.freeze"
+	fi
+}
+
+for mount in $(awk '$3 == "cgroup2" || ($3 == "cgroup" && $4 ~ /freezer/) { print $2 }' /proc/mounts); do
+	cgroup=$mount/w-frozen-$$
+	cgroup_make "$cgroup"
+	if [[ ! -e $cgroup/freezer.state && ! -e $cgroup/cgroup.freeze ]]; then
+		skip_one "frozen in $mount" "no freezer there"
+		continue
+	fi
+	echo "$pid" >"$cgroup/cgroup.procs"
+	at_exit freeze "$cgroup" no
+	freeze "$cgroup" yes
+	ok "threads frozen in $mount" wait_until is_value "$(cat "/proc/$pid"/task/*/stat | wc -l)" \
+		seismo_stopped_tasks "service=w-stopped-$$"
+	is 0 "$(value_or_0 seismo_blocked_tasks "service=w-stopped-$$")" "are not blocked"
+	freeze "$cgroup" no
+	is_metric 0 "none when they are thawed" seismo_stopped_tasks "service=w-stopped-$$"
+	echo "$pid" >"$mount/cgroup.procs"
+done
+end_process "$pid" 2>/dev/null
+stop_seismo
