@@ -81,7 +81,11 @@ freeze() { # CGROUP yes|no
 	fi
 }
 
-for mount in $(awk '$3 == "cgroup2" || ($3 == "cgroup" && $4 ~ /freezer/) { print $2 }' /proc/mounts); do
+freezers() {
+	awk '$3 == "cgroup2" || ($3 == "cgroup" && $4 ~ /freezer/) { print $2 }' /proc/mounts
+}
+
+while read -r mount; do
 	cgroup=$mount/w-frozen-$$
 	cgroup_make "$cgroup"
 	if [[ ! -e $cgroup/freezer.state && ! -e $cgroup/cgroup.freeze ]]; then
@@ -97,6 +101,6 @@ for mount in $(awk '$3 == "cgroup2" || ($3 == "cgroup" && $4 ~ /freezer/) { prin
 	freeze "$cgroup" no
 	is_metric 0 "none when they are thawed" seismo_stopped_tasks "service=w-stopped-$$"
 	echo "$pid" >"$mount/cgroup.procs"
-done
+done < <(freezers)
 end_process "$pid" 2>/dev/null
 stop_seismo

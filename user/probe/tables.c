@@ -63,7 +63,7 @@ static u64 sizes_bytes(const struct table_sizes *s)
 }
 
 #define TASKS_MAX	 32768
-#define HISTS_LEAST	 128
+#define HISTS_LEAST	 (METRIC_MAX + 64)
 #define CELLS_LEAST	 256
 #define LANES_MANY	 64 /* more do not pay: a lane that few CPUs share is seldom contended */
 #define LANES_LEAST	 8
