@@ -87,6 +87,27 @@ static __always_inline struct kernfs_node *kernfs_parent(struct kernfs_node *kn)
 	return BPF_CORE_READ(kn, parent);
 }
 
+/* Older kernels have it as a part of the cgroup, newer ones a pointer to it. */
+static __always_inline u64 cgroup_pressure(struct cgroup *cgrp)
+{
+	if (!bpf_core_field_exists(cgrp->psi))
+		return 0;
+	if (bpf_core_field_size(cgrp->psi) == sizeof(void *))
+		return (u64)BPF_CORE_READ(cgrp, psi);
+	return (u64)cgrp + bpf_core_field_offset(struct cgroup, psi);
+}
+
+enum psi_states {
+	PSI_CPU_FULL = 5,
+};
+
+/* How many states of enum psi_states there are; the last is younger than the others (5.13). */
+static __always_inline u32 pressure_cnt(void)
+{
+	return bpf_core_enum_value_exists(enum psi_states, PSI_CPU_FULL) ? PRESSURES
+									 : PRESSURES - 1;
+}
+
 /* f3fa33acca9f ("block: remove the ->rq_disk field in struct request"): the disk is the queue's. */
 struct request___rq_disk {
 	struct gendisk *rq_disk;

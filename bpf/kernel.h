@@ -35,9 +35,21 @@ struct kernfs_node {
 	u64 id;
 };
 
+struct cgroup_subsys_state {
+	struct cgroup *cgroup;
+	struct cgroup_subsys_state *parent;
+	u64 serial_nr;
+};
+
+struct psi_group {
+	u64 total[12];
+};
+
 struct cgroup {
+	struct cgroup_subsys_state self;
 	int level;
 	struct kernfs_node *kn;
+	struct psi_group *psi;
 };
 
 struct cgrp_cset_link {
@@ -45,12 +57,36 @@ struct cgrp_cset_link {
 	struct list_head cgrp_link;
 };
 
+enum cgroup_subsys_id {
+	memory_cgrp_id,
+};
+
 struct css_set {
+	struct cgroup_subsys_state *subsys[1];
+	struct cgroup *dfl_cgrp;
 	struct list_head cgrp_links;
 };
 
-struct cgroup_subsys_state {
-	struct cgroup *cgroup;
+struct cfs_bandwidth {
+	s64 period;
+	u64 quota;
+	int nr_periods, nr_throttled;
+	u64 throttled_time;
+};
+
+struct task_group {
+	struct cgroup_subsys_state css;
+	struct task_group *parent;
+	struct cfs_bandwidth cfs_bandwidth;
+};
+
+struct page_counter {
+	unsigned long max;
+};
+
+struct mem_cgroup {
+	struct cgroup_subsys_state css;
+	struct page_counter memory;
 };
 
 /* files */
@@ -131,6 +167,7 @@ struct task_struct {
 	u64 start_time;
 	struct sched_info sched_info;
 	struct sched_entity se;
+	struct task_group *sched_task_group;
 	struct mm_struct *mm;
 	struct task_struct *group_leader;
 	struct signal_struct *signal;

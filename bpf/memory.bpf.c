@@ -3,6 +3,7 @@
  * Memory: resident memory, major faults, stalls in direct reclaim. No program runs on page faults: the kernel counts
  * them per task, and they are read by the task scan, at the end of the task and when its identity changes.
  */
+#include "cgroup.bpf.h"
 #include "hist.bpf.h"
 
 METRIC(major_faults_total);
@@ -161,6 +162,30 @@ static __always_inline s64 mm_resident(struct mm_struct *mm)
 	       counter_sum((u64)&mm->rss_stat[3]);
 }
 
+#define MEMORY_NONE \
+	(1ULL << 40) /* pages: the kernel's own value for none depends on the size of a page */
+
+/* The tightest limit of the memory cgroup and those above, in pages, 0: there is none. */
+__noinline u64 memory_limit(u64 css_set)
+{
+	u64 at = css_set + bpf_core_field_offset(struct css_set, subsys), tightest = MEMORY_NONE;
+	struct cgroup_subsys_state *css = NULL;
+
+	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
+		return 0;
+	at += bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) * sizeof(void *);
+	bpf_probe_read_kernel(&css, sizeof(css), (void *)at);
+	for (int i = 0; i < CGROUP_LEVELS && css; i++) {
+		struct mem_cgroup *memcg = container_of(css, struct mem_cgroup, css);
+		u64 max = BPF_CORE_READ(memcg, memory.max);
+
+		if (max < tightest)
+			tightest = max;
+		css = BPF_CORE_READ(css, parent);
+	}
+	return tightest == MEMORY_NONE ? 0 : tightest;
+}
+
 /* The memory part of the task scan. */
 SEC("?iter/task")
 int memory_iter(struct bpf_iter__task *it)
@@ -182,6 +207,9 @@ int memory_iter(struct bpf_iter__task *it)
 	if (!row)
 		return 0;
 	row->major_faults += task->maj_flt - tc->major_faults;
+	if (task->pid == task->tgid)
+		row->memory_limit_bytes =
+			memory_limit((u64)BPF_CORE_READ(task, cgroups)) * page_size;
 	mm = BPF_CORE_READ(task, mm); /* untyped: global functions take numbers */
 	if (!mm || task->flags & PF_KTHREAD)
 		return 0;

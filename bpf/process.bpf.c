@@ -3,6 +3,7 @@
  * Processes: starts, exits with their reason, lifetimes. The core's programs on the same hooks were attached before
  * and have already updated the identity.
  */
+#include "cgroup.bpf.h"
 #include "hist.bpf.h"
 #include "process.h"
 
@@ -93,6 +94,7 @@ TRACEPOINT(sched_process_exit, exit, struct task_struct *task)
 	if (reason == PROCESS_OOM && arity_mark_victim < 2)
 		count_add(oom_kills_total, identity, 0, 1);
 	hist_add(process_lifetime_seconds, identity, 0, now - READ(leader, start_time));
+	cgroups_note(task, identity);
 	return 0;
 }
 

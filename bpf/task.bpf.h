@@ -9,6 +9,7 @@
 #ifndef TASK_BPF_H
 #define TASK_BPF_H
 
+#include "cgroup.bpf.h"
 #include "identity.bpf.h"
 #include "script.h"
 
@@ -378,12 +379,14 @@ static __always_inline void task_identify(struct task_struct *task, struct task_
 {
 	task_ctx_set(task, tc, identity_find(task, tc, exec));
 	cpu_update(task, tc);
+	cgroups_note(task, tc->identity);
 }
 
 static __always_inline void task_move(struct task_struct *task, struct task_ctx *tc)
 {
 	task_ctx_set(task, tc, identity_move(task, tc));
 	cpu_update(task, tc);
+	cgroups_note(task, tc->identity);
 }
 
 /* Identifies a task that started before the daemon. */

@@ -68,8 +68,10 @@ int task_scan_iter(struct bpf_iter__task *it)
 	if (!row)
 		return 0;
 	row->tasks++;
-	if (task->pid == task->tgid && task->signal->live.counter > 0)
+	if (task->pid == task->tgid && task->signal->live.counter > 0) {
 		row->processes++;
+		row->cpu_quota = cgroups_note(task, tc->identity);
+	}
 	task_scan_runtime(task, tc, row);
 	task_scan_state(task, tc, row);
 	return 0;

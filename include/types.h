@@ -89,6 +89,29 @@ struct task_totals {
 	u64 resident_bytes;
 	u64 major_faults; /* since the last change of identity */
 	u64 blocked, blocked_oldest_ns, stopped;
+	/* Limits of its cgroups, the tightest from there up, 0: none. */
+	u64 cpu_quota; /* in billionths of a CPU */
+	u64 memory_limit_bytes;
+};
+
+/* Kinds of pressure (PSI), in the kernel's order: I/O, memory, CPU; of each some tasks, all tasks. */
+#define PRESSURES 6
+
+/*
+ * What a cgroup with tasks of an identity has counted. User space adds what has grown since `counted` and moves that; for a
+ * cgroup that the row did not have before it begins with the values of that moment.
+ */
+#define USAGE_VALUES PRESSURES
+struct cgroup_usage {
+	u64 serial; /* the cgroup's, never used again; 0: none. Set last */
+	u64 counted[USAGE_VALUES];
+	u64 now[USAGE_VALUES];
+};
+
+#define CGROUP_QUOTAS 2
+struct cgroup_usages {
+	struct cgroup_usage pressure;
+	struct cgroup_usage quota[CGROUP_QUOTAS]; /* periods, throttled periods, throttled ns */
 };
 
 /* The context of a task. */

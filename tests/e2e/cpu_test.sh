@@ -104,15 +104,35 @@ stop_scraping 5
 
 # --- a cgroup with a quota, which is a service
 
-# A fifth of a CPU for two processes that want more; what the kernel says about it is in cpu.stat.
-run_throttled() { # CGROUP SERVICE
+quota_set() { # CGROUP
 	if [[ -e $1/cpu.max ]]; then
 		echo "20000 100000" >"$1/cpu.max"
 	else
 		echo 100000 >"$1/cpu.cfs_period_us" && echo 20000 >"$1/cpu.cfs_quota_us"
-	fi || return
+	fi
+}
+
+# Was the service throttled as often as the file says, which has to be often?
+throttled_as() { # FILE SERVICE
+	local before
+	before=$(stat_value "$1" nr_throttled)
+	scrape
+	((before > 3)) && between "$((before - 1))" "$(stat_value "$1" nr_throttled)" \
+		"$(value seismo_cpu_throttled_periods_total "service=$2")"
+}
+
+is_absent() { # METRIC LABEL=VALUE...
+	scrape
+	[[ ! $(value "$@") ]]
+}
+
+# A fifth of a CPU for two processes that want more; what the kernel says about it is in cpu.stat.
+run_throttled() { # CGROUP SERVICE
 	program=$(workload cpu "$2")
 	: >"$TMP/hold"
+	quota_set "$1" || return
+	sleep 0.3 # the kernel counts a period for that, which is nobody's
+	idle=$(stat_value "$1/cpu.stat" nr_periods)
 	background enter_cgroup "$1" "$program" hold 2 1 120 >"$TMP/hold"
 	pid=$!
 	WAIT=120 wait_until test -s "$TMP/hold"
@@ -136,11 +156,18 @@ stats_of() { # FILE...
 	echo "${stats[*]}"
 }
 
+# The same without those that nobody was there for.
+stats_of_tasks() { # FILE...
+	local periods rest
+	read -r periods rest < <(stats_of "$@")
+	echo "$((periods - idle)) $rest"
+}
+
 # Sets expected; a scrape within one period, as these go on.
 scrape_stats() { # FILE...
-	expected=$(stats_of "$@")
+	expected=$(stats_of_tasks "$@")
 	scrape
-	[[ $(stats_of "$@") == "$expected" ]]
+	[[ $(stats_of_tasks "$@") == "$expected" ]]
 }
 
 are_stats() { # TEXT SERVICE FILE...
@@ -159,20 +186,42 @@ if mount=$(cgroup_controller cpu) && cgroup=$mount/w-quota-$$.service && cgroup_
 	near_ran "CPU time under a quota" "w-quota-$$.service" "${pids[@]}"
 	is 0 "$(value_or_0 seismo_cpu_periods_total "service=w-quota-$$")" "it is of the service that the cgroup names"
 
+	before=$idle
 	cp "$cgroup/cpu.stat" "$TMP/cpu.stat" # of now: its end may take one more period
 	end_process "$pid" 2>/dev/null
 	wait_until rmdir "$cgroup"
 	mkdir "$cgroup"
 	run_throttled "$cgroup" "w-quota-$$"
+	idle=$((idle + before))
 	are_stats "counted on in a cgroup that takes its place" "w-quota-$$.service" "$TMP/cpu.stat" "$cgroup/cpu.stat"
 	end_process "$pid" 2>/dev/null
 
 	cgroup_make "$mount/w-plain-$$"
 	run_throttled "$mount/w-plain-$$" "w-plain-$$"
-	scrape
-	ok "a cgroup that names no service is throttled" between 1 1e6 "$(stat_value "$mount/w-plain-$$/cpu.stat" nr_throttled)"
-	is 0 "$(value_or_0 seismo_cpu_throttled_periods_total "service=w-plain-$$")" "and not shown"
+	ok "a service in a cgroup that does not name it is throttled too" wait_until throttled_as \
+		"$mount/w-plain-$$/cpu.stat" "w-plain-$$"
+	is 0.2 "$(value seismo_cpu_quota_cores "service=w-plain-$$")" "it is told its quota"
 	end_process "$pid" 2>/dev/null
+	ok "a service that has gone has no quota" wait_until is_absent seismo_cpu_quota_cores "service=w-plain-$$"
+
+	# --- the quota of a slice, and of services below it, one of them in two programs
+	slice=$mount/w-limited-$$.slice
+	cgroup_make "$slice/w-below-$$.service"
+	cgroup_make "$slice/w-brief-$$.service"
+	quota_set "$slice"
+	is 0 "$(stat_value "$slice/cpu.stat" nr_throttled)" "a slice with a quota that has not been used"
+	background enter_cgroup "$slice/w-below-$$.service" "$program" hold 2 1 120 >/dev/null
+	pid=$!
+	ok "a service below it is throttled with it" wait_until throttled_as "$slice/cpu.stat" "w-below-$$.service"
+	end_process "$pid" 2>/dev/null
+
+	before=$(stat_value "$slice/cpu.stat" nr_throttled)
+	in_cgroup "$slice/w-brief-$$.service" "$program" short 40 5 >/dev/null
+	n=$(($(stat_value "$slice/cpu.stat" nr_throttled) - before)) # the last one perhaps when it had ended
+	scrape
+	ok "so is one that has ended before it was looked at, though two programs ran in it" between $((n - 1)) $n \
+		"$(value seismo_cpu_throttled_periods_total "service=w-brief-$$.service")"
+	ok "it was" between 3 20 "$n"
 else
 	skip_one "throttling" "no cpu cgroup on this host"
 fi

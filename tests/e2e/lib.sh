@@ -287,7 +287,7 @@ probes_of() { # METRIC
 	seismo_request*) echo request syscall ;;
 	seismo_process* | seismo_oom_*) echo process core ;;
 	seismo_memory_* | seismo_major_*) echo memory ;;
-	seismo_cpu_* | seismo_run_queue_* | seismo_blocked_* | seismo_stopped_*) echo core ;;
+	seismo_cpu_* | seismo_run_queue_* | seismo_blocked_* | seismo_stopped_* | seismo_pressure_*) echo core ;;
 	esac
 }
 

@@ -27,9 +27,13 @@ static void mounts_test(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(lines) / sizeof(*lines); i++)
 		cgroup_mount_parse(lines[i], &mounts);
-	assert_string_equal(mounts.v1[CGROUP_CPU], "/sys/fs/cgroup/cpu,cpuacct");
-	assert_string_equal(mounts.v1[CGROUP_MEMORY], "");
+	assert_string_equal(mounts.v1, "");
 	assert_string_equal(mounts.v2, "/sys/fs/cgroup/unified");
+	cgroup_mount_parse("34 25 0:29 /machine /c/memory rw - cgroup cgroup rw,memory", &mounts);
+	cgroup_mount_parse("36 25 0:31 / /c/hugetlb,memory rw - cgroup cgroup rw,hugetlb,memory",
+			   &mounts);
+	cgroup_mount_parse("37 25 0:31 / /mnt rw - cgroup none rw,memory", &mounts);
+	assert_string_equal(mounts.v1, "/c/hugetlb,memory");
 }
 
 static void stats_test(void **state)
@@ -38,19 +42,18 @@ static void stats_test(void **state)
 		const char *text;
 		struct cgroup_stats stats;
 	} c[] = {
-		{ "nr_periods 7\nnr_throttled 5\nthrottled_time 123456789\n",
-		  { .periods = 7, .throttled_periods = 5, .throttled_ns = 123456789 } },
-		{ "usage_usec 1\nuser_usec 1\nsystem_usec 0\nnr_periods 2\nnr_throttled 1\n"
-		  "throttled_usec 3000\nnr_bursts 0\nburst_usec 9\n",
-		  { .periods = 2, .throttled_periods = 1, .throttled_ns = 3000000 } },
 		{ "cache 1\nrss 2\nmapped_file 3\ninactive_file 4\ntotal_cache 8192\ntotal_rss 5\n",
 		  { .page_cache_bytes = 8192 } },
 		{ "anon 1\nfile 18446744073709551615\nkernel 2\nfile_mapped 3\nfile_dirty 4\n",
 		  { .page_cache_bytes = UINT64_MAX } },
-		{ "nr_periods", { .periods = 0 } },
-		{ "nr_periods 12", { .periods = 12 } },
+		{ "workingset_refault_anon 3\npgfault 9\n", { .swap_ins = 3 } },
+		{ "workingset_refault_anon 3\ntotal_workingset_refault_anon 4\n",
+		  { .swap_ins = 4 } },
+		{ "workingset_refault_anon 3\npswpin 5\npswpout 6\n", { .swap_ins = 5 } },
+		{ "pswpin", { .swap_ins = 0 } },
+		{ "pswpin 12", { .swap_ins = 12 } },
 		{ "\n\nfile x\n", { .page_cache_bytes = 0 } },
-		{ "", { .files = 0 } },
+		{ "", { .found = false } },
 	};
 
 	(void)state;
@@ -65,13 +68,13 @@ static void stats_test(void **state)
 /* Of a cgroup that is not there nothing is read, wherever it would be. */
 static void missing_test(void **state)
 {
-	static struct cgroup_mounts mounts = { .v1 = { "/nonexistent" }, .v2 = "/nonexistent" };
-	struct cgroup_stats got = { .files = 9, .periods = 9 };
+	static struct cgroup_mounts mounts = { .v1 = "/nonexistent", .v2 = "/nonexistent" };
+	struct cgroup_stats got = { .found = true, .swap_ins = 9 };
 
 	(void)state;
 	cgroup_stats_read(&mounts, "/a.service", 10, &got);
-	assert_int_equal(got.files, 0);
-	assert_int_equal(got.periods, 0);
+	assert_false(got.found);
+	assert_int_equal(got.swap_ins, 0);
 }
 
 int main(void)

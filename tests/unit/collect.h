@@ -51,10 +51,13 @@ enum fake_metric {
 	STARTS,
 	USED,
 	ALIVE,
-	THROTTLED,
+	SWAPPED,
 	CACHED,
 	WAITING,
 	OLDEST,
+	LIMIT,
+	STALLED,
+	PERIODS,
 	FAKE_METRICS
 };
 
@@ -71,13 +74,19 @@ static const struct metric fake_metrics[] = {
 	  .unflushed = offsetof(struct task_totals, cpu_ns) },
 	{ "alive", METRIC_GAUGE, .service = true,
 	  .task_total = offsetof(struct task_totals, processes) },
-	{ "throttled_total", METRIC_COUNTER, .service = true,
-	  .cgroup = offsetof(struct cgroup_stats, throttled_periods) },
+	{ "swap_ins_total", METRIC_COUNTER, .service = true,
+	  .cgroup = offsetof(struct cgroup_stats, swap_ins) },
 	{ "cached_bytes", METRIC_GAUGE, .service = true,
 	  .cgroup = offsetof(struct cgroup_stats, page_cache_bytes) },
 	{ "waiting", METRIC_GAUGE, .service = true, .max = BUDGET, .scan = true },
 	{ "oldest_seconds", METRIC_GAUGE, UNIT_SECONDS, .service = true, .max = BUDGET,
 	  .scan = true, .largest = true },
+	{ "limit", METRIC_GAUGE, .service = true, .largest = true, .no_zero = true,
+	  .task_total = offsetof(struct task_totals, cpu_quota) },
+	{ "stalled_total", METRIC_COUNTER, .service = true,
+	  .labels = { { "kind", 0, 3, label_number } }, .usage = USAGE_PRESSURE,
+	  .usage_cnt = PRESSURES },
+	{ "periods_total", METRIC_COUNTER, .service = true, .usage = USAGE_QUOTA, .usage_cnt = 1 },
 	{ .name = NULL },
 };
 
@@ -171,6 +180,7 @@ static inline void kernel_start(void)
 		.cells = SLOTS,
 	};
 	t->identities = table_make(sizeof(struct identity), IDENTITIES);
+	t->usages = table_make(sizeof(struct cgroup_usages), IDENTITIES);
 	t->hists = table_make(sizeof(struct hist), SLOTS);
 	t->hist_cells = table_make(sizeof(struct hist), SLOTS);
 	t->hist_uses = calloc(CPUS * HIST_USE_ROWS, sizeof(*t->hist_uses));
@@ -193,6 +203,7 @@ static inline void kernel_stop(void)
 	struct tables *t = &kernel.tables;
 
 	free(t->identities.rows);
+	free(t->usages.rows);
 	free(t->hists.rows);
 	free(t->hist_cells.rows);
 	free(t->hist_uses);

@@ -9,7 +9,7 @@
 #define CALL(s, n) s ",call=\"" #n "\""
 
 /* One more series of each family. */
-#define RESERVED (9 + 2 * HIST_SAMPLES)
+#define RESERVED (12 + 2 * HIST_SAMPLES)
 
 static struct fixture *f;
 
@@ -131,6 +131,19 @@ static void gauges_of_a_scan_are_as_it_found_them(void **state)
 	assert_int_equal(fixture_value(f, "oldest_seconds", ALPHA), 6);
 	assert_int_equal(fixture_value(f, "waiting", BETA), 0);
 	assert_int_equal(fixture_value(f, "oldest_seconds", BETA), 0);
+}
+
+static void a_limit_that_is_gone_is_absent(void **state)
+{
+	(void)state;
+	kernel.alive[1].cpu_quota = 2;
+	kernel.alive[3].cpu_quota = 1;
+	assert_int_equal(fixture_value(f, "limit", ALPHA), 2);
+	assert_int_equal(fixture_value(f, "limit", BETA), -1);
+	kernel.alive[1].cpu_quota = 0;
+	assert_int_equal(fixture_value(f, "limit", ALPHA), 1);
+	kernel.alive[3].cpu_quota = 0;
+	assert_int_equal(fixture_value(f, "limit", ALPHA), -1);
 }
 
 static void what_is_still_to_come_is_counted_once(void **state)
@@ -297,9 +310,7 @@ static void names_that_look_the_same_are_one_service(void **state)
 
 static void cgroups_count_from_one_reading_to_the_next(void **state)
 {
-	const struct cgroup_stats full = {
-		.files = 2, .inodes = { 7, 8 }, .periods = 10, .throttled_periods = 5
-	};
+	const struct cgroup_stats full = { .found = true, .inode = 7, .swap_ins = 5 };
 	struct cgroup_stats *now = &kernel.cgroup;
 
 	(void)state;
@@ -307,21 +318,61 @@ static void cgroups_count_from_one_reading_to_the_next(void **state)
 	identity_in_cgroup(4, "web.service", NULL);
 	count(0, CALLS, 4, 7, 1);
 	*now = full;
-	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 5);
-	now->throttled_periods = 6;
-	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 6);
-	*now = (struct cgroup_stats){ .failed = 2 };
-	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 6);
-	*now = (struct cgroup_stats){ .files = 1, .failed = 1, .inodes = { 0, 8 } };
-	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 6);
+	assert_int_equal(fixture_value(f, "swap_ins_total", "service=\"web.service\""), 5);
+	now->swap_ins = 6;
+	assert_int_equal(fixture_value(f, "swap_ins_total", "service=\"web.service\""), 6);
+	*now = (struct cgroup_stats){ .failed = true };
+	assert_int_equal(fixture_value(f, "swap_ins_total", "service=\"web.service\""), 6);
 	*now = full;
-	now->throttled_periods = 7;
-	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 7);
+	now->swap_ins = 7;
+	assert_int_equal(fixture_value(f, "swap_ins_total", "service=\"web.service\""), 7);
 	*now = full; /* made anew by the same name */
-	now->inodes[CGROUP_CPU] = 9;
-	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 12);
-	now->throttled_periods = 1; /* made anew, with a number that is used again */
-	assert_int_equal(fixture_value(f, "throttled_total", "service=\"web.service\""), 13);
+	now->inode = 9;
+	assert_int_equal(fixture_value(f, "swap_ins_total", "service=\"web.service\""), 12);
+	now->swap_ins = 1; /* made anew, with a number that is used again */
+	assert_int_equal(fixture_value(f, "swap_ins_total", "service=\"web.service\""), 13);
+}
+
+/* As the kernel side notes it; identities 1 and 3 are alpha. */
+static void usage_note(u32 id, u64 serial, u64 periods)
+{
+	struct cgroup_usages *row = table_row(&kernel.tables.usages, id);
+
+	if (row->quota[0].serial != serial)
+		row->quota[0] = (struct cgroup_usage){ .serial = serial, .counted[0] = periods };
+	row->quota[0].now[0] = periods;
+}
+
+static void a_cgroup_counts_once_for_each_service_in_it(void **state)
+{
+	(void)state;
+	usage_note(1, 77, 10); /* what was before does not concern it */
+	assert_int_equal(fixture_value(f, "periods_total", ALPHA), 0);
+	usage_note(1, 77, 13);
+	usage_note(3, 77, 14); /* comes after four, of which three are known */
+	usage_note(2, 77, 14);
+	assert_int_equal(fixture_value(f, "periods_total", ALPHA), 4);
+	assert_int_equal(fixture_value(f, "periods_total", BETA), 0);
+	usage_note(1, 77, 15);
+	usage_note(3, 77, 16);
+	usage_note(2, 77, 16);
+	assert_int_equal(fixture_value(f, "periods_total", ALPHA), 6);
+	assert_int_equal(fixture_value(f, "periods_total", BETA), 2);
+	usage_note(3, 78, 100); /* another cgroup */
+	usage_note(3, 78, 101);
+	usage_note(1, 77, 17);
+	assert_int_equal(fixture_value(f, "periods_total", ALPHA), 8);
+}
+
+static void pressure_has_a_series_where_there_was_some(void **state)
+{
+	struct cgroup_usages *row = table_row(&kernel.tables.usages, 1);
+
+	(void)state;
+	row->pressure = (struct cgroup_usage){ .serial = 5, .now = { 0, 0, 7 } };
+	assert_int_equal(fixture_value(f, "stalled_total", ALPHA ",kind=\"2\""), 7);
+	assert_int_equal(fixture_value(f, "stalled_total", ALPHA ",kind=\"0\""), -1);
+	assert_int_equal(fixture_value(f, "periods_total", ALPHA), -1);
 }
 
 /* A cgroup has the memory of those below it, which are not added again, unless they are another service's. */
@@ -342,7 +393,7 @@ static void memory_of_cgroups_counts_once(void **state)
 	identity_in_cgroup(5, "inner", "outer");
 	count(0, CALLS, 4, 7, 1);
 	count(0, CALLS, 5, 7, 1);
-	kernel.cgroup = (struct cgroup_stats){ .files = 2, .page_cache_bytes = 10 };
+	kernel.cgroup = (struct cgroup_stats){ .found = true, .page_cache_bytes = 10 };
 	collector_reconfigure(f->collector, &conf, f->now_ns);
 	assert_int_equal(fixture_value(f, "cached_bytes", "service=\"inner\""), 10);
 	rules[1].name = "outer";
@@ -741,6 +792,7 @@ int main(void)
 		TEST(a_move_within_a_service_is_no_start),
 		TEST(gauges_are_those_alive),
 		TEST(gauges_of_a_scan_are_as_it_found_them),
+		TEST(a_limit_that_is_gone_is_absent),
 		TEST(what_is_still_to_come_is_counted_once),
 		TEST(what_was_shown_as_to_come_stays),
 		TEST(a_scan_that_fails_is_told),
@@ -753,6 +805,8 @@ int main(void)
 		TEST(names_that_look_the_same_are_one_service),
 		TEST(memory_of_cgroups_counts_once),
 		TEST(cgroups_count_from_one_reading_to_the_next),
+		TEST(a_cgroup_counts_once_for_each_service_in_it),
+		TEST(pressure_has_a_series_where_there_was_some),
 		TEST(new_rules_name_what_is_counted_from_now_on),
 		TEST(what_is_still_to_come_moves_once),
 		TEST(new_rules_name_peers_too),

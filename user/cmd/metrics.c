@@ -10,7 +10,6 @@
 #include "lib/buf.h"
 
 static const char *const kind_names[] = { "counter", "gauge", "histogram" };
-static const char *const unit_names[] = { "", "seconds", "bytes" };
 
 struct format {
 	const char *name, *head;
@@ -32,7 +31,7 @@ static void row_markdown(const struct metric *m, const char *labels, json_t *doc
 {
 	(void)doc;
 	printf("| `%s` | %s | %s | %s | %s |\n", m->name, kind_names[m->kind], labels,
-	       unit_names[m->unit], m->help);
+	       metric_units[m->unit], m->help);
 }
 
 static void row_json(const struct metric *m, const char *labels, json_t *doc)
@@ -50,7 +49,7 @@ static void row_json(const struct metric *m, const char *labels, json_t *doc)
 	json_array_append_new(doc,
 			      json_pack("{s:s, s:s, s:o, s:o, s:s, s:s}", "name", m->name, "type",
 					kind_names[m->kind], "labels", list, "optional_labels",
-					optional, "unit", unit_names[m->unit], "help", m->help));
+					optional, "unit", metric_units[m->unit], "help", m->help));
 }
 
 static const struct format formats[] = {

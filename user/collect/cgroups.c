@@ -91,8 +91,7 @@ static void cgroup_count(struct cgroups *t, const struct service_cgroup *cgroup,
 		struct series *s;
 		u64 value, last;
 
-		/* without a quota nothing is to be said about throttling, not even 0 */
-		if (!at || (gauge ? cgroup->below : !now->periods))
+		if (!at || cgroup->below)
 			continue;
 		s = families_series(t->families, f, cgroup->service, 0, &refused);
 		value = *(const u64 *)((const char *)now + at);
@@ -126,12 +125,11 @@ void cgroups_read(struct cgroups *t)
 		cgroup_stats_read(&t->mounts, cgroup->path, strlen(cgroup->path), &now);
 		if (now.failed) /* nothing new is known */
 			now = cgroup->last;
-		else if (!now.files) {
+		else if (!now.found) {
 			cgroup_free(t, cgroup);
 			continue;
 		}
-		/* all that counts up is of this controller */
-		if (cgroup->last.inodes[CGROUP_CPU] != now.inodes[CGROUP_CPU])
+		if (cgroup->last.inode != now.inode)
 			cgroup->last = (struct cgroup_stats){ 0 };
 		cgroup_count(t, cgroup, &now);
 		cgroup->last = now;

@@ -8,6 +8,7 @@
 #include "collect/cgroups.h"
 #include "collect/slots.h"
 #include "collect/task_scan.h"
+#include "collect/usages.h"
 
 #define NS_PER_SEC 1000000000ULL
 #define AGE_NS	   (30 * NS_PER_SEC) /* between steps of identities towards their end */
@@ -74,6 +75,7 @@ int collector_read(struct collector *c, u64 now_ns)
 	slots_scan_end(&c->counters);
 	task_totals_read(c->tables, &c->families);
 	cgroups_read(&c->cgroups);
+	usages_read(&c->families);
 	return c->err;
 }
 

@@ -137,14 +137,20 @@ bool identities_age(struct identities *t)
 	return any;
 }
 
-static void slot_caches_clear(struct tables *tables, u32 id)
+static void row_clear(struct table *t, u32 id)
 {
-	for (unsigned i = 0; i < tables->slot_cache_cnt; i++) {
-		void *row = table_row(&tables->slot_caches[i], id);
+	void *row = table_row(t, id);
 
-		if (row)
-			memset(row, 0, tables->slot_caches[i].row_size);
-	}
+	if (row)
+		memset(row, 0, t->row_size);
+}
+
+/* What the kernel side keeps by identity. */
+static void identity_clear(struct tables *tables, u32 id)
+{
+	row_clear(&tables->usages, id);
+	for (unsigned i = 0; i < tables->slot_cache_cnt; i++)
+		row_clear(&tables->slot_caches[i], id);
 }
 
 void identities_reclaim(struct identities *t)
@@ -154,7 +160,7 @@ void identities_reclaim(struct identities *t)
 
 		if (!o->dying)
 			continue;
-		slot_caches_clear(t->tables, id);
+		identity_clear(t->tables, id);
 		if (o->service)
 			service_put(o->service, t->now_ns);
 		*o = (struct identity_owner){ 0 };

@@ -47,6 +47,13 @@ static void family_totals_read(const struct tables *tables, struct families *fam
 	}
 }
 
+static void zeros_remove(struct family *f)
+{
+	for (size_t i = f->series_cnt; i-- > 0;)
+		if (!*f->series[i]->value)
+			family_remove(f, f->series[i]);
+}
+
 void task_totals_read(const struct tables *tables, struct families *families)
 {
 	for (u32 metric = 1; metric < METRIC_MAX; metric++) {
@@ -54,5 +61,7 @@ void task_totals_read(const struct tables *tables, struct families *families)
 
 		if (f && (f->metric->task_total || f->metric->unflushed))
 			family_totals_read(tables, families, f);
+		if (f && f->metric->no_zero)
+			zeros_remove(f);
 	}
 }

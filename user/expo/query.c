@@ -200,10 +200,9 @@ static void number_set(json_t *o, const char *what, const char *unit, const char
 	json_object_set_new(o, key, json_number(value));
 }
 
-/* Seconds are held in ns. */
 static double scale(const struct metric *m)
 {
-	return m->unit == UNIT_SECONDS ? 1.0 / NS_PER_SEC : 1;
+	return unit_billionths(m->unit) ? 1e-9 : 1;
 }
 
 static void hist_write(json_t *o, const struct hist *h, double seconds)
@@ -221,7 +220,6 @@ static void hist_write(json_t *o, const struct hist *h, double seconds)
 
 static void counter_write(json_t *o, const struct metric *m, u64 delta, double seconds)
 {
-	static const char *const units[] = { "", "seconds", "bytes" };
 	double value = (double)delta * scale(m);
 
 	if (m->unit == UNIT_SECONDS)
@@ -229,16 +227,16 @@ static void counter_write(json_t *o, const struct metric *m, u64 delta, double s
 	else
 		json_object_set_new(o, m->unit == UNIT_BYTES ? "count_bytes" : "count_total",
 				    json_integer((json_int_t)delta));
-	number_set(o, "rate", units[m->unit], "per_second", value / seconds);
+	number_set(o, "rate", metric_units[m->unit], "per_second", value / seconds);
 }
 
 static void gauge_write(json_t *o, const struct metric *m, const struct query_group *g)
 {
-	static const char *const units[] = { "value", "seconds", "bytes" };
+	const char *unit = *metric_units[m->unit] ? metric_units[m->unit] : "value";
 
-	number_set(o, "last", units[m->unit], "", (double)g->gauge_last * scale(m));
-	number_set(o, "mean", units[m->unit], "", g->gauge_mean * scale(m));
-	number_set(o, "max", units[m->unit], "", (double)g->gauge_max * scale(m));
+	number_set(o, "last", unit, "", (double)g->gauge_last * scale(m));
+	number_set(o, "mean", unit, "", g->gauge_mean * scale(m));
+	number_set(o, "max", unit, "", (double)g->gauge_max * scale(m));
 }
 
 static void coverage_write(json_t *o, const struct history_coverage *c)

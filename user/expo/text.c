@@ -72,11 +72,9 @@ static bool ends_with(const char *s, size_t len, const char *suffix)
 /* The unit's name if the name ends in it, else NULL. */
 static const char *unit_name(const struct metric *m, size_t name_len)
 {
-	static const char *const unit[] = { [UNIT_SECONDS] = "_seconds", [UNIT_BYTES] = "_bytes" };
+	const char *unit = metric_units[m->unit];
 
-	if (m->unit == UNIT_NONE || !ends_with(m->name, name_len, unit[m->unit]))
-		return NULL;
-	return unit[m->unit] + 1;
+	return *unit && ends_with(m->name, name_len, unit) ? unit : NULL;
 }
 
 static void help_add(struct buf *b, const char *help, const char *escapes)
@@ -135,7 +133,7 @@ static void value_write(struct buf *b, const struct metric *m, const struct seri
 	for (const struct series *more = s->next_exposed; more; more = more->next_exposed)
 		value = metric_merge(m, value, *more->value);
 	sample_start(b, m->name, "", s);
-	if (m->unit == UNIT_SECONDS)
+	if (unit_billionths(m->unit))
 		buf_seconds(b, (u64)value);
 	else
 		buf_i64(b, value);

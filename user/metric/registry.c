@@ -18,6 +18,8 @@ struct series_entry {
 	struct series series; /* last: its labels follow, then the rendered text */
 };
 
+const char *const metric_units[METRIC_UNITS] = { "", "seconds", "bytes", "cores" };
+
 static struct series_entry *entry_of(const struct series *s)
 {
 	return (struct series_entry *)((char *)s - offsetof(struct series_entry, series));

@@ -17,7 +17,16 @@ enum metric_unit {
 	UNIT_NONE,
 	UNIT_SECONDS, /* held in ns, written in seconds */
 	UNIT_BYTES,
+	UNIT_CORES, /* held in billionths, written in CPUs */
+	METRIC_UNITS
 };
+
+extern const char *const metric_units[METRIC_UNITS]; /* their names; "": it has none */
+
+static inline bool unit_billionths(enum metric_unit unit)
+{
+	return unit == UNIT_SECONDS || unit == UNIT_CORES;
+}
 
 /* A label whose value is a bit field of the series' dimension. */
 struct metric_label {
@@ -56,6 +65,7 @@ struct metric {
 	 */
 	bool from_identity;
 	size_t task_total; /* a gauge of struct task_totals: the offset of a u64 in it; 0: none */
+	bool no_zero;	   /* a gauge that is absent where it would be 0; with task_total */
 	/* A gauge in slots of the kernel side, like a counter, which each scan fills anew: gauge_add(), gauge_max(). */
 	bool scan;
 	/* A gauge: what is exposed or asked for together has the largest of the values, not their sum. */
@@ -65,6 +75,15 @@ struct metric {
 	 * used since then is a u64 at this offset in struct task_totals; 0: nothing is unflushed.
 	 */
 	size_t unflushed;
+	/* Counters that the kernel side notes by cgroup: the dimensions 0 to usage_cnt - 1 are these values from here on. */
+	enum {
+		USAGE_NONE,
+		USAGE_PRESSURE,
+		USAGE_QUOTA = USAGE_PRESSURE + USAGE_VALUES,
+		USAGE_THROTTLED_PERIODS,
+		USAGE_THROTTLED_NS,
+	} usage;
+	unsigned usage_cnt;
 	size_t cgroup; /* counted by cgroups: the offset of a u64 in struct cgroup_stats; 0: none */
 };
 

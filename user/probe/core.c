@@ -10,9 +10,23 @@
 
 #include "probe/hook.h"
 #include "probe/naming.h"
-#include "service/cgroup.h"
 
 PROBE_ELF(core);
+
+/* In the order of the kernel, see PRESSURES. */
+static void label_resource(u64 value, char *buf, size_t size)
+{
+	static const char *const names[] = { "io", "memory", "cpu" };
+
+	label_name(names, 3, value, buf, size);
+}
+
+static void label_kind(u64 value, char *buf, size_t size)
+{
+	static const char *const names[] = { "some", "full" };
+
+	label_name(names, 2, value, buf, size);
+}
 
 static void task_total_add(struct tables *t, const struct task_ctx *tc)
 {
@@ -148,15 +162,24 @@ const struct probe probe_core = {
 			  "Threads that are stopped by a signal or a debugger, or frozen.",
 			  .service = true, .task_total = offsetof(struct task_totals, stopped) },
 			{ "seismo_cpu_periods_total", METRIC_COUNTER, UNIT_NONE,
-			  "CPU quota periods in which the service's cgroup had something to run.",
-			  .service = true, .cgroup = offsetof(struct cgroup_stats, periods) },
+			  "CPU quota periods in which the service's cgroup, or one above it that has a quota, had something to run.",
+			  .service = true, .usage = USAGE_QUOTA, .usage_cnt = 1 },
 			{ "seismo_cpu_throttled_periods_total", METRIC_COUNTER, UNIT_NONE,
-			  "CPU quota periods in which the service's cgroup was throttled.",
-			  .service = true,
-			  .cgroup = offsetof(struct cgroup_stats, throttled_periods) },
+			  "CPU quota periods in which the service's cgroup, or one above it that has a quota, was throttled.",
+			  .service = true, .usage = USAGE_THROTTLED_PERIODS, .usage_cnt = 1 },
 			{ "seismo_cpu_throttled_seconds_total", METRIC_COUNTER, UNIT_SECONDS,
-			  "Time that the service's cgroup was throttled, summed over CPUs.",
-			  .service = true, .cgroup = offsetof(struct cgroup_stats, throttled_ns) },
+			  "Time that the service's cgroup, or one above it that has a quota, was throttled, summed over CPUs.",
+			  .service = true, .usage = USAGE_THROTTLED_NS, .usage_cnt = 1 },
+			{ "seismo_cpu_quota_cores", METRIC_GAUGE, UNIT_CORES,
+			  "CPU quota of the service's cgroup, or of one above it if that is tighter; absent without a quota.",
+			  .service = true, .largest = true, .no_zero = true,
+			  .task_total = offsetof(struct task_totals, cpu_quota) },
+			{ "seismo_pressure_stalled_seconds_total", METRIC_COUNTER, UNIT_SECONDS,
+			  "Time in which some or all tasks of the service's cgroup that had something to do were kept from it by a lack of the resource (PSI).",
+			  .service = true,
+			  .labels = { { "resource", 1, 2, label_resource },
+				      { "kind", 0, 1, label_kind } },
+			  .usage = USAGE_PRESSURE, .usage_cnt = PRESSURES },
 			{ .name = NULL },
 		},
 };

@@ -29,6 +29,7 @@ static unsigned sizes_list(struct table_size list[SIZES], const struct table_siz
 		{ "identities", s->identities, sizeof(struct identity) },
 		{ "identity_states", s->identities, sizeof(struct identity_state) },
 		{ "task_totals", s->identities, sizeof(struct task_totals) },
+		{ "cgroup_usages", s->identities, sizeof(struct cgroup_usages) },
 		{ "identity_ids", s->identities, sizeof(struct identity_key) + 64 },
 		{ "free_identities", s->identities, sizeof(struct id_range) },
 		{ "cpus", s->cpus, sizeof(struct cpu) },
@@ -334,6 +335,11 @@ int tables_map(struct tables *t)
 	t->identities = (struct table){
 		.fd = tables_fd(t, "identities"),
 		.row_size = sizeof(struct identity),
+		.size = s->identities,
+	};
+	t->usages = (struct table){
+		.fd = tables_fd(t, "cgroup_usages"),
+		.row_size = sizeof(struct cgroup_usages),
 		.size = s->identities,
 	};
 	t->hists = (struct table){

@@ -45,6 +45,7 @@ struct tables {
 
 	/* Mapped, see include/types.h. Only the recycler and the core family write to them. */
 	struct table identities; /* struct identity */
+	struct table usages;	 /* struct cgroup_usages, one per identity */
 	struct table hists;	 /* struct hist, one per slot */
 	struct table hist_cells; /* struct hist, one per cell */
 	struct identity_state *states;

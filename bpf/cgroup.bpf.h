@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What a task's cgroups do to it: CPU quotas, its own and those above, and how long it was short of something (PSI). Read
+ * from the kernel's own structures, when an identity comes, for the tasks of each scan and at the end of each process: a
+ * cgroup may have gone before user space could open its files.
+ */
+#ifndef CGROUP_BPF_H
+#define CGROUP_BPF_H
+
+#include "core.bpf.h"
+
+#define CGROUP_LEVELS 32
+
+/* All tasks with an identity are in the same cgroups. */
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct cgroup_usages, 1, BPF_F_MMAPABLE) cgroup_usages
+	SEC(".maps");
+
+/* The row's values of a cgroup; what it had before the identity came does not concern that. */
+static __always_inline void usage_note(struct cgroup_usage *usage, u64 serial,
+				       const struct cgroup_usage *now)
+{
+	if (usage->serial != serial) {
+		usage->serial = 0;
+		barrier();
+		__builtin_memcpy(usage->counted, now->now, sizeof(now->now));
+	}
+	__builtin_memcpy(usage->now, now->now, sizeof(now->now));
+	barrier();
+	usage->serial = serial; /* last: user space checks this field */
+}
+
+__noinline int quota_note(u32 identity, u32 n, u64 task_group)
+{
+	struct cgroup_usages *row = bpf_map_lookup_elem(&cgroup_usages, &identity);
+	struct task_group *tg = (void *)task_group;
+	struct cgroup_usage now = {
+		.now = { BPF_CORE_READ(tg, cfs_bandwidth.nr_periods),
+			 BPF_CORE_READ(tg, cfs_bandwidth.nr_throttled),
+			 BPF_CORE_READ(tg, cfs_bandwidth.throttled_time) },
+	};
+
+	if (!row || n >= CGROUP_QUOTAS)
+		return 0;
+	barrier_var(n); /* the compiler would drop the mask that the verifier needs */
+	usage_note(&row->quota[n & (CGROUP_QUOTAS - 1)], BPF_CORE_READ(tg, css.serial_nr), &now);
+	return 0;
+}
+
+#define QUOTA_NONE (~0ULL)
+
+/*
+ * Notes the quotas of the task group and of those above, the nearest CGROUP_QUOTAS that have one. Returns the tightest, in
+ * billionths of a CPU, 0: there is none.
+ */
+__noinline u64 quotas_note(u32 identity, u64 task_group)
+{
+	struct task_group *tg = (void *)task_group;
+	u64 tightest = QUOTA_NONE;
+	u32 n = 0;
+
+	if (!bpf_core_field_exists(tg->cfs_bandwidth))
+		return 0;
+	for (int i = 0; i < CGROUP_LEVELS && tg; i++) {
+		u64 quota = BPF_CORE_READ(tg, cfs_bandwidth.quota);
+
+		if (quota != QUOTA_NONE) {
+			u64 period_us = (u64)BPF_CORE_READ(tg, cfs_bandwidth.period) / 1000;
+
+			quota_note(identity, n++, (u64)tg);
+			if (period_us && quota * 1000000 / period_us < tightest)
+				tightest = quota * 1000000 / period_us;
+		}
+		tg = BPF_CORE_READ(tg, parent);
+	}
+	return tightest == QUOTA_NONE ? 0 : tightest;
+}
+
+/* The kernel brings these totals up to date every two seconds, and for whoever reads the cgroup's files. */
+__noinline int pressure_note(u32 identity, u64 cgroup)
+{
+	struct cgroup_usages *row = bpf_map_lookup_elem(&cgroup_usages, &identity);
+	struct cgroup *cgrp = (void *)cgroup;
+	u64 group = cgroup_pressure(cgrp);
+	struct cgroup_usage now = {};
+
+	if (!row || !group || !BPF_CORE_READ(cgrp, level)) /* the root's is the machine's */
+		return 0;
+	bpf_probe_read_kernel(now.now, pressure_cnt() * sizeof(u64),
+			      (void *)group + bpf_core_field_offset(struct psi_group, total));
+	usage_note(&row->pressure, BPF_CORE_READ(cgrp, self.serial_nr), &now);
+	return 0;
+}
+
+/* Returns as quotas_note(). */
+static __always_inline u64 cgroups_note(struct task_struct *task, u32 identity)
+{
+	if (!identity)
+		return 0;
+	pressure_note(identity, (u64)BPF_CORE_READ(task, cgroups, dfl_cgrp));
+	if (!bpf_core_field_exists(task->sched_task_group))
+		return 0;
+	return quotas_note(identity, (u64)BPF_CORE_READ(task, sched_task_group));
+}
+
+#endif
