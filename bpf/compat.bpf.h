@@ -22,6 +22,14 @@ const volatile bool typed SEC(".rodata");
  */
 const volatile bool storage SEC(".rodata");
 
+/*
+ * Programs on tracepoints can be preempted (a46023d5616e "tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with
+ * SRCU-fast", 7.0; those on system calls later than the others). A program that is, is not run for any other task of
+ * that CPU until it has gone on: the kernel drops what happens meanwhile. Classic programs, which perf calls, and those
+ * on tracepoints with interrupts disabled or under a lock of the whole machine lose nothing.
+ */
+const volatile bool preemptible SEC(".rodata");
+
 /* A field of a program's argument. Both branches are compiled; the verifier removes the one not taken. */
 #define READ(p, field) (typed ? (p)->field : BPF_CORE_READ(p, field))
 

@@ -26,9 +26,16 @@ TRACEPOINT(sched_process_fork, fork, struct task_struct *parent, struct task_str
 	tc->port = from->port;
 	tc->identity = tc->before = from->identity;
 	tc->gen = from->gen;
+	tc->starting = preemptible;
 	if (READ(child, cgroups) != READ(parent, cgroups))
 		task_move(child, tc);
 	return 0;
+}
+
+/* Interrupts are disabled here. */
+TRACEPOINT(sched_wakeup_new, wakeup_new, struct task_struct *child)
+{
+	return on_fork(ctx, task_current(), child);
 }
 
 TRACEPOINT(sched_process_exec, exec, struct task_struct *task)
@@ -40,6 +47,12 @@ TRACEPOINT(sched_process_exec, exec, struct task_struct *task)
 	tc->port = 0;
 	task_identify(task, tc, true);
 	return 0;
+}
+
+SEC("?tp/sched/sched_process_exec")
+int exec_tp(unsigned long long *ctx)
+{
+	return on_exec(ctx, task_current());
 }
 
 TRACEPOINT(cgroup_attach_task, cgroup_attach, struct cgroup *dst, const char *path,

@@ -206,6 +206,29 @@ struct bpf_array {
 	void *pptrs[0];
 };
 
+struct bpf_prog_stats {
+	struct {
+		u64 v;
+	} misses;
+};
+
+struct bpf_prog_aux {
+	u32 id;
+};
+
+struct bpf_prog {
+	struct bpf_prog_stats *stats;
+	struct bpf_prog_aux *aux;
+};
+
+struct trace_event_raw_sched_process_exit {
+	bool group_dead;
+};
+
+struct trace_event_raw_sys_exit {
+	long ret;
+};
+
 /* block */
 
 struct gendisk {

@@ -5,6 +5,7 @@
  */
 #include "cgroup.bpf.h"
 #include "hist.bpf.h"
+#include "percpu.bpf.h"
 
 METRIC(major_faults_total);
 METRIC(memory_reclaim_stall_seconds);
@@ -32,6 +33,12 @@ TRACEPOINT(sched_process_exit, exit, struct task_struct *task)
 	return 0;
 }
 
+SEC("?tp/sched/sched_process_exit")
+int exit_tp(unsigned long long *ctx)
+{
+	return on_exit(ctx, task_current());
+}
+
 /* The core's programs on these hooks run first and leave the previous identity in `before`. */
 static __always_inline int on_change(struct task_struct *task)
 {
@@ -45,6 +52,12 @@ static __always_inline int on_change(struct task_struct *task)
 TRACEPOINT(sched_process_exec, exec, struct task_struct *task)
 {
 	return on_change(task);
+}
+
+SEC("?tp/sched/sched_process_exec")
+int exec_tp(void *ctx)
+{
+	return on_change(task_current());
 }
 
 TRACEPOINT(cgroup_attach_task, cgroup_attach, struct cgroup *dst, const char *path,
@@ -74,63 +87,23 @@ static __always_inline int reclaim_end(void)
 	return 0;
 }
 
-/* Reclaim because the machine is short of memory. */
-TRACEPOINT(mm_vmscan_direct_reclaim_begin, direct_begin)
-{
-	return reclaim_begin();
-}
-
-TRACEPOINT(mm_vmscan_direct_reclaim_end, direct_end)
-{
-	return reclaim_end();
-}
-
-/* Reclaim because the task's cgroup is at its limit. */
-TRACEPOINT(mm_vmscan_memcg_reclaim_begin, memcg_begin)
-{
-	return reclaim_begin();
-}
-
-TRACEPOINT(mm_vmscan_memcg_reclaim_end, memcg_end)
-{
-	return reclaim_end();
-}
-
-/*
- * Each CPU's per-CPU offset: the distance from the address of a per-CPU variable to the CPU's own copy. Programs
- * cannot read __per_cpu_offset, but they get the address of each CPU's value of a table, and the table contains the
- * address that this is relative to.
- */
-#define CPUS_MAX 1024
-
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u64, CPUS_MAX, 0) percpu_offsets SEC(".maps");
-struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, u64, 1, 0) percpu_anchor SEC(".maps");
-
-/* A pointer as a number: the verifier loses track of the type once the value went through a table. */
-static __always_inline u64 address_of(void *volatile *room, void *pointer)
-{
-	*room = pointer;
-	return *(volatile u64 *)room;
-}
-
-__noinline int percpu_offsets_find(void)
-{
-	u32 zero = 0;
-	u64 *first = bpf_map_lookup_elem(&percpu_offsets, &zero), anchor;
-
-	if (!mm_counts_by_cpu() || !first)
-		return 0;
-	anchor = map_percpu_address(address_of((void *volatile *)first, &percpu_anchor));
-	for (u32 i = 0; i < CPUS_MAX && i < cpu_cnt; i++) {
-		u32 cpu = i; /* its address is taken: the verifier keeps the bounds of i */
-		u64 *offset = bpf_map_lookup_elem(&percpu_offsets, &cpu);
-		void *value = bpf_map_lookup_percpu_elem(&percpu_anchor, &zero, cpu);
-
-		if (offset && value)
-			*offset = address_of((void *volatile *)offset, value) - anchor;
+#define RECLAIM(event, name, edge)        \
+	TRACEPOINT(event, name##_##edge)  \
+	{                                 \
+		return reclaim_##edge();  \
+	}                                 \
+	SEC("?tp/vmscan/" #event)         \
+	int name##_##edge##_tp(void *ctx) \
+	{                                 \
+		return reclaim_##edge();  \
 	}
-	return 0;
-}
+
+/* Reclaim because the machine is short of memory. */
+RECLAIM(mm_vmscan_direct_reclaim_begin, direct, begin)
+RECLAIM(mm_vmscan_direct_reclaim_end, direct, end)
+/* Reclaim because the task's cgroup is at its limit. */
+RECLAIM(mm_vmscan_memcg_reclaim_begin, memcg, begin)
+RECLAIM(mm_vmscan_memcg_reclaim_end, memcg, end)
 
 /* The same as percpu_counter_sum(). */
 __noinline u64 counter_sum(u64 counter)

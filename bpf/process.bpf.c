@@ -25,6 +25,11 @@ TRACEPOINT(sched_process_fork, fork, struct task_struct *parent, struct task_str
 	return 0;
 }
 
+TRACEPOINT(sched_wakeup_new, wakeup_new, struct task_struct *child)
+{
+	return on_fork(ctx, task_current(), child);
+}
+
 /* The dimension is the previous identity: only user space knows whether the two are different services. */
 static __always_inline int on_change(struct task_struct *task)
 {
@@ -38,6 +43,12 @@ static __always_inline int on_change(struct task_struct *task)
 TRACEPOINT(sched_process_exec, exec, struct task_struct *task)
 {
 	return on_change(task);
+}
+
+SEC("?tp/sched/sched_process_exec")
+int exec_tp(void *ctx)
+{
+	return on_change(task_current());
 }
 
 TRACEPOINT(cgroup_attach_task, cgroup_attach, struct cgroup *dst, const char *path,
@@ -63,26 +74,21 @@ static __always_inline u32 exit_reason(struct task_struct *leader, struct signal
 	return code >> 8 & 0xff ? PROCESS_ERROR : PROCESS_OK;
 }
 
-/* Newer kernels tell whether it was the last thread; otherwise check that no live thread is left. */
-const volatile u32 arity_sched_process_exit SEC(".rodata");
-
 /*
  * Where mark_victim passes only a pid (before 72ba14deb40a "mm: update mark_victim tracepoints fields", 6.8), the
  * OOM kill is counted when the victim exits.
  */
 const volatile u32 arity_mark_victim SEC(".rodata");
 
-TRACEPOINT(sched_process_exit, exit, struct task_struct *task)
+/* The last thread of a process has ended. */
+static __always_inline int process_ended(struct task_struct *task)
 {
 	struct task_struct *leader = READ(task, group_leader);
 	struct signal_struct *signal = READ(task, signal);
-	struct task_ctx *tc;
+	struct task_ctx *tc = task_ctx_get(leader);
 	u32 identity = identity_current(), reason;
 	u64 now;
 
-	if (arity_sched_process_exit > 1 ? !(bool)ARG(ctx, 1) : READ(signal, live.counter))
-		return 0;
-	tc = task_ctx_get(leader);
 	if (tc) {
 		if (tc->exit_counted)
 			return 0;
@@ -96,6 +102,30 @@ TRACEPOINT(sched_process_exit, exit, struct task_struct *task)
 	hist_add(process_lifetime_seconds, identity, 0, now - READ(leader, start_time));
 	cgroups_note(task, identity);
 	return 0;
+}
+
+/* Newer kernels tell whether it was the last thread; otherwise check that no live thread is left. */
+const volatile u32 arity_sched_process_exit SEC(".rodata");
+
+TRACEPOINT(sched_process_exit, exit, struct task_struct *task)
+{
+	struct signal_struct *signal = READ(task, signal);
+
+	if (arity_sched_process_exit > 1 ? !(bool)ARG(ctx, 1) : READ(signal, live.counter))
+		return 0;
+	return process_ended(task);
+}
+
+SEC("?tp/sched/sched_process_exit")
+int exit_tp(struct trace_event_raw_sched_process_exit *event)
+{
+	struct task_struct *task = task_current();
+	struct signal_struct *signal = READ(task, signal);
+
+	if (bpf_core_field_exists(event->group_dead) ? !event->group_dead
+						     : READ(signal, live.counter))
+		return 0;
+	return process_ended(task);
 }
 
 /* Runs in the context of the task that needed memory; the victim is the argument. */

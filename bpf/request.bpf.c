@@ -427,6 +427,12 @@ TRACEPOINT(sys_exit, messages, struct pt_regs *regs)
 	return 0;
 }
 
+SEC("?tp/raw_syscalls/sys_exit")
+int messages_tp(unsigned long long *ctx)
+{
+	return on_messages(ctx, (void *)bpf_task_pt_regs(task_current()));
+}
+
 /* Which side opened a connection, when the tcp family does not run. */
 TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newstate)
 {

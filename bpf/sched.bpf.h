@@ -4,6 +4,7 @@
 #define SCHED_BPF_H
 
 #include "hist.bpf.h"
+#include "missed.bpf.h"
 
 METRIC(cpu_seconds_total);
 METRIC(run_queue_wait_seconds);
@@ -66,6 +67,8 @@ TRACEPOINT(sched_switch, switch, bool preempt, struct task_struct *prev, struct 
 			if (task_is_blocked(task_state(prev)))
 				tc->blocked_ns = bpf_ktime_get_ns();
 		}
+		if (preemptible)
+			missed_count(cpu->identity, tc);
 	}
 	cpu->identity = IDENTITY_UNKNOWN;
 	if (!READ(next, pid))

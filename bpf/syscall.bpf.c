@@ -43,6 +43,12 @@ TRACEPOINT(sys_enter, enter)
 	return 0;
 }
 
+SEC("?tp/raw_syscalls/sys_enter")
+int enter_tp(unsigned long long *ctx)
+{
+	return on_enter(ctx);
+}
+
 static __always_inline void count(struct cpu *cpu, u32 *identity, u32 nr, long ret)
 {
 	struct syscall_count_slots *slots = bpf_map_lookup_elem(&syscall_count_slots, identity);
@@ -75,6 +81,16 @@ static __always_inline void time(struct cpu *cpu, u32 *identity, u32 class)
 		       bpf_ktime_get_ns() - start);
 }
 
+/* A task returns from the fork that made it. */
+static __always_inline int started(void)
+{
+	struct task_ctx *tc = preemptible ? task_ctx_get(task_current()) : NULL;
+
+	if (tc)
+		tc->starting = 0;
+	return 0;
+}
+
 TRACEPOINT(sys_exit, exit, struct pt_regs *regs, long ret)
 {
 	u32 nr, class, other = IDENTITY_OTHER, *identity;
@@ -87,17 +103,23 @@ TRACEPOINT(sys_exit, exit, struct pt_regs *regs, long ret)
 		cpu_fill(cpu);
 	identity = cpu->identity == IDENTITY_UNKNOWN ? &other : &cpu->identity;
 	nr = number < 0 ? rt_sigreturn : number; /* which overwrites the number */
-	if (nr >= SYSCALL_OTHER || syscall_compat(regs))
+	if (nr >= SYSCALL_UNKNOWN || syscall_compat(regs))
 		nr = SYSCALL_OTHER;
 	barrier_var(nr); /* the compiler would drop the mask that the verifier needs */
 	nr &= SYSCALLS - 1;
 	class = syscall_class[nr];
 	if (class & SYSCALL_FORKS && !ret)
-		return 0;
+		return started();
 	count(cpu, identity, nr, ret);
 	if (timing && timed_since_ns != ~0ULL)
 		time(cpu, identity, class & (SYSCALL_CLASSES - 1));
 	if (class & SYSCALL_TAIL_CALL)
 		bpf_tail_call(ctx, &sys_exit_tail_calls, nr);
 	return 0;
+}
+
+SEC("?tp/raw_syscalls/sys_exit")
+int exit_tp(struct trace_event_raw_sys_exit *event)
+{
+	return on_exit((void *)event, (void *)bpf_task_pt_regs(task_current()), event->ret);
 }

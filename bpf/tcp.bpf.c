@@ -201,6 +201,14 @@ int accept_fexit(u64 *ctx)
 	return 0;
 }
 
+/* Loses nothing where programs on functions can be preempted. */
+SEC("?kretprobe.multi/inet_csk_accept")
+int accept_multi(struct pt_regs *regs)
+{
+	accepted(PT_REGS_RC(regs));
+	return 0;
+}
+
 struct msghdr;
 struct page;
 

@@ -5,6 +5,7 @@
 
 #define SYSCALLS	    512
 #define SYSCALL_OTHER	    (SYSCALLS - 1) /* higher numbers, and those of 32-bit processes */
+#define SYSCALL_UNKNOWN	    (SYSCALLS - 2) /* calls that the kernel did not tell the program of */
 #define SYSCALL_ERRNO_SHIFT 16		   /* in the dimension of errors: errno above the number */
 
 #define SYSCALL_CLASSES 16

@@ -122,7 +122,8 @@ struct task_ctx {
 	u64 runtime_ns, run_delay_ns; /* counted so far */
 	u64 moved_ns;		      /* runtime at the last change of identity */
 	u32 before;		      /* the identity before the last change */
-	u32 exit_counted;	      /* the end of the process has been counted */
+	u16 exit_counted;	      /* the end of the process has been counted */
+	u16 starting;		      /* has not yet returned from the fork that made it */
 	u64 program;		      /* of the identity's key */
 	u64 port;		      /* of the identity's key */
 	u64 reclaim_ns;		      /* start of the current direct reclaim */
@@ -141,6 +142,25 @@ struct cpu {
 	u32 unused[10]; /* a cache line for each CPU */
 };
 _Static_assert(sizeof(struct cpu) == 64, "a cache line");
+
+/*
+ * Programs whose missed events the program on sched_switch counts for whoever ran, where the kernel drops some
+ * (bpf/missed.bpf.h): a row each, and for each CPU where the kernel counts the misses and what it had counted before.
+ */
+#define MISSED_PROGRAMS 8
+
+struct missed_program {
+	u32 id;	    /* the kernel's; 0: none */
+	u32 metric; /* 0: seismo_service_events_lost_total */
+	u64 dim;
+	u64 with_start; /* also runs when a task returns from the fork that made it, which is no event */
+};
+
+struct missed_cpu {
+	struct {
+		u64 address, cnt;
+	} program[MISSED_PROGRAMS];
+};
 
 /*
  * A series (metric, identity, dimension) has a slot in one of two pools. Slot numbers below METRIC_MAX are reserved:

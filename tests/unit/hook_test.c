@@ -137,7 +137,7 @@ static void best_test(void **state)
 	assert_int_equal(choose(run), 0);
 	for (unsigned i = 0; i < run->hook_cnt; i++)
 		if (!run->hooks[i].disabled)
-			assert_int_equal(run->hooks[i].chosen, 0);
+			assert_int_equal(run->hooks[i].chosen, run->hooks[i].best);
 	/* sendfile is seen by the program that is in use for sends */
 	assert_true(probe_hook(run, "sendpage_fexit")->disabled);
 	assert_true(hook_needless(probe_hook(run, "sendpage_fexit")));
@@ -228,6 +228,67 @@ static void forced_test(void **state)
 	refusals[0] = (struct refusal){ "_fexit", -EPERM };
 	assert_int_equal(choose(run), -EPERM);
 	assert_non_null(strstr(run->error, "recv_fexit"));
+	set_close(&set);
+}
+
+/* A kernel that preempts tracepoint programs gets those that lose nothing; others never do, unless one is asked for. */
+static void preemptible_test(void **state)
+{
+	static const struct forced_hook forced[] = { { "process", "exit_tp" }, { NULL, NULL } };
+	struct probe_set set = { .kernel.preemptible = true }, calm = { 0 };
+	struct probe_run *run = run_open(&set, "process");
+	struct hook_run *exit = probe_hook(run, "exit_tp");
+
+	(void)state;
+	run->state = PROBE_ON;
+	assert_int_equal(choose(run), 0);
+	assert_string_equal(chosen(run, "exit_tp"), "exit_tp");
+	assert_string_equal(chosen(run, "fork_btf"), "wakeup_new_btf");
+	assert_false(hook_lossy(exit));
+	assert_true(probe_up(run));
+	refusals[0] = (struct refusal){ "_tp", -KERNEL_NO_TRACEFS };
+	assert_int_equal(choose(run), 0);
+	assert_string_equal(chosen(run, "exit_tp"), "exit_btf");
+	assert_true(hook_lossy(exit));
+	assert_false(probe_up(run));
+	set_close(&set);
+
+	run = run_open(&calm, "process");
+	run->state = PROBE_ON;
+	assert_int_equal(choose(run), 0);
+	assert_string_equal(chosen(run, "exit_tp"), "exit_btf");
+	assert_string_equal(chosen(run, "fork_btf"), "fork_btf");
+	assert_false(hook_lossy(probe_hook(run, "exit_tp")));
+	assert_true(probe_up(run));
+	calm.forced = forced;
+	assert_int_equal(hooks_check_forced(&calm), 0);
+	assert_true(calm.kernel.preemptible);
+	hooks_init(run);
+	assert_int_equal(choose(run), 0);
+	assert_string_equal(chosen(run, "exit_tp"), "exit_tp");
+	assert_string_equal(chosen(run, "fork_btf"), "wakeup_new_btf");
+	set_close(&calm);
+}
+
+/* A program calls only those of its own kind. */
+static void tail_call_test(void **state)
+{
+	struct probe_set set = { .kernel.preemptible = true };
+	struct probe_run *syscall = run_open(&set, "syscall"), *run = run_open(&set, "request");
+
+	(void)state;
+	assert_int_equal(choose(run), 0);
+	assert_string_equal(chosen(run, "messages_btf"), "messages_tp");
+	for (int lossless = 0; lossless < 2; lossless++) {
+		set.tail_call_map_cnt = 0;
+		probe_hook(syscall, "exit_btf")->best = !lossless;
+		assert_int_equal(choose(syscall), 0);
+		tail_calls_add(&set, "sys_exit_tail_calls", probe_hook(syscall, "exit_btf"));
+		assert_int_equal(choose(run), 0);
+		assert_string_equal(chosen(run, "messages_btf"),
+				    lossless ? "messages_tp" : "messages_btf");
+		assert_false(hook_lossy(probe_hook(run, "send_btf")));
+	}
 	set_close(&set);
 }
 
@@ -332,12 +393,13 @@ static void up_test(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(rows_test),	 cmocka_unit_test(best_test),
-		cmocka_unit_test(fallback_test), cmocka_unit_test(again_test),
-		cmocka_unit_test(optional_test), cmocka_unit_test(required_test),
-		cmocka_unit_test(forced_test),	 cmocka_unit_test(forced_check_test),
-		cmocka_unit_test(ftrace_test),	 cmocka_unit_test(supersede_test),
-		cmocka_unit_test(up_test),
+		cmocka_unit_test(rows_test),	  cmocka_unit_test(best_test),
+		cmocka_unit_test(fallback_test),  cmocka_unit_test(again_test),
+		cmocka_unit_test(optional_test),  cmocka_unit_test(required_test),
+		cmocka_unit_test(forced_test),	  cmocka_unit_test(forced_check_test),
+		cmocka_unit_test(ftrace_test),	  cmocka_unit_test(supersede_test),
+		cmocka_unit_test(up_test),	  cmocka_unit_test(preemptible_test),
+		cmocka_unit_test(tail_call_test),
 	};
 
 	return cmocka_run_group_tests_name("hook", tests, NULL, NULL);

@@ -114,14 +114,15 @@ static json_t *hook_json(const struct hook_run *hook)
 
 	for (int i = 0; hook->hook->alt[i]; i++)
 		json_array_append_new(alternatives, json_string(hook->hook->alt[i]));
-	for (int i = 0; hook->hook->alt[i] && (hook->chosen < 0 || i < hook->chosen); i++)
+	for (int i = hook->best; hook->hook->alt[i] && (hook->chosen < 0 || i < hook->chosen); i++)
 		if (hook->why[i])
 			json_array_append_new(better,
 					      reason_json(hook->hook->alt[i], hook->why[i]));
-	return json_pack("{s:s?, s:s, s:s, s:b, s:b, s:b, s:o?, s:o, s:o}", "hook", hook_name(hook),
-			 "observes", hook->hook->purpose, "state", hook_state(hook), "attached",
-			 hook_ready(hook), "wanted", !hook->disabled, "missing", hook_missing(hook),
-			 "idle", idle ? reason_json(hook_name(hook), idle) : NULL, "alternatives",
+	return json_pack("{s:s?, s:s, s:s, s:b, s:b, s:b, s:b, s:o?, s:o, s:o}", "hook",
+			 hook_name(hook), "observes", hook->hook->purpose, "state",
+			 hook_state(hook), "attached", hook_ready(hook), "wanted", !hook->disabled,
+			 "missing", hook_missing(hook), "lossy", hook_lossy(hook), "idle",
+			 idle ? reason_json(hook_name(hook), idle) : NULL, "alternatives",
 			 alternatives, "not_possible", better);
 }
 
@@ -155,13 +156,14 @@ static json_t *probe_json(const struct agent *a, const struct probe_run *run)
 
 	for (unsigned i = 0; run->state == PROBE_ON && i < run->hook_cnt; i++)
 		json_array_append_new(hooks, hook_json(&run->hooks[i]));
-	return json_pack("{s:s, s:s, s:b, s:b, s:s, s:s, s:s?, s:s?, s:s?, s:o, s:o}", "name",
+	return json_pack("{s:s, s:s, s:b, s:b, s:s, s:s, s:s?, s:s?, s:s?, s:I, s:o, s:o}", "name",
 			 run->probe->name, "state", state_names[run->state], "up", probe_up(run),
 			 "problem", report_degraded(run), "mode", mode_name(run), "summary",
 			 run->probe->summary, "hook",
 			 run->state == PROBE_ON ? hook_name(&run->hooks[0]) : NULL, "error",
 			 failed ? run->error : NULL, "advice",
-			 failed ? kernel_advice(run->err) : NULL, "settings", settings_json(a, run),
+			 failed ? kernel_advice(run->err) : NULL, "events_lost_total",
+			 (json_int_t)self_lost(a->self, run), "settings", settings_json(a, run),
 			 "hooks", hooks);
 }
 

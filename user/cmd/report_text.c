@@ -56,9 +56,10 @@ static void report_missing(FILE *out, const json_t *hook)
 	const json_t *idle = json_object_get(hook, "idle");
 	size_t i;
 
-	if (!is_true(hook, "missing") && !json_is_object(idle))
+	if (!is_true(hook, "missing") && !is_true(hook, "lossy") && !json_is_object(idle))
 		return;
-	fprintf(out, DETAIL "missing: %s\n", text_of(hook, "observes"));
+	fprintf(out, DETAIL "%s: %s\n", is_true(hook, "lossy") ? "incomplete" : "missing",
+		text_of(hook, "observes"));
 	if (json_is_object(idle)) {
 		report_reason(out, idle);
 		report_advice(out, idle);
@@ -84,6 +85,17 @@ static void report_hook(FILE *out, const json_t *hook)
 	fputc('\n', out);
 }
 
+static void report_lost(FILE *out, const json_t *probe)
+{
+	json_int_t lost = json_integer_value(json_object_get(probe, "events_lost_total"));
+
+	if (lost)
+		fprintf(out,
+			DETAIL
+			"%lld events were lost so far: the kernel does not tell a program of them while another run of it on the same CPU is interrupted\n",
+			(long long)lost);
+}
+
 static void report_details(FILE *out, const json_t *probe, bool verbose)
 {
 	const json_t *hooks = json_object_get(probe, "hooks"), *row;
@@ -94,6 +106,7 @@ static void report_details(FILE *out, const json_t *probe, bool verbose)
 		report_advice(out, probe);
 	}
 	json_array_foreach(hooks, i, row) report_missing(out, row);
+	report_lost(out, probe);
 	if (!verbose)
 		return;
 	json_array_foreach(json_object_get(probe, "settings"), i, row)

@@ -220,7 +220,7 @@ static void hook_read(struct self *self, const char *probe, const struct hook_ru
 	if (hook->disabled || hook_needless(hook))
 		return;
 	s = series_get(self->families[SELF_ATTACHED], probe,
-		       hook->hook->alt[hook->chosen >= 0 ? hook->chosen : 0]);
+		       hook->hook->alt[hook->chosen >= 0 ? hook->chosen : hook->best]);
 	if (s)
 		*s->value = hook_ready(hook);
 }
@@ -244,6 +244,17 @@ static void hooks_read(struct self *self)
 			self->lossy |= 1ULL << p->place;
 		p->misses = info.recursion_misses;
 	}
+}
+
+u64 self_lost(const struct self *self, const struct probe_run *run)
+{
+	unsigned place = run_place(self, run);
+	u64 lost = 0;
+
+	for (unsigned i = 0; i < self->program_cnt; i++)
+		if (self->programs[i].place == place)
+			lost += self->programs[i].misses;
+	return lost;
 }
 
 u64 self_lossy(struct self *self)

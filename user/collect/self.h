@@ -17,6 +17,8 @@ void self_family_add(struct self *s, const struct probe_run *run);
 void self_free(struct self *s);
 /* Measures run times from time to time. */
 void self_tick(struct self *s, u64 now_ns);
+/* Events that the family has lost so far, as self_read() saw it. */
+u64 self_lost(const struct self *s, const struct probe_run *run);
 /* Which families have lost events since the last call, bits by their place among the runs; as self_read() saw it. */
 u64 self_lossy(struct self *s);
 /* The configuration was read, at the start or again; a bad one leaves what was in effect. */

@@ -6,6 +6,7 @@
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stddef.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "probe/hook.h"
@@ -26,6 +27,15 @@ static void label_kind(u64 value, char *buf, size_t size)
 	static const char *const names[] = { "some", "full" };
 
 	label_name(names, 2, value, buf, size);
+}
+
+static void label_probe(u64 value, char *buf, size_t size)
+{
+	const struct probe *const *p = probes;
+
+	while (*p && value--)
+		p++;
+	snprintf(buf, size, "%s", *p ? (*p)->name : "other");
 }
 
 static void task_total_add(struct tables *t, const struct task_ctx *tc)
@@ -79,6 +89,7 @@ static int setup(struct probe_run *run)
 	}
 	probe_hook(run, "listen_btf")->disabled = !set->watches_ports;
 	probe_hook(run, "free_btf")->disabled = set->kernel.storage;
+	probe_hook(run, "missed_iter")->disabled = !set->kernel.preemptible;
 	return probe_const(run, "want_args", &set->watches_commands, sizeof(bool));
 }
 
@@ -128,8 +139,12 @@ const struct probe probe_core = {
 	.scan = scan,
 	.hooks =
 		(const struct hook[]){
-			{ { TRACEPOINT("fork") }, .purpose = "services of new processes" },
-			{ { TRACEPOINT("exec") }, .purpose = "services of new programs" },
+			{ { TRACEPOINT("wakeup_new"), TRACEPOINT("fork") },
+			  .lossless = 2,
+			  .purpose = "services of new processes" },
+			{ { "exec_tp", TRACEPOINT("exec") },
+			  .lossless = 1,
+			  .purpose = "services of new programs" },
 			{ { TRACEPOINT("cgroup_attach") },
 			  .purpose = "services of processes that change their cgroup" },
 			{ { TRACEPOINT("switch") }, .purpose = "CPU time, run-queue wait" },
@@ -141,6 +156,10 @@ const struct probe probe_core = {
 			{ { "task_scan_iter", TRACEPOINT("identify") },
 			  .on_demand = true,
 			  .purpose = "live processes" },
+			{ { "missed_iter" },
+			  .on_demand = true,
+			  .optional = true,
+			  .purpose = "services of events that other probes miss" },
 			{ .alt[0] = NULL },
 		},
 	.metrics =
@@ -161,6 +180,10 @@ const struct probe probe_core = {
 			{ "seismo_stopped_tasks", METRIC_GAUGE, UNIT_NONE,
 			  "Threads that are stopped by a signal or a debugger, or frozen.",
 			  .service = true, .task_total = offsetof(struct task_totals, stopped) },
+			{ "seismo_service_events_lost_total", METRIC_COUNTER, UNIT_NONE,
+			  "Events of the service that a probe missed, on Linux 7.0 and later: the probe's metrics of this service are too low. Missed system calls are in seismo_syscalls_total, as syscall=\"unknown\".",
+			  .service = true, .labels = { { "probe", 0, 8, label_probe } },
+			  .max = 1000 },
 			{ "seismo_cpu_periods_total", METRIC_COUNTER, UNIT_NONE,
 			  "CPU quota periods in which the service's cgroup, or one above it that has a quota, had something to run.",
 			  .service = true, .usage = USAGE_QUOTA, .usage_cnt = 1 },

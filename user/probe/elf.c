@@ -109,9 +109,14 @@ const char *elf_target(const struct bpf_program *program)
 	return slash ? slash + 1 : section;
 }
 
+bool elf_multi(const struct bpf_program *program)
+{
+	return strstr(bpf_program__section_name(program), "probe.multi/");
+}
+
 bool elf_on_tracepoint(const struct bpf_program *program)
 {
 	const char *section = bpf_program__section_name(program);
 
-	return strstr(section, "tp_btf/") || strstr(section, "raw_tp/");
+	return strstr(section, "tp_btf/") || strstr(section, "tp/");
 }

@@ -32,7 +32,9 @@ long elf_global_offset(struct bpf_object *object, const char *section, const cha
 		       size_t size);
 /* What a program attaches to, from its section name ("?tp_btf/sched_switch" -> "sched_switch"). */
 const char *elf_target(const struct bpf_program *program);
-/* tp_btf or raw_tp */
+/* kretprobe.multi */
+bool elf_multi(const struct bpf_program *program);
+/* tp_btf, raw_tp or tp */
 bool elf_on_tracepoint(const struct bpf_program *program);
 
 #endif

@@ -17,21 +17,26 @@ static bool program_untyped(const char *name)
 	       (len > 7 && !strcmp(name + len - 7, "_kprobe"));
 }
 
-static bool hook_exists(const char *family, const char *program)
+/* The hook with this program among its alternatives, and the program's index. */
+static const struct hook *hook_find(const char *family, const char *program, int *index)
 {
 	for (const struct probe *const *p = probes; *p; p++)
 		for (const struct hook *h = (*p)->hooks; !strcmp((*p)->name, family) && h->alt[0];
 		     h++)
-			for (int i = 0; h->alt[i]; i++)
-				if (!strcmp(h->alt[i], program))
-					return true;
-	return false;
+			for (*index = 0; h->alt[*index]; ++*index)
+				if (!strcmp(h->alt[*index], program))
+					return h;
+	return NULL;
 }
 
 int hooks_check_forced(struct probe_set *set)
 {
 	for (const struct forced_hook *f = set->forced; f && f->family; f++) {
-		if (!hook_exists(f->family, f->program)) {
+		const struct hook *hook;
+		int i;
+
+		hook = hook_find(f->family, f->program, &i);
+		if (!hook) {
 			snprintf(
 				set->error, sizeof(set->error),
 				"--hook %s=%s: there is none of this name, `seismo check --format json` lists them",
@@ -40,6 +45,7 @@ int hooks_check_forced(struct probe_set *set)
 		}
 		if (program_untyped(f->program))
 			set->kernel.typed = set->kernel.storage = false;
+		set->kernel.preemptible |= i < hook->lossless;
 	}
 	return 0;
 }
@@ -58,7 +64,39 @@ void hooks_init(struct probe_run *run)
 {
 	run->hook_cnt = 0;
 	for (const struct hook *h = run->probe->hooks; h->alt[0]; h++)
-		run->hooks[run->hook_cnt++] = (struct hook_run){ .hook = h, .chosen = -1 };
+		run->hooks[run->hook_cnt++] = (struct hook_run){
+			.hook = h,
+			.best = run->set->kernel.preemptible ? 0 : h->lossless,
+			.chosen = -1,
+		};
+}
+
+static bool is_classic(const struct bpf_program *program)
+{
+	return bpf_program__type(program) == BPF_PROG_TYPE_TRACEPOINT;
+}
+
+void tail_calls_add(struct probe_set *set, const char *map, const struct hook_run *hook)
+{
+	if (set->tail_call_map_cnt < TAIL_CALL_MAPS)
+		set->tail_call_maps[set->tail_call_map_cnt++] = map;
+	set->tail_calls_classic = is_classic(hook->program);
+}
+
+static bool tail_calls(const struct probe_set *set, const char *map)
+{
+	for (unsigned i = 0; map && i < set->tail_call_map_cnt; i++)
+		if (!strcmp(set->tail_call_maps[i], map))
+			return true;
+	return false;
+}
+
+/* Another family's program would make tail calls to its like, but not to this one. */
+static bool tail_call_unfit(const struct probe_set *set, const struct hook *hook,
+			    const struct bpf_program *program)
+{
+	return tail_calls(set, hook->tail_call_map) && elf_on_tracepoint(program) &&
+	       is_classic(program) != set->tail_calls_classic;
 }
 
 /* Chooses the first alternative, starting with index `from`, that the kernel can attach. */
@@ -66,13 +104,19 @@ static int hook_choose(struct probe_run *run, struct hook_run *hook, int from)
 {
 	int forced = hook_forced(run, hook);
 
+	if (forced >= 0)
+		hook->best = forced;
 	hook->chosen = -1;
 	hook->program = NULL;
 	for (int i = from; hook->hook->alt[i]; i++) {
 		struct bpf_program *program =
 			bpf_object__find_program_by_name(run->object, hook->hook->alt[i]);
 
-		if (forced >= 0 && i != forced) {
+		if (i < hook->best || (forced >= 0 && i != forced)) {
+			hook->why[i] = forced < 0 ? -KERNEL_NOT_PREEMPTIBLE : -ECANCELED;
+			continue;
+		}
+		if (program && tail_call_unfit(run->set, hook->hook, program)) {
 			hook->why[i] = -ECANCELED;
 			continue;
 		}
@@ -85,7 +129,7 @@ static int hook_choose(struct probe_run *run, struct hook_run *hook, int from)
 			return 0;
 		}
 	}
-	return hook->hook->optional && forced < 0 ? 0 : hook->why[forced < 0 ? 0 : forced];
+	return hook->hook->optional && forced < 0 ? 0 : hook->why[hook->best];
 }
 
 /* Is a program of this name, with any suffix, in use? */
@@ -105,10 +149,8 @@ static bool program_chosen(const struct probe_run *run, const char *name)
 
 static void hook_complain(struct probe_run *run, const struct hook_run *hook)
 {
-	int forced = hook_forced(run, hook), i = forced < 0 ? 0 : forced;
-
 	snprintf(run->error, sizeof(run->error), "no hook for: %s; %s: %s", hook->hook->purpose,
-		 hook->hook->alt[i], kernel_reason(hook->why[i]));
+		 hook->hook->alt[hook->best], kernel_reason(hook->why[hook->best]));
 }
 
 /* The other family's hook that this one supersedes, NULL: none. */
@@ -156,20 +198,6 @@ int hooks_choose(struct probe_run *run, const int from[PROBE_HOOKS])
 	return superseding_set(run);
 }
 
-void tail_calls_add(struct probe_set *set, const char *map)
-{
-	if (set->tail_call_map_cnt < TAIL_CALL_MAPS)
-		set->tail_call_maps[set->tail_call_map_cnt++] = map;
-}
-
-static bool tail_calls(const struct probe_set *set, const char *map)
-{
-	for (unsigned i = 0; i < set->tail_call_map_cnt; i++)
-		if (!strcmp(set->tail_call_maps[i], map))
-			return true;
-	return false;
-}
-
 static const u32 first_entry[] = { 0, 0 };
 
 static void hook_tail_call_end(struct probe_run *run, struct hook_run *hook)
@@ -204,6 +232,15 @@ static int hook_tail_call(struct probe_run *run, struct hook_run *hook)
 	return 0;
 }
 
+/* By name: libbpf would look the function up in all of /proc/kallsyms. */
+static struct bpf_link *multi_attach(const struct bpf_program *program)
+{
+	const char *function = elf_target(program);
+	LIBBPF_OPTS(bpf_kprobe_multi_opts, opts, .syms = &function, .cnt = 1, .retprobe = true);
+
+	return bpf_program__attach_kprobe_multi_opts(program, NULL, &opts);
+}
+
 int hook_attach(struct probe_run *run, struct hook_run *hook)
 {
 	struct hook_run *superseded;
@@ -211,10 +248,11 @@ int hook_attach(struct probe_run *run, struct hook_run *hook)
 
 	if (hook_works(hook))
 		return 0;
-	if (hook->hook->tail_call_map && tail_calls(run->set, hook->hook->tail_call_map) &&
-	    elf_on_tracepoint(hook->program) && !hook_tail_call(run, hook))
+	if (tail_calls(run->set, hook->hook->tail_call_map) && elf_on_tracepoint(hook->program) &&
+	    !hook_tail_call(run, hook))
 		return 0;
-	link = bpf_program__attach(hook->program);
+	link = elf_multi(hook->program) ? multi_attach(hook->program)
+					: bpf_program__attach(hook->program);
 	hook->err = link ? 0 : -errno;
 	if (!link)
 		return hook->err;

@@ -28,7 +28,7 @@ void hook_detach(struct hook_run *hook);
 /* Runs an attached iterator to its end and discards its output. */
 int hook_iterate(struct hook_run *hook);
 
-/* Announces that an attached program makes tail calls through this program array; the name must outlive the set. */
-void tail_calls_add(struct probe_set *set, const char *map);
+/* Announces that this attached program makes tail calls through this program array; the name must outlive the set. */
+void tail_calls_add(struct probe_set *set, const char *map, const struct hook_run *hook);
 
 #endif

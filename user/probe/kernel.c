@@ -14,6 +14,17 @@
 
 #define ARITY "arity_"
 
+/*
+ * a46023d5616e ("tracing: Guard __DECLARE_TRACE() use of __DO_TRACE_CALL() with SRCU-fast"), 7.0: callers of tracepoints
+ * are SRCU-fast readers, and no longer disable preemption. Kernels up to 6.12 have an SRCU domain of this name for other
+ * callers, but no SRCU-fast.
+ */
+static bool tracepoints_preemptible(const struct btf *btf)
+{
+	return btf__find_by_name_kind(btf, "tracepoint_srcu_srcu_data", BTF_KIND_VAR) > 0 &&
+	       btf__find_by_name_kind(btf, "srcu_ctr", BTF_KIND_STRUCT) > 0;
+}
+
 int kernel_open(struct kernel *k, const char *btf_path, char *error, size_t error_size)
 {
 	struct btf *own = btf__load_vmlinux_btf();
@@ -28,6 +39,7 @@ int kernel_open(struct kernel *k, const char *btf_path, char *error, size_t erro
 	}
 	k->typed = k->has_btf;
 	k->storage = k->has_btf;
+	k->preemptible = !err && tracepoints_preemptible(k->btf);
 	if (!err)
 		return 0;
 	libbpf_strerror(err, why, sizeof(why));
@@ -111,12 +123,36 @@ static int kprobe_attachable(const struct kernel *k, const char *function)
 	return btf__find_by_name_kind(k->btf, function, BTF_KIND_FUNC) < 0 ? -ENOENT : 0;
 }
 
+/* Programs that fprobe calls. */
+static int multi_attachable(const struct kernel *k, const char *function)
+{
+	if (btf__find_by_name_kind(k->btf, "kprobe_multi_link_handler", BTF_KIND_FUNC) < 0)
+		return -EOPNOTSUPP;
+	return btf__find_by_name_kind(k->btf, function, BTF_KIND_FUNC) < 0 ? -ENOENT : 0;
+}
+
 static int tracepoint_attachable(const struct kernel *k, const char *tracepoint)
 {
 	char name[128];
 
 	snprintf(name, sizeof(name), "btf_trace_%s", tracepoint);
 	return btf__find_by_name_kind(k->btf, name, BTF_KIND_TYPEDEF) < 0 ? -ENOENT : 0;
+}
+
+/* `event` is SYSTEM/NAME. libbpf looks in debugfs where that has tracefs. */
+static int event_attachable(const char *event)
+{
+	static const char *const mounts[] = { "/sys/kernel/debug/tracing", "/sys/kernel/tracing" };
+	char path[256];
+
+	for (size_t i = 0; i < sizeof(mounts) / sizeof(*mounts); i++) {
+		snprintf(path, sizeof(path), "%s/events", mounts[i]);
+		if (access(path, X_OK))
+			continue;
+		snprintf(path, sizeof(path), "%s/events/%s/id", mounts[i], event);
+		return access(path, R_OK) ? -ENOENT : 0;
+	}
+	return -KERNEL_NO_TRACEFS;
 }
 
 /* Reads the first line of a file in /proc or /sys, "" if there is none. */
@@ -166,10 +202,13 @@ static const struct reason {
 	const char *why, *advice;
 } reasons[] = {
 	{ ENOENT, "this kernel does not have it", NULL },
-	{ ECANCELED, "another hook was requested", NULL },
+	{ ECANCELED, "another hook was requested, or goes with the other probes'", NULL },
 	{ KERNEL_NO_FTRACE,
 	  "kernel.ftrace_enabled is 0, so that programs on functions are never called",
 	  "run `sysctl kernel.ftrace_enabled=1` and restart Seismo" },
+	{ KERNEL_NO_TRACEFS, "its tracepoint is not in tracefs",
+	  "run `mount -t tracefs tracefs /sys/kernel/tracing` and restart Seismo" },
+	{ KERNEL_NOT_PREEMPTIBLE, "this kernel does not preempt tracepoint programs", NULL },
 	{ EOPNOTSUPP, "this kernel is built without support for it",
 	  "use a kernel with CONFIG_DEBUG_INFO_BTF and CONFIG_KPROBE_EVENTS" },
 	{ EPERM, "the kernel does not permit it",
@@ -225,8 +264,12 @@ int kernel_attachable(const struct kernel *k, const struct bpf_program *program)
 
 	if (!kernel_calls(program))
 		return -KERNEL_NO_FTRACE;
+	if (elf_multi(program))
+		return multi_attachable(k, target);
 	if (bpf_program__type(program) == BPF_PROG_TYPE_KPROBE)
 		return kprobe_attachable(k, target);
+	if (bpf_program__type(program) == BPF_PROG_TYPE_TRACEPOINT)
+		return event_attachable(target);
 	if (bpf_program__type(program) == BPF_PROG_TYPE_RAW_TRACEPOINT)
 		return tracepoint_attachable(k, target);
 	if (!k->has_btf)

@@ -15,7 +15,7 @@ struct btf;
 struct kernel {
 	struct btf *btf; /* of the running kernel, until kernel_drop_btf() */
 	bool has_btf;	 /* /sys/kernel/btf/vmlinux exists, which fentry and tp_btf programs need */
-	bool typed, storage; /* the constants of bpf/compat.bpf.h */
+	bool typed, storage, preemptible; /* the constants of bpf/compat.bpf.h */
 	/* kernel_attachable(), or a fake in tests */
 	int (*attachable)(const struct kernel *k, const struct bpf_program *program);
 };
@@ -34,7 +34,7 @@ u32 kernel_tracepoint_arity(const struct kernel *k, const char *tracepoint);
 void kernel_set_arities(const struct kernel *k, struct bpf_object *object);
 /*
  * 0 if this kernel can attach the program to its target and will call it, else negative errno: -ENOENT (no such
- * target), -EPERM or -EOPNOTSUPP (programs of this kind are refused), -KERNEL_NO_FTRACE.
+ * target), -EPERM or -EOPNOTSUPP (programs of this kind are refused), -KERNEL_NO_FTRACE, -KERNEL_NO_TRACEFS.
  */
 int kernel_attachable(const struct kernel *k, const struct bpf_program *program);
 /* Will the program, if attached, be called? False while ftrace, which it needs, is disabled; can change at any time. */
@@ -42,6 +42,10 @@ bool kernel_calls(const struct bpf_program *program);
 
 /* With kernel.ftrace_enabled=0 programs on functions attach but are never called. An errno that no kernel returns here. */
 #define KERNEL_NO_FTRACE ESHUTDOWN
+/* The number of a tracepoint, which classic programs are attached by, cannot be read. */
+#define KERNEL_NO_TRACEFS ENOMEDIUM
+/* The program is for kernels that preempt tracepoint programs. */
+#define KERNEL_NOT_PREEMPTIBLE ENOANO
 
 /* Explains a negative errno of the kernel's in plain words. */
 const char *kernel_reason(int err);

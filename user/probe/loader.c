@@ -13,6 +13,7 @@
 
 #include "lib/log.h"
 #include "probe/hook.h"
+#include "probe/missed.h"
 
 /* From libbpf's warnings: which program was refused, and whether descriptors ran out (reported as EINVAL at times). */
 static struct complaint {
@@ -109,6 +110,7 @@ static int object_prepare(struct probe_run *run)
 	probe_const(run, "cpu_cnt", &sizes->cpus, sizeof(u32));
 	probe_const(run, "typed", &kernel->typed, sizeof(bool));
 	probe_const(run, "storage", &kernel->storage, sizeof(bool));
+	probe_const(run, "preemptible", &kernel->preemptible, sizeof(bool));
 	kernel_set_arities(kernel, run->object);
 	err = tables_share(&run->set->tables, kernel, run->object);
 	err = err ?: metrics_number(run);
@@ -281,6 +283,7 @@ int probe_set_start_next(struct probe_set *set)
 	int err;
 
 	if (!probes[set->cnt]) {
+		missed_watch(set);
 		kernel_drop_btf(&set->kernel);
 		malloc_trim(0);
 		return 0;

@@ -68,8 +68,21 @@ bool hook_ready(const struct hook_run *hook)
 
 bool hook_needless(const struct hook_run *hook)
 {
-	return (hook->hook->if_exists && hook->chosen < 0 && hook->why[0] == -ENOENT) ||
+	return (hook->hook->if_exists && hook->chosen < 0 && hook->why[hook->best] == -ENOENT) ||
 	       (hook->hook->requires && hook->disabled);
+}
+
+/* Would another program be possible on this kernel, if it was not for limits, permissions or settings? */
+static bool preventable(int err)
+{
+	return err && err != -ENOENT && err != -EOPNOTSUPP && err != -ECANCELED &&
+	       err != -KERNEL_NOT_PREEMPTIBLE;
+}
+
+bool hook_lossy(const struct hook_run *hook)
+{
+	return hook->best < hook->hook->lossless && hook->chosen >= hook->hook->lossless &&
+	       preventable(hook->why[hook->best]);
 }
 
 bool hook_missing(const struct hook_run *hook)
@@ -81,8 +94,7 @@ bool hook_missing(const struct hook_run *hook)
 static bool hook_prevented(const struct hook_run *hook)
 {
 	for (int i = 0; hook_missing(hook) && hook->hook->alt[i]; i++)
-		if (hook->why[i] && hook->why[i] != -ENOENT && hook->why[i] != -EOPNOTSUPP &&
-		    hook->why[i] != -ECANCELED)
+		if (preventable(hook->why[i]))
 			return true;
 	return false;
 }
@@ -92,7 +104,7 @@ bool probe_up(const struct probe_run *run)
 	for (unsigned i = 0; run->state == PROBE_ON && i < run->hook_cnt; i++) {
 		const struct hook_run *hook = &run->hooks[i];
 
-		if (hook_prevented(hook) || hook->err ||
+		if (hook_prevented(hook) || hook_lossy(hook) || hook->err ||
 		    (hook->link && !kernel_calls(hook->program)))
 			return false;
 	}

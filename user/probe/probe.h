@@ -25,6 +25,11 @@ struct bpf_link;
 /* One thing to observe, with the first of these BPF programs that this kernel can attach. */
 struct hook {
 	const char *alt[HOOK_ALTS + 1];
+	/*
+	 * So many of the first alternatives are for kernels that preempt tracepoint programs: the kernel drops no event of
+	 * theirs.
+	 */
+	int lossless;
 	bool optional;	/* the family is useful without it */
 	bool on_demand; /* attached later, by the family itself */
 	bool if_exists; /* a kernel without the target loses nothing */
@@ -43,6 +48,14 @@ struct hook {
 	 * this one does its work too. The constant named by `superseding` tells this program to do so.
 	 */
 	const char *supersedes, *superseding;
+	/*
+	 * The program runs in tasks only. What the kernel does not tell it of is counted for the task's service: under
+	 * this metric of the family's and this dimension, NULL: seismo_service_events_lost_total.
+	 */
+	bool in_tasks;
+	const char *missed;
+	u64 missed_dim;
+	bool with_start; /* see struct missed_program */
 };
 
 struct probe_run;
@@ -74,6 +87,7 @@ enum probe_state { PROBE_OFF, PROBE_ON, PROBE_UNAVAILABLE };
 struct hook_run {
 	const struct hook *hook;
 	bool disabled;
+	int best;	    /* index into alt: the first that is meant for this kernel */
 	int chosen;	    /* index into alt, -1: none */
 	int why[HOOK_ALTS]; /* negative errno of each alternative that failed */
 	struct bpf_program *program;
@@ -132,7 +146,8 @@ struct probe_set {
 	/* Program arrays through which an attached program makes tail calls. */
 	const char *tail_call_maps[TAIL_CALL_MAPS];
 	unsigned tail_call_map_cnt;
-	char error[512]; /* why Seismo cannot run, for people */
+	bool tail_calls_classic; /* it is a classic program, which can only call its like */
+	char error[512];	 /* why Seismo cannot run, for people */
 };
 
 /* All families, in the order in which they start; ends with NULL. */
@@ -158,6 +173,8 @@ static inline bool hook_works(const struct hook_run *hook)
 bool hook_needless(const struct hook_run *hook);
 /* Is it in place, or will it be as soon as it is needed? */
 bool hook_ready(const struct hook_run *hook);
+/* Does the kernel drop events of it, because something keeps a program that would lose none from working? */
+bool hook_lossy(const struct hook_run *hook);
 /* Is something lost because no alternative works? */
 bool hook_missing(const struct hook_run *hook);
 /*

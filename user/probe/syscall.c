@@ -22,7 +22,7 @@ static const char *const names[SYSCALLS] = {
 	[457] = "statmount",	     [458] = "listmount",	 [459] = "lsm_get_self_attr",
 	[460] = "lsm_set_self_attr", [461] = "lsm_list_modules", [462] = "mseal",
 	[463] = "setxattrat",	     [464] = "getxattrat",	 [465] = "listxattrat",
-	[466] = "removexattrat",     [467] = "open_tree_attr",
+	[466] = "removexattrat",     [467] = "open_tree_attr",	 [SYSCALL_UNKNOWN] = "unknown",
 };
 
 /*
@@ -115,6 +115,7 @@ static int setup(struct probe_run *run)
 	u8 class[SYSCALLS] = { 0 };
 	bool timing = run->mode != PROBE_MODE_COUNT;
 	const u32 rt_sigreturn = SYS_rt_sigreturn;
+	struct hook_run *exit = probe_hook(run, "exit_btf");
 	int err;
 
 	for (unsigned nr = 0; nr < SYSCALLS; nr++)
@@ -128,6 +129,8 @@ static int setup(struct probe_run *run)
 #endif
 	calls_mark(class);
 	probe_hook(run, "enter_btf")->disabled = !timing;
+	if (run->mode != PROBE_MODE_FULL) /* cheaper, and sched_switch counts what it misses */
+		exit->best = exit->hook->lossless;
 	err = probe_const(run, "syscall_class", class, sizeof(class));
 	err = err ?: probe_const(run, "rt_sigreturn", &rt_sigreturn, sizeof(rt_sigreturn));
 	return err ?: probe_const(run, "timing", &timing, sizeof(timing));
@@ -150,7 +153,7 @@ static int started(struct probe_run *run)
 			return err;
 		timed_since(run, 0);
 	}
-	tail_calls_add(run->set, "sys_exit_tail_calls");
+	tail_calls_add(run->set, "sys_exit_tail_calls", probe_hook(run, "exit_btf"));
 	return 0;
 }
 
@@ -183,8 +186,15 @@ const struct probe probe_syscall = {
 	.tick = tick,
 	.hooks =
 		(const struct hook[]){
-			{ { TRACEPOINT("exit") }, .purpose = "counts and errors of system calls" },
-			{ { TRACEPOINT("enter") },
+			{ { "exit_tp", TRACEPOINT("exit") },
+			  .lossless = 1,
+			  .in_tasks = true,
+			  .missed = "seismo_syscalls_total",
+			  .missed_dim = SYSCALL_UNKNOWN,
+			  .with_start = true,
+			  .purpose = "counts and errors of system calls" },
+			{ { "enter_tp", TRACEPOINT("enter") },
+			  .lossless = 1,
 			  .on_demand = true,
 			  .optional = true,
 			  .purpose = "durations of system calls" },

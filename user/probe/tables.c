@@ -33,6 +33,7 @@ static unsigned sizes_list(struct table_size list[SIZES], const struct table_siz
 		{ "identity_ids", s->identities, sizeof(struct identity_key) + 64 },
 		{ "free_identities", s->identities, sizeof(struct id_range) },
 		{ "cpus", s->cpus, sizeof(struct cpu) },
+		{ "missed_cpus", s->cpus, sizeof(struct missed_cpu) },
 		{ "counters", s->lanes * s->counters, sizeof(u64) },
 		{ "counter_owners", s->counters, sizeof(struct series_key) },
 		{ "free_counters", s->counters, sizeof(struct id_range) },
