@@ -49,7 +49,22 @@ int enter_tp(unsigned long long *ctx)
 	return on_enter(ctx);
 }
 
-static __always_inline void count(struct cpu *cpu, u32 *identity, u32 nr, long ret)
+#define ERESTARTSYS	      512
+#define ERESTART_RESTARTBLOCK 516
+
+/*
+ * Did the program get an error? Not after rt_sigreturn, which returns what it restores. Nor does it see the codes by which
+ * the kernel tells itself to restart a call that a signal has interrupted.
+ */
+static __always_inline bool failed(int number, long ret)
+{
+	u64 err = -ret;
+
+	return err - 1 < 4095 && number >= 0 &&
+	       err - ERESTARTSYS > ERESTART_RESTARTBLOCK - ERESTARTSYS;
+}
+
+static __always_inline void count(struct cpu *cpu, u32 *identity, u32 nr, u32 err)
 {
 	struct syscall_count_slots *slots = bpf_map_lookup_elem(&syscall_count_slots, identity);
 
@@ -57,8 +72,8 @@ static __always_inline void count(struct cpu *cpu, u32 *identity, u32 nr, long r
 		return;
 	counter_add_local(cpu, SLOT_CACHED(&slots->slot[nr], syscalls_total, *identity, nr, false),
 			  1);
-	if (ret < 0 && ret >= -4095) {
-		u64 dim = nr | (u64)-ret << SYSCALL_ERRNO_SHIFT;
+	if (err) {
+		u64 dim = nr | (u64)err << SYSCALL_ERRNO_SHIFT;
 
 		counter_add_local(cpu, series_slot(syscall_errors_total, *identity, dim, false), 1);
 	}
@@ -110,7 +125,7 @@ TRACEPOINT(sys_exit, exit, struct pt_regs *regs, long ret)
 	class = syscall_class[nr];
 	if (class & SYSCALL_FORKS && !ret)
 		return started();
-	count(cpu, identity, nr, ret);
+	count(cpu, identity, nr, failed(number, ret) ? -ret : 0);
 	if (timing && timed_since_ns != ~0ULL)
 		time(cpu, identity, class & (SYSCALL_CLASSES - 1));
 	if (class & SYSCALL_TAIL_CALL)

@@ -47,13 +47,14 @@ static const struct {
 	  "statfs "
 	  "fstatfs getcwd lseek getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr "
 	  "getxattrat listxattrat statmount listmount cachestat " },
-	{ "sync", " fsync fdatasync sync syncfs sync_file_range msync " },
+	{ "sync", " fsync fdatasync sync syncfs msync " },
+	{ "writeback", " sync_file_range sync_file_range2 " },
 	{ "poll", " poll ppoll select pselect6 epoll_wait epoll_pwait epoll_pwait2 epoll_wait_old "
 		  "io_getevents io_pgetevents io_uring_enter pause rt_sigtimedwait rt_sigsuspend "
 		  "wait4 waitid "
 		  "accept accept4 " },
 	{ "futex", " futex futex_wait futex_waitv futex_wake futex_requeue " },
-	{ "sleep", " nanosleep clock_nanosleep sched_yield " },
+	{ "sleep", " nanosleep clock_nanosleep sched_yield restart_syscall " },
 	{ "network",
 	  " socket socketpair bind listen connect getsockname getpeername sendto recvfrom sendmsg "
 	  "recvmsg sendmmsg recvmmsg shutdown setsockopt getsockopt " },
@@ -73,7 +74,7 @@ static const struct {
 	  "pidfd_open seccomp " },
 	{ "signal", " rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigqueueinfo "
 		    "sigaltstack kill "
-		    "tkill tgkill pidfd_send_signal signalfd signalfd4 restart_syscall " },
+		    "tkill tgkill pidfd_send_signal signalfd signalfd4 " },
 	{ "ipc", " pipe pipe2 eventfd eventfd2 shmget shmat shmdt shmctl semget semop semtimedop "
 		 "semctl msgget "
 		 "msgsnd msgrcv msgctl mq_open mq_unlink mq_timedsend mq_timedreceive mq_notify "
