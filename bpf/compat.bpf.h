@@ -7,7 +7,8 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
-#define PF_KTHREAD 0x00200000
+#define PF_IO_WORKER 0x00000010
+#define PF_KTHREAD   0x00200000
 
 /*
  * Programs get typed pointers, which the verifier tracks: reading through one costs a load. False on kernels without
@@ -223,5 +224,80 @@ static __always_inline bool syscall_compat(struct pt_regs *regs)
 #endif
 	return task_compat();
 }
+
+/* dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper"), 5.15. Before, they are at the end of the kernel stack. */
+static __always_inline bool has_registers(void)
+{
+	return storage && bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
+}
+
+#define THREAD_SIZE 16384
+
+/* The registers with which a task entered the kernel. */
+static __always_inline struct pt_regs *task_registers(struct task_struct *task)
+{
+	if (has_registers())
+		return (void *)bpf_task_pt_regs(task);
+	return (void *)BPF_CORE_READ(task, stack) + THREAD_SIZE -
+	       bpf_core_type_size(struct pt_regs);
+}
+
+#define REGISTER(regs, name) (has_registers() ? (regs)->name : BPF_CORE_READ(regs, name))
+
+#if defined(__TARGET_ARCH_x86)
+/* The instruction syscall leaves its return address in rcx. */
+#define CALL_COMPAT(regs) (REGISTER(regs, cx) != REGISTER(regs, ip) && task_compat())
+#define CALL_NUMBER(regs) ((int)REGISTER(regs, orig_ax))
+#elif defined(__TARGET_ARCH_arm64)
+#define CALL_COMPAT(regs) task_compat()
+#define CALL_NUMBER(regs) REGISTER(regs, syscallno)
+#endif
+
+#define ENOSYS 38
+
+/*
+ * The number of the system call that a task is in; negative: it is in none, or is already on its way back to the program.
+ * On x86-64 the result of a call is -ENOSYS until there is one; on arm64 it takes the place of the first argument.
+ */
+static __always_inline int task_syscall(struct task_struct *task)
+{
+	struct pt_regs *regs = task_registers(task);
+
+#if defined(__TARGET_ARCH_x86)
+	return (long)REGISTER(regs, ax) == -ENOSYS ? CALL_NUMBER(regs) : -1;
+#elif defined(__TARGET_ARCH_arm64)
+	if (READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER) ||
+	    REGISTER(regs, regs[0]) != REGISTER(regs, orig_x0))
+		return -1;
+	return CALL_NUMBER(regs);
+#endif
+}
+
+/* Without CONFIG_FAIR_GROUP_SCHED there is no way from a task to its run queue. */
+static __always_inline bool has_run_queue(void)
+{
+	return bpf_core_field_exists(((struct sched_entity *)0)->cfs_rq) &&
+	       bpf_core_field_exists(((struct cfs_rq *)0)->rq);
+}
+
+/* The scheduler's clock, as it was read for this switch; prev is the task that leaves the CPU. */
+static __always_inline u64 switch_clock(struct task_struct *prev)
+{
+	if (!has_run_queue())
+		return bpf_ktime_get_ns();
+	return typed ? prev->se.cfs_rq->rq->clock : BPF_CORE_READ(prev, se.cfs_rq, rq, clock);
+}
+
+/* The same when the running task came to the CPU; 0: not known. */
+static __always_inline u64 arrival_clock(struct task_struct *task)
+{
+	if (!has_run_queue())
+		return 0;
+	return storage ? task->sched_info.last_arrival
+		       : BPF_CORE_READ(task, sched_info.last_arrival);
+}
+
+#define ERESTARTSYS	      512
+#define ERESTART_RESTARTBLOCK 516
 
 #endif

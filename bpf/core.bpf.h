@@ -141,23 +141,51 @@ static __always_inline struct cpu *cpu_row(void)
 }
 
 /* Threads that the kernel adds to a process (io_uring workers) bypass the fork hook: they count as their leader. */
+static __always_inline struct task_ctx *task_ctx_leader(struct task_struct *task)
+{
+	return task_ctx_get(storage ? task->group_leader : BPF_CORE_READ(task, group_leader));
+}
+
 static __always_inline struct task_ctx *task_ctx_find(struct task_struct *task)
 {
 	struct task_ctx *tc = task_ctx_get(task);
 
-	if (tc)
-		return tc;
-	return task_ctx_get(storage ? task->group_leader : BPF_CORE_READ(task, group_leader));
+	return tc ?: task_ctx_leader(task);
+}
+
+/*
+ * The task comes to the CPU at the time `now` of the scheduler's clock: goes on with its system call, if it is in one. A
+ * call is slow when so much time has passed since the task first left the CPU in it: that needs no clock at its start. It
+ * is timed from then on unless its start is known.
+ */
+static __always_inline void call_resume(struct cpu *cpu, const struct task_ctx *tc, u64 now)
+{
+	u64 away;
+
+	cpu->slow = false;
+	cpu->enter_ns = tc ? tc->enter_ns : 0;
+	cpu->left_ns = tc ? tc->left_ns : 0;
+	if (!tc || !tc->left_ns)
+		return;
+	cpu->call = tc->call;
+	away = now - tc->left_ns;
+	if (!cpu->slow_ns || (s64)away < (s64)cpu->slow_ns)
+		return;
+	cpu->slow = true;
+	if (!cpu->enter_ns)
+		cpu->enter_ns = bpf_ktime_get_ns() - away;
 }
 
 /* Fills in the CPU's row from the running task, after a switch that was not seen. */
 static __always_inline u32 cpu_fill(struct cpu *cpu)
 {
-	struct task_ctx *tc = task_ctx_find(task_current());
+	struct task_struct *task = task_current();
+	struct task_ctx *tc = task_ctx_get(task);
 
+	call_resume(cpu, tc, tc ? arrival_clock(task) : 0);
+	tc = tc ?: task_ctx_leader(task);
 	if (!tc)
 		return IDENTITY_OTHER;
-	cpu->enter_ns = tc->enter_ns;
 	cpu->gen = tc->gen;
 	cpu->identity = tc->identity;
 	return tc->identity;

@@ -38,37 +38,16 @@ struct payload {
 
 const volatile u8 request_calls[REQUEST_CALLS] SEC(".rodata");
 
-/* dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper"), 5.15. Before, they are at the end of the kernel stack. */
-static __always_inline bool has_registers(void)
-{
-	return storage && bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_task_pt_regs);
-}
-
-#define THREAD_SIZE 16384
-
 /* The registers with which the running task entered the kernel. */
 static __always_inline struct pt_regs *registers(void)
 {
-	struct task_struct *task;
-
-	if (has_registers())
-		return (void *)bpf_task_pt_regs(bpf_get_current_task_btf());
-	task = (void *)bpf_get_current_task();
-	return (void *)BPF_CORE_READ(task, stack) + THREAD_SIZE -
-	       bpf_core_type_size(struct pt_regs);
+	return task_registers(task_current());
 }
 
-#define REGISTER(regs, name) (has_registers() ? (regs)->name : BPF_CORE_READ(regs, name))
-
 #if defined(__TARGET_ARCH_x86)
-/* The instruction syscall leaves its return address in rcx. */
-#define CALL_COMPAT(regs) (REGISTER(regs, cx) != REGISTER(regs, ip) && task_compat())
-#define CALL_NUMBER(regs) ((int)REGISTER(regs, orig_ax))
 #define CALL_SECOND(regs) REGISTER(regs, si)
 #define CALL_THIRD(regs)  REGISTER(regs, dx)
 #elif defined(__TARGET_ARCH_arm64)
-#define CALL_COMPAT(regs) task_compat()
-#define CALL_NUMBER(regs) REGISTER(regs, syscallno)
 #define CALL_SECOND(regs) REGISTER(regs, regs[1])
 #define CALL_THIRD(regs)  REGISTER(regs, regs[2])
 #endif

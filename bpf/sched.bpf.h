@@ -51,18 +51,42 @@ static __always_inline void task_account(struct cpu *cpu, struct task_struct *pr
 		       waited);
 }
 
+/*
+ * The task leaves the CPU: remembers what is known of its system call. Stamps of another call are those of one whose end
+ * was not seen.
+ */
+static __always_inline void call_leave(const struct cpu *cpu, struct task_struct *prev,
+				       struct task_ctx *tc, u64 now)
+{
+	int call = task_syscall(prev);
+
+	if (cpu->identity != IDENTITY_UNKNOWN) {
+		tc->enter_ns = cpu->enter_ns;
+		tc->left_ns = cpu->left_ns;
+		tc->call = cpu->call;
+	}
+	if (call < 0 || call != tc->call)
+		tc->enter_ns = tc->left_ns = 0;
+	if (call < 0)
+		return;
+	tc->call = call;
+	tc->left_ns = tc->left_ns ?: now;
+}
+
 TRACEPOINT(sched_switch, switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	struct cpu *cpu = cpu_row();
 	struct task_ctx *tc;
+	u64 now;
 
 	if (!cpu)
 		return 0;
+	now = cpu->slow_ns ? switch_clock(prev) : 0;
 	if (READ(prev, pid)) {
 		tc = task_ctx_get(prev);
 		if (tc) {
-			if (cpu->identity != IDENTITY_UNKNOWN)
-				tc->enter_ns = cpu->enter_ns;
+			if (cpu->slow_ns)
+				call_leave(cpu, prev, tc, now);
 			task_account(cpu, prev, tc);
 			if (task_is_blocked(task_state(prev)))
 				tc->blocked_ns = bpf_ktime_get_ns();
@@ -73,9 +97,10 @@ TRACEPOINT(sched_switch, switch, bool preempt, struct task_struct *prev, struct 
 	cpu->identity = IDENTITY_UNKNOWN;
 	if (!READ(next, pid))
 		return 0;
-	tc = task_ctx_find(next);
+	tc = task_ctx_get(next);
+	call_resume(cpu, tc, now);
+	tc = tc ?: task_ctx_leader(next);
 	if (tc) {
-		cpu->enter_ns = tc->enter_ns;
 		cpu->identity = identity_valid(tc->identity, tc->gen);
 		cpu->gen = cpu->identity ? tc->gen : identity_gen(IDENTITY_OTHER);
 	}

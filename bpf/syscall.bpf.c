@@ -2,8 +2,9 @@
 /*
  * System calls: counts, errors, durations.
  *
- * Counting needs sys_exit alone. Timing needs sys_enter too: its program is attached all the time (mode full) or
- * for a part of each period (sampled). `timed_since_ns` is when it was attached; an older time stamp is stale.
+ * Counting needs sys_exit alone, and so do slow calls, those that keep their task from the CPU for long: sched_switch
+ * notices them (core.bpf.h). To time any other call takes sys_enter: its program is attached all the time (mode full) or
+ * for a part of each period (sampled). Then calls that are not slow are a sample, which user space scales up.
  */
 #include "hist.bpf.h"
 #include "syscall.h"
@@ -11,6 +12,7 @@
 METRIC(syscalls_total);
 METRIC(syscall_errors_total);
 METRIC(syscall_duration_seconds);
+METRIC(syscall_quick_seconds);
 
 struct syscall_count_slots {
 	u16 slot[SYSCALLS];
@@ -19,7 +21,8 @@ struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct syscall_count_slots, 1,
 	     BPF_F_MMAPABLE) syscall_count_slots SEC(".maps");
 
 struct syscall_class_slots {
-	u16 slot[SYSCALL_CLASSES];
+	u16 all[SYSCALL_CLASSES];
+	u16 quick[SYSCALL_CLASSES];
 };
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct syscall_class_slots, 1,
 	     BPF_F_MMAPABLE) syscall_class_slots SEC(".maps");
@@ -27,11 +30,10 @@ struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct syscall_class_slots, 1,
 /* For each number, its class and flags; set by the loader. */
 const volatile u8 syscall_class[SYSCALLS] SEC(".rodata");
 const volatile u32 rt_sigreturn SEC(".rodata");
-const volatile bool timing SEC(".rodata");
-u64 timed_since_ns = ~0ULL;
+const volatile bool sampled SEC(".rodata");
 
 /* The time stamp is kept in the CPU's row; sched_switch saves it to the task and restores it. */
-TRACEPOINT(sys_enter, enter)
+TRACEPOINT(sys_enter, enter, struct pt_regs *regs, long number)
 {
 	struct cpu *cpu = cpu_row();
 
@@ -40,17 +42,16 @@ TRACEPOINT(sys_enter, enter)
 	if (cpu->identity == IDENTITY_UNKNOWN)
 		cpu_fill(cpu);
 	cpu->enter_ns = bpf_ktime_get_ns();
+	cpu->left_ns = 0;
+	cpu->call = number;
 	return 0;
 }
 
 SEC("?tp/raw_syscalls/sys_enter")
 int enter_tp(unsigned long long *ctx)
 {
-	return on_enter(ctx);
+	return on_enter(ctx, NULL, ctx[1]);
 }
-
-#define ERESTARTSYS	      512
-#define ERESTART_RESTARTBLOCK 516
 
 /*
  * Did the program get an error? Not after rt_sigreturn, which returns what it restores. Nor does it see the codes by which
@@ -62,6 +63,15 @@ static __always_inline bool failed(int number, long ret)
 
 	return err - 1 < 4095 && number >= 0 &&
 	       err - ERESTARTSYS > ERESTART_RESTARTBLOCK - ERESTARTSYS;
+}
+
+/* Calls without a number of their own are counted together. */
+static __always_inline u32 table_nr(u32 nr, bool compat)
+{
+	if (nr >= SYSCALL_UNKNOWN || compat)
+		nr = SYSCALL_OTHER;
+	barrier_var(nr); /* the compiler would drop the mask that the verifier needs */
+	return nr & (SYSCALLS - 1);
 }
 
 static __always_inline void count(struct cpu *cpu, u32 *identity, u32 nr, u32 err)
@@ -79,21 +89,24 @@ static __always_inline void count(struct cpu *cpu, u32 *identity, u32 nr, u32 er
 	}
 }
 
-static __always_inline void time(struct cpu *cpu, u32 *identity, u32 class)
+/* The call ends of which the CPU's row has time stamps. Those of another call are of one whose end was not seen. */
+static __always_inline void time(struct cpu *cpu, u32 *identity, int number, u32 class)
 {
-	struct syscall_class_slots *slots;
+	struct syscall_class_slots *slots = bpf_map_lookup_elem(&syscall_class_slots, identity);
+	bool quick = sampled && !(cpu->left_ns && cpu->slow);
 	u64 start = cpu->enter_ns;
+	u32 slot;
 
-	cpu->enter_ns = 0;
-	if (!start || start < timed_since_ns)
+	cpu->enter_ns = cpu->left_ns = 0;
+	if (!slots || !start || (cpu->call != number && number >= 0))
 		return;
-	slots = bpf_map_lookup_elem(&syscall_class_slots, identity);
-	if (!slots)
-		return;
-	hist_add_local(cpu,
-		       SLOT_CACHED(&slots->slot[class], syscall_duration_seconds, *identity, class,
-				   true),
-		       bpf_ktime_get_ns() - start);
+	if (quick)
+		slot = SLOT_CACHED(&slots->quick[class], syscall_quick_seconds, *identity, class,
+				   true);
+	else
+		slot = SLOT_CACHED(&slots->all[class], syscall_duration_seconds, *identity, class,
+				   true);
+	hist_add_local(cpu, slot, bpf_ktime_get_ns() - start);
 }
 
 /* A task returns from the fork that made it. */
@@ -117,17 +130,14 @@ TRACEPOINT(sys_exit, exit, struct pt_regs *regs, long ret)
 	if (cpu->identity == IDENTITY_UNKNOWN)
 		cpu_fill(cpu);
 	identity = cpu->identity == IDENTITY_UNKNOWN ? &other : &cpu->identity;
-	nr = number < 0 ? rt_sigreturn : number; /* which overwrites the number */
-	if (nr >= SYSCALL_UNKNOWN || syscall_compat(regs))
-		nr = SYSCALL_OTHER;
-	barrier_var(nr); /* the compiler would drop the mask that the verifier needs */
-	nr &= SYSCALLS - 1;
+	/* rt_sigreturn overwrites the number */
+	nr = table_nr(number < 0 ? rt_sigreturn : number, syscall_compat(regs));
 	class = syscall_class[nr];
 	if (class & SYSCALL_FORKS && !ret)
 		return started();
 	count(cpu, identity, nr, failed(number, ret) ? -ret : 0);
-	if (timing && timed_since_ns != ~0ULL)
-		time(cpu, identity, class & (SYSCALL_CLASSES - 1));
+	if (cpu->enter_ns | cpu->left_ns)
+		time(cpu, identity, number, class & (SYSCALL_CLASSES - 1));
 	if (class & SYSCALL_TAIL_CALL)
 		bpf_tail_call(ctx, &sys_exit_tail_calls, nr);
 	return 0;

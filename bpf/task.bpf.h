@@ -336,6 +336,9 @@ static __always_inline struct task_ctx *task_ctx_new(struct task_struct *task)
 		.runtime_ns = BPF_CORE_READ(task, se.sum_exec_runtime),
 		.run_delay_ns = BPF_CORE_READ(task, sched_info.run_delay),
 		.major_faults = BPF_CORE_READ(task, maj_flt),
+		/* it may have been in its system call for long */
+		.call = task_syscall(task),
+		.left_ns = LEFT_LONG_AGO,
 	};
 	u64 key = (u64)task;
 

@@ -114,11 +114,15 @@ struct cgroup_usages {
 	struct cgroup_usage quota[CGROUP_QUOTAS]; /* periods, throttled periods, throttled ns */
 };
 
+/* Instead of a time: in the current system call, the task was away from the CPU before it was seen. */
+#define LEFT_LONG_AGO (~0ULL >> 1)
+
 /* The context of a task. */
 struct task_ctx {
 	u32 identity;
 	u32 gen;
-	u64 enter_ns;		      /* start of the system call being timed, 0: none */
+	u64 enter_ns;		      /* of the current system call: see struct cpu */
+	u64 left_ns;		      /* the same */
 	u64 runtime_ns, run_delay_ns; /* counted so far */
 	u64 moved_ns;		      /* runtime at the last change of identity */
 	u32 before;		      /* the identity before the last change */
@@ -129,17 +133,22 @@ struct task_ctx {
 	u64 reclaim_ns;		      /* start of the current direct reclaim */
 	u64 major_faults;	      /* counted so far */
 	u64 blocked_ns; /* start of its last uninterruptible sleep, 0: none was seen */
+	s32 call;	/* the system call that these are of */
 	u32 tid, tgid;	/* where the task scan has no task_struct to read */
 };
 
 /* The task that runs on a CPU; one row per CPU, maintained by sched_switch. */
 struct cpu {
-	u32 identity;	/* IDENTITY_UNKNOWN: look it up in the task */
-	u32 counters;	/* index of its first counter */
-	u64 enter_ns;	/* start of the system call being timed, 0: none */
-	u32 gen;	/* of the identity */
-	u32 hist_uses;	/* index of its first row of hist_uses */
-	u32 unused[10]; /* a cache line for each CPU */
+	u32 identity;  /* IDENTITY_UNKNOWN: look it up in the task */
+	u32 counters;  /* index of its first counter */
+	u64 enter_ns;  /* start of its system call, 0: not known */
+	u32 gen;       /* of the identity */
+	u32 hist_uses; /* index of its first row of hist_uses */
+	u64 left_ns; /* when it first left the CPU in this call, by the scheduler's clock; 0: it has not */
+	u64 slow_ns; /* calls that it spends so long away from the CPU are slow, 0: none; set by user space */
+	s32 call;      /* the call that these are of */
+	u32 slow;      /* it is slow */
+	u32 unused[4]; /* a cache line for each CPU */
 };
 _Static_assert(sizeof(struct cpu) == 64, "a cache line");
 

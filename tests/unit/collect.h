@@ -43,6 +43,16 @@ static inline bool label_owner(u64 value, u32 *identity, u32 *gen)
 	return peers_known;
 }
 
+static inline void label_kind(u64 value, char *buf, size_t size)
+{
+	snprintf(buf, size, "%s", value & 1 ? "odd" : "even");
+}
+
+static inline const char *kind_of(const char *call)
+{
+	return atoi(call) & 1 ? "odd" : "even";
+}
+
 enum fake_metric {
 	CALLS = METRIC_FIRST,
 	ERRORS,
@@ -58,6 +68,8 @@ enum fake_metric {
 	LIMIT,
 	STALLED,
 	PERIODS,
+	CALL_SECONDS,
+	CALL_SAMPLE,
 	FAKE_METRICS
 };
 
@@ -87,6 +99,11 @@ static const struct metric fake_metrics[] = {
 	  .labels = { { "kind", 0, 3, label_number } }, .usage = USAGE_PRESSURE,
 	  .usage_cnt = PRESSURES },
 	{ "periods_total", METRIC_COUNTER, .service = true, .usage = USAGE_QUOTA, .usage_cnt = 1 },
+	{ "call_seconds", METRIC_HISTOGRAM, UNIT_SECONDS, .service = true, .max = BUDGET,
+	  .labels = { { "kind", 0, 32, label_kind } }, .events = "calls_total",
+	  .events_label = kind_of },
+	{ "call_sample_seconds", METRIC_HISTOGRAM, UNIT_SECONDS, .service = true, .max = BUDGET,
+	  .labels = { { "kind", 0, 32, label_kind } }, .hidden = true, .sample = true },
 	{ .name = NULL },
 };
 

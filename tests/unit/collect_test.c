@@ -9,7 +9,7 @@
 #define CALL(s, n) s ",call=\"" #n "\""
 
 /* One more series of each family. */
-#define RESERVED (12 + 2 * HIST_SAMPLES)
+#define RESERVED (12 + 3 * HIST_SAMPLES)
 
 static struct fixture *f;
 

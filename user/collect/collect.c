@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "collect/cgroups.h"
+#include "collect/estimate.h"
 #include "collect/slots.h"
 #include "collect/task_scan.h"
 #include "collect/usages.h"
@@ -69,6 +70,7 @@ int collector_read(struct collector *c, u64 now_ns)
 	resolve(c);
 	slots_read(&c->counters);
 	slots_read(&c->hists);
+	estimate_read(&c->families);
 	slots_scan_begin(&c->counters);
 	c->err = scan(c->runs);
 	slots_resolve(&c->counters);

@@ -290,7 +290,7 @@ static void tables_read(struct self *self, const struct collector *c, const stru
 		unsigned number = (*run)->metric_base;
 
 		for (const struct metric *m = (*run)->probe->metrics; m->name; m++, number++)
-			if (m->max && (*run)->state == PROBE_ON)
+			if (m->max && !m->sample && (*run)->state == PROBE_ON)
 				set(self, SELF_DROPPED, m->name, (s64)stats.dropped[number]);
 	}
 }

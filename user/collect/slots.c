@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collect/estimate.h"
 #include "metric/hist.h"
 
 int slots_init(struct slots *p, enum table_pool pool, struct tables *tables,
@@ -161,11 +162,47 @@ static void refused_count(struct slots *p, u32 slot)
 	p->known[slot] = events;
 }
 
+void slots_hist_extra(struct series *s, const struct hist *more)
+{
+	if (!hist_base(s))
+		return;
+	hist_add(s->hist_base, more);
+	hist_add(s->hist, more);
+}
+
+/* Does the slot hold a sample, which stands for events that its series misses? */
+static bool slot_samples(const struct slots *p, u32 slot)
+{
+	const struct family *f = p->families->by_number[slot_metric(p, slot)];
+
+	return f && f->metric->sample;
+}
+
+static void sample_slot_read(struct slots *p, u32 slot)
+{
+	struct hist now = { 0 }, more;
+
+	tables_hist_add(p->tables, slot, &now);
+	more = now;
+	if (!p->left[slot])
+		p->left[slot] = calloc(1, sizeof(now));
+	if (!p->left[slot])
+		return;
+	hist_subtract(&more, p->left[slot]);
+	*p->left[slot] = now;
+	if (p->series[slot])
+		estimate_sample(p->series[slot], &more);
+}
+
 static void hist_slot_read(struct slots *p, u32 slot, u64 mark)
 {
 	if (mark == p->last[slot])
 		return;
 	p->last[slot] = mark;
+	if (slot_samples(p, slot)) {
+		sample_slot_read(p, slot);
+		return;
+	}
 	if (p->series[slot])
 		p->series[slot]->stale = true;
 	if (p->states[slot] == SLOT_REFUSED)
@@ -261,6 +298,10 @@ static enum slot_state slot_find(struct slots *p, u32 slot, struct series **ret)
 	*ret = NULL;
 	if (!f)
 		return SLOT_NEW;
+	if (f->metric->sample && slot < METRIC_MAX) /* of whom is not known */
+		return SLOT_IGNORED;
+	if (f->metric->sample)
+		f = p->families->by_number[key.metric - 1];
 	if (f->metric->service && !(s = identities_service(identities, key.identity)))
 		return SLOT_NEW;
 	if (f->metric->from_identity && key.dim && key.dim != SERIES_OTHER) {
@@ -280,7 +321,7 @@ static enum slot_state slot_find(struct slots *p, u32 slot, struct series **ret)
 static void slot_resolve(struct slots *p, u32 slot)
 {
 	p->states[slot] = (u8)slot_find(p, slot, &p->series[slot]);
-	if (p->pool == POOL_HIST && p->series[slot])
+	if (p->pool == POOL_HIST && p->series[slot] && !slot_samples(p, slot))
 		hist_join(p, slot, p->series[slot]);
 }
 
@@ -373,7 +414,7 @@ static void key_spare(const struct slots *p, const struct series_key *key)
 static void slot_leave(struct slots *p, u32 slot)
 {
 	slots_read_some(p, slot, 1);
-	if (p->pool == POOL_HIST)
+	if (p->pool == POOL_HIST && !slot_samples(p, slot))
 		hist_part(p, slot, p->series[slot]);
 	p->series[slot] = NULL;
 	p->states[slot] = SLOT_NEW;

@@ -2,6 +2,7 @@
 #include "metric/hist.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 u64 hist_count(const struct hist *h)
 {
@@ -24,6 +25,13 @@ void hist_subtract(struct hist *h, const struct hist *less)
 	h->sum_ns -= less->sum_ns;
 	for (unsigned i = 0; i < HIST_BUCKETS; i++)
 		h->bucket[i] -= less->bucket[i];
+}
+
+void hist_halve(struct hist *h)
+{
+	h->sum_ns /= 2;
+	for (unsigned i = 0; i < HIST_BUCKETS; i++)
+		h->bucket[i] = (h->bucket[i] + (h->bucket[i] & (u64)random() & 1)) / 2;
 }
 
 /* The value below which a part of what is in a bucket lies, if it lies evenly on the scale that buckets have. */

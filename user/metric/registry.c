@@ -53,6 +53,7 @@ static void entry_free(struct family *f, struct series_entry *e)
 	for (unsigned i = 0; i < f->label_cnt; i++)
 		intern_put(&f->registry->strings, e->series.label[i]);
 	free(e->series.hist_base);
+	free(e->series.sample);
 	free(e);
 }
 

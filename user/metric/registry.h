@@ -60,6 +60,14 @@ struct metric {
 	struct metric_label labels[METRIC_LABELS]; /* ends with a row without name */
 	unsigned max; /* ceiling of kernel series; 0: not counted in the kernel */
 	/*
+	 * A histogram that the kernel side does not add every event to: the counter of all events, and which value of the
+	 * last label those have here that have `value` there. The row that follows is `sample`: it has no series of its own,
+	 * what it counts stands for the events that are missing here (collect/estimate.h).
+	 */
+	const char *events;
+	const char *(*events_label)(const char *value);
+	bool sample;
+	/*
 	 * The dimension is no label: 0, or 1 + the identity that it was before. Counts only where that
 	 * was another service.
 	 */
@@ -107,7 +115,14 @@ struct series {
 	struct hist *hist_base; /* owned; NULL: nothing */
 	u32 first_slot;		/* 0: none */
 	bool stale;		/* *hist is to be added up again */
-	void *owner;		/* whose it is; NULL: nobody's */
+	/*
+	 * Of a histogram with `events`: how many there were, and the sample for those that are missing, halved now and then.
+	 * Of a counter of events: the histogram.
+	 */
+	s64 event_cnt;
+	struct sample *sample; /* owned; NULL: nothing */
+	struct series *part_of;
+	void *owner; /* whose it is; NULL: nobody's */
 
 	/* Exposed together, as `exposed`, which counts for the limit of samples; it comes first. */
 	struct series *exposed, *next_exposed;
@@ -135,7 +150,14 @@ struct family {
 	struct series **series; /* in order of creation, owned */
 	size_t series_cnt;
 	struct series_entry *index, *exposed; /* private */
-	u64 created;			      /* private */
+	u64 created;			      /* counts series, also those that were removed */
+	u64 linked;			      /* the collector's */
+};
+
+/* A sample that later events count more in than earlier ones. */
+struct sample {
+	struct hist hist;
+	u64 cnt, halved_cnt; /* events in it; when it was halved last */
 };
 
 /* All zeros is an empty registry. */

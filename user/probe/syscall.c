@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "probe/probe.h"
 
-#include <string.h>
+#include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
 #include <sys/syscall.h>
 
 #include "lib/loop.h"
@@ -13,6 +15,18 @@ PROBE_ELF(syscall);
 
 #define SAMPLE_WINDOW_NS 200000000ULL
 #define SAMPLE_PERIOD_NS 4000000000ULL
+
+/* Filled by the configuration. */
+struct syscall_settings {
+	u64 slow_ns;
+};
+
+static const struct setting syscall_settings[] = {
+	{ "slow", SETTING_DURATION, offsetof(struct syscall_settings, slow_ns), .initial = 1000000,
+	  .min = 100000, .max = 60000000000, .live = true,
+	  .help = "system calls that take longer are timed in every mode, if they spend at least half of it off the CPU" },
+	{ .name = NULL },
+};
 
 static const char *const names[SYSCALLS] = {
 #include "syscalls.h" /* generated from the architecture's <asm/unistd.h> */
@@ -97,6 +111,11 @@ static void label_syscall(u64 value, char *buf, size_t size)
 	label_name(names, SYSCALLS, value, buf, size);
 }
 
+static const char *class_name(const char *syscall)
+{
+	return classes[class_of(syscall)].name;
+}
+
 static void label_class(u64 value, char *buf, size_t size)
 {
 	snprintf(buf, size, "%s", value < SYSCALL_CLASSES ? classes[value].name : "other");
@@ -114,7 +133,7 @@ static void calls_mark(u8 class[SYSCALLS])
 static int setup(struct probe_run *run)
 {
 	u8 class[SYSCALLS] = { 0 };
-	bool timing = run->mode != PROBE_MODE_COUNT;
+	const bool sampled = run->mode == PROBE_MODE_SAMPLED;
 	const u32 rt_sigreturn = SYS_rt_sigreturn;
 	struct hook_run *exit = probe_hook(run, "exit_btf");
 	int err;
@@ -129,20 +148,23 @@ static int setup(struct probe_run *run)
 	class[SYS_vfork] |= SYSCALL_FORKS;
 #endif
 	calls_mark(class);
-	probe_hook(run, "enter_btf")->disabled = !timing;
+	probe_hook(run, "enter_btf")->disabled = run->mode == PROBE_MODE_COUNT;
 	if (run->mode != PROBE_MODE_FULL) /* cheaper, and sched_switch counts what it misses */
 		exit->best = exit->hook->lossless;
 	err = probe_const(run, "syscall_class", class, sizeof(class));
 	err = err ?: probe_const(run, "rt_sigreturn", &rt_sigreturn, sizeof(rt_sigreturn));
-	return err ?: probe_const(run, "timing", &timing, sizeof(timing));
+	return err ?: probe_const(run, "sampled", &sampled, sizeof(sampled));
 }
 
-static void timed_since(struct probe_run *run, u64 ns)
+/* What is away from the CPU for half of `slow` when it comes back may take as long as that by its end. */
+static void configure(struct probe_run *run)
 {
-	u64 *since = probe_global(run, "timed_since_ns", sizeof(*since));
+	const struct syscall_settings *settings =
+		conf_probe_settings(run->set->conf, run->probe->name);
+	struct tables *t = &run->set->tables;
 
-	if (since)
-		__atomic_store_n(since, ns, __ATOMIC_RELEASE);
+	for (u32 cpu = 0; cpu < t->sizes.cpus; cpu++)
+		__atomic_store_n(&t->cpus[cpu].slow_ns, settings->slow_ns / 2, __ATOMIC_RELAXED);
 }
 
 static int started(struct probe_run *run)
@@ -152,13 +174,24 @@ static int started(struct probe_run *run)
 
 		if (err)
 			return err;
-		timed_since(run, 0);
 	}
+	configure(run);
 	tail_calls_add(run->set, "sys_exit_tail_calls", probe_hook(run, "exit_btf"));
 	return 0;
 }
 
-/* Mode sampled: the sys_enter program is attached for a part of each period. */
+/* Of varying length, so that no work that repeats itself keeps step with it. */
+static u64 pause_ns(void)
+{
+	const u64 mean = SAMPLE_PERIOD_NS - SAMPLE_WINDOW_NS;
+
+	return mean / 2 + (u64)random() % mean;
+}
+
+/*
+ * Mode sampled: the sys_enter program is attached for a part of each period. A call that it has seen is timed even if it ends
+ * later: whether a call is in the sample does not depend on its duration.
+ */
 static void tick(struct probe_run *run, u64 now_ns)
 {
 	struct hook_run *enter = probe_hook(run, "enter_btf");
@@ -166,24 +199,22 @@ static void tick(struct probe_run *run, u64 now_ns)
 	if (run->mode != PROBE_MODE_SAMPLED || now_ns < run->next_ns)
 		return;
 	run->phase = !run->phase;
-	run->next_ns =
-		now_ns + (run->phase ? SAMPLE_WINDOW_NS / 2 : SAMPLE_PERIOD_NS - SAMPLE_WINDOW_NS);
-	if (!run->phase) {
-		timed_since(run, ~0ULL);
+	run->next_ns = now_ns + (run->phase ? SAMPLE_WINDOW_NS / 2 : pause_ns());
+	if (run->phase)
+		hook_attach(run, enter);
+	else
 		hook_detach(enter);
-	} else if (!hook_attach(run, enter)) {
-		timed_since(run,
-			    clock_now_ns()); /* the clock is read again: attaching takes a while */
-	}
 }
 
 const struct probe probe_syscall = {
 	.name = "syscall",
 	.summary = "system calls: counts, errors, durations",
 	.elf = &syscall_elf,
+	.settings = syscall_settings,
 	.mode = PROBE_MODE_SAMPLED,
 	.setup = setup,
 	.started = started,
+	.configure = configure,
 	.tick = tick,
 	.hooks =
 		(const struct hook[]){
@@ -213,9 +244,14 @@ const struct probe probe_syscall = {
 				      { "errno", SYSCALL_ERRNO_SHIFT, 16, label_errno } },
 			  .max = 8000 },
 			{ "seismo_syscall_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
-			  "Duration of system calls by class. Mode full measures every call, mode sampled those in a twentieth of the time.",
+			  "Duration of system calls by class. Calls that take longer than the setting slow, not counting calls that only compute, are timed always; mode full times the others too, mode sampled a sample of them that stands for all, mode count none.",
 			  .service = true, .labels = { { "class", 0, 16, label_class } },
-			  .max = 1600 },
+			  .max = 1600, .events = "seismo_syscalls_total",
+			  .events_label = class_name },
+			{ "seismo_syscall_quick_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
+			  "Of those that are not slow, a sample.", .hidden = true, .service = true,
+			  .labels = { { "class", 0, 16, label_class } }, .max = 1600,
+			  .sample = true },
 			{ .name = NULL },
 		},
 };
