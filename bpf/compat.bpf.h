@@ -298,6 +298,22 @@ static __always_inline u64 arrival_clock(struct task_struct *task)
 }
 
 #define ERESTARTSYS	      512
+#define ERESTARTNOHAND	      514
 #define ERESTART_RESTARTBLOCK 516
+
+/*
+ * With which of these codes did the task's system call end that is now to be interrupted by a signal handler? 0: none, or not
+ * known; arm64 has prepared to restart the call by then.
+ */
+static __always_inline u64 syscall_interrupted(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	u64 err = -REGISTER(regs, ax);
+
+	if (CALL_NUMBER(regs) >= 0 && err - ERESTARTSYS <= ERESTART_RESTARTBLOCK - ERESTARTSYS)
+		return err;
+#endif
+	return 0;
+}
 
 #endif

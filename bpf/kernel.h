@@ -200,6 +200,15 @@ struct user_pt_regs {
 };
 #endif
 
+struct sigaction {
+	void *sa_handler;
+	unsigned long sa_flags;
+};
+
+struct k_sigaction {
+	struct sigaction sa;
+};
+
 struct seq_file;
 
 struct bpf_iter_meta {

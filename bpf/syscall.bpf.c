@@ -148,3 +148,24 @@ int exit_tp(struct trace_event_raw_sys_exit *event)
 {
 	return on_exit((void *)event, (void *)bpf_task_pt_regs(task_current()), event->ret);
 }
+
+#define EINTR	   4
+#define SIG_IGN	   1
+#define SA_RESTART 0x10000000
+
+/* A signal handler is about to run. If the signal interrupted a system call that is not restarted, that returns EINTR. */
+TRACEPOINT(signal_deliver, deliver, int sig, void *info, struct k_sigaction *action)
+{
+	struct pt_regs *regs = task_registers(task_current());
+	u64 err = syscall_interrupted(regs), dim;
+
+	if (!err || (u64)READ(action, sa.sa_handler) <= SIG_IGN)
+		return 0;
+	if (err == ERESTART_RESTARTBLOCK || err == ERESTARTNOHAND ||
+	    (err == ERESTARTSYS && !(READ(action, sa.sa_flags) & SA_RESTART))) {
+		dim = table_nr(CALL_NUMBER(regs), CALL_COMPAT(regs));
+		count_add(syscall_errors_total, identity_current(),
+			  dim | (u64)EINTR << SYSCALL_ERRNO_SHIFT, 1);
+	}
+	return 0;
+}

@@ -208,6 +208,18 @@ is_metric 1000 "returns from signal handlers" \
 is 0 "$(value_or_0 seismo_syscall_errors_total "service=w-signal-$$" syscall=rt_sigreturn)" \
 	"a return from a signal handler is no error"
 
+# What the program sees; the kernel's own codes for calls that a signal interrupts are no errors.
+name=w-interrupt-$$
+"$(workload slowcall "$name")" interrupt 20 >"$TMP/own"
+is_metric 60 "returns from the handlers of signals that interrupt calls" seismo_syscalls_total "service=$name" syscall=rt_sigreturn
+errors "$name" "$TMP/own" >"$TMP/errors"
+if [[ $(uname -m) == x86_64 ]]; then
+	is "$(cat "$TMP/own")" "$(cat "$TMP/errors")" "interrupted calls have the errors that the program sees"
+fi
+is "" "$(grep "^seismo_syscall_errors_total{service=\"$name\".*errno=\"\(ERESTART\|[0-9]\)" "$METRICS"
+	series by=errno seismo_syscall_errors_total "service=$name" syscall=rt_sigreturn)" \
+	"no error is one that the program does not see"
+
 mark
 program=$(workload syscall "w-int80-$$")
 if "$program" int80 1000; then

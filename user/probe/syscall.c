@@ -230,6 +230,9 @@ const struct probe probe_syscall = {
 			  .on_demand = true,
 			  .optional = true,
 			  .purpose = "durations of system calls" },
+			{ { TRACEPOINT("deliver") },
+			  .optional = true,
+			  .purpose = "system calls that return EINTR" },
 			{ .alt[0] = NULL },
 		},
 	.metrics =
