@@ -117,7 +117,7 @@ struct cgroup_usages {
 /* Instead of a time: in the current system call, the task was away from the CPU before it was seen. */
 #define LEFT_LONG_AGO (~0ULL >> 1)
 
-/* The context of a task. */
+/* The context of a task. What every context switch uses comes first: storage gives it 56 bytes of a cache line. */
 struct task_ctx {
 	u32 identity;
 	u32 gen;
@@ -125,16 +125,16 @@ struct task_ctx {
 	u64 left_ns;		      /* the same */
 	u64 runtime_ns, run_delay_ns; /* counted so far */
 	u64 moved_ns;		      /* runtime at the last change of identity */
+	s32 call;		      /* the system call that enter_ns and left_ns are of */
 	u32 before;		      /* the identity before the last change */
-	u16 exit_counted;	      /* the end of the process has been counted */
-	u16 starting;		      /* has not yet returned from the fork that made it */
 	u64 program;		      /* of the identity's key */
 	u64 port;		      /* of the identity's key */
 	u64 reclaim_ns;		      /* start of the current direct reclaim */
 	u64 major_faults;	      /* counted so far */
-	u64 blocked_ns; /* start of its last uninterruptible sleep, 0: none was seen */
-	s32 call;	/* the system call that these are of */
-	u32 tid, tgid;	/* where the task scan has no task_struct to read */
+	u64 blocked_ns;	  /* start of its last uninterruptible sleep, 0: none was seen */
+	u16 exit_counted; /* the end of the process has been counted */
+	u16 starting;	  /* has not yet returned from the fork that made it */
+	u32 tid, tgid;	  /* where the task scan has no task_struct to read */
 };
 
 /* The task that runs on a CPU; one row per CPU, maintained by sched_switch. */
