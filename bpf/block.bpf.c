@@ -3,6 +3,7 @@
  * Block I/O. A request carries time stamps, so one program at its completion can tell the time in the queue from
  * the time in the device. The submitter is recorded when the request starts.
  */
+#include "disk.bpf.h"
 #include "identity.bpf.h"
 #include "hist.bpf.h"
 #include "block.h"
@@ -269,13 +270,12 @@ TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned 
 	u64 now = bpf_ktime_get_ns(), start = READ(rq, start_time_ns), device;
 	u32 left = READ(rq, __data_len);
 	int op = operation(rq, left);
-	struct gendisk *disk = request_disk(rq);
 	bool empty_flush = op < 0 && (READ(rq, cmd_flags) & REQ_OP_MASK) == 1;
 	u64 dim;
 
 	if (op < 0 && !empty_flush)
 		return 0;
-	device = (u64)(u32)READ(disk, major) << 20 | (u32)READ(disk, first_minor);
+	device = disk_number(request_disk(rq));
 	dim = device | (u64)(empty_flush ? BLOCK_FLUSH : op) << BLOCK_OPERATION_SHIFT;
 	/* The device's flush has no submitter; the request that carried it has no device time. */
 	if (op != BLOCK_FLUSH)

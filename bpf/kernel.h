@@ -252,6 +252,7 @@ struct trace_event_raw_sys_exit {
 
 struct gendisk {
 	int major, first_minor;
+	char disk_name[32];
 };
 
 struct request_queue {

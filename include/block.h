@@ -3,13 +3,14 @@
 #ifndef SEISMO_BLOCK_H
 #define SEISMO_BLOCK_H
 
-/* The device number as the kernel packs it: major << 20 | minor. */
-#define BLOCK_DEVICE_BITS     32
-#define BLOCK_OPERATION_SHIFT 32
+#include "disk.h"
+
+/* The disk is in the lowest DISK_BITS. */
+#define BLOCK_OPERATION_SHIFT DISK_BITS
 #define BLOCK_OPERATION_BITS  4
-#define BLOCK_PHASE_SHIFT     36
+#define BLOCK_PHASE_SHIFT     20
 #define BLOCK_PHASE_BITS      4
-#define BLOCK_ERROR_SHIFT     40
+#define BLOCK_ERROR_SHIFT     24
 #define BLOCK_ERROR_BITS      16
 
 enum block_operation { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD };

@@ -3,32 +3,12 @@
 
 #include <stdio.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "block.h"
+#include "probe/disks.h"
 #include "probe/hook.h"
 
 PROBE_ELF(block);
-
-/* The device's name in /sys/class/block, as node_exporter uses it; major:minor once the device is gone. */
-static void label_device(u64 value, char *buf, size_t size)
-{
-	unsigned major = (unsigned)(value >> 20), minor = (unsigned)(value & 0xfffff);
-	char path[64], target[512], *slash;
-	ssize_t n;
-
-	snprintf(path, sizeof(path), "/sys/dev/block/%u:%u", major, minor);
-	n = readlink(path, target, sizeof(target) - 1);
-	target[n < 0 ? 0 : n] = '\0';
-	slash = strrchr(target, '/');
-	if (slash)
-		snprintf(buf, size, "%s", slash + 1);
-	else
-		snprintf(buf, size, "%u:%u", major, minor);
-	for (char *c = buf; *c; c++) /* sysfs writes cciss!c0d0 */
-		if (*c == '!')
-			*c = '/';
-}
 
 static void label_operation(u64 value, char *buf, size_t size)
 {
@@ -76,7 +56,7 @@ static void tick(struct probe_run *run, u64 now_ns)
 	}
 }
 
-#define DEVICE	  "device", 0, BLOCK_DEVICE_BITS, label_device
+#define DEVICE	  DISK_LABEL(0)
 #define OPERATION "operation", BLOCK_OPERATION_SHIFT, BLOCK_OPERATION_BITS, label_operation
 
 const struct probe probe_block = {
@@ -85,6 +65,7 @@ const struct probe probe_block = {
 		"block I/O: latency by device and by service, time in the queue and in the device, errors",
 	.elf = &block_elf,
 	.mode = PROBE_MODE_ON,
+	.loaded = disks_init,
 	.tick = tick,
 	.hooks =
 		(const struct hook[]){
