@@ -241,6 +241,20 @@ static struct bpf_link *multi_attach(const struct bpf_program *program)
 	return bpf_program__attach_kprobe_multi_opts(program, NULL, &opts);
 }
 
+static struct bpf_link *program_attach(struct probe_run *run, const struct hook_run *hook)
+{
+	union bpf_iter_link_info table = { 0 };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &table,
+		    .link_info_len = sizeof(table));
+
+	if (elf_multi(hook->program))
+		return multi_attach(hook->program);
+	if (!hook->hook->iterates)
+		return bpf_program__attach(hook->program);
+	table.map.map_fd = (u32)bpf_object__find_map_fd_by_name(run->object, hook->hook->iterates);
+	return bpf_program__attach_iter(hook->program, &opts);
+}
+
 int hook_attach(struct probe_run *run, struct hook_run *hook)
 {
 	struct hook_run *superseded;
@@ -251,8 +265,7 @@ int hook_attach(struct probe_run *run, struct hook_run *hook)
 	if (tail_calls(run->set, hook->hook->tail_call_map) && elf_on_tracepoint(hook->program) &&
 	    !hook_tail_call(run, hook))
 		return 0;
-	link = elf_multi(hook->program) ? multi_attach(hook->program)
-					: bpf_program__attach(hook->program);
+	link = program_attach(run, hook);
 	hook->err = link ? 0 : -errno;
 	if (!link)
 		return hook->err;

@@ -35,7 +35,8 @@ struct hook {
 	bool if_exists; /* a kernel without the target loses nothing */
 	/* Used only together with this program of a hook above; its name without _btf, _raw and so on. */
 	const char *requires;
-	const char *purpose; /* what users lose without it */
+	const char *purpose;  /* what users lose without it */
+	const char *iterates; /* of an iterator over the entries of a table: the table */
 	/*
 	 * Two programs on one tracepoint would cost every event twice. Where another family's program is
 	 * attached to the same one already, it tail-calls this one through the program array of this name,
