@@ -14,9 +14,20 @@
 /* The families share one table. */
 static const struct disk *disks; /* by number */
 
+/* In ranges of one: while a CPU has popped a range, another one must not find the stack empty. */
+static int numbers_fill(int stack)
+{
+	for (u32 number = DISKS - 1; number > DISK_OTHER; number--) {
+		const struct id_range range = { number, 1 };
+
+		if (bpf_map_update_elem(stack, NULL, &range, BPF_ANY))
+			return -errno;
+	}
+	return 0;
+}
+
 int disks_init(struct probe_run *run)
 {
-	const struct id_range numbers = { DISK_OTHER + 1, DISKS - DISK_OTHER - 1 };
 	int table = bpf_object__find_map_fd_by_name(run->object, "disks");
 	int stack = bpf_object__find_map_fd_by_name(run->object, "free_disks");
 	void *rows = mmap(NULL, DISKS_BYTES, PROT_READ, MAP_SHARED, table, 0);
@@ -28,10 +39,7 @@ int disks_init(struct probe_run *run)
 		munmap((void *)disks, DISKS_BYTES);
 	disks = rows;
 	/* an earlier family may have filled it, and given some of them away */
-	if (bpf_map_lookup_elem(stack, NULL, &first) &&
-	    bpf_map_update_elem(stack, NULL, &numbers, BPF_ANY))
-		return -errno;
-	return 0;
+	return bpf_map_lookup_elem(stack, NULL, &first) ? numbers_fill(stack) : 0;
 }
 
 /*
