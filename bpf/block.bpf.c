@@ -10,32 +10,29 @@
 
 METRIC(block_io_duration_seconds);
 METRIC(block_io_errors_total);
+METRIC(block_io_in_flight);
+METRIC(block_io_oldest_seconds);
 METRIC(service_block_io_duration_seconds);
 METRIC(service_block_io_bytes_total);
+METRIC(service_block_io_oldest_seconds);
 
-/*
- * Who submitted a request. The kernel recycles requests and their addresses are few, so entries are overwritten and
- * never deleted; IDENTITY_UNKNOWN once the request is complete.
- */
+/* --- who submitted a request */
+
+/* The kernel recycles requests and their addresses are few, so entries are overwritten and never deleted. */
 struct submitter {
-	u32 identity;
+	u32 identity; /* IDENTITY_UNKNOWN: whoever it was before the daemon started */
 	u32 gen;
-	u64 start_ns; /* of the request */
+	u64 start_ns; /* 0: the request is complete */
 };
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct submitter, 16384, 0) block_submitters SEC(".maps");
 
-/* Issue times, for queues that leave io_start_time_ns zero; the program is attached once such a queue is seen. */
-struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, u64, 16384, 0) block_issued SEC(".maps");
-u64 unstamped;
+/* The same by bio, for flushes where the request itself cannot be seen. */
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct submitter, 4096, 0) block_flushes SEC(".maps");
 
-/* The identity of a cgroup for which a kernel thread works (write-back). */
-static __noinline u32 identity_of_cgroup(struct cgroup *cgrp)
+/* The identity with this key of no task, whose cgroup is that of the kernfs_node `kn`, if any. */
+static __always_inline u32 identity_of_key(struct identity_key *key, struct kernfs_node *kn)
 {
-	struct kernfs_node *kn = BPF_CORE_READ(cgrp, kn);
-	struct identity_key key = {
-		.cgroups = hash_mix(0, BPF_CORE_READ(kn, id)) ^ BPF_CORE_READ(cgrp, level),
-	};
-	u32 *found = bpf_map_lookup_elem(&identity_ids, &key);
+	u32 *found = bpf_map_lookup_elem(&identity_ids, key);
 	struct identity *row;
 	u32 id;
 
@@ -44,95 +41,85 @@ static __noinline u32 identity_of_cgroup(struct cgroup *cgrp)
 	row = identity_alloc(&id);
 	if (!row)
 		return IDENTITY_OTHER;
-	row->key = key;
-	row->kernel = true;
+	row->key = *key;
+	row->kernel = kn != NULL;
 	row->pid = row->script_len = row->args_len = row->exe_len = row->cgroups_len = 0;
 	cgroup_path_append(id, (u64)kn);
 	return identity_publish(id, row);
 }
 
-/* Slot caches, per service and for devices; a collision costs a lookup in the hash of series. */
-#define SERVICE_CACHE 8
-#define DEVICE_CACHE  256
-
-struct block_slots {
-	u64 duration[SERVICE_CACHE], bytes[SERVICE_CACHE];
-};
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct block_slots, 1, BPF_F_MMAPABLE) block_slots
-	SEC(".maps");
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u64, DEVICE_CACHE, 0) block_devices SEC(".maps");
-
-static __always_inline u32 cache_entry(u64 dim, u32 size)
+/* The cgroup that a bio is for: kernel threads write back on behalf of one. */
+static __noinline u32 identity_of_bio(struct bio *bio)
 {
-	return (dim ^ dim >> 20 ^ dim >> BLOCK_OPERATION_SHIFT ^ dim >> BLOCK_PHASE_SHIFT << 4) &
-	       (size - 1);
+	struct cgroup *cgrp = BPF_CORE_READ(bio, bi_blkg, blkcg, css.cgroup);
+	struct kernfs_node *kn = BPF_CORE_READ(cgrp, kn);
+	int level = cgrp ? BPF_CORE_READ(cgrp, level) : 0;
+	struct identity_key key = { .cgroups = hash_mix(0, BPF_CORE_READ(kn, id)) ^ level };
+
+	return level > 0 ? identity_of_key(&key, kn) : IDENTITY_UNKNOWN;
 }
 
-#define REQ_OP_MASK 0xff
-
-enum req_flag_bits {
-	__REQ_FUA,
-	__REQ_PREFLUSH,
-};
-
-static __always_inline int operation(struct request *rq, u32 bytes)
+/* The service "unknown", which is what programs without a file are called. */
+__noinline u32 identity_unknown(void)
 {
-	switch (READ(rq, cmd_flags) & REQ_OP_MASK) {
-	case 0: /* REQ_OP_READ */
-		return BLOCK_READ;
-	case 1: /* REQ_OP_WRITE */
-	case 7: /* REQ_OP_ZONE_APPEND */
-		/* An empty write carries a flush; the flush itself is a request of its own. */
-		return bytes ? BLOCK_WRITE : -1;
-	case 9: /* REQ_OP_WRITE_ZEROES */
-		return BLOCK_WRITE;
-	case 2: /* REQ_OP_FLUSH */
-		return BLOCK_FLUSH;
-	case 3: /* REQ_OP_DISCARD */
-	case 5: /* REQ_OP_SECURE_ERASE */
-		return BLOCK_DISCARD;
-	}
-	return -1; /* passthrough and zone management: no data I/O */
+	struct identity_key key = { .program = PROGRAM_NONE };
+
+	return identity_of_key(&key, NULL);
 }
 
-/* Kernel threads write back on behalf of a cgroup. All other requests belong to the task that submits them. */
-static __always_inline u32 submitter_identity(struct bio *bio)
+static __always_inline void submitter_fill(struct submitter *ret, struct bio *bio)
 {
 	struct task_struct *task = task_current();
-	struct cgroup *cgrp;
+	struct cpu *cpu = cpu_row();
+	u32 identity = IDENTITY_UNKNOWN;
 
-	if ((storage ? task->flags : BPF_CORE_READ(task, flags)) & PF_KTHREAD) {
-		cgrp = BPF_CORE_READ(bio, bi_blkg, blkcg, css.cgroup);
-		if (cgrp && BPF_CORE_READ(cgrp, level) > 0)
-			return identity_of_cgroup(cgrp);
+	if ((storage ? task->flags : BPF_CORE_READ(task, flags)) & PF_KTHREAD)
+		identity = identity_of_bio(bio);
+	if (identity != IDENTITY_UNKNOWN) {
+		ret->identity = identity;
+		ret->gen = identity_gen(identity);
+	} else if (cpu) {
+		ret->identity = identity_current();
+		ret->gen = cpu->gen;
 	}
-	return identity_current();
 }
 
-static __always_inline struct submitter *submitter_find(void *rq)
+static __always_inline struct submitter *submitter_find(void *table, void *key_)
 {
-	u64 key = (u64)rq;
+	u64 key = (u64)key_;
 
-	return bpf_map_lookup_elem(&block_submitters, &key);
+	return bpf_map_lookup_elem(table, &key);
 }
 
-/* `rq` is the bio instead where the request itself cannot be seen. */
-static __always_inline int submitted(void *rq, struct bio *bio, u64 start_ns, struct submitter *old)
+static __always_inline int submitted(void *table, void *key_, struct submitter *old,
+				     struct bio *bio, u64 start_ns)
 {
-	struct submitter now = { .identity = submitter_identity(bio), .start_ns = start_ns };
-	u64 key = (u64)rq;
+	struct submitter now = { .start_ns = start_ns ?: bpf_ktime_get_ns() };
+	u64 key = (u64)key_;
 
-	now.gen = identity_gen(now.identity);
+	submitter_fill(&now, bio);
 	if (old)
 		*old = now;
 	else
-		bpf_map_update_elem(&block_submitters, &key, &now, BPF_ANY);
+		bpf_map_update_elem(table, &key, &now, BPF_ANY);
 	return 0;
+}
+
+/*
+ * Is the entry about this use of its request, which began at that time by the kernel's stamp (0: it takes none)? The stamp
+ * is taken before the submission is seen or, by newer kernels, right after it.
+ */
+#define STAMP_LATE_NS 100000000
+
+static __always_inline bool submitter_is_of(const struct submitter *s, u64 start_ns)
+{
+	return s->start_ns && start_ns < s->start_ns + STAMP_LATE_NS;
 }
 
 TRACEPOINT(block_io_start, start, struct request *rq)
 {
-	return submitted(rq, READ(rq, bio), 0, submitter_find(rq));
+	return submitted(&block_submitters, rq, submitter_find(&block_submitters, rq),
+			 READ(rq, bio), 0);
 }
 
 /*
@@ -152,32 +139,94 @@ TRACEPOINT(block_rq_insert, insert)
 {
 	struct request *rq = REQUEST(ctx, block_rq_insert);
 
-	return submitted(rq, READ(rq, bio), READ(rq, start_time_ns), submitter_find(rq));
+	return submitted(&block_submitters, rq, submitter_find(&block_submitters, rq),
+			 READ(rq, bio), READ(rq, start_time_ns));
 }
 
 TRACEPOINT(block_rq_issue, direct)
 {
 	struct request *rq = REQUEST(ctx, block_rq_issue);
-	struct submitter *known = submitter_find(rq);
+	struct submitter *known = submitter_find(&block_submitters, rq);
 	u64 start_ns = READ(rq, start_time_ns);
 
-	if (known && known->identity != IDENTITY_UNKNOWN && known->start_ns == start_ns)
+	if (known && submitter_is_of(known, start_ns))
 		return 0;
-	return submitted(rq, READ(rq, bio), start_ns, known);
+	return submitted(&block_submitters, rq, known, READ(rq, bio), start_ns);
 }
 
-/* A flush without data is neither inserted nor issued: another request performs it, and completes with its bio. */
+enum req_flag_bits {
+	__REQ_FUA,
+	__REQ_PREFLUSH,
+};
+
+/* Of those whose data is to be on the disk when they complete. */
+static __always_inline u32 flush_flags(void)
+{
+	return 1U << bpf_core_enum_value(enum req_flag_bits, __REQ_FUA) |
+	       1U << bpf_core_enum_value(enum req_flag_bits, __REQ_PREFLUSH);
+}
+
+/*
+ * A flush without data is neither inserted nor issued: another request performs it, and completes with its bio. One
+ * with data is inserted by whoever completes the flush before it.
+ */
 const volatile u32 arity_block_getrq SEC(".rodata");
 
 TRACEPOINT(block_getrq, flush)
 {
 	struct bio *bio = (void *)(arity_block_getrq > 1 ? ARG(ctx, 1) : ARG(ctx, 0));
-	u32 preflush = 1U << bpf_core_enum_value(enum req_flag_bits, __REQ_PREFLUSH);
 
-	if (!(READ(bio, bi_opf) & preflush) || READ(bio, bi_iter.bi_size))
+	if (!(READ(bio, bi_opf) & flush_flags()))
 		return 0;
-	return submitted(bio, bio, 0, submitter_find(bio));
+	return submitted(&block_flushes, bio, submitter_find(&block_flushes, bio), bio, 0);
 }
+
+const volatile bool with_flush_btf SEC(".rodata"), with_flush_raw SEC(".rodata");
+#define flushes_by_bio (with_flush_btf || with_flush_raw)
+
+/*
+ * A write that is to be on the disk may take a flush before and after: then it completes when it is written, and, with no
+ * bytes, when the flush is done too. Its flags are those of its bio, without those that flushes take care of.
+ */
+static __always_inline bool completes_again(struct request *rq, struct bio *bio, u32 bytes)
+{
+	return bytes && READ(bio, bi_opf) & ~READ(rq, cmd_flags) & flush_flags();
+}
+
+static __always_inline struct submitter *submitter_of(struct request *rq, struct bio *bio,
+						      u64 start_ns)
+{
+	struct submitter *s;
+
+	if (flushes_by_bio && READ(bio, bi_opf) & flush_flags()) {
+		s = submitter_find(&block_flushes, bio);
+		if (s && submitter_is_of(s, start_ns))
+			return s;
+	}
+	s = submitter_find(&block_submitters, rq);
+	return s && submitter_is_of(s, start_ns) ? s : NULL;
+}
+
+/* The service of a request whose submission was not seen, or whose service has gone, is that of its cgroup, if any. */
+static __noinline u32 identity_guess(struct bio *bio)
+{
+	u32 identity = identity_of_bio(bio);
+
+	return identity == IDENTITY_UNKNOWN ? identity_unknown() : identity;
+}
+
+static __always_inline u32 submitter_identity(const struct submitter *s, struct bio *bio)
+{
+	u32 identity = s ? identity_valid(s->identity, s->gen) : IDENTITY_OTHER;
+
+	return identity || (s && !s->identity) ? identity : identity_guess(bio);
+}
+
+/* --- what a request took */
+
+/* Issue times, for queues that leave io_start_time_ns zero; the program is attached once such a queue is seen. */
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, u64, 16384, 0) block_issued SEC(".maps");
+u64 unstamped;
 
 TRACEPOINT(block_rq_issue, issue)
 {
@@ -187,7 +236,8 @@ TRACEPOINT(block_rq_issue, issue)
 	return 0;
 }
 
-static __always_inline u64 issued_ns(struct request *rq)
+/* 0: unknown. A stamp of ours from before the request's start is that of another one. */
+static __always_inline u64 issued_ns(struct request *rq, u64 start)
 {
 	u64 key = (u64)rq, ns = READ(rq, io_start_time_ns), *stamp;
 
@@ -195,98 +245,222 @@ static __always_inline u64 issued_ns(struct request *rq)
 		return ns;
 	unstamped = 1;
 	stamp = bpf_map_lookup_elem(&block_issued, &key);
-	return stamp ? *stamp : 0;
+	return stamp && *stamp >= start ? *stamp : 0;
 }
 
-/* A write with a flush completes twice: when it is written, and when the flush is done too. */
-static __always_inline bool completes_again(struct request *rq, u32 bytes)
+#define REQ_OP_MASK 0xff
+
+static __always_inline int operation(u32 cmd_flags)
 {
-	u32 flags = 1U << bpf_core_enum_value(enum req_flag_bits, __REQ_FUA) |
-		    1U << bpf_core_enum_value(enum req_flag_bits, __REQ_PREFLUSH);
-
-	return bytes && READ(rq, cmd_flags) & flags;
+	switch (cmd_flags & REQ_OP_MASK) {
+	case 0: /* REQ_OP_READ */
+		return BLOCK_READ;
+	case 1: /* REQ_OP_WRITE */
+	case 7: /* REQ_OP_ZONE_APPEND */
+	case 9: /* REQ_OP_WRITE_ZEROES */
+		return BLOCK_WRITE;
+	case 2: /* REQ_OP_FLUSH */
+		return BLOCK_FLUSH;
+	case 3: /* REQ_OP_DISCARD */
+	case 5: /* REQ_OP_SECURE_ERASE */
+		return BLOCK_DISCARD;
+	}
+	return -1; /* passthrough and zone management: no data I/O */
 }
 
-const volatile bool with_flush_btf SEC(".rodata"), with_flush_raw SEC(".rodata");
-
-static __always_inline u32 submitter_of(struct request *rq, u32 bytes, bool end)
+/* The slot of a phase of a disk's operation. The disk's gauges begin with it: they are 0 while nothing is under way. */
+__noinline u32 phase_slot(u64 dim)
 {
-	bool by_bio = (with_flush_btf || with_flush_raw) && !bytes;
-	struct submitter *submitter = submitter_find(by_bio ? (void *)READ(rq, bio) : rq);
-	u32 identity;
+	u64 disk = dim & (DISKS - 1);
 
-	if (!submitter || submitter->identity == IDENTITY_UNKNOWN)
-		return IDENTITY_OTHER;
-	identity = identity_valid(submitter->identity, submitter->gen);
-	if (end && !completes_again(rq, bytes))
-		submitter->identity = IDENTITY_UNKNOWN;
-	return identity;
+	series_slot(block_io_in_flight, 0, disk, false);
+	series_slot(block_io_oldest_seconds, 0, disk, false);
+	return series_slot(block_io_duration_seconds, 0, dim, true);
 }
 
-static __always_inline void phase(u64 dim, u64 ns)
+/* Names are for good, and so are the slots of a disk. */
+static __always_inline void phase(u32 dim, enum block_phase phase, u64 ns)
 {
-	u32 entry = cache_entry(dim, DEVICE_CACHE);
-	u64 *cache = bpf_map_lookup_elem(&block_devices, &entry);
+	struct disk *disk = disk_row(dim & (DISKS - 1));
+	u32 entry = (dim >> BLOCK_OPERATION_SHIFT & 3) * 2 + phase, slot;
 
-	if (cache)
-		hist_add_at(series_slot_cached(cache, block_io_duration_seconds, 0, dim, true), ns);
+	if (!disk)
+		return;
+	slot = disk->slots[entry];
+	if (!slot) {
+		slot = phase_slot(dim | (u64)phase << BLOCK_PHASE_SHIFT);
+		if (!slot_shared(slot))
+			disk->slots[entry] = slot;
+	}
+	hist_add_at(slot, ns);
 }
 
-static __always_inline void phases(u64 dim, u64 start, u64 issued, u64 now)
+static __always_inline void phases(u32 dim, u64 start, u64 issued, u64 now)
 {
 	if (!issued)
 		return;
-	phase(dim | (u64)BLOCK_DEVICE << BLOCK_PHASE_SHIFT, now > issued ? now - issued : 0);
+	phase(dim, BLOCK_DEVICE, now > issued ? now - issued : 0);
 	if (start)
-		phase(dim | (u64)BLOCK_QUEUE << BLOCK_PHASE_SHIFT,
-		      issued > start ? issued - start : 0);
+		phase(dim, BLOCK_QUEUE, issued > start ? issued - start : 0);
 }
 
-/* Counts for the service: the bytes of this part and, at the end, the duration. */
-static __always_inline void service(u32 identity, u64 dim, u32 bytes, bool end, u64 ns)
-{
-	struct block_slots *slots = bpf_map_lookup_elem(&block_slots, &identity);
-	u32 entry = cache_entry(dim, SERVICE_CACHE);
+/*
+ * Slots of a service, by disk and operation: a word has the dimension (32 bits) and both slots, so that CPUs that
+ * write it at the same time cannot mix them. A collision costs look-ups in the hash of series.
+ */
+#define SERVICE_CACHE 16
 
-	if (!slots)
-		return;
+struct block_slots {
+	u64 entry[SERVICE_CACHE];
+};
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct block_slots, 1, BPF_F_MMAPABLE) block_slots
+	SEC(".maps");
+
+__noinline u64 service_slots_find(u32 identity, u32 dim)
+{
+	u64 duration = series_slot(service_block_io_duration_seconds, identity, dim, true),
+	    bytes = 0;
+
+	if (dim >> BLOCK_OPERATION_SHIFT != BLOCK_FLUSH)
+		bytes = series_slot(service_block_io_bytes_total, identity, dim, false);
+	return (u64)dim << 32 | bytes << 16 | duration;
+}
+
+static __always_inline bool service_slots_shared(u64 entry)
+{
+	return slot_shared(entry & 0xffff) ||
+	       (entry >> 16 & 0xffff && slot_shared(entry >> 16 & 0xffff));
+}
+
+static __always_inline u64 service_slots(u32 identity, u32 dim)
+{
+	struct block_slots *row = bpf_map_lookup_elem(&block_slots, &identity);
+	u64 *cache, entry;
+
+	if (!row)
+		return 0;
+	cache = &row->entry[(dim << 2 | dim >> BLOCK_OPERATION_SHIFT) & (SERVICE_CACHE - 1)];
+	entry = *(volatile u64 *)cache;
+	if (entry && entry >> 32 == dim)
+		return entry;
+	entry = service_slots_find(identity, dim);
+	if (!service_slots_shared(entry))
+		*(volatile u64 *)cache = entry;
+	return entry;
+}
+
+/* Counts for the service: the bytes of this part and, at the end, the duration. Returns when the request began, if known. */
+static __always_inline u64 service(struct request *rq, struct bio *bio, u32 dim, u32 bytes,
+				   bool end, u64 now)
+{
+	u64 start = READ(rq, start_time_ns), slots;
+	struct submitter *s = submitter_of(rq, bio, start);
+
+	slots = service_slots(submitter_identity(s, bio), dim);
+	start = start ?: s ? s->start_ns : 0;
+	if (s && end && !completes_again(rq, bio, bytes))
+		s->start_ns = 0;
 	if (bytes)
-		count_add_at(series_slot_cached(&slots->bytes[entry], service_block_io_bytes_total,
-						identity, dim, false),
-			     bytes);
-	if (end)
-		hist_add_at(series_slot_cached(&slots->duration[entry],
-					       service_block_io_duration_seconds, identity, dim,
-					       true),
-			    ns);
+		count_add_at(slots >> 16 & 0xffff, bytes);
+	if (end && start)
+		hist_add_at(slots & 0xffff, now > start ? now - start : 0);
+	return start;
 }
 
 /*
  * Runs for each completed part of a request; the last part leaves no bytes. May interrupt itself (a completion in
  * process context, one in an interrupt): additions are atomic.
+ *
+ * The flush that the kernel sends to the device has neither bio nor submitter. The request of a multipath device completes
+ * again, without bio, when its clone does.
  */
 TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned int bytes)
 {
-	u64 now = bpf_ktime_get_ns(), start = READ(rq, start_time_ns), device;
-	u32 left = READ(rq, __data_len);
-	int op = operation(rq, left);
-	bool empty_flush = op < 0 && (READ(rq, cmd_flags) & REQ_OP_MASK) == 1;
-	u64 dim;
+	u64 now = bpf_ktime_get_ns(), start;
+	u32 left = READ(rq, __data_len), dim;
+	struct bio *bio = READ(rq, bio);
+	int op = operation(READ(rq, cmd_flags));
+	bool end = bytes >= left, flushed = op == BLOCK_WRITE && !left;
 
-	if (op < 0 && !empty_flush)
+	if (op < 0 || (op != BLOCK_FLUSH && !bio))
 		return 0;
-	device = disk_number(request_disk(rq));
-	dim = device | (u64)(empty_flush ? BLOCK_FLUSH : op) << BLOCK_OPERATION_SHIFT;
-	/* The device's flush has no submitter; the request that carried it has no device time. */
-	if (op != BLOCK_FLUSH)
-		service(submitter_of(rq, bytes, bytes >= left), dim, bytes, bytes >= left && start,
-			now > start ? now - start : 0);
-	if (bytes < left)
+	dim = disk_number(request_disk(rq, typed)) | (u32)(flushed ? BLOCK_FLUSH : op)
+							     << BLOCK_OPERATION_SHIFT;
+	start = op == BLOCK_FLUSH ? READ(rq, start_time_ns)
+				  : service(rq, bio, dim, bytes, end, now);
+	if (!end || flushed)
 		return 0;
-	if (!empty_flush)
-		phases(dim, start, issued_ns(rq), now);
-	if (error && !empty_flush)
+	phases(dim, start, issued_ns(rq, start), now);
+	if (error)
 		count_add(block_io_errors_total, 0,
 			  dim | (u64)(error & 0xffff) << BLOCK_ERROR_SHIFT, 1);
 	return 0;
+}
+
+/* --- what is under way */
+
+#include "block_older.bpf.h"
+
+static __always_inline void gauges(struct submitter *s, u32 disk, struct bio *bio, u64 start)
+{
+	u64 now = bpf_ktime_get_ns(), age = now > start ? now - start : 0;
+
+	gauge_add(block_io_in_flight, 0, disk, 1);
+	gauge_max(block_io_oldest_seconds, 0, disk, age);
+	gauge_max(service_block_io_oldest_seconds, submitter_identity(s, bio), disk, age);
+}
+
+/*
+ * A request that has not completed is read from its own memory. Where that is in use by another one, or by nobody, the
+ * start tells: nothing of what completed unseen is left.
+ */
+__noinline int in_flight(u64 address, u32 identity, u32 gen, u64 start_ns)
+{
+	struct submitter s = { identity, gen, start_ns };
+	struct request *rq = (void *)address;
+	struct bio *bio = BPF_CORE_READ(rq, bio);
+	u64 start = BPF_CORE_READ(rq, start_time_ns);
+
+	if (operation(BPF_CORE_READ(rq, cmd_flags)) < 0 || !request_refs(rq) ||
+	    !submitter_is_of(&s, start))
+		return 0;
+	/* in a full table those looked up last are kept */
+	submitter_find(&block_submitters, rq);
+	if (!older_found)
+		older_find_from(request_disk(rq, false));
+	if (!flushes_by_bio || (bio && !(BPF_CORE_READ(bio, bi_opf) & flush_flags())))
+		gauges(&s, disk_find(request_disk(rq, false)), bio, start ?: start_ns);
+	return 0;
+}
+
+/* Runs for each entry, and once more at the end. */
+SEC("?iter/bpf_map_elem")
+int in_flight_iter(struct bpf_iter__bpf_map_elem *it)
+{
+	const struct submitter *s = it->value;
+	const u64 *rq = it->key;
+
+	if (rq && s)
+		return in_flight(*rq, s->identity, s->gen, s->start_ns);
+	return older_found ? 0 : older_find_first();
+}
+
+/* The same for a bio. The kernel takes its cgroup away when it has completed. */
+__noinline int in_flight_flush(u64 address, u32 identity, u32 gen, u64 start_ns)
+{
+	struct submitter s = { identity, gen, start_ns };
+	struct bio *bio = (void *)address;
+
+	if (start_ns && BPF_CORE_READ(bio, bi_blkg) && BPF_CORE_READ(bio, bi_opf) & flush_flags())
+		gauges(&s, disk_find(bio_disk(bio, false)), bio, start_ns);
+	return 0;
+}
+
+SEC("?iter/bpf_map_elem")
+int in_flight_flush_iter(struct bpf_iter__bpf_map_elem *it)
+{
+	const struct submitter *s = it->value;
+	const u64 *bio = it->key;
+
+	return bio && s ? in_flight_flush(*bio, s->identity, s->gen, s->start_ns) : 0;
 }

@@ -122,13 +122,40 @@ struct request___rq_disk {
 	struct gendisk *rq_disk;
 } __attribute__((preserve_access_index));
 
-static __always_inline struct gendisk *request_disk(struct request *rq)
+/* `tracked`: the verifier knows the type of the pointer. */
+static __always_inline struct gendisk *request_disk(struct request *rq, bool tracked)
 {
 	struct request___rq_disk *old = (void *)rq;
 
 	if (bpf_core_field_exists(old->rq_disk))
-		return READ(old, rq_disk);
-	return typed ? rq->q->disk : BPF_CORE_READ(rq, q, disk);
+		return tracked ? old->rq_disk : BPF_CORE_READ(old, rq_disk);
+	return tracked ? rq->q->disk : BPF_CORE_READ(rq, q, disk);
+}
+
+/* 309dca309fc3 ("block: store a block_device pointer in struct bio"), 5.12. */
+struct bio___disk {
+	struct gendisk *bi_disk;
+} __attribute__((preserve_access_index));
+
+static __always_inline struct gendisk *bio_disk(struct bio *bio, bool tracked)
+{
+	struct bio___disk *old = (void *)bio;
+
+	if (bpf_core_field_exists(old->bi_disk))
+		return tracked ? old->bi_disk : BPF_CORE_READ(old, bi_disk);
+	return tracked ? bio->bi_bdev->bd_disk : BPF_CORE_READ(bio, bi_bdev, bd_disk);
+}
+
+/*
+ * How many use the request; nobody once it was given back. 0a467d0fdd95 ("block: switch to atomic_t for request
+ * references"), 5.16: it was a refcount_t.
+ */
+static __always_inline int request_refs(struct request *rq)
+{
+	int refs = 0;
+
+	bpf_probe_read_kernel(&refs, sizeof(refs), &rq->ref);
+	return refs;
 }
 
 /*

@@ -5,6 +5,8 @@
 
 #include "core.bpf.h"
 
+#define PROGRAM_NONE 1 /* the program's part of the key of tasks without a file */
+
 #define DEPTH 16 /* path components at most */
 
 struct TABLE(BPF_MAP_TYPE_HASH, struct identity_key, u32, 1, 0) identity_ids SEC(".maps");

@@ -100,14 +100,19 @@ struct dentry {
 	struct qstr d_name;
 };
 
+struct block_device;
+
 struct super_block {
 	u32 s_dev;
+	struct block_device *s_bdev;
+	struct list_head s_inodes;
 };
 
 struct inode {
 	unsigned short i_mode;
 	unsigned long i_ino;
 	struct super_block *i_sb;
+	struct list_head i_sb_list;
 };
 
 struct path {
@@ -178,7 +183,7 @@ struct task_struct {
 	struct sched_entity se;
 	struct task_group *sched_task_group;
 	struct mm_struct *mm;
-	struct task_struct *group_leader;
+	struct task_struct *real_parent, *group_leader;
 	struct signal_struct *signal;
 	struct css_set *cgroups;
 };
@@ -210,6 +215,7 @@ struct k_sigaction {
 };
 
 struct seq_file;
+struct bpf_map;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
@@ -219,6 +225,12 @@ struct bpf_iter_meta {
 struct bpf_iter__task {
 	struct bpf_iter_meta *meta;
 	struct task_struct *task;
+};
+
+struct bpf_iter__bpf_map_elem {
+	struct bpf_iter_meta *meta;
+	struct bpf_map *map;
+	void *key, *value;
 };
 
 struct bpf_array {
@@ -250,12 +262,38 @@ struct trace_event_raw_sys_exit {
 
 /* block */
 
+struct request;
+struct request_queue;
+
 struct gendisk {
 	int major, first_minor;
 	char disk_name[32];
+	struct block_device *part0;
+	struct request_queue *queue;
+};
+
+struct block_device {
+	struct gendisk *bd_disk;
+	u8 bd_partno;
+};
+
+struct bdev_inode {
+	struct block_device bdev;
+	struct inode vfs_inode;
+};
+
+struct blk_mq_tags {
+	unsigned int nr_tags;
+	struct request **rqs;
+};
+
+struct blk_mq_tag_set {
+	struct blk_mq_tags **tags;
+	unsigned int nr_hw_queues;
 };
 
 struct request_queue {
+	struct blk_mq_tag_set *tag_set;
 	struct gendisk *disk;
 };
 
@@ -272,9 +310,15 @@ struct bvec_iter {
 };
 
 struct bio {
+	struct block_device *bi_bdev;
 	unsigned int bi_opf;
 	struct blkcg_gq *bi_blkg;
 	struct bvec_iter bi_iter;
+};
+
+enum mq_rq_state {
+	MQ_RQ_IDLE,
+	MQ_RQ_IN_FLIGHT,
 };
 
 struct request {
@@ -283,6 +327,8 @@ struct request {
 	unsigned int __data_len;
 	struct bio *bio;
 	u64 start_time_ns, io_start_time_ns;
+	atomic_t ref;
+	enum mq_rq_state state;
 };
 
 /* network */

@@ -228,7 +228,7 @@ static __always_inline u64 program_hash(struct task_struct *task, u32 id, struct
 		return 0;
 	file = BPF_CORE_READ(task, mm, exe_file);
 	if (!file)
-		return 1;
+		return PROGRAM_NONE;
 	bpf_probe_read_kernel_str(name.name, sizeof(name.name),
 				  BPF_CORE_READ(file, f_path.dentry, d_name.name));
 	__builtin_memset(row->script, 0, sizeof(row->script));

@@ -6,25 +6,13 @@
 # shellcheck disable=SC2317 # functions that wait_until and at_exit call
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-need fio jq losetup
-[[ -e /dev/fuse ]] || skip "no FUSE on this host"
-[[ -x $BUILD/workload/slowfuse ]] || skip "slowfuse was not built (no libfuse3)"
+# shellcheck source=tests/e2e/block.sh
+. "$(dirname "$0")/block.sh"
+need fio jq
 
 # --- the device
 
-slow=$TMP/slow
-mkdir "$slow"
-"$BUILD/workload/slowfuse" "$slow" 64 &
-at_exit end_process $!
-at_exit umount "$slow"
-wait_until test -e "$slow/disk" || skip "cannot mount FUSE"
-loop=$(losetup --find --show --direct-io=on "$slow/disk") || skip "no loop device"
-at_exit losetup --detach "$loop"
-device=${loop#/dev/}
-
-speed() { # SETTING...
-	echo "$*" >"$slow/ctl"
-}
+slow_disk
 
 # /sys/block/*/stat by name. A flush is counted there twice: as such, and as the write of nothing that
 # carried it.

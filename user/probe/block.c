@@ -56,6 +56,15 @@ static void tick(struct probe_run *run, u64 now_ns)
 	}
 }
 
+static int scan(struct probe_run *run)
+{
+	struct hook_run *requests = probe_hook(run, "in_flight_iter");
+	struct hook_run *flushes = probe_hook(run, "in_flight_flush_iter");
+	int err = requests->link ? hook_iterate(requests) : 0;
+
+	return err || !flushes->link ? err : hook_iterate(flushes);
+}
+
 #define DEVICE	  DISK_LABEL(0)
 #define OPERATION "operation", BLOCK_OPERATION_SHIFT, BLOCK_OPERATION_BITS, label_operation
 
@@ -66,6 +75,7 @@ const struct probe probe_block = {
 	.elf = &block_elf,
 	.mode = PROBE_MODE_ON,
 	.loaded = disks_init,
+	.scan = scan,
 	.tick = tick,
 	.hooks =
 		(const struct hook[]){
@@ -86,6 +96,15 @@ const struct probe probe_block = {
 			  .on_demand = true,
 			  .optional = true,
 			  .purpose = "time in the queue, on devices without I/O statistics" },
+			{ { "in_flight_iter" },
+			  .optional = true,
+			  .iterates = "block_submitters",
+			  .purpose = "requests that do not complete" },
+			{ { "in_flight_flush_iter" },
+			  .optional = true,
+			  .requires = "flush",
+			  .iterates = "block_flushes",
+			  .purpose = "flushes that do not complete" },
 			{ .alt[0] = NULL },
 		},
 	.metrics =
@@ -104,6 +123,12 @@ const struct probe probe_block = {
 				      { "error", BLOCK_ERROR_SHIFT, BLOCK_ERROR_BITS,
 					label_error } },
 			  .max = 512 },
+			{ "seismo_block_io_in_flight", METRIC_GAUGE, UNIT_NONE,
+			  "Block I/O requests under way, in the queue or in the device.",
+			  .labels = { { DEVICE } }, .max = 512, .scan = true },
+			{ "seismo_block_io_oldest_seconds", METRIC_GAUGE, UNIT_SECONDS,
+			  "Age of the oldest block I/O request under way; 0 if there is none.",
+			  .labels = { { DEVICE } }, .max = 512, .scan = true, .largest = true },
 			{ "seismo_service_block_io_duration_seconds", METRIC_HISTOGRAM,
 			  UNIT_SECONDS,
 			  "Time of the service's block I/O requests, queue and device together.",
@@ -111,6 +136,10 @@ const struct probe probe_block = {
 			{ "seismo_service_block_io_bytes_total", METRIC_COUNTER, UNIT_BYTES,
 			  "Bytes that the service read from and wrote to block devices.",
 			  .service = true, .labels = { { DEVICE }, { OPERATION } }, .max = 2000 },
+			{ "seismo_service_block_io_oldest_seconds", METRIC_GAUGE, UNIT_SECONDS,
+			  "Age of the service's oldest block I/O request under way; 0 if there is none.",
+			  .service = true, .labels = { { DEVICE } }, .max = 2000, .scan = true,
+			  .largest = true },
 			{ .name = NULL },
 		},
 };

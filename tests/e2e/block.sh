@@ -1,0 +1,24 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What the tests of block I/O share: a loop device whose speed is known. Source it after lib.sh.
+
+# Makes the device; sets loop, its path, device, its name, and slow, the folder of its control file.
+slow_disk() {
+	need losetup
+	[[ -e /dev/fuse ]] || skip "no FUSE on this host"
+	[[ -x $BUILD/workload/slowfuse ]] || skip "slowfuse was not built (no libfuse3)"
+	slow=$TMP/slow
+	mkdir "$slow"
+	"$BUILD/workload/slowfuse" "$slow" 64 &
+	at_exit end_process $!
+	at_exit umount "$slow"
+	wait_until test -e "$slow/disk" || skip "cannot mount FUSE"
+	loop=$(losetup --find --show --direct-io=on "$slow/disk") || skip "no loop device"
+	at_exit losetup --detach "$loop"
+	# shellcheck disable=SC2034 # for the tests
+	device=${loop#/dev/}
+}
+
+speed() { # SETTING...
+	echo "$*" >"$slow/ctl"
+}
