@@ -4,7 +4,7 @@
  * the time in the device. The submitter is recorded when the request starts.
  */
 #include "disk.bpf.h"
-#include "identity.bpf.h"
+#include "block_submitter.bpf.h"
 #include "hist.bpf.h"
 #include "block.h"
 
@@ -16,110 +16,11 @@ METRIC(service_block_io_duration_seconds);
 METRIC(service_block_io_bytes_total);
 METRIC(service_block_io_oldest_seconds);
 
-/* --- who submitted a request */
-
-/* The kernel recycles requests and their addresses are few, so entries are overwritten and never deleted. */
-struct submitter {
-	u32 identity; /* IDENTITY_UNKNOWN: whoever it was before the daemon started */
-	u32 gen;
-	u64 start_ns; /* 0: the request is complete */
-};
-struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct submitter, 16384, 0) block_submitters SEC(".maps");
-
-/* The same by bio, for flushes where the request itself cannot be seen. */
-struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct submitter, 4096, 0) block_flushes SEC(".maps");
-
-/* The identity with this key of no task, whose cgroup is that of the kernfs_node `kn`, if any. */
-static __always_inline u32 identity_of_key(struct identity_key *key, struct kernfs_node *kn)
-{
-	u32 *found = bpf_map_lookup_elem(&identity_ids, key);
-	struct identity *row;
-	u32 id;
-
-	if (found)
-		return *found;
-	row = identity_alloc(&id);
-	if (!row)
-		return IDENTITY_OTHER;
-	row->key = *key;
-	row->kernel = kn != NULL;
-	row->pid = row->script_len = row->args_len = row->exe_len = row->cgroups_len = 0;
-	cgroup_path_append(id, (u64)kn);
-	return identity_publish(id, row);
-}
-
-/* The cgroup that a bio is for: kernel threads write back on behalf of one. */
-static __noinline u32 identity_of_bio(struct bio *bio)
-{
-	struct cgroup *cgrp = BPF_CORE_READ(bio, bi_blkg, blkcg, css.cgroup);
-	struct kernfs_node *kn = BPF_CORE_READ(cgrp, kn);
-	int level = cgrp ? BPF_CORE_READ(cgrp, level) : 0;
-	struct identity_key key = { .cgroups = hash_mix(0, BPF_CORE_READ(kn, id)) ^ level };
-
-	return level > 0 ? identity_of_key(&key, kn) : IDENTITY_UNKNOWN;
-}
-
-/* The service "unknown", which is what programs without a file are called. */
-__noinline u32 identity_unknown(void)
-{
-	struct identity_key key = { .program = PROGRAM_NONE };
-
-	return identity_of_key(&key, NULL);
-}
-
-static __always_inline void submitter_fill(struct submitter *ret, struct bio *bio)
-{
-	struct task_struct *task = task_current();
-	struct cpu *cpu = cpu_row();
-	u32 identity = IDENTITY_UNKNOWN;
-
-	if ((storage ? task->flags : BPF_CORE_READ(task, flags)) & PF_KTHREAD)
-		identity = identity_of_bio(bio);
-	if (identity != IDENTITY_UNKNOWN) {
-		ret->identity = identity;
-		ret->gen = identity_gen(identity);
-	} else if (cpu) {
-		ret->identity = identity_current();
-		ret->gen = cpu->gen;
-	}
-}
-
-static __always_inline struct submitter *submitter_find(void *table, void *key_)
-{
-	u64 key = (u64)key_;
-
-	return bpf_map_lookup_elem(table, &key);
-}
-
-static __always_inline int submitted(void *table, void *key_, struct submitter *old,
-				     struct bio *bio, u64 start_ns)
-{
-	struct submitter now = { .start_ns = start_ns ?: bpf_ktime_get_ns() };
-	u64 key = (u64)key_;
-
-	submitter_fill(&now, bio);
-	if (old)
-		*old = now;
-	else
-		bpf_map_update_elem(table, &key, &now, BPF_ANY);
-	return 0;
-}
-
-/*
- * Is the entry about this use of its request, which began at that time by the kernel's stamp (0: it takes none)? The stamp
- * is taken before the submission is seen or, by newer kernels, right after it.
- */
-#define STAMP_LATE_NS 100000000
-
-static __always_inline bool submitter_is_of(const struct submitter *s, u64 start_ns)
-{
-	return s->start_ns && start_ns < s->start_ns + STAMP_LATE_NS;
-}
+/* --- submission */
 
 TRACEPOINT(block_io_start, start, struct request *rq)
 {
-	return submitted(&block_submitters, rq, submitter_find(&block_submitters, rq),
-			 READ(rq, bio), 0);
+	return submitted(rq, READ(rq, bio), 0);
 }
 
 /*
@@ -139,19 +40,15 @@ TRACEPOINT(block_rq_insert, insert)
 {
 	struct request *rq = REQUEST(ctx, block_rq_insert);
 
-	return submitted(&block_submitters, rq, submitter_find(&block_submitters, rq),
-			 READ(rq, bio), READ(rq, start_time_ns));
+	return submitted(rq, READ(rq, bio), READ(rq, start_time_ns));
 }
 
 TRACEPOINT(block_rq_issue, direct)
 {
 	struct request *rq = REQUEST(ctx, block_rq_issue);
-	struct submitter *known = submitter_find(&block_submitters, rq);
 	u64 start_ns = READ(rq, start_time_ns);
 
-	if (known && submitter_is_of(known, start_ns))
-		return 0;
-	return submitted(&block_submitters, rq, known, READ(rq, bio), start_ns);
+	return submitter_of(rq, start_ns) ? 0 : submitted(rq, READ(rq, bio), start_ns);
 }
 
 enum req_flag_bits {
@@ -178,7 +75,7 @@ TRACEPOINT(block_getrq, flush)
 
 	if (!(READ(bio, bi_opf) & flush_flags()))
 		return 0;
-	return submitted(&block_flushes, bio, submitter_find(&block_flushes, bio), bio, 0);
+	return submitted_in(&block_flushes, bio, bio, 0);
 }
 
 const volatile bool with_flush_btf SEC(".rodata"), with_flush_raw SEC(".rodata");
@@ -193,8 +90,8 @@ static __always_inline bool completes_again(struct request *rq, struct bio *bio,
 	return bytes && READ(bio, bi_opf) & ~READ(rq, cmd_flags) & flush_flags();
 }
 
-static __always_inline struct submitter *submitter_of(struct request *rq, struct bio *bio,
-						      u64 start_ns)
+static __always_inline struct submitter *submitter_of_part(struct request *rq, struct bio *bio,
+							   u64 start_ns)
 {
 	struct submitter *s;
 
@@ -203,23 +100,7 @@ static __always_inline struct submitter *submitter_of(struct request *rq, struct
 		if (s && submitter_is_of(s, start_ns))
 			return s;
 	}
-	s = submitter_find(&block_submitters, rq);
-	return s && submitter_is_of(s, start_ns) ? s : NULL;
-}
-
-/* The service of a request whose submission was not seen, or whose service has gone, is that of its cgroup, if any. */
-static __noinline u32 identity_guess(struct bio *bio)
-{
-	u32 identity = identity_of_bio(bio);
-
-	return identity == IDENTITY_UNKNOWN ? identity_unknown() : identity;
-}
-
-static __always_inline u32 submitter_identity(const struct submitter *s, struct bio *bio)
-{
-	u32 identity = s ? identity_valid(s->identity, s->gen) : IDENTITY_OTHER;
-
-	return identity || (s && !s->identity) ? identity : identity_guess(bio);
+	return submitter_of(rq, start_ns);
 }
 
 /* --- what a request took */
@@ -305,8 +186,9 @@ static __always_inline void phases(u32 dim, u64 start, u64 issued, u64 now)
 }
 
 /*
- * Slots of a service, by disk and operation: a word has the dimension (32 bits) and both slots, so that CPUs that
- * write it at the same time cannot mix them. A collision costs look-ups in the hash of series.
+ * Slots of a service, by disk and operation. A word has both slots, the dimension, and what fits of the identity's
+ * generation, so that CPUs that write it at the same time cannot mix them, and a look at it tells that the identity is still
+ * the same. A collision costs look-ups in the hash of series.
  */
 #define SERVICE_CACHE 16
 
@@ -316,55 +198,42 @@ struct block_slots {
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct block_slots, 1, BPF_F_MMAPABLE) block_slots
 	SEC(".maps");
 
+#define SERVICE_SLOTS(gen, dim, bytes, duration) \
+	((u64)(gen) << 52 | (u64)(dim) << 32 | (u64)(bytes) << 16 | (duration))
+
+/* The word of the cache that is for this. */
+static __always_inline u64 *service_cached(u32 identity, u32 dim)
+{
+	struct block_slots *row = bpf_map_lookup_elem(&block_slots, &identity);
+	u32 entry = (dim << 2 | dim >> BLOCK_OPERATION_SHIFT) & (SERVICE_CACHE - 1);
+
+	return row ? &row->entry[entry] : NULL;
+}
+
 __noinline u64 service_slots_find(u32 identity, u32 dim)
 {
-	u64 duration = series_slot(service_block_io_duration_seconds, identity, dim, true),
-	    bytes = 0;
+	u32 duration = series_slot(service_block_io_duration_seconds, identity, dim, true);
+	u32 bytes = 0;
+	u64 slots, *cache = service_cached(identity, dim);
 
 	if (dim >> BLOCK_OPERATION_SHIFT != BLOCK_FLUSH)
 		bytes = series_slot(service_block_io_bytes_total, identity, dim, false);
-	return (u64)dim << 32 | bytes << 16 | duration;
+	slots = SERVICE_SLOTS(identity_gen(identity), dim, bytes, duration);
+	if (cache && !slot_shared(duration) && !(bytes && slot_shared(bytes)))
+		*(volatile u64 *)cache = slots;
+	return slots;
 }
 
-static __always_inline bool service_slots_shared(u64 entry)
+static __always_inline u64 service_slots(const struct submitter *s, struct bio *bio, u32 dim)
 {
-	return slot_shared(entry & 0xffff) ||
-	       (entry >> 16 & 0xffff && slot_shared(entry >> 16 & 0xffff));
-}
+	u64 *cache = s ? service_cached(s->identity, dim) : NULL, slots;
 
-static __always_inline u64 service_slots(u32 identity, u32 dim)
-{
-	struct block_slots *row = bpf_map_lookup_elem(&block_slots, &identity);
-	u64 *cache, entry;
-
-	if (!row)
-		return 0;
-	cache = &row->entry[(dim << 2 | dim >> BLOCK_OPERATION_SHIFT) & (SERVICE_CACHE - 1)];
-	entry = *(volatile u64 *)cache;
-	if (entry && entry >> 32 == dim)
-		return entry;
-	entry = service_slots_find(identity, dim);
-	if (!service_slots_shared(entry))
-		*(volatile u64 *)cache = entry;
-	return entry;
-}
-
-/* Counts for the service: the bytes of this part and, at the end, the duration. Returns when the request began, if known. */
-static __always_inline u64 service(struct request *rq, struct bio *bio, u32 dim, u32 bytes,
-				   bool end, u64 now)
-{
-	u64 start = READ(rq, start_time_ns), slots;
-	struct submitter *s = submitter_of(rq, bio, start);
-
-	slots = service_slots(submitter_identity(s, bio), dim);
-	start = start ?: s ? s->start_ns : 0;
-	if (s && end && !completes_again(rq, bio, bytes))
-		s->start_ns = 0;
-	if (bytes)
-		count_add_at(slots >> 16 & 0xffff, bytes);
-	if (end && start)
-		hist_add_at(slots & 0xffff, now > start ? now - start : 0);
-	return start;
+	if (cache) {
+		slots = *(volatile u64 *)cache;
+		if (slots && slots >> 32 == SERVICE_SLOTS(s->gen, dim, 0, 0) >> 32)
+			return slots;
+	}
+	return service_slots_find(submitter_identity(s, bio), dim);
 }
 
 /*
@@ -376,18 +245,30 @@ static __always_inline u64 service(struct request *rq, struct bio *bio, u32 dim,
  */
 TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned int bytes)
 {
-	u64 now = bpf_ktime_get_ns(), start;
+	u64 now = bpf_ktime_get_ns(), start = READ(rq, start_time_ns), slots;
 	u32 left = READ(rq, __data_len), dim;
 	struct bio *bio = READ(rq, bio);
+	struct gendisk *disk = request_disk(rq, typed);
 	int op = operation(READ(rq, cmd_flags));
 	bool end = bytes >= left, flushed = op == BLOCK_WRITE && !left;
+	struct submitter *s = NULL;
 
 	if (op < 0 || (op != BLOCK_FLUSH && !bio))
 		return 0;
-	dim = disk_number(request_disk(rq, typed)) | (u32)(flushed ? BLOCK_FLUSH : op)
-							     << BLOCK_OPERATION_SHIFT;
-	start = op == BLOCK_FLUSH ? READ(rq, start_time_ns)
-				  : service(rq, bio, dim, bytes, end, now);
+	if (op != BLOCK_FLUSH)
+		s = submitter_of_part(rq, bio, start);
+	start = start ?: s ? s->start_ns : 0;
+	dim = disk_number_guessed(disk, s ? &s->disk : disk_guess(disk)) |
+	      (u32)(flushed ? BLOCK_FLUSH : op) << BLOCK_OPERATION_SHIFT;
+	if (op != BLOCK_FLUSH) {
+		slots = service_slots(s, bio, dim);
+		if (bytes)
+			count_add_at(slots >> 16 & 0xffff, bytes);
+		if (end && start)
+			hist_add_at(slots & 0xffff, now > start ? now - start : 0);
+		if (s && end && !completes_again(rq, bio, bytes))
+			s->start_ns = 0;
+	}
 	if (!end || flushed)
 		return 0;
 	phases(dim, start, issued_ns(rq, start), now);
@@ -416,7 +297,7 @@ static __always_inline void gauges(struct submitter *s, u32 disk, struct bio *bi
  */
 __noinline int in_flight(u64 address, u32 identity, u32 gen, u64 start_ns)
 {
-	struct submitter s = { identity, gen, start_ns };
+	struct submitter s = { .identity = identity, .gen = gen, .start_ns = start_ns };
 	struct request *rq = (void *)address;
 	struct bio *bio = BPF_CORE_READ(rq, bio);
 	u64 start = BPF_CORE_READ(rq, start_time_ns);
@@ -433,25 +314,24 @@ __noinline int in_flight(u64 address, u32 identity, u32 gen, u64 start_ns)
 	return 0;
 }
 
-/* Runs for each entry, and once more at the end. */
+/* For both tables of requests. Runs for each entry, and once more at the end. */
 SEC("?iter/bpf_map_elem")
 int in_flight_iter(struct bpf_iter__bpf_map_elem *it)
 {
 	const struct submitter *s = it->value;
-	const u64 *rq = it->key;
 
-	if (rq && s)
-		return in_flight(*rq, s->identity, s->gen, s->start_ns);
+	if (s)
+		return s->start_ns ? in_flight(s->request, s->identity, s->gen, s->start_ns) : 0;
 	return older_found ? 0 : older_find_first();
 }
 
 /* The same for a bio. The kernel takes its cgroup away when it has completed. */
 __noinline int in_flight_flush(u64 address, u32 identity, u32 gen, u64 start_ns)
 {
-	struct submitter s = { identity, gen, start_ns };
+	struct submitter s = { .identity = identity, .gen = gen, .start_ns = start_ns };
 	struct bio *bio = (void *)address;
 
-	if (start_ns && BPF_CORE_READ(bio, bi_blkg) && BPF_CORE_READ(bio, bi_opf) & flush_flags())
+	if (BPF_CORE_READ(bio, bi_blkg) && BPF_CORE_READ(bio, bi_opf) & flush_flags())
 		gauges(&s, disk_find(bio_disk(bio, false)), bio, start_ns);
 	return 0;
 }
@@ -460,7 +340,6 @@ SEC("?iter/bpf_map_elem")
 int in_flight_flush_iter(struct bpf_iter__bpf_map_elem *it)
 {
 	const struct submitter *s = it->value;
-	const u64 *bio = it->key;
 
-	return bio && s ? in_flight_flush(*bio, s->identity, s->gen, s->start_ns) : 0;
+	return s && s->start_ns ? in_flight_flush(s->request, s->identity, s->gen, s->start_ns) : 0;
 }

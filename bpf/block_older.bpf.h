@@ -13,18 +13,23 @@
 
 u32 older_found;
 
+/* A pointer as a number: the verifier loses track of the type once the value went through memory. */
+u64 origin_address;
+
 /* Who submitted it is not known, and found out when it matters. */
 __noinline int older_request(u64 address, u64 queue)
 {
+	struct submitter now = { .request = address, .identity = IDENTITY_UNKNOWN }, *known;
 	struct request *rq = (void *)address;
-	struct submitter now = { .identity = IDENTITY_UNKNOWN }, *known;
 	u64 key = address;
 
 	now.start_ns = BPF_CORE_READ(rq, start_time_ns);
 	if ((u64)BPF_CORE_READ(rq, q) != queue || BPF_CORE_READ(rq, state) != MQ_RQ_IN_FLIGHT ||
 	    !now.start_ns)
 		return 0;
-	known = submitter_find(&block_submitters, rq);
+	known = request_row(address - *(volatile u64 *)&origin_address);
+	if (!known || known->request != address)
+		known = submitter_find(&block_submitters, rq);
 	if (!known || !submitter_is_of(known, now.start_ns))
 		bpf_map_update_elem(&block_submitters, &key, &now, BPF_ANY);
 	return 0;
@@ -92,6 +97,7 @@ __noinline int older_find(u64 bdev)
 	u64 end = (u64)&sb->s_inodes, at = (u64)BPF_CORE_READ(sb, s_inodes.next);
 
 	older_found = 1;
+	*(volatile u64 *)&origin_address = (u64)&origin;
 	for (u32 i = 0; i < OLDER_DISKS && at && at != end; i++)
 		at = older_disk(at);
 	return 0;

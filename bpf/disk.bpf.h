@@ -24,8 +24,8 @@ struct {
 } free_disks SEC(".maps");
 
 /* The number of the disk that last had a device number with this hash: a guess. */
-#define DISK_CACHE 256
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u32, DISK_CACHE, 0) disk_cache SEC(".maps");
+#define DISK_GUESSES 256
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u32, DISK_GUESSES, 0) disk_guesses SEC(".maps");
 
 static __always_inline struct disk *disk_row(u32 number)
 {
@@ -80,23 +80,31 @@ static __always_inline bool disk_has_name(struct gendisk *disk, const char *name
 	return !diff;
 }
 
-/* The number of a disk; DISK_OTHER: there is none. */
-static __always_inline u32 disk_number(struct gendisk *disk)
+static __always_inline u32 *disk_guess(struct gendisk *disk)
 {
-	u32 minor = READ(disk, first_minor), number;
-	u32 entry = (minor ^ minor >> 4 ^ READ(disk, major)) & (DISK_CACHE - 1);
-	u32 *cache = bpf_map_lookup_elem(&disk_cache, &entry);
-	struct disk *row;
+	u32 minor = READ(disk, first_minor);
+	u32 entry = (minor ^ minor >> 4 ^ READ(disk, major)) & (DISK_GUESSES - 1);
 
-	if (!cache)
-		return DISK_OTHER;
-	number = *(volatile u32 *)cache;
-	row = disk_row(number);
+	return bpf_map_lookup_elem(&disk_guesses, &entry);
+}
+
+/* The number of a disk; DISK_OTHER: there is none. `guess` may be it, and is corrected. */
+static __always_inline u32 disk_number_guessed(struct gendisk *disk, u32 *guess)
+{
+	u32 number = guess ? *(volatile u32 *)guess : DISK_OTHER;
+	struct disk *row = disk_row(number);
+
 	if (number && row && disk_has_name(disk, row->name))
 		return number;
 	number = disk_find(disk);
-	*(volatile u32 *)cache = number;
+	if (guess)
+		*(volatile u32 *)guess = number;
 	return number;
+}
+
+static __always_inline u32 disk_number(struct gendisk *disk)
+{
+	return disk_number_guessed(disk, disk_guess(disk));
 }
 
 #endif

@@ -58,11 +58,12 @@ static void tick(struct probe_run *run, u64 now_ns)
 
 static int scan(struct probe_run *run)
 {
-	struct hook_run *requests = probe_hook(run, "in_flight_iter");
-	struct hook_run *flushes = probe_hook(run, "in_flight_flush_iter");
-	int err = requests->link ? hook_iterate(requests) : 0;
+	int err = 0;
 
-	return err || !flushes->link ? err : hook_iterate(flushes);
+	for (unsigned i = 0; i < run->hook_cnt && !err; i++)
+		if (run->hooks[i].hook->iterates && run->hooks[i].link)
+			err = hook_iterate(&run->hooks[i]);
+	return err;
 }
 
 #define DEVICE	  DISK_LABEL(0)
@@ -98,8 +99,12 @@ const struct probe probe_block = {
 			  .purpose = "time in the queue, on devices without I/O statistics" },
 			{ { "in_flight_iter" },
 			  .optional = true,
-			  .iterates = "block_submitters",
+			  .iterates = "block_requests",
 			  .purpose = "requests that do not complete" },
+			{ { "in_flight_iter" },
+			  .optional = true,
+			  .iterates = "block_submitters",
+			  .purpose = "requests that do not complete, where there are many" },
 			{ { "in_flight_flush_iter" },
 			  .optional = true,
 			  .requires = "flush",

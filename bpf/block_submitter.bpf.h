@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Who submitted a block request, remembered from its submission to its completion. */
+#ifndef BLOCK_SUBMITTER_BPF_H
+#define BLOCK_SUBMITTER_BPF_H
+
+#include "identity.bpf.h"
+
+struct submitter {
+	u64 request;  /* its address; in block_flushes that of a bio */
+	u64 start_ns; /* 0: the request is complete */
+	u32 identity; /* IDENTITY_UNKNOWN: whoever it was before the daemon started */
+	u32 gen;
+	u32 disk;   /* the number of that which it was for when it last completed: a guess */
+	u32 claims; /* of a row of block_requests: 1 where it has an owner */
+};
+
+/*
+ * The kernel recycles requests, and their addresses are few: an address finds its row without a look-up, and the row is
+ * its own for good. Those whose row is another's are in a table, where entries are overwritten and never deleted.
+ */
+#define REQUEST_ROWS_BITS 12
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct submitter, 1 << REQUEST_ROWS_BITS, 0) block_requests
+	SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct submitter, 16384, 0) block_submitters SEC(".maps");
+
+/* The same by bio, for flushes where the request itself cannot be seen. */
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct submitter, 4096, 0) block_flushes SEC(".maps");
+
+/* --- identities without a task */
+
+/* The identity with this key, whose cgroup is that of the kernfs_node `kn`, if any. */
+static __always_inline u32 identity_of_key(struct identity_key *key, struct kernfs_node *kn)
+{
+	u32 *found = bpf_map_lookup_elem(&identity_ids, key);
+	struct identity *row;
+	u32 id;
+
+	if (found)
+		return *found;
+	row = identity_alloc(&id);
+	if (!row)
+		return IDENTITY_OTHER;
+	row->key = *key;
+	row->kernel = kn != NULL;
+	row->pid = row->script_len = row->args_len = row->exe_len = row->cgroups_len = 0;
+	cgroup_path_append(id, (u64)kn);
+	return identity_publish(id, row);
+}
+
+/* The cgroup that a bio is for: kernel threads write back on behalf of one. IDENTITY_UNKNOWN: the root. */
+static __noinline u32 identity_of_bio(struct bio *bio)
+{
+	struct cgroup *cgrp = BPF_CORE_READ(bio, bi_blkg, blkcg, css.cgroup);
+	struct kernfs_node *kn = BPF_CORE_READ(cgrp, kn);
+	int level = cgrp ? BPF_CORE_READ(cgrp, level) : 0;
+	struct identity_key key = { .cgroups = hash_mix(0, BPF_CORE_READ(kn, id)) ^ level };
+
+	return level > 0 ? identity_of_key(&key, kn) : IDENTITY_UNKNOWN;
+}
+
+/* The service "unknown", which is what programs without a file are called. */
+__noinline u32 identity_unknown(void)
+{
+	struct identity_key key = { .program = PROGRAM_NONE };
+
+	return identity_of_key(&key, NULL);
+}
+
+/* Where the submission was not seen, or the service has gone, its cgroup is still known, if it has one. */
+static __noinline u32 identity_guess(struct bio *bio)
+{
+	u32 identity = identity_of_bio(bio);
+
+	return identity == IDENTITY_UNKNOWN ? identity_unknown() : identity;
+}
+
+static __always_inline u32 submitter_identity(const struct submitter *s, struct bio *bio)
+{
+	u32 identity = s ? identity_valid(s->identity, s->gen) : IDENTITY_OTHER;
+
+	return identity || (s && !s->identity) ? identity : identity_guess(bio);
+}
+
+/* --- rows */
+
+/* Of a pointer whose type it knows, the verifier tells only the distance to another one: to this. */
+u64 origin;
+
+static __always_inline struct submitter *request_row(u64 distance)
+{
+	u32 row = distance * 0x9e3779b97f4a7c15ULL >> (64 - REQUEST_ROWS_BITS);
+
+	return bpf_map_lookup_elem(&block_requests, &row);
+}
+
+static __always_inline struct submitter *request_row_of(struct request *rq)
+{
+	u64 distance = (u64)rq;
+
+	if (typed)
+		asm volatile("%0 -= %1" : "+r"(distance) : "r"(&origin));
+	return request_row(distance);
+}
+
+/* Several CPUs may try it at once, for several requests: one of them is the first, or all see that they are several. */
+static __noinline bool request_row_claim(struct submitter *row, struct request *rq)
+{
+	if (row->request || row->claims)
+		return false;
+	__sync_fetch_and_add(&row->claims, 1);
+	if (*(volatile u32 *)&row->claims == 1) {
+		row->request = (u64)rq;
+		return true;
+	}
+	__sync_fetch_and_add(&row->claims, -1);
+	return false;
+}
+
+static __always_inline struct submitter *submitter_find(void *table, void *address)
+{
+	u64 key = (u64)address;
+
+	return bpf_map_lookup_elem(table, &key);
+}
+
+static __always_inline void submitter_fill(struct submitter *ret, struct bio *bio, u64 start_ns)
+{
+	struct task_struct *task = task_current();
+	struct cpu *cpu = cpu_row();
+	u32 identity = IDENTITY_UNKNOWN;
+
+	if ((storage ? task->flags : BPF_CORE_READ(task, flags)) & PF_KTHREAD)
+		identity = identity_of_bio(bio);
+	if (identity != IDENTITY_UNKNOWN) {
+		ret->identity = identity;
+		ret->gen = identity_gen(identity);
+	} else if (cpu) {
+		ret->identity = identity_current();
+		ret->gen = cpu->gen;
+	}
+	ret->start_ns = start_ns ?: bpf_ktime_get_ns();
+}
+
+/* `address` is that of a request or of a bio. */
+static __noinline int submitted_in(void *table, void *address, struct bio *bio, u64 start_ns)
+{
+	struct submitter now = { .request = (u64)address };
+	u64 key = (u64)address;
+
+	submitter_fill(&now, bio, start_ns);
+	bpf_map_update_elem(table, &key, &now, BPF_ANY);
+	return 0;
+}
+
+static __always_inline int submitted(struct request *rq, struct bio *bio, u64 start_ns)
+{
+	struct submitter *row = request_row_of(rq);
+
+	if (row && (row->request == (u64)rq || request_row_claim(row, rq)))
+		submitter_fill(row, bio, start_ns);
+	else
+		submitted_in(&block_submitters, rq, bio, start_ns);
+	return 0;
+}
+
+/*
+ * Is this about the use of the request that began at that time by the kernel's stamp (0: it takes none)? The stamp is
+ * taken before the submission is seen or, by newer kernels, right after it.
+ */
+#define STAMP_LATE_NS 100000000
+
+static __always_inline bool submitter_is_of(const struct submitter *s, u64 start_ns)
+{
+	return s->start_ns && start_ns < s->start_ns + STAMP_LATE_NS;
+}
+
+static __always_inline struct submitter *submitter_of(struct request *rq, u64 start_ns)
+{
+	struct submitter *s = request_row_of(rq);
+
+	if (!s || s->request != (u64)rq)
+		s = submitter_find(&block_submitters, rq);
+	return s && submitter_is_of(s, start_ns) ? s : NULL;
+}
+
+#endif
