@@ -97,7 +97,7 @@ static __always_inline struct submitter *submitter_of_part(struct request *rq, s
 
 	if (flushes_by_bio && READ(bio, bi_opf) & flush_flags()) {
 		s = submitter_find(&block_flushes, bio);
-		if (s && submitter_is_of(s, start_ns))
+		if (s && s->start_ns && s->start_ns >= start_ns)
 			return s;
 	}
 	return submitter_of(rq, start_ns);
@@ -245,7 +245,7 @@ static __always_inline u64 service_slots(const struct submitter *s, struct bio *
  */
 TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned int bytes)
 {
-	u64 now = bpf_ktime_get_ns(), start = READ(rq, start_time_ns), slots;
+	u64 now = bpf_ktime_get_ns(), stamp = READ(rq, start_time_ns), start = stamp, slots;
 	u32 left = READ(rq, __data_len), dim;
 	struct bio *bio = READ(rq, bio);
 	struct gendisk *disk = request_disk(rq, typed);
@@ -256,8 +256,8 @@ TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned 
 	if (op < 0 || (op != BLOCK_FLUSH && !bio))
 		return 0;
 	if (op != BLOCK_FLUSH)
-		s = submitter_of_part(rq, bio, start);
-	start = start ?: s ? s->start_ns : 0;
+		s = submitter_of_part(rq, bio, stamp);
+	start = stamp ?: s ? s->start_ns : 0;
 	dim = disk_number_guessed(disk, s ? &s->disk : disk_guess(disk)) |
 	      (u32)(flushed ? BLOCK_FLUSH : op) << BLOCK_OPERATION_SHIFT;
 	if (op != BLOCK_FLUSH) {
@@ -266,7 +266,8 @@ TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned 
 			count_add_at(slots >> 16 & 0xffff, bytes);
 		if (end && start)
 			hist_add_at(slots & 0xffff, now > start ? now - start : 0);
-		if (s && end && !completes_again(rq, bio, bytes))
+		/* A row that is not written here stays in this CPU's cache */
+		if (s && end && (!stamp || flushes_by_bio) && !completes_again(rq, bio, bytes))
 			s->start_ns = 0;
 	}
 	if (!end || flushed)

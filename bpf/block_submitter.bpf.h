@@ -7,7 +7,7 @@
 
 struct submitter {
 	u64 request;  /* its address; in block_flushes that of a bio */
-	u64 start_ns; /* 0: the request is complete */
+	u64 start_ns; /* 0: the request is complete, where that is not told by the kernel's stamp */
 	u32 identity; /* IDENTITY_UNKNOWN: whoever it was before the daemon started */
 	u32 gen;
 	u32 disk;   /* the number of that which it was for when it last completed: a guess */
@@ -164,14 +164,20 @@ static __always_inline int submitted(struct request *rq, struct bio *bio, u64 st
 }
 
 /*
- * Is this about the use of the request that began at that time by the kernel's stamp (0: it takes none)? The stamp is
- * taken before the submission is seen or, by newer kernels, right after it.
+ * Is this about the use of the request that began at that time by the kernel's stamp (0: it takes none)? A stamp is unique.
+ * Newer kernels take it right after the submission is seen, or use that of an earlier request of the same plug.
  */
-#define STAMP_LATE_NS 100000000
+#define STAMP_LATE_NS 1000000
 
-static __always_inline bool submitter_is_of(const struct submitter *s, u64 start_ns)
+const volatile bool with_start_btf SEC(".rodata"), with_start_raw SEC(".rodata");
+
+static __always_inline bool submitter_is_of(const struct submitter *s, u64 stamp)
 {
-	return s->start_ns && start_ns < s->start_ns + STAMP_LATE_NS;
+	if (!stamp)
+		return s->start_ns;
+	if (with_start_btf || with_start_raw)
+		return stamp < s->start_ns + STAMP_LATE_NS;
+	return stamp == s->start_ns;
 }
 
 static __always_inline struct submitter *submitter_of(struct request *rq, u64 start_ns)
