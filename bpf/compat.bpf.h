@@ -213,6 +213,31 @@ static __always_inline bool mm_is_of(struct mm_struct *mm, struct task_struct *t
 	return BPF_CORE_READ(mm, owner) == task;
 }
 
+enum pageflags {
+	PG_head,
+};
+
+/* The older name of folio->_nr_pages. */
+struct folio___old {
+	unsigned int _folio_nr_pages;
+} __attribute__((preserve_access_index));
+
+/* The first word of a folio is its flags; only large ones have a number of pages. */
+static __always_inline u64 folio_pages(struct folio *folio)
+{
+	struct folio___old *old = (void *)folio;
+	unsigned long flags;
+
+	if (typed)
+		flags = *(unsigned long *)folio;
+	else
+		bpf_probe_read_kernel(&flags, sizeof(flags), folio);
+	if (!(flags & 1UL << bpf_core_enum_value(enum pageflags, PG_head)))
+		return 1;
+	return bpf_core_field_exists(old->_folio_nr_pages) ? READ(old, _folio_nr_pages)
+							   : READ(folio, _nr_pages);
+}
+
 /* The per-CPU address of a table's only value, without any CPU's offset; `map` is the address of the table. */
 static __always_inline u64 map_percpu_address(u64 map)
 {

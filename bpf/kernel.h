@@ -124,6 +124,10 @@ struct file {
 	struct inode *f_inode;
 };
 
+struct folio {
+	unsigned int _nr_pages;
+};
+
 /* tasks */
 
 struct task_struct;

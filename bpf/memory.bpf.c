@@ -9,6 +9,7 @@
 
 METRIC(major_faults_total);
 METRIC(memory_reclaim_stall_seconds);
+METRIC(dirtied_bytes_total);
 
 const volatile u32 page_size SEC(".rodata");
 
@@ -104,6 +105,31 @@ RECLAIM(mm_vmscan_direct_reclaim_end, direct, end)
 /* Reclaim because the task's cgroup is at its limit. */
 RECLAIM(mm_vmscan_memcg_reclaim_begin, memcg, begin)
 RECLAIM(mm_vmscan_memcg_reclaim_end, memcg, end)
+
+/* Slots of the metric that every dirtied page updates, by identity. */
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u32, 1, BPF_F_MMAPABLE) dirtied_slots SEC(".maps");
+
+/* Runs with interrupts disabled, once for each clean page or folio that becomes dirty. */
+static __always_inline int dirtied(u64 pages)
+{
+	u32 identity = identity_current();
+	u32 *cache = bpf_map_lookup_elem(&dirtied_slots, &identity);
+
+	if (cache)
+		count_add_exclusive(SLOT_CACHED(cache, dirtied_bytes_total, identity, 0, false),
+				    pages * page_size, false);
+	return 0;
+}
+
+TRACEPOINT(writeback_dirty_folio, dirty_folio, struct folio *folio)
+{
+	return dirtied(folio_pages(folio));
+}
+
+TRACEPOINT(writeback_dirty_page, dirty_page)
+{
+	return dirtied(1);
+}
 
 /* The same as percpu_counter_sum(). */
 __noinline u64 counter_sum(u64 counter)

@@ -25,7 +25,8 @@ static int scan(struct probe_run *run)
 
 const struct probe probe_memory = {
 	.name = "memory",
-	.summary = "memory: resident, page cache, major faults, reclaim stalls",
+	.summary =
+		"memory: resident, page cache and who writes to it, major faults, reclaim stalls",
 	.elf = &memory_elf,
 	.mode = PROBE_MODE_ON,
 	.setup = setup,
@@ -61,6 +62,9 @@ const struct probe probe_memory = {
 			  .optional = true,
 			  .requires = "memcg_begin",
 			  .purpose = "duration of stalls at a cgroup's memory limit" },
+			{ { TRACEPOINT("dirty_folio"), TRACEPOINT("dirty_page") },
+			  .optional = true,
+			  .purpose = "bytes written to the page cache" },
 			{ .alt[0] = NULL },
 		},
 	.metrics =
@@ -86,6 +90,9 @@ const struct probe probe_memory = {
 			{ "seismo_memory_reclaim_stall_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Time that tasks spent in direct reclaim before their memory allocation was served.",
 			  .service = true, .max = 600 },
+			{ "seismo_dirtied_bytes_total", METRIC_COUNTER, UNIT_BYTES,
+			  "Page cache that the service's tasks made dirty, in whole pages: what the kernel has to write to disks later, or would have, if it is not deleted or overwritten before.",
+			  .service = true, .max = 1024 },
 			{ .name = NULL },
 		},
 };
