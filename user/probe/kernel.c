@@ -8,6 +8,7 @@
 #include <linux/bpf.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "probe/elf.h"
@@ -197,6 +198,18 @@ static bool locked_down(void)
 	return strstr(modes, "[confidentiality]");
 }
 
+/* The number of the first PID namespace, PROC_PID_INIT_INO in the kernel: part of its interface. */
+#define INITIAL_PID_NAMESPACE 0xeffffffcU
+
+int kernel_check_namespace(void)
+{
+	struct stat ns;
+
+	if (stat("/proc/self/ns/pid", &ns) || ns.st_ino == INITIAL_PID_NAMESPACE)
+		return 0;
+	return -KERNEL_PID_NAMESPACE;
+}
+
 static const struct reason {
 	int err;
 	const char *why, *advice;
@@ -209,6 +222,9 @@ static const struct reason {
 	{ KERNEL_NO_TRACEFS, "its tracepoint is not in tracefs",
 	  "run `mount -t tracefs tracefs /sys/kernel/tracing` and restart Seismo" },
 	{ KERNEL_NOT_PREEMPTIBLE, "this kernel does not preempt tracepoint programs", NULL },
+	{ KERNEL_PID_NAMESPACE,
+	  "Seismo runs in a PID namespace of its own, in which it sees no processes but a container's",
+	  "let it share the host's: hostPID: true in a pod, --pid=host with docker and podman" },
 	{ EOPNOTSUPP, "this kernel is built without support for it",
 	  "use a kernel with CONFIG_DEBUG_INFO_BTF and CONFIG_KPROBE_EVENTS" },
 	{ EPERM, "the kernel does not permit it",

@@ -47,6 +47,15 @@ bool kernel_calls(const struct bpf_program *program);
 /* The program is for kernels that preempt tracepoint programs. */
 #define KERNEL_NOT_PREEMPTIBLE ENOANO
 
+/* The daemon is in a PID namespace of its own; an errno that no kernel returns here either. */
+#define KERNEL_PID_NAMESPACE ENOTUNIQ
+
+/*
+ * 0; -KERNEL_PID_NAMESPACE: task iterators and /proc would show only the tasks of a container, and all others seem to have
+ * ended.
+ */
+int kernel_check_namespace(void);
+
 /* Explains a negative errno of the kernel's in plain words. */
 const char *kernel_reason(int err);
 /* What to do about it, NULL if there is no advice. */

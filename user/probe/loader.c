@@ -330,6 +330,11 @@ int probe_set_open(struct probe_set *set)
 	if (err)
 		return err;
 	libbpf_set_print(complaint_keep);
+	err = kernel_check_namespace();
+	if (err) {
+		snprintf(set->error, sizeof(set->error), "%s", kernel_reason(err));
+		return err;
+	}
 	err = kernel_open(&set->kernel, set->btf_path, set->error, sizeof(set->error));
 	return err ?: hooks_check_forced(set);
 }
