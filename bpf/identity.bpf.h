@@ -7,7 +7,7 @@
 
 #define PROGRAM_NONE 1 /* the program's part of the key of tasks without a file */
 
-#define DEPTH 16 /* path components at most */
+#define CGROUP_DEPTH 128 /* components of a path at most */
 
 struct TABLE(BPF_MAP_TYPE_HASH, struct identity_key, u32, 1, 0) identity_ids SEC(".maps");
 
@@ -47,7 +47,7 @@ __noinline int cgroup_path_append(u32 id, u64 node)
 
 	if (!row)
 		return 0;
-	for (int i = 0; i < DEPTH && kn; i++) {
+	for (int i = 0; i < CGROUP_DEPTH && kn; i++) {
 		struct kernfs_node *parent = kernfs_parent(kn);
 		u32 len = row->cgroups_len;
 		long n;

@@ -128,6 +128,10 @@ struct folio {
 	unsigned int _nr_pages;
 };
 
+struct fs_struct {
+	struct path pwd;
+};
+
 /* tasks */
 
 struct task_struct;
@@ -139,7 +143,7 @@ struct percpu_counter {
 
 struct mm_struct {
 	struct file *exe_file;
-	unsigned long arg_start, arg_end;
+	unsigned long arg_start, arg_end, env_end;
 	struct task_struct *owner;
 	struct percpu_counter rss_stat[4];
 };
@@ -187,6 +191,7 @@ struct task_struct {
 	struct sched_entity se;
 	struct task_group *sched_task_group;
 	struct mm_struct *mm;
+	struct fs_struct *fs;
 	struct task_struct *real_parent, *group_leader;
 	struct signal_struct *signal;
 	struct css_set *cgroups;

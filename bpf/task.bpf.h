@@ -11,56 +11,9 @@
 
 #include "cgroup.bpf.h"
 #include "identity.bpf.h"
-#include "script.h"
+#include "program.bpf.h"
 
 #define HIERARCHIES 16
-
-/* Names of interpreters, without version. */
-struct interpreter_name {
-	char name[16];
-};
-struct TABLE(BPF_MAP_TYPE_HASH, struct interpreter_name, u32, 128, 0) interpreters SEC(".maps");
-
-struct TABLE(BPF_MAP_TYPE_HASH, u32, struct proc_snapshot, 65536, BPF_F_NO_PREALLOC) proc_snapshots
-	SEC(".maps");
-
-/* A naming rule matches arguments, so processes with different arguments have different identities. */
-const volatile bool want_args SEC(".rodata");
-
-#define HASH_SEED 0xcbf29ce484222325ULL
-
-static __always_inline u64 hash_words(u64 hash, const char *s, u32 size)
-{
-	for (u32 i = 0; i < size / sizeof(u64); i++)
-		hash = hash_mix(hash, ((const u64 *)s)[i]);
-	return hash;
-}
-
-/* Stores the reversed path of the executable. */
-__noinline int exe_path_store(u32 id, u64 leaf)
-{
-	struct dentry *dentry = (void *)leaf;
-	struct identity *row = identity_row(id);
-
-	if (!row)
-		return 0;
-	row->exe_len = 0;
-	for (int i = 0; i < DEPTH && dentry; i++) {
-		struct dentry *parent = BPF_CORE_READ(dentry, d_parent);
-		u32 len = row->exe_len;
-		long n;
-
-		if ((parent == dentry && len) || len >= IDENTITY_EXE)
-			break;
-		n = bpf_probe_read_kernel_str(&row->exe[len & (IDENTITY_EXE - 1)], IDENTITY_NAME,
-					      BPF_CORE_READ(dentry, d_name.name));
-		if (n <= 1)
-			break;
-		row->exe_len = len + n;
-		dentry = parent;
-	}
-	return 0;
-}
 
 /* Appends the path, unless it equals the previous hierarchy's: on cgroup v1 a dozen hierarchies repeat it. */
 static __always_inline void cgroup_path_append_new(u32 id, struct cgroup *cgrp, int level,
@@ -100,150 +53,6 @@ __noinline u64 cgroups_walk(u64 css_set, u32 id)
 	return hash;
 }
 
-/* Looks for the script among the row's arguments. Its scratch space is the field of the executable, not yet set. */
-__noinline int row_scan(u32 id)
-{
-	struct identity *row = identity_row(id);
-
-	if (row)
-		script_scan(row->args, row->args_len, (void *)row->exe);
-	return 0;
-}
-
-__noinline int row_script(u32 id)
-{
-	struct identity *row = identity_row(id);
-	struct script_scan *scan;
-	u32 len;
-
-	if (!row)
-		return 0;
-	scan = (void *)row->exe;
-	len = script_base(scan);
-	if (len >= IDENTITY_SCRIPT)
-		len = IDENTITY_SCRIPT - 1;
-	row->script_len = len;
-	barrier_var(len); /* the compiler would drop the mask that the verifier needs */
-	bpf_probe_read_kernel(row->script, len & (IDENTITY_SCRIPT - 1),
-			      &row->args[scan->at & (IDENTITY_ARGS - 1)]);
-	return 0;
-}
-
-/* The start of the executable's file name: tells apart files that reuse an inode number. */
-struct file_name {
-	char name[64];
-};
-
-static __always_inline bool is_interpreter(struct file_name *file)
-{
-	struct interpreter_name key;
-
-#pragma unroll
-	for (u32 i = 0; i < sizeof(key.name); i++) {
-		u64 c = (u8)file->name[i];
-		u64 digit = SCRIPT_LESS(c, '9' + 1) & SCRIPT_LESS('.' - 1, c);
-
-		key.name[i] = c & (digit - 1); /* python3.11: python */
-	}
-	return bpf_map_lookup_elem(&interpreters, &key);
-}
-
-/* The first arguments of the running task. */
-static __always_inline u32 args_read(struct task_struct *task, struct identity *row)
-{
-	unsigned long start = BPF_CORE_READ(task, mm, arg_start);
-	unsigned long end = BPF_CORE_READ(task, mm, arg_end);
-	u32 len = end > start ? end - start : 0;
-
-	if (len > IDENTITY_ARGS)
-		len = IDENTITY_ARGS;
-	barrier_var(len); /* the compiler would drop the mask that the verifier needs */
-	len &= 2 * IDENTITY_ARGS - 1;
-	return bpf_probe_read_user(row->args, len, (void *)start) ? 0 : len;
-}
-
-/*
- * An executable with several names (busybox, Debian's redis-server) goes by the name that it was started with. At
- * exec that is in comm, which the process may change later.
- */
-static __always_inline void program_alias(struct identity *row, struct file_name *file)
-{
-	u64 comm[2] = {}, name[2];
-	u8 first;
-
-	bpf_get_current_comm(comm, sizeof(comm));
-	__builtin_memcpy(name, file->name, sizeof(name));
-	((char *)name)[15] = '\0';
-	first = comm[0];
-	if (comm[0] == name[0] && comm[1] == name[1])
-		return;
-	if (comm[0] == 0x657865 /* /proc/self/exe */ ||
-	    (first >= '0' && first <= '9') /* /dev/fd/3 */)
-		return;
-	__builtin_memcpy(row->script, comm, sizeof(comm));
-	row->script_len = sizeof(comm);
-}
-
-/* The program that the running task has just executed. */
-static __always_inline void program_exec(struct task_struct *task, u32 id, struct identity *row,
-					 struct file_name *file)
-{
-	bool interpreter = is_interpreter(file);
-
-	if (want_args || interpreter)
-		row->args_len = args_read(task, row);
-	if (interpreter) {
-		row_scan(id);
-		row_script(id);
-	}
-	if (!row->script_len)
-		program_alias(row, file);
-}
-
-/* The program of a task that started before the daemon, as the scan of /proc found it. */
-static __always_inline void program_snapshot(struct task_struct *task, struct identity *row)
-{
-	u32 tgid = BPF_CORE_READ(task, tgid);
-	struct proc_snapshot *snapshot = bpf_map_lookup_elem(&proc_snapshots, &tgid);
-
-	if (!snapshot)
-		return;
-	row->args_len = snapshot->len;
-	row->script_len = sizeof(row->script);
-	bpf_probe_read_kernel(row->args, sizeof(row->args), snapshot->args);
-	bpf_probe_read_kernel(row->script, sizeof(row->script), snapshot->name);
-}
-
-/* The program's part of the key; 0 for kernel threads, which have no memory of their own. */
-static __always_inline u64 program_hash(struct task_struct *task, u32 id, struct identity *row,
-					bool exec)
-{
-	struct file_name name = {};
-	u64 hash = HASH_SEED;
-	struct file *file;
-
-	row->kernel = !BPF_CORE_READ(task, mm) || BPF_CORE_READ(task, flags) & PF_KTHREAD;
-	row->script_len = row->args_len = row->exe_len = 0;
-	if (row->kernel)
-		return 0;
-	file = BPF_CORE_READ(task, mm, exe_file);
-	if (!file)
-		return PROGRAM_NONE;
-	bpf_probe_read_kernel_str(name.name, sizeof(name.name),
-				  BPF_CORE_READ(file, f_path.dentry, d_name.name));
-	__builtin_memset(row->script, 0, sizeof(row->script));
-	__builtin_memset(row->args, 0, sizeof(row->args));
-	if (exec)
-		program_exec(task, id, row, &name);
-	else
-		program_snapshot(task, row);
-	hash = hash_words(hash, name.name, sizeof(name.name));
-	hash = hash_mix(hash, BPF_CORE_READ(file, f_inode, i_ino));
-	hash = hash_mix(hash, BPF_CORE_READ(file, f_inode, i_sb, s_dev));
-	hash = hash_words(hash, row->script, sizeof(row->script));
-	return want_args ? hash_words(hash, row->args, sizeof(row->args)) : hash;
-}
-
 /* The program has not changed: copies what is known about it. */
 static __always_inline void program_copy(struct identity *row, u32 from)
 {
@@ -253,10 +62,10 @@ static __always_inline void program_copy(struct identity *row, u32 from)
 		return;
 	row->kernel = old->kernel;
 	row->exe_len = old->exe_len;
-	row->script_len = old->script_len;
+	row->name_len = old->name_len;
 	row->args_len = old->args_len;
 	bpf_probe_read_kernel(row->exe, sizeof(row->exe), old->exe);
-	bpf_probe_read_kernel(row->script, sizeof(row->script), old->script);
+	bpf_probe_read_kernel(row->name, sizeof(row->name), old->name);
 	bpf_probe_read_kernel(row->args, sizeof(row->args), old->args);
 }
 

@@ -1,166 +1,392 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
 /*
- * Which script an interpreter runs, from its arguments. The kernel side uses it too, where it must be cheap to
- * verify: one iteration per argument, not per byte, and a search for the last slash without branches.
+ * Which script an interpreter runs, from its arguments. Each interpreter has options of its own, which are rows of
+ * user/service/interpreter.c. The kernel side searches at exec, user space for processes that are older than the
+ * daemon, both with this code: what is here must be cheap to verify.
+ *
+ * The arguments are read in pieces, so that a class path of many KiB does not hide what follows it.
  */
 #ifndef SEISMO_SCRIPT_H
 #define SEISMO_SCRIPT_H
 
+#include "bits.h"
 #include "types.h"
 
-#define SCRIPT_ARGS_MAX 256 /* bytes looked at; a power of two */
-#define SCRIPT_ARGS_CNT 16  /* arguments looked at */
+#define SCRIPT_PIECE	   256 /* bytes of an argument that are looked at in one step; a power of two */
+#define SCRIPT_STEPS	   512 /* arguments, or pieces of long ones, at most */
+#define SCRIPT_WORD_MAX	   48  /* the longest option in a row */
+#define SCRIPT_CLUSTER_MAX 16  /* letters of an option such as -euo */
+#define SCRIPT_PATH_PIECES 16  /* of the path of a script */
 
-/* Copies a string of at most `size` bytes, NUL included, and returns its size. */
+/* What an option (or a word such as "run" in `deno run`) says about the arguments that follow. */
+enum script_action {
+	SCRIPT_FLAG,  /* nothing */
+	SCRIPT_VALUE, /* the rest of the argument or, without one, the next is its value */
+	SCRIPT_NEXT, /* the next argument is its value, even if more letters follow: sh -oe pipefail */
+	SCRIPT_REST, /* the rest of the argument is its value, be it empty: perl -i.orig */
+	SCRIPT_NAME, /* as SCRIPT_VALUE; the value names the program */
+	SCRIPT_STOP, /* no script follows: code, standard input, a command of the interpreter itself */
+	SCRIPT_END,    /* the next argument is the script, whatever it looks like */
+	SCRIPT_HINT,   /* as SCRIPT_NAME, unless a name of a higher rank follows */
+	SCRIPT_BECOME, /* what follows are options of another class */
+};
+
+/* A row: the action and, for SCRIPT_HINT the rank, for SCRIPT_BECOME the class. Of two hints of a rank the first counts. */
+#define SCRIPT_ROW(action, arg) ((u32)(action) | (u32)(arg) << 8)
+#define SCRIPT_ROW_ACTION(row)	((row)&0xff)
+#define SCRIPT_ROW_ARG(row)	((row) >> 8)
+#define SCRIPT_RANK_FOUND	4 /* of an argument that is no option */
+
+enum {
+	SCRIPT_LETTERS = 1, /* options that have no row are letters: -uxm module */
+	SCRIPT_PLUS = 2,    /* options may begin with + */
+	SCRIPT_FILES = 4,   /* @FILE stands for the arguments in that file */
+	SCRIPT_HINTS = 8,   /* arguments that are no options do not name it */
+	SCRIPT_WRAPPER =
+		16, /* the script is a program, which may be an interpreter again: ld.so, busybox */
+	SCRIPT_NOCASE = 32, /* options in upper or lower case */
+};
+
+/* What argument comes next. */
+enum script_next { SCRIPT_NEXT_FIRST, SCRIPT_NEXT_OPTION, SCRIPT_NEXT_NAME };
+
+/* The state of a search. The kernel side keeps it in a table, where the verifier does not track it. */
+struct script {
+	u64 at, end; /* addresses of what has not been read yet, and of the end of all arguments */
+	u64 name;    /* address of the best name so far, 0: none */
+	u32 rank;    /* of that name */
+	u32 next_rank; /* of the name that comes next */
+	u32 class, flags;
+	u32 next;      /* enum script_next */
+	u32 pending;   /* arguments to come that are values */
+	u32 command;   /* a word has been found that is a command of the interpreter: run, exec */
+	u32 cut;       /* the piece was not the end of its argument */
+	u32 value;     /* where the value in the argument begins, 0: it has none */
+	u32 base, len; /* the base name in `piece`, see script_base() */
+	char piece[SCRIPT_PIECE];
+};
+
+/*
+ * Copies a string of at most `size` bytes, NUL included, and returns its size: of the program that is being executed,
+ * or of the caller's memory.
+ */
 #ifdef __bpf__
-#define SCRIPT_READ(to, size, from) bpf_probe_read_kernel_str(to, size, from)
+#define SCRIPT_READ(to, size, from) bpf_probe_read_user_str(to, size, (void *)(from))
 #else
+#include <stdbool.h>
 #include <string.h>
-static inline long script_read(char *to, u32 size, const char *from)
-{
-	u32 n = (u32)strnlen(from, size - 1);
 
-	memcpy(to, from, n);
+static inline long script_read(char *to, u32 size, u64 from)
+{
+	u32 n = (u32)strnlen((const char *)(uintptr_t)from, size - 1);
+
+	memcpy(to, (const char *)(uintptr_t)from, n);
 	to[n] = '\0';
 	return n + 1;
 }
 #define SCRIPT_READ(to, size, from) script_read(to, size, from)
 #endif
 
-/*
- * SCRIPT_EQUAL(a, b), SCRIPT_LESS(a, b): 1 if true, else 0, for numbers below 2^63 and without a branch. The compiler
- * would add one if it knew where the value comes from or that it is 0 or 1.
- */
-static inline u64 script_sign(u64 v)
+/* The row with this key, the class; NULL: there is none. Whoever includes this defines them. */
+static inline const u32 *script_row(u64 key);
+static inline const struct script_class *script_class(u32 class);
+
+static inline u64 script_hash(u64 hash, u64 c)
 {
-	__asm__ volatile("" : "+r"(v));
-	v >>= 63;
-	__asm__ volatile("" : "+r"(v));
-	return v;
+	hash = (hash ^ c) * 0x9e3779b97f4a7c15ULL;
+	return hash ^ (hash >> 29);
 }
-#define SCRIPT_EQUAL(a, b) script_sign(((u64)(a) ^ (u64)(b)) - 1)
-#define SCRIPT_LESS(a, b)  script_sign((u64)(a) - (u64)(b))
 
-/* What kind of argument comes next. */
-enum script_next { SCRIPT_OPTION, SCRIPT_VALUE, SCRIPT_NAME, SCRIPT_NONE, SCRIPT_FOUND };
-
-/* The first eight bytes of a string, as a number. */
-#define SCRIPT_WORD(a, b, c, d, e, f, g, h)                                            \
-	((u64)(a) | (u64)(b) << 8 | (u64)(c) << 16 | (u64)(d) << 24 | (u64)(e) << 32 | \
-	 (u64)(f) << 40 | (u64)(g) << 48 | (u64)(h) << 56)
-#define SCRIPT_SHORT(a, b, c, d) SCRIPT_WORD(a, b, c, d, 0, 0, 0, 0)
-
-/* The kind of argument that follows an option of `len` bytes. */
-static inline enum script_next script_option(u64 word, u32 len)
+/* The key of an option: up to its end or a =, where its value begins, which is noted. _ is as good as -. */
+static inline u64 script_option_key(struct script *s)
 {
-	u8 last = len && len <= 5 ? (u8)(word >> (8 * (len - 1))) : 0;
+	u64 hash = script_hash(0, 256 + s->class), fold = s->flags & SCRIPT_NOCASE;
 
-	switch (word) {
-	case SCRIPT_SHORT('-', '-', 0, 0):
-	case SCRIPT_SHORT('-', 'm', 0, 0): /* python -m module */
-	case SCRIPT_SHORT('-', 'j', 'a', 'r'):
-		return SCRIPT_NAME;
-	case SCRIPT_SHORT('-', 'd', 0, 0):			  /* php -d memory_limit=1 */
-	case SCRIPT_SHORT('-', 'I', 0, 0):			  /* perl -I lib */
-	case SCRIPT_SHORT('-', 'o', 0, 0):			  /* bash -o pipefail */
-	case SCRIPT_SHORT('-', 'p', 0, 0):			  /* java -p modules */
-	case SCRIPT_SHORT('-', 'r', 0, 0):			  /* node -r module */
-	case SCRIPT_SHORT('-', 'W', 0, 0):			  /* python -W ignore */
-	case SCRIPT_SHORT('-', 'X', 0, 0):			  /* python -X dev */
-	case SCRIPT_SHORT('-', 'c', 'p', 0):			  /* java -cp */
-	case SCRIPT_WORD('-', 'c', 'l', 'a', 's', 's', 'p', 'a'): /* java -classpath */
-	case SCRIPT_WORD('-', '-', 'c', 'l', 'a', 's', 's', '-'): /* java --class-path */
-	case SCRIPT_WORD('-', '-', 'm', 'o', 'd', 'u', 'l', 'e'): /* java --module-path */
-	case SCRIPT_WORD('-', '-', 'a', 'd', 'd', '-', 'o', 'p'): /* java --add-opens */
-	case SCRIPT_WORD('-', '-', 'r', 'e', 'q', 'u', 'i', 'r'): /* node --require */
-	case SCRIPT_WORD('-', '-', 'i', 'm', 'p', 'o', 'r', 't'): /* node --import */
-		return SCRIPT_VALUE;
-	case SCRIPT_SHORT('-', 0, 0, 0): /* standard input */
-	case SCRIPT_WORD('-', '-', 'e', 'v', 'a', 'l', 0, 0):
-		return SCRIPT_NONE;
+	s->value = 0;
+	for (u32 i = 0; i < SCRIPT_WORD_MAX; i++) {
+		u64 c = (u8)s->piece[i];
+
+		if (!c)
+			return hash;
+		if (c == '=') {
+			s->value = i + 1;
+			return hash;
+		}
+		if (c == '_')
+			c = '-';
+		if (fold && c >= 'A' && c <= 'Z')
+			c |= 0x20;
+		hash = script_hash(hash, c);
 	}
-	/* -c, -lc, -ne, -lane: code. Longer options are words (java -verbose). */
-	return last == 'c' || last == 'e' ? SCRIPT_NONE : SCRIPT_OPTION;
+	return 0;
 }
 
-/* The first eight bytes of a string of `len` bytes. */
-static inline u64 script_word(const char *s, u32 len)
+/*
+ * The key of a program that may be an interpreter: of its name up to the version, python3.11 or python3.13t. Names in
+ * which a digit is no version (node2vec) have none.
+ */
+static inline u64 script_program_key(const char *name)
+{
+	u64 hash = 0, version = 0;
+
+	for (u32 i = 0; i < SCRIPT_WORD_MAX; i++) {
+		u64 c = (u8)name[i], digit = c >= '0' && c <= '9';
+
+		if (!c || (version && !digit && c != '.'))
+			return !version || !c || c == '-' || c == '_' || c == 'd' || c == 'm' ||
+					       c == 's' || c == 't'
+				       ? hash
+				       : 0;
+		version |= digit;
+		if (!version)
+			hash = script_hash(hash, c);
+	}
+	return 0;
+}
+
+/* The class of a program, 0: it is no interpreter. */
+static inline u32 script_program_class(const char *name)
+{
+	const u32 *row = script_row(script_program_key(name));
+
+	return row ? SCRIPT_ROW_ARG(*row) : 0;
+}
+
+static inline void script_become(struct script *s, u32 class)
+{
+	const struct script_class *row = script_class(class);
+
+	s->class = class;
+	s->command = 0;
+	s->flags = row ? row->flags : 0;
+}
+
+static inline void script_begin(struct script *s, u32 class, u64 at, u64 end)
+{
+	s->at = at;
+	s->end = end;
+	s->name = 0;
+	s->rank = s->next_rank = s->pending = s->cut = 0;
+	s->value = s->base = s->len = 0;
+	s->next = SCRIPT_NEXT_FIRST;
+	script_become(s, class);
+}
+
+/*
+ * The base name in the piece, without slashes behind it: of a/b/., too, it is b. Names of nodes, which have the highest
+ * rank, end at the host's.
+ */
+static inline void script_piece_base(struct script *s)
+{
+	u64 inside = 1, slash = 1, base = 0, end = 0, host = s->rank > SCRIPT_RANK_FOUND;
+
+	for (u32 i = 0; i < SCRIPT_PIECE - 1; i++) {
+		u64 c = (u8)s->piece[i], next = (u8)s->piece[i + 1], dot, word;
+
+		inside &= 1 ^ (SCRIPT_LESS(c, 1) | (host & SCRIPT_EQUAL(c, '@')));
+		dot = SCRIPT_LESS(0, i) & slash & SCRIPT_EQUAL(c, '.') &
+		      (SCRIPT_LESS(next, 1) | SCRIPT_EQUAL(next, '/'));
+		word = inside & (1 ^ (dot | SCRIPT_EQUAL(c, '/')));
+		base += (word & slash) * (i - base);
+		end += word * (i + 1 - end);
+		slash = 1 ^ word;
+	}
+	s->base = (u32)base;
+	s->len = (u32)(end - base);
+}
+
+/* What is not fit for a name: control characters. */
+static inline u64 script_control(const struct script *s)
+{
+	u64 control = 0, inside = 1;
+
+	for (u32 i = 0; i < SCRIPT_PIECE; i++) {
+		u64 c = (u8)s->piece[i];
+
+		inside &= 1 ^ SCRIPT_LESS(c, 1);
+		control |= inside & SCRIPT_LESS(c, ' ');
+	}
+	return control;
+}
+
+/* /dev/fd/3, /proc/self/fd/3, /dev/stdin: a descriptor, no file with a name. */
+static inline bool script_descriptor(const struct script *s)
 {
 	u64 word = 0;
 
 	for (u32 i = 0; i < 8; i++)
-		word |= (u64)(u8)s[i] << (8 * i);
-	return len >= 8 ? word : word & ((1ULL << (8 * (len & 7))) - 1);
+		word |= (u64)(u8)s->piece[i] << (8 * i);
+	return word == SCRIPT_WORD('/', 'd', 'e', 'v', '/', 'f', 'd', '/') ||
+	       word == SCRIPT_WORD('/', 'd', 'e', 'v', '/', 's', 't', 'd') ||
+	       (word & ~0ULL >> 16) == SCRIPT_WORD('/', 'p', 'r', 'o', 'c', '/', 0, 0);
+}
+
+/* "." or "..": the name is that of a directory that is not in the path. With something in front of it it is no name. */
+static inline bool script_dots(struct script *s)
+{
+	u32 first = s->base & (SCRIPT_PIECE / 2 - 1);
+	bool dots = s->len && s->len <= 2 && s->piece[first] == '.' &&
+		    (s->len == 1 || s->piece[first + 1] == '.');
+
+	if (dots && s->base)
+		s->len = 0;
+	return dots && !s->base;
 }
 
 /*
- * The state of the search. The kernel side keeps it in a table: the verifier knows nothing about numbers read back
- * from there, so all iterations look alike to it.
+ * The base name of the path at an address: to be repeated, SCRIPT_PATH_PIECES times at most, as long as it returns true.
+ * Then it is in s->piece, at s->base; s->len is 0 if it names nothing.
  */
-struct script_scan {
-	char arg[SCRIPT_ARGS_MAX];
-	u32 at, size, next;
-};
+static inline void script_base_begin(struct script *s, u64 at)
+{
+	s->at = at;
+	s->next = SCRIPT_NEXT_FIRST;
+}
+
+static inline bool script_base_step(struct script *s)
+{
+	long n = SCRIPT_READ(s->piece, SCRIPT_PIECE, s->at);
+
+	s->len = 0;
+	if (n <= 0 || (s->next == SCRIPT_NEXT_FIRST && script_descriptor(s)))
+		return false;
+	s->next = SCRIPT_NEXT_NAME;
+	script_piece_base(s);
+	if (n == SCRIPT_PIECE && s->base) {
+		s->at += s->base;
+		return true;
+	}
+	if (script_control(s))
+		s->len = 0;
+	return false;
+}
+
+static inline void script_note(struct script *s, u64 at, u32 rank)
+{
+	if (rank <= s->rank)
+		return;
+	s->name = at;
+	s->rank = rank;
+}
 
 /*
- * Searches the arguments for the script: the first that is not an option, or the one that follows python's -m or
- * java's -jar. `args` has SCRIPT_ARGS_MAX bytes, `len` of them set, and as many more behind them that may be read.
+ * The argument at this address, which is in the piece, names the program. True: the search goes on, for something better
+ * or, behind a program that runs another, for what that one runs.
  */
-static inline void script_scan(const char *args, u32 len, struct script_scan *scan)
+static inline bool script_found(struct script *s, u64 at, u32 rank)
 {
-	scan->at = 0;
-	scan->next = SCRIPT_OPTION;
-	for (u32 i = 0; i < SCRIPT_ARGS_CNT; i++) {
-		u32 at = scan->at, next = scan->next;
-		long n = SCRIPT_READ(scan->arg, SCRIPT_ARGS_MAX,
-				     args + (at & (SCRIPT_ARGS_MAX - 1)));
+	script_note(s, at, rank);
+	if (rank != SCRIPT_RANK_FOUND || !(s->flags & SCRIPT_WRAPPER))
+		return rank != SCRIPT_RANK_FOUND;
+	script_piece_base(s);
+	script_become(s, script_program_class(&s->piece[s->base & (SCRIPT_PIECE - 1)]));
+	s->rank = SCRIPT_RANK_FOUND - 1;
+	return s->class;
+}
 
-		if (n <= 0 || at + n > len)
-			break;
-		scan->size = (u32)n - 1;
-		if (i && (next == SCRIPT_NAME || (next == SCRIPT_OPTION && scan->arg[0] != '-'))) {
-			scan->next = SCRIPT_FOUND;
-			break;
+/* What an option means for the arguments behind it; its value is in the argument from `value` on, 0: there is none. */
+static inline bool script_apply(struct script *s, u64 at, u32 row, u32 value)
+{
+	u32 action = SCRIPT_ROW_ACTION(row), rank = SCRIPT_RANK_FOUND;
+
+	switch (action) {
+	case SCRIPT_VALUE:
+		s->pending += !value;
+		return true;
+	case SCRIPT_NEXT:
+		s->pending++;
+		return true;
+	case SCRIPT_HINT:
+		rank = SCRIPT_ROW_ARG(row);
+		/* fallthrough */
+	case SCRIPT_NAME:
+		if (value) {
+			script_note(s, at + value, rank);
+			return rank != SCRIPT_RANK_FOUND;
 		}
-		if (i && next == SCRIPT_VALUE)
-			scan->next = SCRIPT_OPTION;
-		else if (i)
-			scan->next = script_option(script_word(scan->arg, (u32)n - 1), (u32)n - 1);
-		if (scan->next == SCRIPT_NONE)
-			break;
-		scan->at = at + (u32)n;
+		/* fallthrough */
+	case SCRIPT_END:
+		s->next = SCRIPT_NEXT_NAME;
+		s->next_rank = rank;
+		return true;
+	case SCRIPT_STOP:
+		return false;
+	case SCRIPT_BECOME:
+		script_become(s, SCRIPT_ROW_ARG(row));
+		return true;
 	}
+	return true;
 }
 
-/*
- * The base name of the script: moves scan->at to its start and returns its length; 0 if there is no script, or its
- * name contains blanks or control characters.
- */
-static inline u32 script_base(struct script_scan *scan)
+/* Options of a letter each. The first that has a value ends them. */
+static inline bool script_letters(struct script *s, u64 at)
 {
-	u64 size = scan->next == SCRIPT_FOUND ? scan->size : 0, base = 0, blank = 0;
+	const struct script_class *class = script_class(s->class);
 
-	for (u32 i = 0; i < SCRIPT_ARGS_MAX; i++) {
-		u64 inside = SCRIPT_LESS(i, size);
-		u8 c = (u8)scan->arg[i];
+	for (u32 i = 1; class && i <= SCRIPT_CLUSTER_MAX && s->piece[i]; i++) {
+		u32 action = class->letter[s->piece[i] & 127];
 
-		base += inside * SCRIPT_EQUAL(c, '/') * (i + 1 - base);
-		blank |= inside & SCRIPT_LESS(c, '!');
+		if (action == SCRIPT_NEXT)
+			s->pending++;
+		else if (action != SCRIPT_FLAG)
+			return script_apply(s, at, action, s->piece[i + 1] ? i + 1 : 0);
 	}
-	scan->at += (u32)base;
-	return blank ? 0 : (u32)(size - base);
+	return true;
 }
 
-/*
- * Finds the script's base name in the start of an interpreter's argument area (consecutive NUL-terminated arguments).
- * Returns its offset and sets *ret_len; 0 if there is none: code on the command line, an interactive shell, an
- * argument that does not end within the bytes.
- */
-static inline u32 script_find(const char *args, u32 len, struct script_scan *scan, u32 *ret_len)
+/* The piece is the beginning of an argument. */
+static inline bool script_argument(struct script *s, u64 at)
 {
-	script_scan(args, len, scan);
-	*ret_len = script_base(scan);
-	return scan->at;
+	char first = s->piece[0], second = s->piece[1];
+	const u32 *row;
+	bool option;
+
+	if (s->next == SCRIPT_NEXT_FIRST) {
+		s->next = SCRIPT_NEXT_OPTION;
+		return true;
+	}
+	if (s->pending) {
+		s->pending--;
+		return true;
+	}
+	if (s->next == SCRIPT_NEXT_NAME) {
+		s->next = SCRIPT_NEXT_OPTION;
+		return script_found(s, at, s->next_rank);
+	}
+	option = first == '-' || (first == '+' && s->flags & SCRIPT_PLUS);
+	row = option || !s->command ? script_row(script_option_key(s)) : NULL;
+	if (row) {
+		s->command |= !option;
+		return script_apply(s, at, *row, s->value);
+	}
+	if (first == '@' && s->flags & SCRIPT_FILES)
+		return script_found(s, at + 1, SCRIPT_RANK_FOUND - 1);
+	if (!option)
+		return s->flags & SCRIPT_HINTS || script_found(s, at, SCRIPT_RANK_FOUND);
+	if (!second) /* standard input */
+		return s->flags & SCRIPT_HINTS;
+	if (second == '-' && !s->piece[2])
+		return script_apply(s, at, SCRIPT_END, 0);
+	return second == '-' || !(s->flags & SCRIPT_LETTERS) || script_letters(s, at);
+}
+
+/* To be repeated, SCRIPT_STEPS times at most, as long as it returns true: then s->name is known. */
+static inline bool script_step(struct script *s)
+{
+	bool begins = !s->cut;
+	u64 at = s->at;
+	long n;
+
+	if (at >= s->end)
+		return false;
+	n = SCRIPT_READ(s->piece, SCRIPT_PIECE, at);
+	if (n <= 0)
+		return false;
+	s->cut = n == SCRIPT_PIECE;
+	s->at = at + (u64)n - s->cut;
+	if (s->at > s->end)
+		return false;
+	return !begins || script_argument(s, at);
 }
 
 #endif

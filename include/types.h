@@ -48,13 +48,12 @@ struct hist {
 
 #define IDENTITY_NAME	 256 /* the longest file name, with its NUL */
 #define IDENTITY_EXE	 256
-#define IDENTITY_SCRIPT	 64
 #define IDENTITY_ARGS	 256
 #define IDENTITY_CGROUPS 1024
 
 struct identity_key {
 	u64 cgroups; /* hash of the ids of its cgroups, 0: in the root of every hierarchy */
-	u64 program; /* hash of executable and script (and arguments if a rule matches them), 0: kernel */
+	u64 program; /* hash of executable and name (and arguments if a rule matches them), 0: kernel */
 	u64 port; /* listening port, if a rule matches it */
 };
 
@@ -66,9 +65,10 @@ struct identity_key {
 struct identity {
 	struct identity_key key;
 	u32 pid; /* the first process with this identity */
-	u16 exe_len, script_len, args_len, cgroups_len;
+	u16 exe_len, name_len, args_len, cgroups_len;
 	u32 kernel;
-	char script[IDENTITY_SCRIPT]; /* the name to use instead of the executable's */
+	char name
+		[IDENTITY_NAME]; /* of the program, see program_name() in bpf/program.bpf.h; padded with zeros */
 	char args[IDENTITY_ARGS];
 	char exe[IDENTITY_EXE + IDENTITY_NAME];
 	char cgroups[IDENTITY_CGROUPS + IDENTITY_NAME];
@@ -233,9 +233,16 @@ struct budget {
 struct proc_snapshot {
 	u32 len; /* of args */
 	u32 port;
-	char name
-		[IDENTITY_SCRIPT]; /* the name to use instead of the executable's; padded with zeros */
+	char name[IDENTITY_NAME]; /* padded with zeros, "": unknown */
 	char args[IDENTITY_ARGS]; /* only if a rule matches arguments */
+};
+
+/* Options of one kind of interpreter, see script.h. */
+#define SCRIPT_CLASSES 64
+
+struct script_class {
+	u32 flags;
+	u8 letter[128]; /* enum script_action */
 };
 
 #endif

@@ -3,7 +3,11 @@
 #ifndef SEISMO_PROTOCOL_FLOW_H
 #define SEISMO_PROTOCOL_FLOW_H
 
-#include "script.h"
+#include "bits.h"
+
+#ifndef __bpf__
+#include <string.h>
+#endif
 
 enum protocol {
 	PROTOCOL_UNKNOWN,

@@ -106,12 +106,31 @@ is 0 "$(exit_cnt "w-churn-$$")" "a unit's name is in place of the executable's"
 user=$any/user.slice/user-4711.slice/user@4711.service/app.slice/inner-$$.service
 cgroup_make "$user"
 run_calls in_cgroup "$user" "$churn"
-is_named "inner-$$.service" "a user's unit, below the manager's"
+is_named "user@4711/inner-$$.service" "a user's unit, below the manager's"
 
 cgroup_make "$any/user.slice/user-4711.slice/session-$$.scope"
 session=$(workload churn "w-session-$$")
 run_calls in_cgroup "$any/user.slice/user-4711.slice/session-$$.scope" "$session"
 is_named "w-session-$$" "in a person's session, the executable"
+
+unit=nested-$$.service
+cgroup_make "$any/system.slice/$unit"
+run_calls in_cgroup "$any/system.slice/$unit" "$churn"
+for machine in machine-w-$$.scope "systemd-nspawn@w\\x2d$$\\x2d2.service"; do
+	cgroup_make "$any/machine.slice/$machine/payload/system.slice/$unit"
+	in_cgroup "$any/machine.slice/$machine/payload/system.slice/$unit" "$churn" call "$calls"
+done
+is_named "$unit" "a unit of the host"
+is_named "w-$$/$unit" "a unit of a machine with the same name"
+is_named "w-$$-2/$unit" "a unit of another machine with the same name"
+
+levels=$any/system.slice/levels-$$.service
+for ((n = 0; n < 40; n++)); do
+	levels+=/$n
+done
+cgroup_make "$levels"
+run_calls in_cgroup "$levels" "$churn"
+is_named "levels-$$.service" "a unit with 40 levels below it"
 
 id=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
 cgroup_make "$any/docker/$id"

@@ -9,7 +9,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct service_facts f = { .exe = "/p", .script = "", .command = "" };
+	struct service_facts f = { .exe = "/p", .name = "", .command = "" };
 	char *text = strndup((const char *)data, size), *rest = text, *path;
 	char name[128], again[sizeof(name)];
 

@@ -29,7 +29,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	     rule_name[] = "rule";
 	struct service_facts f = {
 		.exe = line_next(&rest),
-		.script = line_next(&rest),
+		.name = line_next(&rest),
 		.command = line_next(&rest),
 		.cgroups = { line_next(&rest) },
 		.cgroup_cnt = 1,
@@ -42,7 +42,6 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	};
 
 	f.kernel = !*f.exe;
-	script_interpreter(f.exe);
 	memset(name, 'x', sizeof(name));
 	service_name(&rule, 1, &(struct lookups){ .root = "/nonexistent" }, &f, name, sizeof(name));
 	if (!*name || !memchr(name, '\0', sizeof(name)))

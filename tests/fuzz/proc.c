@@ -27,6 +27,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		abort();
 	if (len && (memchr(base, '/', len) || memchr(base, ' ', len)))
 		abort();
+	proc_auxv_execfn(data, size);
+	len = proc_title(text, size, &base);
+	if (len && (base < text || base + len > text + size))
+		abort();
 	free(text);
 	return 0;
 }

@@ -1,29 +1,34 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Argument areas: what is found is within them, a base name, and whole. */
-#include "script.h"
-
-#include <stddef.h>
+/* Arguments of every kind of interpreter: what is found is one of them, a base name, and whole. */
 #include <stdlib.h>
 #include <string.h>
+
+#include "service/interpreter.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	u32 len = size < SCRIPT_ARGS_MAX ? (u32)size : SCRIPT_ARGS_MAX, at, n;
-	char args[2 * SCRIPT_ARGS_MAX] = { 0 };
-	struct script_scan scan = { 0 };
+	u32 class = size ? data[0] % interpreter_tables()->class_cnt : 0;
+	char *args = malloc(size + 1), name[IDENTITY_NAME];
+	size_t len;
 
-	memcpy(args, data, len);
-	at = script_find(args, len, &scan, &n);
-	if (!n)
+	if (!args || !size) {
+		free(args);
 		return 0;
-	if (at < 1 || at + n >= len || args[at + n])
+	}
+	memcpy(args, data + 1, size - 1);
+	args[size - 1] = '\0';
+	len = interpreter_script(class, args, size - 1, name);
+	if (len >= sizeof(name) || strlen(name) != len || strchr(name, '/'))
 		abort();
-	if (args[at - 1] && args[at - 1] != '/')
+	if (len && !memmem(args, size, name, len))
 		abort();
-	for (u32 i = at; i < at + n; i++)
-		if ((u8)args[i] <= ' ' || args[i] == '/')
+	for (size_t i = 0; i < len; i++)
+		if ((u8)name[i] < ' ')
 			abort();
+	interpreter_base(args, name);
+	interpreter_class(name);
+	free(args);
 	return 0;
 }

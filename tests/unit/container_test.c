@@ -79,7 +79,7 @@ static const char *name_of(const char *cgroup)
 		.cgroups = { cgroup },
 		.cgroup_cnt = 1,
 		.exe = "/p",
-		.script = "",
+		.name = "",
 		.command = "",
 	};
 

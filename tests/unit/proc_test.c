@@ -83,12 +83,59 @@ static void first_arguments(void **state)
 	}
 }
 
+static void titles(void **state)
+{
+	static const struct {
+		const char *args;
+		size_t len;
+		const char *word;
+	} c[] = {
+		{ "gunicorn: master [app]", 23, "gunicorn" },
+		{ "puma 5.6.5 (tcp://0.0.0.0:80) [app]\0\0\0\0", 40, "puma" },
+		{ "/usr/sbin/spamd child", 21, "spamd" },
+		{ "[celeryd: worker@host] -active-", 32, "celeryd" },
+		{ "web\0\0\0\0", 8, "web" },
+		/* none */
+		{ "-bash", 6, "" },
+		{ "python3\0app.py", 15, "" },
+		{ "my shell\0-c\0x", 14, "" },
+		{ "", 0, "" },
+		{ "\0\0\0", 3, "" },
+		{ ": x", 4, "" },
+		{ "[ x", 4, "" },
+	};
+	const char *word;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(c) / sizeof(*c); i++) {
+		size_t len = proc_title(c[i].args, c[i].len, &word);
+
+		assert_int_equal(len, strlen(c[i].word));
+		if (len)
+			assert_memory_equal(word, c[i].word, len);
+	}
+}
+
+static void auxiliary_vectors(void **state)
+{
+	const u64 wide[] = { 33, 0x7ffd000, 16, 1, 31, 0x7ffc12345678, 0, 0 };
+	const u64 without[] = { 33, 0x7ffd000, 16, 1, 0, 0 };
+	const u32 narrow[] = { 32, 0xf7f00000, 16, 1, 31, 0xffc12345, 0, 0 };
+
+	(void)state;
+	assert_true(proc_auxv_execfn(wide, sizeof(wide)) == 0x7ffc12345678);
+	assert_true(proc_auxv_execfn(narrow, sizeof(narrow)) == 0xffc12345);
+	assert_true(proc_auxv_execfn(wide, 5 * 8) == 0);
+	assert_true(proc_auxv_execfn(without, sizeof(without)) == 0);
+	assert_true(proc_auxv_execfn(wide, 0) == 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(lines_of_proc_net_tcp),
-		cmocka_unit_test(links_of_descriptors),
-		cmocka_unit_test(first_arguments),
+		cmocka_unit_test(lines_of_proc_net_tcp), cmocka_unit_test(links_of_descriptors),
+		cmocka_unit_test(first_arguments),	 cmocka_unit_test(titles),
+		cmocka_unit_test(auxiliary_vectors),
 	};
 
 	return cmocka_run_group_tests_name("proc", tests, NULL, NULL);

@@ -6,7 +6,7 @@
 
 #include "service/name.h"
 
-#define COMPONENTS 32
+#define COMPONENTS 128
 #define PATH_SIZE  (IDENTITY_CGROUPS + IDENTITY_NAME + COMPONENTS)
 
 size_t identity_path(const char *reversed, size_t len, char *path, size_t size)
@@ -37,32 +37,44 @@ static size_t bounded(size_t len, size_t max)
 	return len < max ? len : max;
 }
 
+/* The cgroup paths of a row. */
+struct paths {
+	char at[FACTS_CGROUPS][PATH_SIZE];
+};
+
+static void cgroups_take(const struct identity *row, struct paths *paths,
+			 struct service_facts *facts)
+{
+	size_t len = bounded(row->cgroups_len, sizeof(row->cgroups)), at = 0;
+
+	while (at < len && facts->cgroup_cnt < FACTS_CGROUPS) {
+		char *path = paths->at[facts->cgroup_cnt];
+
+		at += identity_path(row->cgroups + at, len - at, path, PATH_SIZE);
+		if (*path)
+			facts->cgroups[facts->cgroup_cnt++] = path;
+	}
+}
+
 bool identity_name(const struct identity *row, const struct conf *conf, struct lookups *lookups,
 		   struct identity_origin *ret)
 {
-	char exe[PATH_SIZE], script[IDENTITY_SCRIPT + 1], command[IDENTITY_ARGS + 1];
-	char cgroups[FACTS_CGROUPS][PATH_SIZE];
+	char exe[PATH_SIZE], name[IDENTITY_NAME + 1], command[IDENTITY_ARGS + 1];
 	struct service_facts facts = {
 		.exe = exe,
-		.script = script,
+		.name = name,
 		.command = command,
 		.port = (u16)row->key.port,
 		.kernel = row->kernel,
 	};
-	size_t len = bounded(row->cgroups_len, sizeof(row->cgroups)), at = 0;
+	size_t len = bounded(row->args_len, sizeof(row->args));
 	struct name_origin origin;
+	struct paths paths;
 
-	while (at < len && facts.cgroup_cnt < FACTS_CGROUPS) {
-		char *path = cgroups[facts.cgroup_cnt];
-
-		at += identity_path(row->cgroups + at, len - at, path, PATH_SIZE);
-		if (*path)
-			facts.cgroups[facts.cgroup_cnt++] = path;
-	}
+	cgroups_take(row, &paths, &facts);
 	identity_path(row->exe, bounded(row->exe_len, sizeof(row->exe)), exe, sizeof(exe));
-	snprintf(script, sizeof(script), "%.*s", (int)bounded(row->script_len, sizeof(row->script)),
-		 row->script);
-	len = bounded(row->args_len, sizeof(row->args));
+	snprintf(name, sizeof(name), "%.*s", (int)bounded(row->name_len, sizeof(row->name)),
+		 row->name);
 	memcpy(command, row->args, len);
 	while (len && !command[len - 1])
 		len--;
@@ -74,4 +86,13 @@ bool identity_name(const struct identity *row, const struct conf *conf, struct l
 			      sizeof(ret->service));
 	snprintf(ret->cgroup, sizeof(ret->cgroup), "%.*s", (int)origin.len, origin.path ?: "");
 	return !origin.pending;
+}
+
+void identity_look_up(const struct identity *row, struct lookups *lookups)
+{
+	struct service_facts facts = { .exe = "", .name = "", .command = "" };
+	struct paths paths;
+
+	cgroups_take(row, &paths, &facts);
+	service_look_up(lookups, &facts);
 }

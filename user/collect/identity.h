@@ -20,6 +20,9 @@ struct identity_origin {
 bool identity_name(const struct identity *row, const struct conf *conf, struct lookups *lookups,
 		   struct identity_origin *ret);
 
+/* Asks for what that will need to know of containers. */
+void identity_look_up(const struct identity *row, struct lookups *lookups);
+
 /*
  * Turns a reversed path (see types.h) of at most `len` bytes into an absolute one and returns how many bytes of
  * the reversed path it took, its empty end included. The result is cut to size.

@@ -99,6 +99,16 @@ static void configure(struct probe_run *run)
 	naming_ports(tables_fd(&run->set->tables, "listen_ports"), run->set->conf);
 }
 
+static bool has_iterator(struct probe_run *run)
+{
+	return !probe_hook(run, "task_scan_iter")->chosen;
+}
+
+static int processes_read(struct probe_run *run)
+{
+	return naming_processes(tables_fd(&run->set->tables, "proc_snapshots"), run->set->conf);
+}
+
 /* Fills the tables before any program can read them. */
 static int loaded(struct probe_run *run)
 {
@@ -108,20 +118,26 @@ static int loaded(struct probe_run *run)
 	if (err)
 		return err;
 	err = tables_fill_pools(t);
-	err = err ?: naming_interpreters(tables_fd(t, "interpreters"));
+	err = err
+		      ?: naming_interpreters(tables_fd(t, "script_rows"),
+					     tables_fd(t, "script_classes"));
 	err = err ?: naming_ports(tables_fd(t, "listen_ports"), run->set->conf);
-	return err ?: naming_processes(tables_fd(t, "proc_snapshots"), run->set->conf);
+	return err || has_iterator(run) ? err : processes_read(run);
 }
 
-/* Gives an identity to every task that is older than the daemon. */
+/*
+ * Gives an identity to every task that is older than the daemon. Where an iterator does that, processes are read now: what
+ * has been executed since then was seen.
+ */
 static int started(struct probe_run *run)
 {
 	struct tables *t = &run->set->tables;
-	struct hook_run *hook = probe_hook(run, "task_scan_iter");
-	int err = hook_attach(run, hook);
+	int err = hook_attach(run, probe_hook(run, "task_scan_iter"));
 
+	if (!err && has_iterator(run))
+		err = processes_read(run);
 	err = err ?: scan(run);
-	if (!hook->chosen) /* without an iterator tasks are seen later */
+	if (has_iterator(run)) /* without one tasks are seen later */
 		naming_processes_drop(tables_fd(t, "proc_snapshots"));
 	return err;
 }

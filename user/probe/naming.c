@@ -14,21 +14,19 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "script.h"
-#include "service/name.h"
+#include "service/interpreter.h"
 #include "service/proc.h"
 
-int naming_interpreters(int fd)
+int naming_interpreters(int row_fd, int class_fd)
 {
-	const u32 one = 1;
+	const struct interpreter_tables *t = interpreter_tables();
 
-	for (const char *const *name = script_interpreters; *name; name++) {
-		char key[16] = "";
-
-		memcpy(key, *name, strnlen(*name, sizeof(key) - 1));
-		if (bpf_map_update_elem(fd, key, &one, BPF_ANY))
+	for (unsigned i = 0; i < t->row_cnt; i++)
+		if (bpf_map_update_elem(row_fd, &t->rows[i].key, &t->rows[i].row, BPF_ANY))
 			return -errno;
-	}
+	for (u32 class = 0; class < t->class_cnt; class ++)
+		if (bpf_map_update_elem(class_fd, &class, &t->classes[class], BPF_ANY))
+			return -errno;
 	return 0;
 }
 
@@ -99,62 +97,136 @@ static u32 process_port(const char *pid, const struct listeners *l)
 	return port;
 }
 
-/* Path of the process's executable; "" for kernel threads, ended processes, and without permission. */
-static void process_exe(const char *pid, char *exe, size_t size)
+/* Where a link of the process in /proc points to; "" for kernel threads, ended processes, and without permission. */
+static void process_link(const char *pid, const char *link, char path[PATH_MAX])
 {
-	char path[64];
+	char name[64];
 	ssize_t n;
 
-	snprintf(path, sizeof(path), "/proc/%.16s/exe", pid);
-	n = readlink(path, exe, size - 1);
-	exe[n < 0 ? 0 : n] = '\0';
+	snprintf(name, sizeof(name), "/proc/%.16s/%s", pid, link);
+	n = readlink(name, path, PATH_MAX - 1);
+	path[n < 0 ? 0 : n] = '\0';
 }
 
-static bool exe_interprets(const char *exe)
-{
-	const char *slash = strrchr(exe, '/');
-
-	return slash && script_interpreter(slash + 1);
-}
-
-/* Was it started by another name of the same file? argv[0] has that name, and the same folder has that file. */
-static void process_alias(const char *exe, const char *args, u32 len, char name[IDENTITY_SCRIPT])
-{
-	const char *slash = strrchr(exe, '/'), *base;
-	size_t n = proc_argv0(args, len, &base);
-	struct stat file, link;
-	char path[PATH_MAX + 32];
-
-	if (!slash || !n || n >= IDENTITY_SCRIPT ||
-	    (strlen(slash + 1) == n && !memcmp(base, slash + 1, n)))
-		return;
-	snprintf(path, sizeof(path), "%.*s%.*s", (int)(slash - exe + 1), exe, (int)n, base);
-	if (!stat(exe, &file) && !stat(path, &link) && file.st_ino == link.st_ino &&
-	    file.st_dev == link.st_dev)
-		memcpy(name, base, n);
-}
-
-static void process_script(const char *args, u32 len, char name[IDENTITY_SCRIPT])
-{
-	struct script_scan scan = { 0 };
-	u32 n, at = script_find(args, len, &scan, &n);
-
-	memcpy(name, args + at, n < IDENTITY_SCRIPT ? n : IDENTITY_SCRIPT - 1);
-}
-
-static u32 process_args(const char *pid, char *args, size_t size)
+/* Reads from a file of the process; returns the number of bytes, with a NUL behind them. */
+static size_t process_read(const char *pid, const char *file, u64 at, char *buf, size_t size)
 {
 	char path[64];
 	ssize_t n;
 	int fd;
 
-	snprintf(path, sizeof(path), "/proc/%.16s/cmdline", pid);
+	*buf = '\0';
+	snprintf(path, sizeof(path), "/proc/%.16s/%s", pid, file);
 	fd = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0)
 		return 0;
-	n = read(fd, args, size);
+	n = pread(fd, buf, size - 1, (off_t)at);
 	close(fd);
-	return n < 0 ? 0 : (u32)n;
+	buf[n < 0 ? 0 : n] = '\0';
+	return n < 0 ? 0 : (size_t)n;
+}
+
+/* The path that was given to exec. */
+static void process_execfn(const char *pid, char path[PATH_MAX])
+{
+	char auxv[1024];
+	u64 address = proc_auxv_execfn(auxv, process_read(pid, "auxv", 0, auxv, sizeof(auxv)));
+
+	*path = '\0';
+	if (address)
+		process_read(pid, "mem", address, path, PATH_MAX);
+}
+
+/* A script that is "." or "..", for which the name of that directory stands. */
+static void directory_name(const char *pid, char name[IDENTITY_NAME])
+{
+	bool above = !strcmp(name, "..");
+	char path[PATH_MAX], *slash;
+
+	if (!above && strcmp(name, ".") != 0)
+		return;
+	process_link(pid, "cwd", path);
+	slash = strrchr(path, '/');
+	if (above && slash)
+		*slash = '\0';
+	interpreter_base(path, name);
+}
+
+/* What an interpreter runs; false: no script. */
+static bool process_script(const char *pid, u32 class, const char *args, size_t len,
+			   char name[IDENTITY_NAME])
+{
+	char script[IDENTITY_NAME];
+	const char *word;
+	size_t n;
+
+	if (interpreter_script(class, args, len, script)) {
+		directory_name(pid, script);
+	} else {
+		n = proc_title(args, len, &word);
+		if (n >= sizeof(script))
+			return false;
+		memset(script, 0, sizeof(script));
+		memcpy(script, word, n);
+		if (interpreter_class(script))
+			return false;
+	}
+	if (*script)
+		memcpy(name, script, sizeof(script));
+	return *script;
+}
+
+/* The base name of the executable, "" if there is none. */
+static void process_exe(const char *pid, char name[IDENTITY_NAME])
+{
+	static const char deleted[] = " (deleted)";
+	char path[PATH_MAX];
+	size_t len;
+
+	process_link(pid, "exe", path);
+	len = strlen(path);
+	if (len >= strlen(deleted) && !strcmp(path + len - strlen(deleted), deleted))
+		path[len - strlen(deleted)] = '\0';
+	interpreter_base(path, name);
+}
+
+/* The same name as program_name() of bpf/program.bpf.h finds at exec; "" if it is that of the file. */
+static void process_name(const char *pid, const char *args, size_t len, char name[IDENTITY_NAME])
+{
+	char path[PATH_MAX], exe[IDENTITY_NAME];
+	u32 class;
+
+	process_execfn(pid, path);
+	class = interpreter_base(path, name) ? interpreter_class(name) : 0;
+	process_exe(pid, exe);
+	class = class ?: interpreter_class(exe);
+	if (class && process_script(pid, class, args, len, name))
+		return;
+	if (!*name && (*exe == '#' || !strcmp(exe, "memfd:")))
+		interpreter_base(args, name);
+	if (!strcmp(name, exe))
+		*name = '\0';
+}
+
+#define ARGS_MAX (256U << 10)
+
+static int process_take(int fd, const char *pid, bool all, const struct listeners *listeners)
+{
+	static char args[ARGS_MAX];
+	struct proc_snapshot snapshot = { 0 };
+	u32 key = (u32)strtoul(pid, NULL, 10);
+	size_t len = process_read(pid, "cmdline", 0, args, sizeof(args));
+
+	process_name(pid, args, len, snapshot.name);
+	if (all) {
+		snapshot.len = len < IDENTITY_ARGS ? (u32)len : IDENTITY_ARGS;
+		memcpy(snapshot.args, args, snapshot.len);
+	}
+	snapshot.port = process_port(pid, listeners);
+	if ((snapshot.len || snapshot.port || *snapshot.name) &&
+	    bpf_map_update_elem(fd, &key, &snapshot, BPF_ANY))
+		return -errno;
+	return 0;
 }
 
 int naming_processes(int fd, const struct conf *conf)
@@ -171,30 +243,9 @@ int naming_processes(int fd, const struct conf *conf)
 		all |= conf->services[i].match.command != NULL;
 	listeners_read(&listeners, "/proc/net/tcp", conf);
 	listeners_read(&listeners, "/proc/net/tcp6", conf);
-	while (!err && (entry = readdir(proc))) {
-		char exe[PATH_MAX], args[2 * IDENTITY_ARGS] = "";
-		struct proc_snapshot snapshot = { 0 };
-		u32 pid;
-
-		if (!isdigit((unsigned char)entry->d_name[0]))
-			continue;
-		process_exe(entry->d_name, exe, sizeof(exe));
-		if (*exe)
-			snapshot.len = process_args(entry->d_name, args, IDENTITY_ARGS);
-		if (exe_interprets(exe))
-			process_script(args, snapshot.len, snapshot.name);
-		if (!*snapshot.name)
-			process_alias(exe, args, snapshot.len, snapshot.name);
-		if (all)
-			memcpy(snapshot.args, args, sizeof(snapshot.args));
-		else
-			snapshot.len = 0;
-		snapshot.port = process_port(entry->d_name, &listeners);
-		pid = (u32)strtoul(entry->d_name, NULL, 10);
-		if ((snapshot.len || snapshot.port || *snapshot.name) &&
-		    bpf_map_update_elem(fd, &pid, &snapshot, BPF_ANY))
-			err = -errno;
-	}
+	while (!err && (entry = readdir(proc)))
+		if (isdigit((unsigned char)entry->d_name[0]))
+			err = process_take(fd, entry->d_name, all, &listeners);
 	closedir(proc);
 	return err == -E2BIG
 		       ? 0

@@ -8,8 +8,8 @@
 
 #include "conf/conf.h"
 
-/* Each fills the table of this descriptor and returns 0 or negative errno. */
-int naming_interpreters(int fd);
+/* Each fills the tables of these descriptors and returns 0 or negative errno. */
+int naming_interpreters(int row_fd, int class_fd);
 int naming_ports(int fd, const struct conf *conf);
 int naming_processes(int fd, const struct conf *conf);
 void naming_processes_drop(int fd);

@@ -4,15 +4,12 @@
 #include <fnmatch.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "service/container.h"
 
-const char *const script_interpreters[] = {
-	"python", "pypy",  "perl", "ruby",    "node",  "nodejs", "php",	 "php-cgi",
-	"bash",	  "sh",	   "dash", "zsh",     "ksh",   "fish",	 "java", "lua",
-	"luajit", "tclsh", "wish", "Rscript", "guile", "pwsh",	 NULL,
-};
+#define MANAGERS 4 /* service managers inside each other */
 
 /* A part of a string, not owned. */
 struct part {
@@ -20,11 +17,20 @@ struct part {
 	size_t len;
 };
 
+/* A unit, and the units above it: of service managers that have units of their own, the host's first. */
+struct unit {
+	struct part name;
+	struct part managers[MANAGERS];
+	unsigned manager_cnt;
+};
+
 /* The deepest pod, container and unit in the cgroup paths of all hierarchies. */
 struct place {
 	char pod[POD_UID_MAX + 1];
-	struct part container, unit;
+	struct part container;
+	struct unit unit;
 	bool container_id; /* `container` is an id, not a name */
+	u32 user;	   /* in whose slice the container is, 0: no user's */
 	unsigned pod_depth, container_depth, unit_depth;
 	struct name_origin pod_at, container_at, unit_at;
 };
@@ -34,20 +40,9 @@ struct walk {
 	const char *path;
 	struct part parent;
 	unsigned depth;
-	bool below_unit;
+	u32 user;	  /* of user-1000.slice */
+	struct unit unit; /* the deepest so far */
 };
-
-bool script_interpreter(const char *exe_base)
-{
-	size_t len = strlen(exe_base);
-
-	while (len && strchr("0123456789.", exe_base[len - 1]))
-		len--;
-	for (const char *const *i = script_interpreters; *i; i++)
-		if (strlen(*i) == len && !strncmp(*i, exe_base, len))
-			return true;
-	return false;
-}
 
 static bool part_strip(struct part *p, const char *suffix)
 {
@@ -174,12 +169,22 @@ static bool unit_find(struct part p, bool below_unit, struct part *unit)
 	return true;
 }
 
+/* Of more managers than there is room for, the innermost are left out. */
+static void unit_enter(struct unit *u, struct part name)
+{
+	if (u->name.len && u->manager_cnt < MANAGERS)
+		u->managers[u->manager_cnt++] = u->name;
+	u->name = name;
+}
+
 static void component_scan(struct place *place, struct walk *walk, struct part p)
 {
 	const struct name_origin at = { walk->path, (size_t)(p.s + p.len - walk->path) };
 	struct part found;
 	char uid[POD_UID_MAX + 1];
 
+	if (part_starts(p, "user-"))
+		walk->user = (u32)strtoul(p.s + strlen("user-"), NULL, 10);
 	if (walk->depth > place->pod_depth && pod_find(p, uid)) {
 		memcpy(place->pod, uid, sizeof(uid));
 		place->pod_depth = walk->depth;
@@ -189,14 +194,15 @@ static void component_scan(struct place *place, struct walk *walk, struct part p
 		if (walk->depth <= place->container_depth)
 			return;
 		place->container = found;
+		place->user = walk->user;
 		place->container_id = container_id_valid(found.s, found.len);
 		place->container_depth = walk->depth;
 		place->container_at = at;
-	} else if (unit_find(p, walk->below_unit, &found)) {
-		walk->below_unit = true;
+	} else if (unit_find(p, walk->unit.name.len, &found)) {
+		unit_enter(&walk->unit, found);
 		if (walk->depth <= place->unit_depth)
 			return;
-		place->unit = found;
+		place->unit = walk->unit;
 		place->unit_depth = walk->depth;
 		place->unit_at = at;
 	}
@@ -289,6 +295,19 @@ static void pod_write(const struct pod *pod, char *buf, size_t size)
 	snprintf(buf, size, "%s/%.*s", pod->space, (int)owner.len, owner.s);
 }
 
+/* Names that others must not have: of what is no program, and of what has no name of its own. */
+static void reserved_append(struct part name, const char *kind, char *buf, size_t size, size_t len)
+{
+	static const char *const reserved[] = { "kernel", "other", "unknown", "commands" };
+
+	for (size_t i = 0; !len && i < sizeof(reserved) / sizeof(*reserved); i++)
+		if (part_is(name, reserved[i])) {
+			snprintf(buf, size, "%s/%s", kind, reserved[i]);
+			return;
+		}
+	part_write(name, buf + len, size - len);
+}
+
 /* False: that takes some time yet. */
 static bool place_write(const struct place *place, struct lookups *lookups, char *buf, size_t size)
 {
@@ -310,11 +329,11 @@ static bool place_write(const struct place *place, struct lookups *lookups, char
 	else if (*place->pod)
 		snprintf(buf, size, "pod/%s", place->pod);
 	else if (*c.name)
-		name_write(c.name, buf, size);
+		reserved_append((struct part){ c.name, strlen(c.name) }, "container", buf, size, 0);
 	else if (*id)
 		snprintf(buf, size, "%.12s", id);
 	else
-		part_write(place->container, buf, size);
+		reserved_append(place->container, "container", buf, size, 0);
 	return true;
 }
 
@@ -328,16 +347,96 @@ static bool unit_names(struct part unit)
 	return !part_starts(unit, "session-") && !memmem(unit.s, unit.len, "-conmon-", 8);
 }
 
-static void program_write(const struct service_facts *f, char *buf, size_t size)
+static int hex_digit(char c)
 {
-	struct part name = base_part((struct part){ f->script, strlen(f->script) });
+	const char *digits = "0123456789abcdef", *at = c ? strchr(digits, c) : NULL;
 
-	if (!name.len)
-		name = base_part(path_part(f->exe));
+	return at ? (int)(at - digits) : -1;
+}
+
+/* Appends the text, in which systemd writes a - and others as \x2d. */
+static void unescape_append(struct part p, char *buf, size_t size)
+{
+	size_t len = strlen(buf);
+
+	for (size_t i = 0; i < p.len && len + 1 < size; i++) {
+		bool escaped = i + 3 < p.len && p.s[i] == '\\' && p.s[i + 1] == 'x' &&
+			       hex_digit(p.s[i + 2]) >= 0 && hex_digit(p.s[i + 3]) >= 0;
+
+		buf[len++] = escaped ? (char)(hex_digit(p.s[i + 2]) << 4 | hex_digit(p.s[i + 3]))
+				     : p.s[i];
+		i += escaped ? 3 : 0;
+	}
+	buf[len] = '\0';
+}
+
+/* What a manager's units are told apart by: web1 of machine-web1.scope, user@1000 of user@1000.service. */
+static void manager_append(struct part unit, char *buf, size_t size)
+{
+	static const char *const machines[] = { "systemd-nspawn@", "machine-" };
+	size_t len;
+
+	if (!part_strip(&unit, ".service"))
+		part_strip(&unit, ".scope");
+	for (size_t i = 0; i < sizeof(machines) / sizeof(*machines); i++) {
+		len = strlen(machines[i]);
+		if (unit.len <= len || !part_starts(unit, machines[i]))
+			continue;
+		unescape_append(part_skip(unit, len), buf, size);
+		return;
+	}
+	len = strlen(buf);
+	part_write(unit, buf + len, size - len);
+}
+
+/* Starts the name with those of the managers (or only the machines) above the unit. Returns its length. */
+static size_t managers_write(const struct unit *u, bool machines, char *buf, size_t size)
+{
+	*buf = '\0';
+	for (unsigned i = 0; i < u->manager_cnt; i++) {
+		if (machines && part_starts(u->managers[i], "user@"))
+			continue;
+		manager_append(u->managers[i], buf, size);
+		if (strlen(buf) + 2 < size)
+			strcat(buf, "/");
+	}
+	return strlen(buf);
+}
+
+/* The kernel calls a memfd "memfd:NAME"; NAME may be a path, or have more behind another colon. */
+static struct part memfd_part(struct part name)
+{
+	size_t prefix = strlen("memfd:"), len = prefix;
+
+	if (!part_starts(name, "memfd:"))
+		return name;
+	while (len < name.len && name.s[len] != ':' && name.s[len] != '/')
+		len++;
+	return len > prefix ? (struct part){ name.s + prefix, len - prefix }
+			    : (struct part){ name.s, prefix - 1 };
+}
+
+/* Of the executable, if the name is of no use. */
+static struct part program_part(const struct service_facts *f)
+{
+	struct part name = memfd_part((struct part){ f->name, strlen(f->name) });
+	struct part exe = path_part(f->exe);
+
+	name = base_part(name);
+	return name.len ? name
+			: base_part(memfd_part(exe.len ? part_skip(exe, *exe.s == '/') : exe));
+}
+
+static void program_write(const struct service_facts *f, const struct unit *session, char *buf,
+			  size_t size)
+{
+	size_t len = managers_write(session, true, buf, size);
+	struct part name = program_part(f);
+
 	if (name.len)
-		part_write(name, buf, size);
+		reserved_append(name, "program", buf, size, len);
 	else
-		name_write("unknown", buf, size);
+		name_write("unknown", buf + len, size - len);
 }
 
 static struct name_origin rule_origin(const struct service_match *m, const struct service_facts *f)
@@ -347,32 +446,50 @@ static struct name_origin rule_origin(const struct service_match *m, const struc
 	return (struct name_origin){ path, path ? path_part(path).len : 0, false };
 }
 
+static void place_find(struct place *ret, const struct service_facts *f)
+{
+	*ret = (struct place){ 0 };
+	for (unsigned i = 0; i < f->cgroup_cnt; i++)
+		path_scan(ret, f->cgroups[i]);
+}
+
+void service_look_up(struct lookups *lookups, const struct service_facts *f)
+{
+	struct place place;
+	char name[16];
+
+	place_find(&place, f);
+	if (*place.pod || place.container.len)
+		place_write(&place, lookups, name, sizeof(name));
+}
+
 struct name_origin service_name(const struct service_rule *rules, unsigned rule_cnt,
 				struct lookups *lookups, const struct service_facts *f, char *buf,
 				size_t size)
 {
-	struct place place = { 0 };
+	struct place place;
 
 	for (unsigned i = 0; i < rule_cnt; i++)
 		if (rule_matches(&rules[i].match, f)) {
 			name_write(rules[i].name, buf, size);
 			return rule_origin(&rules[i].match, f);
 		}
-	for (unsigned i = 0; i < f->cgroup_cnt; i++)
-		path_scan(&place, f->cgroups[i]);
+	place_find(&place, f);
 	if (*place.pod || place.container.len) {
 		struct name_origin at = place.container.len ? place.container_at : place.pod_at;
 
 		at.pending = !place_write(&place, lookups, buf, size);
 		return at;
 	}
-	if (unit_names(place.unit)) {
-		part_write(place.unit, buf, size);
+	if (unit_names(place.unit.name)) {
+		size_t len = managers_write(&place.unit, false, buf, size);
+
+		part_write(place.unit.name, buf + len, size - len);
 		return place.unit_at;
 	}
 	if (f->kernel)
 		name_write("kernel", buf, size);
 	else
-		program_write(f, buf, size);
+		program_write(f, &place.unit, buf, size);
 	return (struct name_origin){ 0 };
 }

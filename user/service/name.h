@@ -17,8 +17,9 @@ struct service_facts {
 	const char *cgroups
 		[FACTS_CGROUPS]; /* absolute paths, one per hierarchy where it is not in the root */
 	unsigned cgroup_cnt;
-	const char *exe;     /* path of the executable; "" for a kernel thread */
-	const char *script;  /* script's base name when exe is an interpreter, else "" */
+	const char *exe; /* path of the executable; "" for a kernel thread */
+	const char
+		*name; /* of the program: of the script where exe is an interpreter; "": of exe */
 	const char *command; /* arguments joined by spaces; "" unless the rules ask for it */
 	u16 port;	     /* listening port that a rule matches, 0: none */
 	bool kernel;	     /* kernel thread */
@@ -40,10 +41,7 @@ struct name_origin service_name(const struct service_rule *rules, unsigned rule_
 				struct lookups *lookups, const struct service_facts *f, char *buf,
 				size_t size);
 
-/* Base names, without versions, of interpreters: their script gives the name. NULL-terminated. */
-extern const char *const script_interpreters[];
-
-/* Is this base name, with or without a version (python3.11), an interpreter? */
-bool script_interpreter(const char *exe_base);
+/* Asks `lookups` for what service_name() will want to know. */
+void service_look_up(struct lookups *lookups, const struct service_facts *f);
 
 #endif

@@ -26,4 +26,15 @@ bool proc_socket_parse(const char *link, u64 *ret_inode);
  */
 size_t proc_argv0(const char *args, size_t len, const char **ret_base);
 
+/*
+ * An interpreter's process may have overwritten its arguments with a title, "gunicorn: master [app]", which has blanks, or
+ * padding behind it. Returns the length of its first word, 0: that is no title.
+ */
+size_t proc_title(const char *args, size_t len, const char **ret_word);
+
+/*
+ * The address of the path that was given to exec, from /proc/PID/auxv of a 64-bit or a 32-bit process; 0: it is not there.
+ */
+u64 proc_auxv_execfn(const void *auxv, size_t len);
+
 #endif
