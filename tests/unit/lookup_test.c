@@ -19,6 +19,7 @@
 static char root[] = "/tmp/lookup_test.XXXXXX";
 static char folder[128], file[160];
 static struct loop *loop;
+static const struct container_hint none;
 static struct lookups lookups;
 static sem_t gate;
 
@@ -104,13 +105,13 @@ static void an_answer_comes_later(void **state)
 
 	(void)state;
 	container_make("web");
-	assert_false(lookups_container(&lookups, ID, &c));
-	for (int i = 0; i < 50 && !lookups_container(&lookups, ID, &c); i++)
+	assert_false(lookups_container(&lookups, ID, &none, &c));
+	for (int i = 0; i < 50 && !lookups_container(&lookups, ID, &none, &c); i++)
 		loop_some();
-	assert_true(lookups_container(&lookups, ID, &c));
+	assert_true(lookups_container(&lookups, ID, &none, &c));
 	assert_string_equal(c.name, "web");
 	unlink(file); /* and is kept */
-	assert_true(lookups_container(&lookups, ID, &c));
+	assert_true(lookups_container(&lookups, ID, &none, &c));
 	assert_string_equal(c.name, "web");
 }
 
@@ -121,18 +122,18 @@ static void nobody_waits_for_a_file_that_hangs(void **state)
 	(void)state;
 	container_make("web");
 	assert_int_equal(worker_add(lookups.worker, &slow), 0);
-	assert_false(lookups_container(&lookups, ID, &c));
-	assert_false(lookups_container(&lookups, OTHER, &c)); /* there is no place for it */
+	assert_false(lookups_container(&lookups, ID, &none, &c));
+	assert_false(lookups_container(&lookups, OTHER, &none, &c)); /* there is no place for it */
 	lookups.now_ns += 4 * SECOND;
-	assert_false(lookups_container(&lookups, ID, &c));
+	assert_false(lookups_container(&lookups, ID, &none, &c));
 	lookups.now_ns += 2 * SECOND;
-	assert_true(lookups_container(&lookups, ID, &c));
+	assert_true(lookups_container(&lookups, ID, &none, &c));
 	assert_string_equal(c.name, "");
-	assert_true(lookups_container(&lookups, OTHER, &c));
+	assert_true(lookups_container(&lookups, OTHER, &none, &c));
 	sem_post(&gate);
 	for (int i = 0; i < 50 && !*c.name; i++) {
 		loop_some();
-		lookups_container(&lookups, ID, &c);
+		lookups_container(&lookups, ID, &none, &c);
 	}
 	assert_string_equal(c.name, "web");
 }
@@ -149,9 +150,9 @@ static void each_gets_its_turn(void **state)
 	for (unsigned round = 0; round < 6; round++) {
 		for (unsigned i = 0; i < 8; i++) {
 			snprintf(id, sizeof(id), "%064x", i);
-			lookups_container(&lookups, id, &c);
+			lookups_container(&lookups, id, &none, &c);
 		}
-		if (lookups_container(&lookups, ID, &c)) {
+		if (lookups_container(&lookups, ID, &none, &c)) {
 			assert_string_equal(c.name, "web");
 			named++;
 		}
@@ -168,7 +169,7 @@ static void without_a_worker_the_answer_is_there(void **state)
 
 	(void)state;
 	container_make("web");
-	assert_true(lookups_container(&direct, ID, &c));
+	assert_true(lookups_container(&direct, ID, &none, &c));
 	assert_string_equal(c.name, "web");
 	lookups_release(&direct);
 }
@@ -182,14 +183,14 @@ static void lookups_are_bounded(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 5000; i++) {
 		snprintf(id, sizeof(id), "%064x", i);
-		lookups_container(&lookups, id, &c);
+		lookups_container(&lookups, id, &none, &c);
 		if (i % 500 == 0)
 			loop_some();
 	}
 	lookups.now_ns += 6 * SECOND;
 	for (unsigned i = 0; i < 10; i++) {
 		snprintf(id, sizeof(id), "%064x", i + 4990);
-		known += lookups_container(&lookups, id, &c);
+		known += lookups_container(&lookups, id, &none, &c);
 	}
 	assert_int_equal(known, 10);
 }

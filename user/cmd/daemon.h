@@ -23,6 +23,7 @@ struct daemon {
 	struct exposition expositions[EXPO_FORMATS];
 	struct http_shared *services;
 	struct timer *starter, *ticker, *clock;
+	struct watch *arrivals;
 	struct watchdog watchdog;
 	unsigned port;
 	int lock;

@@ -335,6 +335,25 @@ static int loop_open(struct daemon *d)
 	return EXIT_UNSUPPORTED;
 }
 
+static void arrivals_ready(void *ctx, unsigned events)
+{
+	struct daemon *d = ctx;
+
+	(void)events;
+	collector_arrivals(d->agent.collector, clock_now_ns());
+}
+
+static int arrivals_open(struct daemon *d)
+{
+	int fd = collector_arrivals_fd(d->agent.collector);
+
+	d->arrivals = fd < 0 ? NULL : loop_watch(d->loop, fd, LOOP_READ, arrivals_ready, d);
+	if (fd < 0 || d->arrivals)
+		return EXIT_OK;
+	log_err(-errno, "cannot wait for new processes");
+	return EXIT_UNSUPPORTED;
+}
+
 static int daemon_run(struct daemon *d)
 {
 	int err;
@@ -404,7 +423,9 @@ int cmd_run(int argc, char **argv)
 	status = status ?: lock_open(&d, &options);
 	status = status ?: http_open(&d);
 	status = status ?: agent_begin(&d.agent, &options);
+	status = status ?: arrivals_open(&d);
 	status = status ?: daemon_run(&d);
+	watch_remove(d.arrivals);
 	http_close(&d);
 	if (!worker_end(d.agent.worker, END_WAIT_NS))
 		end_at_once(&d, status);

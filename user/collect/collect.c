@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "collect/arrivals.h"
 #include "collect/cgroups.h"
 #include "collect/estimate.h"
 #include "collect/slots.h"
@@ -24,6 +25,7 @@ struct collector {
 	struct probe_run *const *runs;
 	struct services services;
 	struct identities identities;
+	struct arrivals *arrivals;
 	struct families families;
 	struct slots counters, hists;
 	struct cgroups cgroups;
@@ -86,6 +88,16 @@ int collector_read_older(struct collector *c, u64 now_ns, u64 age_ns)
 	if (c->read_ns && now_ns - c->read_ns <= age_ns)
 		return c->err;
 	return collector_read(c, now_ns);
+}
+
+int collector_arrivals_fd(const struct collector *c)
+{
+	return c->arrivals ? arrivals_fd(c->arrivals) : -1;
+}
+
+void collector_arrivals(struct collector *c, u64 now_ns)
+{
+	arrivals_read(c->arrivals, now_ns);
 }
 
 u64 collector_read_ns(const struct collector *c)
@@ -217,6 +229,7 @@ struct collector *collector_new(struct tables *tables, const struct conf *conf,
 	if (!collector_init(c, worker)) {
 		c->identities.on_named = on_named;
 		c->identities.ctx = c;
+		c->arrivals = arrivals_new(&c->identities);
 		return c;
 	}
 	collector_free(c);
@@ -227,6 +240,7 @@ void collector_free(struct collector *c)
 {
 	if (!c)
 		return;
+	arrivals_free(c->arrivals);
 	cgroups_release(&c->cgroups);
 	slots_release(&c->counters);
 	slots_release(&c->hists);

@@ -34,6 +34,10 @@ int collector_read_older(struct collector *c, u64 now_ns, u64 age_ns);
 /* When the last reading was, 0: there was none. */
 u64 collector_read_ns(const struct collector *c);
 
+/* Readable when collector_arrivals() has something to do, which should be soon (collect/arrivals.h); -1: never. */
+int collector_arrivals_fd(const struct collector *c);
+void collector_arrivals(struct collector *c, u64 now_ns);
+
 /* Some times a second: reuses numbers that get scarce, forgets services that are gone. */
 void collector_tick(struct collector *c, u64 now_ns);
 

@@ -17,7 +17,7 @@ int identities_init(struct identities *t, struct tables *tables, struct services
 	*t = (struct identities){ .tables = tables,
 				  .services = services,
 				  .conf = conf,
-				  .lookups = { .root = "", .worker = worker } };
+				  .lookups = { .root = lookups_host_root(), .worker = worker } };
 	t->owners = calloc(tables->sizes.identities, sizeof(*t->owners));
 	return t->owners ? 0 : -ENOMEM;
 }

@@ -64,6 +64,7 @@ bool identity_name(const struct identity *row, const struct conf *conf, struct l
 		.exe = exe,
 		.name = name,
 		.command = command,
+		.pid = row->pid,
 		.port = (u16)row->key.port,
 		.kernel = row->kernel,
 	};
@@ -90,7 +91,7 @@ bool identity_name(const struct identity *row, const struct conf *conf, struct l
 
 void identity_look_up(const struct identity *row, struct lookups *lookups)
 {
-	struct service_facts facts = { .exe = "", .name = "", .command = "" };
+	struct service_facts facts = { .exe = "", .name = "", .command = "", .pid = row->pid };
 	struct paths paths;
 
 	cgroups_take(row, &paths, &facts);

@@ -3,12 +3,17 @@
 
 #include <dirent.h>
 #include <fcntl.h>
+#include <glob.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "service/monitor.h"
+#include "service/runtime.h"
 
 #define FILE_MAX (1U << 20)
 #define HEX	 "0123456789abcdef"
@@ -18,9 +23,10 @@ struct reader {
 	size_t left;
 };
 
-/* A file in which a runtime keeps metadata, and how to read it. */
+/* Files in which a runtime keeps metadata, and how to read them. */
 struct source {
-	const char *path; /* with one %s for the id, or none */
+	enum runtime_kind kind;
+	const char *pattern; /* for glob(), below a root of the runtime; one $ stands for the id */
 	void (*read)(const json_t *json, const char *id, struct container *c);
 };
 
@@ -62,6 +68,11 @@ static json_t *json_read(const char *path)
 		json = json_load_callback(bytes_read, &r, 0, NULL);
 	close(r.fd);
 	return json;
+}
+
+static bool is_known(const struct container *c)
+{
+	return *c->name || *c->pod.name;
 }
 
 static void text_take(const json_t *text, char *buf, size_t size)
@@ -123,37 +134,116 @@ static void storage_read(const json_t *json, const char *id, struct container *c
 	}
 }
 
-#define CONTAINERD "/run/containerd/io.containerd.runtime.v2.task"
-#define STORAGE	   "/var/lib/containers/storage/overlay-containers"
-
 static const struct source sources[] = {
-	{ "/var/lib/docker/containers/%s/config.v2.json", docker_read },
-	{ CONTAINERD "/k8s.io/%s/config.json", bundle_read },
-	{ CONTAINERD "/default/%s/config.json", bundle_read },
-	{ CONTAINERD "/moby/%s/config.json", bundle_read },
-	{ STORAGE "/%s/userdata/config.json", bundle_read },
-	{ STORAGE "/containers.json", storage_read },
+	{ RUNTIME_DOCKER, "/containers/$/config.v2.json", docker_read },
+	{ RUNTIME_CONTAINERD, "/io.containerd.runtime.v2.task/*/$/config.json", bundle_read },
+	{ RUNTIME_STORAGE, "/*-containers/$/userdata/config.json", bundle_read },
+	{ RUNTIME_STORAGE, "/*-containers/containers.json", storage_read },
+	{ RUNTIME_STORAGE, "/*-containers/volatile-containers.json", storage_read },
 };
 
-void container_lookup(const char *root, const char *id, struct container *c)
+/* The source's pattern below this root, in which nothing is one; false: it does not fit. */
+static bool pattern_make(char pattern[PATH_MAX], const char *root, const char *below,
+			 const char *id)
 {
-	*c = (struct container){ 0 };
-	for (const struct source *s = sources; s < sources + sizeof(sources) / sizeof(*sources);
-	     s++) {
-		const char *split = strstr(s->path, "%s");
-		size_t before = split ? (size_t)(split - s->path) : strlen(s->path);
+	const char *dollar = strchr(below, '$');
+	size_t len = 0;
+
+	for (; *root && len + 2 < PATH_MAX; root++) {
+		if (strchr("*?[\\", *root))
+			pattern[len++] = '\\';
+		pattern[len++] = *root;
+	}
+	return !*root &&
+	       snprintf(pattern + len, PATH_MAX - len, "%.*s%s%s",
+			dollar ? (int)(dollar - below) : (int)strlen(below), below,
+			dollar ? id : "", dollar ? dollar + 1 : "") < (int)(PATH_MAX - len);
+}
+
+static void source_read(const struct source *s, const char *root, const char *id,
+			struct container *c)
+{
+	char pattern[PATH_MAX];
+	glob_t found = { 0 };
+
+	if (!pattern_make(pattern, root, s->pattern, id))
+		return;
+	if (!glob(pattern, GLOB_NOSORT, NULL, &found))
+		for (size_t i = 0; i < found.gl_pathc && !is_known(c); i++) {
+			json_t *json = json_read(found.gl_pathv[i]);
+
+			s->read(json, id, c);
+			json_decref(json);
+		}
+	globfree(&found);
+}
+
+static void roots_read(const char *root, const char *id, u32 user, struct container *c)
+{
+	struct runtime_roots *roots = malloc(sizeof(*roots));
+
+	if (!roots)
+		return;
+	runtime_roots_find(roots, root, user);
+	for (unsigned i = 0; i < roots->cnt; i++)
+		for (size_t n = 0; n < sizeof(sources) / sizeof(*sources); n++)
+			if (sources[n].kind == roots->at[i].kind && !is_known(c))
+				source_read(&sources[n], roots->at[i].path, id, c);
+	free(roots);
+}
+
+/* Docker mounts files into the container from where it describes it: DATA-ROOT/containers/ID/hostname. */
+static void mounts_read(const json_t *bundle, const char *root, const char *id, struct container *c)
+{
+	const json_t *mount;
+	size_t i;
+
+	json_array_foreach(json_object_get(bundle, "mounts"), i, mount)
+	{
+		const char *source = json_string_value(json_object_get(mount, "source"));
+		const char *slash = source ? strrchr(source, '/') : NULL;
 		char path[PATH_MAX];
 		json_t *json;
 
-		if (*c->name || *c->pod.name)
-			return;
-		if (snprintf(path, sizeof(path), "%s%.*s%s%s", root, (int)before, s->path,
-			     split ? id : "", split ? split + 2 : "") >= (int)sizeof(path))
+		if (!slash || !strstr(source, id) ||
+		    snprintf(path, sizeof(path), "%s%.*s/config.v2.json", root,
+			     (int)(slash - source), source) >= (int)sizeof(path))
 			continue;
 		json = json_read(path);
-		s->read(json, id, c);
+		docker_read(json, id, c);
 		json_decref(json);
+		if (is_known(c))
+			return;
 	}
+}
+
+/* What the process above the container's tells. */
+static void monitor_read(const char *root, const char *id, u32 pid, struct container *c)
+{
+	char path[2 * PATH_MAX];
+	struct monitor m;
+	json_t *json;
+
+	if (!monitor_find(root, pid, id, &m))
+		return;
+	snprintf(path, sizeof(path), "%s%s/config.json", root, m.bundle);
+	json = *m.bundle ? json_read(path) : NULL;
+	bundle_read(json, id, c);
+	if (!is_known(c))
+		mounts_read(json, root, id, c);
+	json_decref(json);
+	if (!is_known(c))
+		snprintf(c->name, sizeof(c->name), "%s", m.name);
+}
+
+void container_lookup(const char *root, const char *id, const struct container_hint *hint,
+		      struct container *c)
+{
+	*c = (struct container){ 0 };
+	if (hint->pid)
+		monitor_read(root, id, hint->pid, c);
+	if (!is_known(c))
+		roots_read(root, id, hint->user, c);
 }
 
 /* Parses <namespace>_<pod>_<uid>; the first two contain no underscore. */

@@ -9,6 +9,8 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "types.h"
+
 #define CONTAINER_ID_LEN 64
 #define POD_UID_MAX	 36
 
@@ -28,8 +30,15 @@ bool container_id_valid(const char *id, size_t len);
 /* A UUID, or 32 hex digits. */
 bool pod_uid_valid(const char *uid);
 
+/* What else may help to find it, 0: not known. */
+struct container_hint {
+	u32 user; /* whose container it is */
+	u32 pid;  /* a process in it */
+};
+
 /* Each fills in what it finds; id and uid must be valid. */
-void container_lookup(const char *root, const char *id, struct container *c);
+void container_lookup(const char *root, const char *id, const struct container_hint *hint,
+		      struct container *c);
 void pod_lookup(const char *root, const char *uid, struct pod *p);
 
 #endif

@@ -5,14 +5,19 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
 #include <uthash.h>
 
 #define WAIT_NS	    (5 * 1000000000ULL) /* for an answer, from when the worker took the question */
 #define LOOKUPS_MAX 1024u
+#define TRIES_MAX   4
 
 struct lookup {
 	struct job job; /* first: a job is a lookup */
 	bool is_pod, running, answered;
+	u8 tries;
+	struct container_hint hint;
 	u64 taken_ns; /* by the worker */
 	const char *root;
 	struct container answer; /* of a pod only that part */
@@ -25,7 +30,7 @@ static void lookup_do(struct lookup *l)
 	if (l->is_pod)
 		pod_lookup(l->root, l->key, &l->answer.pod);
 	else
-		container_lookup(l->root, l->key, &l->answer);
+		container_lookup(l->root, l->key, &l->hint, &l->answer);
 }
 
 static void lookup_work(struct job *job)
@@ -63,7 +68,8 @@ static bool room_make(struct lookups *t)
 	return false;
 }
 
-static struct lookup *lookup_new(struct lookups *t, const char *key, bool is_pod)
+static struct lookup *lookup_new(struct lookups *t, const char *key, bool is_pod,
+				 const struct container_hint *hint)
 {
 	struct lookup *l = room_make(t) ? calloc(1, sizeof(*l)) : NULL;
 
@@ -71,6 +77,7 @@ static struct lookup *lookup_new(struct lookups *t, const char *key, bool is_pod
 		return NULL;
 	l->job = (struct job){ .work = lookup_work, .done = lookup_done };
 	l->is_pod = is_pod;
+	l->hint = *hint;
 	l->root = t->root;
 	snprintf(l->key, sizeof(l->key), "%s", key);
 	HASH_ADD_KEYPTR(hh, t->by_key, l->key, strlen(l->key), l);
@@ -97,10 +104,22 @@ static bool lookup_pending(const struct lookups *t, const struct lookup *l)
 	return !l->answered && t->now_ns - since_ns < WAIT_NS;
 }
 
-/* The answer is in *ret; false: it is under way. */
-static bool lookup(struct lookups *t, const char *key, bool is_pod, struct container *ret)
+/* Another of its processes may tell more than one that had ended. */
+static void lookup_again(struct lookup *l, const struct container_hint *hint)
 {
-	struct lookup *l, now = { .is_pod = is_pod, .root = t->root };
+	bool known = *l->answer.name || *l->answer.pod.name;
+
+	if (!l->answered || known || hint->pid == l->hint.pid || ++l->tries > TRIES_MAX)
+		return;
+	l->hint = *hint;
+	l->answered = false;
+}
+
+/* The answer is in *ret; false: it is under way. */
+static bool lookup(struct lookups *t, const char *key, bool is_pod,
+		   const struct container_hint *hint, struct container *ret)
+{
+	struct lookup *l, now = { .is_pod = is_pod, .hint = *hint, .root = t->root };
 
 	if (!t->worker) {
 		snprintf(now.key, sizeof(now.key), "%s", key);
@@ -111,9 +130,10 @@ static bool lookup(struct lookups *t, const char *key, bool is_pod, struct conta
 	*ret = (struct container){ 0 };
 	HASH_FIND_STR(t->by_key, key, l);
 	if (!l)
-		l = lookup_new(t, key, is_pod);
+		l = lookup_new(t, key, is_pod, hint);
 	if (!l)
 		return true;
+	lookup_again(l, hint);
 	if (!l->answered && !l->running)
 		lookup_run(t, l);
 	if (l->answered)
@@ -121,18 +141,30 @@ static bool lookup(struct lookups *t, const char *key, bool is_pod, struct conta
 	return !lookup_pending(t, l);
 }
 
-bool lookups_container(struct lookups *l, const char *id, struct container *ret)
+bool lookups_container(struct lookups *l, const char *id, const struct container_hint *hint,
+		       struct container *ret)
 {
-	return lookup(l, id, false, ret);
+	return lookup(l, id, false, hint, ret);
 }
 
 bool lookups_pod(struct lookups *l, const char *uid, struct pod *ret)
 {
+	const struct container_hint none = { 0 };
 	struct container answer;
-	bool known = lookup(l, uid, true, &answer);
+	bool known = lookup(l, uid, true, &none, &answer);
 
 	*ret = answer.pod;
 	return known;
+}
+
+const char *lookups_host_root(void)
+{
+	struct stat own, first;
+
+	if (stat("/proc/self/ns/mnt", &own) || stat("/proc/1/ns/mnt", &first) ||
+	    own.st_ino == first.st_ino || access("/proc/1/root/", X_OK))
+		return "";
+	return "/proc/1/root";
 }
 
 void lookups_release(struct lookups *t)

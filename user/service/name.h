@@ -21,6 +21,7 @@ struct service_facts {
 	const char
 		*name; /* of the program: of the script where exe is an interpreter; "": of exe */
 	const char *command; /* arguments joined by spaces; "" unless the rules ask for it */
+	u32 pid;	     /* one of its processes, perhaps ended; 0: not known */
 	u16 port;	     /* listening port that a rule matches, 0: none */
 	bool kernel;	     /* kernel thread */
 };
