@@ -42,7 +42,8 @@ static __always_inline u32 identity_of_key(struct identity_key *key, struct kern
 		return IDENTITY_OTHER;
 	row->key = *key;
 	row->kernel = kn != NULL;
-	row->pid = row->name_len = row->args_len = row->exe_len = row->cgroups_len = 0;
+	row->pid = row->parent = 0;
+	row->name_len = row->args_len = row->exe_len = row->cgroups_len = 0;
 	cgroup_path_append(id, (u64)kn);
 	return identity_publish(id, row);
 }

@@ -17,14 +17,18 @@ struct {
 	__uint(max_entries, 1);
 } free_identities SEC(".maps");
 
-/*
- * Numbers of new identities in cgroups: user space looks their containers up at once, as a runtime may delete what it knows
- * of a container when that ends. Those that find no room are looked up when they are named.
- */
+/* Those that find no room are looked up when they are named. */
 struct {
 	__uint(type, BPF_MAP_TYPE_RINGBUF);
 	__uint(max_entries, 65536);
-} new_identities SEC(".maps");
+} arrivals SEC(".maps");
+
+static __always_inline void arrival_tell(u32 identity, u32 monitor)
+{
+	struct arrival a = { identity, monitor };
+
+	bpf_ringbuf_output(&arrivals, &a, sizeof(a), 0);
+}
 
 static __always_inline u64 hash_mix(u64 hash, u64 v)
 {
@@ -86,7 +90,7 @@ static __always_inline u32 identity_publish(u32 id, struct identity *row)
 		barrier();
 		state->live = 1;
 		if (row->key.cgroups)
-			bpf_ringbuf_output(&new_identities, &id, sizeof(id), 0);
+			arrival_tell(id, 0);
 		return id;
 	}
 	id_free(&free_identities, id);

@@ -243,6 +243,8 @@ static __always_inline u64 program_hash(struct task_struct *task, u32 id, struct
 		program_name(task, id, row, &name);
 	else
 		program_snapshot(task, row);
+	if (exec && *(const u64 *)name.name == SCRIPT_WORD('c', 'o', 'n', 'm', 'o', 'n', 0, 0))
+		arrival_tell(0, BPF_CORE_READ(task, tgid));
 	if (!row->name_len) {
 		row->name_len = sizeof(name);
 		__builtin_memcpy(row->name, &name, sizeof(name));

@@ -87,6 +87,7 @@ static __always_inline u32 *identity_known(struct task_struct *task, struct task
 static __always_inline u32 identity_make(struct task_struct *task, u32 id, struct identity *row)
 {
 	row->pid = BPF_CORE_READ(task, tgid);
+	row->parent = BPF_CORE_READ(task, real_parent, tgid);
 	row->cgroups_len = 0;
 	cgroups_walk((u64)BPF_CORE_READ(task, cgroups), id);
 	return identity_publish(id, row);

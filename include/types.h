@@ -64,7 +64,7 @@ struct identity_key {
  */
 struct identity {
 	struct identity_key key;
-	u32 pid; /* the first process with this identity */
+	u32 pid, parent; /* the first process with this identity, and the one above it */
 	u16 exe_len, name_len, args_len, cgroups_len;
 	u32 kernel;
 	char name
@@ -72,6 +72,15 @@ struct identity {
 	char args[IDENTITY_ARGS];
 	char exe[IDENTITY_EXE + IDENTITY_NAME];
 	char cgroups[IDENTITY_CGROUPS + IDENTITY_NAME];
+};
+
+/*
+ * Told to user space at once, so that it can look containers up before they are gone: a new identity in a cgroup, or a
+ * process that has become the monitor of a container.
+ */
+struct arrival {
+	u32 identity; /* 0: none */
+	u32 monitor;  /* process id */
 };
 
 struct identity_state {

@@ -92,7 +92,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		return 0;
 	memcpy(args, data, size);
 	args[size] = '\0';
-	monitor_conmon(args, size, ID, &m);
+	monitor_conmon(args, size, &m);
 	if (!memchr(m.name, '\0', sizeof(m.name)) || !memchr(m.bundle, '\0', sizeof(m.bundle)))
 		abort();
 	free(args);

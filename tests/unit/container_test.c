@@ -312,7 +312,7 @@ static void link_make(const char *target, const char *name)
 /* What a process above the container's tells, wherever its runtime keeps its files. */
 static void monitor_test(void **state)
 {
-	char args[512];
+	char args[512], id[CONTAINER_ID_LEN + 1];
 	int len;
 	FILE *f;
 
@@ -329,6 +329,9 @@ static void monitor_test(void **state)
 	assert_int_equal(fwrite(args, 1, (size_t)len, f), len);
 	assert_int_equal(fclose(f), 0);
 	assert_string_equal(name_of_process("/libpod_parent/libpod-" ID, 30), "web");
+	assert_true(monitor_container(root, 10, id));
+	assert_string_equal(id, ID);
+	assert_false(monitor_container(root, 20, id));
 	file_make("/else/userdata/config.json",
 		  "{\"annotations\":{\"io.kubernetes.pod.name\":\"db-0\","
 		  "\"io.kubernetes.pod.namespace\":\"prod\"}}");
@@ -355,7 +358,7 @@ static void odd_monitor_test(void **state)
 	static const struct {
 		const char *args;
 		size_t len;
-		const char *name; /* NULL: not this container's */
+		const char *name; /* NULL: of no container */
 	} rows[] = {
 		{ "conmon\0-c\0" ID "\0-n\0web", 10 + 65 + 7, "web" },
 		{ "conmon\0--name\0web\0--cid\0" ID, 7 + 7 + 4 + 6 + 65, "web" },
@@ -370,9 +373,10 @@ static void odd_monitor_test(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
-		assert_int_equal(monitor_conmon(rows[i].args, rows[i].len, ID, &m),
+		assert_int_equal(monitor_conmon(rows[i].args, rows[i].len, &m),
 				 rows[i].name != NULL);
 		assert_string_equal(m.name, rows[i].name ? rows[i].name : "");
+		assert_string_equal(m.id, rows[i].name ? ID : "");
 	}
 	file_make("/proc/30/stat", "30 (x) S 30 30 30");
 	assert_false(monitor_find(root, 30, ID, &m));

@@ -6,30 +6,49 @@
 #include <string.h>
 
 #include "collect/identity.h"
+#include "service/monitor.h"
 
 struct arrivals {
 	struct identities *identities;
 	struct ring_buffer *ring;
 };
 
-static int arrival(void *ctx, void *data, size_t size)
+static void identity_arrived(struct identities *t, u32 id)
 {
-	struct identities *t = ctx;
-	const struct identity *row;
-	u32 id;
+	const struct identity *row = table_row(&t->tables->identities, id);
 
-	if (size < sizeof(id))
-		return 0;
-	memcpy(&id, data, sizeof(id));
-	row = table_row(&t->tables->identities, id);
 	if (row && __atomic_load_n(&t->tables->states[id].live, __ATOMIC_ACQUIRE))
 		identity_look_up(row, &t->lookups);
+}
+
+/* It is there some time before the container's first process, and knows its name. */
+static void monitor_arrived(struct identities *t, u32 pid)
+{
+	const struct container_hint hint = { .pid = pid };
+	char id[CONTAINER_ID_LEN + 1];
+	struct container container;
+
+	if (monitor_container(t->lookups.root, pid, id))
+		lookups_container(&t->lookups, id, &hint, &container);
+}
+
+static int arrival(void *ctx, void *data, size_t size)
+{
+	struct arrival a;
+
+	if (size < sizeof(a))
+		return 0;
+	memcpy(&a, data, sizeof(a));
+	if (a.identity)
+		identity_arrived(ctx, a.identity);
+	else
+		monitor_arrived(ctx, a.monitor);
 	return 0;
 }
 
 struct arrivals *arrivals_new(struct identities *identities)
 {
-	int fd = tables_fd(identities->tables, "new_identities");
+	int fd = tables_fd(identities->tables, "arrivals");
 	struct arrivals *a = fd < 0 ? NULL : calloc(1, sizeof(*a));
 
 	if (!a)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Identities that the kernel side has just made: looks their containers up before a runtime deletes what it knows of them, so
- * that they have a name whenever they are named.
+ * What the kernel side tells at once (struct arrival): containers are looked up before their runtime deletes what it knows of
+ * them, so that their names are known whenever identities are named.
  */
 #ifndef COLLECT_ARRIVALS_H
 #define COLLECT_ARRIVALS_H

@@ -65,6 +65,7 @@ bool identity_name(const struct identity *row, const struct conf *conf, struct l
 		.name = name,
 		.command = command,
 		.pid = row->pid,
+		.parent = row->parent,
 		.port = (u16)row->key.port,
 		.kernel = row->kernel,
 	};
@@ -91,7 +92,13 @@ bool identity_name(const struct identity *row, const struct conf *conf, struct l
 
 void identity_look_up(const struct identity *row, struct lookups *lookups)
 {
-	struct service_facts facts = { .exe = "", .name = "", .command = "", .pid = row->pid };
+	struct service_facts facts = {
+		.exe = "",
+		.name = "",
+		.command = "",
+		.pid = row->pid,
+		.parent = row->parent,
+	};
 	struct paths paths;
 
 	cgroups_take(row, &paths, &facts);

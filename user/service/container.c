@@ -218,13 +218,14 @@ static void mounts_read(const json_t *bundle, const char *root, const char *id, 
 }
 
 /* What the process above the container's tells. */
-static void monitor_read(const char *root, const char *id, u32 pid, struct container *c)
+static void monitor_read(const char *root, const char *id, const struct container_hint *hint,
+			 struct container *c)
 {
 	char path[2 * PATH_MAX];
 	struct monitor m;
 	json_t *json;
 
-	if (!monitor_find(root, pid, id, &m))
+	if (!monitor_find(root, hint->pid, id, &m) && !monitor_find(root, hint->parent, id, &m))
 		return;
 	snprintf(path, sizeof(path), "%s%s/config.json", root, m.bundle);
 	json = *m.bundle ? json_read(path) : NULL;
@@ -240,8 +241,7 @@ void container_lookup(const char *root, const char *id, const struct container_h
 		      struct container *c)
 {
 	*c = (struct container){ 0 };
-	if (hint->pid)
-		monitor_read(root, id, hint->pid, c);
+	monitor_read(root, id, hint, c);
 	if (!is_known(c))
 		roots_read(root, id, hint->user, c);
 }

@@ -32,8 +32,8 @@ bool pod_uid_valid(const char *uid);
 
 /* What else may help to find it, 0: not known. */
 struct container_hint {
-	u32 user; /* whose container it is */
-	u32 pid;  /* a process in it */
+	u32 user;	 /* whose container it is */
+	u32 pid, parent; /* a process in it, and the one above that */
 };
 
 /* Each fills in what it finds; id and uid must be valid. */

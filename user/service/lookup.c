@@ -17,9 +17,9 @@ struct lookup {
 	struct job job; /* first: a job is a lookup */
 	bool is_pod, running, answered;
 	u8 tries;
-	struct container_hint hint;
-	u64 taken_ns; /* by the worker */
-	const char *root;
+	struct container_hint hint, next; /* that of the last who asked */
+	struct lookups *table;
+	u64 taken_ns;		 /* by the worker */
 	struct container answer; /* of a pod only that part */
 	UT_hash_handle hh;
 	char key[CONTAINER_ID_LEN + 1];
@@ -28,14 +28,35 @@ struct lookup {
 static void lookup_do(struct lookup *l)
 {
 	if (l->is_pod)
-		pod_lookup(l->root, l->key, &l->answer.pod);
+		pod_lookup(l->table->root, l->key, &l->answer.pod);
 	else
-		container_lookup(l->root, l->key, &l->hint, &l->answer);
+		container_lookup(l->table->root, l->key, &l->hint, &l->answer);
 }
 
 static void lookup_work(struct job *job)
 {
 	lookup_do((struct lookup *)job);
+}
+
+/* Hands it to the worker, unless that has too much to do: then again with the next question. */
+static void lookup_run(struct lookups *t, struct lookup *l)
+{
+	l->running = !worker_add(t->worker, &l->job);
+	if (l->running)
+		l->taken_ns = t->taken_ns = t->now_ns;
+}
+
+/* Nothing was found, and another of its processes may tell more than one that had ended. */
+static void lookup_again(struct lookup *l)
+{
+	bool known = *l->answer.name || *l->answer.pod.name;
+
+	if (!l->answered || known || l->next.pid == l->hint.pid || l->tries == TRIES_MAX)
+		return;
+	l->tries++;
+	l->hint = l->next;
+	l->answered = false;
+	lookup_run(l->table, l);
 }
 
 static void lookup_done(struct job *job)
@@ -44,6 +65,7 @@ static void lookup_done(struct job *job)
 
 	l->running = false;
 	l->answered = !job->dropped;
+	lookup_again(l);
 }
 
 static void lookup_drop(struct lookups *t, struct lookup *l)
@@ -78,7 +100,7 @@ static struct lookup *lookup_new(struct lookups *t, const char *key, bool is_pod
 	l->job = (struct job){ .work = lookup_work, .done = lookup_done };
 	l->is_pod = is_pod;
 	l->hint = *hint;
-	l->root = t->root;
+	l->table = t;
 	snprintf(l->key, sizeof(l->key), "%s", key);
 	HASH_ADD_KEYPTR(hh, t->by_key, l->key, strlen(l->key), l);
 	if (!l->hh.tbl) {
@@ -86,14 +108,6 @@ static struct lookup *lookup_new(struct lookups *t, const char *key, bool is_pod
 		return NULL;
 	}
 	return l;
-}
-
-/* Hands it to the worker, unless that has too much to do: then again with the next question. */
-static void lookup_run(struct lookups *t, struct lookup *l)
-{
-	l->running = !worker_add(t->worker, &l->job);
-	if (l->running)
-		l->taken_ns = t->taken_ns = t->now_ns;
 }
 
 /* Is an answer still to be expected? As long as the worker takes others, the turn of this one will come. */
@@ -104,22 +118,11 @@ static bool lookup_pending(const struct lookups *t, const struct lookup *l)
 	return !l->answered && t->now_ns - since_ns < WAIT_NS;
 }
 
-/* Another of its processes may tell more than one that had ended. */
-static void lookup_again(struct lookup *l, const struct container_hint *hint)
-{
-	bool known = *l->answer.name || *l->answer.pod.name;
-
-	if (!l->answered || known || hint->pid == l->hint.pid || ++l->tries > TRIES_MAX)
-		return;
-	l->hint = *hint;
-	l->answered = false;
-}
-
 /* The answer is in *ret; false: it is under way. */
 static bool lookup(struct lookups *t, const char *key, bool is_pod,
 		   const struct container_hint *hint, struct container *ret)
 {
-	struct lookup *l, now = { .is_pod = is_pod, .hint = *hint, .root = t->root };
+	struct lookup *l, now = { .is_pod = is_pod, .hint = *hint, .table = t };
 
 	if (!t->worker) {
 		snprintf(now.key, sizeof(now.key), "%s", key);
@@ -133,7 +136,8 @@ static bool lookup(struct lookups *t, const char *key, bool is_pod,
 		l = lookup_new(t, key, is_pod, hint);
 	if (!l)
 		return true;
-	lookup_again(l, hint);
+	l->next = *hint;
+	lookup_again(l);
 	if (!l->answered && !l->running)
 		lookup_run(t, l);
 	if (l->answered)

@@ -39,7 +39,7 @@ static u32 parent_of(const char *root, u32 pid)
 	return end && strlen(end) > 4 ? (u32)strtoul(end + 4, NULL, 10) : 0;
 }
 
-bool monitor_conmon(const char *args, size_t len, const char *id, struct monitor *ret)
+bool monitor_conmon(const char *args, size_t len, struct monitor *ret)
 {
 	struct {
 		const char *brief, *word, *value;
@@ -57,8 +57,10 @@ bool monitor_conmon(const char *args, size_t len, const char *id, struct monitor
 		at = next;
 	}
 	*ret = (struct monitor){ .name = "" };
-	if (!options[0].value || strcmp(options[0].value, id) != 0)
+	if (!options[0].value || strlen(options[0].value) != CONTAINER_ID_LEN ||
+	    !container_id_valid(options[0].value, CONTAINER_ID_LEN))
 		return false;
+	memcpy(ret->id, options[0].value, CONTAINER_ID_LEN);
 	snprintf(ret->name, sizeof(ret->name), "%s", options[1].value ?: "");
 	snprintf(ret->bundle, sizeof(ret->bundle), "%s", options[2].value ?: "");
 	return true;
@@ -79,6 +81,17 @@ static bool shim_take(const char *root, u32 pid, const char *id, struct monitor 
 	return base && !strcmp(base + 1, id);
 }
 
+bool monitor_container(const char *root, u32 pid, char id[CONTAINER_ID_LEN + 1])
+{
+	char args[ARGS_MAX];
+	struct monitor m;
+
+	if (!monitor_conmon(args, file_read(root, pid, "cmdline", args, sizeof(args)), &m))
+		return false;
+	memcpy(id, m.id, sizeof(m.id));
+	return true;
+}
+
 bool monitor_find(const char *root, u32 pid, const char *id, struct monitor *ret)
 {
 	char args[ARGS_MAX];
@@ -87,7 +100,8 @@ bool monitor_find(const char *root, u32 pid, const char *id, struct monitor *ret
 		size_t len = file_read(root, pid, "cmdline", args, sizeof(args));
 		const char *slash = strrchr(args, '/'), *base = slash ? slash + 1 : args;
 
-		if (!strcmp(base, "conmon") && monitor_conmon(args, len, id, ret))
+		if (!strcmp(base, "conmon") && monitor_conmon(args, len, ret) &&
+		    !strcmp(ret->id, id))
 			return true;
 		if (strstr(base, "containerd-shim") && shim_take(root, pid, id, ret))
 			return true;

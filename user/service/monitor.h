@@ -10,9 +10,11 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "service/container.h"
 #include "types.h"
 
 struct monitor {
+	char id[CONTAINER_ID_LEN + 1];
 	char name[256];	       /* of the container, "": not told */
 	char bundle[PATH_MAX]; /* the directory of its config.json, "": not told */
 };
@@ -20,7 +22,10 @@ struct monitor {
 /* Of the container with this id, above this process; false: there is none. Paths in /proc are below `root`. */
 bool monitor_find(const char *root, u32 pid, const char *id, struct monitor *ret);
 
-/* Takes conmon's arguments, each with its NUL, for a container with this id; false: it is about another one. */
-bool monitor_conmon(const char *args, size_t len, const char *id, struct monitor *ret);
+/* The id of the container that this process, which is conmon, watches; false: it has ended, or watches none. */
+bool monitor_container(const char *root, u32 pid, char id[CONTAINER_ID_LEN + 1]);
+
+/* Takes conmon's arguments, each with its NUL; false: they name no container. */
+bool monitor_conmon(const char *args, size_t len, struct monitor *ret);
 
 #endif

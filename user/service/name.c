@@ -309,10 +309,10 @@ static void reserved_append(struct part name, const char *kind, char *buf, size_
 }
 
 /* False: that takes some time yet. */
-static bool place_write(const struct place *place, u32 pid, struct lookups *lookups, char *buf,
-			size_t size)
+static bool place_write(const struct place *place, const struct service_facts *f,
+			struct lookups *lookups, char *buf, size_t size)
 {
-	const struct container_hint hint = { .user = place->user, .pid = pid };
+	const struct container_hint hint = { place->user, f->pid, f->parent };
 	char id[CONTAINER_ID_LEN + 1] = "";
 	struct container c = { 0 };
 	struct pod pod = { 0 };
@@ -462,7 +462,7 @@ void service_look_up(struct lookups *lookups, const struct service_facts *f)
 
 	place_find(&place, f);
 	if (*place.pod || place.container.len)
-		place_write(&place, f->pid, lookups, name, sizeof(name));
+		place_write(&place, f, lookups, name, sizeof(name));
 }
 
 struct name_origin service_name(const struct service_rule *rules, unsigned rule_cnt,
@@ -480,7 +480,7 @@ struct name_origin service_name(const struct service_rule *rules, unsigned rule_
 	if (*place.pod || place.container.len) {
 		struct name_origin at = place.container.len ? place.container_at : place.pod_at;
 
-		at.pending = !place_write(&place, f->pid, lookups, buf, size);
+		at.pending = !place_write(&place, f, lookups, buf, size);
 		return at;
 	}
 	if (unit_names(place.unit.name)) {

@@ -21,9 +21,10 @@ struct service_facts {
 	const char
 		*name; /* of the program: of the script where exe is an interpreter; "": of exe */
 	const char *command; /* arguments joined by spaces; "" unless the rules ask for it */
-	u32 pid;	     /* one of its processes, perhaps ended; 0: not known */
-	u16 port;	     /* listening port that a rule matches, 0: none */
-	bool kernel;	     /* kernel thread */
+	u32 pid,
+		parent; /* one of its processes, which may have ended, and that above it; 0: unknown */
+	u16 port;	/* listening port that a rule matches, 0: none */
+	bool kernel;	/* kernel thread */
 };
 
 /* The part of a cgroup path that gave the name; NULL if something else did. */
