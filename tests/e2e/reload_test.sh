@@ -37,6 +37,9 @@ calls_are() { # EXPECTED SERVICE TEXT
 	is_metric "$1" "$3" seismo_syscalls_total service="$2" syscall=getppid
 }
 
+# Said in each file, or it would change with the others.
+same="buckets: fine"
+
 cat >"$CONFIG" <<-END
 	limits: { services: 500 }
 	probes: { request: { long_poll: 5s } }
@@ -54,6 +57,7 @@ cat >"$CONFIG" <<-END
 	listen: 127.0.0.1:1
 	services: [ { name: reloaded-$$, match: { exe: w-reload-$$ } } ]
 	probes: { request: { long_poll: 10s, status: class } }
+	buckets: [ 1ms, 1s ]
 END
 check
 is 0 "$status" "check: a valid file"
@@ -64,9 +68,10 @@ A reload would change:
   probes.request.long_poll: 5s -> 10s
 These take a restart:
   limits.memory: 64MiB -> 32MiB
+  buckets: fine -> 1ms, 1s
   probes.request.status: code -> class" "$output" "check: what a reload would change, and what takes a restart"
 check --format json
-is "3 2" "$(jq -r '[.changes | map(select(.live)), map(select(.live | not)) | length] | join(" ")' <<<"$output")" \
+is "3 3" "$(jq -r '[.changes | map(select(.live)), map(select(.live | not)) | length] | join(" ")' <<<"$output")" \
 	"check: the same in JSON"
 unprivileged=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 chmod 755 "$TMP" && chmod 644 "$CONFIG"
@@ -75,13 +80,13 @@ ok "check: needs no root" "${unprivileged[@]}" "$SEISMO" check --state-dir "$sta
 odd=$TMP/$(printf 'odd \377&#%%+.yaml')
 cp "$CONFIG" "$odd"
 CONFIG=$odd check --format json
-is "5" "$(jq '.changes | length' <<<"$output")" "check: a path of any bytes"
+is "6" "$(jq '.changes | length' <<<"$output")" "check: a path of any bytes"
 
 # --- a reload
 
 reload
 said "limits.services: 500 -> 600" "services:  -> reloaded-$$" "probes.request.long_poll: 5s -> 10s" \
-	"limits.memory: 64MiB -> 32MiB takes a restart" "probes.request.status: code -> class takes a restart"
+	"limits.memory: 64MiB -> 32MiB takes a restart" "buckets: fine -> 1ms, 1s takes a restart" "probes.request.status: code -> class takes a restart"
 is 1 "$(successful)" "the reload was successful"
 ok "and is younger than the start" between "$began" 9999999999 \
 	"$(calc "$(value seismo_config_last_reload_success_timestamp_seconds) - 0.001")"
@@ -92,6 +97,7 @@ check
 is "$CONFIG is valid.
 These take a restart:
   limits.memory: 64MiB -> 32MiB
+  buckets: fine -> 1ms, 1s
   probes.request.status: code -> class" "$output" "check: what takes a restart still does"
 
 # --- while a service is counting
@@ -100,7 +106,7 @@ These take a restart:
 busy=$!
 at_exit end_process $busy
 for name in first-$$ second-$$ third-$$; do
-	echo "services: [ { name: $name, match: { exe: w-reload-$$ } } ]" >"$CONFIG"
+	printf '%s\n' "services: [ { name: $name, match: { exe: w-reload-$$ } } ]" "$same" >"$CONFIG"
 	reload
 done
 wait $busy
@@ -125,7 +131,7 @@ before=$(value seismo_syscalls_total service=third-$$ syscall=getppid)
 calls_are $((before + rounds)) "third-$$" "and the rules before it stay"
 check
 is 2 "$status" "check: a bad file"
-: >"$CONFIG"
+echo "$same" >"$CONFIG"
 reload
 is 1 "$(successful)" "a good one is taken again"
 "$program" loop 1 $rounds >/dev/null

@@ -8,6 +8,8 @@
 #define OTHER	   "service=\"other\""
 #define CALL(s, n) s ",call=\"" #n "\""
 
+#define HIST_SAMPLES 16 /* 13 bounds, +Inf, sum and count */
+
 /* One more series of each family. */
 #define RESERVED (12 + 3 * HIST_SAMPLES)
 

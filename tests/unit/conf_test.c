@@ -102,6 +102,8 @@ static void default_check(struct conf *c)
 	assert_int_equal(c->limits.memory_bytes, 64 << 20);
 	assert_int_equal(c->interval_ns, 5000000000);
 	assert_int_equal(c->limits.forget_after_ns, 3600000000000);
+	assert_int_equal(c->buckets, BUCKETS_DEFAULT);
+	assert_int_equal(c->bucket_cnt, 0);
 	conf_free(c);
 }
 
@@ -132,7 +134,8 @@ static void full_test(void **state)
 				 "  request: { status: class, peer: off, wait: 5m, quota: 2KiB }\n"
 				 "limits: { services: 16, series: 1000, memory: 8MiB,\n"
 				 "          forget_after: 5m }\n"
-				 "interval: 250ms\n");
+				 "interval: 250ms\n"
+				 "buckets: [ 500us, 10ms, 2s ]\n");
 
 	(void)state;
 	assert_string_equal(c->listen, "[::1]:80");
@@ -157,6 +160,10 @@ static void full_test(void **state)
 	assert_int_equal(c->limits.memory_bytes, 8 << 20);
 	assert_int_equal(c->interval_ns, 250000000);
 	assert_int_equal(c->limits.forget_after_ns, 300000000000);
+	assert_int_equal(c->buckets, BUCKETS_LIST);
+	assert_int_equal(c->bucket_cnt, 3);
+	assert_int_equal(c->bucket_ns[0], 500000);
+	assert_int_equal(c->bucket_ns[2], 2000000000);
 	conf_free(c);
 }
 
@@ -209,9 +216,9 @@ static const struct {
 	/* keys */
 	{ "lisen: x\n", ":1: unknown key 'lisen', did you mean 'listen'?" },
 	{ "# c\nlisten: a:1\nwhat: x\n",
-	  ":3: unknown key 'what' (known: listen, socket, interval, services, probes, limits)" },
+	  ":3: unknown key 'what' (known: listen, socket, interval, services, buckets, probes, limits)" },
 	{ "rules: []\n",
-	  ":1: unknown key 'rules' (known: listen, socket, interval, services, probes, limits)" },
+	  ":1: unknown key 'rules' (known: listen, socket, interval, services, buckets, probes, limits)" },
 	{ "limits:\n  services: 5\n  memry: 64MiB\n",
 	  ":3: unknown key 'memry' in 'limits', did you mean 'memory'?" },
 	{ S "{ cgrup: x }\n", ":3: unknown key 'cgrup' in 'match', did you mean 'cgroup'?" },
@@ -269,6 +276,17 @@ static const struct {
 	  ":3: unknown key 'cpu_percent' in 'limits' (known: services, series, memory, forget_after)" },
 	{ "interval: 99ms\n", ":1: 'interval' is '99ms', must be a duration from 100ms to 1m" },
 	{ "interval: 61s\n", ":1: 'interval' is '61s', must be a duration from 100ms to 1m" },
+	{ "buckets: many\n",
+	  ":1: 'buckets' is 'many', must be default or fine, or a list of durations such as [10ms, 100ms, 1s]" },
+	{ "buckets: []\n",
+	  ":1: 'buckets' is '', must be default or fine, or a list of durations such as [10ms, 100ms, 1s]" },
+	{ "buckets:\n  - 1ms\n  - 1ms\n", ":3: 'buckets' must increase, '1ms' does not" },
+	{ "buckets: [ 1ms, 2 ]\n",
+	  ":1: a bound of 'buckets' is '2', must be a duration from 1us to 64s" },
+	{ "buckets: [ 1ms, 65s ]\n",
+	  ":1: a bound of 'buckets' is '65s', must be a duration from 1us to 64s" },
+	{ "buckets: [ [1ms] ]\n",
+	  ":1: a bound of 'buckets' is '', must be a duration from 1us to 64s" },
 	{ "limits: { forget_after: 5 }\n",
 	  ":1: 'forget_after' is '5', must be a duration such as 1h" },
 	{ S "{ port: 0 }\n", ":3: 'port' is '0', must be an integer from 1 to 65535" },
@@ -364,7 +382,7 @@ static void long_test(void **state)
 		buf_str(&text, "long");
 	buf_printf(
 		&expected,
-		":1: unknown key '%.64s' (known: listen, socket, interval, services, probes, limits)",
+		":1: unknown key '%.64s' (known: listen, socket, interval, services, buckets, probes, limits)",
 		buf_cstr(&text) + 2);
 	buf_str(&text, "\n: x\n");
 	error_check(buf_cstr(&text), text.len, buf_cstr(&expected));
@@ -381,6 +399,18 @@ static void services_max_test(void **state)
 	for (int i = 0; i < 1025; i++)
 		buf_printf(&text, "  - { name: s%d, match: { port: %d } }\n", i, i + 1);
 	error_check(buf_cstr(&text), text.len, ":2: 'services' has more than 1024 entries");
+	buf_release(&text);
+}
+
+static void buckets_max_test(void **state)
+{
+	struct buf text = { 0 };
+
+	(void)state;
+	buf_str(&text, "buckets:\n");
+	for (int i = 1; i <= CONF_BUCKETS + 1; i++)
+		buf_printf(&text, "  - %dms\n", i);
+	error_check(buf_cstr(&text), text.len, ":34: 'buckets' has more than 32 entries");
 	buf_release(&text);
 }
 
@@ -449,8 +479,9 @@ int main(void)
 		cmocka_unit_test(default_test),	     cmocka_unit_test(full_test),
 		cmocka_unit_test(section_test),	     cmocka_unit_test(error_test),
 		cmocka_unit_test(services_test),     cmocka_unit_test(long_test),
-		cmocka_unit_test(services_max_test), cmocka_unit_test(list_test),
-		cmocka_unit_test(file_test),	     cmocka_unit_test(setting_test),
+		cmocka_unit_test(services_max_test), cmocka_unit_test(buckets_max_test),
+		cmocka_unit_test(list_test),	     cmocka_unit_test(file_test),
+		cmocka_unit_test(setting_test),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, folder_make, folder_remove);

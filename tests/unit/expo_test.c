@@ -35,6 +35,7 @@ static void fill(struct registry *r)
 {
 	struct hist *h;
 
+	buckets_fine(&r->buckets[BUCKETS_SLO]);
 	for (size_t i = 0; i < FAMILIES; i++)
 		registry_add(r, &rows[i]);
 	*add(r, 0, "nginx.service")->value = 9223372036854775807;
@@ -116,7 +117,7 @@ static const char golden_text[] =
 	"# HELP seismo_age A unit that the name does not tell.\n"
 	"# TYPE seismo_age gauge\n"
 	SAMPLES_AGE
-	"# HELP seismo_wait_seconds Time spent waiting.\n"
+	"# HELP seismo_wait_seconds Time spent waiting." BUCKETS_HELP "\n"
 	"# TYPE seismo_wait_seconds histogram\n"
 	SAMPLES_WAIT("");
 
@@ -135,7 +136,7 @@ static const char golden_openmetrics[] =
 	"# HELP seismo_age A unit that the name does not tell.\n"
 	"# TYPE seismo_age gauge\n"
 	SAMPLES_AGE
-	"# HELP seismo_wait_seconds Time spent waiting.\n"
+	"# HELP seismo_wait_seconds Time spent waiting." BUCKETS_HELP "\n"
 	"# TYPE seismo_wait_seconds histogram\n"
 	"# UNIT seismo_wait_seconds seconds\n"
 	SAMPLES_WAIT(".0")
@@ -214,6 +215,7 @@ static void hidden_label_test(void **state)
 	struct buf out = { 0 };
 
 	(void)state;
+	buckets_fine(&r.buckets[BUCKETS_SLO]);
 	registry_add(&r, &calls);
 	registry_add(&r, &wait);
 	*family_series(r.families[0], a)->value = 3;

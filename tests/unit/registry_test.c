@@ -246,19 +246,19 @@ static void samples_are_limited(void **state)
 	struct registry r = { 0 };
 	struct family *c = registry_add(&r, &calls), *w = registry_add(&r, &wait),
 		      *h = registry_add(&r, &hidden);
-	const u32 max = 10 * HIST_SAMPLES;
+	const u32 samples = w->samples, max = 10 * samples;
 	int cnt = 0;
 
 	(void)state;
-	assert_int_equal(r.reserved, 1 + HIST_SAMPLES);
-	assert_false(family_full(h, 1 + HIST_SAMPLES));
-	assert_true(family_full(c, 1 + HIST_SAMPLES));
+	assert_int_equal(r.reserved, 1 + samples);
+	assert_false(family_full(h, 1 + samples));
+	assert_true(family_full(c, 1 + samples));
 	while (!family_full(w, max))
 		numbered(w, cnt++);
 	assert_int_equal(cnt, 8);
 	for (cnt = 0; !family_full(c, max); cnt++)
 		numbered(c, cnt);
-	assert_int_equal(cnt, HIST_SAMPLES - 1);
+	assert_int_equal(cnt, samples - 1);
 	assert_int_equal(r.samples + r.reserved, max);
 	for (int i = 0; i < 1000; i++)
 		numbered(h, i);
@@ -266,7 +266,7 @@ static void samples_are_limited(void **state)
 	add(w, "other", NULL, NULL);
 	assert_int_equal(r.samples, max);
 	family_remove(w, numbered(w, 0));
-	assert_int_equal(r.samples, max - HIST_SAMPLES);
+	assert_int_equal(r.samples, max - samples);
 	registry_release(&r);
 }
 

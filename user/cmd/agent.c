@@ -268,6 +268,17 @@ static int family_add(struct agent *a, const struct probe_run *run)
 	return collector_family_add(a->collector, run) ? memory_failed() : EXIT_OK;
 }
 
+_Static_assert(CONF_BUCKETS <= BUCKETS_MAX, "room for the list");
+
+static void buckets_set(struct registry *r, const struct conf *conf)
+{
+	for (int set = 0; set < BUCKET_SETS; set++)
+		if (conf->buckets == BUCKETS_LIST)
+			buckets_list(&r->buckets[set], conf->bucket_ns, conf->bucket_cnt);
+		else if (conf->buckets == BUCKETS_FINE)
+			buckets_fine(&r->buckets[set]);
+}
+
 int agent_begin(struct agent *a, const struct agent_options *options)
 {
 	struct probe_set *set = &a->probes;
@@ -276,6 +287,7 @@ int agent_begin(struct agent *a, const struct agent_options *options)
 	set->conf = a->conf;
 	set->btf_path = options->btf;
 	set->forced = options->hooks;
+	buckets_set(&a->registry, a->conf);
 	err = probe_set_open(set);
 	err = err ?: probe_set_start_next(set);
 	if (err < 0)

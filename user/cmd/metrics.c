@@ -20,18 +20,23 @@ struct format {
 /* Marks a label that exists only if the configuration enables it. */
 #define OPTIONAL '?'
 
+static const char *help_more(const struct metric *m)
+{
+	return m->kind == METRIC_HISTOGRAM ? BUCKETS_HELP : "";
+}
+
 static void row_text(const struct metric *m, const char *labels, json_t *doc)
 {
 	(void)doc;
-	printf("%-44s %-10s %-24s %s\n", m->name, kind_names[m->kind], *labels ? labels : "-",
-	       m->help);
+	printf("%-44s %-10s %-24s %s%s\n", m->name, kind_names[m->kind], *labels ? labels : "-",
+	       m->help, help_more(m));
 }
 
 static void row_markdown(const struct metric *m, const char *labels, json_t *doc)
 {
 	(void)doc;
-	printf("| `%s` | %s | %s | %s | %s |\n", m->name, kind_names[m->kind], labels,
-	       metric_units[m->unit], m->help);
+	printf("| `%s` | %s | %s | %s | %s%s |\n", m->name, kind_names[m->kind], labels,
+	       metric_units[m->unit], m->help, help_more(m));
 }
 
 static void row_json(const struct metric *m, const char *labels, json_t *doc)
@@ -46,10 +51,10 @@ static void row_json(const struct metric *m, const char *labels, json_t *doc)
 			*mark = '\0';
 		json_array_append_new(mark ? optional : list, json_string(label));
 	}
-	json_array_append_new(doc,
-			      json_pack("{s:s, s:s, s:o, s:o, s:s, s:s}", "name", m->name, "type",
-					kind_names[m->kind], "labels", list, "optional_labels",
-					optional, "unit", metric_units[m->unit], "help", m->help));
+	json_array_append_new(doc, json_pack("{s:s, s:s, s:o, s:o, s:s, s:s+}", "name", m->name,
+					     "type", kind_names[m->kind], "labels", list,
+					     "optional_labels", optional, "unit",
+					     metric_units[m->unit], "help", m->help, help_more(m)));
 }
 
 static const struct format formats[] = {

@@ -39,6 +39,14 @@ const struct conf_number conf_numbers[] = {
 	{ NULL, { .name = NULL } },
 };
 
+const struct setting conf_buckets = {
+	.name = "buckets",
+	.kind = SETTING_ENUM,
+	.words =
+		(const char *const[]){
+			[BUCKETS_DEFAULT] = "default", [BUCKETS_FINE] = "fine", NULL },
+};
+
 static u64 *number_of(struct conf *c, const struct setting *s)
 {
 	return (u64 *)((char *)c + s->offset);
@@ -175,6 +183,20 @@ static void describe_services(struct description *d, const struct conf *c)
 	describe(d, true);
 }
 
+static void describe_buckets(struct description *d, const struct conf *c)
+{
+	static const struct setting bound = { .kind = SETTING_DURATION };
+
+	buf_str(&d->key, conf_buckets.name);
+	if (c->buckets != BUCKETS_LIST)
+		setting_write(&conf_buckets, c->buckets, &d->value);
+	for (unsigned i = 0; i < c->bucket_cnt; i++) {
+		buf_str(&d->value, i ? ", " : "");
+		setting_write(&bound, c->bucket_ns[i], &d->value);
+	}
+	describe(d, false);
+}
+
 static void describe_probe(struct description *d, const struct conf_probe *p)
 {
 	const char *name = p->family->name;
@@ -197,6 +219,7 @@ void conf_describe(const struct conf *c,
 	for (const struct conf_number *n = conf_numbers; n->setting.name; n++)
 		describe_number(&d, n->section ?: "", "", &n->setting,
 				*number_of((struct conf *)c, &n->setting));
+	describe_buckets(&d, c);
 	describe_services(&d, c);
 	for (unsigned i = 0; i < c->probe_cnt; i++)
 		describe_probe(&d, &c->probes[i]);
@@ -263,6 +286,9 @@ void conf_keep_fixed(struct conf *c, struct conf *now)
 	for (const struct conf_number *n = conf_numbers; n->setting.name; n++)
 		if (!n->setting.live)
 			*number_of(c, &n->setting) = *number_of(now, &n->setting);
+	c->buckets = now->buckets;
+	c->bucket_cnt = now->bucket_cnt;
+	memcpy(c->bucket_ns, now->bucket_ns, sizeof(c->bucket_ns));
 	for (unsigned i = 0; i < c->probe_cnt; i++) {
 		const struct setting *s = c->probes[i].family->settings;
 

@@ -36,6 +36,11 @@ struct conf_family {
 	const struct setting *settings; /* ends with a row without name; may be NULL */
 };
 
+/* Words of `buckets`, or a list. */
+enum bucket_choice { BUCKETS_DEFAULT, BUCKETS_FINE, BUCKETS_LIST };
+
+#define CONF_BUCKETS 32
+
 #define CONF_SETTINGS 8
 
 struct conf_probe {
@@ -52,9 +57,12 @@ struct conf_limits {
 };
 
 struct conf {
-	char *listen;	 /* ADDR:PORT */
-	char *socket;	 /* the control socket, NULL: where it is by default */
-	u64 interval_ns; /* between readings of the tables */
+	char *listen;		     /* ADDR:PORT */
+	char *socket;		     /* the control socket, NULL: where it is by default */
+	u64 interval_ns;	     /* between readings of the tables */
+	u64 buckets;		     /* enum bucket_choice */
+	u64 bucket_ns[CONF_BUCKETS]; /* upper bounds of the list, increasing */
+	unsigned bucket_cnt;
 	struct service_rule *services;
 	unsigned service_cnt;
 	struct conf_probe *probes; /* every family, in the order of `families` */
@@ -70,6 +78,9 @@ struct conf_number {
 
 /* The first is `interval`; ends with one without name. */
 extern const struct conf_number conf_numbers[];
+
+/* The words of `buckets`. */
+extern const struct setting conf_buckets;
 
 /* The defaults. `families` ends with a row without name and must outlive it. NULL: out of memory. */
 struct conf *conf_default(const struct conf_family *families);

@@ -70,6 +70,54 @@ static int numbers_apply(struct conf *c, struct yaml_doc *d, const struct conf_f
 	return 0;
 }
 
+/* The bounds of a list, in increasing order. */
+static int bucket_list_apply(struct conf *c, struct yaml_doc *d, const yaml_node_t *list)
+{
+	static const struct setting bound = { "buckets", SETTING_DURATION, .min = 1000,
+					      .max = 64000000000, .initial = 1000000 };
+	const yaml_node_item_t *item = list->data.sequence.items.start;
+
+	for (; item < list->data.sequence.items.top; item++) {
+		const yaml_node_t *node = yaml_doc_node(d, *item);
+		const char *text = yaml_doc_text(node);
+		u64 ns;
+
+		if (c->bucket_cnt == CONF_BUCKETS)
+			return yaml_doc_error(d, node, "'buckets' has more than %d entries",
+					      CONF_BUCKETS);
+		if (!text || setting_parse(&bound, text, &ns)) {
+			yaml_doc_error(d, node, "a bound of 'buckets' is '%.64s', must be ",
+				       text ?: "");
+			setting_accepts(&bound, d->error);
+			return -EINVAL;
+		}
+		if (c->bucket_cnt && ns <= c->bucket_ns[c->bucket_cnt - 1])
+			return yaml_doc_error(d, node, "'buckets' must increase, '%.64s' does not",
+					      text);
+		c->bucket_ns[c->bucket_cnt++] = ns;
+	}
+	c->buckets = BUCKETS_LIST;
+	return 0;
+}
+
+static int buckets_apply(struct conf *c, struct yaml_doc *d)
+{
+	const yaml_node_t *node = yaml_doc_value(d, yaml_doc_root(d), "buckets");
+	const char *text = node ? yaml_doc_text(node) : NULL;
+
+	if (!node)
+		return 0;
+	if (node->type == YAML_SEQUENCE_NODE &&
+	    node->data.sequence.items.start < node->data.sequence.items.top)
+		return bucket_list_apply(c, d, node);
+	if (text && !setting_parse(&conf_buckets, text, &c->buckets))
+		return 0;
+	yaml_doc_error(d, node, "'buckets' is '%.64s', must be ", text ?: "");
+	setting_accepts(&conf_buckets, d->error);
+	buf_str(d->error, ", or a list of durations such as [10ms, 100ms, 1s]");
+	return -EINVAL;
+}
+
 static bool text_same(const char *a, const char *b)
 {
 	return a && b ? !strcmp(a, b) : a == b;
@@ -133,6 +181,8 @@ static int file_apply(struct conf *c, struct yaml_doc *d, struct conf_file *f)
 		err = socket_apply(c, d, f);
 	if (!err)
 		err = numbers_apply(c, d, f);
+	if (!err)
+		err = buckets_apply(c, d);
 	if (!err)
 		err = services_apply(c, d, f);
 	return err;

@@ -52,6 +52,7 @@ static const cyaml_schema_field_t file_fields[] = {
 	TEXT("interval", struct conf_file, interval, TEXT_MAX_LEN),
 	CYAML_FIELD_SEQUENCE("services", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct conf_file,
 			     services, &service_value, 0, SERVICES_MAX),
+	CYAML_FIELD_IGNORE("buckets", CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_IGNORE("probes", CYAML_FLAG_OPTIONAL),
 	CYAML_FIELD_MAPPING("limits", CYAML_FLAG_OPTIONAL, struct conf_file, limits, limit_fields),
 	CYAML_FIELD_END,

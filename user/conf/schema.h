@@ -22,8 +22,8 @@ struct conf_file {
 size_t schema_number(const struct conf_number *n);
 
 /*
- * Checks the structure of a document with a root and loads its values, except for `probes`, whose keys only the
- * families know. *ret is NULL if nothing is set. Errors as for conf_load().
+ * Checks the structure of a document with a root and loads its values, except for `buckets`, which has two forms, and
+ * `probes`, whose keys only the families know. *ret is NULL if nothing is set. Errors as for conf_load().
  */
 int schema_load(struct conf_file **ret, struct yaml_doc *d, const char *text, size_t len);
 void schema_free(struct conf_file *f);

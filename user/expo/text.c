@@ -23,45 +23,6 @@ static const char *const kind_name[] = {
 	[METRIC_HISTOGRAM] = "histogram",
 };
 
-/*
- * Upper bounds of the classic buckets, in seconds: the powers of two, in the fewest digits that give the
- * same double again. Each is the sum of whole native buckets.
- */
-static const char *const le[] = {
-	"9.5367431640625e-07",
-	"1.9073486328125e-06",
-	"3.814697265625e-06",
-	"7.62939453125e-06",
-	"1.52587890625e-05",
-	"3.0517578125e-05",
-	"6.103515625e-05",
-	"0.0001220703125",
-	"0.000244140625",
-	"0.00048828125",
-	"0.0009765625",
-	"0.001953125",
-	"0.00390625",
-	"0.0078125",
-	"0.015625",
-	"0.03125",
-	"0.0625",
-	"0.125",
-	"0.25",
-	"0.5",
-	"1",
-	"2",
-	"4",
-	"8",
-	"16",
-	"32",
-	"64",
-};
-
-#define LE_CNT	 (sizeof(le) / sizeof(*le))
-#define LE_WHOLE ((size_t)-HIST_MIN_EXP) /* from here on the bounds are whole numbers */
-
-_Static_assert(LE_CNT == HIST_BOUNDS, "a bound for every power of two");
-
 static bool ends_with(const char *s, size_t len, const char *suffix)
 {
 	size_t suffix_len = strlen(suffix);
@@ -102,6 +63,7 @@ static void metadata_write(struct buf *b, const struct metric *m, const struct d
 		len -= strlen(TOTAL);
 	comment_start(b, "# HELP ", m, len);
 	help_add(b, m->help, d->help_escapes);
+	help_add(b, m->kind == METRIC_HISTOGRAM ? BUCKETS_HELP : "", d->help_escapes);
 	comment_start(b, "\n# TYPE ", m, len);
 	buf_str(b, kind_name[m->kind]);
 	unit = d->base_name ? unit_name(m, len) : NULL;
@@ -152,19 +114,19 @@ static void bucket_write(struct buf *b, const struct buf *start, const char *bou
 }
 
 /* Writes the cumulative buckets, whose lines all begin with start, and returns what they add up to. */
-static u64 buckets_write(struct buf *b, const struct buf *start, const u64 *bucket,
-			 const struct dialect *d)
+static u64 buckets_write(struct buf *b, const struct buf *start, const struct buckets *buckets,
+			 const u64 *native, const struct dialect *d)
 {
 	u64 count = 0;
 	size_t next = 0;
 
-	for (size_t i = 0; i < LE_CNT; i++) {
-		while (next <= i * HIST_SUB)
-			count += bucket[next++];
-		bucket_write(b, start, le[i], i < LE_WHOLE ? "" : d->whole, count);
+	for (const struct bucket *at = buckets->at; at < buckets->at + buckets->cnt; at++) {
+		while (next < at->end)
+			count += native[next++];
+		bucket_write(b, start, at->le, at->whole ? d->whole : "", count);
 	}
 	while (next < HIST_BUCKETS)
-		count += bucket[next++];
+		count += native[next++];
 	bucket_write(b, start, "+Inf", "", count);
 	return count;
 }
@@ -181,9 +143,9 @@ static const struct hist *exposed_hist(const struct series *s, struct hist *sum)
 }
 
 /* _count is what the buckets added up to as they were written: the two cannot disagree. */
-static void histogram_write(struct buf *b, const char *name, const struct series *s,
-			    const struct dialect *d)
+static void histogram_write(struct buf *b, const struct series *s, const struct dialect *d)
 {
+	const char *name = s->family->metric->name;
 	struct buf start = { 0 };
 	struct hist sum;
 	const struct hist *hist = exposed_hist(s, &sum);
@@ -193,7 +155,7 @@ static void histogram_write(struct buf *b, const char *name, const struct series
 	buf_str(&start, "_bucket{");
 	buf_add(&start, s->labels, s->labels_len);
 	buf_str(&start, s->labels_len ? ",le=\"" : "le=\"");
-	count = buckets_write(b, &start, hist->bucket, d);
+	count = buckets_write(b, &start, s->family->buckets, hist->bucket, d);
 	b->failed |= start.failed;
 	buf_release(&start);
 
@@ -212,7 +174,7 @@ static void family_write(struct buf *b, const struct family *f, const struct dia
 		if (f->series[i]->exposed != f->series[i])
 			continue;
 		if (f->metric->kind == METRIC_HISTOGRAM)
-			histogram_write(b, f->metric->name, f->series[i], d);
+			histogram_write(b, f->series[i], d);
 		else
 			value_write(b, f->metric, f->series[i]);
 	}

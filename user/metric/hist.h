@@ -5,10 +5,6 @@
 
 #include "types.h"
 
-/* Classic buckets are bounded by the powers of two of a second; with +Inf, sum and count these are the samples of one. */
-#define HIST_BOUNDS  (HIST_MAX_EXP - HIST_MIN_EXP + 1)
-#define HIST_SAMPLES (HIST_BOUNDS + 3)
-
 u64 hist_count(const struct hist *h);
 /* Both wrap: what was subtracted before it was added is made up for. */
 void hist_add(struct hist *h, const struct hist *more);

@@ -314,9 +314,18 @@ static void family_init(struct family *f, struct registry *r, const struct metri
 		f->hidden_labels |= (unsigned)(l->shown && !*l->shown) << f->label_cnt;
 		f->label_names[f->label_cnt++] = l->name;
 	}
+	f->buckets = &r->buckets[m->buckets];
 	if (!m->hidden)
-		f->samples = m->kind == METRIC_HISTOGRAM ? HIST_SAMPLES : 1;
+		f->samples = m->kind == METRIC_HISTOGRAM ? buckets_samples(f->buckets) : 1;
 	r->reserved += f->samples;
+}
+
+static void registry_begin(struct registry *r)
+{
+	memcpy(r->slabs, slab_of_kind, sizeof(r->slabs));
+	for (int set = 0; set < BUCKET_SETS; set++)
+		if (!r->buckets[set].cnt)
+			buckets_default(&r->buckets[set], (enum bucket_set)set);
 }
 
 struct family *registry_add(struct registry *r, const struct metric *metric)
@@ -331,7 +340,7 @@ struct family *registry_add(struct registry *r, const struct metric *metric)
 		return NULL;
 	}
 	if (!r->family_cnt)
-		memcpy(r->slabs, slab_of_kind, sizeof(r->slabs));
+		registry_begin(r);
 	family_init(f, r, metric);
 	r->families[r->family_cnt++] = f;
 	return f;

@@ -7,6 +7,7 @@
 #ifndef METRIC_REGISTRY_H
 #define METRIC_REGISTRY_H
 
+#include "metric/buckets.h"
 #include "metric/intern.h"
 #include "metric/slab.h"
 
@@ -93,6 +94,7 @@ struct metric {
 	} usage;
 	unsigned usage_cnt;
 	size_t cgroup; /* counted by cgroups: the offset of a u64 in struct cgroup_stats; 0: none */
+	enum bucket_set buckets; /* of a histogram, by default */
 };
 
 struct series {
@@ -145,6 +147,7 @@ struct family {
 	const char *label_names[SERIES_LABELS];
 	unsigned label_cnt, hidden_labels; /* the latter are bits */
 	u32 samples;			   /* exposed for each series */
+	const struct buckets *buckets;	   /* of a histogram */
 	u64 born_ns;
 	u64 sources;		/* bits of what may lose its events; set by the collector */
 	struct series **series; /* in order of creation, owned */
@@ -167,10 +170,12 @@ struct registry {
 	/* Of s64, s64 and struct hist: values by kind of metric and id. */
 	struct slab slabs[METRIC_KINDS];
 	struct intern_table strings;
-	u64 now_ns;   /* when the values were read; the reader sets it first */
-	u32 tick;     /* number of calls of registry_recycle() */
-	u32 samples;  /* exposed in all */
-	u32 reserved; /* samples of one more series of each family */
+	struct buckets
+		buckets[BUCKET_SETS]; /* set before the first family is added, else by default */
+	u64 now_ns;		      /* when the values were read; the reader sets it first */
+	u32 tick;		      /* number of calls of registry_recycle() */
+	u32 samples;		      /* exposed in all */
+	u32 reserved;		      /* samples of one more series of each family */
 };
 
 void registry_release(struct registry *r);

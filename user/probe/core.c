@@ -185,7 +185,7 @@ const struct probe probe_core = {
 			  .unflushed = offsetof(struct task_totals, cpu_ns) },
 			{ "seismo_run_queue_wait_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Time that a runnable task waited for a CPU, one observation each time it gets one.",
-			  .service = true, .max = 1024 },
+			  .service = true, .buckets = BUCKETS_COARSE, .max = 1024 },
 			{ "seismo_blocked_tasks", METRIC_GAUGE, UNIT_NONE,
 			  "Threads in uninterruptible sleep (D): they wait for a disk, a network file system or a lock in the kernel.",
 			  .service = true, .task_total = offsetof(struct task_totals, blocked) },

@@ -89,7 +89,7 @@ const struct probe probe_memory = {
 			  .unflushed = offsetof(struct task_totals, major_faults) },
 			{ "seismo_memory_reclaim_stall_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Time that tasks spent in direct reclaim before their memory allocation was served.",
-			  .service = true, .max = 600 },
+			  .service = true, .buckets = BUCKETS_COARSE, .max = 600 },
 			{ "seismo_dirtied_bytes_total", METRIC_COUNTER, UNIT_BYTES,
 			  "Page cache that the service's tasks made dirty, in whole pages: what the kernel has to write to disks later, or would have, if it is not deleted or overwritten before.",
 			  .service = true, .max = 1024 },

@@ -202,7 +202,8 @@ const struct probe probe_request = {
 			  .max = 1000 },
 			{ "seismo_request_queue_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Time from the arrival of an inbound request until the service reads it.",
-			  .service = true, .labels = { { PROTOCOL } }, .max = 500 },
+			  .service = true, .labels = { { PROTOCOL } }, .buckets = BUCKETS_COARSE,
+			  .max = 500 },
 			{ .name = NULL },
 		},
 };
