@@ -45,6 +45,7 @@ TRACEPOINT(sched_process_exec, exec, struct task_struct *task)
 	if (!tc)
 		return 0;
 	tc->port = 0;
+	tc->since_ns = bpf_ktime_get_ns();
 	task_identify(task, tc, true);
 	return 0;
 }
@@ -65,20 +66,26 @@ TRACEPOINT(cgroup_attach_task, cgroup_attach, struct cgroup *dst, const char *pa
 	return 0;
 }
 
-/* Only loaded when a rule matches a port: the process that listens there and its children get their own identities. */
+/*
+ * A process that listens is no short command. If a rule matches the port, the process and its children get their own
+ * identities. Only loaded for such a rule, or where the tcp family does not tell who listens.
+ */
 TRACEPOINT(inet_sock_set_state, listen, struct sock *sk, int oldstate, int newstate)
 {
 	struct task_struct *task = task_current();
 	u32 port = READ(sk, __sk_common.skc_num);
 	struct task_ctx *tc;
 
-	if (newstate != 10 /* TCP_LISTEN */ || !bpf_map_lookup_elem(&listen_ports, &port))
+	if (newstate != 10 /* TCP_LISTEN */)
 		return 0;
 	tc = task_ctx_get(task);
 	if (!tc)
 		return 0;
-	tc->port = port;
-	task_move(task, tc);
+	if (bpf_map_lookup_elem(&listen_ports, &port)) {
+		tc->port = port;
+		task_move(task, tc);
+	}
+	identity_serves(tc->identity);
 	return 0;
 }
 

@@ -120,6 +120,29 @@ static __always_inline u32 identity_gen(u32 identity)
 	return state ? state->gen : 0;
 }
 
+/* Its program serves requests: it is more than a short command. */
+static __always_inline void identity_serves(u32 identity)
+{
+	struct identity_state *state = bpf_map_lookup_elem(&identity_states, &identity);
+
+	if (state)
+		state->matters = 1;
+}
+
+#define FAILURES_MANY 5
+
+/* One of its processes has ended: a program that keeps failing is what people look for. */
+static __always_inline void identity_ended(u32 identity, bool failed, bool out_of_memory)
+{
+	struct identity_state *state = bpf_map_lookup_elem(&identity_states, &identity);
+
+	if (!state)
+		return;
+	state->failures = failed ? state->failures + 1 : 0;
+	if (state->failures >= FAILURES_MANY || out_of_memory)
+		state->matters = 1;
+}
+
 /* The totals of an identity; for iterators only, which run one at a time. */
 static __always_inline struct task_totals *task_totals_row(u32 identity, u32 gen)
 {

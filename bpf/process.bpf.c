@@ -96,6 +96,7 @@ static __always_inline int process_ended(struct task_struct *task)
 	}
 	now = bpf_ktime_get_ns();
 	reason = exit_reason(leader, signal);
+	identity_ended(identity, reason != PROCESS_OK, reason == PROCESS_OOM);
 	count_add(process_exits_total, identity, reason, 1);
 	if (reason == PROCESS_OOM && arity_mark_victim < 2)
 		count_add(oom_kills_total, identity, 0, 1);

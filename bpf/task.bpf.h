@@ -149,6 +149,7 @@ static __always_inline struct task_ctx *task_ctx_new(struct task_struct *task)
 		/* it may have been in its system call for long */
 		.call = task_syscall(task),
 		.left_ns = LEFT_LONG_AGO,
+		.since_ns = BPF_CORE_READ(task, start_time),
 	};
 	u64 key = (u64)task;
 

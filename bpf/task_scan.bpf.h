@@ -71,6 +71,8 @@ int task_scan_iter(struct bpf_iter__task *it)
 	if (task->pid == task->tgid && task->signal->live.counter > 0) {
 		row->processes++;
 		row->cpu_quota = cgroups_note(task, tc->identity);
+		if (!row->since_ns || tc->since_ns < row->since_ns)
+			row->since_ns = tc->since_ns;
 	}
 	task_scan_runtime(task, tc, row);
 	task_scan_state(task, tc, row);

@@ -93,6 +93,7 @@ static __always_inline int sent_so_far(struct sock *sk, struct sock_ctx *sc)
 static __always_inline void listening(struct sock *sk, struct sock_ctx *sc)
 {
 	sock_claim(sc);
+	identity_serves(sc->identity);
 	if (!storage)
 		listener_note(sk, sc->identity, sc->gen);
 }
@@ -404,8 +405,10 @@ int sockets_iter(struct bpf_iter__task_file *it)
 	tc = task_ctx_find(task);
 	if (!tc)
 		return 0;
-	if (BPF_CORE_READ(sk, __sk_common.skc_state) == LISTEN)
+	if (BPF_CORE_READ(sk, __sk_common.skc_state) == LISTEN) {
+		identity_serves(tc->identity);
 		listener_note(sk, tc->identity, tc->gen);
+	}
 	sc = sock_ctx_find(sk);
 	if (!sc) {
 		sc = sock_ctx(sk);

@@ -85,7 +85,9 @@ struct arrival {
 
 struct identity_state {
 	u32 gen;
-	u32 live; /* set last, when the identity's row is complete */
+	u8 live; /* set last, when the identity's row is complete */
+	u8 matters; /* its program is more than a short command: it serves requests, or keeps failing */
+	u16 failures; /* of its processes in a row */
 };
 
 /*
@@ -94,7 +96,8 @@ struct identity_state {
  */
 struct task_totals {
 	u64 tasks, processes;
-	u64 cpu_ns; /* on the CPU since the last switch */
+	u64 since_ns; /* when the oldest of these processes started its program; 0: there is none */
+	u64 cpu_ns;   /* on the CPU since the last switch */
 	u64 resident_bytes;
 	u64 major_faults; /* since the last change of identity */
 	u64 blocked, blocked_oldest_ns, stopped;
@@ -141,6 +144,7 @@ struct task_ctx {
 	u64 reclaim_ns;		      /* start of the current direct reclaim */
 	u64 major_faults;	      /* counted so far */
 	u64 blocked_ns;	  /* start of its last uninterruptible sleep, 0: none was seen */
+	u64 since_ns;	  /* start of the program, at first of the task */
 	u16 exit_counted; /* the end of the process has been counted */
 	u16 starting;	  /* has not yet returned from the fork that made it */
 	u32 tid, tgid;	  /* where the task scan has no task_struct to read */

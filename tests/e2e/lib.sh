@@ -176,7 +176,8 @@ seismo_pid=
 start_seismo() { # OPTION...
 	# Others run on this machine as well, and what they leave of the samples is not what most tests are about.
 	grep -q '^limits:' "$CONFIG" || echo "limits: { series: $series_max }" >>"$CONFIG"
-	# Nor is the choice of buckets.
+	# Nor are short commands, which are services of their own here, and the choice of buckets.
+	grep -q '^short_commands:' "$CONFIG" || echo "short_commands: name" >>"$CONFIG"
 	grep -q '^buckets:' "$CONFIG" || echo "buckets: fine" >>"$CONFIG"
 	: >"$TMP/seismo.out" # or the address of the one before is found there
 	: >"$TMP/metrics.mark"

@@ -38,7 +38,8 @@ calls_are() { # EXPECTED SERVICE TEXT
 }
 
 # Said in each file, or it would change with the others.
-same="buckets: fine"
+same="short_commands: name
+buckets: fine"
 
 cat >"$CONFIG" <<-END
 	limits: { services: 500 }
@@ -57,6 +58,7 @@ cat >"$CONFIG" <<-END
 	listen: 127.0.0.1:1
 	services: [ { name: reloaded-$$, match: { exe: w-reload-$$ } } ]
 	probes: { request: { long_poll: 10s, status: class } }
+	short_commands: name
 	buckets: [ 1ms, 1s ]
 END
 check

@@ -360,6 +360,7 @@ static inline struct fixture *fixture_new(u64 services, u64 series, struct worke
 	f->conf = conf_default(&no_family);
 	f->conf->limits.services = services;
 	f->conf->limits.series = series;
+	f->conf->short_commands = SHORT_COMMANDS_NAME; /* see fold_test.c for the other */
 	f->now_ns = 1000 * SECOND;
 	f->collector = collector_new(&kernel.tables, f->conf, &f->registry, kernel.runs, worker);
 	assert_non_null(f->collector);

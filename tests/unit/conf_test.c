@@ -102,6 +102,7 @@ static void default_check(struct conf *c)
 	assert_int_equal(c->limits.memory_bytes, 64 << 20);
 	assert_int_equal(c->interval_ns, 5000000000);
 	assert_int_equal(c->limits.forget_after_ns, 3600000000000);
+	assert_int_equal(c->short_commands, SHORT_COMMANDS_FOLD);
 	assert_int_equal(c->buckets, BUCKETS_DEFAULT);
 	assert_int_equal(c->bucket_cnt, 0);
 	conf_free(c);
@@ -135,6 +136,7 @@ static void full_test(void **state)
 				 "limits: { services: 16, series: 1000, memory: 8MiB,\n"
 				 "          forget_after: 5m }\n"
 				 "interval: 250ms\n"
+				 "short_commands: name\n"
 				 "buckets: [ 500us, 10ms, 2s ]\n");
 
 	(void)state;
@@ -160,6 +162,7 @@ static void full_test(void **state)
 	assert_int_equal(c->limits.memory_bytes, 8 << 20);
 	assert_int_equal(c->interval_ns, 250000000);
 	assert_int_equal(c->limits.forget_after_ns, 300000000000);
+	assert_int_equal(c->short_commands, SHORT_COMMANDS_NAME);
 	assert_int_equal(c->buckets, BUCKETS_LIST);
 	assert_int_equal(c->bucket_cnt, 3);
 	assert_int_equal(c->bucket_ns[0], 500000);
@@ -216,9 +219,9 @@ static const struct {
 	/* keys */
 	{ "lisen: x\n", ":1: unknown key 'lisen', did you mean 'listen'?" },
 	{ "# c\nlisten: a:1\nwhat: x\n",
-	  ":3: unknown key 'what' (known: listen, socket, interval, services, buckets, probes, limits)" },
+	  ":3: unknown key 'what' (known: listen, socket, interval, short_commands, services, buckets, probes, limits)" },
 	{ "rules: []\n",
-	  ":1: unknown key 'rules' (known: listen, socket, interval, services, buckets, probes, limits)" },
+	  ":1: unknown key 'rules' (known: listen, socket, interval, short_commands, services, buckets, probes, limits)" },
 	{ "limits:\n  services: 5\n  memry: 64MiB\n",
 	  ":3: unknown key 'memry' in 'limits', did you mean 'memory'?" },
 	{ S "{ cgrup: x }\n", ":3: unknown key 'cgrup' in 'match', did you mean 'cgroup'?" },
@@ -276,6 +279,7 @@ static const struct {
 	  ":3: unknown key 'cpu_percent' in 'limits' (known: services, series, memory, forget_after)" },
 	{ "interval: 99ms\n", ":1: 'interval' is '99ms', must be a duration from 100ms to 1m" },
 	{ "interval: 61s\n", ":1: 'interval' is '61s', must be a duration from 100ms to 1m" },
+	{ "short_commands: yes\n", ":1: 'short_commands' is 'yes', must be fold or name" },
 	{ "buckets: many\n",
 	  ":1: 'buckets' is 'many', must be default or fine, or a list of durations such as [10ms, 100ms, 1s]" },
 	{ "buckets: []\n",
@@ -382,7 +386,7 @@ static void long_test(void **state)
 		buf_str(&text, "long");
 	buf_printf(
 		&expected,
-		":1: unknown key '%.64s' (known: listen, socket, interval, services, buckets, probes, limits)",
+		":1: unknown key '%.64s' (known: listen, socket, interval, short_commands, services, buckets, probes, limits)",
 		buf_cstr(&text) + 2);
 	buf_str(&text, "\n: x\n");
 	error_check(buf_cstr(&text), text.len, buf_cstr(&expected));

@@ -3,9 +3,11 @@
  * Many services that come and go, one after the other; each makes CALLS calls of sched_rr_get_interval,
  * which hardly anybody else does.
  *
- *   churn cgroup DIRECTORY COUNT CALLS   in a cgroup DIRECTORY/churn-N.service of its own
- *   churn exe DIRECTORY COUNT CALLS      as an executable DIRECTORY/churn-N of its own
- *   churn call CALLS                     what they run
+ *   churn cgroup DIRECTORY COUNT CALLS [FIRST]   in a cgroup DIRECTORY/churn-N.service of its own
+ *   churn exe DIRECTORY COUNT CALLS [FIRST]      as an executable DIRECTORY/churn-N of its own
+ *   churn call CALLS [MS]                        what they run; MS between calls
+ *
+ * N counts from FIRST on, or 0.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -28,12 +30,16 @@ static void die(const char *what)
 	exit(1);
 }
 
-static int call(long calls)
+static int call(long calls, long pause_ms)
 {
+	const struct timespec pause = { pause_ms / 1000, pause_ms % 1000 * 1000000 };
 	struct timespec interval;
 
-	while (calls-- > 0)
+	while (calls-- > 0) {
 		syscall(SYS_sched_rr_get_interval, 0, &interval);
+		if (pause_ms)
+			nanosleep(&pause, NULL);
+	}
 	return 0;
 }
 
@@ -113,22 +119,23 @@ static void run_one(const struct kind *k, const char *path, const char *calls)
 int main(int argc, char **argv)
 {
 	char path[PATH_MAX];
+	long first = argc > 5 ? atol(argv[5]) : 0;
 
-	if (argc == 3 && !strcmp(argv[1], "call"))
-		return call(atol(argv[2]));
+	if (argc >= 3 && !strcmp(argv[1], "call"))
+		return call(atol(argv[2]), argc > 3 ? atol(argv[3]) : 0);
 	if (readlink("/proc/self/exe", self, sizeof(self) - 1) < 0)
 		die("/proc/self/exe");
-	for (size_t i = 0; argc == 5 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
+	for (size_t i = 0; argc >= 5 && i < sizeof(kinds) / sizeof(kinds[0]); i++) {
 		if (strcmp(argv[1], kinds[i].name))
 			continue;
 		for (long n = 0; n < atol(argv[3]); n++) {
-			snprintf(path, sizeof(path), kinds[i].path, argv[2], n);
+			snprintf(path, sizeof(path), kinds[i].path, argv[2], first + n);
 			kinds[i].make(path);
 			run_one(&kinds[i], path, argv[4]);
 			kinds[i].remove(path);
 		}
 		return 0;
 	}
-	fprintf(stderr, "usage: churn cgroup|exe DIRECTORY COUNT CALLS\n");
+	fprintf(stderr, "usage: churn cgroup|exe DIRECTORY COUNT CALLS [FIRST]\n");
 	return 2;
 }

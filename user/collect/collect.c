@@ -14,9 +14,10 @@
 
 #define NS_PER_SEC 1000000000ULL
 #define AGE_NS	   (30 * NS_PER_SEC) /* between steps of identities towards their end */
-#define AGE_FULL_NS \
-	NS_PER_SEC /* ... where services or slots get scarce; at every tick where identities do */
-#define FORGET_NS (10 * NS_PER_SEC)
+/* ... where services or slots get scarce, or so many wait for their end; at every tick where identities get scarce */
+#define AGE_FULL_NS NS_PER_SEC
+#define IDLE_MANY   64
+#define FORGET_NS   (10 * NS_PER_SEC)
 
 struct collector {
 	struct tables *tables;
@@ -141,7 +142,10 @@ static u64 age_period_ns(const struct collector *c)
 {
 	if (identities_used(&c->identities) > c->tables->sizes.identities / 2)
 		return 0;
-	return c->services.cnt >= c->services.max || slots_scarce(c->tables) ? AGE_FULL_NS : AGE_NS;
+	return c->services.cnt >= c->services.max || slots_scarce(c->tables) ||
+			       identities_idle(&c->identities) > IDLE_MANY
+		       ? AGE_FULL_NS
+		       : AGE_NS;
 }
 
 void collector_tick(struct collector *c, u64 now_ns)

@@ -11,6 +11,8 @@
 	2	     /* task scans without a task, after which no task gets the identity any more */
 #define IDLE_REUSE 3 /* ... and after which its number is free */
 
+#define SHORT_COMMAND_NS (60 * 1000000000ULL) /* who lives for as long is none */
+
 int identities_init(struct identities *t, struct tables *tables, struct services *services,
 		    const struct conf *conf, struct worker *worker)
 {
@@ -45,6 +47,39 @@ static void owner_set(struct identities *t, struct identity_owner *o, struct ser
 	o->service = s;
 }
 
+/* Is the identity's program more than a short command, or has one of its processes lived long enough? */
+static bool matters(const struct identities *t, u32 id)
+{
+	u64 since_ns = t->tables->task_totals[id].since_ns;
+
+	return t->tables->states[id].matters ||
+	       (since_ns && t->now_ns > since_ns && t->now_ns - since_ns >= SHORT_COMMAND_NS);
+}
+
+/* ... or was it, and its service is still known? So a daemon that crashes in a loop keeps its name. */
+static bool mattered(const struct identities *t, const char *name)
+{
+	const struct service *s = services_find(t->services, name);
+
+	return s && s->program;
+}
+
+/* The service of an identity with this name; NULL: there is no room for it. */
+static struct service *owner_service(struct identities *t, u32 id,
+				     const struct identity_origin *from)
+{
+	struct identity_owner *o = &t->owners[id];
+	struct service *s;
+
+	o->is_short = from->program && !matters(t, id) && !mattered(t, from->service);
+	if (o->is_short && t->conf->short_commands == SHORT_COMMANDS_FOLD)
+		return t->services->commands;
+	s = services_get(t->services, from->service, t->now_ns);
+	if (s && from->program && !o->is_short && !s->program)
+		s->program = t->promoted = true;
+	return s;
+}
+
 /* Names the identity, as soon as that is possible. */
 static void owner_name(struct identities *t, u32 id, const struct identity *row)
 {
@@ -55,7 +90,7 @@ static void owner_name(struct identities *t, u32 id, const struct identity *row)
 	o->pending = !identity_name(row, t->conf, &t->lookups, &from);
 	if (o->pending)
 		return;
-	s = services_get(t->services, from.service, t->now_ns);
+	s = owner_service(t, id, &from);
 	o->refused = !s;
 	owner_set(t, o, s ? s : t->services->other);
 	if (s && t->on_named)
@@ -88,12 +123,15 @@ bool identities_valid(const struct identities *t, u32 id, u32 gen)
 bool identities_name_again(struct identities *t, bool all)
 {
 	bool any = false, room = services_have_room(t->services, t->now_ns);
+	bool promoted = t->promoted;
 
+	t->promoted = false;
 	for (u32 id = 1; id < t->tables->sizes.identities; id++) {
 		struct identity_owner *o = &t->owners[id];
 		const struct identity *row;
 
-		if (!o->service || !(all || o->pending || (o->refused && room)))
+		if (!o->service || !(all || o->pending || (o->refused && room) ||
+				     (o->is_short && (promoted || matters(t, id)))))
 			continue;
 		row = table_row(&t->tables->identities, id);
 		if (!row)
@@ -164,9 +202,20 @@ void identities_reclaim(struct identities *t)
 		if (o->service)
 			service_put(o->service, t->now_ns);
 		*o = (struct identity_owner){ 0 };
+		t->tables->states[id].matters = 0;
+		t->tables->states[id].failures = 0;
 		t->tables->states[id].live = 0;
 		tables_free(t->tables, POOL_IDENTITY, id);
 	}
+}
+
+u32 identities_idle(const struct identities *t)
+{
+	u32 idle = 0;
+
+	for (u32 id = 1; id < t->tables->sizes.identities; id++)
+		idle += t->tables->states[id].live && !t->tables->task_totals[id].tasks;
+	return idle;
 }
 
 u32 identities_used(const struct identities *t)

@@ -15,6 +15,7 @@ struct identity_owner {
 	u8 idle;		 /* task scans in a row without a task */
 	bool dying;		 /* counts nothing any more; see identities_age() */
 	bool refused;		 /* "other", since there was no room for its service */
+	bool is_short;		 /* a program that is no more than a short command until now */
 	bool pending;		 /* has an old name, the new one is not known yet */
 	bool moved;		 /* of another service since the last identities_moves_done() */
 };
@@ -26,6 +27,7 @@ struct identities {
 	u64 now_ns; /* set by who reads the tables */
 	struct lookups lookups;
 	struct identity_owner *owners;
+	bool promoted; /* the name of a program is a service's by now: others may have it, too */
 	/* The identity was named after this cgroup, "" after none. */
 	void (*on_named)(void *ctx, struct service *s, const char *cgroup);
 	void *ctx;
@@ -43,9 +45,9 @@ struct service *identities_service(struct identities *t, u32 id);
 bool identities_valid(const struct identities *t, u32 id, u32 gen);
 
 /*
- * Names identities again, those that were refused for want of room or all, as after a change of the rules; those whose
- * new name was not known yet, too. True when
- * some have become another service's: `moved` marks them until identities_moves_done().
+ * Names identities again: all, as after a change of the rules, or those that were refused for want of room, whose new name
+ * was not known yet, or whose program is no longer a short command. True when some have become another service's: `moved`
+ * marks them until identities_moves_done().
  */
 bool identities_name_again(struct identities *t, bool all);
 void identities_moves_done(struct identities *t);
@@ -60,5 +62,7 @@ bool identities_age(struct identities *t);
 void identities_reclaim(struct identities *t);
 
 u32 identities_used(const struct identities *t);
+/* How many of them no task had when tasks were scanned last. */
+u32 identities_idle(const struct identities *t);
 
 #endif

@@ -14,6 +14,7 @@
 struct identity_origin {
 	char service[NAME_SIZE];		       /* never empty */
 	char cgroup[IDENTITY_CGROUPS + IDENTITY_NAME]; /* that gave the name, "" none */
+	bool program; /* ... nor did a rule: it is the program's own */
 };
 
 /* The row may hold anything. False: the name is not known yet, see service/lookup.h. */

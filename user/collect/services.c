@@ -41,7 +41,8 @@ int services_init(struct services *t, u32 max, void (*on_forget)(void *, struct 
 {
 	*t = (struct services){ .max = max, .on_forget = on_forget, .ctx = ctx };
 	t->other = service_add(t, "other", 0);
-	return t->other ? 0 : -ENOMEM;
+	t->commands = service_add(t, "commands", 0);
+	return t->other && t->commands ? 0 : -ENOMEM;
 }
 
 void services_release(struct services *t)
@@ -57,7 +58,7 @@ void services_release(struct services *t)
 
 static bool is_unused(const struct services *t, const struct service *s, u64 now_ns, u64 age_ns)
 {
-	return !s->identities && s != t->other && now_ns - s->used_ns > age_ns;
+	return !s->identities && s != t->other && s != t->commands && now_ns - s->used_ns > age_ns;
 }
 
 /* The service that gives way to a new one; NULL: there is none yet. */
@@ -86,13 +87,29 @@ bool services_evict(struct services *t, u64 now_ns)
 	return unused;
 }
 
+static struct service *clean_find(const struct services *t, const char *clean)
+{
+	struct service *s;
+
+	HASH_FIND_STR(t->by_name, clean, s);
+	return s;
+}
+
+struct service *services_find(const struct services *t, const char *name)
+{
+	char clean[LABEL_VALUE_SIZE];
+
+	label_clean(clean, name);
+	return clean_find(t, clean);
+}
+
 struct service *services_get(struct services *t, const char *name, u64 now_ns)
 {
 	char clean[LABEL_VALUE_SIZE];
 	struct service *s;
 
 	label_clean(clean, name);
-	HASH_FIND_STR(t->by_name, clean, s);
+	s = clean_find(t, clean);
 	if (s)
 		return s;
 	if (t->cnt >= t->max && !services_evict(t, now_ns))

@@ -15,12 +15,14 @@ struct service {
 	char *name;
 	u32 identities; /* that are this service's now */
 	u64 used_ns;	/* when it last had one */
+	bool program; /* the name of a program that is more than a short command */
 	UT_hash_handle hh;
 };
 
 struct services {
 	struct service *by_name;
-	struct service *other; /* takes what there is no room for; not counted in cnt */
+	/* Always there, not counted in cnt: takes what there is no room for; all short commands together. */
+	struct service *other, *commands;
 	u32 cnt, max;
 	/* A service is about to be forgotten: nothing may refer to it afterwards. */
 	void (*on_forget)(void *ctx, struct service *s);
@@ -39,6 +41,8 @@ void services_release(struct services *t);
  * where there are `max` already. NULL: none has gone for long enough, or there is no memory.
  */
 struct service *services_get(struct services *t, const char *name, u64 now_ns);
+/* The service of this name, NULL: there is none. */
+struct service *services_find(const struct services *t, const char *name);
 /* Whether one more service would find a place. */
 bool services_have_room(const struct services *t, u64 now_ns);
 /* Forgets the service that would give way to a new one. False: there is none. */

@@ -36,6 +36,9 @@ struct conf_family {
 	const struct setting *settings; /* ends with a row without name; may be NULL */
 };
 
+/* What counts as a service outside of units and containers: words of `short_commands`. */
+enum short_commands { SHORT_COMMANDS_FOLD, SHORT_COMMANDS_NAME };
+
 /* Words of `buckets`, or a list. */
 enum bucket_choice { BUCKETS_DEFAULT, BUCKETS_FINE, BUCKETS_LIST };
 
@@ -60,6 +63,7 @@ struct conf {
 	char *listen;		     /* ADDR:PORT */
 	char *socket;		     /* the control socket, NULL: where it is by default */
 	u64 interval_ns;	     /* between readings of the tables */
+	u64 short_commands;	     /* enum short_commands */
 	u64 buckets;		     /* enum bucket_choice */
 	u64 bucket_ns[CONF_BUCKETS]; /* upper bounds of the list, increasing */
 	unsigned bucket_cnt;

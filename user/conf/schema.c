@@ -50,6 +50,7 @@ static const cyaml_schema_field_t file_fields[] = {
 	TEXT("listen", struct conf_file, listen, NAME_MAX_LEN),
 	TEXT("socket", struct conf_file, socket, TEXT_MAX_LEN),
 	TEXT("interval", struct conf_file, interval, TEXT_MAX_LEN),
+	TEXT("short_commands", struct conf_file, short_commands, TEXT_MAX_LEN),
 	CYAML_FIELD_SEQUENCE("services", CYAML_FLAG_POINTER | CYAML_FLAG_OPTIONAL, struct conf_file,
 			     services, &service_value, 0, SERVICES_MAX),
 	CYAML_FIELD_IGNORE("buckets", CYAML_FLAG_OPTIONAL),

@@ -12,7 +12,7 @@ struct limits_text {
 };
 
 struct conf_file {
-	char *listen, *socket, *interval;
+	char *listen, *socket, *interval, *short_commands;
 	struct service_rule *services;
 	unsigned services_count;
 	struct limits_text limits;

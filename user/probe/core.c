@@ -45,7 +45,11 @@ static void task_total_add(struct tables *t, const struct task_ctx *tc)
 	if (tc->identity >= t->sizes.identities || t->states[tc->identity].gen != tc->gen)
 		return;
 	row->tasks++;
-	row->processes += tc->tid == tc->tgid && !tc->exit_counted;
+	if (tc->tid != tc->tgid || tc->exit_counted)
+		return;
+	row->processes++;
+	if (!row->since_ns || tc->since_ns < row->since_ns)
+		row->since_ns = tc->since_ns;
 }
 
 /* For kernels without task iterators: counts the tasks that the programs have seen. */
@@ -87,7 +91,8 @@ static int setup(struct probe_run *run)
 		set->watches_ports |= conf->services[i].match.port != 0;
 		set->watches_commands |= conf->services[i].match.command != NULL;
 	}
-	probe_hook(run, "listen_btf")->disabled = !set->watches_ports;
+	probe_hook(run, "listen_btf")->disabled =
+		!set->watches_ports && conf_probe_mode(conf, "tcp") != PROBE_MODE_OFF;
 	probe_hook(run, "free_btf")->disabled = set->kernel.storage;
 	probe_hook(run, "missed_iter")->disabled = !set->kernel.preemptible;
 	return probe_const(run, "want_args", &set->watches_commands, sizeof(bool));
@@ -166,7 +171,7 @@ const struct probe probe_core = {
 			{ { TRACEPOINT("switch") }, .purpose = "CPU time, run-queue wait" },
 			{ { TRACEPOINT("listen") },
 			  .optional = true,
-			  .purpose = "services named by a listening port" },
+			  .purpose = "services that listen, and those named by a listening port" },
 			{ { TRACEPOINT("free") },
 			  .purpose = "end of tasks, on kernels without task storage" },
 			{ { "task_scan_iter", TRACEPOINT("identify") },

@@ -445,7 +445,7 @@ static struct name_origin rule_origin(const struct service_match *m, const struc
 {
 	const char *path = m->cgroup ? cgroup_matching(m->cgroup, f) : NULL;
 
-	return (struct name_origin){ path, path ? path_part(path).len : 0, false };
+	return (struct name_origin){ path, path ? path_part(path).len : 0, false, false };
 }
 
 static void place_find(struct place *ret, const struct service_facts *f)
@@ -493,5 +493,5 @@ struct name_origin service_name(const struct service_rule *rules, unsigned rule_
 		name_write("kernel", buf, size);
 	else
 		program_write(f, &place.unit, buf, size);
-	return (struct name_origin){ 0 };
+	return (struct name_origin){ .program = !f->kernel };
 }

@@ -32,6 +32,7 @@ struct name_origin {
 	const char *path;
 	size_t len;
 	bool pending; /* the name is not known yet: ask again later */
+	bool program; /* the program's own name: no rule, container or unit has one */
 };
 
 /*

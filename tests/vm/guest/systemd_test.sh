@@ -69,6 +69,7 @@ configure() { # PROBE...
 	{
 		echo "services: [ { name: by-port, match: { port: $(cat "$TMP/port") } } ]"
 		echo "probes: {$(printf ' %s: off,' "$@") }"
+		echo "short_commands: name"
 	} | tee "$CONFIG" >/etc/seismo/seismo.yaml
 }
 
