@@ -1,17 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "collect.h"
 #include "collect/services.h"
-#include "metric/hist.h"
 
 #define ALPHA	   "service=\"alpha\""
 #define BETA	   "service=\"beta\""
-#define OTHER	   "service=\"other\""
 #define CALL(s, n) s ",call=\"" #n "\""
-
-#define HIST_SAMPLES 16 /* 13 bounds, +Inf, sum and count */
-
-/* One more series of each family. */
-#define RESERVED (12 + 3 * HIST_SAMPLES)
 
 static struct fixture *f;
 
@@ -599,189 +592,8 @@ static void a_slot_waits_for_its_peers_name(void **state)
 		fixture_hist(f, "peer_wait_seconds", ALPHA ",peer=\"0123456789ab\"")->bucket[5], 1);
 }
 
-/* --- what does not fit */
-
-static void a_full_metric_counts_under_other(void **state)
-{
-	struct collector_stats stats;
-
-	(void)state;
-	for (u64 call = 0; call < BUDGET + 5; call++)
-		count(0, CALLS, 1, call, 10);
-	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 23)), 10);
-	assert_int_equal(fixture_value(f, "calls_total", CALL(ALPHA, 24)), -1);
-	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, other)), 50);
-	assert_int_equal(fixture_sum(f, "calls_total"), 10 * (BUDGET + 5));
-	collector_stats(f->collector, &stats);
-	assert_true(stats.dropped[CALLS] > 0);
-	assert_int_equal(stats.dropped[WAIT], 0);
-}
-
-static void a_full_histogram_counts_under_other(void **state)
-{
-	(void)state;
-	kernel.tables.budgets[WAIT].max = 1;
-	count_time(0, WAIT, 1, 5, 10);
-	count_time(0, WAIT, 2, 6, 20);
-	count_time(1, WAIT, 2, 6, 20);
-	assert_int_equal(fixture_hist(f, "wait_seconds", ALPHA)->bucket[5], 1);
-	assert_null(fixture_hist(f, "wait_seconds", BETA));
-	assert_int_equal(fixture_hist(f, "wait_seconds", OTHER)->bucket[6], 2);
-}
-
-static int setup_small(void **state)
-{
-	(void)state;
-	f = fixture_new(2, RESERVED + 4, NULL);
-	for (u32 id = 1; id < 8; id++) {
-		char name[16];
-
-		snprintf(name, sizeof(name), "s%u", id);
-		identity_make(id, name);
-	}
-	return 0;
-}
-
-static void services_beyond_the_limit_are_other(void **state)
-{
-	struct collector_stats stats;
-
-	(void)state;
-	for (u32 id = 1; id < 8; id++)
-		count(id % CPUS, CALLS, id, 1, 10);
-	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s1\"", 1)), 10);
-	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s2\"", 1)), 10);
-	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s3\"", 1)), -1);
-	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, 1)), 50);
-	collector_stats(f->collector, &stats);
-	assert_int_equal(stats.services, 2);
-	assert_int_equal(stats.dropped[CALLS], 50);
-	assert_int_equal(stats.dropped[WAIT], 0);
-}
-
-static void events_that_are_other_are_counted(void **state)
-{
-	struct collector_stats stats;
-
-	(void)state;
-	count(0, CALLS, 1, 1, 1);
-	count(0, CALLS, 2, 1, 1);
-	for (int i = 0; i < 3; i++) {
-		count(0, CALLS, 3, 1, 100);
-		count_time(i % CPUS, WAIT, 3, 5, 10);
-		fixture_read(f);
-	}
-	identity_end(3);
-	fixture_wait(f, REUSE_SECONDS);
-	collector_stats(f->collector, &stats);
-	assert_int_equal(stats.dropped[CALLS], 300);
-	assert_int_equal(stats.dropped[WAIT], 3);
-}
-
-/* Room for samples, where what has gone took all of it. */
-static void services_that_are_gone_give_way_to_series(void **state)
-{
-	(void)state;
-	for (u64 call = 0; call < 4; call++)
-		count(0, CALLS, 1, call, 10);
-	count(0, CALLS, 2, 1, 10);
-	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s2\"", 1)), -1);
-	identity_end(1);
-	fixture_wait(f, REUSE_SECONDS);
-	fixture_read(f);
-	count(0, CALLS, 2, 1, 100);
-	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s2\"", 1)), 100);
-	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s1\"", 1)), -1);
-}
-
-/* When another has gone for long enough. What it counted until then stays where it was shown. */
-static void a_service_gets_its_name_when_there_is_room(void **state)
-{
-	struct collector_stats stats;
-
-	(void)state;
-	f->conf->limits.series = 1000;
-	for (u32 id = 1; id < 4; id++) {
-		count(0, CALLS, id, 1, 10);
-		count_time(0, WAIT, id, 5, 10);
-	}
-	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s3\"", 1)), -1);
-	identity_end(1);
-	fixture_wait(f, REUSE_SECONDS);
-	count(0, CALLS, 3, 1, 1);
-	count_time(0, WAIT, 3, 5, 10);
-	fixture_read(f);
-	count(0, CALLS, 3, 1, 100);
-	count_time(0, WAIT, 3, 5, 10);
-	count_time(1, WAIT, 3, 6, 10);
-	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s3\"", 1)), 100);
-	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, 1)), 11);
-	assert_int_equal(fixture_hist(f, "wait_seconds", "service=\"s3\"")->bucket[5], 1);
-	assert_int_equal(fixture_hist(f, "wait_seconds", "service=\"s3\"")->bucket[6], 1);
-	assert_int_equal(fixture_hist(f, "wait_seconds", "service=\"s3\"")->sum_ns, 20);
-	assert_int_equal(fixture_hist(f, "wait_seconds", OTHER)->bucket[5], 2);
-	identity_end(3);
-	fixture_wait(f, SERVICE_KEEP_NS / SECOND / 2); /* others wait for a place, too */
-	assert_int_equal(kernel.freed[3], 1);
-	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s3\"", 1)), 100);
-	assert_int_equal(fixture_hist(f, "wait_seconds", "service=\"s3\"")->bucket[5], 1);
-	collector_stats(f->collector, &stats);
-	assert_int_equal(stats.dropped[CALLS], 11);
-	assert_int_equal(stats.dropped[WAIT], 2);
-}
-
-static void series_beyond_the_limit_are_other(void **state)
-{
-	(void)state;
-	for (u64 call = 0; call < 10; call++)
-		count(0, CALLS, 1, call, 10);
-	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, other)), 60);
-	assert_int_equal(fixture_sum(f, "calls_total"), 100);
-}
-
-static void series_get_their_own_when_there_is_room(void **state)
-{
-	struct conf conf = *f->conf;
-
-	(void)state;
-	for (u64 call = 0; call < 10; call++)
-		count(0, CALLS, 1, call, 10);
-	count_time(0, WAIT, 1, 5, 10);
-	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, other)), 60);
-	conf.limits.series = 1000;
-	count(0, CALLS, 1, 9, 1);
-	collector_reconfigure(f->collector, &conf, f->now_ns);
-	fixture_read(f);
-	count(0, CALLS, 1, 9, 2);
-	count_time(0, WAIT, 1, 5, 10);
-	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s1\"", 9)), 2);
-	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, other)), 61);
-	assert_int_equal(fixture_hist(f, "wait_seconds", "service=\"s1\"")->bucket[5], 1);
-	assert_int_equal(fixture_hist(f, "wait_seconds", OTHER)->bucket[5], 1);
-}
-
-static void what_was_other_outlives_its_identity(void **state)
-{
-	(void)state;
-	for (u32 id = 1; id < 8; id++)
-		count(0, CALLS, id, 1, 10);
-	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, 1)), 50);
-	identity_end(5);
-	fixture_wait(f, REUSE_SECONDS);
-	assert_int_equal(kernel.freed[5], 1);
-	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, 1)), 50);
-}
-
-static void an_identity_that_nobody_got_is_other(void **state)
-{
-	(void)state;
-	count(0, CALLS, IDENTITY_OTHER, 7, 2);
-	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, 7)), 2);
-}
-
-#define TEST(name)	 cmocka_unit_test_setup_teardown(name, setup, teardown)
-#define TEST_SLOW(name)	 cmocka_unit_test_setup_teardown(name, setup_slow, teardown_slow)
-#define TEST_SMALL(name) cmocka_unit_test_setup_teardown(name, setup_small, teardown)
+#define TEST(name)	cmocka_unit_test_setup_teardown(name, setup, teardown)
+#define TEST_SLOW(name) cmocka_unit_test_setup_teardown(name, setup_slow, teardown_slow)
 
 int main(void)
 {
@@ -817,16 +629,6 @@ int main(void)
 		TEST_SLOW(a_new_name_may_come_later),
 		TEST_SLOW(a_peer_may_get_its_name_later),
 		TEST_SLOW(a_slot_waits_for_its_peers_name),
-		TEST(a_full_metric_counts_under_other),
-		TEST(a_full_histogram_counts_under_other),
-		TEST_SMALL(services_beyond_the_limit_are_other),
-		TEST_SMALL(events_that_are_other_are_counted),
-		TEST_SMALL(services_that_are_gone_give_way_to_series),
-		TEST_SMALL(a_service_gets_its_name_when_there_is_room),
-		TEST_SMALL(series_beyond_the_limit_are_other),
-		TEST_SMALL(series_get_their_own_when_there_is_room),
-		TEST_SMALL(what_was_other_outlives_its_identity),
-		TEST_SMALL(an_identity_that_nobody_got_is_other),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

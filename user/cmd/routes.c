@@ -43,6 +43,7 @@ static void serve_metrics(void *ctx, const struct http_request *request, struct 
 		return;
 	cpu_ns = agent_cpu_ns();
 	expo_write(format, &d->agent.registry, &reply->body);
+	collector_exposed(d->agent.collector);
 	agent_spend(&d->agent, cpu_ns);
 }
 

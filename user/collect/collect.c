@@ -177,7 +177,12 @@ void collector_stats(const struct collector *c, struct collector_stats *ret)
 			     ?: (u32)c->tables->budgets[BUDGET_CELLS].used;
 	for (unsigned m = 1; m < METRIC_MAX; m++)
 		ret->dropped[m] = c->tables->budgets[m].dropped + c->counters.refused[m] +
-				  c->hists.refused[m];
+				  c->hists.refused[m] + c->families.folded[m];
+}
+
+void collector_exposed(struct collector *c)
+{
+	c->services.exposed_ns = c->read_ns;
 }
 
 /* --- life */
@@ -194,6 +199,8 @@ static void on_forget(void *ctx, struct service *s)
 {
 	struct collector *c = ctx;
 
+	if (services_unseen(&c->services, s))
+		families_fold(&c->families, s);
 	families_forget(&c->families, s);
 	cgroups_drop(&c->cgroups, s);
 }
@@ -228,7 +235,9 @@ struct collector *collector_new(struct tables *tables, const struct conf *conf,
 	c->conf = conf;
 	c->registry = registry;
 	c->runs = runs;
-	c->families = (struct families){ registry, &c->identities, conf, { NULL } };
+	c->families = (struct families){ .registry = registry,
+					 .identities = &c->identities,
+					 .conf = conf };
 	cgroups_init(&c->cgroups, &c->families);
 	if (!collector_init(c, worker)) {
 		c->identities.on_named = on_named;

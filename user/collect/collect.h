@@ -44,6 +44,9 @@ void collector_tick(struct collector *c, u64 now_ns);
 /* Takes new rules and limits over; what is counted from now on is counted for the services that they name. */
 void collector_reconfigure(struct collector *c, const struct conf *conf, u64 now_ns);
 
+/* The values of the last reading are exposed: what services that are gone had done is known. */
+void collector_exposed(struct collector *c);
+
 struct collector_stats {
 	u32 services, identities, counters, hists, cells; /* in use */
 	/* By number of metric: events that were counted as "other" since a limit was reached. */

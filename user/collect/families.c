@@ -3,8 +3,10 @@
 
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "collect/identity.h"
+#include "metric/hist.h"
 
 int families_add(struct families *t, const struct metric *metrics, unsigned number, u64 sources)
 {
@@ -103,6 +105,60 @@ struct series *families_series(struct families *t, struct family *f, struct serv
 	if (series && f->metric->service)
 		series->owner = s;
 	return series;
+}
+
+/* The series of "other" that is otherwise the same, or where there is no room for it the one that takes the rest. */
+static struct series *series_of_other(struct families *t, struct family *f, const struct series *s)
+{
+	const char *name = t->identities->services->other->name, *label[SERIES_LABELS] = { name };
+	struct series *other;
+
+	for (unsigned i = 1; i < f->label_cnt; i++)
+		label[i] = s->label[i];
+	other = family_find(f, label);
+	if (!other && family_full(f, (u32)t->conf->limits.series))
+		for (unsigned i = 1; i < f->label_cnt; i++)
+			label[i] = name;
+	other = other ?: family_series(f, label);
+	if (other)
+		other->owner = t->identities->services->other;
+	return other;
+}
+
+/* No slot counts for `from` any more. Returns the number of events that it has. */
+static u64 series_fold(const struct series *from, struct series *to)
+{
+	const struct hist *hist = from->stale ? from->hist_base : from->hist;
+	bool unflushed = from->family->metric->unflushed;
+	s64 n = from->hist ? 0 : unflushed ? from->base : *from->value;
+
+	if (!from->hist) {
+		*(unflushed ? &to->base : to->value) += n;
+		return from->family->metric->unit == UNIT_NONE ? (u64)n : n != 0;
+	}
+	to->hist_base = to->hist_base ?: calloc(1, sizeof(*to->hist_base));
+	if (!hist || !to->hist_base)
+		return 0;
+	hist_add(to->hist_base, hist);
+	to->stale = true;
+	return hist_count(hist);
+}
+
+void families_fold(struct families *t, const struct service *s)
+{
+	for (u32 number = 1; number < METRIC_MAX; number++) {
+		struct family *f = t->by_number[number];
+		size_t cnt = f && f->metric->kind != METRIC_GAUGE ? f->series_cnt : 0;
+
+		for (size_t i = 0; i < cnt; i++) {
+			struct series *other = f->series[i]->owner == s
+						       ? series_of_other(t, f, f->series[i])
+						       : NULL;
+
+			if (other)
+				t->folded[number] += series_fold(f->series[i], other);
+		}
+	}
 }
 
 void families_forget(struct families *t, const struct service *s)

@@ -11,6 +11,7 @@ struct families {
 	struct identities *identities;
 	const struct conf *conf;
 	struct family *by_number[METRIC_MAX]; /* NULL: nobody counts it, or not yet */
+	u64 folded[METRIC_MAX];		      /* events that families_fold() made "other" */
 };
 
 /* Adds metrics, which are numbered from `number` on, to the registry; `sources` is what may lose their events. -ENOMEM. */
@@ -23,6 +24,8 @@ struct series *families_series(struct families *t, struct family *f, struct serv
 			       bool *refused);
 /* Is the service in one of the labels, the first apart, that of an identity that was moved? */
 bool families_moved(const struct families *t, const struct family *f, u64 dim);
+/* What a service has counted, which nobody has seen, is counted as "other": the sums stay. */
+void families_fold(struct families *t, const struct service *s);
 /* Removes all series of a service. */
 void families_forget(struct families *t, const struct service *s);
 

@@ -15,7 +15,7 @@ static struct service *service_add(struct services *t, const char *name, u64 now
 	if (s)
 		s->name = strdup(name);
 	if (s && s->name) {
-		s->used_ns = now_ns;
+		s->used_ns = s->born_ns = now_ns;
 		HASH_ADD_KEYPTR(hh, t->by_name, s->name, strlen(s->name), s);
 		if (s->hh.tbl)
 			return s;
@@ -61,14 +61,25 @@ static bool is_unused(const struct services *t, const struct service *s, u64 now
 	return !s->identities && s != t->other && s != t->commands && now_ns - s->used_ns > age_ns;
 }
 
+bool services_unseen(const struct services *t, const struct service *s)
+{
+	return s->born_ns > t->exposed_ns;
+}
+
+static bool may_give_way(const struct services *t, const struct service *s, u64 now_ns)
+{
+	bool told = t->exposed_ns > s->used_ns || services_unseen(t, s);
+
+	return is_unused(t, s, now_ns, told ? 0 : SERVICE_KEEP_NS);
+}
+
 /* The service that gives way to a new one; NULL: there is none yet. */
 static struct service *longest_unused(const struct services *t, u64 now_ns)
 {
 	struct service *oldest = NULL;
 
 	for (struct service *s = t->by_name; s; s = s->hh.next)
-		if (is_unused(t, s, now_ns, SERVICE_KEEP_NS) &&
-		    (!oldest || s->used_ns < oldest->used_ns))
+		if (may_give_way(t, s, now_ns) && (!oldest || s->used_ns < oldest->used_ns))
 			oldest = s;
 	return oldest;
 }

@@ -15,6 +15,7 @@ struct service {
 	char *name;
 	u32 identities; /* that are this service's now */
 	u64 used_ns;	/* when it last had one */
+	u64 born_ns;
 	bool program; /* the name of a program that is more than a short command */
 	UT_hash_handle hh;
 };
@@ -24,12 +25,16 @@ struct services {
 	/* Always there, not counted in cnt: takes what there is no room for; all short commands together. */
 	struct service *other, *commands;
 	u32 cnt, max;
+	u64 exposed_ns; /* when the values were read that were exposed last, 0: none were */
 	/* A service is about to be forgotten: nothing may refer to it afterwards. */
 	void (*on_forget)(void *ctx, struct service *s);
 	void *ctx;
 };
 
-/* A service that is gone is kept for as long, even when new ones find no room: somebody will want to know what it did. */
+/*
+ * A service that is gone gives way to a new one when there is no room: at once if all that it did has been exposed, or
+ * nothing yet, otherwise after as long. Somebody will want to know what it did.
+ */
 #define SERVICE_KEEP_NS (60 * 1000000000ULL)
 
 /* -ENOMEM: nothing was initialized. */
@@ -43,6 +48,8 @@ void services_release(struct services *t);
 struct service *services_get(struct services *t, const char *name, u64 now_ns);
 /* The service of this name, NULL: there is none. */
 struct service *services_find(const struct services *t, const char *name);
+/* Has nothing of what it did been exposed? */
+bool services_unseen(const struct services *t, const struct service *s);
 /* Whether one more service would find a place. */
 bool services_have_room(const struct services *t, u64 now_ns);
 /* Forgets the service that would give way to a new one. False: there is none. */
