@@ -10,16 +10,13 @@
 #define MS (1000 * US)
 #define S  (1000 * MS)
 
-static const u64 slo_ns[] = { 100 * US, 1 * MS,	  5 * MS, 10 * MS,   25 * MS, 50 * MS, 100 * MS,
-			      250 * MS, 500 * MS, 1 * S,  2500 * MS, 5 * S,   10 * S };
-static const u64 coarse_ns[] = { 100 * US, 1 * MS, 10 * MS, 100 * MS, 1 * S, 10 * S };
-
-static const struct {
-	const u64 *bound_ns;
-	unsigned cnt;
-} sets[] = {
-	[BUCKETS_SLO] = { slo_ns, sizeof(slo_ns) / sizeof(*slo_ns) },
-	[BUCKETS_COARSE] = { coarse_ns, sizeof(coarse_ns) / sizeof(*coarse_ns) },
+static const u64 sets[][16] = {
+	/* each ends with 0 */
+	[BUCKETS_SLO] = { 100 * US, 1 * MS, 5 * MS, 10 * MS, 25 * MS, 50 * MS, 100 * MS, 250 * MS,
+			  500 * MS, 1 * S, 2500 * MS, 5 * S, 10 * S },
+	[BUCKETS_COARSE] = { 1 * MS, 10 * MS, 100 * MS, 1 * S },
+	[BUCKETS_SLOW] = { 10 * MS, 100 * MS },
+	[BUCKETS_LIFETIME] = { 100 * MS, 1 * S, 10 * S },
 };
 
 /* Appends a bucket that ends where this native one does. */
@@ -58,7 +55,12 @@ void buckets_list(struct buckets *ret, const u64 *bound_ns, unsigned cnt)
 
 void buckets_default(struct buckets *ret, enum bucket_set set)
 {
-	buckets_list(ret, sets[set].bound_ns, sets[set].cnt);
+	const u64 *bound_ns = sets[set];
+	unsigned cnt = 0;
+
+	while (bound_ns[cnt])
+		cnt++;
+	buckets_list(ret, bound_ns, cnt);
 }
 
 void buckets_fine(struct buckets *ret)

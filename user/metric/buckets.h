@@ -17,6 +17,8 @@
 enum bucket_set {
 	BUCKETS_SLO,	/* dense where people have objectives and alert, from 1 ms to 10 s */
 	BUCKETS_COARSE, /* a power of ten each: enough to see where time goes */
+	BUCKETS_SLOW, /* for histograms of which each service has many: what is slow, and very slow */
+	BUCKETS_LIFETIME,
 	BUCKET_SETS,
 };
 

@@ -249,7 +249,7 @@ const struct probe probe_syscall = {
 			{ "seismo_syscall_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Duration of system calls by class. Calls that take longer than the setting slow, not counting calls that only compute, are timed always; mode full times the others too, mode sampled a sample of them that stands for all, mode count none.",
 			  .service = true, .labels = { { "class", 0, 16, label_class } },
-			  .buckets = BUCKETS_COARSE, .max = 1600, .events = "seismo_syscalls_total",
+			  .buckets = BUCKETS_SLOW, .max = 1600, .events = "seismo_syscalls_total",
 			  .events_label = class_name },
 			{ "seismo_syscall_quick_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Of those that are not slow, a sample.", .hidden = true, .service = true,
