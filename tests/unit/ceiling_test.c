@@ -292,6 +292,7 @@ static void who_was_seen_in_part_waits(void **state)
 {
 	(void)state;
 	f->conf->limits.series = 1000;
+	identity_in_cgroup(1, "s1.service", "system.slice");
 	count(0, CALLS, 1, 1, 10);
 	count(0, CALLS, 2, 1, 10);
 	fixture_read(f);
@@ -302,14 +303,35 @@ static void who_was_seen_in_part_waits(void **state)
 	fixture_wait(f, 8);
 	count(0, CALLS, 3, 1, 1);
 	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s3\"", 1)), -1);
-	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s1\"", 1)), 15);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s1.service\"", 1)), 15);
 	collector_exposed(f->collector);
 	fixture_wait(f, 1);
 	fixture_read(f);
 	count(0, CALLS, 3, 1, 100);
 	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s3\"", 1)), 100);
-	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s1\"", 1)), -1);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s1.service\"", 1)), -1);
 	assert_int_equal(fixture_value(f, "calls_total", CALL(OTHER, 1)), 2);
+}
+
+/* It may run again, and would count from 0 then. */
+static void a_program_waits(void **state)
+{
+	(void)state;
+	f->conf->limits.series = 1000;
+	count(0, CALLS, 1, 1, 10);
+	count(0, CALLS, 2, 1, 10);
+	identity_end(1);
+	count(0, CALLS, 3, 1, 1);
+	fixture_read(f);
+	for (int i = 0; i < 30; i++) {
+		fixture_wait(f, 1);
+		fixture_read(f);
+		collector_exposed(f->collector);
+	}
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s1\"", 1)), 10);
+	identity_make(1, "s1");
+	count(0, CALLS, 1, 1, 10);
+	assert_int_equal(fixture_value(f, "calls_total", CALL("service=\"s1\"", 1)), 20);
 }
 
 #define TEST(name)	 cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -332,6 +354,7 @@ int main(void)
 		TEST_EMPTY(who_was_never_seen_gives_way_at_once),
 		TEST_EMPTY(who_was_seen_gives_way_at_once),
 		TEST_SMALL(who_was_seen_in_part_waits),
+		TEST_SMALL(a_program_waits),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -61,7 +61,7 @@ static bool mattered(const struct identities *t, const char *name)
 {
 	const struct service *s = services_find(t->services, name);
 
-	return s && s->program;
+	return s && s->matters;
 }
 
 /* The service of an identity with this name; NULL: there is no room for it. */
@@ -75,8 +75,11 @@ static struct service *owner_service(struct identities *t, u32 id,
 	if (o->is_short && t->conf->short_commands == SHORT_COMMANDS_FOLD)
 		return t->services->commands;
 	s = services_get(t->services, from->service, t->now_ns);
-	if (s && from->program && !o->is_short && !s->program)
-		s->program = t->promoted = true;
+	if (!s || !from->program)
+		return s;
+	s->program = true;
+	if (!o->is_short && !s->matters)
+		s->matters = t->promoted = true;
 	return s;
 }
 

@@ -70,7 +70,7 @@ static bool may_give_way(const struct services *t, const struct service *s, u64 
 {
 	bool told = t->exposed_ns > s->used_ns || services_unseen(t, s);
 
-	return is_unused(t, s, now_ns, told ? 0 : SERVICE_KEEP_NS);
+	return is_unused(t, s, now_ns, told && !s->program ? 0 : SERVICE_KEEP_NS);
 }
 
 /* The service that gives way to a new one; NULL: there is none yet. */

@@ -16,7 +16,8 @@ struct service {
 	u32 identities; /* that are this service's now */
 	u64 used_ns;	/* when it last had one */
 	u64 born_ns;
-	bool program; /* the name of a program that is more than a short command */
+	bool program; /* the name of a program, which may run again */
+	bool matters; /* ... which is more than a short command */
 	UT_hash_handle hh;
 };
 
@@ -32,8 +33,8 @@ struct services {
 };
 
 /*
- * A service that is gone gives way to a new one when there is no room: at once if all that it did has been exposed, or
- * nothing yet, otherwise after as long. Somebody will want to know what it did.
+ * A service that is gone gives way to a new one when there is no room: a unit or container at once if all that it did has
+ * been exposed, or nothing yet; any other after as long, since somebody will want to know what it did.
  */
 #define SERVICE_KEEP_NS (60 * 1000000000ULL)
 
