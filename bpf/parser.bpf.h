@@ -55,7 +55,8 @@ __noinline int request_count(u32 identity, u64 dim, u64 n, u64 ns)
 
 struct stream_key {
 	u64 sock;
-	u64 stream;
+	u32 epoch; /* of the connection */
+	u32 stream;
 };
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct stream_key, u64, 16384, 0) request_streams SEC(".maps");
 
@@ -77,6 +78,7 @@ struct parser {
 	struct stream stream;
 	struct found found;
 	u64 sock, now;
+	u32 epoch;
 	u32 identity, direction, peer;
 	u32 protocol;
 	u32 is_request;
@@ -160,20 +162,28 @@ static __always_inline void parser_skip(struct parser *p, struct flow *f)
 static __always_inline void parser_stream(struct parser *p)
 {
 	const struct found *found = &p->found;
-	struct stream_key key = { p->sock, found->stream };
+	struct stream_key key = { p->sock, p->epoch, found->stream };
 	u64 *since;
 
 	if (found->kind == FOUND_STREAM_REQUEST) {
-		bpf_map_update_elem(&request_streams, &key, &p->now, BPF_NOEXIST);
+		bpf_map_update_elem(&request_streams, &key, &p->now, BPF_ANY);
 		p->request_cnt++;
 		return;
 	}
 	since = bpf_map_lookup_elem(&request_streams, &key);
 	if (!since || (found->status >= 100 && found->status < 200))
 		return;
-	request_count(p->identity, dimension(p->protocol, p->direction, p->peer, found->status), 1,
-		      time_since(*since, p->now));
+	if (found->kind == FOUND_STREAM_RESPONSE)
+		request_count(p->identity,
+			      dimension(p->protocol, p->direction, p->peer, found->status), 1,
+			      time_since(*since, p->now));
 	bpf_map_delete_elem(&request_streams, &key);
+}
+
+static __always_inline bool is_stream(u32 kind)
+{
+	return kind == FOUND_STREAM_REQUEST || kind == FOUND_STREAM_RESPONSE ||
+	       kind == FOUND_STREAM_RESET;
 }
 
 static __always_inline void parser_response(struct parser *p, u32 status)
@@ -204,7 +214,7 @@ static __always_inline void parser_found(struct parser *p)
 		p->request_cnt++;
 	else if (found->kind == FOUND_RESPONSE)
 		parser_response(p, found->status);
-	else if (found->kind == FOUND_STREAM_REQUEST || found->kind == FOUND_STREAM_RESPONSE)
+	else if (is_stream(found->kind))
 		parser_stream(p);
 	else if (found->kind == FOUND_BLOCKING)
 		p->blocking = 1;
@@ -300,6 +310,7 @@ static __noinline int parser_begin(struct event *e)
 	p->stream = r->stream;
 	p->sock = (u64)e->sk;
 	p->now = e->now;
+	p->epoch = connection_epoch(r, e->now);
 	p->identity = e->sc->identity;
 	p->direction = e->sc->direction;
 	p->peer = r->peer;

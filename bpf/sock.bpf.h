@@ -110,7 +110,7 @@ struct request_ctx {
 	u8 unused;
 	u16 race_status;
 	u32 sent_seq; /* TCP: write sequence at the last send seen */
-	u32 unused2;
+	u32 epoch;    /* connection_epoch() */
 	struct stream stream;
 };
 
@@ -166,6 +166,17 @@ static __always_inline void sock_opened(struct sock_ctx *sc, u32 direction)
 	sc->direction = direction;
 	sc->known = 1;
 	sc->request = (struct request_ctx){ 0 };
+}
+
+/*
+ * With the socket's address it names the connection: the kernel gives the address to another socket. Set at first
+ * use.
+ */
+static __always_inline u32 connection_epoch(struct request_ctx *r, u64 now)
+{
+	if (!r->epoch)
+		r->epoch = (u32)(now >> 10) | 1;
+	return r->epoch;
 }
 
 static __always_inline void sock_set_owner(struct sock_ctx *sc, u32 identity, u32 gen)

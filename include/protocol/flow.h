@@ -37,6 +37,7 @@ enum { FLOW_REQUEST, FLOW_RESPONSE };
 struct flow {
 	u32 skip;    /* bytes until the next message */
 	u32 rest;    /* Redis: values left in the current one; memcached: the number in a line */
+	u32 last;    /* HTTP/2: the newest stream that the client has opened */
 	u8 line;     /* within a line: the number of the word, or 1 */
 	u8 size_at;  /* memcached: the word that has the number of bytes, 0: none follow */
 	u8 status;   /* of the current message */
@@ -64,7 +65,8 @@ enum found_kind {
 	FOUND_RESPONSE,
 	FOUND_STREAM_REQUEST, /* of one of the connection's streams */
 	FOUND_STREAM_RESPONSE,
-	FOUND_BLOCKING, /* the last request is a blocking command */
+	FOUND_STREAM_RESET, /* one side gives the stream up */
+	FOUND_BLOCKING,	    /* a request that waits on purpose */
 	FOUND_PROTOCOL, /* another protocol begins here */
 	FOUND_DESYNC,	/* the bytes make no sense */
 };

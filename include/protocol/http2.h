@@ -6,6 +6,7 @@
 #include "protocol/flow.h"
 
 #define HTTP2_HEADERS  1
+#define HTTP2_RESET    3
 #define HTTP2_PADDED   0x08
 #define HTTP2_PRIORITY 0x20
 #define HTTP2_PREFACE  24
@@ -123,6 +124,9 @@ static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 is_r
 	if (len > 0x100000 || type > 0x10)
 		return found(ret, FOUND_DESYNC, 0);
 	f->skip = len;
+	ret->stream = be32_at(head + 5) & 0x7fffffff;
+	if (type == HTTP2_RESET)
+		return found(ret, FOUND_STREAM_RESET, 9);
 	if (type != HTTP2_HEADERS)
 		return 9;
 	if (avail < 9 + len &&
@@ -130,7 +134,6 @@ static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 is_r
 		f->skip = 0;
 		return 0;
 	}
-	ret->stream = be32_at(head + 5) & 0x7fffffff;
 	if (flags & HTTP2_PADDED)
 		at += 1;
 	if (flags & HTTP2_PRIORITY)
@@ -140,6 +143,9 @@ static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 is_r
 		ret->status = http2_response_status(head, at, 9 + len);
 		return 9;
 	}
+	if (ret->stream <= f->last) /* streams are opened in order: these are trailers */
+		return 9;
+	f->last = ret->stream;
 	ret->kind = FOUND_STREAM_REQUEST;
 	if (scan && len && !f->begun) {
 		f->begun = 1;

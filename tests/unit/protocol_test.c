@@ -89,6 +89,11 @@ static const char *status_text(u32 status)
 	return text;
 }
 
+static const char *protocol_text(u32 protocol)
+{
+	return protocol == PROTOCOL_TLS ? "tls" : protocol == PROTOCOL_GRPC ? "grpc" : "opaque";
+}
+
 static void found_text(char *text, size_t size, const struct found *found)
 {
 	switch (found->kind) {
@@ -104,8 +109,14 @@ static void found_text(char *text, size_t size, const struct found *found)
 	case FOUND_STREAM_RESPONSE:
 		snprintf(text, size, "%s:%u", status_text(found->status), found->stream);
 		break;
+	case FOUND_STREAM_RESET:
+		snprintf(text, size, "reset:%u", found->stream);
+		break;
+	case FOUND_BLOCKING:
+		snprintf(text, size, "block");
+		break;
 	case FOUND_PROTOCOL:
-		snprintf(text, size, found->protocol == PROTOCOL_TLS ? "tls" : "grpc");
+		snprintf(text, size, "%s", protocol_text(found->protocol));
 		break;
 	case FOUND_DESYNC:
 		snprintf(text, size, "desync");
@@ -313,14 +324,23 @@ static const struct row http2_rows[] = {
 		     "\0\0\1\1\4\0\0\0\1\x88"
 		     "\0\0\2\0\0\0\0\0\1ok"
 		     "\0\0\5\1\5\0\0\0\1\x40\1a\1b") } },
-	{ "frames that are neither",
-	  "req:1",
+	{ "frames that are neither, and a stream given up",
+	  "req:1 reset:1",
 	  { REQUEST(PREFACE SETTINGS "\0\0\x08\6\0\0\0\0\0\1\2\3\4\5\6\7\x08"
 				     "\0\0\4\x08\0\0\0\0\0\0\1\0\0"
 				     "\0\0\5\2\0\0\0\0\1\0\0\0\0\1"
 				     "\0\0\3\1\5\0\0\0\1\x82\x86\x84"
 				     "\0\0\4\3\0\0\0\0\1\0\0\0\x08"
 				     "\0\0\x08\7\0\0\0\0\0\0\0\0\1\0\0\0\0") } },
+	{ "trailers of a request, before and after its response",
+	  "req:1 200:1 req:3 200:3 reset:5",
+	  { REQUEST("\0\0\3\1\4\0\0\0\1\x82\x86\x84"
+		    "\0\0\3\1\5\0\0\0\1\x40\1a"),
+	    RESPONSE("\0\0\1\1\4\0\0\0\1\x88"), REQUEST("\0\0\3\1\4\0\0\0\3\x82\x86\x84"),
+	    RESPONSE("\0\0\1\1\4\0\0\0\3\x88"),
+	    REQUEST("\0\0\3\1\5\0\0\0\3\x40\1a"
+		    "\0\0\3\1\5\0\0\0\1\x40\1a"),
+	    RESPONSE("\0\0\4\3\0\0\0\0\5\0\0\0\7") } },
 	{ "much data",
 	  "req:1 req:3",
 	  { REQUEST_MORE("\0\0\3\1\4\0\0\0\1\x82\x86\x84"
