@@ -100,8 +100,9 @@ static __always_inline void listening(struct sock *sk, struct sock_ctx *sc)
 
 static __always_inline void connected(struct sock *sk, struct sock_ctx *sc)
 {
-	hist_add(tcp_connect_duration_seconds, sock_owner(sc), 0,
-		 bpf_ktime_get_ns() - sc->start_ns);
+	if (sc->start_ns) /* otherwise it was under way when this program was attached */
+		hist_add(tcp_connect_duration_seconds, sock_owner(sc), 0,
+			 bpf_ktime_get_ns() - sc->start_ns);
 	count_add(tcp_connections_total, sock_owner(sc), TCP_OUTBOUND, 1);
 	bytes_begin(sk, sc);
 	sample_rtt(sk, sc);
