@@ -16,6 +16,11 @@ static __always_inline struct tcp_sock *tcp_sock(struct sock *sk)
 	return typed ? bpf_skc_to_tcp_sock(sk) : (void *)sk;
 }
 
+static __always_inline struct tcp_sock *tcp_sock_or_null(struct sock *sk)
+{
+	return is_tcp(sk) ? tcp_sock(sk) : NULL;
+}
+
 static __always_inline void sample_rtt(struct sock *sk, struct sock_ctx *sc)
 {
 	struct tcp_sock *tp = tcp_sock(sk);

@@ -87,13 +87,11 @@ static __noinline int event_detect_protocol(struct event *e)
 	struct request_ctx *r = &e->sc->request;
 	u32 total = e->bytes + event_flow(e)->carry_len;
 	int there = parser_peek(e, DETECT_MIN);
-	struct parser *p = e->p;
 
 	if (there != HEAD_READY)
 		return there == HEAD_UNREADABLE;
 	r->tries++;
 	r->protocol = parser_detect(e->sent, total);
-	r->tunnel = le32_at(&p->bytes[p->pos & PARSER_MASK]) == PROTOCOL_WORD('C', 'O', 'N', 'N');
 	return 1;
 }
 

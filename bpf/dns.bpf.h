@@ -7,46 +7,82 @@
 
 struct datagram_key {
 	u64 sock;
-	u64 question; /* its id and first bytes */
+	u64 question[DNS_QUESTION_WORDS];
+	u32 epoch; /* of the socket */
+	u32 unused;
 };
+
+/* Queries that are the same: one that was asked again, or of several clients of a server. */
 struct datagram {
-	u64 since_ns;
-	u32 sent;
-	u32 peer;
+	u64 since_ns, last_ns; /* the first and the last of them */
+	u32 cnt;
+	u16 peer;
+	u8 sent;
+	u8 answered; /* one of them */
 };
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct datagram_key, struct datagram, 8192, 0) request_datagrams
 	SEC(".maps");
 
-#define DNS_LEN_MIN 17 /* header, root name, type, class */
+#define DNS_RETRY_NS 12000000000LL /* resolvers ask again within that time */
+
+/* The time of a query that is asked again begins with the first try, unless somebody gave up in between. */
+static __noinline int dns_query(struct event *e, const struct datagram_key *key)
+{
+	struct datagram query = { e->now, e->now, 1, e->sc->request.peer, e->sent, 0 };
+	struct datagram *found = bpf_map_lookup_elem(&request_datagrams, key);
+
+	if (!found || found->sent != query.sent || (s64)(e->now - found->last_ns) > DNS_RETRY_NS) {
+		bpf_map_update_elem(&request_datagrams, key, &query, BPF_ANY);
+		return 0;
+	}
+	if (found->answered)
+		found->since_ns = e->now;
+	found->answered = 0;
+	found->last_ns = e->now;
+	found->cnt++;
+	return 0;
+}
+
+static __noinline int dns_response(struct event *e, const struct datagram_key *key)
+{
+	struct datagram *found = bpf_map_lookup_elem(&request_datagrams, key);
+
+	if (!found || found->sent == e->sent)
+		return 0;
+	request_count(e->sc->identity,
+		      dimension(PROTOCOL_DNS, e->sent ? TCP_INBOUND : TCP_OUTBOUND, found->peer,
+				dns_status(e->p->head)),
+		      1, found->since_ns, e->now);
+	if (!e->sent || found->cnt < 2) {
+		bpf_map_delete_elem(&request_datagrams, key);
+		return 0;
+	}
+	found->cnt--; /* a server answers each of them */
+	found->answered = 1;
+	found->since_ns = found->last_ns;
+	return 0;
+}
 
 /* False: neither a query nor a response. */
-static __always_inline bool on_dns(const struct event *e, u64 since)
+static __always_inline bool on_dns(struct event *e)
 {
 	const u8 *dns = e->p->head;
-	u32 sent = e->sent;
-	struct datagram_key key = { (u64)e->sk,
-				    (u64)le32_at(dns + 13) << 32 | dns[12] << 16 | be16_at(dns) };
-	struct datagram query = { since, sent, e->sc->request.peer }, *found;
+	struct datagram_key key = { .sock = (u64)e->sk };
 
 	if (e->p->head_len < DNS_LEN_MIN)
 		return false;
+	key.epoch = connection_epoch(&e->sc->request, e->call_ns);
+	dns_question(dns, key.question);
 	if (dns_is_query(dns)) {
-		bpf_map_update_elem(&request_datagrams, &key, &query, BPF_ANY);
-		if (!sent)
+		dns_query(e, &key);
+		if (!e->sent)
 			hist_add(request_queue_seconds, e->sc->identity,
-				 dimension(PROTOCOL_DNS, 0, 0, 0), e->now - since);
+				 dimension(PROTOCOL_DNS, 0, 0, 0), e->call_ns - e->now);
 		return true;
 	}
 	if ((dns[2] & 0xf8) != 0x80 || be16_at(dns + 4) != 1)
 		return false;
-	found = bpf_map_lookup_elem(&request_datagrams, &key);
-	if (!found || found->sent == sent)
-		return true;
-	request_count(e->sc->identity,
-		      dimension(PROTOCOL_DNS, sent ? TCP_INBOUND : TCP_OUTBOUND, found->peer,
-				dns_status(dns)),
-		      1, time_since(found->since_ns, since));
-	bpf_map_delete_elem(&request_datagrams, &key);
+	dns_response(e, &key);
 	return true;
 }
 

@@ -17,7 +17,8 @@
 static __always_inline void fastpath_update(struct request_ctx *r)
 {
 	r->fastpath = r->protocol == PROTOCOL_HTTP && r->fastpath_score >= FASTPATH_SCORE_MIN &&
-		      r->peer_known && !r->pipelined && !r->tunnel && !r->multi_msg && !r->desync &&
+		      r->peer_known && !r->pipelined && !r->interim && !r->multi_msg &&
+		      !r->desync && !r->stream.flow[FLOW_REQUEST].named &&
 		      flow_at_boundary(&r->stream.flow[FLOW_REQUEST]) &&
 		      !r->stream.flow[FLOW_RESPONSE].carry_len;
 }
@@ -42,7 +43,7 @@ static __always_inline bool fastpath_request(struct sock *sk, struct request_ctx
 		return false;
 	r->exchange_cnt++;
 	if (sent)
-		r->sent_seq = write_seq(sk);
+		sent_note(sk, r);
 	r->read_ns = now = bpf_ktime_get_ns();
 	r->inflight[0].since_ns = !sent && r->arrived_ns ? r->arrived_ns : now;
 	r->inflight[0].cnt = r->outstanding = r->unparsed = 1;

@@ -28,63 +28,76 @@ static __always_inline void queue_add(struct event *e, u64 ns, u32 n)
 			 ns, n);
 }
 
+static __always_inline struct inflight *inflight_oldest(struct request_ctx *r)
+{
+	return &r->inflight[r->oldest % INFLIGHT_GROUPS];
+}
+
 static __always_inline void inflight_add(struct request_ctx *r, u64 since_ns, u32 n)
 {
-	struct inflight *b = &r->inflight[0];
+	struct inflight *b;
 
-	if (r->outstanding) {
+	if (r->outstanding && (r->newest + 1 - r->oldest) % INFLIGHT_GROUPS)
+		r->newest++;
+	if (r->outstanding || n > 1)
 		r->pipelined = 1;
-		b = !r->inflight[1].cnt	  ? &r->inflight[1]
-		    : !r->inflight[2].cnt ? &r->inflight[2]
-					  : &r->inflight[3];
-	} else if (n > 1) {
-		r->pipelined = 1;
-	}
-	if (!b->cnt)
+	b = &r->inflight[r->newest % INFLIGHT_GROUPS];
+	if (!b->cnt || !since_ns) {
 		b->since_ns = since_ns;
+		b->span = 0;
+	} else if (b->since_ns && since_ns > b->since_ns) {
+		b->span = (since_ns - b->since_ns) >> 10;
+	}
 	b->cnt += n;
 	r->outstanding += n;
 }
 
-static __always_inline void inflight_shift(struct request_ctx *r)
+/* Nobody knows when their responses came. */
+static __always_inline void inflight_untimed(struct request_ctx *r)
 {
-	r->inflight[0] = r->inflight[1];
-	r->inflight[1] = r->inflight[2];
-	r->inflight[2] = r->inflight[3];
-	r->inflight[3].cnt = 0;
+	for (int i = 0; i < INFLIGHT_GROUPS; i++)
+		r->inflight[i].since_ns = r->inflight[i].span = 0;
 }
 
-/* Up to n of the oldest group have responses of the same status. Returns how many. */
+/* With none in flight the groups are used from the first one on: the fast path uses that one only. */
+static __always_inline void inflight_reset(struct request_ctx *r)
+{
+	if (!r->outstanding)
+		r->oldest = r->newest = 0;
+}
+
+/*
+ * Up to n of the oldest group have responses of the same status. Returns how many. Those of a group are taken to have
+ * come evenly. Few branches: this is in loops.
+ */
 static __always_inline u32 inflight_complete(struct sock_ctx *sc, u64 dim, u32 n, u64 now)
 {
 	struct request_ctx *r = &sc->request;
-	u64 response_ns = r->response_ns ?: now;
+	struct inflight *b = inflight_oldest(r);
+	u32 part;
 
-	if (n > r->inflight[0].cnt)
-		n = r->inflight[0].cnt;
-	request_count(sc->identity, dim, n, time_since(r->inflight[0].since_ns, response_ns));
+	if (n > b->cnt)
+		n = b->cnt;
+	part = (u64)b->span * n / b->cnt;
+	b->span -= part;
+	b->since_ns += (u64)part << 10;
+	request_count(sc->identity, dim, n, b->since_ns, r->response_ns ?: now);
 	r->response_ns = 0;
 	r->outstanding -= n;
-	r->inflight[0].cnt -= n;
-	if (!r->inflight[0].cnt)
-		inflight_shift(r);
+	b->cnt -= n;
+	r->oldest += !b->cnt;
 	return n;
-}
-
-static __always_inline void inflight_complete_all(struct sock_ctx *sc, u64 dim, u64 now)
-{
-	for (int i = 0; i < INFLIGHT_GROUPS && sc->request.outstanding; i++)
-		inflight_complete(sc, dim, sc->request.outstanding, now);
 }
 
 /* The only request in flight has its response. */
 static __always_inline void inflight_complete_one(struct sock_ctx *sc, u64 dim, u64 now)
 {
 	struct request_ctx *r = &sc->request;
-	u64 response_ns = r->response_ns ?: now, since = r->inflight[0].since_ns;
+	struct inflight *b = inflight_oldest(r);
+	u64 response_ns = r->response_ns ?: now;
 
-	request_count_cached(sc, dim, time_since(since, response_ns));
-	r->outstanding = r->inflight[0].cnt = 0;
+	request_count_cached(sc, dim, time_since(b->since_ns, response_ns));
+	r->outstanding = b->cnt = 0;
 	r->response_ns = 0;
 }
 

@@ -387,12 +387,13 @@ struct inet_sock {
 
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	void *icsk_ulp_ops;
 };
 
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 srtt_us, total_retrans;
-	u32 write_seq, copied_seq, rcv_nxt;
+	u32 write_seq, snd_una, copied_seq, rcv_nxt;
 };
 
 struct sk_buff;

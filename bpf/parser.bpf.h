@@ -41,8 +41,11 @@ static __always_inline u64 time_since(u64 since, u64 now)
 	return !since || (long_poll_ns && ns > long_poll_ns) ? NOT_TIMED : ns;
 }
 
-__noinline int request_count(u32 identity, u64 dim, u64 n, u64 ns)
+/* n requests that began at `since`, 0: unknown, and got their responses at `now`. */
+__noinline int request_count(u32 identity, u64 dim, u64 n, u64 since, u64 now)
 {
+	u64 ns = time_since(since, now);
+
 	count_add_at(series_slot(requests_total, identity, dim, false), n);
 	if (ns == NOT_TIMED)
 		return 0;
@@ -101,10 +104,12 @@ struct event {
 	struct sock *sk;
 	struct sock_ctx *sc;
 	struct parser *p;
-	u64 now;
+	u64 call_ns; /* when the call was seen */
+	u64 now;     /* when the bytes were sent or had arrived */
 	u32 bytes;
 	u32 sent;
 	u32 is_request; /* the direction of requests, not of responses */
+	u32 unseen;	/* bytes before these that were read by a call that was not seen */
 };
 
 static __always_inline struct flow *event_flow(const struct event *e)
@@ -176,7 +181,7 @@ static __always_inline void parser_stream(struct parser *p)
 	if (found->kind == FOUND_STREAM_RESPONSE)
 		request_count(p->identity,
 			      dimension(p->protocol, p->direction, p->peer, found->status), 1,
-			      time_since(*since, p->now));
+			      *since, p->now);
 	bpf_map_delete_elem(&request_streams, &key);
 }
 
@@ -210,14 +215,13 @@ static __always_inline void parser_found(struct parser *p)
 {
 	const struct found *found = &p->found;
 
-	if (found->kind == FOUND_REQUEST)
+	if (found->kind == FOUND_REQUEST || found->kind == FOUND_BLOCKING) {
 		p->request_cnt++;
-	else if (found->kind == FOUND_RESPONSE)
+		p->blocking |= found->kind == FOUND_BLOCKING;
+	} else if (found->kind == FOUND_RESPONSE)
 		parser_response(p, found->status);
 	else if (is_stream(found->kind))
 		parser_stream(p);
-	else if (found->kind == FOUND_BLOCKING)
-		p->blocking = 1;
 	else if (found->kind == FOUND_DESYNC)
 		p->desync = 1;
 	else if (found->kind == FOUND_PROTOCOL)

@@ -6,8 +6,9 @@
  * response direction. A request's time starts when its first byte arrives (outbound: when it is sent) and ends at
  * the first byte of its response.
  */
-#include "bytes.bpf.h"
+#include "arrival.bpf.h"
 #include "dns.bpf.h"
+#include "exchange.bpf.h"
 #include "http.bpf.h"
 #include "tls.bpf.h"
 
@@ -15,8 +16,8 @@
 
 static __always_inline bool is_parsed(const struct request_ctx *r)
 {
-	return !r->desync &&
-	       (protocol_is_parsed(r->protocol) || (r->protocol == PROTOCOL_HTTP && r->pipelined));
+	return !r->desync && (protocol_is_parsed(r->protocol) ||
+			      (r->protocol == PROTOCOL_HTTP && (r->pipelined || r->interim)));
 }
 
 static __always_inline u64 event_dimension(const struct event *e, u32 status)
@@ -44,14 +45,14 @@ static __always_inline int requests_begun(struct event *e)
 	if (r->protocol == PROTOCOL_HTTP && !r->pipelined)
 		return http_requests_begun(e);
 	if (!r->protocol || r->desync)
-		return !r->outstanding;
+		return exchange_begin(e);
 	if (!parse(e))
-		return r->desync && !r->outstanding;
+		return r->desync ? exchange_begin(e) : 0;
 	if (!r->outstanding && is_simple(r)) /* the rest of the last response was not parsed */
 		__builtin_memset(&r->stream.flow[FLOW_RESPONSE], 0, sizeof(struct flow));
 	if (r->protocol == PROTOCOL_TLS) {
 		tls_on_request(e);
-		return e->p->request_cnt && !r->outstanding;
+		return e->p->request_cnt ? exchange_begin(e) : 0;
 	}
 	return e->p->request_cnt;
 }
@@ -74,14 +75,13 @@ static __noinline int peer_resolve(struct event *e)
 static __always_inline void on_request(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	u64 read_ns = e->now;
 	u32 n;
 
 	if (r->tls == TLS_HELD)
 		tls_release(e);
 	if (!e->sent && r->arrived_ns)
 		e->now = r->arrived_ns;
-	if (!r->protocol && r->tries < TRIES && !event_detect_protocol(e))
+	if (!r->protocol && !r->outstanding && r->tries < TRIES && !event_detect_protocol(e))
 		return;
 	e->p->blocking = 0;
 	n = requests_begun(e);
@@ -92,17 +92,12 @@ static __always_inline void on_request(struct event *e)
 	if (!protocol_has_streams(r->protocol))
 		inflight_add(r, e->p->blocking ? 0 : e->now, n);
 	if (!e->sent)
-		queue_add(e, read_ns - e->now, n);
+		queue_add(e, e->call_ns - e->now, n);
 	if (r->race_cnt)
 		race_take(e);
 }
 
 /* --- responses */
-
-static __always_inline bool is_interim(u32 status)
-{
-	return status >= 100 && status < 200 && status != 101;
-}
 
 /* More of the previous response, which had not ended when the next request came. */
 static __always_inline bool is_former(const struct event *e, u32 status)
@@ -110,32 +105,70 @@ static __always_inline bool is_former(const struct event *e, u32 status)
 	return status == STATUS_UNKNOWN && e->sc->request.response_started && e->sent;
 }
 
-static __noinline int exchange_complete(struct event *e)
+/* After these, the connection speaks another protocol, which has no requests. */
+static __always_inline void http_upgrade(struct request_ctx *r, u32 status)
+{
+	if (status == 101 || (status >= 200 && status < 300 && r->protocol == PROTOCOL_HTTP &&
+			      r->stream.flow[FLOW_REQUEST].named))
+		r->protocol = PROTOCOL_OPAQUE;
+}
+
+/* Instead of the status of a response to all that is in flight. */
+#define RESPONSE_LATER (-1) /* it is still to come */
+#define RESPONSE_RUNS  (-2) /* several were parsed, or none */
+
+/* The status of a response to HTTP requests. After an interim one, at which r->interim is set, another follows. */
+static __noinline int http_response(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	u32 status = STATUS_UNKNOWN;
-	int there = HEAD_UNREADABLE;
+	u32 carried = event_flow(e)->carry_len, status = STATUS_UNKNOWN;
+	int there = head_gather(e, HTTP_STATUS_END);
 
-	if (r->protocol == PROTOCOL_HTTP)
-		there = head_gather(e, HTTP_STATUS_END);
 	if (there == HEAD_SHORT)
-		return 0;
+		return RESPONSE_LATER;
 	if (there == HEAD_READY)
 		status = http_status(e->p->head, HTTP_STATUS_END);
-	if (is_interim(status) || (there == HEAD_READY && is_former(e, status))) {
-		r->response_ns = 0; /* the response is still to come */
-		return 0;
+	if (http_is_interim(status)) {
+		event_flow(e)->carry_len = carried;
+		r->interim = 1;
+		return RESPONSE_LATER;
+	}
+	if (there == HEAD_READY && is_former(e, status)) {
+		r->response_ns = 0;
+		return RESPONSE_LATER;
 	}
 	r->response_started |= status != STATUS_UNKNOWN;
-	if (protocol_is_parsed(r->protocol) && r->protocol != PROTOCOL_TLS)
-		status = STATUS_OK;
-	if (r->outstanding == 1)
-		inflight_complete_one(e->sc, event_dimension(e, status), e->now);
-	else
-		inflight_complete_all(e->sc, event_dimension(e, status), e->now);
-	if (status == 101 || (r->tunnel && status >= 200 && status < 300))
-		r->protocol = PROTOCOL_OPAQUE;
-	return 0;
+	return status;
+}
+
+static __always_inline int exchange_status(struct event *e)
+{
+	u32 protocol = e->sc->request.protocol;
+
+	if (protocol == PROTOCOL_HTTP)
+		return http_response(e);
+	return protocol_is_parsed(protocol) && protocol != PROTOCOL_TLS ? STATUS_OK
+									: STATUS_UNKNOWN;
+}
+
+/*
+ * The bytes from an interim response on have been parsed. If the final one is among them, the response is there; what
+ * follows its status is not looked at.
+ */
+static __always_inline int http_past_interim(struct event *e, bool parsed)
+{
+	struct request_ctx *r = &e->sc->request;
+	bool found = parsed && e->p->runs[0].cnt;
+
+	if (parsed && !found && !r->desync) {
+		r->response_ns = 0;
+		return RESPONSE_LATER;
+	}
+	r->interim = 0;
+	__builtin_memset(event_flow(e), 0, sizeof(struct flow));
+	if (found)
+		r->desync = 0;
+	return found ? e->p->runs[0].status : STATUS_UNKNOWN;
 }
 
 /*
@@ -167,6 +200,7 @@ static __always_inline void response_runs(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 	struct parser *p = e->p;
+	bool upgraded = false;
 
 	p->run = 0;
 	for (int i = 0; i < RUNS + INFLIGHT_GROUPS && p->run < RUNS && r->outstanding; i++) {
@@ -176,9 +210,12 @@ static __always_inline void response_runs(struct event *e)
 			break;
 		run->cnt -=
 			inflight_complete(e->sc, event_dimension(e, run->status), run->cnt, e->now);
+		upgraded |= run->status == 101;
 		if (!run->cnt)
 			p->run++;
 	}
+	if (upgraded)
+		r->protocol = PROTOCOL_OPAQUE;
 	if (!r->outstanding && p->runs[p->run & (RUNS - 1)].cnt && is_race(e))
 		race_note(r, p->runs[p->run & (RUNS - 1)].cnt, p->runs[p->run & (RUNS - 1)].status);
 }
@@ -191,21 +228,42 @@ static __always_inline int response_parse(struct event *e)
 	if (r->protocol == PROTOCOL_TLS)
 		event_flow(e)->rest = 0;
 	parsed = parse(e);
+	if (r->interim)
+		return http_past_interim(e, parsed);
 	if (r->desync && r->outstanding)
-		return exchange_complete(e);
+		return exchange_status(e);
 	if (r->protocol == PROTOCOL_TLS && !r->outstanding && r->tls == TLS_OPEN && parsed &&
 	    e->p->runs[0].cnt && is_race(e))
 		race_note(r, 1, STATUS_UNKNOWN);
 	if (r->protocol == PROTOCOL_TLS && !tls_on_response(e, parsed ? e->p->runs[0].cnt : 0))
-		return 0;
-	if (parsed && !r->desync)
-		response_runs(e);
+		return RESPONSE_LATER;
+	if (!parsed || r->desync)
+		return RESPONSE_LATER;
+	if (!e->p->runs[0].cnt && !protocol_response_begun(r->protocol, event_flow(e)))
+		r->response_ns = 0;
+	return RESPONSE_RUNS;
+}
+
+static __always_inline void response_to_all(struct event *e, u32 status)
+{
+	struct request_ctx *r = &e->sc->request;
+
+	e->p->runs[0] = (struct run){ status, r->outstanding };
+	e->p->runs[1].cnt = 0;
+}
+
+/* The only request in flight has its response. */
+static __always_inline int response_to_one(struct event *e, u32 status)
+{
+	inflight_complete_one(e->sc, event_dimension(e, status), e->now);
+	http_upgrade(&e->sc->request, status);
 	return 0;
 }
 
 static __always_inline int on_response(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
+	int status = RESPONSE_LATER;
 
 	if (r->outstanding && r->unparsed) {
 		if (e->sent)
@@ -218,27 +276,28 @@ static __always_inline int on_response(struct event *e)
 		event_detect_protocol(e);
 	if (r->outstanding && !r->response_ns)
 		r->response_ns = e->now;
-	if (is_parsed(r))
-		return response_simple(e) || response_parse(e);
-	return r->outstanding ? exchange_complete(e) : race_http(e);
+	if (!is_parsed(r)) {
+		if (!r->outstanding)
+			return race_http(e);
+		status = exchange_status(e);
+	}
+	if (is_parsed(r)) {
+		if (response_simple(e))
+			return 0;
+		status = response_parse(e);
+	}
+	if (status == RESPONSE_LATER)
+		return 0;
+	if (status >= 0) {
+		if (r->outstanding == 1)
+			return response_to_one(e, status);
+		response_to_all(e, status);
+	}
+	response_runs(e);
+	return 0;
 }
 
 /* --- hooks */
-
-/*
- * Bytes still unread arrived after those just read, but nobody knows how long after: the arrival time is kept once,
- * if these bytes were used.
- */
-static __always_inline void arrival_read(struct sock *sk, struct request_ctx *r, bool used)
-{
-	bool more = READ(sk, sk_receive_queue.qlen);
-
-	if (!more)
-		r->arrived_ns = 0;
-	else if (r->arrival_kept && used)
-		r->arrived_ns = bpf_ktime_get_ns();
-	r->arrival_kept = more;
-}
 
 /*
  * The side that sends first has usually opened the connection. An accepted Unix socket has its listener's address, a
@@ -279,7 +338,7 @@ static __always_inline bool is_more(struct event *e)
 		return false;
 	if (!e->is_request)
 		return !r->outstanding && r->tries && (r->protocol != PROTOCOL_HTTP || !is_race(e));
-	return r->outstanding && (r->desync || r->protocol != PROTOCOL_HTTP);
+	return r->outstanding && !r->tail && (r->desync || r->protocol != PROTOCOL_HTTP);
 }
 
 #define DATAGRAM_TRIES 16
@@ -287,7 +346,7 @@ static __always_inline bool is_more(struct event *e)
 static __always_inline bool event_begin(struct event *e)
 {
 	e->p = bpf_map_lookup_elem(&request_parsers, &e->sent);
-	e->now = bpf_ktime_get_ns();
+	e->call_ns = e->now = bpf_ktime_get_ns();
 	return e->p;
 }
 
@@ -307,17 +366,34 @@ static __noinline int on_datagram(struct event *e)
 	direction_know(e);
 	if (!event_begin(e))
 		return 0;
+	if (!e->sent && r->arrived_ns)
+		e->now = r->arrived_ns;
 	if (head_read(e)) {
 		if (!r->peer_known)
 			peer_resolve(e);
-		if (on_dns(e, e->sent ? e->now : r->arrived_ns ?: e->now))
+		if (on_dns(e))
 			r->tries = 0;
 		else if (++r->tries > DATAGRAM_TRIES)
 			r->protocol = PROTOCOL_OPAQUE;
 	}
 	if (!e->sent)
-		arrival_read(e->sk, r, true);
+		arrival_end(e->sk, r, true);
 	return event_end(e);
+}
+
+static __always_inline void on_stream_used(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	bool owed = r->outstanding;
+
+	if (e->is_request)
+		on_request(e);
+	else
+		on_response(e);
+	if (owed && !r->outstanding)
+		r->answered_ns = e->call_ns;
+	inflight_reset(r);
+	fastpath_update(r);
 }
 
 static __noinline int on_stream(struct event *e)
@@ -326,19 +402,18 @@ static __noinline int on_stream(struct event *e)
 	bool used;
 
 	direction_know(e);
-	sent_note(e);
+	if (e->is_request && e->sent)
+		sent_note(e->sk, r);
+	if (e->unseen)
+		unseen_pass(e);
 	used = !is_more(e);
 	if (used) {
 		if (!event_begin(e))
 			return 0;
-		if (e->is_request)
-			on_request(e);
-		else
-			on_response(e);
-		fastpath_update(r);
+		on_stream_used(e);
 	}
 	if (!e->sent)
-		arrival_read(e->sk, r, used);
+		arrival_end(e->sk, r, used);
 	return event_end(e);
 }
 
@@ -357,7 +432,11 @@ static __always_inline int on_stream_data(struct sock *sk, int bytes, bool sent)
 	if (bytes < 0 || !e.sc)
 		return 0;
 	sock_claim(e.sc);
-	return bytes ? on_stream(&e) : sent ? 0 : on_stream_end(&e);
+	if (!bytes)
+		return sent ? 0 : on_stream_end(&e);
+	if (!sent)
+		e.unseen = arrival_begin(sk, &e.sc->request, bytes);
+	return on_stream(&e);
 }
 
 static __always_inline int on_stream_traced(struct sock *sk, int bytes, bool sent, bool count)
@@ -371,10 +450,12 @@ static __always_inline int on_stream_traced(struct sock *sk, int bytes, bool sen
 		return sent ? 0 : on_stream_end(&e);
 	if (count)
 		bytes_count(sk, e.sc, bytes, sent ? TCP_SENT : TCP_RECEIVED);
-	if (!fastpath(sk, e.sc, bytes, sent))
+	if (!sent)
+		e.unseen = arrival_begin(sk, &e.sc->request, bytes);
+	if (e.unseen || !fastpath(sk, e.sc, bytes, sent))
 		return on_stream(&e);
 	if (!sent)
-		arrival_read(sk, &e.sc->request, true);
+		arrival_end(sk, &e.sc->request, true);
 	return 0;
 }
 
@@ -508,15 +589,6 @@ SEC("?fexit/udpv6_recvmsg")
 int BPF_PROG(udpv6_recv_fexit, struct sock *sk)
 {
 	return on_datagram_data(sk, RECEIVED(), false);
-}
-
-static __always_inline int on_arrival(struct sock *sk)
-{
-	struct sock_ctx *sc = sock_ctx_find(sk);
-
-	if (sc && !sc->request.arrived_ns)
-		sc->request.arrived_ns = bpf_ktime_get_ns();
-	return 0;
 }
 
 TRACEPOINT(sk_data_ready, arrive, struct sock *sk)

@@ -13,16 +13,27 @@
 
 static __always_inline u32 write_seq(struct sock *sk)
 {
-	struct tcp_sock *tp = is_tcp(sk) ? tcp_sock(sk) : NULL;
+	struct tcp_sock *tp = tcp_sock_or_null(sk);
 
 	return tp ? READ(tp, write_seq) : 0;
 }
 
-/* This send has been seen. */
-static __always_inline void sent_note(struct event *e)
+/* The call that sent a request has been seen. What was read unseen before it, is no response to it. */
+static __always_inline void sent_note(struct sock *sk, struct request_ctx *r)
 {
-	if (e->is_request && e->sent)
-		e->sc->request.sent_seq = write_seq(e->sk);
+	struct tcp_sock *tp = tcp_sock_or_null(sk);
+	struct flow *f = &r->stream.flow[FLOW_RESPONSE];
+	u32 seq, unseen;
+
+	if (!tp)
+		return;
+	r->sent_seq = READ(tp, write_seq);
+	seq = READ(tp, copied_seq);
+	unseen = seq - r->read_seq;
+	if (r->outstanding || !r->read_seq || !unseen)
+		return;
+	f->skip -= f->skip < unseen ? f->skip : unseen;
+	r->read_seq = seq;
 }
 
 /* These received bytes, with no request in flight, respond to a request that has not been seen yet. */
@@ -39,7 +50,10 @@ static __always_inline void race_note(struct request_ctx *r, u32 n, u32 status)
 	r->race_status = status;
 }
 
-/* An HTTP server sends nothing unasked, except 408 when it has waited too long. */
+/*
+ * An HTTP server sends nothing unasked, except 408 when it has waited too long. On a connection that was not seen from its
+ * begin, the first response is to a request of before.
+ */
 static __noinline int race_http(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
@@ -48,7 +62,7 @@ static __noinline int race_http(struct event *e)
 	if (e->sent || !head_read(e))
 		return 0;
 	status = http_status(e->p->head, e->p->head_len);
-	if (status >= 200 && (r->sent_seq ? is_race(e) : status != 408))
+	if (status >= 200 && (r->sent_seq ? is_race(e) : r->watched && status != 408))
 		race_note(r, 1, status);
 	return 0;
 }

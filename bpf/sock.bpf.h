@@ -74,17 +74,19 @@ static __always_inline bool is_udp(struct sock *sk)
 	return READ(sk, sk_protocol) == IPPROTO_UDP && READ(sk, sk_type) == SOCK_DGRAM;
 }
 
-/* Requests that arrived together and have no response yet. */
+/* Requests that arrived together and have no response yet. The last group takes all later ones. */
 struct inflight {
 	u64 since_ns;
 	u32 cnt;
-	u32 unused;
+	u32 span; /* the last of them came so much later, in 1,024 ns */
 };
-#define INFLIGHT_GROUPS 4
+#define INFLIGHT_GROUPS 8
 
 struct request_ctx {
-	u64 arrived_ns;	 /* arrival of the first unread byte, 0: none is unread */
-	u64 read_ns;	 /* when an `unparsed` request was read */
+	u64 arrived_ns; /* arrival of the first unread byte, 0: none is unread, or it is unknown */
+	u32 arrived_seq; /* TCP: which byte that is, and up to which bytes were read by calls that were seen */
+	u32 read_seq;
+	u64 read_ns; /* when an `unparsed` request was read; exchanges: the last bytes of the request */
 	u64 response_ns; /* first byte of the response to the oldest request, 0: none yet */
 	u64 total, duration, queue; /* slot caches: series_slot_cached() */
 	u32 outstanding;	    /* sum of inflight[] */
@@ -96,7 +98,8 @@ struct request_ctx {
 	u8 desync;	     /* the bytes made no sense: requests are counted by exchanges */
 	u8 pipelined;	     /* several requests have been in flight */
 	u8 arrival_kept;     /* arrived_ns was kept for bytes left over by a read */
-	u8 tunnel;	     /* CONNECT: once it succeeds, no requests follow */
+	u8 tail;	     /* exchanges: see exchange.bpf.h */
+	u8 interim;	     /* HTTP: within the header of an interim response */
 	u8 exchange_cnt;     /* HTTP; wraps around */
 	u8 response_started; /* HTTP: a response has begun with a status line */
 	u8 unparsed;	     /* the request in flight was not parsed */
@@ -106,11 +109,16 @@ struct request_ctx {
 	u16 ticket;	     /* TLS: bytes of the ticket, or of the data held back */
 	u8 tls;		     /* enum tls_state */
 	u8 fastpath_score;   /* parsed requests that came in one read each */
+	u8 oldest, newest;   /* in inflight[], modulo its size */
 	u8 race_cnt;	     /* responses seen before their requests */
-	u8 unused;
+	u8 watched;	     /* the connection was seen to open */
 	u16 race_status;
 	u32 sent_seq; /* TCP: write sequence at the last send seen */
 	u32 epoch;    /* connection_epoch() */
+	u32 later_seq; /* TCP: the byte that arrived at later_ns, when those before it had been read */
+	u64 later_ns;
+	u64 begun_ns; /* exchanges: when the first bytes of the one in flight were read or sent */
+	u64 answered_ns; /* ... and when the last one was completed */
 	struct stream stream;
 };
 
@@ -165,7 +173,7 @@ static __always_inline void sock_opened(struct sock_ctx *sc, u32 direction)
 {
 	sc->direction = direction;
 	sc->known = 1;
-	sc->request = (struct request_ctx){ 0 };
+	sc->request = (struct request_ctx){ .watched = 1 };
 }
 
 /*

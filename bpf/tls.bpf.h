@@ -19,7 +19,7 @@ enum tls_state {
 /* Bytes received by the kernel and not yet read. */
 static __always_inline u32 unread(struct sock *sk)
 {
-	struct tcp_sock *tp = is_tcp(sk) ? tcp_sock(sk) : NULL;
+	struct tcp_sock *tp = tcp_sock_or_null(sk);
 
 	return tp ? READ(tp, rcv_nxt) - READ(tp, copied_seq) : 0;
 }
@@ -51,9 +51,8 @@ static __always_inline u32 tls_first(struct event *e, u32 found)
 	u32 len = event_flow(e)->rest, size = TLS_RECORD + len, total = e->bytes;
 
 	if (!e->sent) {
-		if (found == 1 &&
-		    e->now <
-			    e->sc->request.inflight[0].since_ns) /* it arrived before the request */
+		if (found == 1 && e->now < inflight_oldest(&e->sc->request)
+						   ->since_ns) /* it arrived before the request */
 			return TLS_TICKET;
 		total += unread(e->sk);
 	}

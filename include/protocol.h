@@ -138,6 +138,17 @@ static inline u32 protocol_has_streams(u32 protocol)
 }
 
 /*
+ * The bytes of the response direction that came after the last response belong to the next one. False: they were none of
+ * it, but something that the server sends unasked.
+ */
+static inline u32 protocol_response_begun(u32 protocol, const struct flow *f)
+{
+	if (protocol == PROTOCOL_POSTGRESQL)
+		return f->begun;
+	return protocol != PROTOCOL_REDIS && protocol != PROTOCOL_MYSQL;
+}
+
+/*
  * The next step in one direction. `head` is the next bytes; s->flow[...].skip is 0. Returns the number of bytes
  * consumed. 0: more are needed (then avail < PROTOCOL_CARRY), or the result is FOUND_DESYNC or FOUND_PROTOCOL.
  */
@@ -170,6 +181,8 @@ static inline u32 protocol_step(u32 protocol, u32 is_request, struct stream *s, 
 	case PROTOCOL_GRPC:
 		ret->protocol = PROTOCOL_GRPC;
 		return http2_step(f, head, avail, is_request, protocol == PROTOCOL_HTTP2, ret);
+	case PROTOCOL_OPAQUE:
+		return avail;
 	}
 	return found(ret, FOUND_DESYNC, 0);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: (GPL-2.0-only OR BSD-3-Clause) */
-/* DNS on TCP: a length before each message. */
+/* DNS: what a query asks, on UDP; on TCP a length before each message. */
 #ifndef SEISMO_PROTOCOL_DNS_H
 #define SEISMO_PROTOCOL_DNS_H
 
@@ -14,6 +14,27 @@ static inline u32 dns_is_query(const u8 *header)
 {
 	return !(header[2] & 0xf8) && !(header[3] & 15) && be16_at(header + 4) == 1 &&
 	       !be16_at(header + 6) && !be16_at(header + 8);
+}
+
+#define DNS_LEN_MIN	   17 /* header, root name, type, class */
+#define DNS_QUESTION_WORDS 3
+
+/*
+ * A query and its response have the same id and question: puts the id and the first twenty bytes of the question into
+ * `words`.
+ */
+static inline void dns_question(const u8 *head, u64 words[DNS_QUESTION_WORDS])
+{
+	u64 name[PARSE_WINDOW / 8] = { word_at(head + 12), word_at(head + 20), le32_at(head + 28) };
+	u32 end = byte_find((const u8 *)name, PARSE_WINDOW, 0) + 5; /* with type and class */
+
+	UNROLL
+	for (u32 i = 0; i < DNS_QUESTION_WORDS; i++) {
+		u32 keep = end > 8 * i ? end - 8 * i : 0;
+
+		words[i] = keep < 8 ? name[i] & ((1ULL << 8 * keep) - 1) : name[i];
+	}
+	words[2] = (u32)words[2] | (u64)be16_at(head) << 32;
 }
 
 static inline u32 dns_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,

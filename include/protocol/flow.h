@@ -35,17 +35,17 @@ enum { FLOW_REQUEST, FLOW_RESPONSE };
 
 /* One direction of a connection: the position within a message. */
 struct flow {
-	u32 skip;    /* bytes until the next message */
-	u32 rest;    /* Redis: values left in the current one; memcached: the number in a line */
-	u32 last;    /* HTTP/2: the newest stream that the client has opened */
-	u8 line;     /* within a line: the number of the word, or 1 */
-	u8 size_at;  /* memcached: the word that has the number of bytes, 0: none follow */
-	u8 status;   /* of the current message */
-	u8 no_reply; /* the current command gets no response, or this is not one */
-	u8 begun;    /* a command was seen; MySQL responses: sequence numbers restart */
+	u32 skip;   /* bytes until the next message */
+	u32 rest;   /* Redis: values left in the current one; memcached: the number in a line */
+	u32 last;   /* HTTP/2: the newest stream that the client has opened */
+	u8 line;    /* within a line: the number of the word, or 1 */
+	u8 size_at; /* memcached: the word that has the number of bytes, 0: none follow */
+	u8 status;  /* of the current message */
+	u8 no_reply; /* the current command gets no response, or this is not one; Redis: enum redis_silence */
+	u8 begun; /* a command was seen, or a response; MySQL responses: sequence numbers restart */
 	u8 carry_len;
-	u8 within;		  /* memcached: inside a word that began earlier */
-	u8 named;		  /* Redis: the command's name is next */
+	u8 within; /* memcached: inside a word that began earlier */
+	u8 named;  /* Redis: enum redis_word; MySQL: a response is to come; HTTP: CONNECT */
 	u8 carry[PROTOCOL_CARRY]; /* bytes of an unfinished head, at the end of the array */
 };
 
@@ -67,8 +67,8 @@ enum found_kind {
 	FOUND_STREAM_RESPONSE,
 	FOUND_STREAM_RESET, /* one side gives the stream up */
 	FOUND_BLOCKING,	    /* a request that waits on purpose */
-	FOUND_PROTOCOL, /* another protocol begins here */
-	FOUND_DESYNC,	/* the bytes make no sense */
+	FOUND_PROTOCOL,	    /* another protocol begins here */
+	FOUND_DESYNC,	    /* the bytes make no sense */
 };
 
 struct found {

@@ -38,6 +38,12 @@ static inline u32 http_may_begin(const u8 *head, u32 avail)
 	return avail < 4 ? head[0] >= 'A' && head[0] <= 'Z' : http_is_method(le32_at(head));
 }
 
+/* The response is still to come. After 101 the connection speaks another protocol. */
+static inline u32 http_is_interim(u32 status)
+{
+	return status >= 100 && status < 200 && status != 101;
+}
+
 enum http_at { HTTP_START, HTTP_HEAD, HTTP_LENGTH, HTTP_CHUNK, HTTP_TRAILER };
 
 static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 is_request,
@@ -52,10 +58,11 @@ static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 is_r
 	status = http_status(head, avail);
 	if (is_request ? !http_is_method(le32_at(head)) : !status)
 		return found(ret, FOUND_DESYNC, 0);
-	if (is_request || status >= 200) {
+	if (is_request || !http_is_interim(status)) {
 		ret->kind = is_request ? FOUND_REQUEST : FOUND_RESPONSE;
 		ret->status = is_request ? STATUS_UNKNOWN : status;
 	}
+	f->named = is_request && le32_at(head) == PROTOCOL_WORD('C', 'O', 'N', 'N');
 	f->line = HTTP_HEAD;
 	f->within = 1;
 	f->rest = 0;

@@ -11,7 +11,7 @@ static inline void memcached_command(struct flow *f, const u8 *head)
 	u32 a = head[0], b = head[1];
 
 	f->size_at = 0;
-	f->no_reply = a == 'q';
+	f->no_reply = a == 'q' || (a == 's' && b == 'h'); /* quit, shutdown */
 	/* the first word that may be "noreply" (before that it is a key); 0: none */
 	f->status = a == 'g' ? 0 : a == 'f' ? 2 : 3;
 	if (a == 'm')
@@ -90,7 +90,8 @@ static inline u32 memcached_step(struct flow *f, const u8 *head, u32 avail, u32 
 static inline u32 memcached_is_quiet(u32 opcode)
 {
 	return opcode == 0x09 || opcode == 0x0d || (opcode >= 0x11 && opcode <= 0x1a) ||
-	       opcode == 0x1e || opcode == 0x24;
+	       opcode == 0x1e || opcode == 0x24 ||
+	       (opcode >= 0x32 && opcode <= 0x3c && !(opcode & 1));
 }
 
 static inline u32 memcached_binary_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,

@@ -28,6 +28,23 @@ static inline u32 postgresql_first(struct stream *s, const u8 *head, u32 avail, 
 	return 8;
 }
 
+/*
+ * Notices, notifications and changed parameters come unasked. A replication stream ("copy both") is no response that one
+ * waits for.
+ */
+static inline void postgresql_response(struct flow *f, u32 type, struct found *ret)
+{
+	f->begun |= type != 'N' && type != 'A' && type != 'S';
+	if (type == 'E')
+		f->status = STATUS_ERROR;
+	if (type != 'Z' && type != 'W')
+		return;
+	ret->kind = FOUND_RESPONSE;
+	ret->status = f->status == STATUS_ERROR ? STATUS_ERROR : STATUS_OK;
+	f->status = STATUS_OK;
+	f->begun = 0;
+}
+
 static inline u32 postgresql_step(struct stream *s, const u8 *head, u32 avail, u32 is_request,
 				  struct found *ret)
 {
@@ -49,12 +66,8 @@ static inline u32 postgresql_step(struct stream *s, const u8 *head, u32 avail, u
 	if (is_request) {
 		if (type == 'Q' || type == 'S' || type == 'F')
 			ret->kind = FOUND_REQUEST;
-	} else if (type == 'E') {
-		f->status = STATUS_ERROR;
-	} else if (type == 'Z') {
-		ret->kind = FOUND_RESPONSE;
-		ret->status = f->status == STATUS_ERROR ? STATUS_ERROR : STATUS_OK;
-		f->status = STATUS_OK;
+	} else {
+		postgresql_response(f, type, ret);
 	}
 	return 5;
 }

@@ -5,26 +5,136 @@
 
 #include "protocol/flow.h"
 
-/* BLPOP, BRPOP, BLMOVE, BZPOPMIN and so on; XREAD and XREADGROUP, which usually block. */
+/* What the next word of a command, or of a push, is. */
+enum redis_word { REDIS_ANY, REDIS_NAME, REDIS_REPLCONF, REDIS_CLIENT, REDIS_REPLY, REDIS_PUSH };
+
+/* CLIENT REPLY OFF; CLIENT REPLY SKIP, for the next command. */
+enum redis_silence { REDIS_SPEAKS, REDIS_OFF, REDIS_SKIP };
+
+/* BLPOP, BRPOP, BLMOVE, BZPOPMIN and so on; XREAD and XREADGROUP, which usually block; WAIT and WAITAOF. */
 static inline u32 redis_is_blocking(u32 first, u32 second, u32 len)
 {
 	if (first == 'b')
 		return second == 'l' || second == 'r' || second == 'z';
+	if (first == 'w')
+		return second == 'a' && (len == 4 || len == 7);
 	return first == 'x' && second == 'r' && (len == 5 || len == 10);
 }
 
-/* Looks at the name of a command, which follows its length. 0: it has not arrived yet. */
-static inline u32 redis_name(const u8 *head, u32 len, u32 avail, u32 size, struct found *ret)
+/* A command is known; whether it has a response. */
+static inline void redis_command(struct flow *f, u32 kind, struct found *ret)
 {
-	const u8 *name = head + (len & (PARSE_WINDOW - 1));
+	f->named = REDIS_ANY;
+	if (!f->no_reply)
+		ret->kind = kind;
+	if (f->no_reply == REDIS_SKIP)
+		f->no_reply = REDIS_SPEAKS;
+}
 
-	if (len + 2 > PROTOCOL_CARRY)
-		return 1;
-	if (avail < len + 2)
-		return 0;
-	if (redis_is_blocking(name[0] | 0x20u, name[1] | 0x20u, size))
-		ret->kind = FOUND_BLOCKING;
-	return 1;
+enum redis_known {
+	REDIS_OTHER,
+	REDIS_IS_REPLCONF,
+	REDIS_IS_CLIENT,
+	REDIS_IS_SYNC,
+	REDIS_IS_ACK,
+	REDIS_IS_REPLY,
+	REDIS_IS_OFF,
+	REDIS_IS_SKIP
+};
+
+/* Which word it is, without a branch. */
+static inline u32 redis_known(u64 word)
+{
+	return (u32)(SCRIPT_EQUAL(word, SCRIPT_WORD('r', 'e', 'p', 'l', 'c', 'o', 'n', 'f')) *
+			     REDIS_IS_REPLCONF +
+		     SCRIPT_EQUAL(word, SCRIPT_WORD('c', 'l', 'i', 'e', 'n', 't', 0, 0)) *
+			     REDIS_IS_CLIENT +
+		     SCRIPT_EQUAL(word, SCRIPT_SHORT('s', 'y', 'n', 'c')) * REDIS_IS_SYNC +
+		     SCRIPT_EQUAL(word, SCRIPT_WORD('p', 's', 'y', 'n', 'c', 0, 0, 0)) *
+			     REDIS_IS_SYNC +
+		     SCRIPT_EQUAL(word, SCRIPT_SHORT('a', 'c', 'k', 0)) * REDIS_IS_ACK +
+		     SCRIPT_EQUAL(word, SCRIPT_WORD('r', 'e', 'p', 'l', 'y', 0, 0, 0)) *
+			     REDIS_IS_REPLY +
+		     SCRIPT_EQUAL(word, SCRIPT_SHORT('o', 'f', 'f', 0)) * REDIS_IS_OFF +
+		     SCRIPT_EQUAL(word, SCRIPT_SHORT('s', 'k', 'i', 'p')) * REDIS_IS_SKIP);
+}
+
+/* CLIENT REPLY OFF|SKIP, which have no response. */
+static inline void redis_silence(struct flow *f, u32 known)
+{
+	f->named = REDIS_ANY;
+	f->no_reply = known == REDIS_IS_OFF ? REDIS_OFF : REDIS_SKIP;
+}
+
+/*
+ * The next word of a command, of `len` bytes, in small letters if it is not longer than eight. The stream of a
+ * replication link has no requests; what replicas acknowledge has no response.
+ */
+static inline void redis_word(struct flow *f, u64 word, u32 len, struct found *ret)
+{
+	u32 known = forget(ret, redis_known(word)), kind = FOUND_REQUEST;
+
+	switch (f->named) {
+	case REDIS_NAME:
+		if (known == REDIS_IS_SYNC) {
+			ret->protocol = PROTOCOL_OPAQUE;
+			ret->kind = FOUND_PROTOCOL;
+			return;
+		}
+		if (f->rest && (known == REDIS_IS_REPLCONF || known == REDIS_IS_CLIENT)) {
+			f->named = known == REDIS_IS_CLIENT ? REDIS_CLIENT : REDIS_REPLCONF;
+			return;
+		}
+		if (redis_is_blocking(word & 0xff, word >> 8 & 0xff, len))
+			kind = FOUND_BLOCKING;
+		break;
+	case REDIS_REPLCONF:
+		if (known == REDIS_IS_ACK) {
+			f->named = REDIS_ANY;
+			return;
+		}
+		break;
+	case REDIS_CLIENT:
+		if (f->rest && known == REDIS_IS_REPLY) {
+			f->named = REDIS_REPLY;
+			return;
+		}
+		break;
+	case REDIS_REPLY:
+		if (known == REDIS_IS_OFF || known == REDIS_IS_SKIP) {
+			redis_silence(f, known);
+			return;
+		}
+		f->no_reply = REDIS_SPEAKS;
+	}
+	redis_command(f, kind, ret);
+}
+
+/* The bytes of a word that are looked at, behind its length, which takes `at` bytes. */
+static inline u32 redis_word_end(u32 at, u32 len)
+{
+	return at + (len < 8 ? len : 8);
+}
+
+/*
+ * Words in `f->named`, behind their length. RESP3 confirms subscriptions by pushes, which are responses; others, of
+ * invalidated keys and of messages, are not.
+ */
+static inline void redis_named(struct flow *f, const u8 *head, u32 at, u32 len, struct found *ret)
+{
+	u64 word = word_at(head + (at & 15)) | BYTES(0x20); /* a length has ten digits at most */
+
+	if (f->named == REDIS_PUSH) {
+		f->named = REDIS_ANY;
+		if (len >= 9 && len <= 12 && (word & 0xff) != 'i') {
+			ret->kind = FOUND_RESPONSE;
+			ret->status = STATUS_OK;
+		}
+		return;
+	}
+	if (len != 8)
+		word &= len < 8 ? (1ULL << 8 * len) - 1 : 0xffff;
+	redis_word(f, word & ~0ULL >> 1, len, ret);
 }
 
 /* The type has a length or a number of elements. */
@@ -32,6 +142,46 @@ static inline u32 redis_is_counted(u32 type)
 {
 	return type == '$' || type == '=' || type == '!' || type == '*' || type == '~' ||
 	       type == '>' || type == '%' || type == '|';
+}
+
+/* A value without a length. */
+static inline u32 redis_line(struct flow *f, u32 type, u32 is_request, struct found *ret)
+{
+	u32 top = !f->rest;
+
+	f->rest -= !top;
+	f->line = 1;
+	if (f->named && is_request) {
+		redis_command(f, FOUND_REQUEST, ret);
+	} else if (top && !is_request) {
+		ret->kind = FOUND_RESPONSE;
+		ret->status = type == '-' ? STATUS_ERROR : STATUS_OK;
+	}
+	f->named = REDIS_ANY;
+	return 1;
+}
+
+/* A value with a length, or of several elements, that is not inside another. */
+static inline void redis_begin(struct flow *f, u32 type, u32 number, u32 is_request,
+			       struct found *ret)
+{
+	f->named = !number			? REDIS_ANY
+		   : is_request && type == '*'	? REDIS_NAME
+		   : !is_request && type == '>' ? REDIS_PUSH
+						: REDIS_ANY;
+	if (f->named || type == '>' || type == '|' || (is_request && !number))
+		return;
+	ret->kind = is_request ? FOUND_REQUEST : FOUND_RESPONSE;
+	ret->status = type == '!' ? STATUS_ERROR : STATUS_OK;
+}
+
+/* An inline command: a line as people type it. */
+static inline u32 redis_inline(struct flow *f, u32 type, struct found *ret)
+{
+	f->line = type != '\n';
+	if (type != '\r' && type != '\n')
+		redis_command(f, FOUND_REQUEST, ret);
+	return 1;
 }
 
 static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,
@@ -52,29 +202,25 @@ static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 is_r
 	case '#':
 	case ',':
 	case '(':
-		f->rest -= !top;
-		f->line = 1;
-		if (top && !is_request) {
-			ret->kind = FOUND_RESPONSE;
-			ret->status = type == '-' ? STATUS_ERROR : STATUS_OK;
-		}
-		return 1;
+		return redis_line(f, type, is_request, ret);
 	}
-	if (!redis_is_counted(type)) {
-		if (!is_request || !top)
-			return found(ret, FOUND_DESYNC, 0);
-		f->line = type != '\n'; /* an inline command */
-		return found(ret, type == '\r' || type == '\n' ? FOUND_NOTHING : FOUND_REQUEST, 1);
-	}
+	if (!redis_is_counted(type))
+		return is_request && top ? redis_inline(f, type, ret) : found(ret, FOUND_DESYNC, 0);
 	len = forget(ret, line_end(head, avail < PROTOCOL_CARRY ? avail : PROTOCOL_CARRY));
 	if (!len)
 		return avail < PROTOCOL_CARRY ? 0 : found(ret, FOUND_DESYNC, 0);
 	number = forget(ret, len > 3 ? number_at(head + 1, len - 3) : NUMBER_NONE);
-	if (is_request && f->named && type == '$' && !redis_name(head, len, avail, number, ret))
+	if (f->named && type == '$' && avail < redis_word_end(len, number) &&
+	    redis_word_end(len, number) <= PROTOCOL_CARRY)
 		return 0;
-	f->named = is_request && top && type == '*';
 	f->rest -= !top && type != '|'; /* an attribute is not a value of its own */
-	if (number == NUMBER_NONE)	/* null */
+	if (number != NUMBER_NONE && type == '$' && f->named)
+		redis_named(f, head, len, number, ret);
+	else if (f->named && is_request)
+		redis_command(f, FOUND_REQUEST, ret);
+	if (ret->kind == FOUND_PROTOCOL)
+		return 0;
+	if (number == NUMBER_NONE) /* null */
 		number = 0;
 	else if (type == '$' || type == '=' || type == '!')
 		f->skip = number + 2;
@@ -82,10 +228,8 @@ static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 is_r
 		f->rest += number;
 	else if (type == '%' || type == '|')
 		f->rest += 2 * number;
-	if (top && type != '>' && type != '|' && (number || !is_request)) {
-		ret->kind = is_request ? FOUND_REQUEST : FOUND_RESPONSE;
-		ret->status = type == '!' ? STATUS_ERROR : STATUS_OK;
-	}
+	if (top)
+		redis_begin(f, type, number, is_request, ret);
 	return len;
 }
 

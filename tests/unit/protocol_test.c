@@ -222,6 +222,13 @@ static const struct row http_rows[] = {
 	  { REQUEST("POST / HTTP/1.1\r\nExpect: 100-continue\r\nContent-Length: 4\r\n\r\n"),
 	    RESPONSE("HTTP/1.1 100 Continue\r\n\r\n"), REQUEST("GET "),
 	    RESPONSE("HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 200 OK\r\n\r\n") } },
+	{ "interim answers, and another protocol",
+	  "req 200 req 101 desync",
+	  { REQUEST("GET / HTTP/1.1\r\n\r\n"),
+	    RESPONSE("HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n"
+		     "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
+	    REQUEST("GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"),
+	    RESPONSE("HTTP/1.1 101 Switching Protocols\r\n\r\n\x81\2hi.........") } },
 	{ "no body in spite of its length",
 	  "req req 304 204 200",
 	  { REQUEST("GET / HTTP/1.1\r\n\r\nGET / HTTP/1.1\r\n\r\n"),
@@ -471,6 +478,11 @@ static const struct row postgresql_rows[] = {
 	  "req ok",
 	  { REQUEST(PG_QUERY), RESPONSE("A\0\0\0\x0c\0\0\0\1"
 					"ab\0\0" PG_READY) } },
+	{ "a replication stream, and a query behind its end",
+	  "req ok ok req ok",
+	  { REQUEST("Q\0\0\0\x0dSTART R\0\0"), RESPONSE("W\0\0\0\7\0\0\0d\0\0\0\6kZ"),
+	    REQUEST("d\0\0\0\6rQc\0\0\0\4"), RESPONSE("c\0\0\0\4" PG_DONE PG_READY),
+	    REQUEST(PG_QUERY), RESPONSE(PG_DONE PG_READY) } },
 	{ "no message", "desync", { REQUEST("Q\0\0\0\1\0\0\0") } },
 	{ "no start", "desync", { REQUEST("\0\0\0\x10\0\x09\0\0user\0a\0\0") } },
 };
@@ -516,6 +528,16 @@ static const struct row mysql_rows[] = {
 		    "abc\0\0\0\3"),
 	    RESPONSE(MY_OK("\4")) } },
 	{ "large", "req ok", { REQUEST_MORE("\x10\x27\0\0\3", 9999), RESPONSE(MY_RESULT) } },
+	{ "reports of progress before the response",
+	  "req ok req error",
+	  { REQUEST(MY_QUERY),
+	    RESPONSE("\x0a\0\0\1\xff\xff\xff\1\1\2\x10\0\0\0"
+		     "\x0a\0\0\2\xff\xff\xff\1\1\2\x20\0\0\0" MY_OK("\3")),
+	    REQUEST(MY_QUERY), RESPONSE(MY_ERROR) } },
+	{ "a replica: the stream, and what it acknowledges",
+	  "req ok",
+	  { REQUEST("\x0b\0\0\0\x12\0\0\0\0\0\0\0\0\0\0"), RESPONSE("\3\0\0\1\0ab\3\0\0\2\0cd"),
+	    REQUEST("\x0a\0\0\0\xef\0\0\0\0\0\0\0\0x"), RESPONSE("\3\0\0\3\0ef") } },
 };
 
 /* A command in two packets, of which the first is as long as they get. */
@@ -596,6 +618,45 @@ static const struct row redis_rows[] = {
 	{ "a command without words",
 	  "req ok",
 	  { REQUEST("*0\r\n*-1\r\n*1\r\n$4\r\nPING\r\n"), RESPONSE("+PONG\r\n") } },
+	{ "commands that wait",
+	  "block block block block req req",
+	  { REQUEST("*3\r\n$5\r\nBLPOP\r\n$1\r\na\r\n$1\r\n0\r\n"
+		    "*2\r\n$10\r\nXREADGROUP\r\n$1\r\na\r\n"
+		    "*3\r\n$4\r\nWAIT\r\n$1\r\n1\r\n$1\r\n0\r\n"
+		    "*1\r\n$7\r\nwaitaof\r\n*2\r\n$5\r\nWATCH\r\n$1\r\na\r\n"
+		    "*2\r\n$8\r\nBITCOUNT\r\n$1\r\na\r\n") } },
+	{ "what a replica sends",
+	  "req ok req ok req ok error opaque",
+	  { REQUEST("*1\r\n$4\r\nPING\r\n"), RESPONSE("+PONG\r\n"),
+	    REQUEST("*3\r\n$8\r\nREPLCONF\r\n$14\r\nlistening-port\r\n$4\r\n6380\r\n"
+		    "*3\r\n$8\r\nREPLCONF\r\n$3\r\nACK\r\n$2\r\n14\r\n"),
+	    RESPONSE("+OK\r\n"),
+	    REQUEST("*5\r\n$8\r\nreplconf\r\n$3\r\nack\r\n$1\r\n0\r\n$4\r\nFACK\r\n$1\r\n0\r\n"
+		    "*1\r\n$8\r\nREPLCONF\r\n"),
+	    RESPONSE("*3\r\n$8\r\nREPLCONF\r\n$6\r\nGETACK\r\n$1\r\n*\r\n-ERR no\r\n"),
+	    REQUEST("*3\r\n$5\r\nPSYNC\r\n$1\r\n?\r\n$2\r\n-1\r\n") } },
+	{ "commands that ask for silence",
+	  "req req req ok ok ok",
+	  { REQUEST("*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$4\r\nSKIP\r\n"
+		    "*1\r\n$4\r\nPING\r\n*1\r\n$4\r\nPING\r\n"
+		    "*3\r\n$6\r\nclient\r\n$5\r\nreply\r\n$3\r\noff\r\n"
+		    "*2\r\n$3\r\nGET\r\n$1\r\na\r\nPING\r\n*2\r\n$6\r\nCLIENT\r\n$2\r\nID\r\n"
+		    "*3\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n$2\r\non\r\n"
+		    "*2\r\n$6\r\nCLIENT\r\n$2\r\nID\r\n"),
+	    RESPONSE("+PONG\r\n+OK\r\n:5\r\n") } },
+	{ "commands that are no commands",
+	  "req req req req",
+	  { REQUEST("*1\r\n$6\r\nCLIENT\r\n*2\r\n$6\r\nCLIENT\r\n$5\r\nREPLY\r\n"
+		    "*2\r\n$-1\r\n$1\r\na\r\n*1\r\n$9\r\nREPLCONFX\r\n") } },
+	{ "subscriptions, which RESP3 confirms by pushes",
+	  "req ok ok req ok ok",
+	  { REQUEST("*3\r\n$9\r\nSUBSCRIBE\r\n$1\r\na\r\n$1\r\nb\r\n"),
+	    RESPONSE(
+		    ">3\r\n$9\r\nsubscribe\r\n$1\r\na\r\n:1\r\n>3\r\n$9\r\nsubscribe\r\n$1\r\nb\r\n:2\r\n"
+		    ">2\r\n$10\r\ninvalidate\r\n*1\r\n$1\r\na\r\n"
+		    ">4\r\n$8\r\npmessage\r\n$1\r\na\r\n$1\r\na\r\n$3\r\nsub\r\n"),
+	    REQUEST("*1\r\n$12\r\nPUNSUBSCRIBE\r\n"),
+	    RESPONSE(">3\r\n$12\r\npunsubscribe\r\n_\r\n:2\r\n+OK\r\n") } },
 	{ "no value", "desync", { RESPONSE("hello\r\n") } },
 	{ "no word", "req desync", { REQUEST("*2\r\n$3\r\nGET\r\nkey\r\n") } },
 	{ "no end", "desync", { RESPONSE("$123456789012345678901234567890\r\n") } },
@@ -641,6 +702,9 @@ static const struct row memcached_rows[] = {
 	    RESPONSE("EN\r\n"), REQUEST("ms a 5 T0\r\nget a\r\n"), RESPONSE("HD\r\n"),
 	    REQUEST("md a\r\n"), RESPONSE("NF\r\n"), REQUEST("ma a N0\r\n"), RESPONSE("HD\r\n"),
 	    REQUEST("mn\r\n"), RESPONSE("MN\r\n") } },
+	{ "the end of the server",
+	  "req ok",
+	  { REQUEST("shutdown\r\nmn\r\n"), RESPONSE("MN\r\n") } },
 	{ "quiet meta commands",
 	  "req ok",
 	  { REQUEST("mg a t q\r\nms b 3 q\r\nget\r\nmd q q\r\nmn\r\n"), RESPONSE("MN\r\n") } },
@@ -701,6 +765,56 @@ static const struct row dns_rows[] = {
 	{ "an answer that asks", "desync", { REQUEST("\0\x13" DNS_QUERY("\x81\x80")) } },
 	{ "too short", "desync", { RESPONSE("\0\x0b" DNS_QUERY("\x81\x80")) } },
 };
+
+#define DNS_NAMED(id, flags, name, type) id flags "\0\1\0\0\0\0\0\0" name "\0\0" type "\0\1"
+
+/* Whether both are about the same; what follows the question is other bytes in each. */
+static bool dns_is_same(const char *a, size_t a_len, const char *b, size_t b_len)
+{
+	u64 one[DNS_QUESTION_WORDS], two[DNS_QUESTION_WORDS];
+	u8 head[PARSE_WINDOW];
+
+	memset(head, 0x29, sizeof(head));
+	memcpy(head, a, a_len < sizeof(head) ? a_len : sizeof(head));
+	dns_question(head, one);
+	memset(head, 0xc0, sizeof(head));
+	memcpy(head, b, b_len < sizeof(head) ? b_len : sizeof(head));
+	dns_question(head, two);
+	return !memcmp(one, two, sizeof(one));
+}
+
+#define DNS_SAME(a, b) dns_is_same(a, sizeof(a) - 1, b, sizeof(b) - 1)
+
+static void dns_question_test(void **state)
+{
+	(void)state;
+	assert_true(
+		DNS_SAME(DNS_NAMED("ab", "\1\0", "", "\1"), DNS_NAMED("ab", "\x81\x80", "", "\1")));
+	assert_true(DNS_SAME(DNS_NAMED("ab", "\1\0", "\1a\2bc", "\1"),
+			     DNS_NAMED("ab", "\x81\x80", "\1a\2bc", "\1")));
+	assert_true(DNS_SAME(DNS_NAMED("ab", "\1\0",
+				       "\x0f"
+				       "abcdefghijklmno",
+				       "\1"),
+			     DNS_NAMED("ab", "\x81\x80",
+				       "\x0f"
+				       "abcdefghijklmno",
+				       "\1")));
+	assert_true(DNS_SAME(DNS_NAMED("ab", "\1\0",
+				       "\x1e"
+				       "abcdefghijklmnopqrstuvwxyz0123",
+				       "\1"),
+			     DNS_NAMED("ab", "\x81\x80",
+				       "\x1e"
+				       "abcdefghijklmnopqrstuvwxyz0123",
+				       "\1")));
+	assert_false(DNS_SAME(DNS_NAMED("ab", "\1\0", "\1a", "\1"),
+			      DNS_NAMED("ac", "\1\0", "\1a", "\1")));
+	assert_false(DNS_SAME(DNS_NAMED("ab", "\1\0", "\1a", "\1"),
+			      DNS_NAMED("ab", "\1\0", "\1a", "\x1c")));
+	assert_false(DNS_SAME(DNS_NAMED("ab", "\1\0", "\3www\7example", "\1"),
+			      DNS_NAMED("ab", "\1\0", "\3www\7exampla", "\1")));
+}
 
 /* --- TLS */
 
@@ -868,14 +982,15 @@ ROWS_TEST(tls, PROTOCOL_TLS)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(http_test),	   cmocka_unit_test(http2_test),
-		cmocka_unit_test(grpc_test),	   cmocka_unit_test(grpc_type_test),
-		cmocka_unit_test(postgresql_test), cmocka_unit_test(mysql_test),
-		cmocka_unit_test(mysql_long_test), cmocka_unit_test(mysql_wrap_test),
-		cmocka_unit_test(redis_test),	   cmocka_unit_test(memcached_test),
-		cmocka_unit_test(binary_test),	   cmocka_unit_test(dns_test),
-		cmocka_unit_test(tls_test),	   cmocka_unit_test(first_test),
-		cmocka_unit_test(greeting_test),   cmocka_unit_test(status_test),
+		cmocka_unit_test(http_test),	     cmocka_unit_test(http2_test),
+		cmocka_unit_test(grpc_test),	     cmocka_unit_test(grpc_type_test),
+		cmocka_unit_test(postgresql_test),   cmocka_unit_test(mysql_test),
+		cmocka_unit_test(mysql_long_test),   cmocka_unit_test(mysql_wrap_test),
+		cmocka_unit_test(redis_test),	     cmocka_unit_test(memcached_test),
+		cmocka_unit_test(binary_test),	     cmocka_unit_test(dns_test),
+		cmocka_unit_test(dns_question_test), cmocka_unit_test(tls_test),
+		cmocka_unit_test(first_test),	     cmocka_unit_test(greeting_test),
+		cmocka_unit_test(status_test),
 	};
 
 	return cmocka_run_group_tests_name("protocol", tests, NULL, NULL);
