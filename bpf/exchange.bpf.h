@@ -16,12 +16,13 @@
  */
 #define TAIL_NS 10000000
 
-/* The other side may not have taken all that was sent to it before these bytes: it is not idle. */
+/* What was sent before has not all left, or this call may have waited for that: the other side does not read. */
 static __always_inline bool is_behind(const struct event *e)
 {
 	struct tcp_sock *tp = tcp_sock_or_null(e->sk);
 
-	return e->sent && (!tp || (int)(READ(tp, write_seq) - e->bytes - READ(tp, snd_una)) > 0);
+	return e->sent && (!tp || e->bytes >= 0x10000 ||
+			   (int)(READ(tp, write_seq) - e->bytes - READ(tp, snd_nxt)) > 0);
 }
 
 /* More bytes of what may be a rest. The pause before them is longer than all that came before took. */

@@ -393,7 +393,7 @@ struct inet_connection_sock {
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 srtt_us, total_retrans;
-	u32 write_seq, snd_una, copied_seq, rcv_nxt;
+	u32 write_seq, snd_nxt, copied_seq, rcv_nxt;
 };
 
 struct sk_buff;

@@ -5,7 +5,7 @@
 
 # Of what grew since `mark` sets counted, "DIRECTION PROTOCOL STATUS NUMBER" of requests; owed, how many durations there
 # should be by "duration DIRECTION PROTOCOL NUMBER" and times in the queue by "queue PROTOCOL NUMBER"; and had, how many
-# there are. All at once, as starting programs is what takes time where machines are slow.
+# there are; with `unanswered`, the queue is not looked at. All at once, as starting programs is what takes time where machines are slow.
 requests_read() { # SERVICE
 	local kind line
 	counted='' owed='' had=''
@@ -37,6 +37,7 @@ requests_read() { # SERVICE
 			if (sum[what])
 				printf "%s%.15g\n", what, sum[what]
 	}' "$TMP/metrics.mark" "$METRICS" | sort)
+	[[ ! ${unanswered-} ]] || owed=$(sed '/^queue/d' <<<"$owed") had=$(sed '/^queue/d' <<<"$had")
 }
 
 requests_are() { # SERVICE LINES
@@ -77,6 +78,15 @@ is_counted_untimed() { # SERVICE TEXT LINE...
 # Mean of a histogram since `mark`.
 mean() { # METRIC LABEL=VALUE...
 	calc "$(grown "$1_sum" "${@:2}") / ($(grown "$1_count" "${@:2}") + 1e-9)"
+}
+
+# How many requests took longer than SECONDS since `mark`: the buckets that are exposed are powers of two, of those in
+# between one is allowed.
+slower_than() { # SECONDS LABEL=VALUE...
+	local le
+	le=$(awk -v most="$1" 'BEGIN { le = 1 / 1048576; while (le < most * 1.0905) le *= 2; printf "%.15g", le }')
+	calc "$(grown seismo_request_duration_seconds_count "${@:2}") - $(
+		grown seismo_request_duration_seconds_bucket "${@:2}" le="$le")"
 }
 
 # --- our own server and client
