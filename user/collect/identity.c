@@ -37,18 +37,14 @@ static size_t bounded(size_t len, size_t max)
 	return len < max ? len : max;
 }
 
-/* The cgroup paths of a row. */
-struct paths {
-	char at[FACTS_CGROUPS][PATH_SIZE];
-};
-
-static void cgroups_take(const struct identity *row, struct paths *paths,
+/* `paths` is room for the cgroup paths of a row. */
+static void cgroups_take(const struct identity *row, char paths[FACTS_CGROUPS][PATH_SIZE],
 			 struct service_facts *facts)
 {
 	size_t len = bounded(row->cgroups_len, sizeof(row->cgroups)), at = 0;
 
 	while (at < len && facts->cgroup_cnt < FACTS_CGROUPS) {
-		char *path = paths->at[facts->cgroup_cnt];
+		char *path = paths[facts->cgroup_cnt];
 
 		at += identity_path(row->cgroups + at, len - at, path, PATH_SIZE);
 		if (*path)
@@ -71,9 +67,9 @@ bool identity_name(const struct identity *row, const struct conf *conf, struct l
 	};
 	size_t len = bounded(row->args_len, sizeof(row->args));
 	struct name_origin origin;
-	struct paths paths;
+	char paths[FACTS_CGROUPS][PATH_SIZE];
 
-	cgroups_take(row, &paths, &facts);
+	cgroups_take(row, paths, &facts);
 	identity_path(row->exe, bounded(row->exe_len, sizeof(row->exe)), exe, sizeof(exe));
 	snprintf(name, sizeof(name), "%.*s", (int)bounded(row->name_len, sizeof(row->name)),
 		 row->name);
@@ -100,8 +96,8 @@ void identity_look_up(const struct identity *row, struct lookups *lookups)
 		.pid = row->pid,
 		.parent = row->parent,
 	};
-	struct paths paths;
+	char paths[FACTS_CGROUPS][PATH_SIZE];
 
-	cgroups_take(row, &paths, &facts);
+	cgroups_take(row, paths, &facts);
 	service_look_up(lookups, &facts);
 }
