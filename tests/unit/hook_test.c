@@ -280,7 +280,7 @@ static void tail_call_test(void **state)
 	assert_int_equal(choose(run), 0);
 	assert_string_equal(chosen(run, "messages_btf"), "messages_tp");
 	for (int lossless = 0; lossless < 2; lossless++) {
-		set.tail_call_map_cnt = 0;
+		set.tail_calls_cnt = 0;
 		probe_hook(syscall, "exit_btf")->best = !lossless;
 		assert_int_equal(choose(syscall), 0);
 		tail_calls_add(&set, "sys_exit_tail_calls", probe_hook(syscall, "exit_btf"));

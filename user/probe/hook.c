@@ -78,25 +78,27 @@ static bool is_classic(const struct bpf_program *program)
 
 void tail_calls_add(struct probe_set *set, const char *map, const struct hook_run *hook)
 {
-	if (set->tail_call_map_cnt < TAIL_CALL_MAPS)
-		set->tail_call_maps[set->tail_call_map_cnt++] = map;
-	set->tail_calls_classic = is_classic(hook->program);
+	if (set->tail_calls_cnt < TAIL_CALL_MAPS)
+		set->tail_calls[set->tail_calls_cnt++] =
+			(struct tail_calls){ map, is_classic(hook->program) };
 }
 
-static bool tail_calls(const struct probe_set *set, const char *map)
+/* NULL: no attached program makes tail calls through the map. */
+static const struct tail_calls *tail_calls_find(const struct probe_set *set, const char *map)
 {
-	for (unsigned i = 0; map && i < set->tail_call_map_cnt; i++)
-		if (!strcmp(set->tail_call_maps[i], map))
-			return true;
-	return false;
+	for (unsigned i = 0; map && i < set->tail_calls_cnt; i++)
+		if (!strcmp(set->tail_calls[i].map, map))
+			return &set->tail_calls[i];
+	return NULL;
 }
 
 /* Another family's program would make tail calls to its like, but not to this one. */
 static bool tail_call_unfit(const struct probe_set *set, const struct hook *hook,
 			    const struct bpf_program *program)
 {
-	return tail_calls(set, hook->tail_call_map) && elf_on_tracepoint(program) &&
-	       is_classic(program) != set->tail_calls_classic;
+	const struct tail_calls *calls = tail_calls_find(set, hook->tail_call_map);
+
+	return calls && elf_on_tracepoint(program) && is_classic(program) != calls->classic;
 }
 
 /* Chooses the first alternative, starting with index `from`, that the kernel can attach. */
@@ -241,6 +243,16 @@ static struct bpf_link *multi_attach(const struct bpf_program *program)
 	return bpf_program__attach_kprobe_multi_opts(program, NULL, &opts);
 }
 
+/* The storage of sockets, or the table by address where they have none, and so on. */
+static int table_iterated(const struct probe_run *run, const char *name)
+{
+	int fd = bpf_object__find_map_fd_by_name(run->object, name);
+	char by_address[64];
+
+	snprintf(by_address, sizeof(by_address), "%s_by_address", name);
+	return fd >= 0 ? fd : bpf_object__find_map_fd_by_name(run->object, by_address);
+}
+
 static struct bpf_link *program_attach(struct probe_run *run, const struct hook_run *hook)
 {
 	union bpf_iter_link_info table = { 0 };
@@ -251,7 +263,7 @@ static struct bpf_link *program_attach(struct probe_run *run, const struct hook_
 		return multi_attach(hook->program);
 	if (!hook->hook->iterates)
 		return bpf_program__attach(hook->program);
-	table.map.map_fd = (u32)bpf_object__find_map_fd_by_name(run->object, hook->hook->iterates);
+	table.map.map_fd = (u32)table_iterated(run, hook->hook->iterates);
 	return bpf_program__attach_iter(hook->program, &opts);
 }
 
@@ -262,8 +274,8 @@ int hook_attach(struct probe_run *run, struct hook_run *hook)
 
 	if (hook_works(hook))
 		return 0;
-	if (tail_calls(run->set, hook->hook->tail_call_map) && elf_on_tracepoint(hook->program) &&
-	    !hook_tail_call(run, hook))
+	if (tail_calls_find(run->set, hook->hook->tail_call_map) &&
+	    elf_on_tracepoint(hook->program) && !hook_tail_call(run, hook))
 		return 0;
 	link = program_attach(run, hook);
 	hook->err = link ? 0 : -errno;
@@ -335,8 +347,11 @@ int hook_iterate(struct hook_run *hook)
 {
 	char buf[64];
 	ssize_t n;
-	int fd = bpf_iter_create(bpf_link__fd(hook->link));
+	int fd;
 
+	if (!hook->link)
+		return 0;
+	fd = bpf_iter_create(bpf_link__fd(hook->link));
 	if (fd < 0)
 		return -errno;
 	while ((n = read(fd, buf, sizeof(buf))) > 0 || (n < 0 && errno == EAGAIN))

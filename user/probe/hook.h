@@ -25,7 +25,7 @@ void hooks_restore_superseded(struct probe_run *run);
 
 int hook_attach(struct probe_run *run, struct hook_run *hook);
 void hook_detach(struct hook_run *hook);
-/* Runs an attached iterator to its end and discards its output. */
+/* Runs an iterator to its end and discards its output; 0, too, if it is not attached. */
 int hook_iterate(struct hook_run *hook);
 
 /* Announces that this attached program makes tail calls through this program array; the name must outlive the set. */

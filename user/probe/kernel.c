@@ -292,5 +292,7 @@ int kernel_attachable(const struct kernel *k, const struct bpf_program *program)
 		return -EOPNOTSUPP;
 	if (type == BPF_TRACE_FENTRY || type == BPF_TRACE_FEXIT)
 		return function_attachable(k, target, type);
+	if (type == BPF_TRACE_ITER && !strcmp(target, "bpf_sk_storage_map"))
+		return k->storage ? 0 : -ENOENT;
 	return type == BPF_TRACE_RAW_TP ? tracepoint_attachable(k, target) : 0;
 }

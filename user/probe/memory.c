@@ -18,9 +18,7 @@ static int setup(struct probe_run *run)
 
 static int scan(struct probe_run *run)
 {
-	struct hook_run *hook = probe_hook(run, "memory_iter");
-
-	return hook->link ? hook_iterate(hook) : 0;
+	return hook_iterate(probe_hook(run, "memory_iter"));
 }
 
 const struct probe probe_memory = {

@@ -98,7 +98,7 @@ struct hook_run {
 	int err;	  /* of the last attempt to attach it */
 };
 
-#define PROBE_HOOKS 16
+#define PROBE_HOOKS 20
 
 struct probe_set;
 
@@ -144,11 +144,13 @@ struct probe_set {
 		*list[PROBE_MAX +
 		      1]; /* started so far, also those that failed or are off; ends with NULL */
 	unsigned cnt;
-	/* Program arrays through which an attached program makes tail calls. */
-	const char *tail_call_maps[TAIL_CALL_MAPS];
-	unsigned tail_call_map_cnt;
-	bool tail_calls_classic; /* it is a classic program, which can only call its like */
-	char error[512];	 /* why Seismo cannot run, for people */
+	/* Program arrays through which attached programs make tail calls. */
+	struct tail_calls {
+		const char *map;
+		bool classic; /* by a classic program, which can only call its like */
+	} tail_calls[TAIL_CALL_MAPS];
+	unsigned tail_calls_cnt;
+	char error[512]; /* why Seismo cannot run, for people */
 };
 
 /* All families, in the order in which they start; ends with NULL. */
