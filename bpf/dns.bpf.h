@@ -15,22 +15,44 @@ struct datagram_key {
 /* Queries that are the same: one that was asked again, or of several clients of a server. */
 struct datagram {
 	u64 since_ns, last_ns; /* the first and the last of them */
+	u32 identity, gen;
 	u32 cnt;
 	u16 peer;
 	u8 sent;
 	u8 answered; /* one of them */
+	u8 to_all;   /* nobody has to answer */
+	u8 unused[7];
 };
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct datagram_key, struct datagram, 8192, 0) request_datagrams
 	SEC(".maps");
 
 #define DNS_RETRY_NS 12000000000LL /* resolvers ask again within that time */
 
+/* Multicast DNS has no ids; LLMNR and NetBIOS use their own port also for what they ask. */
+static __always_inline bool dns_asks_all(struct sock *sk, const u8 *dns)
+{
+	u16 port = READ(sk, __sk_common.skc_num);
+
+	return !be16_at(dns) || port == 5355 || port == 137;
+}
+
 /* The time of a query that is asked again begins with the first try, unless somebody gave up in between. */
 static __noinline int dns_query(struct event *e, const struct datagram_key *key)
 {
-	struct datagram query = { e->now, e->now, 1, e->sc->request.peer, e->sent, 0 };
+	struct datagram query = {
+		.since_ns = e->now,
+		.last_ns = e->now,
+		.identity = e->sc->identity,
+		.gen = e->sc->gen,
+		.cnt = 1,
+		.peer = e->sc->request.peer,
+		.sent = e->sent,
+		.to_all = dns_asks_all(e->sk, e->p->head),
+	};
 	struct datagram *found = bpf_map_lookup_elem(&request_datagrams, key);
 
+	e->sc->request.protocol = PROTOCOL_DNS;
+	entries_seen = 1;
 	if (!found || found->sent != query.sent || (s64)(e->now - found->last_ns) > DNS_RETRY_NS) {
 		bpf_map_update_elem(&request_datagrams, key, &query, BPF_ANY);
 		return 0;

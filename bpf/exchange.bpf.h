@@ -41,8 +41,10 @@ static __always_inline int exchange_begin(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 
-	if (r->outstanding)
+	if (r->outstanding) {
+		inflight_continues(r, e->now);
 		return r->tail ? exchange_go_on(e) : 0;
+	}
 	r->tail = r->answered_ns && e->now < r->answered_ns + TAIL_NS;
 	if (r->tail && e->now < r->answered_ns)
 		e->now = r->answered_ns;

@@ -41,6 +41,8 @@ static __always_inline void inflight_add(struct request_ctx *r, u64 since_ns, u3
 		r->newest++;
 	if (r->outstanding || n > 1)
 		r->pipelined = 1;
+	if (!r->outstanding)
+		r->oneway = 0;
 	b = &r->inflight[r->newest % INFLIGHT_GROUPS];
 	if (!b->cnt || !since_ns) {
 		b->since_ns = since_ns;
@@ -50,6 +52,19 @@ static __always_inline void inflight_add(struct request_ctx *r, u64 since_ns, u3
 	}
 	b->cnt += n;
 	r->outstanding += n;
+}
+
+/*
+ * More bytes of a request, in a protocol that does not tell where a request ends. Who goes on sending for so long is not
+ * waiting for a response, as publishers and those who send logs.
+ */
+#define ONEWAY_NS 1000000000ULL
+
+static __always_inline void inflight_continues(struct request_ctx *r, u64 now)
+{
+	u64 since = inflight_oldest(r)->since_ns;
+
+	r->oneway = now > since && now - since > ONEWAY_NS;
 }
 
 /* Nobody knows when their responses came. */

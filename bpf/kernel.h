@@ -361,6 +361,8 @@ struct sock_common {
 	possible_net_t skc_net;
 };
 
+struct socket;
+
 struct sk_buff_head {
 	u32 qlen;
 };
@@ -371,6 +373,9 @@ struct sock {
 	u16 sk_protocol;
 	u16 sk_type;
 	int sk_err;
+	u8 sk_shutdown;
+	atomic_t sk_drops;
+	struct socket *sk_socket;
 	struct callback_head sk_rcu;
 };
 

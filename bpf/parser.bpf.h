@@ -13,6 +13,7 @@
 METRIC(requests_total);
 METRIC(request_duration_seconds);
 METRIC(request_queue_seconds);
+METRIC(requests_unanswered_total);
 
 static __always_inline u64 dimension(u32 protocol, u32 direction, u32 peer, u32 status)
 {
@@ -53,6 +54,9 @@ __noinline int request_count(u32 identity, u64 dim, u64 n, u64 since, u64 now)
 			 ns, n);
 	return 0;
 }
+
+/* There is something in the tables of streams or DNS queries: user space visits them from then on. */
+volatile u64 entries_seen;
 
 /* --- streams: requests of one connection, answered in any order */
 
@@ -182,6 +186,11 @@ static __always_inline void parser_stream(struct parser *p)
 		request_count(p->identity,
 			      dimension(p->protocol, p->direction, p->peer, found->status), 1,
 			      *since, p->now);
+	else if (time_since(*since, p->now) != NOT_TIMED)
+		count_add(requests_unanswered_total, p->identity,
+			  dimension(p->protocol, p->direction, 0,
+				    p->is_request ? UNANSWERED_CLIENT_CLOSED : UNANSWERED_RESET),
+			  1);
 	bpf_map_delete_elem(&request_streams, &key);
 }
 

@@ -33,14 +33,14 @@ static __always_inline bool is_loopback(const struct peer *p)
 /* The remote or the local address of a socket. */
 static __always_inline bool peer_of(struct sock *sk, bool far, struct peer *p)
 {
-	u32 family = READ(sk, __sk_common.skc_family), *words = (void *)p->address;
+	u32 family = BPF_CORE_READ(sk, __sk_common.skc_family), *words = (void *)p->address;
 	struct unix_sock *u = (void *)sk;
 
 	p->family = AF_INET;
 	if (family == AF_INET) {
 		words[2] = __builtin_bswap32(0xffff);
-		words[3] =
-			far ? READ(sk, __sk_common.skc_daddr) : READ(sk, __sk_common.skc_rcv_saddr);
+		words[3] = far ? BPF_CORE_READ(sk, __sk_common.skc_daddr)
+			       : BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
 	} else if (family == AF_INET6) {
 		if (far)
 			BPF_CORE_READ_INTO(&p->address, sk, __sk_common.skc_v6_daddr);
@@ -55,8 +55,8 @@ static __always_inline bool peer_of(struct sock *sk, bool far, struct peer *p)
 	} else {
 		return false;
 	}
-	p->port = far ? __builtin_bswap16(READ(sk, __sk_common.skc_dport))
-		      : READ(sk, __sk_common.skc_num);
+	p->port = far ? __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport))
+		      : BPF_CORE_READ(sk, __sk_common.skc_num);
 	if (is_loopback(p))
 		p->net = (u64)BPF_CORE_READ(sk, __sk_common.skc_net.net);
 	return p->port;

@@ -10,7 +10,9 @@
 #include "dns.bpf.h"
 #include "exchange.bpf.h"
 #include "http.bpf.h"
+#include "request_scan.bpf.h"
 #include "tls.bpf.h"
+#include "unanswered.bpf.h"
 
 #define TRIES 4 /* to detect the protocol */
 
@@ -411,6 +413,8 @@ static __noinline int on_stream(struct event *e)
 		if (!event_begin(e))
 			return 0;
 		on_stream_used(e);
+	} else if (e->is_request && r->outstanding && !r->oneway) {
+		inflight_continues(r, bpf_ktime_get_ns());
 	}
 	if (!e->sent)
 		arrival_end(e->sk, r, used);
@@ -422,6 +426,8 @@ static __noinline int on_stream_end(struct event *e)
 {
 	if (e->sc->request.tls == TLS_HELD)
 		tls_release(e);
+	if (READ(e->sk, __sk_common.skc_family) == AF_UNIX)
+		unix_stream_end(e->sk, e->sc);
 	return 0;
 }
 
@@ -516,13 +522,16 @@ int messages_tp(unsigned long long *ctx)
 	return on_messages(ctx, (void *)bpf_task_pt_regs(task_current()));
 }
 
-/* Which side opened a connection, when the tcp family does not run. */
+/* The end of connections; and, when the tcp family does not run and call it for that, which side opened them. */
 TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newstate)
 {
 	struct sock_ctx *sc;
 
-	if (!is_tcp(sk) ||
-	    (newstate != SYN_SENT && (newstate != ESTABLISHED || oldstate != SYN_RECV)))
+	if (!is_tcp(sk))
+		return 0;
+	if (newstate == FIN_WAIT1 || newstate == CLOSE)
+		return tcp_ends(sk, oldstate, newstate);
+	if (newstate != SYN_SENT && (newstate != ESTABLISHED || oldstate != SYN_RECV))
 		return 0;
 	sc = sock_ctx(sk);
 	if (sc)
@@ -617,7 +626,10 @@ int BPF_KPROBE(arrive_kprobe, struct sock *sk)
 static __always_inline int on_destruct(struct callback_head *head)
 {
 	u64 sk = (u64)container_of(head, struct sock, sk_rcu);
+	struct sock_ctx *sc = bpf_map_lookup_elem(&socks_by_address, &sk);
 
+	if (sc && sc->request.outstanding) /* of a Unix socket */
+		unanswered((struct sock *)sk, sc, closed_by(sc, true));
 	bpf_map_delete_elem(&socks_by_address, &sk);
 	return 0;
 }

@@ -58,8 +58,10 @@ enum tcp_state {
 	ESTABLISHED = 1,
 	SYN_SENT = 2,
 	SYN_RECV = 3,
+	FIN_WAIT1 = 4,
 	CLOSE = 7,
 	CLOSE_WAIT = 8,
+	LAST_ACK = 9,
 	LISTEN = 10,
 };
 
@@ -112,6 +114,7 @@ struct request_ctx {
 	u8 oldest, newest;   /* in inflight[], modulo its size */
 	u8 race_cnt;	     /* responses seen before their requests */
 	u8 watched;	     /* the connection was seen to open */
+	u8 oneway;	     /* the sender does not wait for responses, as it seems */
 	u16 race_status;
 	u32 sent_seq; /* TCP: write sequence at the last send seen */
 	u32 epoch;    /* connection_epoch() */
@@ -131,7 +134,8 @@ struct sock_ctx {
 	u16 sends;
 	u32 retransmits;	/* counted so far */
 	u32 sent_seq, read_seq; /* up to which bytes are counted, 0: not begun */
-	u64 start_ns;		/* of the connect */
+	u32 listen_drops;	/* of a listener, counted so far */
+	u64 start_ns;		/* of the connect; 0: before the daemon */
 	struct request_ctx request;
 };
 
@@ -144,6 +148,9 @@ struct {
 
 /* The same keyed by the socket's address, for kernels without socket storage. */
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct sock_ctx, 32768, 0) socks_by_address SEC(".maps");
+
+/* Programs that the tcp family's program on the state of sockets tail-calls when one of them ends. */
+struct TABLE(BPF_MAP_TYPE_PROG_ARRAY, u32, u32, 1, 0) tcp_end_tail_calls SEC(".maps");
 
 static __always_inline struct sock_ctx *sock_ctx_find(struct sock *sk)
 {

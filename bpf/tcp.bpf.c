@@ -5,6 +5,7 @@
  * owner; a task that sends or receives becomes the owner.
  */
 #include "bytes.bpf.h"
+#include "tcp_scan.bpf.h"
 
 METRIC(tcp_connect_duration_seconds);
 METRIC(tcp_connect_failures_total);
@@ -94,6 +95,7 @@ static __always_inline void listening(struct sock *sk, struct sock_ctx *sc)
 {
 	sock_claim(sc);
 	identity_serves(sc->identity);
+	sc->listen_drops = listen_drops(sk);
 	if (!storage)
 		listener_note(sk, sc->identity, sc->gen);
 }
@@ -139,8 +141,10 @@ static __always_inline void closed(struct sock *sk, struct sock_ctx *sc, int old
 		count_add(tcp_connect_failures_total, sock_owner(sc), error, 1);
 		return;
 	}
-	if (oldstate == LISTEN)
+	if (oldstate == LISTEN) {
+		listen_overflows_count(sk, sc);
 		return;
+	}
 	sample_rtt(sk, sc);
 	if (sc->direction == TCP_INBOUND && bpf_map_lookup_elem(&tcp_accept_queue, &key))
 		bpf_map_delete_elem(&tcp_accept_queue, &key);
@@ -154,7 +158,7 @@ TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newsta
 		return 0;
 	if (!with_send_kprobe && newstate != SYN_SENT && newstate != ESTABLISHED &&
 	    newstate != CLOSE && newstate != LISTEN)
-		return 0;
+		goto end;
 	sc = sock_ctx(sk);
 	if (!sc)
 		return 0;
@@ -170,6 +174,9 @@ TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newsta
 		connected(sk, sc);
 	else if (oldstate == SYN_RECV)
 		arrived(sk, sc);
+end:
+	if (newstate == FIN_WAIT1 || newstate == CLOSE)
+		bpf_tail_call(ctx, &tcp_end_tail_calls, 0);
 	return 0;
 }
 
@@ -418,6 +425,7 @@ int sockets_iter(struct bpf_iter__task_file *it)
 		sc->identity = tc->identity;
 		sc->gen = tc->gen;
 		sc->retransmits = BPF_CORE_READ((struct tcp_sock *)sk, total_retrans);
+		sc->listen_drops = listen_drops(sk);
 	}
 	sc->direction = listener_find(sk) ? TCP_INBOUND : TCP_OUTBOUND;
 	sc->known = 1;

@@ -35,6 +35,14 @@ struct peer_owner {
 	u32 gen;
 };
 
+/* Why a request got no response; in the dimension in the place of the status. */
+enum unanswered_reason {
+	UNANSWERED_CLIENT_CLOSED,
+	UNANSWERED_SERVER_CLOSED,
+	UNANSWERED_RESET,
+	UNANSWERED_TIMED_OUT,
+};
+
 /* Where a system call has the address of its bytes: rows of request_calls[], by number. */
 #define REQUEST_CALLS 512
 enum request_call {

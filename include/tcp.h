@@ -6,4 +6,7 @@
 enum tcp_direction { TCP_INBOUND, TCP_OUTBOUND };
 enum tcp_flow { TCP_RECEIVED, TCP_SENT };
 
+/* Of open connections: the peer of an outbound one, by number. */
+#define TCP_PEER_AT 8
+
 #endif

@@ -3,7 +3,7 @@
  * Both ends of a known number of requests, over TCP or, where ADDRESS is a path, a Unix stream socket.
  *
  *   reqserver server ADDRESS [line] [epoll] [read=WAY] [answer=WAY] [size=BYTES] [late=MS] [pause=MS]
- *                            [greet] [push=COUNT]
+ *                            [greet] [push=COUNT] [backlog=N]
  *       prints the port it got, then answers until it is ended. A request says how long to wait and which
  *       status to answer with; the answer has a body of `size` bytes. It reads `late` ms after the request
  *       has come. `pause` is the time between the two parts of an answer and between what is pushed: after
@@ -11,9 +11,13 @@
  *       with `greet`.
  *   reqserver client ADDRESS PORT [line] [connections=N] [requests=N] [pipeline=N] [body=BYTES]
  *                            [idle=MS] [delay=MS] [slow=MS] [every=N] [fail=N] [greet] [push=COUNT]
+ *                            [giveup=MS] [reset] [half] [status=N]
  *       makes `requests` requests on each connection, all connections at once; `pipeline` of them in one
- *       write. Every Nth is `slow`, every `fail`th is to be answered with 500. Ends with one line of
- *       KEY=NUMBER; the times are from the first byte sent to the first byte of the answer.
+ *       write. Every Nth is `slow`, every `fail`th is to be answered with 500. Who waits longer than `giveup`
+ *       ends the connection, by RST with `reset`; `half` shuts the sending side down after each request. A
+ *       `status` below 100 asks the server to end the connection instead of answering: 0 to close it, 1 to
+ *       reset it. Ends with one line of KEY=NUMBER, `lost` of them requests that got no answer; the times are
+ *       from the first byte sent to the first byte of the answer.
  *
  * The protocol is HTTP/1.1, or with `line` one of its own: a line for each request and each answer.
  */
@@ -44,8 +48,16 @@ static struct {
 	long connections, requests, pipeline, body, idle, delay, slow, every, fail;
 	long size, late, pause, push;
 	long line, epoll, greet;
+	long giveup, reset, half, status, backlog;
 	const char *read, *answer;
-} job = { .connections = 1, .requests = 1, .pipeline = 1, .read = "read", .answer = "write" };
+} job = { .connections = 1,
+	  .requests = 1,
+	  .pipeline = 1,
+	  .giveup = -1,
+	  .status = 200,
+	  .backlog = 1024,
+	  .read = "read",
+	  .answer = "write" };
 
 static union {
 	struct sockaddr any;
@@ -76,13 +88,29 @@ static void pause_ms(long ms)
 		usleep(ms * 1000);
 }
 
-static void wait_for(int fd, short events)
+/* Returns false when `ms` are over; -1: never. */
+static bool wait_ms(int fd, short events, long ms)
 {
 	struct pollfd ready = { .fd = fd, .events = events };
+	int n;
 
-	while (poll(&ready, 1, -1) < 0)
+	while ((n = poll(&ready, 1, (int)ms)) < 0)
 		if (errno != EINTR)
 			die("poll");
+	return n;
+}
+
+static void wait_for(int fd, short events)
+{
+	wait_ms(fd, events, -1);
+}
+
+/* The close that follows resets the connection. */
+static void close_resets(int fd)
+{
+	const struct linger at_once = { .l_onoff = 1 };
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
 }
 
 static void send_all(int fd, const char *data, size_t len)
@@ -328,13 +356,19 @@ static void message_consume(struct stream *s, size_t head)
 
 /* --- server */
 
-static void message_answer(int fd, const char *request)
+/* Returns false where the connection is to end instead. */
+static bool message_answer(int fd, const char *request)
 {
 	char head[256];
 	long delay = 0, status = 200;
 
 	sscanf(request, job.line ? "%ld/%ld" : "%*s /%ld/%ld", &delay, &status);
 	pause_ms(delay);
+	if (status < 100) {
+		if (status)
+			close_resets(fd);
+		return false;
+	}
 	answer_way->answer(fd, head,
 			   (size_t)snprintf(head, sizeof(head),
 					    job.line ? "%ld done\n"
@@ -345,6 +379,7 @@ static void message_answer(int fd, const char *request)
 		pause_ms(job.pause);
 		send_all(fd, "news\n", 5);
 	}
+	return true;
 }
 
 /* Reads once and answers all requests that are whole then. Returns false at the end. */
@@ -366,7 +401,8 @@ static bool connection_turn(struct stream *s)
 		if (s->skip)
 			while (s->skip && stream_fill(s, read_way->read))
 				;
-		message_answer(s->fd, request);
+		if (!message_answer(s->fd, request))
+			return false;
 	}
 	return true;
 }
@@ -445,7 +481,7 @@ static void serve(void)
 	char port[16] = "0";
 	int fd = socket(address.any.sa_family, SOCK_STREAM, 0);
 
-	if (fd < 0 || bind(fd, &address.any, address_len) || listen(fd, 1024))
+	if (fd < 0 || bind(fd, &address.any, address_len) || listen(fd, (int)job.backlog))
 		die("listen");
 	getsockname(fd, &address.any, &size);
 	if (address.any.sa_family != AF_UNIX)
@@ -461,7 +497,7 @@ struct client {
 	pthread_t thread;
 	struct stream *stream;
 	double *took; /* of each turn: a request, or `pipeline` of them at once */
-	long turns, answers, ok, failed, pushed;
+	long turns, answers, ok, failed, pushed, lost;
 };
 
 static void requests_send(struct client *c, long first)
@@ -472,7 +508,7 @@ static void requests_send(struct client *c, long first)
 
 	for (long i = first; i < first + job.pipeline; i++) {
 		long delay = job.every && (i + 1) % job.every == 0 ? job.slow : job.delay;
-		int status = job.fail && (i + 1) % job.fail == 0 ? 500 : 200;
+		int status = job.fail && (i + 1) % job.fail == 0 ? 500 : (int)job.status;
 
 		if (job.line)
 			len += (size_t)sprintf(data + len, "%ld/%d please\n", delay, status);
@@ -525,12 +561,20 @@ static void *client_run(void *arg)
 		double begin = now();
 
 		requests_send(c, i);
-		wait_for(c->stream->fd, POLLIN);
+		if (job.half)
+			shutdown(c->stream->fd, SHUT_WR);
+		if (!wait_ms(c->stream->fd, POLLIN, job.giveup) ||
+		    (job.status < 100 && !stream_fill(c->stream, read))) {
+			c->lost += job.pipeline;
+			break;
+		}
 		c->took[c->turns++] = now() - begin;
 		while (c->answers < answers || c->pushed < pushed)
 			answer_take(c);
 		pause_ms(job.idle);
 	}
+	if (job.reset)
+		close_resets(c->stream->fd);
 	close(c->stream->fd);
 	return NULL;
 }
@@ -544,7 +588,7 @@ static int time_compare(const void *a, const void *b)
 static void clients_tell(const struct client *clients)
 {
 	long per = job.requests / job.pipeline, cnt = 0, answers = 0, ok = 0, failed = 0,
-	     pushed = 0;
+	     pushed = 0, lost = 0;
 	double *took = calloc((size_t)(job.connections * per + 1), sizeof(*took)), sum = 0;
 
 	for (long i = 0; i < job.connections; i++) {
@@ -554,10 +598,12 @@ static void clients_tell(const struct client *clients)
 		ok += clients[i].ok;
 		failed += clients[i].failed;
 		pushed += clients[i].pushed;
+		lost += clients[i].lost;
 	}
 	qsort(took, (size_t)cnt, sizeof(*took), time_compare);
-	printf("answers=%ld ok=%ld failed=%ld pushed=%ld mean=%.9f p50=%.9f p99=%.9f\n", answers,
-	       ok, failed, pushed, sum / (double)cnt, took[cnt / 2], took[cnt * 99 / 100]);
+	printf("answers=%ld ok=%ld failed=%ld pushed=%ld lost=%ld mean=%.9f p50=%.9f p99=%.9f\n",
+	       answers, ok, failed, pushed, lost, cnt ? sum / (double)cnt : 0, took[cnt / 2],
+	       took[cnt * 99 / 100]);
 	free(took);
 }
 
@@ -594,7 +640,8 @@ static const struct option {
 	NUMBER(connections), NUMBER(requests), NUMBER(pipeline), NUMBER(body), NUMBER(idle),
 	NUMBER(delay),	     NUMBER(slow),     NUMBER(every),	 NUMBER(fail), NUMBER(size),
 	NUMBER(late),	     NUMBER(pause),    NUMBER(push),	 NUMBER(line), NUMBER(epoll),
-	NUMBER(greet),	     WORD(read),       WORD(answer),
+	NUMBER(greet),	     NUMBER(giveup),   NUMBER(reset),	 NUMBER(half), NUMBER(status),
+	NUMBER(backlog),     WORD(read),       WORD(answer),
 };
 
 static void option_set(const char *text)

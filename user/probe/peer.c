@@ -10,6 +10,8 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
+#include "probe/request_settings.h"
+
 const char *const request_protocols[PROTOCOL_CNT] = {
 	[PROTOCOL_UNKNOWN] = "unknown",
 	[PROTOCOL_HTTP] = "http",
@@ -22,6 +24,8 @@ const char *const request_protocols[PROTOCOL_CNT] = {
 	[PROTOCOL_DNS] = "dns",
 	[PROTOCOL_TLS] = "tls",
 };
+
+u64 peers_shown;
 
 /* Only the request family has peers. */
 static const struct peer *peers; /* by number */
@@ -39,6 +43,25 @@ int peer_init(const struct bpf_object *object)
 	peers = rows;
 	owners = bpf_object__find_map_fd_by_name(object, "request_owners");
 	return 0;
+}
+
+bool peers_configure(const struct conf *conf)
+{
+	const struct request_settings *settings = conf_probe_settings(conf, "request");
+
+	peers_shown =
+		settings && settings->peer && conf_probe_mode(conf, "request") != PROBE_MODE_OFF;
+	return peers_shown;
+}
+
+void label_peer(u64 value, char *buf, size_t size)
+{
+	peer_address((u32)value, buf, size);
+}
+
+bool label_peer_owner(u64 value, u32 *identity, u32 *gen)
+{
+	return peer_owner((u32)value, identity, gen);
 }
 
 static const struct peer *peer_row(u64 number)

@@ -6,12 +6,25 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+#include "conf/conf.h"
 #include "request.h"
 
 struct bpf_object;
 
 /* Names by enum protocol; NULL for those that are not exposed. */
 extern const char *const request_protocols[PROTOCOL_CNT];
+
+/* Does the configuration ask for the label `peer`? Of families that have it, in setup(). */
+bool peers_configure(const struct conf *conf);
+
+/* A row's label `peer`, whose value begins at this bit. */
+#define PEER_LABEL(shift)                                                                    \
+	{                                                                                    \
+		"peer", shift, REQUEST_PEER_BITS, label_peer, label_peer_owner, &peers_shown \
+	}
+extern u64 peers_shown;
+void label_peer(u64 value, char *buf, size_t size);
+bool label_peer_owner(u64 value, u32 *identity, u32 *gen);
 
 /* Call it once, with the loaded object. */
 int peer_init(const struct bpf_object *object);

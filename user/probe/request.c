@@ -4,18 +4,14 @@
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/syscall.h>
+#include <time.h>
 
-#include "probe/probe.h"
+#include "probe/hook.h"
 #include "probe/peer.h"
+#include "probe/probe.h"
+#include "probe/request_settings.h"
 
 PROBE_ELF(request);
-
-/* Filled by the configuration. */
-struct request_settings {
-	u64 status_class, peer, long_poll_ns;
-};
-
-_Static_assert(sizeof(struct request_settings) <= CONF_SETTINGS * sizeof(u64), "room for them");
 
 static const char *const status_words[] = { "code", "class", NULL };
 
@@ -55,14 +51,16 @@ static void label_status(u64 value, char *buf, size_t size)
 		label_name(names, sizeof(names) / sizeof(*names), value, buf, size);
 }
 
-static void label_peer(u64 value, char *buf, size_t size)
+static void label_unanswered(u64 value, char *buf, size_t size)
 {
-	peer_address((u32)value, buf, size);
-}
+	static const char *const names[] = {
+		[UNANSWERED_CLIENT_CLOSED] = "client_closed",
+		[UNANSWERED_SERVER_CLOSED] = "server_closed",
+		[UNANSWERED_RESET] = "reset",
+		[UNANSWERED_TIMED_OUT] = "timed_out",
+	};
 
-static bool label_peer_owner(u64 value, u32 *identity, u32 *gen)
-{
-	return peer_owner((u32)value, identity, gen);
+	label_name(names, sizeof(names) / sizeof(*names), value, buf, size);
 }
 
 /* System calls whose buffers the programs can find. */
@@ -80,16 +78,15 @@ static const struct {
 static int setup(struct probe_run *run)
 {
 	const u32 nr_recvmmsg = SYS_recvmmsg, nr_sendmmsg = SYS_sendmmsg;
+	const bool peers = peers_configure(run->set->conf);
 	u8 request_calls[REQUEST_CALLS] = { 0 };
 	int err;
 
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
 		request_calls[calls[i].nr] = calls[i].call;
 	probe_hook(run, "destruct_fentry")->disabled = run->set->kernel.storage;
-	probe_hook(run, "state_btf")->disabled =
-		tables_fd(&run->set->tables,
-			  run->set->kernel.storage ? "socks" : "socks_by_address") >= 0;
 	err = probe_const(run, "request_calls", request_calls, sizeof(request_calls));
+	err = err ?: probe_const(run, "peers_shown", &peers, sizeof(peers));
 	err = err ?: probe_const(run, "nr_recvmmsg", &nr_recvmmsg, sizeof(nr_recvmmsg));
 	return err ?: probe_const(run, "nr_sendmmsg", &nr_sendmmsg, sizeof(nr_sendmmsg));
 }
@@ -111,12 +108,31 @@ static int loaded(struct probe_run *run)
 	return peer_init(run->object);
 }
 
+/* Once there was something in the tables of streams and DNS queries, they are visited too. */
+static int scan(struct probe_run *run)
+{
+	static const char *const entries[] = { "streams_scan", "datagrams_scan", "holders_scan" };
+	volatile u64 *began_ns = probe_global(run, "scan_began_ns", sizeof(u64));
+	volatile u64 *seen = probe_global(run, "entries_seen", sizeof(u64));
+	volatile u64 *full = probe_global(run, "holders_full", sizeof(u64));
+	struct timespec now;
+	int err;
+
+	if (!began_ns || !seen || !full)
+		return 0;
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	*began_ns = (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
+	*full = 0;
+	err = hook_iterate(probe_hook(run, "requests_scan_btf"));
+	for (size_t i = 0; *seen && !err && i < sizeof(entries) / sizeof(*entries); i++)
+		err = hook_iterate(probe_hook(run, entries[i]));
+	return err;
+}
+
 static const u32 message_calls[] = { SYS_recvmmsg, SYS_sendmmsg, 0 };
 
 #define PROTOCOL  "protocol", 0, REQUEST_PROTOCOL_BITS, label_protocol
 #define DIRECTION "direction", REQUEST_DIRECTION_AT, 1, label_direction
-
-#define PEER "peer", REQUEST_PEER_AT, REQUEST_PEER_BITS, label_peer, label_peer_owner, &shown.peer
 
 const struct probe probe_request = {
 	.name = "request",
@@ -127,6 +143,7 @@ const struct probe probe_request = {
 	.setup = setup,
 	.loaded = loaded,
 	.configure = configure,
+	.scan = scan,
 	.hooks =
 		(const struct hook[]){
 			{ { TRACEPOINT("send"), "send_fexit" },
@@ -149,8 +166,9 @@ const struct probe probe_request = {
 			  .optional = true,
 			  .purpose = "requests moved by recvmmsg and sendmmsg" },
 			{ { TRACEPOINT("state") },
+			  .tail_call_map = "tcp_end_tail_calls",
 			  .optional = true,
-			  .purpose = "side that opened a connection, when the tcp probe is off" },
+			  .purpose = "requests without a response when their connection ends" },
 			{ { "unix_send_fexit" },
 			  .optional = true,
 			  .if_exists = true,
@@ -184,6 +202,22 @@ const struct probe probe_request = {
 			{ { "destruct_fentry", "destruct_kprobe" },
 			  .optional = true,
 			  .purpose = "end of sockets, on kernels without socket storage" },
+			{ { TRACEPOINT("requests_scan") },
+			  .iterates = "socks",
+			  .optional = true,
+			  .purpose = "requests that wait for their response" },
+			{ { "streams_scan" },
+			  .iterates = "request_streams",
+			  .optional = true,
+			  .purpose = "HTTP/2 streams that wait for their response" },
+			{ { "datagrams_scan" },
+			  .iterates = "request_datagrams",
+			  .optional = true,
+			  .purpose = "DNS queries that wait for their response, or get none" },
+			{ { "holders_scan" },
+			  .iterates = "request_holders",
+			  .optional = true,
+			  .purpose = "end of sockets that HTTP/2 streams and DNS queries wait on" },
 			{ .alt[0] = NULL },
 		},
 	.metrics =
@@ -194,16 +228,35 @@ const struct probe probe_request = {
 				      { PROTOCOL },
 				      { "status", REQUEST_STATUS_AT, REQUEST_STATUS_BITS,
 					label_status },
-				      { PEER } },
+				      PEER_LABEL(REQUEST_PEER_AT) },
 			  .max = 4000 },
 			{ "seismo_request_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Time from the first byte of a request to the first byte of its response; starts on arrival (inbound) or when sent (outbound).",
-			  .service = true, .labels = { { DIRECTION }, { PROTOCOL }, { PEER } },
+			  .service = true,
+			  .labels = { { DIRECTION }, { PROTOCOL }, PEER_LABEL(REQUEST_PEER_AT) },
 			  .max = 1000 },
 			{ "seismo_request_queue_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Time from the arrival of an inbound request until the service reads it.",
 			  .service = true, .labels = { { PROTOCOL } }, .buckets = BUCKETS_COARSE,
 			  .max = 500 },
+			{ "seismo_requests_unanswered_total", METRIC_COUNTER, UNIT_NONE,
+			  "Requests that got no response, by what ended the wait: the client or the server closed the connection (or the client cancelled the stream), it was reset, or the time was up.",
+			  .service = true,
+			  .labels = { { DIRECTION },
+				      { PROTOCOL },
+				      { "reason", REQUEST_STATUS_AT, REQUEST_STATUS_BITS,
+					label_unanswered } },
+			  .max = 1000 },
+			{ "seismo_requests_in_flight", METRIC_GAUGE, UNIT_NONE,
+			  "Requests that wait for their response now.", .service = true,
+			  .scan = true,
+			  .labels = { { DIRECTION }, { PROTOCOL }, PEER_LABEL(REQUEST_PEER_AT) },
+			  .max = 2000 },
+			{ "seismo_request_oldest_seconds", METRIC_GAUGE, UNIT_SECONDS,
+			  "How long the request that waits longest has waited for its response; 0 if none waits.",
+			  .service = true, .scan = true, .largest = true,
+			  .labels = { { DIRECTION }, { PROTOCOL }, PEER_LABEL(REQUEST_PEER_AT) },
+			  .max = 2000 },
 			{ .name = NULL },
 		},
 };

@@ -5,6 +5,7 @@
 #include <sys/syscall.h>
 
 #include "probe/hook.h"
+#include "probe/peer.h"
 #include "tcp.h"
 
 PROBE_ELF(tcp);
@@ -19,8 +20,10 @@ static void label_flow(u64 value, char *buf, size_t size)
 static int setup(struct probe_run *run)
 {
 	const u32 nr_accept = SYS_accept, nr_accept4 = SYS_accept4;
+	const bool peers = peers_configure(run->set->conf);
 	int err = probe_const(run, "nr_accept", &nr_accept, sizeof(nr_accept));
 
+	err = err ?: probe_const(run, "peers_shown", &peers, sizeof(peers));
 	return err ?: probe_const(run, "nr_accept4", &nr_accept4, sizeof(nr_accept4));
 }
 
@@ -30,6 +33,7 @@ static int started(struct probe_run *run)
 	struct hook_run *sockets = probe_hook(run, "sockets_iter");
 	int err;
 
+	tail_calls_add(run->set, "tcp_end_tail_calls", probe_hook(run, "state_btf"));
 	if (!sockets->program)
 		return 0;
 	err = hook_attach(run, sockets);
@@ -37,6 +41,11 @@ static int started(struct probe_run *run)
 	err = err ?: hook_iterate(sockets);
 	hook_detach(sockets);
 	return err;
+}
+
+static int scan(struct probe_run *run)
+{
+	return hook_iterate(probe_hook(run, "sockets_scan_btf"));
 }
 
 static const u32 accept_calls[] = { SYS_accept, SYS_accept4, 0 };
@@ -50,6 +59,7 @@ const struct probe probe_tcp = {
 	.mode = PROBE_MODE_ON,
 	.setup = setup,
 	.started = started,
+	.scan = scan,
 	.hooks =
 		(const struct hook[]){
 			{ { TRACEPOINT("state") }, .purpose = "connections, connect latency, RTT" },
@@ -89,6 +99,10 @@ const struct probe probe_tcp = {
 			  .on_demand = true,
 			  .optional = true,
 			  .purpose = "services of connections older than the daemon" },
+			{ { TRACEPOINT("sockets_scan") },
+			  .iterates = "socks",
+			  .optional = true,
+			  .purpose = "open connections, connects under way, listen overflows" },
 			{ .alt[0] = NULL },
 		},
 	.metrics =
@@ -119,6 +133,21 @@ const struct probe probe_tcp = {
 			  "Bytes that the service read from and wrote to its TCP connections.",
 			  .service = true, .labels = { { "direction", 0, 8, label_flow } },
 			  .max = 2000 },
+			{ "seismo_tcp_connections_open", METRIC_GAUGE, UNIT_NONE,
+			  "Connections that are established, or closed by the other side only.",
+			  .service = true, .scan = true,
+			  .labels = { { "direction", 0, 1, label_direction },
+				      PEER_LABEL(TCP_PEER_AT) },
+			  .max = 2000 },
+			{ "seismo_tcp_connects_in_flight", METRIC_GAUGE, UNIT_NONE,
+			  "Outbound connections that wait for the other side's answer.",
+			  .service = true, .scan = true, .max = 1000 },
+			{ "seismo_tcp_connect_oldest_seconds", METRIC_GAUGE, UNIT_SECONDS,
+			  "How long the connect() that waits longest has waited for an answer; those under way when Seismo started are not among them.",
+			  .service = true, .scan = true, .largest = true, .max = 1000 },
+			{ "seismo_tcp_listen_overflows_total", METRIC_COUNTER, UNIT_NONE,
+			  "Connections and handshakes that a listener dropped, mostly because its accept queue was full.",
+			  .service = true, .max = 1000 },
 			{ .name = NULL },
 		},
 };

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The scan of requests: those that wait for their response, wherever they are remembered. */
+#ifndef REQUEST_SCAN_BPF_H
+#define REQUEST_SCAN_BPF_H
+
+#include "dns.bpf.h"
+#include "peer.bpf.h"
+#include "sock_scan.bpf.h"
+#include "unanswered.bpf.h"
+
+METRIC(requests_in_flight);
+METRIC(request_oldest_seconds);
+
+/* Set by the loader: the label `peer` is shown. */
+const volatile bool peers_shown SEC(".rodata");
+
+volatile u64 scan_began_ns; /* set by user space before each scan */
+
+/* Without the label the gauges need no series by peer. */
+static __always_inline u64 shown_dimension(u64 dim)
+{
+	return peers_shown ? dim : dim & ((1 << REQUEST_PEER_AT) - 1);
+}
+
+static __always_inline int waiting_add(u32 identity, u64 dim, u32 n, u64 oldest_ns)
+{
+	gauge_add(requests_in_flight, identity, shown_dimension(dim), n);
+	gauge_max(request_oldest_seconds, identity, shown_dimension(dim), oldest_ns);
+	return 0;
+}
+
+/* --- connections */
+
+/* Bytes that the server has not begun to read are a request that waits. */
+static __always_inline bool has_unread_request(struct sock *sk, struct sock_ctx *sc)
+{
+	struct request_ctx *r = &sc->request;
+
+	return sc->known && sc->direction == TCP_INBOUND && r->arrived_ns && !r->outstanding &&
+	       r->protocol != PROTOCOL_OPAQUE && flow_at_boundary(&r->stream.flow[FLOW_REQUEST]) &&
+	       BPF_CORE_READ(sk, __sk_common.skc_state) == ESTABLISHED &&
+	       BPF_CORE_READ(sk, sk_receive_queue.qlen);
+}
+
+static __always_inline int stream_sock_scan(struct sock *sk, struct sock_ctx *sc)
+{
+	u64 dim, oldest_ns, now = bpf_ktime_get_ns();
+	struct request_ctx *r = &sc->request;
+	u32 n = waiting(r, now, &oldest_ns);
+
+	if (!n && has_unread_request(sk, sc)) {
+		n = 1;
+		oldest_ns = now > r->arrived_ns ? now - r->arrived_ns : 0;
+	}
+	dim = dimension(r->protocol, sc->direction, r->peer, 0);
+	return n ? waiting_add(sock_owner(sc), dim, n, oldest_ns) : 0;
+}
+
+static __always_inline int holder_scan(struct sock *sk, struct sock_ctx *sc)
+{
+	struct holders *h = holders_of(sk);
+
+	if (h)
+		holder_note(&h->now, sc, 0);
+	return 0;
+}
+
+SOCK_SCAN(requests_scan)
+{
+	u32 family = BPF_CORE_READ(sk, __sk_common.skc_family);
+	struct request_ctx *r = &sc->request;
+
+	if (BPF_CORE_READ(sk, sk_type) == SOCK_DGRAM)
+		return r->protocol == PROTOCOL_DNS ? holder_scan(sk, sc) : 0;
+	if (family == AF_UNIX && unix_has_ended(sk)) {
+		unix_ends(sk, sc);
+		return 0;
+	}
+	if (peers_shown && sc->known && !r->peer_known && sc->direction == TCP_OUTBOUND &&
+	    BPF_CORE_READ(sk, __sk_common.skc_state) == ESTABLISHED) {
+		r->peer = peer_find(sk);
+		r->peer_known = 1;
+	}
+	if (protocol_has_streams(r->protocol))
+		holder_scan(sk, sc);
+	return stream_sock_scan(sk, sc);
+}
+
+/* --- HTTP/2 streams and DNS queries: an entry waits if its socket was seen by this scan */
+
+enum entry { ENTRY_WAITS, ENTRY_ENDED, ENTRY_UNSURE };
+
+/* `ret`: whose it is, if that is known. */
+static __always_inline u32 entry_state(u64 sock, u64 since_ns, struct holder *ret)
+{
+	struct holders *h = bpf_map_lookup_elem(&request_holders, &sock);
+
+	if (since_ns >= scan_began_ns)
+		return ENTRY_UNSURE;
+	if (!h)
+		return holders_full ? ENTRY_UNSURE : ENTRY_ENDED;
+	if (since_ns <= h->ended.ns) {
+		*ret = h->ended;
+		return ENTRY_ENDED;
+	}
+	*ret = h->now;
+	return h->now.ns >= scan_began_ns ? ENTRY_WAITS : ENTRY_ENDED;
+}
+
+static __always_inline void entry_unanswered(u32 identity, u32 gen, u64 dim, u32 reason)
+{
+	dim &= (1 << REQUEST_STATUS_AT) - 1;
+	count_add(requests_unanswered_total, identity_valid(identity, gen),
+		  dim | (u64)reason << REQUEST_STATUS_AT, 1);
+}
+
+SEC("?iter/bpf_map_elem")
+int streams_scan(struct bpf_iter__bpf_map_elem *it)
+{
+	struct stream_key *entry = it->key, key;
+	u64 *since = it->value, ns;
+	struct holder h = {};
+	u32 state;
+
+	if (!entry || !since)
+		return 0;
+	key = *entry;
+	ns = time_since(*since, bpf_ktime_get_ns());
+	state = entry_state(key.sock, *since, &h);
+	if (state == ENTRY_UNSURE)
+		return 0;
+	if (ns != NOT_TIMED && h.ns) {
+		if (state == ENTRY_WAITS)
+			waiting_add(identity_valid(h.identity, h.gen), h.dim, 1, ns);
+		else
+			entry_unanswered(h.identity, h.gen, h.dim, h.reason);
+	}
+	if (state == ENTRY_ENDED)
+		bpf_map_delete_elem(&request_streams, &key);
+	return 0;
+}
+
+#define DNS_TIMEOUT_NS 15000000000LL /* resolvers have given up, or ask anew from another socket */
+
+/* Nothing tells of the end of a UDP socket: who asked has closed it, or who should have answered. */
+SEC("?iter/bpf_map_elem")
+int datagrams_scan(struct bpf_iter__bpf_map_elem *it)
+{
+	struct datagram_key *entry = it->key, key;
+	struct datagram *query = it->value;
+	u64 dim, now = bpf_ktime_get_ns();
+	struct holder h = {};
+	u32 state, reason;
+	bool quiet;
+
+	if (!entry || !query)
+		return 0;
+	key = *entry;
+	quiet = query->to_all || query->answered;
+	dim = dimension(PROTOCOL_DNS, query->sent ? TCP_OUTBOUND : TCP_INBOUND, query->peer, 0);
+	state = entry_state(key.sock, query->since_ns, &h);
+	if (state != ENTRY_ENDED && (s64)(now - query->last_ns) < DNS_TIMEOUT_NS) {
+		if (state == ENTRY_WAITS && !quiet)
+			waiting_add(identity_valid(query->identity, query->gen), dim, 1,
+				    now - query->since_ns);
+		return 0;
+	}
+	reason = state != ENTRY_ENDED ? UNANSWERED_TIMED_OUT
+		 : query->sent	      ? UNANSWERED_CLIENT_CLOSED
+				      : UNANSWERED_SERVER_CLOSED;
+	if (!quiet)
+		entry_unanswered(query->identity, query->gen, dim, reason);
+	bpf_map_delete_elem(&request_datagrams, &key);
+	return 0;
+}
+
+/* Forgets sockets that are gone, after their entries were visited. */
+SEC("?iter/bpf_map_elem")
+int holders_scan(struct bpf_iter__bpf_map_elem *it)
+{
+	struct holders *h = it->value;
+	u64 *entry = it->key, key;
+
+	if (!entry || !h || h->now.ns >= scan_began_ns || h->ended.ns >= scan_began_ns)
+		return 0;
+	key = *entry;
+	bpf_map_delete_elem(&request_holders, &key);
+	return 0;
+}
+
+#endif

@@ -1,0 +1,255 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* Requests that wait for their response, and the end of the connections that they wait on. */
+#ifndef UNANSWERED_BPF_H
+#define UNANSWERED_BPF_H
+
+#include "tls.bpf.h"
+
+/*
+ * The sockets of requests that are kept in tables of their own: HTTP/2 streams, DNS queries. The socket scan notes those
+ * that it sees; one that it does not see any more is gone.
+ */
+struct holder {
+	u64 ns;	 /* when it was seen, or ended; 0: never */
+	u64 dim; /* of its requests */
+	u32 identity, gen;
+	u32 reason; /* enum unanswered_reason: why it ended */
+	u32 unused;
+};
+struct holders {
+	struct holder now, ended; /* an address is soon another socket's */
+};
+struct TABLE(BPF_MAP_TYPE_HASH, u64, struct holders, 16384, BPF_F_NO_PREALLOC) request_holders
+	SEC(".maps");
+
+volatile u64 holders_full; /* some socket had no room */
+
+static __always_inline struct holders *holders_of(struct sock *sk)
+{
+	static const struct holders none;
+	struct holders *h;
+	u64 key = (u64)sk;
+
+	h = bpf_map_lookup_elem(&request_holders, &key);
+	if (h)
+		return h;
+	entries_seen = 1;
+	holders_full |= bpf_map_update_elem(&request_holders, &key, &none, BPF_NOEXIST) != 0;
+	return bpf_map_lookup_elem(&request_holders, &key);
+}
+
+static __always_inline void holder_note(struct holder *h, const struct sock_ctx *sc, u32 reason)
+{
+	h->dim = dimension(sc->request.protocol, sc->direction, sc->request.peer, 0);
+	h->identity = sc->identity;
+	h->gen = sc->gen;
+	h->reason = reason;
+	h->ns = bpf_ktime_get_ns();
+}
+
+/* --- requests that wait */
+
+/* How many wait for the first byte of their response, none of them on purpose, and how long the oldest has. */
+static __always_inline u32 waiting(const struct request_ctx *r, u64 now, u64 *oldest_ns)
+{
+	u32 cnt = 0;
+
+	*oldest_ns = 0;
+	if (!r->outstanding || r->oneway || r->protocol == PROTOCOL_OPAQUE)
+		return 0;
+	UNROLL
+	for (int i = 0; i < INFLIGHT_GROUPS; i++) {
+		u64 ns = time_since(r->inflight[i].since_ns, now);
+		u32 n = r->inflight[i].cnt;
+
+		if (i == r->oldest % INFLIGHT_GROUPS && r->response_ns &&
+		    n) /* the response to the first has begun */
+			n--;
+		if (!n || ns == NOT_TIMED)
+			continue;
+		cnt += n;
+		if (ns > *oldest_ns)
+			*oldest_ns = ns;
+	}
+	return cnt;
+}
+
+/* --- the end */
+
+static __always_inline u32 closed_by(const struct sock_ctx *sc, bool own)
+{
+	return own == (sc->direction == TCP_OUTBOUND) ? UNANSWERED_CLIENT_CLOSED
+						      : UNANSWERED_SERVER_CLOSED;
+}
+
+static __always_inline void unanswered_count(struct sock_ctx *sc, u32 reason, u32 n)
+{
+	count_add(requests_unanswered_total, sock_owner(sc),
+		  dimension(sc->request.protocol, sc->direction, 0, reason), n);
+}
+
+/*
+ * A client of an unknown protocol that closes at once after what it has sent did not wait for a response, as those that
+ * send a metric or a line of a log.
+ */
+#define CLIENT_WAITS_NS 100000000ULL
+
+/* What still waits on this connection will have no response. */
+static __always_inline void unanswered(struct sock *sk, struct sock_ctx *sc, u32 reason)
+{
+	struct request_ctx *r = &sc->request;
+	u64 ns, now = bpf_ktime_get_ns();
+	u32 n;
+
+	if (protocol_has_streams(r->protocol)) {
+		struct holders *h = holders_of(sk);
+
+		if (h)
+			holder_note(&h->ended, sc, reason);
+		return;
+	}
+	n = waiting(r, now, &ns);
+	r->outstanding = r->unparsed = 0;
+	r->response_ns = 0;
+	UNROLL
+	for (int i = 0; i < INFLIGHT_GROUPS; i++)
+		r->inflight[i].cnt = 0;
+	if (r->protocol == PROTOCOL_UNKNOWN && reason == UNANSWERED_CLIENT_CLOSED &&
+	    ns < CLIENT_WAITS_NS)
+		return;
+	if (n)
+		unanswered_count(sc, reason, n);
+}
+
+/* --- the end of TCP connections */
+
+#define ECONNRESET    104
+#define EPIPE	      32
+#define ECONNABORTED  103
+#define RCV_SHUTDOWN  1
+#define SHUTDOWN_BOTH 3
+#define UNREAD_FIN    1 /* which has a sequence number too */
+
+/* What this side has received and not read. */
+static __always_inline bool ends_unread(struct sock *sk, int oldstate)
+{
+	return unread(sk) > (oldstate == ESTABLISHED ? 0 : UNREAD_FIN);
+}
+
+/* Who ended the connection? It was not reset if its end began with the close of one side. */
+static __always_inline u32 end_reason(struct sock *sk, const struct sock_ctx *sc, int oldstate)
+{
+	u32 err = READ(sk, sk_err);
+
+	if (sc->direction == TCP_OUTBOUND && ends_unread(sk, oldstate)) /* the response was there */
+		return UNANSWERED_CLIENT_CLOSED;
+	if (oldstate == CLOSE_WAIT || oldstate == LAST_ACK)
+		return closed_by(sc, false);
+	if (err == ECONNRESET || err == EPIPE || err == ECONNABORTED)
+		return UNANSWERED_RESET;
+	if (err)
+		return UNANSWERED_TIMED_OUT;
+	/* After half of it was closed here, the other side closed the rest, unless nobody here has it open any more. */
+	return closed_by(sc, oldstate == ESTABLISHED || !READ(sk, sk_socket));
+}
+
+/* A request arrived that the server has not begun to read. */
+static __always_inline bool request_unread(struct sock *sk, const struct sock_ctx *sc, int oldstate)
+{
+	const struct request_ctx *r = &sc->request;
+
+	if (sc->direction != TCP_INBOUND || r->outstanding ||
+	    (oldstate != ESTABLISHED && oldstate != CLOSE_WAIT) ||
+	    !flow_at_boundary(&r->stream.flow[FLOW_REQUEST]))
+		return false;
+	return (r->protocol == PROTOCOL_HTTP || (!r->protocol && !r->tries)) &&
+	       ends_unread(sk, oldstate);
+}
+
+/* The connection is closed, or this side has closed it and does not wait for anything any more. */
+static __always_inline int tcp_ends(struct sock *sk, int oldstate, int newstate)
+{
+	struct sock_ctx *sc = sock_ctx_find(sk);
+	struct event e = { .sk = sk, .sc = sc };
+	u32 reason;
+
+	if (!sc || !sc->known || oldstate == SYN_SENT || oldstate == SYN_RECV || oldstate == LISTEN)
+		return 0;
+	if (newstate == FIN_WAIT1) {
+		if (READ(sk, sk_shutdown) != SHUTDOWN_BOTH)
+			return 0;
+		reason = closed_by(sc, true);
+	} else if (sc->direction == TCP_OUTBOUND && READ(sk, sk_socket) &&
+		   ends_unread(sk, oldstate)) {
+		return 0; /* the response can still be read */
+	} else {
+		reason = end_reason(sk, sc, oldstate);
+	}
+	if (sc->request.tls == TLS_HELD) {
+		e.now = bpf_ktime_get_ns();
+		tls_release(&e);
+	}
+	if (request_unread(sk, sc, oldstate))
+		unanswered_count(sc, reason, 1);
+	unanswered(sk, sc, reason);
+	return 0;
+}
+
+/* --- the end of Unix stream sockets, which nothing tells of: it is found out by the scan, and by the reader at the end */
+
+static __always_inline struct sock *unix_peer(struct sock *sk)
+{
+	return BPF_CORE_READ((struct unix_sock *)sk, peer);
+}
+
+static __always_inline bool unix_is_closed(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_state) == CLOSE;
+}
+
+/* No response can come any more, and none is there. */
+static __always_inline bool unix_has_ended(struct sock *sk)
+{
+	struct sock *peer = unix_peer(sk);
+
+	return unix_is_closed(sk) ||
+	       (!BPF_CORE_READ(sk, sk_receive_queue.qlen) && (!peer || unix_is_closed(peer)));
+}
+
+static __always_inline void unix_ends(struct sock *sk, struct sock_ctx *sc)
+{
+	unanswered(sk, sc, closed_by(sc, unix_is_closed(sk)));
+}
+
+/* What waits at the other end, which is closed. */
+static __always_inline void unix_peer_ends(struct sock *sk)
+{
+	struct unix_sock *u;
+	struct sock_ctx *sc;
+	struct sock *peer;
+
+	/* 9eeb3aa33ae0 ("bpf: Add bpf_skc_to_unix_sock() helper"), 5.16; otherwise the scan may find it */
+	if (!storage || !bpf_core_enum_value_exists(enum bpf_func_id, BPF_FUNC_skc_to_unix_sock))
+		return;
+	u = bpf_skc_to_unix_sock(sk);
+	peer = u ? u->peer : NULL;
+	sc = peer ? sock_ctx_find(peer) : NULL;
+	if (sc)
+		unix_ends(peer, sc);
+}
+
+/* Read to the end. A server that sends nothing more does not answer; a client may still wait if it is open. */
+static __noinline int unix_stream_end(struct sock *sk, struct sock_ctx *sc)
+{
+	bool ended = unix_has_ended(sk);
+
+	if (!(READ(sk, sk_shutdown) & RCV_SHUTDOWN))
+		return 0;
+	if (ended)
+		unix_peer_ends(sk);
+	if (ended || sc->direction == TCP_OUTBOUND)
+		unanswered(sk, sc, closed_by(sc, false));
+	return 0;
+}
+
+#endif

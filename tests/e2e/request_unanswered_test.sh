@@ -1,0 +1,156 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Requests that wait, as long as they do, and those that get no answer, by who ended the wait, at both ends and as the
+# client counts them itself.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/request.sh
+. "$(dirname "$0")/request.sh"
+
+# All that a service counted as unanswered since `mark`, "DIRECTION PROTOCOL REASON NUMBER".
+unanswered() { # SERVICE
+	awk -v service="$1" '
+	/^seismo_requests_unanswered_total[{]/ && index($0, "service=\"" service "\"") {
+		split($0, part, "\"")
+		for (i = 1; i < 9; i += 2)
+			label[part[i]] = part[i + 1]
+		what = label[",direction="] " " label[",protocol="] " " label[",reason="]
+		sum[what] += FILENAME ~ /mark$/ ? -$NF : $NF
+	}
+	END {
+		for (what in sum)
+			if (sum[what])
+				print what, sum[what]
+	}' "$TMP/metrics.mark" "$METRICS" | sort
+}
+
+unanswered_are() { # SERVICE LINES
+	scrape
+	[[ $(unanswered "$1") == "$2" ]]
+}
+
+is_unanswered() { # SERVICE TEXT LINE...
+	local expected
+	expected=$([[ $# == 2 ]] || printf '%s\n' "${@:3}" | sort)
+	wait_until unanswered_are "$1" "$expected"
+	is "$expected" "$(unanswered "$1")" "$2: $1"
+}
+
+both_unanswered() { # TEXT PROTOCOL REASON-AT-CLIENT REASON-AT-SERVER
+	ok "$1: some requests got no answer" test "$(said lost)" -gt 0
+	is_unanswered "$client" "$1" "outbound $2 $3 $(said lost)"
+	is_unanswered "$server" "$1" "inbound $2 $4 $(said lost)"
+}
+
+# Requests to the server that are over, with an answer or without.
+ended() {
+	calc "$(value_or_0 seismo_requests_total "service=$server") + $(value_or_0 seismo_requests_unanswered_total "service=$server")"
+}
+
+ended_to() { # NUMBER
+	scrape
+	[[ $(ended) == "$1" ]]
+}
+
+waits() { # NUMBER SERVICE LABEL=VALUE...
+	is_value "$1" seismo_requests_in_flight "service=$2" "${@:3}"
+}
+
+# So many wait, for at least so many seconds and no longer than since `began`.
+are_waiting() { # NUMBER SECONDS TEXT SERVICE LABEL=VALUE...
+	wait_until waits "$1" "${@:4}"
+	sleep 0.5
+	wait_until waits "$1" "${@:4}"
+	is "$1" "$(value_or_0 seismo_requests_in_flight "service=$4" "${@:5}")" "$3: in flight"
+	ok "$3: as old as the oldest" between "$2" "$(calc "(${EPOCHREALTIME/./} - $began) / 1e6")" \
+		"$(value seismo_request_oldest_seconds "service=$4" "${@:5}")"
+}
+
+none_waits() { # TEXT SERVICE
+	wait_until waits 0 "$2"
+	is "0 0" "$(value seismo_requests_in_flight "service=$2") $(value seismo_request_oldest_seconds "service=$2")" \
+		"$1: none waits any more: $2"
+}
+
+exchange() { # NAME ADDRESS SERVER-OPTIONS CLIENT-OPTIONS
+	# shellcheck disable=SC2086 # options are words
+	reqserver_start "$1" "$2" $3
+	mark
+	# shellcheck disable=SC2086
+	reqserver_ask "$1" "$2" $4
+}
+
+# Starts a client in the background, $! is its pid.
+ask_background() { # NAME ADDRESS OPTION...
+	client=r-$1-client-$$
+	workload reqserver "$client" >/dev/null
+	"$TMP/bin/$client" client "$2" "$port" "${@:3}" >"$TMP/$client" 2>&1 &
+	client_pid=$!
+	at_exit end_process "$client_pid"
+}
+
+start_seismo --probes request,tcp
+n=$((20 / scale))
+
+# --- who ends the wait
+
+for protocol in http line; do
+	name=${protocol/line/unknown} line=${protocol/http/}
+	exchange "late-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=600 giveup=200"
+	is_unanswered "$client" "$name: the client gives up" "outbound $name client_closed $(said lost)"
+	wait_until ended_to "$n"
+	is "$n" "$(ended)" "$name: what is answered, but to nobody, is one or the other: $server"
+	exchange "client-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=600 giveup=200 status=0"
+	both_unanswered "$name: the client gives up, then the server" "$name" client_closed client_closed
+	exchange "abort-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=400 giveup=200 status=0 reset"
+	both_unanswered "$name: the client resets" "$name" client_closed reset
+	exchange "server-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=100 status=0"
+	both_unanswered "$name: the server closes" "$name" server_closed server_closed
+	exchange "reset-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=100 status=1"
+	both_unanswered "$name: the server resets" "$name" reset server_closed
+	exchange "unix-$protocol" "$TMP/socket-$protocol" "$line" "$line connections=$n delay=100 status=0"
+	both_unanswered "$name: the server closes its Unix socket" "$name" server_closed server_closed
+	exchange "unix-client-$protocol" "$TMP/socket-client-$protocol" "$line" "$line connections=$n delay=1000 giveup=200 status=0"
+	both_unanswered "$name: the client closes its Unix socket" "$name" client_closed client_closed
+	exchange "half-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=200 half"
+	is "$n" "$(said answers)" "$name: who has shut its sending side down gets its answer"
+	is_unanswered "$client" "$name: half closed, but answered"
+	is_unanswered "$server" "$name: half closed, but answered"
+	exchange "half-close-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=200 half status=0"
+	both_unanswered "$name: half closed, then closed by the server" "$name" server_closed client_closed
+	exchange "idle-$protocol" 127.0.0.1 "$line" "$line connections=$n requests=2 idle=200"
+	is_unanswered "$client" "$name: idle connections end"
+	is_unanswered "$server" "$name: idle connections end"
+done
+
+# --- what waits now
+
+# A server at work is killed
+reqserver_start killed 127.0.0.1
+killed=$!
+mark
+began=${EPOCHREALTIME/./}
+ask_background killed 127.0.0.1 connections=$n delay=60000
+are_waiting $n 0.3 "a server at work" "$client" direction=outbound protocol=http
+are_waiting $n 0.3 "a server at work" "$server" direction=inbound protocol=http
+kill -KILL $killed
+is_unanswered "$client" "the server is killed" "outbound http server_closed $n"
+is_unanswered "$server" "the server is killed" "inbound http server_closed $n"
+none_waits "the server is killed" "$client"
+
+# A server that is stopped reads nothing; then its clients give up, and it is killed
+reqserver_start stopped 127.0.0.1
+stopped=$!
+kill -STOP $stopped
+mark
+began=${EPOCHREALTIME/./}
+ask_background stopped 127.0.0.1 connections=$n giveup=$((2000 * scale))
+are_waiting $n 0.3 "a server that is stopped" "$client" direction=outbound protocol=http
+are_waiting $n 0.3 "a server that is stopped" "$server" direction=inbound protocol=unknown
+wait "$client_pid"
+is_unanswered "$client" "a server that is stopped" "outbound http client_closed $(said lost)"
+none_waits "a server that is stopped" "$client"
+kill -KILL $stopped
+is_unanswered "$server" "a server that is stopped, then killed" "inbound unknown client_closed $n"
+
+stop_seismo

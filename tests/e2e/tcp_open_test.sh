@@ -1,0 +1,69 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# TCP sockets as they are now: open connections as `ss` lists them, connects without an answer, listeners whose queue is
+# full as the kernel counts them.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/request.sh
+. "$(dirname "$0")/request.sh"
+
+need ss
+
+overflows() {
+	awk '$1 != "TcpExt:" { next }
+	!column { for (i = 2; i <= NF; i++) if ($i == "ListenOverflows") column = i; next }
+	{ print $column }' /proc/net/netstat
+}
+
+ask_background() { # NAME OPTION...
+	workload reqserver "$1" >/dev/null
+	"$TMP/bin/$1" client 127.0.0.1 "$port" "${@:2}" >/dev/null 2>&1 &
+	clients+=($!)
+	at_exit end_process $!
+}
+
+is_open() { # NUMBER TEXT SERVICE DIRECTION
+	is_metric "$1" "$2: $3" seismo_tcp_connections_open "service=$3" "direction=$4"
+}
+
+# Open before the daemon starts, and after
+clients=()
+reqserver_start open 127.0.0.1
+ask_background "t-before-$$" connections=7 requests=2 idle=60000
+wait_until test "$(ss -Htn state established dport = ":$port" | wc -l)" = 7
+start_seismo --probes tcp
+ask_background "t-after-$$" connections=30 requests=2 idle=60000
+is_open 30 "open connections" "t-after-$$" outbound
+is_open 7 "connections older than the daemon" "t-before-$$" outbound
+is_open 37 "both" "$server" inbound
+is "37 37" "$(ss -Htn state established dport = ":$port" | wc -l) $(ss -Htn state established sport = ":$port" | wc -l)" \
+	"ss lists as many"
+end_process "${clients[1]}" 2>/dev/null
+is_open 0 "closed connections" "t-after-$$" outbound
+is_open 7 "those of others" "$server" inbound
+end_process "${clients[0]}" 2>/dev/null
+
+# A listener that accepts nothing: its queue is full, and connects wait
+clients=()
+reqserver_start full 127.0.0.1 backlog=1
+kill -STOP $!
+mark
+before=$(overflows)
+began=${EPOCHREALTIME/./}
+for ((i = 0; i < 6; i++)); do
+	ask_background "t-full-$$"
+done
+is_metric 4 "connects that are not answered" seismo_tcp_connects_in_flight "service=t-full-$$"
+is_metric 2 "connections in the queue" seismo_tcp_connections_open "service=t-full-$$"
+wait_until test "$(overflows)" -ge $((before + 8)) # SYNs come again
+scrape
+ok "as old as the first of them" between 0.5 "$(calc "(${EPOCHREALTIME/./} - $began) / 1e6")" \
+	"$(value seismo_tcp_connect_oldest_seconds "service=t-full-$$")"
+for pid in "${clients[@]}"; do
+	end_process "$pid" 2>/dev/null
+done
+is_metric 0 "connects are given up" seismo_tcp_connects_in_flight "service=t-full-$$"
+ok "the kernel counted overflows" test "$(overflows)" -gt "$before"
+is_metric $(($(overflows) - before)) "what the full queue dropped is the kernel's count" \
+	seismo_tcp_listen_overflows_total "service=$server"
+stop_seismo
