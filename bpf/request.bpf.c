@@ -529,8 +529,8 @@ TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newsta
 
 	if (!is_tcp(sk))
 		return 0;
-	if (newstate == FIN_WAIT1 || newstate == CLOSE)
-		return tcp_ends(sk, oldstate, newstate);
+	if (newstate == FIN_WAIT1 || newstate == CLOSE_WAIT || newstate == CLOSE)
+		return tcp_ending(sk, oldstate, newstate);
 	if (newstate != SYN_SENT && (newstate != ESTABLISHED || oldstate != SYN_RECV))
 		return 0;
 	sc = sock_ctx(sk);
@@ -629,7 +629,7 @@ static __always_inline int on_destruct(struct callback_head *head)
 	struct sock_ctx *sc = bpf_map_lookup_elem(&socks_by_address, &sk);
 
 	if (sc && sc->request.outstanding) /* of a Unix socket */
-		unanswered((struct sock *)sk, sc, closed_by(sc, true));
+		unanswered((struct sock *)sk, sc, closed_by(sc, true), bpf_ktime_get_ns());
 	bpf_map_delete_elem(&socks_by_address, &sk);
 	return 0;
 }

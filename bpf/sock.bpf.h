@@ -135,7 +135,7 @@ struct sock_ctx {
 	u32 retransmits;	/* counted so far */
 	u32 sent_seq, read_seq; /* up to which bytes are counted, 0: not begun */
 	u32 listen_drops;	/* of a listener, counted so far */
-	u64 start_ns;		/* of the connect; 0: before the daemon */
+	u64 start_ns; /* of the connect, 0: before the daemon; inbound: when the client closed it */
 	struct request_ctx request;
 };
 

@@ -118,6 +118,7 @@ static __always_inline void arrived(struct sock *sk, struct sock_ctx *sc)
 		sock_inherit_listener(sk, sc);
 	sock_opened(sc, TCP_INBOUND);
 	sc->sends = 0;
+	sc->start_ns = 0;
 	/* It starts with the retransmits of its SYN-ACK, which another program counts. */
 	sc->retransmits = BPF_CORE_READ((struct tcp_sock *)sk, total_retrans);
 	bytes_begin(sk, sc);
@@ -175,7 +176,7 @@ TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newsta
 	else if (oldstate == SYN_RECV)
 		arrived(sk, sc);
 end:
-	if (newstate == FIN_WAIT1 || newstate == CLOSE)
+	if (newstate == FIN_WAIT1 || newstate == CLOSE_WAIT || newstate == CLOSE)
 		bpf_tail_call(ctx, &tcp_end_tail_calls, 0);
 	return 0;
 }

@@ -89,21 +89,27 @@ static __always_inline void unanswered_count(struct sock_ctx *sc, u32 reason, u3
 }
 
 /*
- * A client of an unknown protocol that closes at once after what it has sent did not wait for a response, as those that
- * send a metric or a line of a log.
+ * A client that closes at once after what it has sent did not wait for a response: it said goodbye, or sent a metric or a
+ * line of a log. Where nobody knows what was sent, in an unknown protocol or inside TLS, that is what tells.
  */
 #define CLIENT_WAITS_NS 100000000ULL
 
-/* What still waits on this connection will have no response. */
-static __always_inline void unanswered(struct sock *sk, struct sock_ctx *sc, u32 reason)
+static __always_inline bool client_waited(const struct request_ctx *r, u32 reason, u64 ns)
+{
+	return reason != UNANSWERED_CLIENT_CLOSED || ns >= CLIENT_WAITS_NS ||
+	       (r->protocol != PROTOCOL_UNKNOWN && r->protocol != PROTOCOL_TLS);
+}
+
+/* What still waits on this connection will have no response; it waited until `now`. */
+static __always_inline void unanswered(struct sock *sk, struct sock_ctx *sc, u32 reason, u64 now)
 {
 	struct request_ctx *r = &sc->request;
-	u64 ns, now = bpf_ktime_get_ns();
+	struct holders *h;
+	u64 ns;
 	u32 n;
 
 	if (protocol_has_streams(r->protocol)) {
-		struct holders *h = holders_of(sk);
-
+		h = holders_of(sk);
 		if (h)
 			holder_note(&h->ended, sc, reason);
 		return;
@@ -114,10 +120,7 @@ static __always_inline void unanswered(struct sock *sk, struct sock_ctx *sc, u32
 	UNROLL
 	for (int i = 0; i < INFLIGHT_GROUPS; i++)
 		r->inflight[i].cnt = 0;
-	if (r->protocol == PROTOCOL_UNKNOWN && reason == UNANSWERED_CLIENT_CLOSED &&
-	    ns < CLIENT_WAITS_NS)
-		return;
-	if (n)
+	if (n && client_waited(r, reason, ns))
 		unanswered_count(sc, reason, n);
 }
 
@@ -167,32 +170,37 @@ static __always_inline bool request_unread(struct sock *sk, const struct sock_ct
 }
 
 /* The connection is closed, or this side has closed it and does not wait for anything any more. */
-static __always_inline int tcp_ends(struct sock *sk, int oldstate, int newstate)
+static __noinline int tcp_ends(struct sock *sk, struct sock_ctx *sc, int oldstate, u32 reason)
+{
+	struct event e = { .sk = sk, .sc = sc, .now = bpf_ktime_get_ns() };
+
+	if (sc->request.tls == TLS_HELD)
+		tls_release(&e);
+	if (request_unread(sk, sc, oldstate))
+		unanswered_count(sc, reason, 1);
+	unanswered(sk, sc, reason, (sc->direction == TCP_INBOUND ? sc->start_ns : 0) ?: e.now);
+	return 0;
+}
+
+/* A step towards the end of the connection. */
+static __always_inline int tcp_ending(struct sock *sk, int oldstate, int newstate)
 {
 	struct sock_ctx *sc = sock_ctx_find(sk);
-	struct event e = { .sk = sk, .sc = sc };
-	u32 reason;
 
 	if (!sc || !sc->known || oldstate == SYN_SENT || oldstate == SYN_RECV || oldstate == LISTEN)
 		return 0;
-	if (newstate == FIN_WAIT1) {
-		if (READ(sk, sk_shutdown) != SHUTDOWN_BOTH)
-			return 0;
-		reason = closed_by(sc, true);
-	} else if (sc->direction == TCP_OUTBOUND && READ(sk, sk_socket) &&
-		   ends_unread(sk, oldstate)) {
+	if (newstate == CLOSE_WAIT) {
+		if (sc->direction == TCP_INBOUND)
+			sc->start_ns = bpf_ktime_get_ns();
+		return 0;
+	}
+	if (newstate == FIN_WAIT1)
+		return READ(sk, sk_shutdown) == SHUTDOWN_BOTH
+			       ? tcp_ends(sk, sc, oldstate, closed_by(sc, true))
+			       : 0;
+	if (sc->direction == TCP_OUTBOUND && READ(sk, sk_socket) && ends_unread(sk, oldstate))
 		return 0; /* the response can still be read */
-	} else {
-		reason = end_reason(sk, sc, oldstate);
-	}
-	if (sc->request.tls == TLS_HELD) {
-		e.now = bpf_ktime_get_ns();
-		tls_release(&e);
-	}
-	if (request_unread(sk, sc, oldstate))
-		unanswered_count(sc, reason, 1);
-	unanswered(sk, sc, reason);
-	return 0;
+	return tcp_ends(sk, sc, oldstate, end_reason(sk, sc, oldstate));
 }
 
 /* --- the end of Unix stream sockets, which nothing tells of: it is found out by the scan, and by the reader at the end */
@@ -218,7 +226,7 @@ static __always_inline bool unix_has_ended(struct sock *sk)
 
 static __always_inline void unix_ends(struct sock *sk, struct sock_ctx *sc)
 {
-	unanswered(sk, sc, closed_by(sc, unix_is_closed(sk)));
+	unanswered(sk, sc, closed_by(sc, unix_is_closed(sk)), bpf_ktime_get_ns());
 }
 
 /* What waits at the other end, which is closed. */
@@ -248,7 +256,7 @@ static __noinline int unix_stream_end(struct sock *sk, struct sock_ctx *sc)
 	if (ended)
 		unix_peer_ends(sk);
 	if (ended || sc->direction == TCP_OUTBOUND)
-		unanswered(sk, sc, closed_by(sc, false));
+		unanswered(sk, sc, closed_by(sc, false), bpf_ktime_get_ns());
 	return 0;
 }
 

@@ -70,7 +70,7 @@ for protocol in http line; do
 	is_unanswered "$client" "$name: half closed, but answered"
 	is_unanswered "$server" "$name: half closed, but answered"
 	exchange "half-close-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=200 half status=0"
-	both_unanswered "$name: half closed, then closed by the server" "$name" server_closed client_closed
+	is_unanswered "$client" "$name: half closed, then closed by the server" "outbound $name server_closed $n"
 	exchange "idle-$protocol" 127.0.0.1 "$line" "$line connections=$n requests=2 idle=200"
 	is_unanswered "$client" "$name: idle connections end"
 	is_unanswered "$server" "$name: idle connections end"
@@ -106,4 +106,53 @@ none_waits "a server that is stopped" "$client"
 kill -KILL $stopped
 is_unanswered "$server" "a server that is stopped, then killed" "inbound unknown client_closed $n"
 
+# --- what only seems to wait
+
+# Who goes on sending without an answer does not wait for one, nor who closes at once
+reqserver_start oneway 127.0.0.1 line
+mark
+ask_background oneway 127.0.0.1 line oneway connections=$n requests=20 idle=300 status=2
+wait_until waits $n "$client"
+wait_until waits 0 "$client"
+sleep 1
+scrape
+is "0 0" "$(value seismo_requests_in_flight service="$client") $(value seismo_requests_in_flight service="$server")" \
+	"who goes on sending does not wait"
+wait "$client_pid"
+is_unanswered "$client" "who goes on sending did not wait"
+is_unanswered "$server" "who goes on sending did not wait"
+exchange goodbye 127.0.0.1 line "line connections=$n oneway status=2"
+is_unanswered "$client" "who closes at once did not wait"
+is_unanswered "$server" "who closes at once did not wait"
+
+# Messages that nobody asked for, and a connection that has become a WebSocket
+exchange push 127.0.0.1 "line push=5 pause=20" "line push=5 connections=$n"
+is_unanswered "$client" "what is pushed"
+is_unanswered "$server" "what is pushed"
+reqserver_start socket 127.0.0.1
+mark
+ask_background socket 127.0.0.1 connections=$n requests=2 status=101 idle=1000
+is_metric $n "WebSockets are open" seismo_tcp_connections_open service="$client" direction=outbound
+sleep 0.5
+scrape
+is "0 0" "$(value_or_0 seismo_requests_in_flight service="$client") $(value_or_0 seismo_requests_in_flight service="$server")" \
+	"WebSockets do not wait"
+wait "$client_pid"
+is_unanswered "$client" "WebSockets end"
+is_unanswered "$server" "WebSockets end"
+stop_seismo
+
+# Long polls do not wait, where it is said what they are; with the peer, what waits is told apart by callee
+echo "probes: { request: { long_poll: 1s, peer: on } }" >"$CONFIG"
+start_seismo --probes request,tcp
+reqserver_start poll 127.0.0.1
+mark
+began=${EPOCHREALTIME/./}
+ask_background poll 127.0.0.1 connections=$n delay=60000 giveup=2500
+wait_until waits $n "$client" "peer=$server"
+wait_until waits 0 "$client" "peer=$server"
+is "$n" "$(value seismo_tcp_connections_open service="$client" direction=outbound "peer=$server")" "connections, by callee"
+ok "long polls wait no longer than that" between 1 2 "$(calc "(${EPOCHREALTIME/./} - $began) / 1e6")"
+wait "$client_pid"
+is_unanswered "$client" "long polls are given up"
 stop_seismo

@@ -11,12 +11,12 @@
  *       with `greet`.
  *   reqserver client ADDRESS PORT [line] [connections=N] [requests=N] [pipeline=N] [body=BYTES]
  *                            [idle=MS] [delay=MS] [slow=MS] [every=N] [fail=N] [greet] [push=COUNT]
- *                            [giveup=MS] [reset] [half] [status=N]
+ *                            [giveup=MS] [reset] [half] [status=N] [oneway]
  *       makes `requests` requests on each connection, all connections at once; `pipeline` of them in one
  *       write. Every Nth is `slow`, every `fail`th is to be answered with 500. Who waits longer than `giveup`
  *       ends the connection, by RST with `reset`; `half` shuts the sending side down after each request. A
- *       `status` below 100 asks the server to end the connection instead of answering: 0 to close it, 1 to
- *       reset it. Ends with one line of KEY=NUMBER, `lost` of them requests that got no answer; the times are
+ *       `status` below 100 asks the server not to answer but to end the connection: 0 to close it, 1 to reset
+ *       it; 2 to do nothing. `oneway` awaits no answers. Ends with one line of KEY=NUMBER, `lost` of them requests that got no answer; the times are
  *       from the first byte sent to the first byte of the answer.
  *
  * The protocol is HTTP/1.1, or with `line` one of its own: a line for each request and each answer.
@@ -48,7 +48,7 @@ static struct {
 	long connections, requests, pipeline, body, idle, delay, slow, every, fail;
 	long size, late, pause, push;
 	long line, epoll, greet;
-	long giveup, reset, half, status, backlog;
+	long giveup, reset, half, status, oneway, backlog;
 	const char *read, *answer;
 } job = { .connections = 1,
 	  .requests = 1,
@@ -364,6 +364,8 @@ static bool message_answer(int fd, const char *request)
 
 	sscanf(request, job.line ? "%ld/%ld" : "%*s /%ld/%ld", &delay, &status);
 	pause_ms(delay);
+	if (status == 2)
+		return true;
 	if (status < 100) {
 		if (status)
 			close_resets(fd);
@@ -563,12 +565,20 @@ static void *client_run(void *arg)
 		requests_send(c, i);
 		if (job.half)
 			shutdown(c->stream->fd, SHUT_WR);
-		if (!wait_ms(c->stream->fd, POLLIN, job.giveup) ||
-		    (job.status < 100 && !stream_fill(c->stream, read))) {
+		if (job.oneway) {
+			pause_ms(job.idle);
+			continue;
+		}
+		if (!wait_ms(c->stream->fd, POLLIN, job.giveup)) {
 			c->lost += job.pipeline;
 			break;
 		}
 		c->took[c->turns++] = now() - begin;
+		if (!stream_fill(c->stream, read)) {
+			c->lost += job.pipeline;
+			c->turns--;
+			break;
+		}
 		while (c->answers < answers || c->pushed < pushed)
 			answer_take(c);
 		pause_ms(job.idle);
@@ -641,7 +651,7 @@ static const struct option {
 	NUMBER(delay),	     NUMBER(slow),     NUMBER(every),	 NUMBER(fail), NUMBER(size),
 	NUMBER(late),	     NUMBER(pause),    NUMBER(push),	 NUMBER(line), NUMBER(epoll),
 	NUMBER(greet),	     NUMBER(giveup),   NUMBER(reset),	 NUMBER(half), NUMBER(status),
-	NUMBER(backlog),     WORD(read),       WORD(answer),
+	NUMBER(oneway),	     NUMBER(backlog),  WORD(read),	 WORD(answer),
 };
 
 static void option_set(const char *text)
