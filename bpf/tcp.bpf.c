@@ -423,10 +423,12 @@ int sockets_iter(struct bpf_iter__task_file *it)
 		sc = sock_ctx(sk);
 		if (!sc)
 			return 0;
-		sc->identity = tc->identity;
-		sc->gen = tc->gen;
 		sc->retransmits = BPF_CORE_READ((struct tcp_sock *)sk, total_retrans);
 		sc->listen_drops = listen_drops(sk);
+	}
+	if (!sc->identity) { /* also where a later event was seen before */
+		sc->identity = tc->identity;
+		sc->gen = tc->gen;
 	}
 	sc->direction = listener_find(sk) ? TCP_INBOUND : TCP_OUTBOUND;
 	sc->known = 1;
