@@ -23,7 +23,7 @@ short_commands: fold
 buckets: default
 services: [ { name: ruled-$$, match: { exe: w-ruled-$$ } } ]
 END
-start_seismo
+start_seismo --probes all
 mark
 busy=$(workload churn "w-busy-$$")
 "$busy" call $busy_calls 100 &
@@ -105,8 +105,8 @@ is "" "$(grep -oE "service=\"(churn-|w-fails-once-)[^\"]*\"" "$METRICS" | sort -
 is 0 "$(grep '^seismo_series_dropped_total' "$METRICS" | awk '{ sum += $NF } END { print sum + 0 }')" \
 	"nothing is dropped"
 is "" "$(tables_above 0.75)" "no table gets full"
-lines=$(wc -l <"$METRICS")
-ok "the scrape has $lines lines, at most 10,000" between 100 10000 "$lines"
+line_cnt=$(wc -l <"$METRICS")
+ok "the scrape has $line_cnt lines, at most 10,000" between 100 10000 "$line_cnt"
 is "" "$(scrape_faults "$TMP"/scrapes/* | head -n 5)" "no counter goes back and each histogram adds up, over all scrapes"
 
 # --- a reload

@@ -371,12 +371,12 @@ grown_to() { # EXPECTED METRIC LABEL=VALUE...
 # How many events of the metric may be missing since `mark`, or since the daemon was started: system calls that are
 # counted as unknown, and what went through sockets and is told of as lost. Nothing else may.
 lost() { # METRIC LABEL=VALUE...
-	local label service=()
+	local label of=()
 	for label in "${@:2}"; do
-		[[ $label != service=* ]] || service=("$label")
+		[[ $label != service=* ]] || of=("$label")
 	done
 	case $1 in
-	seismo_syscall*) grown seismo_syscalls_total "${service[@]}" syscall=unknown | sed 's/.*[^0-9].*/0/' ;;
+	seismo_syscall*) grown seismo_syscalls_total "${of[@]}" syscall=unknown | sed 's/.*[^0-9].*/0/' ;;
 	seismo_tcp_* | seismo_request*)
 		awk -v probes=" tcp request syscall " '
 		/^seismo_events_lost_total[{]probe="[a-z]+"[}] / {

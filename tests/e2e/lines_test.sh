@@ -16,7 +16,7 @@ cat >"$CONFIG" <<END
 short_commands: fold
 buckets: default
 END
-start_seismo
+start_seismo --probes all
 
 # What the units do, by number: answer requests, make them, use files, start processes, compute.
 web() {
@@ -48,7 +48,7 @@ kinds=(web caller files processes compute)
 unit() { # NUMBER
 	local round
 	echo 0 >"$slice/unit-$1.service/cgroup.procs"
-	for round in 1 2 3; do
+	for _ in 1 2 3; do
 		"${kinds[$1 % 5]}" "$1"
 		sleep 3
 	done
@@ -75,9 +75,9 @@ while ((SECONDS - begin < 20)); do
 	read -rt 1 -u "$silence"
 done
 scrape
-lines=$(wc -l <"$METRICS")
+line_cnt=$(wc -l <"$METRICS")
 theirs=$(grep -c 'service="unit-' "$METRICS")
-ok "the scrape has $lines lines, $theirs of these units, at most 25,000" between $((units * 40)) 25000 "$lines"
+ok "the scrape has $line_cnt lines, $theirs of these units, at most 25,000" between $((units * 40)) 25000 "$line_cnt"
 is 0 "$(awk '/^seismo_series_dropped_total/ { sum += $NF } END { print sum + 0 }' "$METRICS")" "nothing is dropped"
 is "" "$(tables_above 0.9)" "no table gets full"
 stop_seismo

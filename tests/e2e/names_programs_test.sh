@@ -64,18 +64,19 @@ fi
 if command -v /usr/bin/python3 >/dev/null; then
 	python=/usr/bin/python3
 	file "w_mod_$$.py" 'input()'
-	program "w_mod_$$" exec $python -W ignore -um"w_mod_$$"
+	program "w_mod_$$" exec "$python" -W ignore -um"w_mod_$$"
 	file "w-py-$$.py" "#!$python -u" 'input()'
 	program "w-py-$$.py" exec "./w-py-$$.py"
 	mkdir "w-dir-$$"
 	file "w-dir-$$/__main__.py" 'input()'
-	program "w-dir-$$" exec $python -X utf8 "w-dir-$$/"
+	program "w-dir-$$" exec "$python" -X utf8 "w-dir-$$/"
 fi
 if command -v perl >/dev/null; then
 	file "w-pl-$$.pl" '<STDIN>;'
 	program "w-pl-$$.pl" exec perl -w -I lib -MPOSIX "w-pl-$$.pl"
 fi
 if command -v ruby >/dev/null; then
+	# shellcheck disable=SC2016 # Ruby's
 	file "w-rb-$$.rb" '$stdin.gets'
 	program "w-rb-$$.rb" exec ruby -W0 -r json -Ilib "w-rb-$$.rb"
 fi
@@ -112,12 +113,12 @@ cp "$hold" "$TMP/kernel"
 if [[ ${python-} ]]; then
 	file memfd 'import os, sys' 'fd = os.memfd_create(sys.argv[1])' \
 		'os.write(fd, open(sys.argv[2], "rb").read())' 'os.execve(fd, ["x", "hold", "0"], {})'
-	program "w-memfd-$$" exec $python memfd "w-memfd-$$" "$hold"
-	program "w-memfd-$$" exec $python memfd "w-memfd-$$" "$hold"
+	program "w-memfd-$$" exec "$python" memfd "w-memfd-$$" "$hold"
+	program "w-memfd-$$" exec "$python" memfd "w-memfd-$$" "$hold"
 	cp "$hold" "$TMP/w-fd-$$"
 	file fd 'import os, sys' 'fd = os.open(sys.argv[1], os.O_RDONLY)' \
 		'os.execve(fd, ["3", "hold", "0"], {})'
-	program "w-fd-$$" exec $python fd "w-fd-$$"
+	program "w-fd-$$" exec "$python" fd "w-fd-$$"
 fi
 
 start_all

@@ -96,7 +96,8 @@ sleep 0.5
 scrape
 is "0 0" "$(value_or_0 seismo_requests_in_flight service=redis-cli-$$) $(value_or_0 seismo_requests_in_flight service=redis-server-$$)" \
 	"subscribers and blocking commands do not wait"
-kill $(jobs -p | tail -n 4)
+mapfile -t pids < <(jobs -p | tail -n 4)
+kill "${pids[@]}"
 is_metric 0 "Redis clients" seismo_tcp_connections_open service=redis-server-$$ direction=inbound
 is_unanswered redis-cli-$$ "subscribers and blocking commands end"
 is_unanswered redis-server-$$ "subscribers and blocking commands end"

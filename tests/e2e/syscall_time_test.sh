@@ -11,11 +11,11 @@ duration=seismo_syscall_duration_seconds
 # Deviations in percent: of a sum of long calls, and of one whose short calls are estimated.
 exact=$((scale > 1 ? 40 : 3)) close=$((scale > 1 ? 40 : 6))
 
-# Runs the workload under a name of its own, sets `name`, and `calls` and `seconds` to what it says.
+# Runs the workload under a name of its own, sets `name`, and `seconds` to what it says.
 run() { # NAME OPTION...
 	name=$1-$$
 	"$(workload slowcall "$name")" "${@:2}" >"$TMP/said" || bail "slowcall ${*:2}"
-	read -r calls seconds <"$TMP/said"
+	read -r _ seconds <"$TMP/said"
 }
 
 sum_of() { # CLASS
