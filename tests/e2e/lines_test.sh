@@ -46,7 +46,6 @@ kinds=(web caller files processes compute)
 
 # Long enough that sampled system calls are seen.
 unit() { # NUMBER
-	local round
 	echo 0 >"$slice/unit-$1.service/cgroup.procs"
 	for _ in 1 2 3; do
 		"${kinds[$1 % 5]}" "$1"
