@@ -344,3 +344,8 @@ int in_flight_flush_iter(struct bpf_iter__bpf_map_elem *it)
 
 	return s && s->start_ns ? in_flight_flush(s->request, s->identity, s->gen, s->start_ns) : 0;
 }
+
+/* --- above requests */
+
+#include "throttle.bpf.h"
+#include "volume.bpf.h"

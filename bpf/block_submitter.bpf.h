@@ -3,6 +3,7 @@
 #ifndef BLOCK_SUBMITTER_BPF_H
 #define BLOCK_SUBMITTER_BPF_H
 
+#include "bio_owner.bpf.h"
 #include "identity.bpf.h"
 
 struct submitter {
@@ -126,12 +127,14 @@ static __always_inline struct submitter *submitter_find(void *table, void *addre
 
 static __always_inline void submitter_fill(struct submitter *ret, struct bio *bio, u64 start_ns)
 {
-	struct task_struct *task = task_current();
 	struct cpu *cpu = cpu_row();
 	u32 identity = IDENTITY_UNKNOWN;
 
-	if ((storage ? task->flags : BPF_CORE_READ(task, flags)) & PF_KTHREAD)
-		identity = identity_of_bio(bio);
+	if (task_is_kthread()) {
+		identity = bio_owner(bio);
+		if (identity == IDENTITY_UNKNOWN)
+			identity = identity_of_bio(bio);
+	}
 	if (identity != IDENTITY_UNKNOWN) {
 		ret->identity = identity;
 		ret->gen = identity_gen(identity);

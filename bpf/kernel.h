@@ -58,6 +58,7 @@ struct cgrp_cset_link {
 };
 
 enum cgroup_subsys_id {
+	io_cgrp_id,
 	memory_cgrp_id,
 };
 
@@ -301,9 +302,28 @@ struct blk_mq_tag_set {
 	unsigned int nr_hw_queues;
 };
 
+struct timer_list {
+	unsigned long expires;
+	void *function;
+};
+
+struct throtl_service_queue {
+	struct throtl_service_queue *parent_sq;
+	struct timer_list pending_timer;
+};
+
+struct throtl_data {
+	struct throtl_service_queue service_queue;
+	struct request_queue *queue;
+};
+
+struct blk_mq_ops;
+
 struct request_queue {
 	struct blk_mq_tag_set *tag_set;
+	const struct blk_mq_ops *mq_ops;
 	struct gendisk *disk;
+	struct throtl_data *td;
 };
 
 struct blkcg {
@@ -311,18 +331,22 @@ struct blkcg {
 };
 
 struct blkcg_gq {
+	struct request_queue *q;
 	struct blkcg *blkcg;
 };
 
 struct bvec_iter {
+	u64 bi_sector;
 	unsigned int bi_size;
 };
 
 struct bio {
 	struct block_device *bi_bdev;
 	unsigned int bi_opf;
+	u8 bi_status;
 	struct blkcg_gq *bi_blkg;
 	struct bvec_iter bi_iter;
+	void *bi_private;
 };
 
 enum mq_rq_state {

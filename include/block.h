@@ -14,6 +14,6 @@
 #define BLOCK_ERROR_BITS      16
 
 enum block_operation { BLOCK_READ, BLOCK_WRITE, BLOCK_FLUSH, BLOCK_DISCARD };
-enum block_phase { BLOCK_QUEUE, BLOCK_DEVICE };
+enum block_phase { BLOCK_QUEUE, BLOCK_DEVICE, BLOCK_TOTAL };
 
 #endif

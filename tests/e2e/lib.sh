@@ -284,7 +284,7 @@ is_observed() { # METRIC LABEL=VALUE...
 probe_of() { # METRIC
 	case $1 in
 	seismo_syscall*) echo syscall ;;
-	seismo_block_* | seismo_service_block_*) echo block ;;
+	seismo_block_* | seismo_service_block_* | seismo_service_volume_*) echo block ;;
 	seismo_tcp_*) echo tcp ;;
 	seismo_request*) echo request ;;
 	seismo_process* | seismo_oom_*) echo process ;;

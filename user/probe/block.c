@@ -7,6 +7,7 @@
 #include "block.h"
 #include "probe/disks.h"
 #include "probe/hook.h"
+#include "probe/volume.h"
 
 PROBE_ELF(block);
 
@@ -19,9 +20,9 @@ static void label_operation(u64 value, char *buf, size_t size)
 
 static void label_phase(u64 value, char *buf, size_t size)
 {
-	static const char *const names[] = { "queue", "device" };
+	static const char *const names[] = { "queue", "device", "total" };
 
-	label_name(names, 2, value, buf, size);
+	label_name(names, 3, value, buf, size);
 }
 
 /*
@@ -44,12 +45,50 @@ static void label_error(u64 value, char *buf, size_t size)
 		snprintf(buf, size, "EIO");
 }
 
+static void hook_demand(struct probe_run *run, const char *program)
+{
+	struct hook_run *hook = probe_hook(run, program);
+
+	if (hook->program && !hook->err)
+		hook_attach(run, hook);
+}
+
+/* Programs that run for each bio are only attached where there are volumes, or where I/O limits are at work. */
+static void follow_bios(struct probe_run *run)
+{
+	u64 *followed = probe_global(run, "bios_followed", sizeof(*followed));
+	u64 *throttled = probe_global(run, "throttle_seen", sizeof(*throttled));
+
+	if (!followed || !throttled)
+		return;
+	if (*throttled)
+		hook_demand(run, "throttle_btf");
+	if (*followed || !(*throttled || volumes_exist()))
+		return;
+	hook_demand(run, "bio_complete_btf");
+	hook_demand(run, "bio_remap_btf");
+	hook_demand(run, "bio_queue_btf");
+	*followed = hook_works(probe_hook(run, "bio_queue_btf"));
+}
+
+/* The program on a function costs nothing before there is a limit; the other one, on a timer of all, would. */
+static int started(struct probe_run *run)
+{
+	struct hook_run *throttle = probe_hook(run, "throttle_fentry");
+
+	if (!throttle->chosen)
+		hook_attach(run, throttle);
+	follow_bios(run);
+	return 0;
+}
+
 /* Queues with I/O statistics disabled do not record the time of issue: a program of ours then does, at a cost. */
 static void tick(struct probe_run *run, u64 now_ns)
 {
 	u64 *unstamped = probe_global(run, "unstamped", sizeof(*unstamped));
 
 	(void)now_ns;
+	follow_bios(run);
 	if (unstamped && *unstamped && !run->phase) {
 		run->phase = true;
 		hook_attach(run, probe_hook(run, "issue_btf"));
@@ -76,6 +115,7 @@ const struct probe probe_block = {
 	.elf = &block_elf,
 	.mode = PROBE_MODE_ON,
 	.loaded = disks_init,
+	.started = started,
 	.scan = scan,
 	.tick = tick,
 	.hooks =
@@ -110,19 +150,42 @@ const struct probe probe_block = {
 			  .requires = "flush",
 			  .iterates = "block_flushes",
 			  .purpose = "flushes that do not complete" },
+			{ { "throttle_fentry", TRACEPOINT("throttle") },
+			  .on_demand = true,
+			  .optional = true,
+			  .purpose = "time in the I/O limit of a cgroup" },
+			{ { "unthrottle_fexit" },
+			  .optional = true,
+			  .requires = "throttle_fentry",
+			  .purpose = "time in the I/O limit of a cgroup" },
+			{ { TRACEPOINT("bio_queue") },
+			  .on_demand = true,
+			  .optional = true,
+			  .purpose =
+				  "I/O of volumes (dm, md), service of requests that kernel threads submit" },
+			{ { TRACEPOINT("bio_complete") },
+			  .on_demand = true,
+			  .optional = true,
+			  .requires = "bio_queue",
+			  .purpose = "I/O of volumes (dm, md)" },
+			{ { TRACEPOINT("bio_remap") },
+			  .on_demand = true,
+			  .optional = true,
+			  .requires = "bio_queue",
+			  .purpose = "service of requests that volumes make of a service's I/O" },
 			{ .alt[0] = NULL },
 		},
 	.metrics =
 		(const struct metric[]){
 			{ "seismo_block_io_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
-			  "Time that block I/O requests spent in the queue and in the device.",
+			  "Time that block I/O requests spent in the queue and in the device. Volumes (dm, md: LVM, LUKS, RAID) and zram have no requests, but the total time of their I/O (phase=\"total\"), which includes that of the requests which it becomes on the devices below.",
 			  .labels = { { DEVICE },
 				      { OPERATION },
 				      { "phase", BLOCK_PHASE_SHIFT, BLOCK_PHASE_BITS,
 					label_phase } },
 			  .max = 512 },
 			{ "seismo_block_io_errors_total", METRIC_COUNTER, UNIT_NONE,
-			  "Block I/O requests that failed entirely or in part.",
+			  "Block I/O requests, and I/O of volumes, that failed entirely or in part. An error of a device below a volume can be one of both.",
 			  .labels = { { DEVICE },
 				      { OPERATION },
 				      { "error", BLOCK_ERROR_SHIFT, BLOCK_ERROR_BITS,
@@ -136,16 +199,27 @@ const struct probe probe_block = {
 			  .labels = { { DEVICE } }, .max = 512, .scan = true, .largest = true },
 			{ "seismo_service_block_io_duration_seconds", METRIC_HISTOGRAM,
 			  UNIT_SECONDS,
-			  "Time of the service's block I/O requests, queue and device together.",
+			  "Time of the service's block I/O requests, queue and device together. Volumes have metrics of their own.",
 			  .service = true, .labels = { { DEVICE }, { OPERATION } },
 			  .buckets = BUCKETS_COARSE, .max = 600 },
 			{ "seismo_service_block_io_bytes_total", METRIC_COUNTER, UNIT_BYTES,
-			  "Bytes that the service read from and wrote to block devices.",
+			  "Bytes that the service read from and wrote to block devices that have requests; what goes through a volume is counted once, on the devices below.",
 			  .service = true, .labels = { { DEVICE }, { OPERATION } }, .max = 2000 },
 			{ "seismo_service_block_io_oldest_seconds", METRIC_GAUGE, UNIT_SECONDS,
 			  "Age of the service's oldest block I/O request under way; 0 if there is none.",
 			  .service = true, .labels = { { DEVICE } }, .max = 2000, .scan = true,
 			  .largest = true },
+			{ "seismo_service_block_io_throttled_seconds", METRIC_HISTOGRAM,
+			  UNIT_SECONDS,
+			  "Time that the service's I/O waited in the I/O limit of its cgroup or of a parent (io.max, blkio.throttle), before it reached the queue; only of I/O that did wait.",
+			  .service = true, .labels = { { DEVICE } }, .max = 200 },
+			{ "seismo_service_volume_io_duration_seconds", METRIC_HISTOGRAM,
+			  UNIT_SECONDS,
+			  "Time of the service's I/O on volumes (dm, md: LVM, LUKS, RAID) and zram. The requests that it becomes are counted in seismo_service_block_io_duration_seconds as well: do not add the two.",
+			  .service = true, .labels = { { DEVICE }, { OPERATION } }, .max = 600 },
+			{ "seismo_service_volume_io_bytes_total", METRIC_COUNTER, UNIT_BYTES,
+			  "Bytes that the service read from and wrote to volumes (dm, md: LVM, LUKS, RAID) and zram. They are counted in seismo_service_block_io_bytes_total as well, where they reach a device: do not add the two.",
+			  .service = true, .labels = { { DEVICE }, { OPERATION } }, .max = 2000 },
 			{ .name = NULL },
 		},
 };

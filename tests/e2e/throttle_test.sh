@@ -1,0 +1,106 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# I/O limits of cgroups, v1's and v2's: what the client waits and the device does not take is time in the limit.
+# shellcheck disable=SC2317 # functions that wait_until and at_exit call
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+need fio jq losetup
+
+if mount=$(cgroup_controller blkio); then
+	limit_file=blkio.throttle.read_iops_device
+elif mount=$(cgroup_controller io); then
+	limit_file=io.max
+else
+	skip "no cgroup controller for I/O"
+fi
+
+truncate -s 64M "$TMP/disk"
+loop=$(losetup --find --show --direct-io=on "$TMP/disk") || loop=$(losetup --find --show "$TMP/disk") ||
+	skip "no loop device"
+at_exit losetup --detach "$loop"
+device=${loop#/dev/}
+numbers=$(<"/sys/block/$device/dev")
+
+# Reads a second, each of one page; 0: no limit.
+limit() { # CGROUP READS
+	if [[ $limit_file == io.max ]]; then
+		echo "$numbers riops=${2/#0/max}" >"$1/$limit_file"
+	else
+		echo "$numbers $2" >"$1/$limit_file"
+	fi
+}
+
+group=$mount/seismo-e2e-throttle-$$
+cgroup_make "$group"
+[[ -e $group/$limit_file ]] || skip "no I/O limits in this kernel"
+
+start_seismo --probes block
+
+# Does a program see each bio that waits, or only the first in a queue?
+hook_is() { # NAME
+	grep -q "^seismo_probe_attached{probe=\"block\",hook=\"$1\"} 1\$" "$METRICS"
+}
+
+throttled() { # count|sum SERVICE
+	grown "seismo_service_block_io_throttled_seconds_$1" "service=$2" "device=$device"
+}
+
+# --- without a limit nothing waits in one
+
+io=$(workload blockio "w-free-$$")
+mark
+in_cgroup "$group" "$io" "$loop" read 50 >/dev/null
+scrape
+is 0 "$(throttled count "w-free-$$")" "without a limit nothing is throttled"
+
+# --- one request at a time
+
+limit "$group" 20
+in_cgroup "$group" "$io" "$loop" read 12 >/dev/null # now it is known that there is a limit
+io=$(workload blockio "w-limit-$$")
+mark
+read -r good bad seconds in_time < <(in_cgroup "$group" "$io" "$loop" read 40 4096 30)
+is "40 0" "$good $bad" "the workload's reads succeed"
+ok "and are as slow as the limit says ($seconds s)" between 1.8 10 "$seconds"
+scrape
+waited=$(throttled count "w-limit-$$")
+if ((scale == 1)); then
+	is $((40 - in_time)) "$waited" "those that took longer than 30 ms waited in the limit"
+else # others are late as well
+	ok "at most those that took longer than 30 ms waited in the limit ($waited of $((40 - in_time)))" between 15 $((40 - in_time)) "$waited"
+fi
+is 40 "$(grown seismo_service_block_io_duration_seconds_count "service=w-limit-$$" "device=$device" operation=read)" \
+	"the requests are the service's, though a kernel thread submitted them"
+in_device=$(grown seismo_service_block_io_duration_seconds_sum "service=w-limit-$$" "device=$device" operation=read)
+near_seen "$seconds" "$(calc "$(throttled sum "w-limit-$$") + ${in_device:?}")" 5 1.2 \
+	"what the workload waited is time in the limit, and $in_device s in queue and device"
+is 0 "$(grown seismo_service_block_io_throttled_seconds_count "device=$device" service=kernel)" \
+	"and nobody else's"
+
+# --- several at a time
+
+if hook_is throttle_fentry; then
+	cp "$(command -v fio)" "$TMP/w-fio-$$"
+	limit "$group" 100
+	mark
+	in_cgroup "$group" "$TMP/w-fio-$$" --name=job --filename="$loop" --direct=1 --bs=4k --rw=randread --ioengine=libaio \
+		--iodepth=8 --number_ios=160 --output-format=json --output="$TMP/fio.json" >/dev/null || bail "fio failed"
+	scrape
+	waited=$(calc "$(jq '.jobs[0].read.clat_ns.mean' "$TMP/fio.json") / 1e9 * 160")
+	in_device=$(grown seismo_service_block_io_duration_seconds_sum "service=w-fio-$$" "device=$device" operation=read)
+	ok "several at a time: most of them waited" between 80 160 "$(throttled count "w-fio-$$")"
+	near_seen "$waited" "$(calc "$(throttled sum "w-fio-$$") + ${in_device:?}")" 5 1 \
+		"several at a time: their time is fio's"
+else
+	skip_one "several at a time" "no program can be attached to functions, and only the first that waits is seen"
+fi
+
+# --- the limit is lifted
+
+limit "$group" 0
+io=$(workload blockio "w-again-$$")
+mark
+in_cgroup "$group" "$io" "$loop" read 50 >/dev/null
+scrape
+is 0 "$(throttled count "w-again-$$")" "nothing waits in a limit that was lifted"
+stop_seismo
