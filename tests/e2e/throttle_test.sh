@@ -19,14 +19,14 @@ loop=$(losetup --find --show --direct-io=on "$TMP/disk") || loop=$(losetup --fin
 	skip "no loop device"
 at_exit losetup --detach "$loop"
 device=${loop#/dev/}
-numbers=$(<"/sys/block/$device/dev")
+dev_number=$(<"/sys/block/$device/dev")
 
 # Reads a second, each of one page; 0: no limit.
 limit() { # CGROUP READS
 	if [[ $limit_file == io.max ]]; then
-		echo "$numbers riops=${2/#0/max}" >"$1/$limit_file"
+		echo "$dev_number riops=${2/#0/max}" >"$1/$limit_file"
 	else
-		echo "$numbers $2" >"$1/$limit_file"
+		echo "$dev_number $2" >"$1/$limit_file"
 	fi
 }
 
