@@ -204,10 +204,13 @@ static void program_test(void **state)
 			.command = "",
 			.kernel = rows[i].kernel,
 		};
+		struct name_origin got;
 		char name[64];
 
-		service_name(NULL, 0, &nowhere, &f, name, sizeof(name));
+		got = service_name(NULL, 0, &nowhere, &f, name, sizeof(name));
 		assert_string_equal(name, rows[i].name);
+		assert_int_equal(got.program,
+				 strcmp(name, "kernel") != 0 && strcmp(name, "unknown") != 0);
 	}
 }
 

@@ -429,7 +429,8 @@ static struct part program_part(const struct service_facts *f)
 			: base_part(memfd_part(exe.len ? part_skip(exe, *exe.s == '/') : exe));
 }
 
-static void program_write(const struct service_facts *f, const struct unit *session, char *buf,
+/* False: nothing is known of it. */
+static bool program_write(const struct service_facts *f, const struct unit *session, char *buf,
 			  size_t size)
 {
 	size_t len = managers_write(session, true, buf, size);
@@ -439,6 +440,7 @@ static void program_write(const struct service_facts *f, const struct unit *sess
 		reserved_append(name, "program", buf, size, len);
 	else
 		name_write("unknown", buf + len, size - len);
+	return name.len;
 }
 
 static struct name_origin rule_origin(const struct service_match *m, const struct service_facts *f)
@@ -489,9 +491,8 @@ struct name_origin service_name(const struct service_rule *rules, unsigned rule_
 		part_write(place.unit.name, buf + len, size - len);
 		return place.unit_at;
 	}
-	if (f->kernel)
-		name_write("kernel", buf, size);
-	else
-		program_write(f, &place.unit, buf, size);
-	return (struct name_origin){ .program = !f->kernel };
+	if (!f->kernel)
+		return (struct name_origin){ .program = program_write(f, &place.unit, buf, size) };
+	name_write("kernel", buf, size);
+	return (struct name_origin){ 0 };
 }
