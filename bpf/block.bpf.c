@@ -160,29 +160,27 @@ __noinline u32 phase_slot(u64 dim)
 }
 
 /* Names are for good, and so are the slots of a disk. */
-static __always_inline void phase(u32 dim, enum block_phase phase, u64 ns)
+static __always_inline void phase(struct disk *disk, u32 dim, enum block_phase phase, u64 ns)
 {
-	struct disk *disk = disk_row(dim & (DISKS - 1));
-	u32 entry = (dim >> BLOCK_OPERATION_SHIFT & 3) * 2 + phase, slot;
+	u32 *cache = &disk->slots[(dim >> BLOCK_OPERATION_SHIFT & 3) * 2 + phase], slot = *cache;
 
-	if (!disk)
-		return;
-	slot = disk->slots[entry];
 	if (!slot) {
 		slot = phase_slot(dim | (u64)phase << BLOCK_PHASE_SHIFT);
 		if (!slot_shared(slot))
-			disk->slots[entry] = slot;
+			*cache = slot;
 	}
 	hist_add_at(slot, ns);
 }
 
 static __always_inline void phases(u32 dim, u64 start, u64 issued, u64 now)
 {
-	if (!issued)
+	struct disk *disk = disk_row(dim & (DISKS - 1));
+
+	if (!disk || !issued)
 		return;
-	phase(dim, BLOCK_DEVICE, now > issued ? now - issued : 0);
+	phase(disk, dim, BLOCK_DEVICE, now > issued ? now - issued : 0);
 	if (start)
-		phase(dim, BLOCK_QUEUE, issued > start ? issued - start : 0);
+		phase(disk, dim, BLOCK_QUEUE, issued > start ? issued - start : 0);
 }
 
 /*
@@ -310,7 +308,9 @@ __noinline int in_flight(u64 address, u32 identity, u32 gen, u64 start_ns)
 	submitter_find(&block_submitters, rq);
 	if (!older_found)
 		older_find_from(request_disk(rq, false));
-	if (!flushes_by_bio || (bio && !(BPF_CORE_READ(bio, bi_opf) & flush_flags())))
+	/* flushes are counted by their bios, but for those from before the daemon */
+	if (!flushes_by_bio || identity == IDENTITY_UNKNOWN ||
+	    (bio && !(BPF_CORE_READ(bio, bi_opf) & flush_flags())))
 		gauges(&s, disk_find(request_disk(rq, false)), bio, start ?: start_ns);
 	return 0;
 }

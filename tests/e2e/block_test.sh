@@ -223,6 +223,43 @@ run_fio "fio, writes with fsync" --ioengine=psync --rw=randwrite --number_ios=40
 is_io "$(fio_says .sync.total_ios)" "$(grown seismo_block_io_duration_seconds_count \
 	"device=$device" operation=flush phase=device)" flush requests "flushes are fio's"
 
+# --- a file system with a journal: writes that carry a flush complete twice, and the second time is still somebody's
+
+services_flushing() {
+	series by=service seismo_service_block_io_duration_seconds_count "device=$device" operation=flush
+}
+
+if command -v mke2fs >/dev/null; then
+	speed read_us=0 write_us=0 fsync_us=0
+	dd=w-dd-$$
+	cp "$(command -v dd)" "$TMP/$dd"
+	device_start
+	mke2fs -q -F -t ext4 -E lazy_itable_init=0,lazy_journal_init=0 "$loop"
+	mkdir "$TMP/fs"
+	mount "$loop" "$TMP/fs" || bail "cannot mount"
+	at_exit umount "$TMP/fs"
+	for ((i = 0; i < 20; i++)); do
+		"$TMP/$dd" if=/dev/zero "of=$TMP/fs/file-$i" bs=4k count=2 conv=fsync status=none
+	done
+	sync -f "$TMP/fs"
+	# A flush that data carries is no write of nothing.
+	stat_read after
+	flushes=$((after[flush] - before[flush])) bytes=$((after[write_bytes] - before[write_bytes]))
+	await_io "$flushes" flush \
+		seismo_block_io_duration_seconds_count "device=$device" operation=flush phase=device
+	is_io "$flushes" \
+		"$(grown seismo_block_io_duration_seconds_count "device=$device" operation=flush phase=device)" \
+		flush requests "journal: flushes of the device are the kernel's"
+	is_io "$bytes" "$(grown seismo_service_block_io_bytes_total "device=$device" operation=write)" \
+		write bytes "journal: bytes of write requests are the kernel's"
+	is "" "$(services_flushing | grep -E '^(other|unknown) ')" "journal: each flush has a submitter"
+	ok "journal: each fsync has flushed, on its own or by the journal" between 20 1000 \
+		"$(services_flushing | awk -v dd="$dd" '$1 == dd || $1 == "kernel" { sum += $2 } END { print sum + 0 }')"
+	umount "$TMP/fs"
+else
+	skip_one "journal" "no mke2fs on this host"
+fi
+
 # --- a device that hangs: nothing is counted before it answers
 
 device_start

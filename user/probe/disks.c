@@ -54,13 +54,19 @@ static bool nvme_path(const char *name, unsigned *subsystem, unsigned *ns)
 	return sscanf(name, "nvme%uc%un%u%n", subsystem, &controller, ns, &end) == 3 && !name[end];
 }
 
-void label_device(u64 number, char *buf, size_t size)
+void disk_label(const char *name, char *buf, size_t size)
 {
-	const char *name = disks && number < DISKS ? disks[number].name : "";
+	char text[DISK_NAME + 1];
 	unsigned subsystem, ns;
 
-	if (nvme_path(name, &subsystem, &ns))
+	snprintf(text, sizeof(text), "%.*s", DISK_NAME, name);
+	if (nvme_path(text, &subsystem, &ns))
 		snprintf(buf, size, "nvme%un%u", subsystem, ns);
 	else
-		snprintf(buf, size, "%.*s", DISK_NAME, *name ? name : "other");
+		snprintf(buf, size, "%s", *text ? text : "other");
+}
+
+void label_device(u64 number, char *buf, size_t size)
+{
+	disk_label(disks && number < DISKS ? disks[number].name : "", buf, size);
 }

@@ -12,6 +12,8 @@ struct probe_run;
 /* For the `loaded` of each family whose object has the tables of disks. */
 int disks_init(struct probe_run *run);
 
+/* Writes the label for a name of the kernel's, of DISK_NAME bytes or fewer with a NUL; "": "other". */
+void disk_label(const char *name, char *buf, size_t size);
 /* The label `device`: the disk's name as /proc/diskstats and node_exporter have it. */
 void label_device(u64 number, char *buf, size_t size);
 #define DISK_LABEL(shift) "device", shift, DISK_BITS, label_device
