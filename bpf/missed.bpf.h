@@ -68,24 +68,26 @@ __noinline int missed_add(u32 i, u32 identity, u64 n)
 	return 0;
 }
 
-/* The task that leaves the CPU has this identity and this context, NULL: none. */
-static __always_inline void missed_count(u32 identity, struct task_ctx *tc)
+/* The task that leaves the CPU has this identity and this context, NULL: none. Were there any? */
+static __always_inline bool missed_count(u32 identity, struct task_ctx *tc)
 {
 	u32 cpu = cpu_id();
 	struct missed_cpu *row = bpf_map_lookup_elem(&missed_cpus, &cpu);
 	u64 cnt, more;
+	bool any = false;
 
 	if (!row)
-		return;
+		return false;
 #pragma unroll
 	for (u32 i = 0; i < MISSED_PROGRAMS; i++) {
 		if (!row->program[i].address)
-			return;
+			return any;
 		if (bpf_probe_read_kernel(&cnt, sizeof(cnt), (void *)row->program[i].address) ||
 		    cnt == row->program[i].cnt)
 			continue;
 		more = cnt - row->program[i].cnt;
 		row->program[i].cnt = cnt;
+		any = true;
 		if (missed_programs[i].with_start && tc && tc->starting) {
 			tc->starting = 0;
 			more--;
@@ -93,6 +95,7 @@ static __always_inline void missed_count(u32 identity, struct task_ctx *tc)
 		if (more)
 			missed_add(i, identity, more);
 	}
+	return any;
 }
 
 #endif

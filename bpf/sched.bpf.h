@@ -84,6 +84,8 @@ TRACEPOINT(sched_switch, switch, bool preempt, struct task_struct *prev, struct 
 	now = cpu->slow_ns ? switch_clock(prev) : 0;
 	if (READ(prev, pid)) {
 		tc = task_ctx_get(prev);
+		if (preemptible && missed_count(cpu->identity, tc)) /* perhaps the end of a call */
+			cpu->enter_ns = cpu->left_ns = 0;
 		if (tc) {
 			if (cpu->slow_ns)
 				call_leave(cpu, prev, tc, now);
@@ -91,8 +93,6 @@ TRACEPOINT(sched_switch, switch, bool preempt, struct task_struct *prev, struct 
 			if (task_is_blocked(task_state(prev)))
 				tc->blocked_ns = bpf_ktime_get_ns();
 		}
-		if (preemptible)
-			missed_count(cpu->identity, tc);
 	}
 	cpu->identity = IDENTITY_UNKNOWN;
 	if (!READ(next, pid))

@@ -111,9 +111,10 @@ static void label_syscall(u64 value, char *buf, size_t size)
 	label_name(names, SYSCALLS, value, buf, size);
 }
 
+/* Calls that are not known have no class. */
 static const char *class_name(const char *syscall)
 {
-	return classes[class_of(syscall)].name;
+	return strcmp(syscall, names[SYSCALL_UNKNOWN]) != 0 ? classes[class_of(syscall)].name : "";
 }
 
 static void label_class(u64 value, char *buf, size_t size)
@@ -253,7 +254,7 @@ const struct probe probe_syscall = {
 			  .events_label = class_name },
 			{ "seismo_syscall_quick_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Of those that are not slow, a sample.", .hidden = true, .service = true,
-			  .labels = { { "class", 0, 16, label_class } }, .max = 1600,
+			  .labels = { { "class", 0, 16, label_class } }, .max = 1000,
 			  .sample = true },
 			{ .name = NULL },
 		},
