@@ -52,28 +52,32 @@ static __always_inline struct identity *identity_alloc(u32 *id)
  * it. That is why they take numbers and addresses, never pointers that the verifier tracks.
  */
 
+/* Appends the name of the kernfs_node to the row's cgroups. Returns the one above it, 0: that is all. */
+__noinline u64 cgroup_name_append(u32 id, u64 node)
+{
+	struct kernfs_node *kn = (void *)node, *parent = kernfs_parent(kn);
+	struct identity *row = identity_row(id);
+	long n;
+
+	if (!row || !parent || row->cgroups_len >= IDENTITY_CGROUPS)
+		return 0;
+	n = bpf_probe_read_kernel_str(&row->cgroups[row->cgroups_len & (IDENTITY_CGROUPS - 1)],
+				      IDENTITY_NAME, BPF_CORE_READ(kn, name));
+	if (n <= 1)
+		return 0;
+	row->cgroups_len += n;
+	return (u64)parent;
+}
+
 /* Appends the reversed path from the kernfs_node up to its root to the row's cgroups. */
 __noinline int cgroup_path_append(u32 id, u64 node)
 {
-	struct kernfs_node *kn = (void *)node;
 	struct identity *row = identity_row(id);
 
+	for (int i = 0; i < CGROUP_DEPTH && node; i++)
+		node = cgroup_name_append(id, node);
 	if (!row)
 		return 0;
-	for (int i = 0; i < CGROUP_DEPTH && kn; i++) {
-		struct kernfs_node *parent = kernfs_parent(kn);
-		u32 len = row->cgroups_len;
-		long n;
-
-		if (!parent || len >= IDENTITY_CGROUPS)
-			break;
-		n = bpf_probe_read_kernel_str(&row->cgroups[len & (IDENTITY_CGROUPS - 1)],
-					      IDENTITY_NAME, BPF_CORE_READ(kn, name));
-		if (n <= 1)
-			break;
-		row->cgroups_len = len + n;
-		kn = parent;
-	}
 	if (row->cgroups_len < IDENTITY_CGROUPS)
 		row->cgroups[row->cgroups_len & (IDENTITY_CGROUPS - 1)] = '\0';
 	row->cgroups_len++;

@@ -97,28 +97,34 @@ static inline u64 script_hash(u64 hash, u64 c)
 	return hash ^ (hash >> 29);
 }
 
+/*
+ * Loops have one way through their bodies and one exit: the verifier of Linux 5.10 refuses some of those that compilers make
+ * of others ("back-edge").
+ */
+
+/* The new hash where the mask is all ones, the old one where it is 0. */
+static inline u64 script_choose(u64 mask, u64 new, u64 old)
+{
+	return (new &mask) | (old & ~mask);
+}
+
 /* The key of an option: up to its end or a =, where its value begins, which is noted. _ is as good as -. */
 static inline u64 script_option_key(struct script *s)
 {
-	u64 hash = script_hash(0, 256 + s->class), fold = s->flags & SCRIPT_NOCASE;
+	u64 hash = script_hash(0, 256 + s->class), fold = !!(s->flags & SCRIPT_NOCASE);
+	u64 inside = 1, value = 0;
 
-	s->value = 0;
 	for (u32 i = 0; i < SCRIPT_WORD_MAX; i++) {
-		u64 c = (u8)s->piece[i];
+		u64 c = (u8)s->piece[i], equals = inside & SCRIPT_EQUAL(c, '=');
 
-		if (!c)
-			return hash;
-		if (c == '=') {
-			s->value = i + 1;
-			return hash;
-		}
-		if (c == '_')
-			c = '-';
-		if (fold && c >= 'A' && c <= 'Z')
-			c |= 0x20;
-		hash = script_hash(hash, c);
+		inside &= 1 ^ (SCRIPT_LESS(c, 1) | equals);
+		value += equals * (i + 1);
+		c -= SCRIPT_EQUAL(c, '_') * ('_' - '-');
+		c |= (fold & SCRIPT_LESS('A' - 1, c) & SCRIPT_LESS(c, 'Z' + 1)) << 5;
+		hash = script_choose(0 - inside, script_hash(hash, c), hash);
 	}
-	return 0;
+	s->value = (u32)value;
+	return inside ? 0 : hash;
 }
 
 /*
@@ -127,21 +133,21 @@ static inline u64 script_option_key(struct script *s)
  */
 static inline u64 script_program_key(const char *name)
 {
-	u64 hash = 0, version = 0;
+	u64 hash = 0, inside = 1, version = 0, last = 0;
 
 	for (u32 i = 0; i < SCRIPT_WORD_MAX; i++) {
-		u64 c = (u8)name[i], digit = c >= '0' && c <= '9';
+		u64 c = (u8)name[i], digit = SCRIPT_LESS('0' - 1, c) & SCRIPT_LESS(c, '9' + 1);
+		u64 ends = SCRIPT_LESS(c, 1) | (version & (1 ^ (digit | SCRIPT_EQUAL(c, '.'))));
 
-		if (!c || (version && !digit && c != '.'))
-			return !version || !c || c == '-' || c == '_' || c == 'd' || c == 'm' ||
-					       c == 's' || c == 't'
-				       ? hash
-				       : 0;
-		version |= digit;
-		if (!version)
-			hash = script_hash(hash, c);
+		last = script_choose(0 - inside, c, last);
+		inside &= 1 ^ ends;
+		version |= inside & digit;
+		hash = script_choose(0 - (inside & (1 ^ version)), script_hash(hash, c), hash);
 	}
-	return 0;
+	if (inside || (version && last && last != '-' && last != '_' && last != 'd' &&
+		       last != 'm' && last != 's' && last != 't'))
+		return 0;
+	return hash;
 }
 
 /* The class of a program, 0: it is no interpreter. */
@@ -318,56 +324,77 @@ static inline bool script_apply(struct script *s, u64 at, u32 row, u32 value)
 	return true;
 }
 
-/* Options of a letter each. The first that has a value ends them. */
+/* Options of a letter each. The first that has a value, or ends the options, is the last. */
 static inline bool script_letters(struct script *s, u64 at)
 {
 	const struct script_class *class = script_class(s->class);
+	u64 inside = 1, last = 0, next = 0;
+	u32 action;
 
-	for (u32 i = 1; class && i <= SCRIPT_CLUSTER_MAX && s->piece[i]; i++) {
-		u32 action = class->letter[s->piece[i] & 127];
+	if (!class)
+		return true;
+	for (u32 i = 1; i <= SCRIPT_CLUSTER_MAX; i++) {
+		u64 c = (u8)s->piece[i], a = class->letter[c & 127];
+		u64 more = SCRIPT_EQUAL(a, SCRIPT_FLAG) | SCRIPT_EQUAL(a, SCRIPT_NEXT);
 
-		if (action == SCRIPT_NEXT)
-			s->pending++;
-		else if (action != SCRIPT_FLAG)
-			return script_apply(s, at, action, s->piece[i + 1] ? i + 1 : 0);
+		inside &= 1 ^ SCRIPT_LESS(c, 1);
+		next += inside & SCRIPT_EQUAL(a, SCRIPT_NEXT);
+		last += (inside & (1 ^ more)) * i;
+		inside &= more;
 	}
-	return true;
+	s->pending += (u32)next;
+	if (!last)
+		return true;
+	last &= 2 * SCRIPT_CLUSTER_MAX - 1;
+	action = class->letter[s->piece[last] & 127];
+	return script_apply(s, at, action, s->piece[last + 1] ? (u32)last + 1 : 0);
+}
+
+/* The argument, of which the piece is the beginning, is an option or a word without a row. */
+static inline bool script_option(struct script *s, u64 at)
+{
+	if (!s->piece[1]) /* standard input */
+		return s->flags & SCRIPT_HINTS;
+	if (s->piece[1] != '-')
+		return !(s->flags & SCRIPT_LETTERS) || script_letters(s, at);
+	return s->piece[2] || script_apply(s, at, SCRIPT_END, 0);
 }
 
 /* The piece is the beginning of an argument. */
 static inline bool script_argument(struct script *s, u64 at)
 {
-	char first = s->piece[0], second = s->piece[1];
+	u32 rank = SCRIPT_RANK_FOUND, next = s->next;
+	char first = s->piece[0];
 	const u32 *row;
 	bool option;
 
-	if (s->next == SCRIPT_NEXT_FIRST) {
-		s->next = SCRIPT_NEXT_OPTION;
+	s->next = SCRIPT_NEXT_OPTION;
+	if (next == SCRIPT_NEXT_FIRST)
 		return true;
-	}
 	if (s->pending) {
 		s->pending--;
+		s->next = next;
 		return true;
 	}
-	if (s->next == SCRIPT_NEXT_NAME) {
-		s->next = SCRIPT_NEXT_OPTION;
-		return script_found(s, at, s->next_rank);
+	if (next == SCRIPT_NEXT_NAME) {
+		rank = s->next_rank;
+	} else {
+		option = first == '-' || (first == '+' && s->flags & SCRIPT_PLUS);
+		row = option || !s->command ? script_row(script_option_key(s)) : NULL;
+		if (row) {
+			s->command |= !option;
+			return script_apply(s, at, *row, s->value);
+		}
+		if (option)
+			return script_option(s, at);
+		if (s->flags & SCRIPT_HINTS)
+			return true;
+		if (first == '@' && s->flags & SCRIPT_FILES) {
+			rank--;
+			at++;
+		}
 	}
-	option = first == '-' || (first == '+' && s->flags & SCRIPT_PLUS);
-	row = option || !s->command ? script_row(script_option_key(s)) : NULL;
-	if (row) {
-		s->command |= !option;
-		return script_apply(s, at, *row, s->value);
-	}
-	if (first == '@' && s->flags & SCRIPT_FILES)
-		return script_found(s, at + 1, SCRIPT_RANK_FOUND - 1);
-	if (!option)
-		return s->flags & SCRIPT_HINTS || script_found(s, at, SCRIPT_RANK_FOUND);
-	if (!second) /* standard input */
-		return s->flags & SCRIPT_HINTS;
-	if (second == '-' && !s->piece[2])
-		return script_apply(s, at, SCRIPT_END, 0);
-	return second == '-' || !(s->flags & SCRIPT_LETTERS) || script_letters(s, at);
+	return script_found(s, at, rank);
 }
 
 /* To be repeated, SCRIPT_STEPS times at most, as long as it returns true: then s->name is known. */
