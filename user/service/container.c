@@ -16,7 +16,6 @@
 #include "service/runtime.h"
 
 #define FILE_MAX (1U << 20)
-#define HEX	 "0123456789abcdef"
 
 struct reader {
 	int fd;
@@ -29,20 +28,6 @@ struct source {
 	const char *pattern; /* for glob(), below a root of the runtime; one $ stands for the id */
 	void (*read)(const json_t *json, const char *id, struct container *c);
 };
-
-bool container_id_valid(const char *id, size_t len)
-{
-	return len == CONTAINER_ID_LEN && strnlen(id, len) == len && strspn(id, HEX) >= len;
-}
-
-bool pod_uid_valid(const char *uid)
-{
-	size_t len = strlen(uid);
-
-	if (strspn(uid, HEX "-") != len)
-		return false;
-	return len == 32 ? !strchr(uid, '-') : len == POD_UID_MAX;
-}
 
 static size_t bytes_read(void *buf, size_t size, void *data)
 {

@@ -6,13 +6,8 @@
 #ifndef SERVICE_CONTAINER_H
 #define SERVICE_CONTAINER_H
 
-#include <stdbool.h>
-#include <stddef.h>
-
+#include "service/container_id.h"
 #include "types.h"
-
-#define CONTAINER_ID_LEN 64
-#define POD_UID_MAX	 36
 
 /* Fields are "" while unknown. */
 struct pod {
@@ -24,11 +19,6 @@ struct container {
 	char name[256];
 	struct pod pod; /* of the container */
 };
-
-/* Only full ids, 64 lower-case hex digits, are valid and may become part of a path. */
-bool container_id_valid(const char *id, size_t len);
-/* A UUID, or 32 hex digits. */
-bool pod_uid_valid(const char *uid);
 
 /* What else may help to find it, 0: not known. */
 struct container_hint {

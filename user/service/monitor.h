@@ -7,10 +7,8 @@
 #define SERVICE_MONITOR_H
 
 #include <limits.h>
-#include <stdbool.h>
-#include <stddef.h>
 
-#include "service/container.h"
+#include "service/container_id.h"
 #include "types.h"
 
 struct monitor {
