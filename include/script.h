@@ -98,8 +98,8 @@ static inline u64 script_hash(u64 hash, u64 c)
 }
 
 /*
- * Loops have one way through their bodies and one exit: the verifier of Linux 5.10 refuses some of those that compilers make
- * of others ("back-edge").
+ * Loops have one way through their bodies and are left at its end: the verifier of Linux 5.10 refuses some of those that
+ * compilers make of others ("back-edge").
  */
 
 /* The new hash where the mask is all ones, the old one where it is 0. */
@@ -122,6 +122,8 @@ static inline u64 script_option_key(struct script *s)
 		c -= SCRIPT_EQUAL(c, '_') * ('_' - '-');
 		c |= (fold & SCRIPT_LESS('A' - 1, c) & SCRIPT_LESS(c, 'Z' + 1)) << 5;
 		hash = script_choose(0 - inside, script_hash(hash, c), hash);
+		if (!inside)
+			break;
 	}
 	s->value = (u32)value;
 	return inside ? 0 : hash;
@@ -143,6 +145,8 @@ static inline u64 script_program_key(const char *name)
 		inside &= 1 ^ ends;
 		version |= inside & digit;
 		hash = script_choose(0 - (inside & (1 ^ version)), script_hash(hash, c), hash);
+		if (!inside)
+			break;
 	}
 	if (inside || (version && last && last != '-' && last != '_' && last != 'd' &&
 		       last != 'm' && last != 's' && last != 't'))
@@ -180,39 +184,29 @@ static inline void script_begin(struct script *s, u32 class, u64 at, u64 end)
 
 /*
  * The base name in the piece, without slashes behind it: of a/b/., too, it is b. Names of nodes, which have the highest
- * rank, end at the host's.
+ * rank, end at the host's. With control characters nothing is a name.
  */
 static inline void script_piece_base(struct script *s)
 {
-	u64 inside = 1, slash = 1, base = 0, end = 0, host = s->rank > SCRIPT_RANK_FOUND;
+	u64 inside = 1, slash = 1, base = 0, end = 0, control = 0;
+	u64 host = s->rank > SCRIPT_RANK_FOUND;
 
 	for (u32 i = 0; i < SCRIPT_PIECE - 1; i++) {
 		u64 c = (u8)s->piece[i], next = (u8)s->piece[i + 1], dot, word;
 
 		inside &= 1 ^ (SCRIPT_LESS(c, 1) | (host & SCRIPT_EQUAL(c, '@')));
+		control |= inside & SCRIPT_LESS(c, ' ');
 		dot = SCRIPT_LESS(0, i) & slash & SCRIPT_EQUAL(c, '.') &
 		      (SCRIPT_LESS(next, 1) | SCRIPT_EQUAL(next, '/'));
 		word = inside & (1 ^ (dot | SCRIPT_EQUAL(c, '/')));
 		base += (word & slash) * (i - base);
 		end += word * (i + 1 - end);
 		slash = 1 ^ word;
+		if (!inside)
+			break;
 	}
 	s->base = (u32)base;
-	s->len = (u32)(end - base);
-}
-
-/* What is not fit for a name: control characters. */
-static inline u64 script_control(const struct script *s)
-{
-	u64 control = 0, inside = 1;
-
-	for (u32 i = 0; i < SCRIPT_PIECE; i++) {
-		u64 c = (u8)s->piece[i];
-
-		inside &= 1 ^ SCRIPT_LESS(c, 1);
-		control |= inside & SCRIPT_LESS(c, ' ');
-	}
-	return control;
+	s->len = control ? 0 : (u32)(end - base);
 }
 
 /* /dev/fd/3, /proc/self/fd/3, /dev/stdin: a descriptor, no file with a name. */
@@ -262,8 +256,6 @@ static inline bool script_base_step(struct script *s)
 		s->at += s->base;
 		return true;
 	}
-	if (script_control(s))
-		s->len = 0;
 	return false;
 }
 

@@ -76,8 +76,7 @@ if command -v perl >/dev/null; then
 	program "w-pl-$$.pl" exec perl -w -I lib -MPOSIX "w-pl-$$.pl"
 fi
 if command -v ruby >/dev/null; then
-	# shellcheck disable=SC2016 # Ruby's
-	file "w-rb-$$.rb" '$stdin.gets'
+	file "w-rb-$$.rb" STDIN.gets
 	program "w-rb-$$.rb" exec ruby -W0 -r json -Ilib "w-rb-$$.rb"
 fi
 if command -v php >/dev/null; then
@@ -105,8 +104,8 @@ fi
 # --- programs: behind the loader, by another name, without a file
 
 hold=$(workload process "w-hold-$$")
-loader=$(ldd "$hold" | awk '/ld-/ { print $1 }')
-program "w-hold-$$" exec "$loader" --argv0 x "$hold" hold 0
+loaders=(/lib*/ld-linux-*.so.?)
+program "w-hold-$$" exec "${loaders[0]}" --argv0 x "$hold" hold 0
 ln -s "$hold" "$TMP/w-$$-an-alias-of-many-bytes"
 program "w-$$-an-alias-of-many-bytes" exec "$TMP/w-$$-an-alias-of-many-bytes" hold 0
 cp "$hold" "$TMP/kernel"
