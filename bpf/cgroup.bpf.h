@@ -29,7 +29,8 @@ static __always_inline void usage_note(struct cgroup_usage *usage, u64 serial,
 	usage->serial = serial; /* last: user space checks this field */
 }
 
-__noinline int quota_note(u32 identity, u32 n, u64 task_group)
+/* Returns the number of the next one: the verifier, which would tell apart all that it may be, does not know it. */
+__noinline u32 quota_note(u32 identity, u32 n, u64 task_group)
 {
 	struct cgroup_usages *row = bpf_map_lookup_elem(&cgroup_usages, &identity);
 	struct task_group *tg = (void *)task_group;
@@ -40,13 +41,23 @@ __noinline int quota_note(u32 identity, u32 n, u64 task_group)
 	};
 
 	if (!row || n >= CGROUP_QUOTAS)
-		return 0;
+		return n;
 	barrier_var(n); /* the compiler would drop the mask that the verifier needs */
 	usage_note(&row->quota[n & (CGROUP_QUOTAS - 1)], BPF_CORE_READ(tg, css.serial_nr), &now);
-	return 0;
+	return n + 1;
 }
 
 #define QUOTA_NONE (~0ULL)
+
+/* The tighter of this quota, in billionths of a CPU, and the task group's. */
+__noinline u64 quota_tighter(u64 quota, u64 task_group)
+{
+	struct task_group *tg = (void *)task_group;
+	u64 period_us = (u64)BPF_CORE_READ(tg, cfs_bandwidth.period) / 1000;
+	u64 own = BPF_CORE_READ(tg, cfs_bandwidth.quota) * 1000000;
+
+	return period_us && own / period_us < quota ? own / period_us : quota;
+}
 
 /*
  * Notes the quotas of the task group and of those above, the nearest CGROUP_QUOTAS that have one. Returns the tightest, in
@@ -61,14 +72,9 @@ __noinline u64 quotas_note(u32 identity, u64 task_group)
 	if (!bpf_core_field_exists(tg->cfs_bandwidth))
 		return 0;
 	for (int i = 0; i < CGROUP_LEVELS && tg; i++) {
-		u64 quota = BPF_CORE_READ(tg, cfs_bandwidth.quota);
-
-		if (quota != QUOTA_NONE) {
-			u64 period_us = (u64)BPF_CORE_READ(tg, cfs_bandwidth.period) / 1000;
-
-			quota_note(identity, n++, (u64)tg);
-			if (period_us && quota * 1000000 / period_us < tightest)
-				tightest = quota * 1000000 / period_us;
+		if (BPF_CORE_READ(tg, cfs_bandwidth.quota) != QUOTA_NONE) {
+			n = quota_note(identity, n, (u64)tg);
+			tightest = quota_tighter(tightest, (u64)tg);
 		}
 		tg = BPF_CORE_READ(tg, parent);
 	}
