@@ -108,7 +108,7 @@ loaders=(/lib*/ld-linux-*.so.?)
 program "w-hold-$$" exec "${loaders[0]}" --argv0 x "$hold" hold 0
 ln -s "$hold" "$TMP/w-$$-an-alias-of-many-bytes"
 program "w-$$-an-alias-of-many-bytes" exec "$TMP/w-$$-an-alias-of-many-bytes" hold 0
-cp "$hold" "$TMP/kernel"
+cp "$hold" "$TMP/commands"
 if [[ ${python-} ]]; then
 	file memfd 'import os, sys' 'fd = os.memfd_create(sys.argv[1])' \
 		'os.write(fd, open(sys.argv[2], "rb").read())' 'os.execve(fd, ["x", "hold", "0"], {})'
@@ -151,7 +151,7 @@ fi
 file other '#!/bin/sh' :
 is_ended program/other "a script with a name that is taken" ./other
 mark
-"$TMP/kernel"
-is_metric 1 "a program with a name that is taken" seismo_process_exits_total service=program/kernel
-is 0 "$(grown seismo_process_exits_total service=kernel)" "... and not counted under that one"
+"$TMP/commands"
+is_metric 1 "a program with a name that is taken" seismo_process_exits_total service=program/commands
+is 0 "$(grown seismo_process_exits_total service=commands)" "... and not counted under that one"
 stop_seismo
