@@ -52,20 +52,41 @@ static __always_inline struct identity *identity_alloc(u32 *id)
  * it. That is why they take numbers and addresses, never pointers that the verifier tracks.
  */
 
-/* Appends the name of the kernfs_node to the row's cgroups. Returns the one above it, 0: that is all. */
+/* Does the name end as those of systemd's units do? */
+static __always_inline bool cgroup_is_unit(const char *name, long size)
+{
+	u64 end = 0;
+
+	if (size <= (long)sizeof(end))
+		return false;
+	bpf_probe_read_kernel(&end, sizeof(end), name + size - 1 - sizeof(end));
+	return end == 0x656369767265732eULL /* .service */ ||
+	       end >> 16 == 0x65706f63732eULL /* .scope */ ||
+	       end >> 16 == 0x6563696c732eULL /* .slice */;
+}
+
+/*
+ * Appends the name of the kernfs_node to the row's cgroups. Returns the one above it, 0: that is all. Of a path that takes
+ * more than half of the space the rest has only units: it is they that give names.
+ */
 __noinline u64 cgroup_name_append(u32 id, u64 node)
 {
 	struct kernfs_node *kn = (void *)node, *parent = kernfs_parent(kn);
 	struct identity *row = identity_row(id);
+	const char *name;
+	u32 len;
 	long n;
 
 	if (!row || !parent || row->cgroups_len >= IDENTITY_CGROUPS)
 		return 0;
-	n = bpf_probe_read_kernel_str(&row->cgroups[row->cgroups_len & (IDENTITY_CGROUPS - 1)],
-				      IDENTITY_NAME, BPF_CORE_READ(kn, name));
+	len = row->cgroups_len;
+	name = BPF_CORE_READ(kn, name);
+	n = bpf_probe_read_kernel_str(&row->cgroups[len & (IDENTITY_CGROUPS - 1)], IDENTITY_NAME,
+				      name);
 	if (n <= 1)
 		return 0;
-	row->cgroups_len += n;
+	if (len < IDENTITY_CGROUPS / 2 || cgroup_is_unit(name, n))
+		row->cgroups_len = len + n;
 	return (u64)parent;
 }
 

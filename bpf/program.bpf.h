@@ -171,7 +171,7 @@ static __always_inline void program_name(struct task_struct *task, u32 id, struc
 	u32 class = row_name(id, BPF_CORE_READ(task, mm, env_end));
 	u64 script;
 
-	class = class ?: script_program_class(file->name);
+	class = class ?: script_file_class(file->name, row->name_len);
 	script = class ? row_script(id, class, start, end) : 0;
 	if (script)
 		row_name(id, script);

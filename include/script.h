@@ -162,6 +162,18 @@ static inline u32 script_program_class(const char *name)
 	return row ? SCRIPT_ROW_ARG(*row) : 0;
 }
 
+/*
+ * The class of an executable that was started by a name which has none itself: an applet of busybox, or a foreign program
+ * that the kernel gives to qemu, is that name's, and what it has for arguments are its own.
+ */
+static inline u32 script_file_class(const char *file, bool named)
+{
+	u32 class = script_program_class(file);
+	const struct script_class *row = class ? script_class(class) : NULL;
+
+	return row && !(named && row->flags & SCRIPT_WRAPPER) ? class : 0;
+}
+
 static inline void script_become(struct script *s, u32 class)
 {
 	const struct script_class *row = script_class(class);

@@ -148,6 +148,10 @@ if command -v java >/dev/null; then
 	class_path=$(printf '/lib/%0.s%0250d.jar:' {1..40})
 	is_ended "w_Long_$$" "java, 10 KB of class path, the class" java -cp "$class_path" "w_Long_$$"
 fi
+if command -v busybox >/dev/null; then
+	ln -s "$(command -v busybox)" "w-applet-$$"
+	is_ended "w-applet-$$" "busybox by the name of an applet" "./w-applet-$$" -f 80
+fi
 file other '#!/bin/sh' :
 is_ended program/other "a script with a name that is taken" ./other
 mark

@@ -132,6 +132,14 @@ cgroup_make "$levels"
 run_calls in_cgroup "$levels" "$churn"
 is_named "levels-$$.service" "a unit with 40 levels below it"
 
+levels=$any/system.slice/far-$$.service
+for ((n = 0; n < 30; n++)); do
+	levels+=/$(printf '%050d' $n)
+done
+cgroup_make "$levels"
+run_calls in_cgroup "$levels" "$churn"
+is_named "far-$$.service" "a unit with 1,500 characters below it"
+
 id=$(head -c 32 /dev/urandom | od -An -tx1 | tr -d ' \n')
 cgroup_make "$any/docker/$id"
 run_calls in_cgroup "$any/docker/$id" "$churn"

@@ -240,6 +240,9 @@ static const struct {
 	{ "julia --threads 4 --startup-file no app.jl", "app.jl" },
 	{ "julia -e 1 x", "" },
 	{ "tclsh8.6 -encoding utf-8 x.tcl", "x.tcl" },
+	{ "awk -f x.awk f", "x.awk" },
+	{ "gawk -F: -v a=b --file=/x/y.awk f", "y.awk" },
+	{ "mawk {print} f", "" },
 	{ "expect -d -c set~x -f x.exp y", "x.exp" },
 	{ "expect -- x.exp", "x.exp" },
 	{ "guile -L lib -e main -s x.scm a", "x.scm" },
@@ -349,6 +352,23 @@ static void end_test(void **state)
 	assert_int_equal(interpreter_script(sh, args, 259, name), 55);
 }
 
+/* A program that others are in is what it was started as. */
+static void file_test(void **state)
+{
+	(void)state;
+	assert_int_equal(interpreter_file_class("busybox", "httpd"), 0);
+	assert_int_equal(interpreter_file_class("busybox", "sh"), interpreter_class("sh"));
+	assert_int_equal(interpreter_file_class("busybox", "busybox"),
+			 interpreter_class("busybox"));
+	assert_int_equal(interpreter_file_class("busybox", ""), interpreter_class("busybox"));
+	assert_int_equal(interpreter_file_class("qemu-aarch64-static", "prog"), 0);
+	assert_int_equal(interpreter_file_class("python3.11", "app.py"),
+			 interpreter_class("python"));
+	assert_int_equal(interpreter_file_class("dash", "sh"), interpreter_class("sh"));
+	assert_int_equal(interpreter_file_class("nginx", "nginx"), 0);
+	assert_int_equal(interpreter_file_class("", ""), 0);
+}
+
 static void base_test(void **state)
 {
 	static const struct {
@@ -389,8 +409,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(commands_test), cmocka_unit_test(long_test),
-		cmocka_unit_test(end_test),	 cmocka_unit_test(base_test),
-		cmocka_unit_test(tables_test),
+		cmocka_unit_test(end_test),	 cmocka_unit_test(file_test),
+		cmocka_unit_test(base_test),	 cmocka_unit_test(tables_test),
 	};
 
 	return cmocka_run_group_tests_name("script", tests, NULL, NULL);

@@ -197,9 +197,9 @@ static void process_name(const char *pid, const char *args, size_t len, char nam
 	u32 class;
 
 	process_execfn(pid, path);
-	class = interpreter_base(path, name) ? interpreter_class(name) : 0;
+	interpreter_base(path, name);
 	process_exe(pid, exe);
-	class = class ?: interpreter_class(exe);
+	class = interpreter_file_class(exe, name);
 	if (class && process_script(pid, class, args, len, name))
 		return;
 	if (!*name && (*exe == '#' || !strcmp(exe, "memfd:")))

@@ -23,6 +23,7 @@ enum class_id {
 	CLASS_LUA,
 	CLASS_LUAJIT,
 	CLASS_TCL,
+	CLASS_AWK,
 	CLASS_EXPECT,
 	CLASS_GUILE,
 	CLASS_PWSH,
@@ -87,12 +88,12 @@ static const struct class_row {
 			 "--disable-proto --unhandled-rejections --dns-result-order --localstorage-file "
 			 "--network-family-autoselection-attempt-timeout --max-http-header-size "
 			 "--secure-heap --secure-heap-min --use-largepages --v8-pool-size "
-			 "--stack-trace-limit --snapshot-blob --build-snapshot-config "
+			 "--security-revert --snapshot-blob --build-snapshot-config "
 			 "--diagnostic-dir --report-dir --report-directory --report-filename "
 			 "--report-signal --heapsnapshot-signal --heapsnapshot-near-heap-limit "
 			 "--cpu-prof-dir --cpu-prof-name --cpu-prof-interval --heap-prof-dir "
 			 "--heap-prof-name --heap-prof-interval --trace-event-categories "
-			 "--trace-event-file-pattern --trace-require-module --watch-path "
+			 "--trace-event-file-pattern --watch-path "
 			 "--watch-kill-signal --allow-fs-read --allow-fs-write "
 			 "--max-old-space-size-percentage --test-name-pattern --test-skip-pattern "
 			 "--test-reporter --test-reporter-destination --test-concurrency --test-timeout "
@@ -169,6 +170,13 @@ static const struct class_row {
 	[CLASS_TCL] = {
 		.programs = "tclsh wish",
 		.value = "-encoding",
+	},
+	[CLASS_AWK] = {
+		.programs = "awk gawk gawk- mawk nawk original-awk",
+		.flags = SCRIPT_LETTERS | SCRIPT_HINTS,
+		.value = "-F -v -W -i -l --assign --field-separator --include --load",
+		.name = "-f --file -E --exec",
+		.stop = "-e --source --",
 	},
 	[CLASS_EXPECT] = {
 		.programs = "expect",
@@ -456,6 +464,11 @@ static inline const struct script_class *script_class(u32 class)
 u32 interpreter_class(const char *base)
 {
 	return script_program_class(base);
+}
+
+u32 interpreter_file_class(const char *base, const char *as)
+{
+	return script_program_class(as) ?: script_file_class(base, *as);
 }
 
 static size_t base_write(struct script *s, u64 at, char name[IDENTITY_NAME])

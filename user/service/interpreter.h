@@ -24,6 +24,8 @@ const struct interpreter_tables *interpreter_tables(void);
 
 /* The class of the program with this base name, with or without a version (python3.11); 0: it is no interpreter. */
 u32 interpreter_class(const char *base);
+/* The class of an executable that was started by the name `as`, "": not known. */
+u32 interpreter_file_class(const char *base, const char *as);
 
 /*
  * Writes the base name of the script (module, main class...) that an interpreter of this class runs with these arguments,
