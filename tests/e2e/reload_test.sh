@@ -37,12 +37,13 @@ calls_are() { # EXPECTED SERVICE TEXT
 	is_metric "$1" "$3" seismo_syscalls_total service="$2" syscall=getppid
 }
 
-# Said in each file, or it would change with the others.
-same="short_commands: name
+# Said in each file, or it would change with the others. There is room for whatever else runs on this host.
+same="limits: { services: 4100, series: $series_max }
+short_commands: name
 buckets: fine"
 
 cat >"$CONFIG" <<-END
-	limits: { services: 500 }
+	limits: { services: 4000, series: $series_max }
 	probes: { request: { long_poll: 5s } }
 END
 start_seismo --probes syscall=count,request
@@ -54,7 +55,7 @@ calls_are $rounds "w-reload-$$" "before: by the name of the executable"
 # --- what would change
 
 cat >"$CONFIG" <<-END
-	limits: { services: 600, memory: 32MiB }
+	limits: { services: 4100, series: $series_max, memory: 32MiB }
 	listen: 127.0.0.1:1
 	services: [ { name: reloaded-$$, match: { exe: w-reload-$$ } } ]
 	probes: { request: { long_poll: 10s, status: class } }
@@ -65,7 +66,7 @@ check
 is 0 "$status" "check: a valid file"
 is "$CONFIG is valid.
 A reload would change:
-  limits.services: 500 -> 600
+  limits.services: 4000 -> 4100
   services:  -> reloaded-$$: exe=w-reload-$$
   probes.request.long_poll: 5s -> 10s
 These take a restart:
@@ -87,7 +88,7 @@ is "6" "$(jq '.changes | length' <<<"$output")" "check: a path of any bytes"
 # --- a reload
 
 reload
-said "limits.services: 500 -> 600" "services:  -> reloaded-$$" "probes.request.long_poll: 5s -> 10s" \
+said "limits.services: 4000 -> 4100" "services:  -> reloaded-$$" "probes.request.long_poll: 5s -> 10s" \
 	"limits.memory: 64MiB -> 32MiB takes a restart" "buckets: fine -> 1ms, 1s takes a restart" "probes.request.status: code -> class takes a restart"
 is 1 "$(successful)" "the reload was successful"
 ok "and is younger than the start" between "$began" 9999999999 \
