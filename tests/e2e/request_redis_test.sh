@@ -137,4 +137,30 @@ cli blpop never 1 >/dev/null
 cli xread block 100 streams never 0 >/dev/null
 is_counted_untimed redis-server-$$ "commands that wait for something" "inbound redis ok 2"
 is_counted_untimed redis-cli-$$ "commands that wait for something" "outbound redis ok 2"
+
+# A replica that has all that there is: it acknowledges that each second, and its master pings it. Neither is a request, and
+# the master's clients are as fast as before.
+replica_port=$(free_port)
+cp "$(command -v redis-server)" "$TMP/bin/redis-replica-$$"
+server_start "$replica_port" redis-replica-$$ --port "$replica_port" --bind 127.0.0.1 --save '' --dir "$TMP" \
+	--replicaof 127.0.0.1 "$port" --repl-diskless-sync-delay 0
+cli config set repl-ping-replica-period 1 >/dev/null
+wait_until eval 'cli info replication | grep -q "state=online"' || bail "there is no replica"
+mark
+sleep 3
+is_counted redis-server-$$ "a replica at rest"
+is_counted redis-replica-$$ "at rest"
+for _ in {1..5}; do
+	cli set text other >/dev/null
+	sleep 0.4
+done
+is_counted redis-server-$$ "and what is replicated" "inbound redis ok 5"
+is_counted redis-replica-$$ "and what is replicated"
+is 0 "$(slower_than 0.1 service=redis-server-$$)" "none of it is slow"
+stop_seismo
+start_seismo --probes request
+mark
+sleep 2.5
+is_counted redis-server-$$ "a replica at rest, older than the daemon"
+is_counted redis-replica-$$ "at rest, older than the daemon"
 stop_seismo
