@@ -27,7 +27,27 @@ all_between() { # TEXT LOW HIGH LABEL=VALUE...
 		grown seismo_request_duration_seconds_bucket "${@:4}" le="$2")" "$1: all took $2 to $3 s"
 }
 
-# --- what is under way when the daemon starts: the answer of before is not that of the next request
+# --- what is under way when the daemon starts: the answer of before is not that of the next request, and a connect of
+# before has no time. The queue of this listener is full.
+
+program w-client <<'END'
+import os, select, socket, sys, time
+listener = socket.create_server(("127.0.0.1", 0), backlog=0)
+connections = [socket.socket() for _ in range(4)]
+for c in connections:
+    c.setblocking(False)
+    c.connect_ex(listener.getsockname())
+time.sleep(0.2)
+waiting = [c for c in connections if not select.select([], [c], [], 0)[1]]
+print(len(waiting), flush=True)
+while not os.path.exists(sys.argv[1]): time.sleep(0.05)
+accepted = [listener.accept() for _ in connections]
+for c in waiting: select.select([], [c], [])
+print("connected", flush=True)
+time.sleep(60)
+END
+background $python "$TMP/bin/w-client-$$" "$TMP/w.go" >"$TMP/w-said"
+wait_until test -s "$TMP/w-said"
 
 program o-server <<'END'
 import socket, sys, time
@@ -55,15 +75,22 @@ for _ in range(2):
 open(sys.argv[2] + ".done", "w")
 time.sleep(60)
 END
-background $python "$TMP/bin/o-server-$$" 8 >"$TMP/o-port"
+background $python "$TMP/bin/o-server-$$" 5 >"$TMP/o-port"
 wait_until test -s "$TMP/o-port"
 background $python "$TMP/bin/o-client-$$" "$(<"$TMP/o-port")" "$TMP/o"
 wait_until test -e "$TMP/o.asked"
 start_seismo --probes request,tcp
 ok "a request is under way as the daemon starts" test ! -e "$TMP/o.done"
+touch "$TMP/w.go"
 wait_until test -e "$TMP/o.done"
 is_counted o-client-$$ "under way at the start" "outbound http 200 2"
 all_between "under way at the start, outbound" 0.25 0.5 service=o-client-$$
+
+wait_until grep -q connected "$TMP/w-said"
+waiting=$(head -n 1 "$TMP/w-said")
+ok "connects are under way as the daemon starts ($waiting)" test "$waiting" -gt 0
+is_metric "$waiting" "they are connections" seismo_tcp_connections_total service=w-client-$$ direction=outbound
+is 0 "$(value_or_0 seismo_tcp_connect_duration_seconds_count service=w-client-$$)" "but nobody knows for how long they waited"
 
 # --- DNS: of two packets the first is lost; the same id again, much later; several sockets with the same ids
 
