@@ -74,6 +74,16 @@ static bool labels_format(struct families *t, const struct family *f, const stru
 	return true;
 }
 
+bool families_owner_may_change(const struct family *f)
+{
+	const struct metric_label *l = f->metric->labels;
+
+	for (; l < f->metric->labels + METRIC_LABELS && l->name; l++)
+		if (l->owner && (!l->shown || *l->shown))
+			return true;
+	return false;
+}
+
 bool families_moved(const struct families *t, const struct family *f, u64 dim)
 {
 	const struct metric_label *l = f->metric->labels;

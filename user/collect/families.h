@@ -22,6 +22,8 @@ int families_add(struct families *t, const struct metric *metrics, unsigned numb
  */
 struct series *families_series(struct families *t, struct family *f, struct service *s, u64 dim,
 			       bool *refused);
+/* Has the family a label whose value becomes that of a service as soon as that is known? */
+bool families_owner_may_change(const struct family *f);
 /* Is the service in one of the labels, the first apart, that of an identity that was moved? */
 bool families_moved(const struct families *t, const struct family *f, u64 dim);
 /* What a service has counted, which nobody has seen, is counted as "other": the sums stay. */

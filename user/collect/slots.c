@@ -93,9 +93,14 @@ static bool slot_scanned(const struct slots *p, u32 slot)
 
 void slots_scan_begin(struct slots *p)
 {
-	for (u32 slot = 1; slot < p->top; slot++)
-		if (slot_scanned(p, slot))
-			p->tables->counters[slot] = 0;
+	for (u32 slot = 1; slot < p->top; slot++) {
+		if (!slot_scanned(p, slot))
+			continue;
+		p->tables->counters[slot] = 0;
+		if (families_owner_may_change(p->families->by_number[slot_metric(p, slot)]))
+			p->states[slot] =
+				SLOT_NEW; /* it is looked up again: there is nothing to move */
+	}
 }
 
 void slots_scan_end(struct slots *p)
