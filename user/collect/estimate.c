@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "collect/slots.h"
 #include "metric/hist.h"
 
 #define SAMPLE_MIN  16	/* with fewer, a series takes what the others with the same label have */
@@ -98,7 +97,10 @@ static void events_add(struct series *s, const struct hist *sample, u64 n)
 		more.bucket[i] = upto - done;
 		done = upto;
 	}
-	slots_hist_extra(s, &more);
+	if (!series_hist_base(s))
+		return;
+	hist_add(s->hist_base, &more);
+	hist_add(s->hist, &more);
 }
 
 static void family_estimate(struct family *f)

@@ -181,3 +181,10 @@ void families_forget(struct families *t, const struct service *s)
 				family_remove(f, f->series[i]);
 	}
 }
+
+struct hist *series_hist_base(struct series *s)
+{
+	if (!s->hist_base)
+		s->hist_base = calloc(1, sizeof(*s->hist_base));
+	return s->hist_base;
+}

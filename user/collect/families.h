@@ -30,5 +30,7 @@ bool families_moved(const struct families *t, const struct family *f, u64 dim);
 void families_fold(struct families *t, const struct service *s);
 /* Removes all series of a service. */
 void families_forget(struct families *t, const struct service *s);
+/* What a histogram has beside its slots, NULL: no memory. */
+struct hist *series_hist_base(struct series *s);
 
 #endif

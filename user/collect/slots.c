@@ -122,14 +122,6 @@ void slots_scan_end(struct slots *p)
 
 /* --- histograms: a series is what it had from slots that left it (hist_base), and the slots of its list */
 
-/* What the series has beside its slots, NULL: no memory. */
-static struct hist *hist_base(struct series *s)
-{
-	if (!s->hist_base)
-		s->hist_base = calloc(1, sizeof(*s->hist_base));
-	return s->hist_base;
-}
-
 static void hist_link(struct slots *p, u32 slot, struct series *s)
 {
 	p->next[slot] = s->first_slot;
@@ -165,14 +157,6 @@ static void refused_count(struct slots *p, u32 slot)
 	events = hist_count(&hist);
 	p->refused[slot_metric(p, slot)] += events - p->known[slot];
 	p->known[slot] = events;
-}
-
-void slots_hist_extra(struct series *s, const struct hist *more)
-{
-	if (!hist_base(s))
-		return;
-	hist_add(s->hist_base, more);
-	hist_add(s->hist, more);
 }
 
 /* Does the slot hold a sample, which stands for events that its series misses? */
@@ -235,7 +219,7 @@ static void hist_join(struct slots *p, u32 slot, struct series *s)
 	if (!left)
 		return;
 	p->known[slot] = hist_count(left);
-	if (hist_base(s))
+	if (series_hist_base(s))
 		hist_subtract(s->hist_base, left);
 	s->stale = true;
 	free(left);
@@ -255,7 +239,7 @@ static void hist_part(struct slots *p, u32 slot, struct series *s)
 	if (!s)
 		return;
 	hist_unlink(p, slot, s);
-	if (hist_base(s))
+	if (series_hist_base(s))
 		hist_add(s->hist_base, &now);
 	s->stale = true;
 }

@@ -54,7 +54,4 @@ void slots_admit(struct slots *p);
 void slots_reclaim(struct slots *p);
 u32 slots_used(const struct slots *p);
 
-/* Adds to a histogram what no slot has counted. */
-void slots_hist_extra(struct series *s, const struct hist *more);
-
 #endif

@@ -7,7 +7,7 @@
 #include "block.h"
 #include "probe/disks.h"
 #include "probe/hook.h"
-#include "probe/volume.h"
+#include "probe/block_volume.h"
 
 PROBE_ELF(block);
 

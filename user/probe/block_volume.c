@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "probe/volume.h"
+#include "probe/block_volume.h"
 
 #include <dirent.h>
 #include <stdio.h>

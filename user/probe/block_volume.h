@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /* Block devices without requests of their own: dm, md, zram. */
-#ifndef PROBE_VOLUME_H
-#define PROBE_VOLUME_H
+#ifndef PROBE_BLOCK_VOLUME_H
+#define PROBE_BLOCK_VOLUME_H
 
 #include <stdbool.h>
 
