@@ -292,38 +292,69 @@ static __always_inline void gauges(struct submitter *s, u32 disk, struct bio *bi
 
 /*
  * A request that has not completed is read from its own memory. Where that is in use by another one, or by nobody, the
- * start tells: nothing of what completed unseen is left.
+ * start tells: nothing of what completed unseen is left. Returns whether it is under way.
  */
 __noinline int in_flight(u64 address, u32 identity, u32 gen, u64 start_ns)
 {
 	struct submitter s = { .identity = identity, .gen = gen, .start_ns = start_ns };
 	struct request *rq = (void *)address;
-	struct bio *bio = BPF_CORE_READ(rq, bio);
 	u64 start = BPF_CORE_READ(rq, start_time_ns);
+	struct bio *bio;
 
-	if (operation(BPF_CORE_READ(rq, cmd_flags)) < 0 || !request_refs(rq) ||
-	    !submitter_is_of(&s, start))
+	if (!request_refs(rq) || !submitter_is_of(&s, start) ||
+	    operation(BPF_CORE_READ(rq, cmd_flags)) < 0)
 		return 0;
+	bio = BPF_CORE_READ(rq, bio);
 	/* in a full table those looked up last are kept */
 	submitter_find(&block_submitters, rq);
-	if (!older_found)
-		older_find_from(request_disk(rq, false));
+	older_disk_seen = (u64)request_disk(rq, false);
 	/* flushes are counted by their bios, but for those from before the daemon */
 	if (!flushes_by_bio || identity == IDENTITY_UNKNOWN ||
 	    (bio && !(BPF_CORE_READ(bio, bi_opf) & flush_flags())))
 		gauges(&s, disk_find(request_disk(rq, false)), bio, start ?: start_ns);
+	return 1;
+}
+
+/*
+ * The rows of requests, of which most have no owner, are visited by the group: a run of a program for each would cost
+ * ten times as much.
+ */
+#define GROUP_ROWS 64
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u32, (1 << REQUEST_ROWS_BITS) / GROUP_ROWS,
+	     0) block_request_groups SEC(".maps");
+
+__noinline int in_flight_group(u32 group)
+{
+	for (u32 i = 0; i < GROUP_ROWS; i++) {
+		u32 row = group * GROUP_ROWS + i;
+		struct submitter *s = bpf_map_lookup_elem(&block_requests, &row);
+
+		if (s && s->start_ns)
+			in_flight(s->request, s->identity, s->gen, s->start_ns);
+	}
 	return 0;
 }
 
-/* For both tables of requests. Runs for each entry, and once more at the end. */
+/* Runs for each group, and once more at the end. */
 SEC("?iter/bpf_map_elem")
 int in_flight_iter(struct bpf_iter__bpf_map_elem *it)
 {
+	const u32 *group = it->key;
+
+	if (group)
+		return in_flight_group(*group);
+	return older_found ? 0 : older_find_all();
+}
+
+/* Requests whose row is another's. */
+SEC("?iter/bpf_map_elem")
+int in_flight_rest_iter(struct bpf_iter__bpf_map_elem *it)
+{
 	const struct submitter *s = it->value;
 
-	if (s)
-		return s->start_ns ? in_flight(s->request, s->identity, s->gen, s->start_ns) : 0;
-	return older_found ? 0 : older_find_first();
+	if (s && s->start_ns && in_flight(s->request, s->identity, s->gen, s->start_ns))
+		submitters_used = 1;
+	return 0;
 }
 
 /* The same for a bio. The kernel takes its cgroup away when it has completed. */

@@ -12,6 +12,7 @@
 #define OLDER_DISKS  2048 /* with their partitions */
 
 u32 older_found;
+u64 older_disk_seen; /* by a scan: the address of a disk */
 
 /* A pointer as a number: the verifier loses track of the type once the value went through memory. */
 u64 origin_address;
@@ -30,8 +31,10 @@ __noinline int older_request(u64 address, u64 queue)
 	known = request_row(address - *(volatile u64 *)&origin_address);
 	if (!known || known->request != address)
 		known = submitter_find(&block_submitters, rq);
-	if (!known || !submitter_is_of(known, now.start_ns))
-		bpf_map_update_elem(&block_submitters, &key, &now, BPF_ANY);
+	if (known && submitter_is_of(known, now.start_ns))
+		return 0;
+	bpf_map_update_elem(&block_submitters, &key, &now, BPF_ANY);
+	submitters_used = 1;
 	return 0;
 }
 
@@ -103,18 +106,15 @@ __noinline int older_find(u64 bdev)
 	return 0;
 }
 
-static __always_inline void older_find_from(struct gendisk *disk)
+/* Starts with a disk that a request was seen for, or with that of a program which led to this one. */
+__noinline int older_find_all(void)
 {
-	if (bpf_core_field_exists(disk->part0))
-		older_find((u64)BPF_CORE_READ(disk, part0));
-}
-
-/* Some program that led to this one is a file on a block device. */
-__noinline int older_find_first(void)
-{
+	struct gendisk *disk = (void *)*(volatile u64 *)&older_disk_seen;
 	struct task_struct *task = (void *)bpf_get_current_task();
 	struct block_device *bdev = NULL;
 
+	if (bpf_core_field_exists(disk->part0))
+		bdev = BPF_CORE_READ(disk, part0);
 	for (int i = 0; i < 16 && !bdev; i++) {
 		bdev = BPF_CORE_READ(task, mm, exe_file, f_inode, i_sb, s_bdev);
 		task = BPF_CORE_READ(task, real_parent);

@@ -24,6 +24,8 @@ struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct submitter, 1 << REQUEST_ROWS_BITS, 
 	SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct submitter, 16384, 0) block_submitters SEC(".maps");
 
+u32 submitters_used; /* since user space set it to 0, some request was put there, or found under way */
+
 /* The same by bio, for flushes where the request itself cannot be seen. */
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct submitter, 4096, 0) block_flushes SEC(".maps");
 
@@ -160,10 +162,12 @@ static __always_inline int submitted(struct request *rq, struct bio *bio, u64 st
 {
 	struct submitter *row = request_row_of(rq);
 
-	if (row && (row->request == (u64)rq || request_row_claim(row, rq)))
+	if (row && (row->request == (u64)rq || request_row_claim(row, rq))) {
 		submitter_fill(row, bio, start_ns);
-	else
-		submitted_in(&block_submitters, rq, bio, start_ns);
+		return 0;
+	}
+	submitted_in(&block_submitters, rq, bio, start_ns);
+	submitters_used = 1;
 	return 0;
 }
 

@@ -95,14 +95,24 @@ static void tick(struct probe_run *run, u64 now_ns)
 	}
 }
 
+static int iterate(struct probe_run *run, const char *program)
+{
+	struct hook_run *hook = probe_hook(run, program);
+
+	return hook->link ? hook_iterate(hook) : 0;
+}
+
 static int scan(struct probe_run *run)
 {
-	int err = 0;
+	u32 *used = probe_global(run, "submitters_used", sizeof(*used));
+	int err = iterate(run, "in_flight_iter");
 
-	for (unsigned i = 0; i < run->hook_cnt && !err; i++)
-		if (run->hooks[i].hook->iterates && run->hooks[i].link)
-			err = hook_iterate(&run->hooks[i]);
-	return err;
+	/* The table is large, and most of the time nothing is in it. */
+	if (!err && used && *used) {
+		*used = 0;
+		err = iterate(run, "in_flight_rest_iter");
+	}
+	return err ?: iterate(run, "in_flight_flush_iter");
 }
 
 #define DEVICE	  DISK_LABEL(0)
@@ -139,9 +149,9 @@ const struct probe probe_block = {
 			  .purpose = "time in the queue, on devices without I/O statistics" },
 			{ { "in_flight_iter" },
 			  .optional = true,
-			  .iterates = "block_requests",
+			  .iterates = "block_request_groups",
 			  .purpose = "requests that do not complete" },
-			{ { "in_flight_iter" },
+			{ { "in_flight_rest_iter" },
 			  .optional = true,
 			  .iterates = "block_submitters",
 			  .purpose = "requests that do not complete, where there are many" },
