@@ -112,4 +112,28 @@ TRACEPOINT(block_bio_remap, bio_remap)
 	return 0;
 }
 
+/*
+ * What is under way, as of requests. An entry whose bio was passed on as it is, or whose completion was not seen, is of
+ * another disk now, or of no cgroup.
+ */
+__noinline int volume_in_flight(u64 address, u64 disk, u32 dim, u64 by, u64 start_ns)
+{
+	struct submitter s = { .identity = by >> 32, .gen = by, .start_ns = start_ns };
+	struct bio *bio = (void *)address;
+
+	if (BPF_CORE_READ(bio, bi_blkg) && (u64)bio_disk(bio, false) == disk)
+		gauges(&s, dim & (DISKS - 1), bio, start_ns);
+	return 0;
+}
+
+SEC("?iter/bpf_map_elem")
+int volume_in_flight_iter(struct bpf_iter__bpf_map_elem *it)
+{
+	const struct volume_bio *row = it->value;
+
+	return row ? volume_in_flight(row->by.request, row->disk, row->dim,
+				      (u64)row->by.identity << 32 | row->by.gen, row->by.start_ns)
+		   : 0;
+}
+
 #endif

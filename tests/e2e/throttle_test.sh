@@ -15,7 +15,7 @@ else
 fi
 
 truncate -s 64M "$TMP/disk"
-loop=$(losetup --find --show --direct-io=on "$TMP/disk") || loop=$(losetup --find --show "$TMP/disk") ||
+loop=$(losetup --find --show --direct-io=on "$TMP/disk" 2>/dev/null) || loop=$(losetup --find --show "$TMP/disk") ||
 	skip "no loop device"
 at_exit losetup --detach "$loop"
 device=${loop#/dev/}

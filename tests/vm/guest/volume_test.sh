@@ -185,6 +185,23 @@ else
 	skip_one mirror "this kernel has no mirrors"
 fi
 
+# --- what does not complete: a volume that is suspended holds its I/O back
+
+volume=dm-$(dmsetup info -c --noheadings -o minor part)
+io=$(workload blockio "w-held-$$")
+watch "$volume"
+dmsetup suspend --nolockfs --noflush part
+background "$io" "/dev/$volume" read 1 >/dev/null
+sleep 1.2
+is_metric 1 "held back: the volume has I/O under way" seismo_block_io_in_flight "device=$volume"
+ok "held back: for so long" between 1 60 "$(value seismo_block_io_oldest_seconds "device=$volume")"
+ok "held back: it is the service's" between 1 60 \
+	"$(value seismo_service_block_io_oldest_seconds "service=w-held-$$" "device=$volume")"
+dmsetup resume part
+wait $!
+is_metric 0 "released: nothing is under way" seismo_block_io_in_flight "device=$volume"
+is "1 4096" "$(volume_says "w-held-$$" read)" "released: it is counted"
+
 # --- what fails above the disks
 
 volume_make broken 8192 error || bail "no volume"
