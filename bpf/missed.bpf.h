@@ -68,26 +68,26 @@ __noinline int missed_add(u32 i, u32 identity, u64 n)
 	return 0;
 }
 
-/* The task that leaves the CPU has this identity and this context, NULL: none. Were there any? */
+/* The task that leaves the CPU has this identity and this context, NULL: none. Were there ends of system calls? */
 static __always_inline bool missed_count(u32 identity, struct task_ctx *tc)
 {
 	u32 cpu = cpu_id();
 	struct missed_cpu *row = bpf_map_lookup_elem(&missed_cpus, &cpu);
 	u64 cnt, more;
-	bool any = false;
+	bool calls = false;
 
 	if (!row)
 		return false;
 #pragma unroll
 	for (u32 i = 0; i < MISSED_PROGRAMS; i++) {
 		if (!row->program[i].address)
-			return any;
+			return calls;
 		if (bpf_probe_read_kernel(&cnt, sizeof(cnt), (void *)row->program[i].address) ||
 		    cnt == row->program[i].cnt)
 			continue;
 		more = cnt - row->program[i].cnt;
 		row->program[i].cnt = cnt;
-		any = true;
+		calls |= missed_programs[i].with_start;
 		if (missed_programs[i].with_start && tc && tc->starting) {
 			tc->starting = 0;
 			more--;
@@ -95,7 +95,7 @@ static __always_inline bool missed_count(u32 identity, struct task_ctx *tc)
 		if (more)
 			missed_add(i, identity, more);
 	}
-	return any;
+	return calls;
 }
 
 #endif

@@ -84,7 +84,7 @@ TRACEPOINT(sched_switch, switch, bool preempt, struct task_struct *prev, struct 
 	now = cpu->slow_ns ? switch_clock(prev) : 0;
 	if (READ(prev, pid)) {
 		tc = task_ctx_get(prev);
-		if (preemptible && missed_count(cpu->identity, tc)) /* perhaps the end of a call */
+		if (preemptible && missed_count(cpu->identity, tc)) /* the stamps are stale */
 			cpu->enter_ns = cpu->left_ns = 0;
 		if (tc) {
 			if (cpu->slow_ns)
