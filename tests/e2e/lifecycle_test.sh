@@ -5,9 +5,10 @@
 . "$(dirname "$0")/lib.sh"
 need bpftool jq setpriv
 
-# Runs the program: sets output, errors and status.
+# Runs the program, below another one: sets output, errors and status.
+below=()
 run() { # ARGUMENT...
-	timeout 20 "$SEISMO" "$@" >"$TMP/run.out" 2>"$TMP/run.err" </dev/null
+	timeout 20 "${below[@]}" "$SEISMO" "$@" >"$TMP/run.out" 2>"$TMP/run.err" </dev/null
 	status=$?
 	output=$(cat "$TMP/run.out")
 	errors=$(cat "$TMP/run.err")
@@ -92,6 +93,14 @@ is "" "$(ls -A "$TMP/cwd")" "nor anything where it was started"
 cd "$ROOT" || exit 1
 
 # --- what it cannot run with
+
+below=(unshare --pid --fork --mount-proc)
+for command in "run --listen 127.0.0.1:0" check; do
+	# shellcheck disable=SC2086 # options are words
+	run $command --state-dir "$TMP/elsewhere"
+	refused 3 "PID namespace of its own.*hostPID: true.*--pid=host" "a PID namespace of its own: seismo ${command%% *}"
+done
+below=()
 
 start_seismo --probes process
 run run --listen 127.0.0.1:0 --config "$CONFIG" --state-dir "$TMP/state"
