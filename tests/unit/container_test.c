@@ -320,6 +320,7 @@ static void monitor_test(void **state)
 	file_make("/proc/20/stat", "20 (runc) S 10 20 20");
 	file_make("/proc/20/cmdline", "runc");
 	file_make("/proc/10/stat", "10 (conmon) S 1 10 10");
+	file_make("/proc/10/status", "Name:\tconmon\nUid:\t1000\t0\t0\t0\n");
 	file_make("/proc/10/cmdline", "");
 	snprintf(args, sizeof(args), "%s/proc/10/cmdline", root);
 	f = fopen(args, "w");
@@ -328,6 +329,9 @@ static void monitor_test(void **state)
 		      0, 0, 0, 0);
 	assert_int_equal(fwrite(args, 1, (size_t)len, f), len);
 	assert_int_equal(fclose(f), 0);
+	assert_string_equal(name_of_process("/libpod_parent/libpod-" ID, 30), "0123456789ab");
+	assert_false(monitor_container(root, 10, id));
+	file_make("/proc/10/status", "Name:\tconmon\nUid:\t0\t0\t0\t0\n");
 	assert_string_equal(name_of_process("/libpod_parent/libpod-" ID, 30), "web");
 	assert_true(monitor_container(root, 10, id));
 	assert_string_equal(id, ID);
@@ -341,6 +345,7 @@ static void monitor_test(void **state)
 
 	file_make("/proc/30/stat", "30 (nginx) S 9 30 30");
 	file_make("/proc/9/stat", "9 (containerd-shim) S 1 9 9");
+	file_make("/proc/9/status", "Name:\tshim\nUid:\t0\t0\t0\t0\n");
 	file_make("/proc/9/cmdline", "/usr/bin/containerd-shim-runc-v2");
 	link_make("/else/moby/" ID, "/proc/9/cwd");
 	file_make(

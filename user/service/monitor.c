@@ -39,6 +39,20 @@ static u32 parent_of(const char *root, u32 pid)
 	return end && strlen(end) > 4 ? (u32)strtoul(end + 4, NULL, 10) : 0;
 }
 
+/*
+ * Does it run as root? Anybody else may keep those waiting who read his arguments, and a container's runtime that runs as a
+ * user has its files where runtime_roots_find() looks.
+ */
+static bool is_trusted(const char *root, u32 pid)
+{
+	char status[2048], *line;
+	unsigned real, effective;
+
+	file_read(root, pid, "status", status, sizeof(status));
+	line = strstr(status, "\nUid:");
+	return line && sscanf(line, "\nUid: %u %u", &real, &effective) == 2 && !real && !effective;
+}
+
 bool monitor_conmon(const char *args, size_t len, struct monitor *ret)
 {
 	struct {
@@ -86,7 +100,8 @@ bool monitor_container(const char *root, u32 pid, char id[CONTAINER_ID_LEN + 1])
 	char args[ARGS_MAX];
 	struct monitor m;
 
-	if (!monitor_conmon(args, file_read(root, pid, "cmdline", args, sizeof(args)), &m))
+	if (!is_trusted(root, pid) ||
+	    !monitor_conmon(args, file_read(root, pid, "cmdline", args, sizeof(args)), &m))
 		return false;
 	memcpy(id, m.id, sizeof(m.id));
 	return true;
@@ -96,16 +111,20 @@ bool monitor_find(const char *root, u32 pid, const char *id, struct monitor *ret
 {
 	char args[ARGS_MAX];
 
-	for (int i = 0; i < ABOVE && pid > 1; i++) {
-		size_t len = file_read(root, pid, "cmdline", args, sizeof(args));
-		const char *slash = strrchr(args, '/'), *base = slash ? slash + 1 : args;
+	for (int i = 0; i < ABOVE && pid > 1; i++, pid = parent_of(root, pid)) {
+		const char *slash, *base;
+		size_t len;
 
+		if (!is_trusted(root, pid))
+			continue;
+		len = file_read(root, pid, "cmdline", args, sizeof(args));
+		slash = strrchr(args, '/');
+		base = slash ? slash + 1 : args;
 		if (!strcmp(base, "conmon") && monitor_conmon(args, len, ret) &&
 		    !strcmp(ret->id, id))
 			return true;
 		if (strstr(base, "containerd-shim") && shim_take(root, pid, id, ret))
 			return true;
-		pid = parent_of(root, pid);
 	}
 	*ret = (struct monitor){ .name = "" };
 	return false;
