@@ -74,6 +74,10 @@ fi
 if command -v perl >/dev/null; then
 	file "w-pl-$$.pl" '<STDIN>;'
 	program "w-pl-$$.pl" exec perl -w -I lib -MPOSIX "w-pl-$$.pl"
+	file "w-title-$$" "\$0 = 'w-title-$$: working [x]';" '<STDIN>;'
+	program "w-title-$$" exec perl "w-title-$$"
+	file "w-own-title-$$" "#!$(command -v perl)" "\$0 = 'another title';" '<STDIN>;'
+	program "w-own-title-$$" exec "./w-own-title-$$"
 fi
 if command -v ruby >/dev/null; then
 	file "w-rb-$$.rb" STDIN.gets

@@ -152,25 +152,31 @@ static void directory_name(const char *pid, char name[IDENTITY_NAME])
 	interpreter_base(path, name);
 }
 
-/* What an interpreter runs; false: no script. */
+/* The first word of a title, if that is no interpreter's name. */
+static void title_name(const char *args, size_t len, char name[IDENTITY_NAME])
+{
+	const char *word;
+	size_t n = proc_title(args, len, &word);
+
+	memset(name, 0, IDENTITY_NAME);
+	memcpy(name, word, n < IDENTITY_NAME ? n : 0);
+	if (interpreter_class(name))
+		*name = '\0';
+}
+
+/*
+ * What an interpreter runs; false: no script. A title in place of the arguments is of use only where the interpreter itself
+ * was executed: a script that was has its name already.
+ */
 static bool process_script(const char *pid, u32 class, const char *args, size_t len,
 			   char name[IDENTITY_NAME])
 {
 	char script[IDENTITY_NAME];
-	const char *word;
-	size_t n;
 
-	if (interpreter_script(class, args, len, script)) {
+	if (interpreter_script(class, args, len, script))
 		directory_name(pid, script);
-	} else {
-		n = proc_title(args, len, &word);
-		if (n >= sizeof(script))
-			return false;
-		memset(script, 0, sizeof(script));
-		memcpy(script, word, n);
-		if (interpreter_class(script))
-			return false;
-	}
+	else if (!*name || interpreter_class(name))
+		title_name(args, len, script);
 	if (*script)
 		memcpy(name, script, sizeof(script));
 	return *script;

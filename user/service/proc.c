@@ -43,6 +43,7 @@ size_t proc_title(const char *args, size_t len, const char **ret_word)
 {
 	size_t first = strnlen(args, len), n;
 
+	*ret_word = args;
 	for (size_t i = first; i < len; i++)
 		if (args[i])
 			return 0;
