@@ -101,6 +101,7 @@ static __always_inline void peer_note(struct sock *sk, u32 identity)
 	struct peer_owner owner = { identity, identity_gen(identity) }, *known;
 	struct peer p = {};
 
+	identity_serves(identity);
 	if (!peer_of(sk, false, &p))
 		return;
 	known = bpf_map_lookup_elem(&request_owners, &p);

@@ -65,12 +65,10 @@ static __noinline int peer_resolve(struct event *e)
 	struct sock_ctx *sc = e->sc;
 
 	sc->request.peer_known = 1;
-	if (e->sent) {
+	if (e->sent)
 		sc->request.peer = peer_find(e->sk);
-		return 0;
-	}
-	identity_serves(sc->identity);
-	peer_note(e->sk, sc->identity);
+	else
+		peer_note(e->sk, sc->identity);
 	return 0;
 }
 

@@ -254,6 +254,10 @@ stop_scraping $((10 / scale))
 is $((4 * quarter * calls)) $((seen + rest)) "$((4 * quarter)) cgroups: every call is counted"
 scrape
 is "" "$(tables_above 1)" "no table holds more than it can"
+new=$any/seismo-churn-$$/new-$$.service
+cgroup_make "$new"
+run_calls in_cgroup "$new" "$churn"
+is_named "new-$$.service" "after all of them, a new unit has its name at once"
 stop_seismo
 
 # --- more names than limits.services
