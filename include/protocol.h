@@ -12,6 +12,7 @@
 #include "protocol/http.h"
 #include "protocol/http2.h"
 #include "protocol/memcached.h"
+#include "protocol/mqtt.h"
 #include "protocol/mysql.h"
 #include "protocol/postgresql.h"
 #include "protocol/redis.h"
@@ -106,6 +107,8 @@ static inline u32 protocol_detect(const u8 *head, u32 avail, u32 total)
 		return PROTOCOL_MEMCACHED;
 	if (avail >= 24 && memcached_binary_is_first(head))
 		return PROTOCOL_MEMCACHED_BINARY;
+	if (mqtt_is_first(head, avail))
+		return PROTOCOL_MQTT;
 	if (postgresql_is_first(head, avail, total) || postgresql_is_query(head, avail, total))
 		return PROTOCOL_POSTGRESQL;
 	if (avail >= 14 && be16_at(head) + 2 == total && dns_is_query(head + 2))
@@ -145,7 +148,8 @@ static inline u32 protocol_response_begun(u32 protocol, const struct flow *f)
 {
 	if (protocol == PROTOCOL_POSTGRESQL)
 		return f->begun;
-	return protocol != PROTOCOL_REDIS && protocol != PROTOCOL_MYSQL;
+	return protocol != PROTOCOL_REDIS && protocol != PROTOCOL_MYSQL &&
+	       protocol != PROTOCOL_MQTT;
 }
 
 /*
@@ -173,6 +177,8 @@ static inline u32 protocol_step(u32 protocol, u32 is_request, struct stream *s, 
 		return memcached_step(f, head, avail, is_request, ret);
 	case PROTOCOL_MEMCACHED_BINARY:
 		return memcached_binary_step(f, head, avail, is_request, ret);
+	case PROTOCOL_MQTT:
+		return mqtt_step(f, head, avail, is_request, ret);
 	case PROTOCOL_DNS:
 		return dns_step(f, head, avail, is_request, ret);
 	case PROTOCOL_TLS:

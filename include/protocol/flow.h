@@ -20,6 +20,7 @@ enum protocol {
 	PROTOCOL_MEMCACHED,
 	PROTOCOL_DNS,
 	PROTOCOL_TLS,
+	PROTOCOL_MQTT,
 	PROTOCOL_MEMCACHED_BINARY,
 	PROTOCOL_OPAQUE, /* no requests any more: WebSocket, a tunnel */
 	PROTOCOL_CNT

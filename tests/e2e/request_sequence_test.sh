@@ -36,7 +36,7 @@ sequence() { # PROTOCOL SEED
 }
 
 start_seismo --probes request
-for protocol in redis mysql postgresql memcached http; do
+for protocol in redis mysql postgresql memcached mqtt http; do
 	sequence $protocol "${SEED:-1}"
 done
 unanswered=1 # what is never answered had its time in the queue, too

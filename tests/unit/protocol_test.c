@@ -753,6 +753,27 @@ static const struct row binary_rows[] = {
 	{ "neither", "desync", { REQUEST("\x81\0\0\0") } },
 };
 
+/* --- MQTT */
+
+#define MQTT_HELLO "\x10\x0d\0\4MQTT\4\2\0\x3c\0\1a"
+
+static const struct row mqtt_rows[] = {
+	{ "publish and subscribe",
+	  "req ok req ok req ok req req ok ok",
+	  { REQUEST(MQTT_HELLO), RESPONSE("\x20\2\0\0"), REQUEST("\x82\6\0\1\0\1a\1"),
+	    RESPONSE("\x90\3\0\1\1\x32\6\0\1a\0\7x"), REQUEST("\x40\2\0\7\xc0\0"),
+	    RESPONSE("\x30\4\0\1ay\xd0\0"),
+	    REQUEST("\x30\4\0\1ay\x32\6\0\1a\0\x08z\x34\6\0\1a\0\x09z"),
+	    RESPONSE("\x40\2\0\x08\x50\2\0\x09"), REQUEST("\x62\2\0\x09\xe0\0"),
+	    RESPONSE("\x70\2\0\x09") } },
+	{ "large, and not welcome",
+	  "req error req ok",
+	  { REQUEST(MQTT_HELLO), RESPONSE("\x20\2\0\5"), REQUEST_MORE("\x32\xac\2\0\1a\0\7", 295),
+	    RESPONSE_MORE("\x30\x80\x80\4", 65536), RESPONSE("\x40\2\0\7") } },
+	{ "no packet", "desync", { REQUEST("\0\0\0\0\0") } },
+	{ "no length", "desync", { REQUEST("\x30\xff\xff\xff\xff\xff\xff\xff") } },
+};
+
 /* --- DNS */
 
 #define DNS_QUERY(flags) "\x12\x34" flags "\0\1\0\0\0\0\0\0\1a\0\0\1\0\1"
@@ -882,6 +903,7 @@ static const struct first {
 	FIRST(PROTOCOL_MEMCACHED_BINARY, BINARY("\x80", "\0", "\1", "\0", "\0", "\1") "a", 0),
 	FIRST(PROTOCOL_MEMCACHED_BINARY,
 	      BINARY("\x80", "\1", "\1", "\x08", "\0", "\x7f") "12345678a", 0),
+	FIRST(PROTOCOL_MQTT, MQTT_HELLO, 0), FIRST(PROTOCOL_MQTT, "\x10\x80\1\0\6MQIsdp", 110),
 	FIRST(PROTOCOL_DNS, "\0\x13" DNS_QUERY("\1\0"), 0), FIRST(PROTOCOL_TLS, TLS_HELLO, 256),
 	FIRST(PROTOCOL_TLS, "\x17\3\3\0\x30", 48),
 	/* nothing that is known */
@@ -976,6 +998,7 @@ ROWS_TEST(mysql, PROTOCOL_MYSQL)
 ROWS_TEST(redis, PROTOCOL_REDIS)
 ROWS_TEST(memcached, PROTOCOL_MEMCACHED)
 ROWS_TEST(binary, PROTOCOL_MEMCACHED_BINARY)
+ROWS_TEST(mqtt, PROTOCOL_MQTT)
 ROWS_TEST(dns, PROTOCOL_DNS)
 ROWS_TEST(tls, PROTOCOL_TLS)
 
@@ -988,9 +1011,9 @@ int main(void)
 		cmocka_unit_test(mysql_long_test),   cmocka_unit_test(mysql_wrap_test),
 		cmocka_unit_test(redis_test),	     cmocka_unit_test(memcached_test),
 		cmocka_unit_test(binary_test),	     cmocka_unit_test(dns_test),
-		cmocka_unit_test(dns_question_test), cmocka_unit_test(tls_test),
-		cmocka_unit_test(first_test),	     cmocka_unit_test(greeting_test),
-		cmocka_unit_test(status_test),
+		cmocka_unit_test(dns_question_test), cmocka_unit_test(mqtt_test),
+		cmocka_unit_test(tls_test),	     cmocka_unit_test(first_test),
+		cmocka_unit_test(greeting_test),     cmocka_unit_test(status_test),
 	};
 
 	return cmocka_run_group_tests_name("protocol", tests, NULL, NULL);

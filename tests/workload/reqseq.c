@@ -486,6 +486,41 @@ static void http2_step(struct script *s)
 	idle(s);
 }
 
+/* --- MQTT */
+
+static void mqtt_open(struct script *s)
+{
+	ASK(s, "\x10\x0d\0\4MQTT\4\2\0\x3c\0\1a", "ok", "\x20\2\0\0");
+	ASK(s, "\x82\6\0\1\0\1a\1", "ok", "\x90\3\0\1\1");
+}
+
+static void mqtt_step(struct script *s)
+{
+	switch (below(s, 6)) {
+	case 0: /* published by the server, which the client acknowledges */
+		SAY(s, SERVER, "\x32\6\0\1a\0\7x");
+		SAY(s, CLIENT, "\x40\2\0\7");
+		break;
+	case 1:
+		SAY(s, SERVER, "\x30\4\0\1ay");
+		break;
+	case 2:
+		SAY(s, CLIENT, "\x30\4\0\1ay");
+		break;
+	case 3:
+		ASK(s, "\x34\6\0\1a\0\x09z", "ok", "\x50\2\0\x09");
+		SAY(s, CLIENT, "\x62\2\0\x09");
+		SAY(s, SERVER, "\x70\2\0\x09");
+		break;
+	case 4:
+		ASK(s, "\x32\6\0\1a\0\x08z", "ok", "\x40\2\0\x08");
+		break;
+	default:
+		ASK(s, "\xc0\0", "ok", "\xd0\0");
+	}
+	idle(s);
+}
+
 /* --- a protocol that nobody knows */
 
 #define HELLO "~hello, what is there?"
@@ -530,6 +565,7 @@ static const struct protocol protocols[] = {
 	{ "memcached", nothing, memcached_step },
 	{ "http", nothing, http_step },
 	{ "http2", http2_open, http2_step },
+	{ "mqtt", mqtt_open, mqtt_step },
 	{ "unknown", nothing, unknown_step },
 };
 

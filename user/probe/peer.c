@@ -21,6 +21,7 @@ const char *const request_protocols[PROTOCOL_CNT] = {
 	[PROTOCOL_MYSQL] = "mysql",
 	[PROTOCOL_REDIS] = "redis",
 	[PROTOCOL_MEMCACHED] = "memcached",
+	[PROTOCOL_MQTT] = "mqtt",
 	[PROTOCOL_DNS] = "dns",
 	[PROTOCOL_TLS] = "tls",
 };
