@@ -22,13 +22,6 @@ static __always_inline bool is_parsed(const struct request_ctx *r)
 			      (r->protocol == PROTOCOL_HTTP && (r->pipelined || r->interim)));
 }
 
-static __always_inline u64 event_dimension(const struct event *e, u32 status)
-{
-	const struct request_ctx *r = &e->sc->request;
-
-	return dimension(r->protocol, e->sc->direction, r->peer, status);
-}
-
 /* The first bytes of a response contain its status, and at most one request is in flight. */
 static __always_inline bool is_simple(const struct request_ctx *r)
 {
