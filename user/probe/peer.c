@@ -10,8 +10,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 
-#include "probe/request_settings.h"
-
 const char *const request_protocols[PROTOCOL_CNT] = {
 	[PROTOCOL_UNKNOWN] = "unknown",
 	[PROTOCOL_HTTP] = "http",

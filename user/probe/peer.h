@@ -14,6 +14,13 @@ struct bpf_object;
 /* Names by enum protocol; NULL for those that are not exposed. */
 extern const char *const request_protocols[PROTOCOL_CNT];
 
+/* The request family's settings, one of which is about peers; filled by the configuration. */
+struct request_settings {
+	u64 status_class, peer, long_poll_ns;
+};
+
+_Static_assert(sizeof(struct request_settings) <= CONF_SETTINGS * sizeof(u64), "room for them");
+
 /* Does the configuration ask for the label `peer`? Of families that have it, in setup(). */
 bool peers_configure(const struct conf *conf);
 

@@ -9,7 +9,6 @@
 #include "probe/hook.h"
 #include "probe/peer.h"
 #include "probe/probe.h"
-#include "probe/request_settings.h"
 
 PROBE_ELF(request);
 
