@@ -60,19 +60,22 @@ limit "$group" 20
 in_cgroup "$group" "$io" "$loop" read 12 >/dev/null # now it is known that there is a limit
 io=$(workload blockio "w-limit-$$")
 mark
-read -r good bad seconds in_time < <(in_cgroup "$group" "$io" "$loop" read 40 4096 60)
+read -r good bad seconds in_time < <(in_cgroup "$group" "$io" "$loop" read 40 4096 30)
 is "40 0" "$good $bad" "the workload's reads succeed"
 ok "and are as slow as the limit says ($seconds s)" between 1.8 10 "$seconds"
 scrape
-waited=$(throttled count "w-limit-$$")
-if ((scale == 1)); then
-	is $((40 - in_time)) "$waited" "those that took longer than 60 ms waited in the limit"
-else # others are late as well
-	ok "at most those that took longer than 60 ms waited in the limit ($waited of $((40 - in_time)))" between 15 $((40 - in_time)) "$waited"
-fi
 is 40 "$(grown seismo_service_block_io_duration_seconds_count "service=w-limit-$$" "device=$device" operation=read)" \
 	"the requests are the service's, though a kernel thread submitted them"
 in_device=$(grown seismo_service_block_io_duration_seconds_sum "service=w-limit-$$" "device=$device" operation=read)
+waited=$(throttled count "w-limit-$$")
+text="those that took longer than 30 ms waited in the limit ($waited of $((40 - in_time)))"
+if between 0.025 60 "$(calc "$seconds - $(throttled sum "w-limit-$$") - ${in_device:?}")"; then
+	skip_one "$text" "this machine was late to wake the program"
+elif ((scale == 1)); then
+	is $((40 - in_time)) "$waited" "$text"
+else # the device is late as well
+	ok "$text" between 15 $((40 - in_time)) "$waited"
+fi
 near_seen "$seconds" "$(calc "$(throttled sum "w-limit-$$") + ${in_device:?}")" 5 1.2 \
 	"what the workload waited is time in the limit, and $in_device s in queue and device"
 is 0 "$(grown seismo_service_block_io_throttled_seconds_count "device=$device" service=kernel)" \
