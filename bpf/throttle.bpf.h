@@ -16,7 +16,7 @@
 METRIC(service_block_io_throttled_seconds);
 
 /* A timer that has been over for longer, in jiffies, was not that of the bio. */
-#define THROTTLE_LATE 250
+#define THROTTLE_LATE 1000
 
 struct throttled {
 	struct submitter by;
