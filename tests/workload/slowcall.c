@@ -178,20 +178,27 @@ static void stop(long count)
 
 static void killed(long count)
 {
+	long long *begin = mmap(NULL, sizeof(*begin), PROT_READ | PROT_WRITE,
+				MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	int ends[2];
 	char c;
 
-	must(!pipe(ends), "pipe");
+	must(!pipe(ends) && begin != MAP_FAILED, "pipe");
 	while (count-- > 0) {
-		long long begin = now_ns();
-		pid_t child = fork();
+		pid_t child;
 
-		if (!child)
+		*(volatile long long *)begin = 0;
+		child = fork();
+		if (!child) {
+			*begin = now_ns();
 			_exit(read(ends[0], &c, 1) != 1);
+		}
+		while (!*(volatile long long *)begin)
+			sleep_ms(1);
 		sleep_ms(ms);
 		kill(child, SIGKILL);
 		wait(NULL);
-		saw(begin);
+		saw(*begin);
 	}
 }
 
