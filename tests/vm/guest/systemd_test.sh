@@ -150,7 +150,7 @@ cat >>"$units/user@4711.service" <<-END
 END
 systemctl start user@4711.service
 ok "a person's manager starts a unit" systemctl --user start w-inner
-is_metric 4 "processes of a person's unit" seismo_processes service=w-inner.service
+is_metric 4 "processes of a person's unit" seismo_processes service=user@4711/w-inner.service
 is_metric 1 "a person's manager" seismo_processes service=user@4711.service
 
 # --- the end
