@@ -92,48 +92,6 @@ static __always_inline void on_request(struct event *e)
 
 /* --- responses */
 
-/* More of the previous response, which had not ended when the next request came. */
-static __always_inline bool is_former(const struct event *e, u32 status)
-{
-	return status == STATUS_UNKNOWN && e->sc->request.response_started && e->sent;
-}
-
-/* After these, the connection speaks another protocol, which has no requests. */
-static __always_inline void http_upgrade(struct request_ctx *r, u32 status)
-{
-	if (status == 101 || (status >= 200 && status < 300 && r->protocol == PROTOCOL_HTTP &&
-			      r->stream.flow[FLOW_REQUEST].named))
-		r->protocol = PROTOCOL_OPAQUE;
-}
-
-/* Instead of the status of a response to all that is in flight. */
-#define RESPONSE_LATER (-1) /* it is still to come */
-#define RESPONSE_RUNS  (-2) /* several were parsed, or none */
-
-/* The status of a response to HTTP requests. After an interim one, at which r->interim is set, another follows. */
-static __noinline int http_response(struct event *e)
-{
-	struct request_ctx *r = &e->sc->request;
-	u32 carried = event_flow(e)->carry_len, status = STATUS_UNKNOWN;
-	int there = head_gather(e, HTTP_STATUS_END);
-
-	if (there == HEAD_SHORT)
-		return RESPONSE_LATER;
-	if (there == HEAD_READY)
-		status = http_status(e->p->head, HTTP_STATUS_END);
-	if (http_is_interim(status)) {
-		event_flow(e)->carry_len = carried;
-		r->interim = 1;
-		return RESPONSE_LATER;
-	}
-	if (there == HEAD_READY && is_former(e, status)) {
-		r->response_ns = 0;
-		return RESPONSE_LATER;
-	}
-	r->response_started |= status != STATUS_UNKNOWN;
-	return status;
-}
-
 static __always_inline int exchange_status(struct event *e)
 {
 	u32 protocol = e->sc->request.protocol;
@@ -142,26 +100,6 @@ static __always_inline int exchange_status(struct event *e)
 		return http_response(e);
 	return protocol_is_parsed(protocol) && protocol != PROTOCOL_TLS ? STATUS_OK
 									: STATUS_UNKNOWN;
-}
-
-/*
- * The bytes from an interim response on have been parsed. If the final one is among them, the response is there; what
- * follows its status is not looked at.
- */
-static __always_inline int http_past_interim(struct event *e, bool parsed)
-{
-	struct request_ctx *r = &e->sc->request;
-	bool found = parsed && e->p->runs[0].cnt;
-
-	if (parsed && !found && !r->desync) {
-		r->response_ns = 0;
-		return RESPONSE_LATER;
-	}
-	r->interim = 0;
-	__builtin_memset(event_flow(e), 0, sizeof(struct flow));
-	if (found)
-		r->desync = 0;
-	return found ? e->p->runs[0].status : STATUS_UNKNOWN;
 }
 
 /*
