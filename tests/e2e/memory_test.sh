@@ -37,6 +37,30 @@ is "$(resident "$one")" "$(resident "$two")" "two processes share all their memo
 is_metric "$(resident "$one")" "it is counted once" seismo_memory_resident_bytes "service=w-shared-$$"
 end_process "$pid" 2>/dev/null
 
+# Is it what the kernel says of the processes in pids?
+proportional_is_near() {
+	local files=("${pids[@]/#//proc/}")
+	scrape
+	between "$(awk '$1 == "Pss:" { sum += $2 } END { print sum * 1024 * 0.9 }' "${files[@]/%//smaps_rollup}")" \
+		"$(awk '$1 == "Pss:" { sum += $2 } END { print sum * 1024 * 1.1 }' "${files[@]/%//smaps_rollup}")" \
+		"$(value seismo_memory_proportional_bytes "service=bash-$$")"
+}
+
+own_copy bash
+# shellcheck disable=SC2016 # for the other shell
+run_until_said "bash-$$" -c 'x=$(head -c 30000000 /dev/zero | tr "\0" x)
+	for i in 1 2 3; do (echo "$BASHPID"; read -r _ <<<"${#x}"; while read -rt 100 -u 9 _; do :; done) & done 9<> <(:)
+	wait'
+wait_until test "$(wc -l <"$TMP/said")" -ge 3
+mapfile -t pids < <(echo $!; cat "$TMP/said")
+ok "a process and its three children that share pages have proportional memory" wait_until proportional_is_near
+ok "and more than twice as much resident" between \
+	"$(calc "2 * $(value seismo_memory_proportional_bytes "service=bash-$$")")" 1e12 "$(value seismo_memory_resident_bytes "service=bash-$$")"
+for pid in "${pids[@]}"; do
+	kill -KILL "$pid"
+done 2>/dev/null
+is_metric 0 "none when they have ended" seismo_memory_proportional_bytes "service=bash-$$"
+
 program=$(workload memory "w-two-$$")
 run_until_said "$program" hold 1 10
 pids=($!)

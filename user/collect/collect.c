@@ -8,6 +8,7 @@
 #include "collect/arrivals.h"
 #include "collect/cgroups.h"
 #include "collect/estimate.h"
+#include "collect/proportional.h"
 #include "collect/slots.h"
 #include "collect/task_scan.h"
 #include "collect/usages.h"
@@ -30,6 +31,7 @@ struct collector {
 	struct families families;
 	struct slots counters, hists;
 	struct cgroups cgroups;
+	struct proportional *proportional;
 	u64 read_ns, age_ns, forget_ns;
 	int err; /* of the last reading */
 };
@@ -81,6 +83,7 @@ int collector_read(struct collector *c, u64 now_ns)
 	task_totals_read(c->tables, &c->families);
 	cgroups_read(&c->cgroups);
 	usages_read(&c->families);
+	proportional_read(c->proportional);
 	return c->err;
 }
 
@@ -157,6 +160,7 @@ void collector_tick(struct collector *c, u64 now_ns)
 		c->age_ns = now_ns;
 		age(c);
 	}
+	proportional_tick(c->proportional, now_ns);
 	if (now_ns - c->forget_ns >= FORGET_NS) {
 		c->forget_ns = now_ns;
 		services_forget(&c->services, now_ns, c->conf->limits.forget_after_ns);
@@ -219,6 +223,8 @@ static int collector_init(struct collector *c, struct worker *worker)
 	int err = services_init(&c->services, (u32)c->conf->limits.services, on_forget, c);
 
 	err = err ?: identities_init(&c->identities, c->tables, &c->services, c->conf, worker);
+	c->proportional = proportional_new(&c->families, worker);
+	err = err ?: (c->proportional ? 0 : -ENOMEM);
 	err = err ?: slots_init(&c->counters, POOL_COUNTER, c->tables, &c->families);
 	return err ?: slots_init(&c->hists, POOL_HIST, c->tables, &c->families);
 }
@@ -254,6 +260,7 @@ void collector_free(struct collector *c)
 	if (!c)
 		return;
 	arrivals_free(c->arrivals);
+	proportional_free(c->proportional);
 	cgroups_release(&c->cgroups);
 	slots_release(&c->counters);
 	slots_release(&c->hists);

@@ -74,6 +74,7 @@ struct metric {
 	 */
 	bool from_identity;
 	size_t task_total; /* a gauge of struct task_totals: the offset of a u64 in it; 0: none */
+	bool proportional; /* a gauge of the memory of processes, see collect/proportional.h */
 	bool no_zero;	   /* a gauge that is absent where it would be 0; with task_total */
 	/* A gauge in slots of the kernel side, like a counter, which each scan fills anew: gauge_add(), gauge_max(). */
 	bool scan;
