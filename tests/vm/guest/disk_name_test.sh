@@ -49,7 +49,7 @@ has_disk() { # SERIAL
 }
 
 modprobe -q nvme
-wait_until has_disk plug || skip "this machine was booted without the NVMe disk 'plug'"
+WAIT=60 wait_until has_disk plug || skip "this machine was booted without the NVMe disk 'plug'"
 start_seismo --probes block
 
 # --- paths of a multipath NVMe disk
