@@ -182,7 +182,7 @@ struct task_struct {
 	struct thread_info thread_info;
 	void *stack;
 	unsigned int __state, flags;
-	int on_cpu;
+	unsigned int on_cpu; /* libbpf adapts unsigned ones: 7.3 has a byte */
 	unsigned int frozen : 1;
 	int pid, tgid;
 	int exit_code;
