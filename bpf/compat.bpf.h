@@ -284,14 +284,23 @@ static __always_inline bool has_registers(void)
 }
 
 #define THREAD_SIZE 16384
+#define USER_RPL    3 /* in cs, after an entry from a program */
 
 /* The registers with which a task entered the kernel. */
 static __always_inline struct pt_regs *task_registers(struct task_struct *task)
 {
+	struct pt_regs *regs;
+
 	if (has_registers())
 		return (void *)bpf_task_pt_regs(task);
-	return (void *)BPF_CORE_READ(task, stack) + THREAD_SIZE -
+	regs = (void *)BPF_CORE_READ(task, stack) + THREAD_SIZE -
 	       bpf_core_type_size(struct pt_regs);
+#if defined(__TARGET_ARCH_x86)
+	/* 65c9cc9e2c14 ("x86/fred: Reserve space for the FRED stack frame"), 6.9: 16 bytes more, if configured */
+	if ((BPF_CORE_READ(regs, cs) & 3) != USER_RPL)
+		regs = (void *)regs - 16;
+#endif
+	return regs;
 }
 
 #define REGISTER(regs, name) (has_registers() ? (regs)->name : BPF_CORE_READ(regs, name))

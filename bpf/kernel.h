@@ -200,7 +200,7 @@ struct task_struct {
 
 struct pt_regs {
 #if defined(__TARGET_ARCH_x86)
-	unsigned long ax, cx, dx, si, di, ip;
+	unsigned long ax, cx, dx, si, di, ip, cs;
 	long orig_ax;
 #elif defined(__TARGET_ARCH_arm64)
 	u64 regs[31];
