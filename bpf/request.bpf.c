@@ -353,10 +353,12 @@ static __noinline int on_stream(struct event *e)
 /* End of stream. */
 static __noinline int on_stream_end(struct event *e)
 {
+	struct sock *sk = e->sk; /* READ() of e->sk would relocate `struct event` */
+
 	if (e->sc->request.tls == TLS_HELD)
 		tls_release(e);
-	if (READ(e->sk, __sk_common.skc_family) == AF_UNIX)
-		unix_stream_end(e->sk, e->sc);
+	if (READ(sk, __sk_common.skc_family) == AF_UNIX)
+		unix_stream_end(sk, e->sc);
 	return 0;
 }
 
