@@ -93,13 +93,13 @@ static __always_inline bool on_dns(struct event *e)
 
 	if (e->p->head_len < DNS_LEN_MIN)
 		return false;
-	key.epoch = connection_epoch(&e->sc->request, e->call_ns);
+	key.epoch = connection_epoch(&e->sc->request, e->p->call_ns);
 	dns_question(dns, key.question);
 	if (dns_is_query(dns)) {
 		dns_query(e, &key);
 		if (!e->sent)
 			hist_add(request_queue_seconds, e->sc->identity,
-				 dimension(PROTOCOL_DNS, 0, 0, 0), e->call_ns - e->now);
+				 dimension(PROTOCOL_DNS, 0, 0, 0), e->p->call_ns - e->now);
 		return true;
 	}
 	if ((dns[2] & 0xf8) != 0x80 || be16_at(dns + 4) != 1)

@@ -32,7 +32,7 @@ static __noinline int exchange_go_on(struct event *e)
 
 	if (e->now > r->read_ns && e->now - r->read_ns > r->read_ns - r->begun_ns && !is_behind(e))
 		inflight_oldest(r)->since_ns = e->now;
-	r->read_ns = e->call_ns;
+	r->read_ns = e->p->call_ns;
 	return 0;
 }
 
@@ -48,7 +48,7 @@ static __always_inline int exchange_begin(struct event *e)
 	r->tail = r->answered_ns && e->now < r->answered_ns + TAIL_NS;
 	if (r->tail && e->now < r->answered_ns)
 		e->now = r->answered_ns;
-	r->begun_ns = r->read_ns = e->call_ns;
+	r->begun_ns = r->read_ns = e->p->call_ns;
 	return 1;
 }
 

@@ -85,6 +85,7 @@ struct parser {
 	struct stream stream;
 	struct found found;
 	u64 sock, now;
+	u64 call_ns; /* when the call was seen */
 	u32 epoch;
 	u32 identity, direction, peer;
 	u32 protocol;
@@ -108,8 +109,7 @@ struct event {
 	struct sock *sk;
 	struct sock_ctx *sc;
 	struct parser *p;
-	u64 call_ns; /* when the call was seen */
-	u64 now;     /* when the bytes were sent or had arrived */
+	u64 now; /* when the bytes were sent or had arrived */
 	u32 bytes;
 	u32 sent;
 	u32 is_request; /* the direction of requests, not of responses */

@@ -85,7 +85,7 @@ static __always_inline void on_request(struct event *e)
 	if (!protocol_has_streams(r->protocol))
 		inflight_add(r, e->p->blocking ? 0 : e->now, n);
 	if (!e->sent)
-		queue_add(e, e->call_ns - e->now, n);
+		queue_add(e, e->p->call_ns - e->now, n);
 	if (r->race_cnt)
 		race_take(e);
 }
@@ -277,8 +277,10 @@ static __always_inline bool is_more(struct event *e)
 static __always_inline bool event_begin(struct event *e)
 {
 	e->p = bpf_map_lookup_elem(&request_parsers, &e->sent);
-	e->call_ns = e->now = bpf_ktime_get_ns();
-	return e->p;
+	if (!e->p)
+		return false;
+	e->p->call_ns = e->now = bpf_ktime_get_ns();
+	return true;
 }
 
 static __always_inline int event_end(struct event *e)
@@ -322,7 +324,7 @@ static __always_inline void on_stream_used(struct event *e)
 	else
 		on_response(e);
 	if (owed && !r->outstanding)
-		r->answered_ns = e->call_ns;
+		r->answered_ns = e->p->call_ns;
 	inflight_reset(r);
 	fastpath_update(r);
 }
