@@ -272,13 +272,12 @@ __noinline int parser_steps(u32 sent)
 	return 0;
 }
 
-/* Parses all bytes. Nested loops in functions of their own cost the verifier little. */
-__noinline int parser_run(u32 sent)
+/* Parses all bytes. Nested loops cost the verifier little; a function more would have too large a stack on 5.10. */
+static __always_inline void parser_run(u32 sent)
 {
 	for (int i = 0; i < PARSER_STEPS; i++)
 		if (parser_steps(sent))
 			break;
-	return 0;
 }
 
 static __always_inline void flows_reset(struct request_ctx *r)
