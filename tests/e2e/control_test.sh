@@ -49,7 +49,7 @@ ok "others cannot use the socket" test "$(nobody curl -sS --unix-socket "$socket
 # --- two daemons with a state directory each, one of them with another socket
 
 first_pid=$seismo_pid first_url=$SEISMO_URL
-echo "socket: $TMP/other.sock" >"$CONFIG"
+printf "%s\n" "socket: $TMP/other.sock" "short_commands: name" >"$CONFIG"
 mkdir "$TMP/second"
 : >"$TMP/seismo.out" # of the first one
 "$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" --state-dir "$TMP/second/state" --socket "$TMP/third.sock" \
