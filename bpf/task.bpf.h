@@ -11,6 +11,7 @@
 
 #include "cgroup.bpf.h"
 #include "identity.bpf.h"
+#include "missed.bpf.h"
 #include "program.bpf.h"
 
 #define HIERARCHIES 16
@@ -136,7 +137,10 @@ static __always_inline struct task_ctx *storage_create(struct task_struct *task,
 		bpf_task_storage_get(&tasks, task, new, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	tc = tc ?: bpf_task_storage_get(&tasks, task, new, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	return tc ?: bpf_task_storage_get(&tasks, task, new, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	tc = tc ?: bpf_task_storage_get(&tasks, task, new, BPF_LOCAL_STORAGE_GET_F_CREATE);
+	if (!tc) /* until the next scan it has no service: told as an event of the first family, core */
+		count_add(service_events_lost_total, IDENTITY_OTHER, 0, 1);
+	return tc;
 }
 
 static __always_inline struct task_ctx *task_ctx_new(struct task_struct *task)

@@ -202,7 +202,7 @@ const struct probe probe_core = {
 			  "Threads that are stopped by a signal or a debugger, or frozen.",
 			  .service = true, .task_total = offsetof(struct task_totals, stopped) },
 			{ "seismo_service_events_lost_total", METRIC_COUNTER, UNIT_NONE,
-			  "Events of the service that a probe missed, on Linux 7.0 and later: the probe's metrics of this service are too low. Missed system calls are in seismo_syscalls_total, as syscall=\"unknown\".",
+			  "Events of the service that a probe missed, on Linux 7.0 and later, or tasks for which the kernel had no memory at that moment (core): the probe's metrics of this service are too low. Missed system calls are in seismo_syscalls_total, as syscall=\"unknown\".",
 			  .service = true, .labels = { { "probe", 0, 8, label_probe } },
 			  .max = 1000 },
 			{ "seismo_cpu_periods_total", METRIC_COUNTER, UNIT_NONE,
