@@ -362,7 +362,8 @@ static inline struct fixture *fixture_new(u64 services, u64 series, struct worke
 	f->conf->limits.series = series;
 	f->conf->short_commands = SHORT_COMMANDS_NAME; /* see fold_test.c for the other */
 	f->now_ns = 1000 * SECOND;
-	f->collector = collector_new(&kernel.tables, f->conf, &f->registry, kernel.runs, worker);
+	f->collector =
+		collector_new(&kernel.tables, f->conf, &f->registry, kernel.runs, worker, NULL);
 	assert_non_null(f->collector);
 	assert_int_equal(collector_family_add(f->collector, &kernel.run), 0);
 	return f;

@@ -78,7 +78,7 @@ static void families_that_are_off_are_not_there(void **state)
 
 	(void)state;
 	kernel.run.state = PROBE_UNAVAILABLE;
-	c = collector_new(&kernel.tables, f->conf, &registry, kernel.runs, NULL);
+	c = collector_new(&kernel.tables, f->conf, &registry, kernel.runs, NULL, NULL);
 	assert_int_equal(registry.family_cnt, 0);
 	count(0, CALLS, 1, 7, 1);
 	assert_int_equal(collector_read(c, 1), 0);

@@ -292,7 +292,8 @@ int agent_begin(struct agent *a, const struct agent_options *options)
 	err = err ?: probe_set_start_next(set);
 	if (err < 0)
 		return start_failed(set, err);
-	a->collector = collector_new(&set->tables, a->conf, &a->registry, set->list, a->worker);
+	a->collector = collector_new(&set->tables, a->conf, &a->registry, set->list, a->worker,
+				     a->slow_worker);
 	a->self = self_new(&a->registry, set->list);
 	a->history = history_new(&a->registry, clock_now_ns(), HISTORY_BYTES);
 	if (!a->collector || !a->self || !a->history)
@@ -325,6 +326,7 @@ int agent_start(struct agent *a, const struct agent_options *options)
 void agent_stop(struct agent *a)
 {
 	worker_free(a->worker);
+	worker_free(a->slow_worker);
 	self_free(a->self);
 	history_free(a->history);
 	collector_free(a->collector);

@@ -16,6 +16,7 @@ struct agent {
 	char *socket; /* path of the control socket */
 	struct worker
 		*worker; /* for what may block; set before agent_begin(), NULL: everything waits */
+	struct worker *slow_worker; /* for what takes long; NULL: it is not done */
 	struct probe_set probes;
 	struct registry registry;
 	struct collector *collector;

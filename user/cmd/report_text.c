@@ -92,7 +92,7 @@ static void report_lost(FILE *out, const json_t *probe)
 	if (lost)
 		fprintf(out,
 			DETAIL
-			"%lld events were lost so far: the kernel does not tell a program of them while another run of it on the same CPU is interrupted\n",
+			"%lld events have been lost so far: the kernel skips a program while an earlier run of it on the same CPU is interrupted\n",
 			(long long)lost);
 }
 

@@ -327,8 +327,9 @@ static int loop_open(struct daemon *d)
 		d->ticker = loop_timer(d->loop, tick, d);
 		d->clock = loop_timer(d->loop, clock_tick, d);
 		d->agent.worker = worker_new(d->loop, JOBS_MAX);
+		d->agent.slow_worker = worker_new(d->loop, 1);
 	}
-	if (d->ticker && d->starter && d->clock && d->agent.worker &&
+	if (d->ticker && d->starter && d->clock && d->agent.worker && d->agent.slow_worker &&
 	    !loop_signal(d->loop, SIGHUP, reload_raised, d))
 		return EXIT_OK;
 	log_err(-errno, "cannot start the event loop");
@@ -374,7 +375,8 @@ static int daemon_run(struct daemon *d)
 /* The kernel takes down everything else that this process has. */
 static void end_at_once(const struct daemon *d, int status)
 {
-	log_warn("a file with names of containers cannot be read to its end; ending without it");
+	log_warn(
+		"a file (names of a container, or the memory of a process) cannot be read to its end; ending without it");
 	if (d->lock >= 0)
 		close(d->lock);
 	fflush(NULL);
@@ -405,7 +407,7 @@ static const struct argp argp = {
 		},
 	.parser = parse,
 	.children = (const struct argp_child[]){ { &agent_argp, 0, NULL, 0 }, { 0 } },
-	.doc = "Collects and serves metrics of this machine until SIGINT or SIGTERM.\vModes of syscall: count (calls and errors), sampled (default; also durations, in a twentieth of the time), full (durations of every call).\n\n"
+	.doc = "Collects and serves metrics of this machine until SIGINT or SIGTERM.\vModes of syscall: count (calls, errors, durations of slow calls), sampled (default; also a sample of the other durations, taken in a twentieth of the time), full (durations of every call).\n\n"
 	       "Exit status: 0 ended by a signal, 2 bad options or configuration, 3 Seismo cannot run here.",
 };
 
@@ -427,7 +429,8 @@ int cmd_run(int argc, char **argv)
 	status = status ?: daemon_run(&d);
 	watch_remove(d.arrivals);
 	http_close(&d);
-	if (!worker_end(d.agent.worker, END_WAIT_NS))
+	if (!worker_end(d.agent.worker, END_WAIT_NS) ||
+	    !worker_end(d.agent.slow_worker, END_WAIT_NS))
 		end_at_once(&d, status);
 	agent_stop(&d.agent);
 	loop_free(d.loop);

@@ -218,12 +218,12 @@ int collector_family_add(struct collector *c, const struct probe_run *run)
 	return families_add(&c->families, run->probe->metrics, run->metric_base, 1ULL << place);
 }
 
-static int collector_init(struct collector *c, struct worker *worker)
+static int collector_init(struct collector *c, struct worker *worker, struct worker *slow_worker)
 {
 	int err = services_init(&c->services, (u32)c->conf->limits.services, on_forget, c);
 
 	err = err ?: identities_init(&c->identities, c->tables, &c->services, c->conf, worker);
-	c->proportional = proportional_new(&c->families, worker);
+	c->proportional = proportional_new(&c->families, slow_worker);
 	err = err ?: (c->proportional ? 0 : -ENOMEM);
 	err = err ?: slots_init(&c->counters, POOL_COUNTER, c->tables, &c->families);
 	return err ?: slots_init(&c->hists, POOL_HIST, c->tables, &c->families);
@@ -231,7 +231,7 @@ static int collector_init(struct collector *c, struct worker *worker)
 
 struct collector *collector_new(struct tables *tables, const struct conf *conf,
 				struct registry *registry, struct probe_run *const *runs,
-				struct worker *worker)
+				struct worker *worker, struct worker *slow_worker)
 {
 	struct collector *c = calloc(1, sizeof(*c));
 
@@ -245,7 +245,7 @@ struct collector *collector_new(struct tables *tables, const struct conf *conf,
 					 .identities = &c->identities,
 					 .conf = conf };
 	cgroups_init(&c->cgroups, &c->families);
-	if (!collector_init(c, worker)) {
+	if (!collector_init(c, worker, slow_worker)) {
 		c->identities.on_named = on_named;
 		c->identities.ctx = c;
 		c->arrivals = arrivals_new(&c->identities);

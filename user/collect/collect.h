@@ -15,11 +15,12 @@ struct collector;
 
 /*
  * A collector of the families of `runs`, which ends with NULL and may grow; none is added yet. The worker looks up names
- * of containers, and must end before the collector; NULL: that is done at once. NULL: no memory.
+ * of containers; NULL: that is done at once. The other one does what takes long, or nobody. Both must end before the
+ * collector. NULL: no memory.
  */
 struct collector *collector_new(struct tables *tables, const struct conf *conf,
 				struct registry *registry, struct probe_run *const *runs,
-				struct worker *worker);
+				struct worker *worker, struct worker *slow_worker);
 void collector_free(struct collector *c);
 /*
  * The family runs: its metrics are in the registry from now on. What may lose events of them (see struct family) is the

@@ -43,8 +43,8 @@ static int use_compare(const void *a, const void *b)
 	return (x->first > y->first) - (x->first < y->first);
 }
 
-/* Adds to the family that has this value, if any. */
-static void value_add(struct families *t, struct service *s, unsigned value, u64 grown)
+/* Adds to the family that has this value, if any. False: there is no memory. */
+static bool value_add(struct families *t, struct service *s, unsigned value, u64 grown)
 {
 	for (u32 metric = 1; metric < METRIC_MAX; metric++) {
 		struct family *f = t->by_number[metric];
@@ -55,9 +55,11 @@ static void value_add(struct families *t, struct service *s, unsigned value, u64
 		    value >= f->metric->usage + f->metric->usage_cnt)
 			continue;
 		series = families_series(t, f, s, value - f->metric->usage, &refused);
-		if (series)
-			*series->value += (s64)grown;
+		if (!series)
+			return false;
+		*series->value += (s64)grown;
 	}
+	return true;
 }
 
 /* The identities of a service that are in the same cgroup: from the least that one has counted to the most that one has seen. */
@@ -72,11 +74,13 @@ static void group_read(struct families *t, struct use *use, size_t cnt)
 			counted = u->counted[i] < counted ? u->counted[i] : counted;
 			now = u->now[i] > now ? u->now[i] : now;
 		}
-		if (!now || now < counted)
+		if (!now ||
+		    (now > counted && !value_add(t, use->service, use->first + i, now - counted)))
 			continue;
-		value_add(t, use->service, use->first + i, now - counted);
 		for (size_t n = 0; n < cnt; n++)
-			use[n].usage->counted[i] = now;
+			if (use[n].usage->serial ==
+			    use[n].serial) /* else it is another cgroup by now */
+				use[n].usage->counted[i] = now;
 	}
 }
 

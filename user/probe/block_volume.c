@@ -6,7 +6,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define DEVICES "/sys/devices/virtual/block"
+#define DEVICES	   "/sys/devices/virtual/block"
+#define LOOK_CALLS 5 /* a second */
 
 /* One directory for each device that is no hardware; those with requests have queues of their own in `mq`. */
 static bool is_volume(const char *name)
@@ -34,34 +35,33 @@ static bool is_usable(const char *name)
 	return sectors;
 }
 
-/* Whether there are volumes at all, then whether one of them can be used. */
-static bool devices_scan(bool *ret_volumes)
+/* Is there a volume that can be used? */
+static bool devices_scan(void)
 {
 	DIR *dir = opendir(DEVICES);
 	struct dirent *entry;
 	bool usable = false;
 
-	*ret_volumes = false;
 	while (dir && !usable && (entry = readdir(dir))) {
-		if (!is_volume(entry->d_name))
-			continue;
-		*ret_volumes = true;
-		usable = is_usable(entry->d_name);
+		usable = is_volume(entry->d_name) && is_usable(entry->d_name);
 	}
 	if (dir)
 		closedir(dir);
 	return usable;
 }
 
-/* The directory has as many links as devices: only new ones, and those without a size, are worth a look. */
+/*
+ * The directory has as many links as devices: new ones are worth a look at once, those without a size, and a device in the
+ * place of another one, now and then.
+ */
 bool volumes_exist(void)
 {
 	static nlink_t links;
-	static bool volumes;
+	static unsigned calls;
 	struct stat st;
 
-	if (stat(DEVICES, &st) || (st.st_nlink == links && !volumes))
+	if (stat(DEVICES, &st) || (st.st_nlink == links && ++calls % LOOK_CALLS))
 		return false;
 	links = st.st_nlink;
-	return devices_scan(&volumes);
+	return devices_scan();
 }

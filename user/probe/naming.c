@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "service/monitor.h"
 #include "service/interpreter.h"
 #include "service/proc.h"
 
@@ -126,14 +127,14 @@ static size_t process_read(const char *pid, const char *file, u64 at, char *buf,
 	return n < 0 ? 0 : (size_t)n;
 }
 
-/* The path that was given to exec. */
+/* The path that was given to exec; of a user's process "": it may have a file there that is never read to its end. */
 static void process_execfn(const char *pid, char path[PATH_MAX])
 {
 	char auxv[1024];
 	u64 address = proc_auxv_execfn(auxv, process_read(pid, "auxv", 0, auxv, sizeof(auxv)));
 
 	*path = '\0';
-	if (address)
+	if (address && process_is_roots("", (u32)strtoul(pid, NULL, 10)))
 		process_read(pid, "mem", address, path, PATH_MAX);
 }
 

@@ -248,7 +248,7 @@ const struct probe probe_syscall = {
 				      { "errno", SYSCALL_ERRNO_SHIFT, 16, label_errno } },
 			  .max = 8000 },
 			{ "seismo_syscall_duration_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
-			  "Duration of system calls by class. Calls that take longer than the setting slow, not counting calls that only compute, are timed always; mode full times the others too, mode sampled a sample of them that stands for all, mode count none.",
+			  "Duration of system calls by class. Calls that take longer than the setting slow, not counting calls that only compute, are always timed; mode full times the others too, mode sampled a sample of them that stands for all, mode count none.",
 			  .service = true, .labels = { { "class", 0, 16, label_class } },
 			  .buckets = BUCKETS_SLOW, .max = 1600, .events = "seismo_syscalls_total",
 			  .events_label = class_name },

@@ -2,20 +2,20 @@
 #include "service/container.h"
 
 #include <dirent.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <jansson.h>
 #include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
+#include "lib/file.h"
 #include "service/monitor.h"
 #include "service/runtime.h"
 
-#define FILE_MAX (1U << 20)
+#define FILE_MAX  (1U << 20)
+#define FILES_MAX 10000 /* looked at, for one container */
 
 struct reader {
 	int fd;
@@ -43,14 +43,12 @@ static size_t bytes_read(void *buf, size_t size, void *data)
 static json_t *json_read(const char *path)
 {
 	struct reader r = { .left = FILE_MAX };
-	json_t *json = NULL;
-	struct stat st;
+	json_t *json;
 
-	r.fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	r.fd = regular_open(path, FILE_MAX);
 	if (r.fd < 0)
 		return NULL;
-	if (!fstat(r.fd, &st) && S_ISREG(st.st_mode))
-		json = json_load_callback(bytes_read, &r, 0, NULL);
+	json = json_load_callback(bytes_read, &r, 0, NULL);
 	close(r.fd);
 	return json;
 }
@@ -154,7 +152,7 @@ static void source_read(const struct source *s, const char *root, const char *id
 	if (!pattern_make(pattern, root, s->pattern, id))
 		return;
 	if (!glob(pattern, GLOB_NOSORT, NULL, &found))
-		for (size_t i = 0; i < found.gl_pathc && !is_known(c); i++) {
+		for (size_t i = 0; i < found.gl_pathc && i < FILES_MAX && !is_known(c); i++) {
 			json_t *json = json_read(found.gl_pathv[i]);
 
 			s->read(json, id, c);

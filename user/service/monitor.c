@@ -39,11 +39,7 @@ static u32 parent_of(const char *root, u32 pid)
 	return end && strlen(end) > 4 ? (u32)strtoul(end + 4, NULL, 10) : 0;
 }
 
-/*
- * Does it run as root? Anybody else may keep those waiting who read his arguments, and a container's runtime that runs as a
- * user has its files where runtime_roots_find() looks.
- */
-static bool is_trusted(const char *root, u32 pid)
+bool process_is_roots(const char *root, u32 pid)
 {
 	char status[2048], *line;
 	unsigned real, effective;
@@ -100,7 +96,7 @@ bool monitor_container(const char *root, u32 pid, char id[CONTAINER_ID_LEN + 1])
 	char args[ARGS_MAX];
 	struct monitor m;
 
-	if (!is_trusted(root, pid) ||
+	if (!process_is_roots(root, pid) ||
 	    !monitor_conmon(args, file_read(root, pid, "cmdline", args, sizeof(args)), &m))
 		return false;
 	memcpy(id, m.id, sizeof(m.id));
@@ -115,7 +111,7 @@ bool monitor_find(const char *root, u32 pid, const char *id, struct monitor *ret
 		const char *slash, *base;
 		size_t len;
 
-		if (!is_trusted(root, pid))
+		if (!process_is_roots(root, pid))
 			continue;
 		len = file_read(root, pid, "cmdline", args, sizeof(args));
 		slash = strrchr(args, '/');

@@ -17,6 +17,12 @@ struct monitor {
 	char bundle[PATH_MAX]; /* the directory of its config.json, "": not told */
 };
 
+/*
+ * Does it run as root? Anybody else may keep those waiting who read his memory; and a container's runtime that runs as a
+ * user has its files where runtime_roots_find() looks.
+ */
+bool process_is_roots(const char *root, u32 pid);
+
 /* Of the container with this id, above this process; false: there is none. Paths in /proc are below `root`. */
 bool monitor_find(const char *root, u32 pid, const char *id, struct monitor *ret);
 

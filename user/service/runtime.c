@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "service/runtime.h"
 
-#include <fcntl.h>
 #include <jansson.h>
 #include <pwd.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <unistd.h>
+
+#include "lib/file.h"
+
+#define CONFIG_MAX (1U << 20) /* bytes */
 
 /*
  * A directory and where it is configured. Of a TOML file, `section` is the table that the key is in, "" above all tables.
@@ -103,14 +105,10 @@ static bool path_expand(char path[PATH_MAX], const char *root, const char *text,
 /* Those files may hang, or be no files; who asks is a helper thread. */
 static FILE *config_open(const char *path)
 {
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	struct stat st;
-	FILE *f;
+	int fd = regular_open(path, CONFIG_MAX);
+	FILE *f = fd < 0 ? NULL : fdopen(fd, "r");
 
-	if (fd < 0)
-		return NULL;
-	f = fstat(fd, &st) || !S_ISREG(st.st_mode) ? NULL : fdopen(fd, "r");
-	if (!f)
+	if (fd >= 0 && !f)
 		close(fd);
 	return f;
 }

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Files that others may have put in place of what is expected. */
+#ifndef LIB_FILE_H
+#define LIB_FILE_H
+
+#include "types.h"
+
+/*
+ * Opens a regular file for reading that has at most this many bytes. Anything else is not even opened: that alone has
+ * effects on some devices. Returns a descriptor, or negative errno; -EINVAL: no such file.
+ */
+int regular_open(const char *path, u64 max_bytes);
+
+#endif
