@@ -124,7 +124,8 @@ static __always_inline u64 issued_ns(struct request *rq, u64 start)
 
 	if (ns)
 		return ns;
-	unstamped = 1;
+	if (!unstamped) /* the line is shared by all CPUs */
+		unstamped = 1;
 	stamp = bpf_map_lookup_elem(&block_issued, &key);
 	return stamp && *stamp >= start ? *stamp : 0;
 }
@@ -305,6 +306,9 @@ __noinline int in_flight(u64 address, u32 identity, u32 gen, u64 start_ns)
 	    operation(BPF_CORE_READ(rq, cmd_flags)) < 0)
 		return 0;
 	bio = BPF_CORE_READ(rq, bio);
+	/* allocated in a batch and not used yet: it has the start of its last use */
+	if (!bio && operation(BPF_CORE_READ(rq, cmd_flags)) != BLOCK_FLUSH)
+		return 0;
 	/* in a full table those looked up last are kept */
 	submitter_find(&block_submitters, rq);
 	older_disk_seen = (u64)request_disk(rq, false);

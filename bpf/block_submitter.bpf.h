@@ -167,7 +167,8 @@ static __always_inline int submitted(struct request *rq, struct bio *bio, u64 st
 		return 0;
 	}
 	submitted_in(&block_submitters, rq, bio, start_ns);
-	submitters_used = 1;
+	if (!submitters_used) /* the line is shared by all CPUs */
+		submitters_used = 1;
 	return 0;
 }
 

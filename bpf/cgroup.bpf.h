@@ -34,14 +34,13 @@ __noinline u32 quota_note(u32 identity, u32 n, u64 task_group)
 {
 	struct cgroup_usages *row = bpf_map_lookup_elem(&cgroup_usages, &identity);
 	struct task_group *tg = (void *)task_group;
-	struct cgroup_usage now = {
-		.now = { BPF_CORE_READ(tg, cfs_bandwidth.nr_periods),
-			 BPF_CORE_READ(tg, cfs_bandwidth.nr_throttled),
-			 BPF_CORE_READ(tg, cfs_bandwidth.throttled_time) },
-	};
+	struct cgroup_usage now = {};
 
-	if (!row || n >= CGROUP_QUOTAS)
+	if (!row || n >= CGROUP_QUOTAS || !has_quotas())
 		return n;
+	now.now[0] = (u32)BPF_CORE_READ(tg, cfs_bandwidth.nr_periods);
+	now.now[1] = (u32)BPF_CORE_READ(tg, cfs_bandwidth.nr_throttled);
+	now.now[2] = BPF_CORE_READ(tg, cfs_bandwidth.throttled_time);
 	barrier_var(n); /* the compiler would drop the mask that the verifier needs */
 	usage_note(&row->quota[n & (CGROUP_QUOTAS - 1)], BPF_CORE_READ(tg, css.serial_nr), &now);
 	return n + 1;
@@ -53,9 +52,12 @@ __noinline u32 quota_note(u32 identity, u32 n, u64 task_group)
 __noinline u64 quota_tighter(u64 quota, u64 task_group)
 {
 	struct task_group *tg = (void *)task_group;
-	u64 period_us = (u64)BPF_CORE_READ(tg, cfs_bandwidth.period) / 1000;
-	u64 own = BPF_CORE_READ(tg, cfs_bandwidth.quota) * 1000000;
+	u64 period_us, own;
 
+	if (!has_quotas())
+		return quota;
+	period_us = (u64)BPF_CORE_READ(tg, cfs_bandwidth.period) / 1000;
+	own = BPF_CORE_READ(tg, cfs_bandwidth.quota) * 1000000;
 	return period_us && own / period_us < quota ? own / period_us : quota;
 }
 
@@ -69,7 +71,7 @@ __noinline u64 quotas_note(u32 identity, u64 task_group)
 	u64 tightest = QUOTA_NONE;
 	u32 n = 0;
 
-	if (!bpf_core_field_exists(tg->cfs_bandwidth))
+	if (!has_quotas())
 		return 0;
 	for (int i = 0; i < CGROUP_LEVELS && tg; i++) {
 		if (BPF_CORE_READ(tg, cfs_bandwidth.quota) != QUOTA_NONE) {
@@ -89,7 +91,8 @@ __noinline int pressure_note(u32 identity, u64 cgroup)
 	u64 group = cgroup_pressure(cgrp);
 	struct cgroup_usage now = {};
 
-	if (!row || !group || !BPF_CORE_READ(cgrp, level)) /* the root's is the machine's */
+	if (!has_pressure() || !row || !group ||
+	    !BPF_CORE_READ(cgrp, level)) /* the root's is the machine's */
 		return 0;
 	bpf_probe_read_kernel(now.now, pressure_cnt() * sizeof(u64),
 			      (void *)group + bpf_core_field_offset(struct psi_group, total));

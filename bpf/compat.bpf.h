@@ -110,6 +110,17 @@ enum psi_states {
 	PSI_CPU_FULL = 5,
 };
 
+/* These structures are empty in kernels without PSI, without CFS_BANDWIDTH. */
+static __always_inline bool has_pressure(void)
+{
+	return bpf_core_field_exists(((struct psi_group *)0)->total);
+}
+
+static __always_inline bool has_quotas(void)
+{
+	return bpf_core_field_exists(((struct cfs_bandwidth *)0)->quota);
+}
+
 /* How many states of enum psi_states there are; the last is younger than the others (5.13). */
 static __always_inline u32 pressure_cnt(void)
 {

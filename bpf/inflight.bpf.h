@@ -98,8 +98,9 @@ static __always_inline u32 inflight_complete(struct sock_ctx *sc, u64 dim, u32 n
 	b->since_ns += (u64)part << 10;
 	request_count(sc->identity, dim, n, b->since_ns, r->response_ns ?: now);
 	r->response_ns = 0;
-	r->outstanding -= n;
-	b->cnt -= n;
+	/* a reset may have emptied them meanwhile */
+	r->outstanding -= n < r->outstanding ? n : r->outstanding;
+	b->cnt -= n < b->cnt ? n : b->cnt;
 	r->oldest += !b->cnt;
 	return n;
 }

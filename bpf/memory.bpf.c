@@ -206,7 +206,8 @@ int memory_iter(struct bpf_iter__task *it)
 	if (!row)
 		return 0;
 	row->major_faults += task->maj_flt - tc->major_faults;
-	if (task->pid == task->tgid)
+	if (task->pid == task->tgid &&
+	    !row->memory_limit_bytes) /* all of an identity are in the same cgroups */
 		row->memory_limit_bytes =
 			memory_limit((u64)BPF_CORE_READ(task, cgroups)) * page_size;
 	mm = BPF_CORE_READ(task, mm); /* untyped: global functions take numbers */

@@ -4,7 +4,7 @@
  * name. Everything is read here, at the time of the event: a process that lives for a millisecond has exited before
  * user space could look.
  *
- * Process context only, and never under the run-queue lock.
+ * Process context; on kernels that preempt programs on tracepoints a fork is seen under the run-queue lock of the child.
  */
 #ifndef TASK_BPF_H
 #define TASK_BPF_H

@@ -69,8 +69,8 @@ int task_scan_iter(struct bpf_iter__task *it)
 		return 0;
 	row->tasks++;
 	if (task->pid == task->tgid && task->signal->live.counter > 0) {
-		row->processes++;
-		row->cpu_quota = cgroups_note(task, tc->identity);
+		if (!row->processes++) /* all of an identity are in the same cgroups */
+			row->cpu_quota = cgroups_note(task, tc->identity);
 		if (!row->since_ns || tc->since_ns < row->since_ns)
 			row->since_ns = tc->since_ns;
 	}
