@@ -105,13 +105,16 @@ static int iterate(struct probe_run *run, const char *program)
 static int scan(struct probe_run *run)
 {
 	u32 *used = probe_global(run, "submitters_used", sizeof(*used));
+	u64 *followed = probe_global(run, "bios_followed", sizeof(*followed));
 	int err = iterate(run, "in_flight_iter");
 
-	/* The table is large, and most of the time nothing is in it. */
+	/* These tables are large, and most of the time nothing is in them. */
 	if (!err && used && *used) {
 		*used = 0;
 		err = iterate(run, "in_flight_rest_iter");
 	}
+	if (!err && followed && *followed)
+		err = iterate(run, "volume_in_flight_iter");
 	return err ?: iterate(run, "in_flight_flush_iter");
 }
 
