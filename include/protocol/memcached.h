@@ -90,8 +90,8 @@ static inline u32 memcached_step(struct flow *f, const u8 *head, u32 avail, u32 
 /* Nobody waits for the response, if there is one: quiet commands, and quit, after which clients close. */
 static inline u32 memcached_is_quiet(u32 opcode)
 {
-	return opcode == 0x07 || opcode == 0x09 || opcode == 0x0d || (opcode >= 0x11 && opcode <= 0x1a) ||
-	       opcode == 0x1e || opcode == 0x24 ||
+	return opcode == 0x07 || opcode == 0x09 || opcode == 0x0d ||
+	       (opcode >= 0x11 && opcode <= 0x1a) || opcode == 0x1e || opcode == 0x24 ||
 	       (opcode >= 0x32 && opcode <= 0x3c && !(opcode & 1));
 }
 
