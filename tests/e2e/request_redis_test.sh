@@ -158,9 +158,3 @@ is_counted redis-server-$$ "and what is replicated" "inbound redis ok 5"
 is_counted redis-replica-$$ "and what is replicated"
 is 0 "$(slower_than 0.1 service=redis-server-$$)" "none of it is slow"
 stop_seismo
-start_seismo --probes request
-mark
-sleep 2.5
-is_counted redis-server-$$ "a replica at rest, older than the daemon"
-is_counted redis-replica-$$ "at rest, older than the daemon"
-stop_seismo

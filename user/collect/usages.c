@@ -75,7 +75,7 @@ static void group_read(struct families *t, struct use *use, size_t cnt)
 			now = u->now[i] > now ? u->now[i] : now;
 		}
 		if (!now ||
-		    (now > counted && !value_add(t, use->service, use->first + i, now - counted)))
+		    (now >= counted && !value_add(t, use->service, use->first + i, now - counted)))
 			continue;
 		for (size_t n = 0; n < cnt; n++)
 			if (use[n].usage->serial ==
