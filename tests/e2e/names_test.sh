@@ -246,7 +246,7 @@ for ((first = 0; first < 4 * quarter; first += quarter)); do
 	WAIT=30 wait_until all_seen $((first + quarter))
 done
 # Where there are fewer cgroups than identities, the tables go on filling.
-most=$((scale > 1 ? 4 : 2))
+most=$((scale > 1 ? 4 : 3))
 ok "the last quarter of $((4 * quarter)) cgroups costs less than $most MiB ($before to $(resident) KiB)" \
 	test $(($(resident) - before)) -lt $((most * 1024))
 all_seen $((4 * quarter))
