@@ -158,3 +158,11 @@ is_counted redis-server-$$ "and what is replicated" "inbound redis ok 5"
 is_counted redis-replica-$$ "and what is replicated"
 is 0 "$(slower_than 0.1 service=redis-server-$$)" "none of it is slow"
 stop_seismo
+
+# Which side opened the connection, tcp finds out; request alone takes who sends first for the client, and either may.
+start_seismo --probes tcp,request
+mark
+sleep 2.5
+is_counted redis-server-$$ "a replica at rest, older than the daemon"
+is_counted redis-replica-$$ "at rest, older than the daemon"
+stop_seismo
