@@ -29,8 +29,10 @@ static __always_inline void sent_note(struct sock *sk, struct request_ctx *r)
 		return;
 	r->sent_seq = READ(tp, write_seq);
 	seq = READ(tp, copied_seq);
+	if (!r->read_seq) /* what is read from now on is seen, or was taken unseen */
+		r->read_seq = r->arrived_seq = seq;
 	unseen = seq - r->read_seq;
-	if (r->outstanding || !r->read_seq || !unseen)
+	if (r->outstanding || !unseen)
 		return;
 	f->skip -= f->skip < unseen ? f->skip : unseen;
 	r->read_seq = seq;

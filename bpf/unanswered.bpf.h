@@ -139,6 +139,17 @@ static __always_inline bool ends_unread(struct sock *sk, int oldstate)
 	return unread(sk) > (oldstate == ESTABLISHED ? 0 : UNREAD_FIN);
 }
 
+/*
+ * The response has been taken by a call of which the program has not been told yet: it is at the end of the call, when what
+ * arrived meanwhile has been processed, the end of the connection too.
+ */
+static __always_inline bool ends_taken(struct sock *sk, const struct request_ctx *r)
+{
+	struct tcp_sock *tp = tcp_sock_or_null(sk);
+
+	return tp && r->read_seq && (int)(READ(tp, copied_seq) - r->read_seq) > UNREAD_FIN;
+}
+
 /* Who ended the connection? It was not reset if its end began with the close of one side. */
 static __always_inline u32 end_reason(struct sock *sk, const struct sock_ctx *sc, int oldstate)
 {
@@ -198,8 +209,9 @@ static __always_inline int tcp_ending(struct sock *sk, int oldstate, int newstat
 		return READ(sk, sk_shutdown) == SHUTDOWN_BOTH
 			       ? tcp_ends(sk, sc, oldstate, closed_by(sc, true))
 			       : 0;
-	if (sc->direction == TCP_OUTBOUND && READ(sk, sk_socket) && ends_unread(sk, oldstate))
-		return 0; /* the response can still be read */
+	if (sc->direction == TCP_OUTBOUND && READ(sk, sk_socket) &&
+	    (ends_unread(sk, oldstate) || ends_taken(sk, &sc->request)))
+		return 0; /* the response can still be read, or is just being read */
 	return tcp_ends(sk, sc, oldstate, end_reason(sk, sc, oldstate));
 }
 

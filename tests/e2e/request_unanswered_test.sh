@@ -2,7 +2,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Requests that wait, as long as they do, and those that get no answer, by who ended the wait, at both ends and as the
 # client counts them itself.
-# alone: connections end within microseconds of the last read, and which comes first is what it looks at
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/request.sh
