@@ -288,7 +288,7 @@ probe_of() { # METRIC
 	seismo_tcp_*) echo tcp ;;
 	seismo_request*) echo request ;;
 	seismo_process* | seismo_oom_*) echo process ;;
-	seismo_memory_* | seismo_major_* | seismo_dirtied_*) echo memory ;;
+	seismo_memory_* | seismo_major_* | seismo_dirtied_* | seismo_swap_*) echo memory ;;
 	seismo_cpu_* | seismo_run_queue_* | seismo_blocked_* | seismo_stopped_* | seismo_pressure_*) echo core ;;
 	esac
 }
