@@ -41,9 +41,10 @@ TRACEPOINT(sys_enter, enter, struct pt_regs *regs, long number)
 		return 0;
 	if (cpu->identity == IDENTITY_UNKNOWN)
 		cpu_fill(cpu);
-	cpu->enter_ns = bpf_ktime_get_ns();
-	cpu->left_ns = 0;
 	cpu->call = number;
+	cpu->left_ns = 0;
+	barrier(); /* sched_switch drops a start of another call: where this program can be preempted, it comes last */
+	cpu->enter_ns = bpf_ktime_get_ns();
 	return 0;
 }
 
