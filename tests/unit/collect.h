@@ -369,6 +369,17 @@ static inline struct fixture *fixture_new(u64 services, u64 series, struct worke
 	return f;
 }
 
+/* Two services, of which alpha has two identities. */
+static inline struct fixture *fixture_with_services(void)
+{
+	struct fixture *f = fixture_new(16, 1000, NULL);
+
+	identity_make(1, "alpha");
+	identity_make(2, "beta");
+	identity_make(3, "alpha");
+	return f;
+}
+
 static inline void fixture_free(struct fixture *f)
 {
 	collector_free(f->collector);

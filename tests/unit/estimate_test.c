@@ -13,10 +13,7 @@ static struct fixture *f;
 static int setup(void **state)
 {
 	(void)state;
-	f = fixture_new(16, 1000, NULL);
-	identity_make(1, "alpha");
-	identity_make(2, "beta");
-	identity_make(3, "alpha");
+	f = fixture_with_services();
 	return 0;
 }
 
