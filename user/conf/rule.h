@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * A rule as it is written: what is looked at, when that is wrong, and what people are told. Those that are built in are a
+ * file of the same form (rule/builtin.yaml).
+ */
+#ifndef CONF_RULE_H
+#define CONF_RULE_H
+
+#include <stdbool.h>
+
+#include "types.h"
+
+#define RULE_BY_MAX 4
+
+/* A label and a pattern (fnmatch, `*` also crosses `/`; `a|b|c` alternatives) for its value; or an annotation and its text. */
+struct rule_pair {
+	char *key, *value;
+};
+
+/* Series of a metric: all that fulfil every condition. */
+struct rule_term {
+	char *metric; /* NULL: none */
+	struct rule_pair *where;
+	unsigned where_cnt;
+};
+
+/* What is made of the series of a group in the window. */
+enum rule_value {
+	RULE_RATE,     /* increase per second */
+	RULE_COUNT,    /* increase */
+	RULE_RATIO,    /* increase of `metric` by that of `of`; of gauges: last by last */
+	RULE_MEAN,     /* of a histogram or a gauge */
+	RULE_QUANTILE, /* p50, p99, p99.9: of a histogram */
+	RULE_LAST,     /* gauge */
+	RULE_MAX, /* gauge: the largest in the window, such as the age of the oldest request under way */
+};
+
+enum rule_condition {
+	RULE_ABOVE,    /* above: 50ms */
+	RULE_BELOW,    /* below: 10 */
+	RULE_BASELINE, /* above: 3x baseline */
+	RULE_BURN_RATE, /* burn_rate: { objective: 99.9%, factor: 14.4, long: 1h, short: 5m }, of a ratio */
+};
+
+/* PAGE: somebody has to get up. INFO: evidence; see `cause`. */
+enum rule_severity { RULE_PAGE, RULE_WARNING, RULE_INFO, RULE_SEVERITIES };
+extern const char *const rule_severities[]; /* "page", ...; ends with NULL */
+
+struct rule_conf {
+	char *alert; /* its name, unique; CamelCase as Prometheus has it */
+	bool off;    /* `enabled: off`: switches the built-in rule of this name off */
+	bool builtin;
+	struct rule_term term; /* metric, where */
+	struct rule_term of;   /* RULE_RATIO: the denominator */
+	char *by[RULE_BY_MAX]; /* labels; an alert for each group of series. Both terms have them */
+	unsigned by_cnt;
+	enum rule_value value;
+	double quantile; /* 0.99 */
+	enum rule_condition condition;
+	double threshold; /* in the metric's base unit: seconds, bytes, per second, a ratio */
+	double factor;	  /* baseline: times; burn rate: times the error budget */
+	double at_least;  /* baseline: the value must be above this as well */
+	double objective; /* burn rate: 0.999 */
+	u64 long_ns, short_ns;
+	/* Baseline: what the load is, besides the rate of `metric` itself: e.g. bytes, whose rate by the former is their size. */
+	struct rule_term load;
+	u64 window_ns, for_ns, keep_firing_for_ns;
+	u64 min_events; /* in the window, of `metric` (of `of`, for ratios); fewer: no verdict. Gauges: not used */
+	/*
+	 * A symptom pages by itself. A cause (`cause: true`) is evidence: its alert is `info` until a symptom fires on the same
+	 * service or device, or on a service that uses that device; then it has the severity that is written here.
+	 */
+	bool cause;
+	enum rule_severity severity;
+	struct rule_pair *labels, *annotations;
+	unsigned label_cnt, annotation_cnt;
+	char *summary, *description,
+		*runbook_url; /* with {{label}}, {{value}}, {{baseline}}; NULL: made from the rest */
+	char *reason, *runbook; /* why the rule is as it is, and what to do: for the reference */
+};
+
+#endif
