@@ -77,7 +77,10 @@ postgres_start "$port" ""
 pgbench-$$ -h 127.0.0.1 -p "$port" -U postgres -i -q postgres 2>"$TMP/init" || bail "pgbench -i failed"
 start_seismo --probes request
 mark
-pgbench-$$ -h 127.0.0.1 -p "$port" -U postgres -n -S -c 4 -T 4 -l --log-prefix="$TMP/transactions" postgres >"$TMP/pgbench" 2>&1 &
+# Of its own scripts it would first ask the catalog about partitions, which no log has.
+# shellcheck disable=SC2016 # for pgbench
+printf '%s\n' '\set aid random(1, 100000)' 'SELECT abalance FROM pgbench_accounts WHERE aid = :aid;' >"$TMP/select.sql"
+pgbench-$$ -h 127.0.0.1 -p "$port" -U postgres -n -f "$TMP/select.sql" -c 4 -T 4 -l --log-prefix="$TMP/transactions" postgres >"$TMP/pgbench" 2>&1 &
 bench=$!
 redis-benchmark-$$ -p "$redis_port" -c 4 -n $((20000 / scale)) -t set,get,lpush --csv >"$TMP/redis" 2>/dev/null &
 redis=$!
@@ -86,7 +89,8 @@ wait $bench || bail "pgbench: $(tail -n 1 "$TMP/pgbench")"
 wait $redis || bail "redis-benchmark failed"
 sleep 0.2
 scrape
-most=$(awk '$3 > most { most = $3 } END { print most / 1e6 }' "$TMP"/transactions.*)
+most=$(awk '/^initial connection time/ { most = $5 * 1e3 } FILENAME ~ /transactions/ && $3 > most { most = $3 } END { print most / 1e6 }' \
+	"$TMP/pgbench" "$TMP"/transactions.*)
 none_slower "pgbench" "$most" pgbench-$$ outbound
 none_slower "pgbench" "$most" postgres-$$ inbound
 most=$(awk -F '"*,"*' 'NR > 1 { gsub(/"/, ""); if ($8 > most) most = $8 } END { print most / 1e3 }' "$TMP/redis")
