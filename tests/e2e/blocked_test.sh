@@ -72,19 +72,6 @@ is_metric 0 "none when they go on" seismo_stopped_tasks "service=w-stopped-$$"
 
 # --- frozen
 
-# Freezes a cgroup, v1's or v2's, or lets it go on.
-freeze() { # CGROUP yes|no
-	if [[ -e $1/freezer.state ]]; then
-		[[ $2 == yes ]] && echo FROZEN >"$1/freezer.state" || echo THAWED >"$1/freezer.state"
-	else
-		[[ $2 == yes ]] && echo 1 >"$1/cgroup.freeze" || echo 0 >"$1/cgroup.freeze"
-	fi
-}
-
-freezers() {
-	awk '$3 == "cgroup2" || ($3 == "cgroup" && $4 ~ /freezer/) { print $2 }' /proc/mounts
-}
-
 while read -r mount; do
 	cgroup=$mount/w-frozen-$$
 	cgroup_make "$cgroup"

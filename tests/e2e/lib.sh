@@ -567,6 +567,20 @@ cgroup_mounts() {
 	awk '$3 == "cgroup2" || ($3 == "cgroup" && $4 ~ /name=systemd|memory|pids/) { print $2 }' /proc/mounts
 }
 
+# Freezes a cgroup, v1's or v2's, or lets it go on.
+freeze() { # CGROUP yes|no
+	if [[ -e $1/freezer.state ]]; then
+		[[ $2 == yes ]] && echo FROZEN >"$1/freezer.state" || echo THAWED >"$1/freezer.state"
+	else
+		[[ $2 == yes ]] && echo 1 >"$1/cgroup.freeze" || echo 0 >"$1/cgroup.freeze"
+	fi
+}
+
+# Prints the mount points of hierarchies that may have a freezer.
+freezers() {
+	awk '$3 == "cgroup2" || ($3 == "cgroup" && $4 ~ /freezer/) { print $2 }' /proc/mounts
+}
+
 # Prints where the controller's hierarchy is mounted, v1's or v2's; fails where it is in neither.
 cgroup_controller() { # NAME
 	local mount
