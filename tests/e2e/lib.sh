@@ -369,7 +369,7 @@ grown_to() { # EXPECTED METRIC LABEL=VALUE...
 # --- what newer kernels keep from a program: what others do on its CPU while it is preempted
 
 # How many events of the metric may be missing since `mark`, or since the daemon was started: system calls that are
-# counted as unknown, and what went through sockets and is told of as lost. Nothing else may.
+# counted as unknown, what went through sockets and is told of as lost, and whose block I/O it was. Nothing else may.
 lost() { # METRIC LABEL=VALUE...
 	local label of=()
 	for label in "${@:2}"; do
@@ -377,17 +377,20 @@ lost() { # METRIC LABEL=VALUE...
 	done
 	case $1 in
 	seismo_syscall*) grown seismo_syscalls_total "${of[@]}" syscall=unknown | sed 's/.*[^0-9].*/0/' ;;
-	seismo_tcp_* | seismo_request*)
-		awk -v probes=" tcp request syscall " '
-		/^seismo_events_lost_total[{]probe="[a-z]+"[}] / {
-			split($0, part, "\"")
-			if (index(probes, " " part[2] " "))
-				sum += FILENAME ~ /mark$/ ? -$NF : $NF
-		}
-		END { print sum + 0 }' "$TMP/metrics.mark" "$METRICS"
-		;;
+	seismo_tcp_* | seismo_request*) lost_by tcp request syscall ;;
+	seismo_service_block_io*) lost_by block ;;
 	*) echo 0 ;;
 	esac
+}
+
+lost_by() { # PROBE...
+	awk -v probes=" $* " '
+	/^seismo_events_lost_total[{]probe="[a-z]+"[}] / {
+		split($0, part, "\"")
+		if (index(probes, " " part[2] " "))
+			sum += FILENAME ~ /mark$/ ? -$NF : $NF
+	}
+	END { print sum + 0 }' "$TMP/metrics.mark" "$METRICS"
 }
 
 # How many of the expected events, in lines "[KEY] NUMBER", are missing; nothing when there are others or more.

@@ -66,6 +66,18 @@ service_says() { # SERVICE OPERATION
 		"service=$1" "device=$device" "operation=$2")"
 }
 
+# All requests and bytes of the device's operation are the service's; as many as the kernel kept from the program that sees
+# who submits may be nobody's.
+is_service() { # TEXT SERVICE OPERATION NUMBER BYTES
+	local said lost
+	said=$(service_says "$2" "$3")
+	lost=$(lost seismo_service_block_io_bytes_total)
+	if [[ $said != "$4 $5" ]] && between $(($4 - lost)) $(($4 - 1)) "${said% *}"; then
+		said=$(awk '{ n += $1; bytes += $2 } END { print n, bytes }' <(service_says "$2" "$3") <(service_says other "$3"))
+	fi
+	is "$4 $5" "$said" "$1: requests and bytes of the service ($lost events were lost)"
+}
+
 # A machine that has others on it wakes what waits late: the bucket has at least as many requests as the
 # program saw to be in time.
 check_latency() { # NAME MILLISECONDS BUCKET-ABOVE BUCKET
@@ -75,7 +87,7 @@ check_latency() { # NAME MILLISECONDS BUCKET-ABOVE BUCKET
 	read -r good bad seconds in_time < <("$io" "/dev/$device" read $io_count 4096 "$(calc "$4 * 1000")")
 	is "$io_count 0" "$good $bad" "$1: the workload's reads succeed"
 	check_device "$1"
-	is "$io_count $((io_count * 4096))" "$(service_says "w-$1-$$" read)" "$1: requests and bytes of the service"
+	is_service "$1" "w-$1-$$" read $io_count $((io_count * 4096))
 	is 0 "$(grown seismo_block_io_duration_seconds_bucket "${phase[@]}" "le=$3")" \
 		"$1: no request took the device less than $2 ms"
 	ok "$1: those that were in time are in its bucket ($in_time of $io_count)" between "${in_time:?}" $io_count \
