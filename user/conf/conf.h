@@ -4,6 +4,7 @@
 #define CONF_CONF_H
 
 #include "conf/setting.h"
+#include "conf/target.h"
 #include "types.h"
 
 /* Conditions that must all hold; NULL or 0: no condition. At least one is set. */
@@ -72,6 +73,20 @@ struct conf {
 	struct conf_probe *probes; /* every family, in the order of `families` */
 	unsigned probe_cnt;
 	struct conf_limits limits;
+	char *data_dir;	 /* for what outlives the daemon */
+	char **includes; /* as written: folders, files, patterns; ends with NULL */
+	u64 builtin_rules;
+	/* Those of the files and, after rules_add_builtin(), the built-in ones; each name once. Some may be off. */
+	struct rule_conf **rules;
+	unsigned rule_cnt;
+	struct http_target *alertmanagers, *webhooks;
+	struct command_target *commands;
+	unsigned alertmanager_cnt, webhook_cnt, command_cnt;
+	struct rule_pair *alert_labels; /* which every alert gets, unless it has them */
+	unsigned alert_label_cnt;
+	struct expectation *expect;
+	unsigned expect_cnt;
+	struct conf_events events;
 };
 
 /* A setting that is a number, at the top of the file or in a section of it. */

@@ -12,9 +12,10 @@
 
 #define RULE_BY_MAX 4
 
-/* A label and a pattern (fnmatch, `*` also crosses `/`; `a|b|c` alternatives) for its value; or an annotation and its text. */
+/* A label and a pattern for its value (conf/pattern.h); or a label or an annotation and its text. */
 struct rule_pair {
 	char *key, *value;
+	unsigned line;
 };
 
 /* Series of a metric: all that fulfil every condition. */
@@ -22,6 +23,7 @@ struct rule_term {
 	char *metric; /* NULL: none */
 	struct rule_pair *where;
 	unsigned where_cnt;
+	unsigned line; /* of `metric` */
 };
 
 /* What is made of the series of a group in the window. */
@@ -42,30 +44,38 @@ enum rule_condition {
 	RULE_BURN_RATE, /* burn_rate: { objective: 99.9%, factor: 14.4, long: 1h, short: 5m }, of a ratio */
 };
 
+/* What a threshold was written in; the metric has to have the same. Per second too, where the value is a rate. */
+enum rule_unit { RULE_PLAIN, RULE_PERCENT, RULE_SECONDS, RULE_BYTES };
+
 /* PAGE: somebody has to get up. INFO: evidence; see `cause`. */
 enum rule_severity { RULE_PAGE, RULE_WARNING, RULE_INFO, RULE_SEVERITIES };
 extern const char *const rule_severities[]; /* "page", ...; ends with NULL */
 
 struct rule_conf {
 	char *alert; /* its name, unique; CamelCase as Prometheus has it */
-	bool off;    /* `enabled: off`: switches the built-in rule of this name off */
+	bool off;    /* `enabled: off`: known, but not to be evaluated */
 	bool builtin;
+	char *file; /* where it is written, for messages */
+	unsigned line;
 	struct rule_term term; /* metric, where */
 	struct rule_term of;   /* RULE_RATIO: the denominator */
 	char *by[RULE_BY_MAX]; /* labels; an alert for each group of series. Both terms have them */
-	unsigned by_cnt;
+	unsigned by_line[RULE_BY_MAX], by_cnt;
 	enum rule_value value;
 	double quantile; /* 0.99 */
 	enum rule_condition condition;
 	double threshold; /* in the metric's base unit: seconds, bytes, per second, a ratio */
 	double factor;	  /* baseline: times; burn rate: times the error budget */
 	double at_least;  /* baseline: the value must be above this as well */
+	enum rule_unit threshold_unit, at_least_unit;
+	unsigned threshold_line, at_least_line;
 	double objective; /* burn rate: 0.999 */
 	u64 long_ns, short_ns;
 	/* Baseline: what the load is, besides the rate of `metric` itself: e.g. bytes, whose rate by the former is their size. */
 	struct rule_term load;
 	u64 window_ns, for_ns, keep_firing_for_ns;
-	u64 min_events; /* in the window, of `metric` (of `of`, for ratios); fewer: no verdict. Gauges: not used */
+	/* In the window, of `metric` (of `of`, for ratios); fewer: no verdict. Default 1; of rates and counts 0; not of gauges. */
+	u64 min_events;
 	/*
 	 * A symptom pages by itself. A cause (`cause: true`) is evidence: its alert is `info` until a symptom fires on the same
 	 * service or device, or on a service that uses that device; then it has the severity that is written here.
@@ -74,9 +84,15 @@ struct rule_conf {
 	enum rule_severity severity;
 	struct rule_pair *labels, *annotations;
 	unsigned label_cnt, annotation_cnt;
-	char *summary, *description,
-		*runbook_url; /* with {{label}}, {{value}}, {{baseline}}; NULL: made from the rest */
+	/* With {{label}} of `by`, {{value}}, {{baseline}} (conf/template.h), as in annotations; NULL: made from the rest. */
+	char *summary, *description, *runbook_url;
 	char *reason, *runbook; /* why the rule is as it is, and what to do: for the reference */
 };
+
+/* Do both decide the same, whatever else they say of it? */
+bool rule_same(const struct rule_conf *a, const struct rule_conf *b);
+/* The rule as one line of YAML, `{ metric: ..., by: [ ... ], ... }`, without its name and without what is by default. */
+struct buf;
+void rule_write(const struct rule_conf *r, struct buf *out);
 
 #endif
