@@ -57,7 +57,7 @@ const struct probe probe_process = {
 			  .max = 4000 },
 			{ "seismo_process_lifetime_seconds", METRIC_HISTOGRAM, UNIT_SECONDS,
 			  "Lifetime of processes that ended.", .service = true,
-			  .buckets = BUCKETS_LIFETIME, .max = 600 },
+			  .buckets = BUCKETS_LIFETIME, .max = 1200 },
 			{ "seismo_processes", METRIC_GAUGE, UNIT_NONE, "Live processes.",
 			  .service = true, .task_total = offsetof(struct task_totals, processes) },
 			{ "seismo_oom_kills_total", METRIC_COUNTER, UNIT_NONE,
