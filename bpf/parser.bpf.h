@@ -168,24 +168,70 @@ static __always_inline void parser_skip(struct parser *p, struct flow *f)
 	f->skip -= n;
 }
 
+/*
+ * What an entry holds: since when the request waits or, where its response was seen first (see response_race.bpf.h), the
+ * status of that and when.
+ */
+#define STREAM_ANSWERED	      (1ULL << 63)
+#define STREAM_STATUS_AT      48
+#define STREAM_NS_SHIFT	      16
+#define STREAM_RACE_NS	      1000000000ULL /* the call that sends the request has long returned */
+#define STREAM_STATUS(value)  ((value) >> STREAM_STATUS_AT & ((1 << REQUEST_STATUS_BITS) - 1))
+#define STREAM_SEEN_NS(value) (((value) & ((1ULL << STREAM_STATUS_AT) - 1)) << STREAM_NS_SHIFT)
+
+static __always_inline void stream_count(struct parser *p, u32 status, u64 since)
+{
+	request_count(p->identity, dimension(p->protocol, p->direction, p->peer, status), 1, since,
+		      p->now);
+}
+
+/* A request that was read has no response yet, but one that was sent may. How long that took is unknown, but it was short. */
+static __always_inline void stream_request(struct parser *p, const struct stream_key *key)
+{
+	u64 *value;
+
+	p->request_cnt++;
+	if (!bpf_map_update_elem(&request_streams, key, &p->now, BPF_NOEXIST))
+		return;
+	value = bpf_map_lookup_elem(&request_streams, key);
+	if (!value || !(*value & STREAM_ANSWERED))
+		return;
+	stream_count(p, STREAM_STATUS(*value), p->now);
+	bpf_map_delete_elem(&request_streams, key);
+}
+
+/* The client has opened the stream, but the call that did so was not seen to return. */
+static __always_inline u64 *stream_race(struct parser *p, const struct stream_key *key, u32 status)
+{
+	u64 value = STREAM_ANSWERED | (u64)status << STREAM_STATUS_AT | p->now >> STREAM_NS_SHIFT;
+
+	if (p->direction != TCP_OUTBOUND || !(key->stream & 1) ||
+	    key->stream <= p->stream.flow[FLOW_REQUEST].last ||
+	    !bpf_map_update_elem(&request_streams, key, &value, BPF_NOEXIST))
+		return NULL;
+	return bpf_map_lookup_elem(&request_streams, key);
+}
+
 static __always_inline void parser_stream(struct parser *p)
 {
 	const struct found *found = &p->found;
 	struct stream_key key = { p->sock, p->epoch, found->stream };
+	bool response = found->kind == FOUND_STREAM_RESPONSE;
 	u64 *since;
 
 	if (found->kind == FOUND_STREAM_REQUEST) {
-		bpf_map_update_elem(&request_streams, &key, &p->now, BPF_ANY);
-		p->request_cnt++;
+		stream_request(p, &key);
 		return;
 	}
-	since = bpf_map_lookup_elem(&request_streams, &key);
-	if (!since || (found->status >= 100 && found->status < 200))
+	if (found->status >= 100 && found->status < 200)
 		return;
-	if (found->kind == FOUND_STREAM_RESPONSE)
-		request_count(p->identity,
-			      dimension(p->protocol, p->direction, p->peer, found->status), 1,
-			      *since, p->now);
+	since = bpf_map_lookup_elem(&request_streams, &key);
+	if (!since && response)
+		since = stream_race(p, &key, found->status);
+	if (!since || *since & STREAM_ANSWERED)
+		return;
+	if (response)
+		stream_count(p, found->status, *since);
 	else if (time_since(*since, p->now) != NOT_TIMED)
 		count_add(requests_unanswered_total, p->identity,
 			  dimension(p->protocol, p->direction, 0,

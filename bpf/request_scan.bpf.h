@@ -128,7 +128,13 @@ int streams_scan(struct bpf_iter__bpf_map_elem *it)
 	if (!entry || !since)
 		return 0;
 	key = *entry;
-	ns = time_since(*since, bpf_ktime_get_ns());
+	ns = bpf_ktime_get_ns();
+	if (*since & STREAM_ANSWERED) { /* a request that does not come was before the daemon */
+		if (ns - STREAM_SEEN_NS(*since) > STREAM_RACE_NS)
+			bpf_map_delete_elem(&request_streams, &key);
+		return 0;
+	}
+	ns = time_since(*since, ns);
 	state = entry_state(key.sock, *since, &h);
 	if (state == ENTRY_UNSURE)
 		return 0;

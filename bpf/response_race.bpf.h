@@ -2,7 +2,7 @@
 /*
  * Responses seen before their request. Where one thread sends and another receives, a response may arrive and be read
  * before the sending system call returns, which is when the request is seen. TCP's write sequence number gives it
- * away: it is beyond the last send that was seen.
+ * away: it is beyond the last send that was seen. Streams have numbers: see stream_race().
  */
 #ifndef RESPONSE_RACE_BPF_H
 #define RESPONSE_RACE_BPF_H

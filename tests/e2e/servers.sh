@@ -61,6 +61,7 @@ postgres_start() { # PORT LINES
 	"${as_postgres[@]}" "${bins[-1]}/initdb" -D "$TMP/data" -A trust -N >/dev/null || bail "initdb failed"
 	cat >>"$TMP/data/postgresql.conf" <<-END
 		listen_addresses = '127.0.0.1'
+		unix_socket_directories = '$TMP/run'
 		port = $1
 		fsync = off
 		autovacuum = off
