@@ -33,7 +33,7 @@ enum script_action {
 
 /* A row: the action and, for SCRIPT_HINT the rank, for SCRIPT_BECOME the class. Of two hints of a rank the first counts. */
 #define SCRIPT_ROW(action, arg) ((u32)(action) | (u32)(arg) << 8)
-#define SCRIPT_ROW_ACTION(row)	((row)&0xff)
+#define SCRIPT_ROW_ACTION(row)	(0xff & (row))
 #define SCRIPT_ROW_ARG(row)	((row) >> 8)
 #define SCRIPT_RANK_FOUND	4 /* of an argument that is no option */
 

@@ -49,11 +49,12 @@ struct script {
 	int begun, slept_ms[REQUESTS];
 };
 
-static const struct protocol {
+struct protocol {
 	const char *name;
 	void (*open)(struct script *s);
 	void (*step)(struct script *s);
-} * protocol;
+};
+static const struct protocol *protocol;
 
 static struct {
 	unsigned seed;

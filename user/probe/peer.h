@@ -25,10 +25,8 @@ _Static_assert(sizeof(struct request_settings) <= CONF_SETTINGS * sizeof(u64), "
 bool peers_configure(const struct conf *conf);
 
 /* A row's label `peer`, whose value begins at this bit. */
-#define PEER_LABEL(shift)                                                                    \
-	{                                                                                    \
-		"peer", shift, REQUEST_PEER_BITS, label_peer, label_peer_owner, &peers_shown \
-	}
+#define PEER_LABEL(shift) \
+	"peer", shift, REQUEST_PEER_BITS, label_peer, label_peer_owner, &peers_shown
 extern u64 peers_shown;
 void label_peer(u64 value, char *buf, size_t size);
 bool label_peer_owner(u64 value, u32 *identity, u32 *gen);

@@ -137,7 +137,7 @@ const struct probe probe_tcp = {
 			  "Connections that are established, or closed by the other side only.",
 			  .service = true, .scan = true,
 			  .labels = { { "direction", 0, 1, label_direction },
-				      PEER_LABEL(TCP_PEER_AT) },
+				      { PEER_LABEL(TCP_PEER_AT) } },
 			  .max = 2000 },
 			{ "seismo_tcp_connects_in_flight", METRIC_GAUGE, UNIT_NONE,
 			  "Outbound connections that wait for the other side's answer.",

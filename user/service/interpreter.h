@@ -9,12 +9,14 @@
 
 struct script_class;
 
+struct interpreter_row {
+	u64 key;
+	u32 row;
+};
+
 /* What the kernel side's tables hold: rows by key, classes by number. */
 struct interpreter_tables {
-	const struct interpreter_row {
-		u64 key;
-		u32 row;
-	} * rows;
+	const struct interpreter_row *rows;
 	unsigned row_cnt;
 	const struct script_class *classes;
 	unsigned class_cnt;
