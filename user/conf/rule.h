@@ -51,6 +51,18 @@ enum rule_unit { RULE_PLAIN, RULE_PERCENT, RULE_SECONDS, RULE_BYTES };
 enum rule_severity { RULE_PAGE, RULE_WARNING, RULE_INFO, RULE_SEVERITIES };
 extern const char *const rule_severities[]; /* "page", ...; ends with NULL */
 
+/*
+ * `while`: what has to hold as well, of another metric in the same window: of its series whose labels have the values that the
+ * alert's labels of the same names have. Without any such series the value is 0.
+ */
+struct rule_guard {
+	struct rule_term term;
+	enum rule_value value; /* RULE_RATE, RULE_COUNT; of gauges RULE_LAST, RULE_MAX, RULE_MEAN */
+	bool below;	       /* else above */
+	double threshold;
+};
+#define RULE_GUARD_MAX 3
+
 struct rule_conf {
 	char *alert; /* its name, unique; CamelCase as Prometheus has it */
 	bool off;    /* `enabled: off`: known, but not to be evaluated */
@@ -73,6 +85,8 @@ struct rule_conf {
 	u64 long_ns, short_ns;
 	/* Baseline: what the load is, besides the rate of `metric` itself: e.g. bytes, whose rate by the former is their size. */
 	struct rule_term load;
+	struct rule_guard *guards; /* all must hold */
+	unsigned guard_cnt;
 	u64 window_ns, for_ns, keep_firing_for_ns;
 	/* In the window, of `metric` (of `of`, for ratios); fewer: no verdict. Default 1; of rates and counts 0; not of gauges. */
 	u64 min_events;
