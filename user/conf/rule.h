@@ -60,6 +60,8 @@ struct rule_guard {
 	enum rule_value value; /* RULE_RATE, RULE_COUNT; of gauges RULE_LAST, RULE_MAX, RULE_MEAN */
 	bool below;	       /* else above */
 	double threshold;
+	enum rule_unit threshold_unit;
+	unsigned threshold_line;
 };
 #define RULE_GUARD_MAX 3
 
