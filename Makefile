@@ -43,13 +43,14 @@ ALL_CFLAGS += $(SANITIZERS) -fno-omit-frame-pointer
 # freed memory is kept back for a while, which tests of the daemon's memory must not see
 export ASAN_OPTIONS := quarantine_size_mb=1
 endif
-LIBS := -lm -lbpf -lelf -lz -lmicrohttpd -lcyaml -lyaml -ljansson -lsystemd
+LIBS := -lm -lbpf -lelf -lz -lmicrohttpd -lyaml -ljansson -lsystemd
 FUZZ_SECONDS ?= 5
 
 BPF := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
 SRC := $(wildcard user/*.c user/*/*.c)
 OBJ := $(SRC:%.c=$(O)/%.o)
-LIB_OBJ := $(filter-out $(O)/user/main.o,$(OBJ)) $(BPF:%=$(O)/bpf/%.elf.o)
+BUILTIN := $(O)/user/rule/builtin.yaml.o
+LIB_OBJ := $(filter-out $(O)/user/main.o,$(OBJ)) $(BPF:%=$(O)/bpf/%.elf.o) $(BUILTIN)
 UNIT := $(patsubst tests/unit/%.c,$(O)/unit/%,$(wildcard tests/unit/*_test.c))
 WORKLOAD := $(patsubst tests/workload/%.c,$(O)/workload/%,$(wildcard tests/workload/*.c))
 FUZZ := $(patsubst tests/fuzz/%.c,$(O)/fuzz/%,$(wildcard tests/fuzz/*.c))
@@ -70,7 +71,7 @@ SUBMAKE = $(AS_OWNER) $(MAKE) --no-print-directory
 DEPS_COMMAND := sudo make $(if $(SYSROOT),ARCH=$(ARCH) )deps
 need = $(foreach c,$(1),$(if $(shell command -v $(firstword $(c))),,$(error no '$(firstword $(c))' here; \
 	'$(DEPS_COMMAND)' installs what is missing)))
-HEADERS := bpf/libbpf.h libelf.h zlib.h microhttpd.h cyaml/cyaml.h yaml.h jansson.h systemd/sd-daemon.h uthash.h
+HEADERS := bpf/libbpf.h libelf.h zlib.h microhttpd.h yaml.h jansson.h systemd/sd-daemon.h uthash.h
 
 ifeq ($(V),)
 Q := @
@@ -113,10 +114,15 @@ $(O)/bpf/%.bpf.o: bpf/%.bpf.c
 	$(call say,BPF,$@)
 	$(Q)mkdir -p $(@D) && $(CLANG) $(BPF_CFLAGS) -MF $(O)/bpf/$*.d -MT $@ -c $< -o $@ && $(LLVM_STRIP) -g $@
 
-# The object file as data in the binary, between bpf_NAME_start and bpf_NAME_end.
+# A file as data in the binary, between NAME_start and NAME_end.
+embed = printf '.section .rodata\n.balign 8\n.global $(1)_start, $(1)_end\n$(1)_start:\n.incbin "$<"\n$(1)_end:\n.section .note.GNU-stack,"",%%progbits\n' | \
+	$(CC) -x assembler -c - -o $@
+
 $(O)/bpf/%.elf.o: $(O)/bpf/%.bpf.o
-	$(Q)printf '.section .rodata\n.balign 8\n.global bpf_$*_start, bpf_$*_end\nbpf_$*_start:\n.incbin "$<"\nbpf_$*_end:\n.section .note.GNU-stack,"",%%progbits\n' | \
-		$(CC) -x assembler -c - -o $@
+	$(Q)$(call embed,bpf_$*)
+
+$(BUILTIN): user/rule/builtin.yaml
+	$(Q)mkdir -p $(@D) && $(call embed,rule_builtin)
 
 # A test's function __wrap_NAME stands in for NAME.
 $(O)/unit/%: tests/unit/%.c $(O)/libseismo.a
@@ -138,7 +144,7 @@ $(O)/fuzz/obj/%.o: user/%.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
 
-$(O)/fuzz/libseismo.a: $(FUZZ_OBJ)
+$(O)/fuzz/libseismo.a: $(FUZZ_OBJ) $(BUILTIN)
 	$(Q)rm -f $@ && $(AR) rcs $@ $^
 
 $(O)/fuzz/%: tests/fuzz/%.c $(O)/fuzz/libseismo.a
@@ -222,7 +228,7 @@ clean:
 	rm -rf build build-*
 
 # Packages of Debian 12 and later; nothing is fetched when they are there.
-LIBRARIES := libbpf-dev libelf-dev zlib1g-dev libmicrohttpd-dev libcyaml-dev libyaml-dev libjansson-dev \
+LIBRARIES := libbpf-dev libelf-dev zlib1g-dev libmicrohttpd-dev libyaml-dev libjansson-dev \
 	libsystemd-dev uthash-dev linux-libc-dev
 DEPS := gcc make clang llvm $(LIBRARIES) $(if $(SYSROOT),gcc-$(subst _,-,$(TRIPLE)))
 DEPS_TEST := $(DEPS) libclang-rt-dev libcmocka-dev clang-format cppcheck shellcheck universal-ctags libfuse3-dev fuse3 \

@@ -179,10 +179,11 @@ start_seismo() { # OPTION...
 	# Nor are short commands, which are services of their own here, and the choice of buckets.
 	grep -q '^short_commands:' "$CONFIG" || echo "short_commands: name" >>"$CONFIG"
 	grep -q '^buckets:' "$CONFIG" || echo "buckets: fine" >>"$CONFIG"
+	grep -q '^events:' "$CONFIG" || echo "events: { file: $TMP/events.jsonl, journald: off }" >>"$CONFIG"
 	: >"$TMP/seismo.out" # or the address of the one before is found there
 	: >"$TMP/metrics.mark"
 	# shellcheck disable=SC2086 # options are words
-	"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" --state-dir "$TMP/state" --interval $((100 * scale))ms ${SEISMO_OPTIONS:-} "$@" \
+	"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" --state-dir "$TMP/state" --data-dir "$TMP/data" --interval $((100 * scale))ms ${SEISMO_OPTIONS:-} "$@" \
 		>"$TMP/seismo.out" 2>"$TMP/seismo.err" &
 	seismo_pid=$!
 	at_exit end_process "$seismo_pid"

@@ -40,11 +40,20 @@ calls_are() { # EXPECTED SERVICE TEXT
 # Said in each file, or it would change with the others. There is room for whatever else runs on this host.
 same="limits: { services: 4100, series: $series_max }
 short_commands: name
-buckets: fine"
+buckets: fine
+events: { file: off }"
 
+mkdir "$TMP/rules.d"
+cat >"$TMP/rules.d/disks.yaml" <<-END
+	rules:
+	  - { alert: DiskReads, metric: seismo_block_io_duration_seconds, by: [device], value: p99, above: 50ms }
+	  - { alert: DiskErrors, enabled: off }
+END
 cat >"$CONFIG" <<-END
 	limits: { services: 4000, series: $series_max }
 	probes: { request: { long_poll: 5s } }
+	events: { file: off }
+	include: rules.d
 END
 start_seismo --probes syscall=count,request
 is 1 "$(successful)" "the configuration of the start is in effect"
@@ -61,20 +70,28 @@ cat >"$CONFIG" <<-END
 	probes: { request: { long_poll: 10s, status: class } }
 	short_commands: name
 	buckets: [ 1ms, 1s ]
+	events: { keep: 3, file: off }
+	include: rules.d
+	rules: [ { alert: Busy, metric: seismo_requests_total, value: rate, above: 1000 } ]
 END
+sed -i 's/50ms/80ms/; /DiskErrors/d' "$TMP/rules.d/disks.yaml"
 check
 is 0 "$status" "check: a valid file"
 is "$CONFIG is valid.
 A reload would change:
   limits.services: 4000 -> 4100
-  services:  -> reloaded-$$: exe=w-reload-$$
+  services:  -> [ { name: reloaded-$$, match: { exe: w-reload-$$ } } ]
+  events.keep: 8 -> 3
   probes.request.long_poll: 5s -> 10s
+  rules.Busy: none -> on
+  rules.DiskReads.above: 50ms -> 80ms
+  rules.DiskErrors: built-in, off -> built-in, on
 These take a restart:
   limits.memory: 64MiB -> 32MiB
   buckets: fine -> 1ms, 1s
   probes.request.status: code -> class" "$output" "check: what a reload would change, and what takes a restart"
 check --format json
-is "3 3" "$(jq -r '[.changes | map(select(.live)), map(select(.live | not)) | length] | join(" ")' <<<"$output")" \
+is "7 3" "$(jq -r '[.changes | map(select(.live)), map(select(.live | not)) | length] | join(" ")' <<<"$output")" \
 	"check: the same in JSON"
 unprivileged=(setpriv --reuid 65534 --regid 65534 --clear-groups)
 chmod 755 "$TMP" && chmod 644 "$CONFIG"
@@ -83,12 +100,12 @@ ok "check: needs no root" "${unprivileged[@]}" "$SEISMO" check --state-dir "$sta
 odd=$TMP/$(printf 'odd \377&#%%+.yaml')
 cp "$CONFIG" "$odd"
 CONFIG=$odd check --format json
-is "6" "$(jq '.changes | length' <<<"$output")" "check: a path of any bytes"
+is "10" "$(jq '.changes | length' <<<"$output")" "check: a path of any bytes"
 
 # --- a reload
 
 reload
-said "limits.services: 4000 -> 4100" "services:  -> reloaded-$$" "probes.request.long_poll: 5s -> 10s" \
+said "limits.services: 4000 -> 4100" "rules.DiskReads.above: 50ms -> 80ms" "services:  -> reloaded-$$" "probes.request.long_poll: 5s -> 10s" \
 	"limits.memory: 64MiB -> 32MiB takes a restart" "buckets: fine -> 1ms, 1s takes a restart" "probes.request.status: code -> class takes a restart"
 is 1 "$(successful)" "the reload was successful"
 ok "and is younger than the start" between "$began" 9999999999 \
@@ -125,6 +142,11 @@ ok "renamed three times while it counts: no call is lost" wait_until all_counted
 
 # --- a bad file
 
+sed -i 's/seismo_block_io_duration_seconds/seismo_block_io_duration/' "$TMP/rules.d/disks.yaml"
+echo "include: rules.d" >"$CONFIG"
+check
+is "$TMP/rules.d/disks.yaml:2: unknown metric 'seismo_block_io_duration', did you mean 'seismo_block_io_duration_seconds'?" \
+	"$output" "check: a rule on a metric that does not exist"
 echo "services: [ { name: x } ]" >"$CONFIG"
 reload
 said "$CONFIG:1: " "the configuration stays as it was"

@@ -1,19 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "conf/load.h"
+#include "conf.h"
+
 #include "conf/probes.h"
-
-#include <errno.h>
-#include <setjmp.h>
-#include <stdarg.h>
-#include <stddef.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include <cmocka.h>
-
-#include "lib/buf.h"
 
 struct request_settings {
 	u64 quota, status, peer, wait;
@@ -39,46 +27,7 @@ static const struct conf_family known[] = {
 };
 #define KNOWN 5
 
-static char folder[] = "/tmp/conf_test.XXXXXX";
-static char path[sizeof(folder) + 16];
-
-static void file_write(const char *text, size_t len)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(text, 1, len, f), len);
-	assert_int_equal(fclose(f), 0);
-}
-
-static struct conf *conf_of(const char *text)
-{
-	struct buf error = { 0 };
-	struct conf *c = NULL;
-
-	file_write(text, strlen(text));
-	if (conf_load(&c, path, known, &error))
-		fail_msg("%s", buf_cstr(&error));
-	assert_int_equal(error.len, 0);
-	buf_release(&error);
-	return c;
-}
-
-/* What is said about a text, without the path that it must start with. */
-static void error_check(const char *text, size_t len, const char *expected)
-{
-	struct buf error = { 0 };
-	struct conf *c = (struct conf *)known;
-	int err;
-
-	file_write(text, len);
-	err = conf_load(&c, path, known, &error);
-	if (err != -EINVAL || strncmp(buf_cstr(&error), path, strlen(path)) ||
-	    strcmp(buf_cstr(&error) + strlen(path), expected))
-		fail_msg("%s\n-> %d %s\nnot %s", text, err, buf_cstr(&error), expected);
-	assert_ptr_equal(c, known);
-	buf_release(&error);
-}
+const struct conf_family *const conf_families = known;
 
 static void settings_check(const struct conf *c, struct request_settings expected)
 {
@@ -105,6 +54,16 @@ static void default_check(struct conf *c)
 	assert_int_equal(c->short_commands, SHORT_COMMANDS_FOLD);
 	assert_int_equal(c->buckets, BUCKETS_DEFAULT);
 	assert_int_equal(c->bucket_cnt, 0);
+	assert_string_equal(c->data_dir, "/var/lib/seismo");
+	assert_int_equal(c->builtin_rules, 1);
+	assert_null(c->includes);
+	assert_int_equal(c->rule_cnt + c->alertmanager_cnt + c->webhook_cnt + c->command_cnt +
+				 c->alert_label_cnt + c->expect_cnt,
+			 0);
+	assert_string_equal(c->events.file, "/var/log/seismo/events.jsonl");
+	assert_int_equal(c->events.max_size_bytes, 64 << 20);
+	assert_int_equal(c->events.keep, 8);
+	assert_int_equal(c->events.journald, JOURNALD_AUTO);
 	conf_free(c);
 }
 
@@ -211,6 +170,11 @@ static void section_test(void **state)
 	default_check(c);
 }
 
+#define TOP_KEYS                                                                                \
+	"(known: listen, socket, data_dir, interval, short_commands, services, builtin_rules, " \
+	"include, alertmanagers, webhooks, commands, alert_labels, expect, buckets, probes, "   \
+	"limits, events, rules)"
+
 #define S "services:\n  - name: a\n    match: "
 
 static const struct {
@@ -218,10 +182,10 @@ static const struct {
 } error_rows[] = {
 	/* keys */
 	{ "lisen: x\n", ":1: unknown key 'lisen', did you mean 'listen'?" },
-	{ "# c\nlisten: a:1\nwhat: x\n",
-	  ":3: unknown key 'what' (known: listen, socket, interval, short_commands, services, buckets, probes, limits)" },
-	{ "rules: []\n",
-	  ":1: unknown key 'rules' (known: listen, socket, interval, short_commands, services, buckets, probes, limits)" },
+	{ "# c\nlisten: a:1\nwhat: x\n", ":3: unknown key 'what' " TOP_KEYS },
+	{ "rule: []\n", ":1: unknown key 'rule', did you mean 'rules'?" },
+	{ "events: { maxsize: 1MiB }\n",
+	  ":1: unknown key 'maxsize' in 'events', did you mean 'max_size'?" },
 	{ "limits:\n  services: 5\n  memry: 64MiB\n",
 	  ":3: unknown key 'memry' in 'limits', did you mean 'memory'?" },
 	{ S "{ cgrup: x }\n", ":3: unknown key 'cgrup' in 'match', did you mean 'cgroup'?" },
@@ -384,10 +348,7 @@ static void long_test(void **state)
 	buf_str(&text, "? ");
 	for (int i = 0; i < 900; i++)
 		buf_str(&text, "long");
-	buf_printf(
-		&expected,
-		":1: unknown key '%.64s' (known: listen, socket, interval, short_commands, services, buckets, probes, limits)",
-		buf_cstr(&text) + 2);
+	buf_printf(&expected, ":1: unknown key '%.64s' " TOP_KEYS, buf_cstr(&text) + 2);
 	buf_str(&text, "\n: x\n");
 	error_check(buf_cstr(&text), text.len, buf_cstr(&expected));
 	buf_release(&text);
@@ -459,22 +420,6 @@ static void list_test(void **state)
 	list_check("block=full", NULL, "'full' is not a mode of 'block' (known: off, on)");
 	list_check("syscall=", NULL,
 		   "'' is not a mode of 'syscall' (known: off, on, count, sampled, full)");
-}
-
-static int folder_make(void **state)
-{
-	(void)state;
-	if (!mkdtemp(folder))
-		return -1;
-	snprintf(path, sizeof(path), "%s/seismo.yaml", folder);
-	return 0;
-}
-
-static int folder_remove(void **state)
-{
-	(void)state;
-	unlink(path);
-	return rmdir(folder);
 }
 
 int main(void)

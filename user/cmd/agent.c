@@ -10,16 +10,19 @@
 #include "cmd/cmd.h"
 #include "conf/load.h"
 #include "conf/probes.h"
+#include "conf/rules.h"
 #include "lib/buf.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "rule/builtin.h"
+#include "rule/check.h"
 
 #define READ_AGE_MAX_NS (1000 * NS_PER_MS)
 #define HISTORY_BYTES	((size_t)16 << 20)
 #define PROBE_TABLES	32 /* of one object, at most */
 
 /* Options without a letter. */
-enum { KEY_STATE_DIR = 0x100, KEY_SOCKET };
+enum { KEY_STATE_DIR = 0x100, KEY_DATA_DIR, KEY_SOCKET };
 
 /* Splits FAMILY=PROGRAM in place. */
 static void hook_parse(struct agent_options *o, char *arg, struct argp_state *state)
@@ -49,7 +52,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->btf = arg;
 		return 0;
 	case 'i':
-		if (setting_parse(&conf_numbers[0].setting, arg, &o->interval_ns))
+		if (setting_parse(&conf_interval, arg, &o->interval_ns))
 			argp_error(state, "--interval is '%s', must be a duration from 100ms to 1m",
 				   arg);
 		return 0;
@@ -58,6 +61,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		return 0;
 	case KEY_STATE_DIR:
 		o->state_dir = arg;
+		return 0;
+	case KEY_DATA_DIR:
+		o->data_dir = arg;
 		return 0;
 	case KEY_SOCKET:
 		o->socket = arg;
@@ -92,6 +98,9 @@ const struct argp agent_argp = {
 			  "directory of the lock and the control socket (default: " DEFAULT_STATE_DIR
 			  ")",
 			  0 },
+			{ "data-dir", KEY_DATA_DIR, "DIR", 0,
+			  "directory of what outlives the daemon: baselines, alerts, silences (default: /var/lib/seismo)",
+			  0 },
 			{ "socket", KEY_SOCKET, "PATH", 0,
 			  "control socket (default: api.sock in the state directory)", 0 },
 			{ "verbose", 'v', NULL, 0,
@@ -117,7 +126,16 @@ static const char *config_path(const struct agent_options *o)
 	return o->config ?: access(DEFAULT_CONFIG, F_OK) ? NULL : DEFAULT_CONFIG;
 }
 
-/* The file, NULL: none, and what the command line says otherwise. */
+static int text_replace(char **text, const char *by)
+{
+	if (!by)
+		return 0;
+	free(*text);
+	*text = strdup(by);
+	return *text ? 0 : -ENOMEM;
+}
+
+/* The file, NULL: none, with the built-in rules, and what the command line says otherwise. */
 static int conf_make(struct conf **ret, const char *path, const struct agent_options *o,
 		     struct buf *error)
 {
@@ -130,11 +148,15 @@ static int conf_make(struct conf **ret, const char *path, const struct agent_opt
 		c = conf_default(probe_families());
 	if (!err && !c)
 		err = -ENOMEM;
-	if (!err && o->listen) {
-		free(c->listen);
-		c->listen = strdup(o->listen);
-		err = c->listen ? 0 : -ENOMEM;
-	}
+	if (!err)
+		err = rules_add_builtin(c, rule_builtin_start,
+					(size_t)(rule_builtin_end - rule_builtin_start), error);
+	if (!err)
+		err = rules_check(c, error);
+	if (!err)
+		err = text_replace(&c->listen, o->listen);
+	if (!err)
+		err = text_replace(&c->data_dir, o->data_dir);
 	if (!err && o->probes) {
 		buf_str(error, "--probes: ");
 		err = conf_probes_parse(c, o->probes, error);

@@ -31,7 +31,7 @@ struct agent {
 #define FORCED_HOOKS 64
 
 struct agent_options {
-	const char *config, *listen, *probes, *btf, *state_dir, *socket;
+	const char *config, *listen, *probes, *btf, *state_dir, *data_dir, *socket;
 	u64 interval_ns; /* 0: as configured */
 	struct forced_hook hooks[FORCED_HOOKS + 1];
 	unsigned hook_cnt;

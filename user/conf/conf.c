@@ -6,41 +6,131 @@
 #include <string.h>
 
 #include "lib/buf.h"
+#include "lib/parse.h"
 
 #define MIB	   (1ULL << 20)
 #define NS_PER_SEC 1000000000ULL
 #define HOUR_NS	   (3600 * NS_PER_SEC)
+
+#define SERVICES_MAX 1024
+#define SOCKET_MAX   107 /* of a Unix socket's address */
 
 const char *const conf_mode_words[] = {
 	[PROBE_MODE_OFF] = "off",	  [PROBE_MODE_ON] = "on",     [PROBE_MODE_COUNT] = "count",
 	[PROBE_MODE_SAMPLED] = "sampled", [PROBE_MODE_FULL] = "full", NULL,
 };
 
-#define LIMIT(key, member) .name = key, .offset = offsetof(struct conf, limits.member)
+const struct setting conf_interval = { "interval",
+				       SETTING_DURATION,
+				       .initial = 5 * NS_PER_SEC,
+				       .min = NS_PER_SEC / 10,
+				       .max = 60 * NS_PER_SEC,
+				       .help = "read the kernel's tables this often" };
 
-const struct conf_number conf_numbers[] = {
+static const struct setting short_commands = { .kind = SETTING_ENUM,
+					       .initial = SHORT_COMMANDS_FOLD,
+					       .words = (const char *const[]){ "fold", "name",
+									       NULL } };
+static const struct setting services_max = {
+	.kind = SETTING_COUNT, .initial = 1024, .min = 1, .max = 16384
+};
+static const struct setting series_max = {
+	.kind = SETTING_COUNT, .initial = 50000, .min = 1000, .max = 1000000
+};
+static const struct setting memory_max = {
+	.kind = SETTING_SIZE, .initial = 64 * MIB, .min = 8 * MIB, .max = UINT64_MAX
+};
+static const struct setting forget_after = { .kind = SETTING_DURATION,
+					     .initial = HOUR_NS,
+					     .max = UINT64_MAX };
+static const struct setting builtin_rules = { .kind = SETTING_BOOL, .initial = 1 };
+static const struct setting events_size = {
+	.kind = SETTING_SIZE, .initial = 64 * MIB, .min = MIB / 16, .max = UINT64_MAX
+};
+static const struct setting events_keep = { .kind = SETTING_COUNT, .initial = 8, .max = 1000 };
+static const struct setting journald = { .kind = SETTING_ENUM,
+					 .initial = JOURNALD_AUTO,
+					 .words = (const char *const[]){ "auto", "on", "off",
+									 NULL } };
+
+static int listen_check(struct yaml_doc *d, const struct field *f, const yaml_node_t *value,
+			const char *text)
+{
+	const char *port = strrchr(text, ':');
+	u64 v;
+
+	if (port && port != text && !parse_u64(port + 1, 0, 65535, &v))
+		return 0;
+	return value_wrong(d, f->key, value, "ADDR:PORT such as 127.0.0.1:9469");
+}
+
+static int socket_check(struct yaml_doc *d, const struct field *f, const yaml_node_t *value,
+			const char *text)
+{
+	if (*text == '/' && strlen(text) <= SOCKET_MAX)
+		return 0;
+	return value_wrong(d, f->key, value, "an absolute path of at most 107 bytes");
+}
+
+#define AT(member) offsetof(struct conf, member)
+
+/* An array of structures and their number. */
+#define LIST(list, number, type, rows, checks)                \
+	&field_list, AT(list), &(const struct field_list)     \
+	{                                                     \
+		AT(number), sizeof(struct type), rows, checks \
+	}
+#define PAIRS(list, number)                                \
+	&field_pairs, AT(list), &(const struct field_list) \
+	{                                                  \
+		AT(number)                                 \
+	}
+
+const struct conf_field conf_fields[] = {
 	{ NULL,
-	  { "interval", SETTING_DURATION, offsetof(struct conf, interval_ns), 5 * NS_PER_SEC,
-	    .min = NS_PER_SEC / 10, .max = 60 * NS_PER_SEC, .live = true,
-	    .help = "read the kernel's tables this often" } },
+	  { "listen", &field_text, AT(listen), "127.0.0.1:9469", .check = listen_check,
+	    .max = NAME_MAX_LEN } },
+	{ NULL, { "socket", &field_text, AT(socket), .check = socket_check } },
+	{ NULL, { "data_dir", &field_text, AT(data_dir), "/var/lib/seismo", .check = path_check } },
+	{ NULL, { "interval", &field_setting, AT(interval_ns), &conf_interval }, true },
+	{ NULL, { "short_commands", &field_setting, AT(short_commands), &short_commands }, true },
+	{ "limits", { "services", &field_setting, AT(limits.services), &services_max }, true },
+	{ "limits", { "series", &field_setting, AT(limits.series), &series_max }, true },
+	{ "limits", { "memory", &field_setting, AT(limits.memory_bytes), &memory_max } },
+	{ "limits",
+	  { "forget_after", &field_setting, AT(limits.forget_after_ns), &forget_after },
+	  true },
 	{ NULL,
-	  { "short_commands", SETTING_ENUM, offsetof(struct conf, short_commands),
-	    SHORT_COMMANDS_FOLD, .words = (const char *const[]){ "fold", "name", NULL },
-	    .live = true, .help = "whether short commands count together or by name" } },
-	{ "limits",
-	  { LIMIT("services", services), .kind = SETTING_COUNT, .initial = 1024, .min = 1,
-	    .max = 16384, .live = true, .help = "services that have a name at a time" } },
-	{ "limits",
-	  { LIMIT("series", series), .kind = SETTING_COUNT, .initial = 50000, .min = 1000,
-	    .max = 1000000, .live = true, .help = "samples that are exposed" } },
-	{ "limits",
-	  { LIMIT("memory", memory_bytes), .kind = SETTING_SIZE, .initial = 64 * MIB,
-	    .min = 8 * MIB, .max = UINT64_MAX, .help = "memory of the kernel's tables" } },
-	{ "limits",
-	  { LIMIT("forget_after", forget_after_ns), .kind = SETTING_DURATION, .initial = HOUR_NS,
-	    .max = UINT64_MAX, .live = true,
-	    .help = "series of a service are kept as long after its end" } },
-	{ NULL, { .name = NULL } },
+	  { "services", LIST(services, service_cnt, service_rule, service_fields, service_check),
+	    .max = SERVICES_MAX },
+	  true },
+	{ NULL, { "builtin_rules", &field_setting, AT(builtin_rules), &builtin_rules }, true },
+	{ NULL, { "include", &field_texts, AT(includes) }, true },
+	{ NULL,
+	  { "alertmanagers", LIST(alertmanagers, alertmanager_cnt, http_target, http_target_fields,
+				  http_target_check) },
+	  true },
+	{ NULL,
+	  { "webhooks",
+	    LIST(webhooks, webhook_cnt, http_target, http_target_fields, http_target_check) },
+	  true },
+	{ NULL,
+	  { "commands", LIST(commands, command_cnt, command_target, command_target_fields,
+			     command_target_check) },
+	  true },
+	{ NULL, { "alert_labels", PAIRS(alert_labels, alert_label_cnt) }, true },
+	{ NULL,
+	  { "expect",
+	    LIST(expect, expect_cnt, expectation, expectation_fields, expectation_check) },
+	  true },
+	{ "events",
+	  { "file", &field_text_or_off, AT(events.file), "/var/log/seismo/events.jsonl",
+	    .check = path_check },
+	  true },
+	{ "events", { "max_size", &field_setting, AT(events.max_size_bytes), &events_size }, true },
+	{ "events", { "keep", &field_setting, AT(events.keep), &events_keep }, true },
+	{ "events", { "journald", &field_setting, AT(events.journald), &journald }, true },
+	{ .field = { .key = NULL } },
 };
 
 const struct setting conf_buckets = {
@@ -50,11 +140,6 @@ const struct setting conf_buckets = {
 		(const char *const[]){
 			[BUCKETS_DEFAULT] = "default", [BUCKETS_FINE] = "fine", NULL },
 };
-
-static u64 *number_of(struct conf *c, const struct setting *s)
-{
-	return (u64 *)((char *)c + s->offset);
-}
 
 static int probes_init(struct conf *c, const struct conf_family *families)
 {
@@ -96,27 +181,16 @@ const void *conf_probe_settings(const struct conf *c, const char *name)
 	return conf_probe_find(c, name)->settings;
 }
 
-static void services_free(struct service_rule *services, unsigned cnt)
-{
-	for (unsigned i = 0; i < cnt; i++) {
-		free(services[i].name);
-		free(services[i].match.cgroup);
-		free(services[i].match.exe);
-		free(services[i].match.command);
-	}
-	free(services);
-}
-
 struct conf *conf_default(const struct conf_family *families)
 {
 	struct conf *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
-	c->listen = strdup("127.0.0.1:9469");
-	for (const struct conf_number *n = conf_numbers; n->setting.name; n++)
-		*number_of(c, &n->setting) = n->setting.initial;
-	if (!c->listen || probes_init(c, families)) {
+	for (const struct conf_field *f = conf_fields; f->field.key; f++)
+		if (f->field.type->init)
+			f->field.type->init(&f->field, c);
+	if (!c->listen || !c->data_dir || !c->events.file || probes_init(c, families)) {
 		conf_free(c);
 		return NULL;
 	}
@@ -127,9 +201,12 @@ void conf_free(struct conf *c)
 {
 	if (!c)
 		return;
-	free(c->listen);
-	free(c->socket);
-	services_free(c->services, c->service_cnt);
+	for (const struct conf_field *f = conf_fields; f->field.key; f++)
+		if (f->field.type->release)
+			f->field.type->release(&f->field, c);
+	for (unsigned i = 0; i < c->rule_cnt; i++)
+		rule_free(c->rules[i]);
+	free(c->rules);
 	free(c->probes);
 	free(c);
 }
@@ -150,41 +227,22 @@ static void describe(struct description *d, bool live)
 	buf_reset(&d->value);
 }
 
-static void describe_text(struct description *d, const char *key, const char *value)
+/* Settings always have a value, everything else only if it was given one. */
+static void describe_field(struct description *d, const struct conf_field *f, const struct conf *c)
 {
-	buf_str(&d->key, key);
-	buf_str(&d->value, value);
-	describe(d, false);
-}
+	const struct field *field = &f->field;
+	const char *const *text = (const void *)((const char *)c + field->offset);
 
-static void describe_number(struct description *d, const char *prefix, const char *prefix2,
-			    const struct setting *s, u64 value)
-{
-	buf_printf(&d->key, "%s%s%s%s", prefix, prefix2, *prefix ? "." : "", s->name);
-	setting_write(s, value, &d->value);
-	describe(d, s->live);
-}
-
-static void condition_write(struct buf *out, const char *key, const char *pattern)
-{
-	if (pattern)
-		buf_printf(out, " %s=%s", key, pattern);
-}
-
-static void describe_services(struct description *d, const struct conf *c)
-{
-	buf_str(&d->key, "services");
-	for (unsigned i = 0; i < c->service_cnt; i++) {
-		const struct service_match *m = &c->services[i].match;
-
-		buf_printf(&d->value, "%s%s:", i ? "; " : "", c->services[i].name);
-		condition_write(&d->value, "cgroup", m->cgroup);
-		condition_write(&d->value, "exe", m->exe);
-		condition_write(&d->value, "command", m->command);
-		if (m->port)
-			buf_printf(&d->value, " port=%u", m->port);
-	}
-	describe(d, true);
+	buf_printf(&d->key, "%s%s%s", f->section ?: "", f->section ? "." : "", field->key);
+	if (field->type == &field_setting)
+		setting_write(field->row, *(const u64 *)text, &d->value);
+	else if (field->type == &field_text)
+		buf_str(&d->value, *text ?: "default");
+	else if (field->type == &field_text_or_off)
+		buf_str(&d->value, *text ?: "off");
+	else
+		field->type->write(field, c, &d->value);
+	describe(d, f->live);
 }
 
 static void describe_buckets(struct description *d, const struct conf *c)
@@ -208,8 +266,28 @@ static void describe_probe(struct description *d, const struct conf_probe *p)
 	buf_printf(&d->key, "probes.%s", name);
 	buf_str(&d->value, conf_mode_words[p->mode]);
 	describe(d, false);
-	for (const struct setting *s = p->family->settings; s && s->name; s++)
-		describe_number(d, "probes.", name, s, p->settings[s->offset / sizeof(u64)]);
+	for (const struct setting *s = p->family->settings; s && s->name; s++) {
+		buf_printf(&d->key, "probes.%s.%s", name, s->name);
+		setting_write(s, p->settings[s->offset / sizeof(u64)], &d->value);
+		describe(d, s->live);
+	}
+}
+
+/* Of a built-in rule only that it is one. */
+static void describe_rule(struct description *d, const struct rule_conf *r)
+{
+	buf_printf(&d->key, "rules.%s", r->alert);
+	buf_printf(&d->value, "%s%s", r->builtin ? "built-in, " : "", r->off ? "off" : "on");
+	describe(d, true);
+	for (const struct field *f = rule_fields; f->key && !r->builtin; f++) {
+		if (!strcmp(f->key, "alert") || !strcmp(f->key, "enabled"))
+			continue;
+		f->type->write(f, r, &d->value);
+		if (!d->value.len)
+			continue;
+		buf_printf(&d->key, "rules.%s.%s", r->alert, f->key);
+		describe(d, true);
+	}
 }
 
 void conf_describe(const struct conf *c,
@@ -218,47 +296,73 @@ void conf_describe(const struct conf *c,
 {
 	struct description d = { each, ctx, { 0 }, { 0 } };
 
-	describe_text(&d, "listen", c->listen);
-	describe_text(&d, "socket", c->socket ?: "default");
-	for (const struct conf_number *n = conf_numbers; n->setting.name; n++)
-		describe_number(&d, n->section ?: "", "", &n->setting,
-				*number_of((struct conf *)c, &n->setting));
+	for (const struct conf_field *f = conf_fields; f->field.key; f++)
+		describe_field(&d, f, c);
 	describe_buckets(&d, c);
-	describe_services(&d, c);
 	for (unsigned i = 0; i < c->probe_cnt; i++)
 		describe_probe(&d, &c->probes[i]);
+	for (unsigned i = 0; i < c->rule_cnt; i++)
+		describe_rule(&d, c->rules[i]);
 	buf_release(&d.key);
 	buf_release(&d.value);
 }
 
-/* What one configuration says, to be compared with another, which has the same keys in the same order. */
+/* What one configuration says, to be compared with another. */
+struct said {
+	char *key, *value;
+	bool live, seen;
+};
+
 struct comparison {
-	char **values;
-	size_t cnt, at;
+	struct said *said;
+	size_t cnt, at; /* `at`: both mostly say the same in the same order */
+	struct buf told;
 	void (*each)(void *ctx, const char *key, const char *from, const char *to, bool live);
 	void *ctx;
 };
 
+/* Where a rule is new or has gone, nothing is said of its keys. */
+static void change_tell(struct comparison *c, const char *key, const char *from, const char *to,
+			bool live)
+{
+	size_t len = c->told.len;
+
+	if (len && !strncmp(key, buf_cstr(&c->told), len) && key[len] == '.')
+		return;
+	buf_reset(&c->told);
+	buf_str(&c->told, key);
+	c->each(c->ctx, key, from, to, live);
+}
+
 static void value_keep(void *ctx, const char *key, const char *value, bool live)
 {
 	struct comparison *c = ctx;
-	char **values = reallocarray(c->values, c->cnt + 1, sizeof(*values));
+	struct said *said = reallocarray(c->said, c->cnt + 1, sizeof(*said));
 
-	(void)key, (void)live;
-	if (!values)
+	if (!said)
 		return;
-	c->values = values;
-	c->values[c->cnt++] = strdup(value);
+	c->said = said;
+	said[c->cnt] = (struct said){ strdup(key), strdup(value), live };
+	if (said[c->cnt].key && said[c->cnt].value)
+		c->cnt++;
 }
 
 static void value_compare(void *ctx, const char *key, const char *value, bool live)
 {
 	struct comparison *c = ctx;
-	const char *from = c->at < c->cnt ? c->values[c->at] : NULL;
 
-	c->at++;
-	if (from && strcmp(from, value) != 0)
-		c->each(c->ctx, key, from, value, live);
+	for (size_t i = 0; i < c->cnt; i++) {
+		struct said *said = &c->said[(c->at + i) % c->cnt];
+
+		if (said->seen || strcmp(said->key, key) != 0)
+			continue;
+		said->seen = true;
+		c->at = (size_t)(said - c->said) + 1;
+		if (strcmp(said->value, value) != 0)
+			change_tell(c, key, said->value, value, live);
+		return;
+	}
+	change_tell(c, key, "none", value, live);
 }
 
 void conf_compare(const struct conf *a, const struct conf *b,
@@ -270,26 +374,33 @@ void conf_compare(const struct conf *a, const struct conf *b,
 
 	conf_describe(a, value_keep, &c);
 	conf_describe(b, value_compare, &c);
-	for (size_t i = 0; i < c.cnt; i++)
-		free(c.values[i]);
-	free(c.values);
+	for (size_t i = 0; i < c.cnt; i++) {
+		if (!c.said[i].seen)
+			change_tell(&c, c.said[i].key, c.said[i].value, "none", c.said[i].live);
+		free(c.said[i].key);
+		free(c.said[i].value);
+	}
+	free(c.said);
+	buf_release(&c.told);
 }
 
-static void swap_text(char **a, char **b)
-{
-	char *text = *a;
+_Static_assert(sizeof(char *) == sizeof(u64), "what is fixed is of one size");
 
-	*a = *b;
-	*b = text;
+static void word_swap(void *a, void *b)
+{
+	u64 word;
+
+	memcpy(&word, a, sizeof(word));
+	memcpy(a, b, sizeof(word));
+	memcpy(b, &word, sizeof(word));
 }
 
 void conf_keep_fixed(struct conf *c, struct conf *now)
 {
-	swap_text(&c->listen, &now->listen);
-	swap_text(&c->socket, &now->socket);
-	for (const struct conf_number *n = conf_numbers; n->setting.name; n++)
-		if (!n->setting.live)
-			*number_of(c, &n->setting) = *number_of(now, &n->setting);
+	/* each is a u64 or a pointer */
+	for (const struct conf_field *f = conf_fields; f->field.key; f++)
+		if (!f->live)
+			word_swap((char *)c + f->field.offset, (char *)now + f->field.offset);
 	c->buckets = now->buckets;
 	c->bucket_cnt = now->bucket_cnt;
 	memcpy(c->bucket_ns, now->bucket_ns, sizeof(c->bucket_ns));

@@ -3,20 +3,10 @@
 #ifndef CONF_CONF_H
 #define CONF_CONF_H
 
-#include "conf/setting.h"
+#include "conf/rule.h"
+#include "conf/services.h"
 #include "conf/target.h"
 #include "types.h"
-
-/* Conditions that must all hold; NULL or 0: no condition. At least one is set. */
-struct service_match {
-	char *cgroup, *exe, *command; /* fnmatch patterns in which `*` crosses `/` */
-	u16 port;
-};
-
-struct service_rule {
-	char *name;
-	struct service_match match;
-};
 
 /* ON: the default mode of the probe family */
 enum probe_mode {
@@ -89,15 +79,17 @@ struct conf {
 	struct conf_events events;
 };
 
-/* A setting that is a number, at the top of the file or in a section of it. */
-struct conf_number {
+/* What is at the top of the file or in a section of it, but for `buckets`, `probes` and `rules`. */
+struct conf_field {
 	const char *section;
-	struct setting setting; /* of struct conf */
+	struct field field; /* of struct conf */
+	bool live;	    /* changes with a reload */
 };
 
-/* The first is `interval`; ends with one without name. */
-extern const struct conf_number conf_numbers[];
+/* Ends with a row without key. */
+extern const struct conf_field conf_fields[];
 
+extern const struct setting conf_interval;
 /* The words of `buckets`. */
 extern const struct setting conf_buckets;
 
@@ -107,7 +99,7 @@ void conf_free(struct conf *c);
 
 /*
  * Calls `each` with the key and the value, as text, of every setting, and whether it is live: changes with a reload. The
- * rules of `services`, whose order counts, are one.
+ * rules of `services`, whose order counts, are one. A rule is "rules.NAME", on or off, and one setting for each of its keys.
  */
 void conf_describe(const struct conf *c,
 		   void (*each)(void *ctx, const char *key, const char *value, bool live),

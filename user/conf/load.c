@@ -1,77 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "conf/load.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <glob.h>
+#include <libgen.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "conf/probes.h"
-#include "conf/schema.h"
+#include "conf/rules.h"
 #include "lib/buf.h"
-#include "lib/parse.h"
 
-#define FILE_MAX   (1U << 20)
-#define SOCKET_MAX 107 /* of a Unix socket's address */
-
-static int listen_apply(struct conf *c, struct yaml_doc *d, const struct conf_file *f)
-{
-	const char *port = f->listen ? strrchr(f->listen, ':') : NULL;
-	char *copy;
-	u64 v;
-
-	if (!f->listen)
-		return 0;
-	if (!port || port == f->listen || parse_u64(port + 1, 0, 65535, &v))
-		return yaml_doc_error(
-			d, yaml_doc_value(d, yaml_doc_root(d), "listen"),
-			"'listen' is '%.64s', must be ADDR:PORT such as 127.0.0.1:9469", f->listen);
-	copy = strdup(f->listen);
-	if (!copy)
-		return -ENOMEM;
-	free(c->listen);
-	c->listen = copy;
-	return 0;
-}
-
-static int socket_apply(struct conf *c, struct yaml_doc *d, const struct conf_file *f)
-{
-	if (!f->socket)
-		return 0;
-	if (*f->socket != '/' || strlen(f->socket) > SOCKET_MAX)
-		return yaml_doc_error(
-			d, yaml_doc_value(d, yaml_doc_root(d), "socket"),
-			"'socket' is '%.64s', must be an absolute path of at most %d bytes",
-			f->socket, SOCKET_MAX);
-	c->socket = strdup(f->socket);
-	return c->socket ? 0 : -ENOMEM;
-}
-
-static int numbers_apply(struct conf *c, struct yaml_doc *d, const struct conf_file *f)
-{
-	for (const struct conf_number *n = conf_numbers; n->setting.name; n++) {
-		const struct setting *s = &n->setting;
-		const char *text = *(char *const *)((const char *)f + schema_number(n));
-		yaml_node_t *section = yaml_doc_root(d);
-
-		if (!text)
-			continue;
-		if (n->section)
-			section = yaml_doc_value(d, section, n->section);
-		if (!setting_parse(s, text, (u64 *)((char *)c + s->offset)))
-			continue;
-		yaml_doc_error(d, yaml_doc_value(d, section, s->name), "'%s' is '%.64s', must be ",
-			       s->name, text);
-		setting_accepts(s, d->error);
-		return -EINVAL;
-	}
-	return 0;
-}
-
+#define FILE_MAX (1U << 20)
 /* The bounds of a list, in increasing order. */
-static int bucket_list_apply(struct conf *c, struct yaml_doc *d, const yaml_node_t *list)
+static int bucket_list_load(struct conf *c, struct yaml_doc *d, const yaml_node_t *list)
 {
 	static const struct setting bound = { "buckets", SETTING_DURATION, .min = 1000,
 					      .max = 64000000000, .initial = 1000000 };
@@ -100,106 +47,63 @@ static int bucket_list_apply(struct conf *c, struct yaml_doc *d, const yaml_node
 	return 0;
 }
 
-static int buckets_apply(struct conf *c, struct yaml_doc *d)
+static int buckets_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
+			void *structure)
 {
-	const yaml_node_t *node = yaml_doc_value(d, yaml_doc_root(d), "buckets");
-	const char *text = node ? yaml_doc_text(node) : NULL;
+	const char *text = yaml_doc_text(value);
+	struct buf accepted = { 0 };
+	struct conf *c = structure;
 
-	if (!node)
-		return 0;
-	if (node->type == YAML_SEQUENCE_NODE &&
-	    node->data.sequence.items.start < node->data.sequence.items.top)
-		return bucket_list_apply(c, d, node);
+	if (value->type == YAML_SEQUENCE_NODE &&
+	    value->data.sequence.items.start < value->data.sequence.items.top)
+		return bucket_list_load(c, d, value);
 	if (text && !setting_parse(&conf_buckets, text, &c->buckets))
 		return 0;
-	yaml_doc_error(d, node, "'buckets' is '%.64s', must be ", text ?: "");
-	setting_accepts(&conf_buckets, d->error);
-	buf_str(d->error, ", or a list of durations such as [10ms, 100ms, 1s]");
+	setting_accepts(&conf_buckets, &accepted);
+	buf_str(&accepted, ", or a list of durations such as [10ms, 100ms, 1s]");
+	value_wrong(d, f->key, value, buf_cstr(&accepted));
+	buf_release(&accepted);
 	return -EINVAL;
 }
 
-static bool text_same(const char *a, const char *b)
+static int probes_field_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
+			     void *structure)
 {
-	return a && b ? !strcmp(a, b) : a == b;
+	(void)f;
+	return probes_load(structure, d, value);
 }
 
-static bool match_same(const struct service_match *a, const struct service_match *b)
+static int section_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
+			void *structure);
+
+static const struct field_type buckets_type = { .load = buckets_load },
+			       probes_type = { .load = probes_field_load },
+			       section_type = { .load = section_load };
+
+/* What is at the top of the file besides conf_fields. */
+static const struct field special_fields[] = {
+	{ "buckets", &buckets_type }, { "probes", &probes_type }, { "limits", &section_type },
+	{ "events", &section_type },  { "rules", &field_rules },
+};
+
+/* Loads a section of the file; NULL: its top. */
+static int part_load(struct yaml_doc *d, const char *section, yaml_node_t *node, struct conf *c)
 {
-	return a->port == b->port && text_same(a->cgroup, b->cgroup) && text_same(a->exe, b->exe) &&
-	       text_same(a->command, b->command);
+	struct field fields[FIELDS_MAX + 1] = { 0 };
+	size_t cnt = 0;
+
+	for (const struct conf_field *f = conf_fields; f->field.key; f++)
+		if (section && f->section ? !strcmp(section, f->section) : section == f->section)
+			fields[cnt++] = f->field;
+	for (size_t i = 0; !section && i < sizeof(special_fields) / sizeof(*special_fields); i++)
+		fields[cnt++] = special_fields[i];
+	return fields_load(d, section ?: "", node, fields, c);
 }
 
-/* Refuses a rule that matches everything, or that an earlier rule makes useless. */
-static int service_check(struct yaml_doc *d, const yaml_node_t *node,
-			 const struct service_rule *rules, unsigned i)
+static int section_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
+			void *structure)
 {
-	static const struct service_match none;
-	const struct service_rule *r = &rules[i];
-
-	if (match_same(&r->match, &none))
-		return yaml_doc_error(
-			d, node,
-			"service '%.64s' has no condition: it needs cgroup, exe, command or port",
-			r->name);
-	for (unsigned before = 0; before < i; before++) {
-		if (!match_same(&r->match, &rules[before].match))
-			continue;
-		if (!strcmp(r->name, rules[before].name))
-			return yaml_doc_error(d, node, "duplicate service '%.64s'", r->name);
-		return yaml_doc_error(
-			d, node,
-			"service '%.64s' can never match: '%.64s' before it has the same conditions",
-			r->name, rules[before].name);
-	}
-	return 0;
-}
-
-/* Checks the rules and moves them from `f` to `c`. */
-static int services_apply(struct conf *c, struct yaml_doc *d, struct conf_file *f)
-{
-	yaml_node_t *list = yaml_doc_value(d, yaml_doc_root(d), "services");
-
-	for (unsigned i = 0; i < f->services_count; i++) {
-		const yaml_node_t *node = yaml_doc_node(d, list->data.sequence.items.start[i]);
-		int err = service_check(d, node, f->services, i);
-
-		if (err)
-			return err;
-	}
-	c->services = f->services;
-	c->service_cnt = f->services_count;
-	f->services = NULL;
-	f->services_count = 0;
-	return 0;
-}
-
-static int file_apply(struct conf *c, struct yaml_doc *d, struct conf_file *f)
-{
-	int err = listen_apply(c, d, f);
-
-	if (!err)
-		err = socket_apply(c, d, f);
-	if (!err)
-		err = numbers_apply(c, d, f);
-	if (!err)
-		err = buckets_apply(c, d);
-	if (!err)
-		err = services_apply(c, d, f);
-	return err;
-}
-
-static int text_apply(struct conf *c, struct yaml_doc *d, const struct buf *text)
-{
-	struct conf_file *f = NULL;
-	int err;
-
-	if (!yaml_doc_root(d))
-		return 0;
-	err = schema_load(&f, d, text->data, text->len);
-	if (!err && f)
-		err = file_apply(c, d, f);
-	schema_free(f);
-	return err ? err : probes_load(c, d);
+	return part_load(d, f->key, value, structure);
 }
 
 static int fd_read(int fd, struct buf *text)
@@ -248,11 +152,11 @@ static const char *file_problem(int err)
 	}
 }
 
-int conf_load(struct conf **ret, const char *path, const struct conf_family *families,
-	      struct buf *error)
+/* Reads a file, and loads its text if there is any. */
+static int document_load(struct conf *c, const char *path, struct buf *error,
+			 int (*load)(struct yaml_doc *d, struct conf *c))
 {
 	struct buf text = { 0 };
-	struct conf *c = NULL;
 	struct yaml_doc d;
 	int err = file_read(path, &text);
 
@@ -263,17 +167,130 @@ int conf_load(struct conf **ret, const char *path, const struct conf_family *fam
 	err = yaml_doc_load(&d, path, text.data, text.len, error);
 	if (err)
 		goto out;
-	c = conf_default(families);
-	err = c ? text_apply(c, &d, &text) : -ENOMEM;
-	if (err == -ENOMEM)
-		buf_printf(error, "%s: out of memory", path);
+	if (yaml_doc_root(&d))
+		err = load(&d, c);
 	yaml_doc_release(&d);
-	if (!err) {
-		*ret = c;
-		c = NULL;
-	}
+	if (err == -ENOMEM && !error->len)
+		buf_printf(error, "%s: out of memory", path);
 out:
-	conf_free(c);
 	buf_release(&text);
+	return err;
+}
+
+/* --- files with rules */
+
+static int is_rules_file(const struct dirent *entry)
+{
+	size_t len = strlen(entry->d_name);
+
+	return *entry->d_name != '.' && len > 5 && !strcmp(entry->d_name + len - 5, ".yaml");
+}
+
+static int folder_include(struct conf *c, struct yaml_doc *d, const char *folder)
+{
+	struct dirent **entries;
+	int cnt = scandir(folder, &entries, is_rules_file, alphasort), err = 0;
+
+	if (cnt < 0)
+		return -errno;
+	for (int i = 0; i < cnt; i++) {
+		char *path = NULL;
+
+		if (!err && asprintf(&path, "%s/%s", folder, entries[i]->d_name) < 0) {
+			path = NULL;
+			err = -ENOMEM;
+		}
+		if (!err)
+			err = document_load(c, path, d->error, rules_file_load);
+		free(path);
+		free(entries[i]);
+	}
+	free(entries);
+	return err;
+}
+
+/* The folder in which a pattern looks for files has to be there, files need not. */
+static int pattern_folder_check(const char *pattern)
+{
+	char *copy = strdup(pattern), *folder = copy ? dirname(copy) : NULL;
+	int err = copy ? 0 : -ENOMEM;
+
+	if (folder && !strpbrk(folder, "*?[") && access(folder, F_OK))
+		err = -errno;
+	free(copy);
+	return err;
+}
+
+static int pattern_include(struct conf *c, struct yaml_doc *d, const char *pattern)
+{
+	glob_t g;
+	int found = glob(pattern, 0, NULL, &g), err = 0;
+
+	if (found == GLOB_NOMATCH)
+		return pattern_folder_check(pattern);
+	if (found)
+		return found == GLOB_NOSPACE ? -ENOMEM : -EACCES;
+	for (size_t i = 0; i < g.gl_pathc && !err; i++)
+		err = document_load(c, g.gl_pathv[i], d->error, rules_file_load);
+	globfree(&g);
+	return err;
+}
+
+static int path_include(struct conf *c, struct yaml_doc *d, const char *path)
+{
+	struct stat st;
+
+	if (!stat(path, &st))
+		return S_ISDIR(st.st_mode) ? folder_include(c, d, path)
+					   : document_load(c, path, d->error, rules_file_load);
+	return strpbrk(path, "*?[") ? pattern_include(c, d, path) : -errno;
+}
+
+/* Paths are relative to the file that they are in. */
+static int entry_include(struct conf *c, struct yaml_doc *d, const yaml_node_t *node,
+			 const char *entry)
+{
+	const char *slash = *entry == '/' ? NULL : strrchr(d->path, '/');
+	char *path;
+	int err;
+
+	if (asprintf(&path, "%.*s%s", slash ? (int)(slash - d->path) + 1 : 0, d->path, entry) < 0)
+		return -ENOMEM;
+	err = path_include(c, d, path);
+	if (err && err != -ENOMEM && !d->error->len)
+		err = yaml_doc_error(d, node, "cannot include '%.256s': %s", path, strerror(-err));
+	free(path);
+	return err;
+}
+
+static int file_load(struct yaml_doc *d, struct conf *c)
+{
+	yaml_node_t *root = yaml_doc_root(d), *include = yaml_doc_value(d, root, "include");
+	int err = part_load(d, NULL, root, c);
+
+	for (size_t i = 0; !err && c->includes && c->includes[i]; i++) {
+		const yaml_node_t *node = include;
+
+		if (include->type == YAML_SEQUENCE_NODE)
+			node = yaml_doc_node(d, include->data.sequence.items.start[i]);
+		err = entry_include(c, d, node, c->includes[i]);
+	}
+	return err;
+}
+
+int conf_load(struct conf **ret, const char *path, const struct conf_family *families,
+	      struct buf *error)
+{
+	struct conf *c = conf_default(families);
+	int err = -ENOMEM;
+
+	if (c)
+		err = document_load(c, path, error, file_load);
+	else
+		buf_printf(error, "%s: out of memory", path);
+	if (err)
+		conf_free(c);
+	else
+		*ret = c;
 	return err;
 }

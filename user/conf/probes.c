@@ -81,16 +81,14 @@ static const struct setting *setting_find(const struct conf_family *f, const cha
 	return NULL;
 }
 
-static int key_unknown(struct yaml_doc *d, const struct conf_family *f, const yaml_node_t *key)
+static int setting_unknown(struct yaml_doc *d, const struct conf_family *f, const yaml_node_t *key)
 {
-	const char *text = yaml_doc_text(key), *keys[KEYS_MAX + 1] = { "mode" };
+	const char *keys[KEYS_MAX + 1] = { "mode" };
 	unsigned cnt = 1;
 
 	for (const struct setting *s = f->settings; s && s->name && cnt < KEYS_MAX; s++)
 		keys[cnt++] = s->name;
-	yaml_doc_error(d, key, "unknown key '%.64s' in '%s'", text ? text : "", f->name);
-	suggest(d->error, text ? text : "", keys);
-	return -EINVAL;
+	return key_unknown(d, f->name, key, keys);
 }
 
 static int key_load(struct yaml_doc *d, struct conf_probe *p, const yaml_node_pair_t *pair)
@@ -102,7 +100,7 @@ static int key_load(struct yaml_doc *d, struct conf_probe *p, const yaml_node_pa
 
 	if (text && !strcmp(text, "mode"))
 		return mode_load(d, p, value);
-	return s ? setting_load(d, p, s, value) : key_unknown(d, p->family, key);
+	return s ? setting_load(d, p, s, value) : setting_unknown(d, p->family, key);
 }
 
 /* Does an earlier pair have the same key? */
@@ -161,13 +159,10 @@ static int probe_load(struct conf *c, struct yaml_doc *d, const yaml_node_pair_t
 						: mode_load(d, p, value);
 }
 
-int probes_load(struct conf *c, struct yaml_doc *d)
+int probes_load(struct conf *c, struct yaml_doc *d, const yaml_node_t *probes)
 {
-	const yaml_node_t *probes = yaml_doc_value(d, yaml_doc_root(d), "probes");
 	int err = 0;
 
-	if (!probes)
-		return 0;
 	if (probes->type != YAML_MAPPING_NODE)
 		return yaml_doc_error(d, probes, "'probes' must hold 'key: value' pairs");
 	for (const yaml_node_pair_t *p = probes->data.mapping.pairs.start;

@@ -5,10 +5,9 @@
 #include "conf/conf.h"
 
 struct buf;
-struct yaml_doc;
 
 /* Reads the `probes` section; errors as with conf_load(). */
-int probes_load(struct conf *c, struct yaml_doc *d);
+int probes_load(struct conf *c, struct yaml_doc *d, const yaml_node_t *probes);
 
 /*
  * Sets the probes' modes from a command-line list. "block,tcp" runs only these; "syscall=count" sets a mode; "all" and

@@ -8,15 +8,11 @@
 
 #include <stdbool.h>
 
+#include "conf/field.h"
+#include "conf/number.h"
 #include "types.h"
 
 #define RULE_BY_MAX 4
-
-/* A label and a pattern for its value (conf/pattern.h); or a label or an annotation and its text. */
-struct rule_pair {
-	char *key, *value;
-	unsigned line;
-};
 
 /* Series of a metric: all that fulfil every condition. */
 struct rule_term {
@@ -43,9 +39,6 @@ enum rule_condition {
 	RULE_BASELINE, /* above: 3x baseline */
 	RULE_BURN_RATE, /* burn_rate: { objective: 99.9%, factor: 14.4, long: 1h, short: 5m }, of a ratio */
 };
-
-/* What a threshold was written in; the metric has to have the same. Per second too, where the value is a rate. */
-enum rule_unit { RULE_PLAIN, RULE_PERCENT, RULE_SECONDS, RULE_BYTES };
 
 /* PAGE: somebody has to get up. INFO: evidence; see `cause`. */
 enum rule_severity { RULE_PAGE, RULE_WARNING, RULE_INFO, RULE_SEVERITIES };
@@ -105,10 +98,16 @@ struct rule_conf {
 	char *reason, *runbook; /* why the rule is as it is, and what to do: for the reference */
 };
 
-/* Do both decide the same, whatever else they say of it? */
-bool rule_same(const struct rule_conf *a, const struct rule_conf *b);
+/* The keys of a rule. */
+extern const struct field rule_fields[];
+/* With the defaults, NULL: out of memory. */
+struct rule_conf *rule_new(void);
+void rule_free(struct rule_conf *r);
 /* The rule as one line of YAML, `{ metric: ..., by: [ ... ], ... }`, without its name and without what is by default. */
-struct buf;
 void rule_write(const struct rule_conf *r, struct buf *out);
+/*
+ * Are their alerts the same ones: the same value of the same groups of series? Thresholds, times and texts do not matter.
+ */
+bool rule_same(const struct rule_conf *a, const struct rule_conf *b);
 
 #endif

@@ -37,7 +37,7 @@ static unsigned distance(const char *a, const char *b)
 	return row[b_len];
 }
 
-static const char *nearest(const char *word, const char *const *names)
+const char *suggestion(const char *word, const char *const *names)
 {
 	const char *best = NULL;
 	size_t word_len = strlen(word);
@@ -59,7 +59,7 @@ static const char *nearest(const char *word, const char *const *names)
 
 void suggest(struct buf *out, const char *word, const char *const *names)
 {
-	const char *best = nearest(word, names);
+	const char *best = suggestion(word, names);
 
 	if (best) {
 		buf_printf(out, ", did you mean '%s'?", best);

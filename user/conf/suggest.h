@@ -4,6 +4,8 @@
 
 struct buf;
 
+/* The name that is most similar to the word, as of a typing mistake; NULL: there is none. The names end with NULL. */
+const char *suggestion(const char *word, const char *const *names);
 /*
  * Appends ", did you mean 'listen'?" if one of the names (NULL-terminated) is similar to the word, otherwise
  * " (known: listen, services)".

@@ -3,7 +3,7 @@
 #ifndef CONF_TARGET_H
 #define CONF_TARGET_H
 
-#include "conf/rule.h"
+#include "conf/field.h"
 
 /* An Alertmanager (its base URL) or a webhook. */
 struct http_target {
@@ -20,10 +20,9 @@ struct http_target {
 /* A program that gets alerts as JSON on its standard input. */
 struct command_target {
 	char **command; /* its arguments, the first is an absolute path; ends with NULL */
-	char *user;	/* NULL: COMMAND_USER */
+	char *user;
 	u64 timeout_ns;
 };
-#define COMMAND_USER "nobody"
 
 /* Alerts that are expected in some window: of tests, drills, maintenance. They are marked and not paged. */
 struct expectation {
@@ -37,6 +36,13 @@ struct expectation {
 
 /* Is it in its window at this time (CLOCK_REALTIME)? */
 bool expectation_in_effect(const struct expectation *e, s64 wall_ns);
+
+/* Rows by which they are loaded, written and freed; the numbers of elements belong to struct conf. */
+extern const struct field http_target_fields[], command_target_fields[], expectation_fields[];
+/* See struct field_list. */
+int http_target_check(struct yaml_doc *d, yaml_node_t *node, const void *targets, unsigned i);
+int command_target_check(struct yaml_doc *d, yaml_node_t *node, const void *targets, unsigned i);
+int expectation_check(struct yaml_doc *d, yaml_node_t *node, const void *expected, unsigned i);
 
 /* Words of `events.journald`: auto is on where a journal is there. */
 enum journald_mode { JOURNALD_AUTO, JOURNALD_ON, JOURNALD_OFF };

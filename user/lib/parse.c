@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
 struct unit {
 	const char *name;
@@ -84,4 +85,24 @@ int parse_size(const char *text, u64 *ret_bytes)
 	if (!err)
 		*ret_bytes = bytes;
 	return err;
+}
+
+int parse_time(const char *text, s64 *ret_ns)
+{
+	struct tm tm = { 0 }, same;
+	const char *rest = strptime(text, "%Y-%m-%dT%H:%M:%S%z", &tm);
+	long offset = tm.tm_gmtoff;
+	time_t t;
+
+	if (!rest || *rest)
+		return -EINVAL;
+	same = tm;
+	t = timegm(&same);
+	/* the 30th of February */
+	if (same.tm_mday != tm.tm_mday || same.tm_hour != tm.tm_hour)
+		return -EINVAL;
+	if (t < 0 || t > INT64_MAX / 2000000000)
+		return -ERANGE;
+	*ret_ns = (t - offset) * 1000000000LL;
+	return 0;
 }

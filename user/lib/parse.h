@@ -14,4 +14,7 @@ int parse_duration(const char *text, u64 *ret_ns);
 /* 64KiB, 1MiB, 2GiB, 1TiB, or plain bytes. */
 int parse_size(const char *text, u64 *ret_bytes);
 
+/* 2026-11-26T02:00:00Z, or with an offset such as +01:00 (RFC 3339): ns of CLOCK_REALTIME. */
+int parse_time(const char *text, s64 *ret_ns);
+
 #endif
