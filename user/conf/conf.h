@@ -74,6 +74,8 @@ struct conf {
 	unsigned alertmanager_cnt, webhook_cnt, command_cnt;
 	struct rule_pair *alert_labels; /* which every alert gets, unless it has them */
 	unsigned alert_label_cnt;
+	u64 alert_resend_ns; /* firing alerts are told again this often */
+	char *external_url; /* of this daemon, for those who are told of alerts; NULL: made from host and port */
 	struct expectation *expect;
 	unsigned expect_cnt;
 	struct conf_events events;
