@@ -1,39 +1,96 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What is usual: for each rule with a baseline and each group of its series, distributions by load. A disk is slow when it is slow
- * for this rate and this size of requests. What is usual at a load is what was seen at this load or at the nearest higher one
- * (latency does not fall when load grows); above any load ever seen nothing is known, and the answer is "unknown".
+ * What is usual for a group of series that a rule judges, by load: a disk is slow when it is slow for this rate and this size of
+ * requests.
+ *
+ * A baseline learns the windows that the rule judges, as far as they do not overlap: their value (the p99, say), so that it knows
+ * how much that value varies when nothing is wrong, and the distribution behind it. It keeps both by load class, steps of
+ * log2 in events per second and in size per event. What is usual at a load is what is usual in its class, or else in the nearest
+ * known class of higher load: a client that waits for a slow disk also asks for less, and latency does not fall with load.
+ * Above every load that it has seen a baseline knows nothing.
+ *
+ * Warm-up: a class is known after BASELINE_WARM_UP windows, BASELINE_HOLD windows later. Before, nothing is usual: silence.
+ *
+ * It does not learn from faults: windows are held back for BASELINE_HOLD times their length, longer while the alert is pending,
+ * and dropped if it fires. Slow changes that do not fire are learned, but beginning with the second day the usual value of a
+ * class grows by at most BASELINE_GROWTH a day; it falls without limit. A change that is there to stay is accepted when the alert
+ * has fired for BASELINE_ACCEPT_NS without a pause: the baseline is forgotten and learned anew.
+ *
+ * All times are CLOCK_MONOTONIC; no clock step matters. Time without the daemon counts for nothing.
  */
 #ifndef RULE_BASELINE_H
 #define RULE_BASELINE_H
 
 #include <stddef.h>
 
+#include "conf/rule.h"
+#include "lib/buf.h"
 #include "metric/hist.h"
-#include "types.h"
+
+#define BASELINE_WARM_UP   8
+#define BASELINE_HOLD	   4
+#define BASELINE_GROWTH	   1.2
+#define BASELINE_ACCEPT_NS (72ULL * 3600 * 1000000000)
 
 struct baselines;
+/* Uses at most `max_bytes`: the baseline that has not learned for longest goes first. NULL without memory. */
 struct baselines *baselines_new(size_t max_bytes);
 void baselines_free(struct baselines *b);
+/* Memory that it uses. */
+size_t baselines_bytes(const struct baselines *b);
 
-/* Load in two dimensions: events per second, and whatever else the rule names, by event (0: nothing). */
+/*
+ * The key of a group: a hash of what the rule measures (not of its name and thresholds) and the values of the labels in `by`.
+ * Of a label `device` it has the identity of the disk as well, so that another disk does not inherit the baseline of one
+ * that had its name before: size, serial number or WWID, the file behind a loop device. Reads some files of /sys for that: call it
+ * when there is a new group, and each minute or so.
+ */
+u64 baseline_key(const struct rule_conf *r, const char *const label[]);
+
+/* Events per second, and what the rule's `load` has per event. 0: that is no load (a rule that judges the rate itself). */
 struct load {
 	double rate, size;
 };
 
-/* `key`: a stable hash of rule and label values. Learns what one tick had; `seconds` is its length. */
-void baseline_learn(struct baselines *b, u64 key, const struct load *load, const struct hist *hist,
-		    double value, double seconds, u64 now_ns);
-/* The usual value of a quantile (or mean: quantile < 0) at this load; false: not known (warm-up, or a load never seen). */
-bool baseline_usual(const struct baselines *b, u64 key, const struct load *load, double quantile,
-		    double *ret);
-/* The distribution itself, for evidence; same condition. */
-bool baseline_hist(const struct baselines *b, u64 key, const struct load *load, struct hist *ret,
-		   double *seconds);
+/* What a rule judges at a tick. */
+struct baseline_window {
+	struct load load;
+	double value;		 /* in base units, not negative */
+	const struct hist *hist; /* what the value was made of; NULL: no histogram */
+	u64 length_ns;
+};
 
-/* Versioned, checksummed bytes of a state file; a file that does not fit is thrown away: -EINVAL and nothing changes. */
-struct buf;
-void baselines_save(const struct baselines *b, u64 now_ns, s64 wall_ns, struct buf *out);
-int baselines_load(struct baselines *b, const void *data, size_t len, u64 now_ns, s64 wall_ns);
+/*
+ * At every tick in which the data are complete and there are `min_events`: either learns, unless the alert fires, or rejects
+ * what was held back, if it does. baseline_reject() returns true when the change has been accepted, so that nothing is usual any
+ * more: the alert ends.
+ */
+void baseline_learn(struct baselines *b, u64 key, const struct baseline_window *w, bool pending,
+		    u64 now_ns);
+bool baseline_reject(struct baselines *b, u64 key, u64 now_ns);
+void baseline_forget(struct baselines *b, u64 key);
+
+struct baseline_usual {
+	double value;	  /* the median of the windows */
+	double high;	  /* what nearly none of them exceeds */
+	double allowance; /* >= 1, grows with the distance to the class that it was taken from */
+};
+
+/* False: not known, there is no verdict. */
+bool baseline_usual(const struct baselines *b, u64 key, const struct load *load,
+		    struct baseline_usual *ret);
+/*
+ * What a value must exceed to be `factor` times the usual one. Values that vary much when nothing is wrong must also exceed
+ * those variations.
+ */
+double baseline_threshold(const struct baseline_usual *u, double factor);
+
+/* The distribution in that class, of so many seconds; for evidence. False: not known, or the value was no histogram's. */
+bool baseline_hist(const struct baselines *b, u64 key, const struct load *load, struct hist *ret,
+		   double *ret_seconds);
+
+/* For a state file: versioned, with a checksum. What does not fit, or is damaged, is thrown away: -EINVAL, nothing changes. */
+void baselines_save(const struct baselines *b, struct buf *out);
+int baselines_load(struct baselines *b, const void *data, size_t len);
 
 #endif
