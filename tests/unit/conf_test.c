@@ -55,6 +55,8 @@ static void default_check(struct conf *c)
 	assert_int_equal(c->buckets, BUCKETS_DEFAULT);
 	assert_int_equal(c->bucket_cnt, 0);
 	assert_string_equal(c->data_dir, "/var/lib/seismo");
+	assert_int_equal(c->alert_resend_ns, 60000000000);
+	assert_null(c->external_url);
 	assert_int_equal(c->builtin_rules, 1);
 	assert_null(c->includes);
 	assert_int_equal(c->rule_cnt + c->alertmanager_cnt + c->webhook_cnt + c->command_cnt +
@@ -172,7 +174,8 @@ static void section_test(void **state)
 
 #define TOP_KEYS                                                                                \
 	"(known: listen, socket, data_dir, interval, short_commands, services, builtin_rules, " \
-	"include, alertmanagers, webhooks, commands, alert_labels, expect, buckets, probes, "   \
+	"include, alertmanagers, webhooks, commands, alert_labels, "                            \
+	"alert_resend, external_url, expect, buckets, probes, "                                 \
 	"limits, events, rules)"
 
 #define S "services:\n  - name: a\n    match: "
@@ -191,14 +194,14 @@ static const struct {
 	{ S "{ cgrup: x }\n", ":3: unknown key 'cgrup' in 'match', did you mean 'cgroup'?" },
 	{ "services:\n  - name: a\n    mtach: 5\n",
 	  ":3: unknown key 'mtach' in 'services', did you mean 'match'?" },
-	{ "probes:\n  blok: on\n", ":2: unknown probe 'blok', did you mean 'block'?" },
+	{ "probes:\n  blok: on\n", ":2: unknown key 'blok' in 'probes', did you mean 'block'?" },
 	{ "probes:\n  syscall: { mod: full }\n",
 	  ":2: unknown key 'mod' in 'syscall', did you mean 'mode'?" },
 	{ "probes:\n  request: { peers: on }\n",
 	  ":2: unknown key 'peers' in 'request', did you mean 'peer'?" },
 	{ "probes:\n  request: { status: on }\n", ":2: 'status' is 'on', must be code or class" },
 	{ "probes:\n  request:\n    peer: maybe\n", ":3: 'peer' is 'maybe', must be off or on" },
-	{ "probes:\n  request: { peer: }\n", ":2: 'peer' is '', must be off or on" },
+	{ "probes:\n  request: { peer: }\n", ":2: 'peer' has no value" },
 	{ "probes:\n  request: { wait: 500ms }\n",
 	  ":2: 'wait' is '500ms', must be a duration from 1s to 1h, or off" },
 	{ "probes:\n  request: { quota: off }\n",

@@ -23,6 +23,8 @@ static void targets_test(void **state)
 		"    timeout: 1m\n"
 		"  - command: /bin/true\n"
 		"alert_labels: { team: storage, site: \"\" }\n"
+		"alert_resend: 10s\n"
+		"external_url: https://seismo.example/\n"
 		"events: { file: off, max_size: 1MiB, keep: 0, journald: on }\n");
 	const struct http_target *am = c->alertmanagers;
 
@@ -56,6 +58,8 @@ static void targets_test(void **state)
 	assert_string_equal(c->alert_labels[0].value, "storage");
 	assert_string_equal(c->alert_labels[1].key, "site");
 	assert_string_equal(c->alert_labels[1].value, "");
+	assert_int_equal(c->alert_resend_ns, 10000000000);
+	assert_string_equal(c->external_url, "https://seismo.example/");
 	assert_null(c->events.file);
 	assert_int_equal(c->events.max_size_bytes, 1 << 20);
 	assert_int_equal(c->events.keep, 0);

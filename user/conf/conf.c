@@ -43,6 +43,9 @@ static const struct setting memory_max = {
 static const struct setting forget_after = { .kind = SETTING_DURATION,
 					     .initial = HOUR_NS,
 					     .max = UINT64_MAX };
+static const struct setting alert_resend = {
+	.kind = SETTING_DURATION, .initial = 60 * NS_PER_SEC, .min = NS_PER_SEC / 10, .max = HOUR_NS
+};
 static const struct setting builtin_rules = { .kind = SETTING_BOOL, .initial = 1 };
 static const struct setting events_size = {
 	.kind = SETTING_SIZE, .initial = 64 * MIB, .min = MIB / 16, .max = UINT64_MAX
@@ -74,17 +77,22 @@ static int socket_check(struct yaml_doc *d, const struct field *f, const yaml_no
 
 #define AT(member) offsetof(struct conf, member)
 
-/* An array of structures and their number. */
-#define LIST(list, number, type, rows, checks)                \
-	&field_list, AT(list), &(const struct field_list)     \
-	{                                                     \
-		AT(number), sizeof(struct type), rows, checks \
-	}
-#define PAIRS(list, number)                                \
-	&field_pairs, AT(list), &(const struct field_list) \
-	{                                                  \
-		AT(number)                                 \
-	}
+static const struct field_list service_list = { AT(service_cnt), sizeof(struct service_rule),
+						service_fields, service_check };
+static const struct field_list alertmanager_list = { AT(alertmanager_cnt),
+						     sizeof(struct http_target), http_target_fields,
+						     http_target_check };
+static const struct field_list webhook_list = { AT(webhook_cnt), sizeof(struct http_target),
+						http_target_fields, http_target_check };
+static const struct field_list command_list = { AT(command_cnt), sizeof(struct command_target),
+						command_target_fields, command_target_check };
+static const struct field_list expect_list = { AT(expect_cnt), sizeof(struct expectation),
+					       expectation_fields, expectation_check };
+static const struct field_list alert_label_list = { AT(alert_label_cnt) };
+
+#define EVENTS_FILE "/var/log/seismo/events.jsonl"
+
+#define LIVE true
 
 const struct conf_field conf_fields[] = {
 	{ NULL,
@@ -92,44 +100,32 @@ const struct conf_field conf_fields[] = {
 	    .max = NAME_MAX_LEN } },
 	{ NULL, { "socket", &field_text, AT(socket), .check = socket_check } },
 	{ NULL, { "data_dir", &field_text, AT(data_dir), "/var/lib/seismo", .check = path_check } },
-	{ NULL, { "interval", &field_setting, AT(interval_ns), &conf_interval }, true },
-	{ NULL, { "short_commands", &field_setting, AT(short_commands), &short_commands }, true },
-	{ "limits", { "services", &field_setting, AT(limits.services), &services_max }, true },
-	{ "limits", { "series", &field_setting, AT(limits.series), &series_max }, true },
+	{ NULL, { "interval", &field_setting, AT(interval_ns), &conf_interval }, LIVE },
+	{ NULL, { "short_commands", &field_setting, AT(short_commands), &short_commands }, LIVE },
+	{ "limits", { "services", &field_setting, AT(limits.services), &services_max }, LIVE },
+	{ "limits", { "series", &field_setting, AT(limits.series), &series_max }, LIVE },
 	{ "limits", { "memory", &field_setting, AT(limits.memory_bytes), &memory_max } },
 	{ "limits",
 	  { "forget_after", &field_setting, AT(limits.forget_after_ns), &forget_after },
-	  true },
+	  LIVE },
 	{ NULL,
-	  { "services", LIST(services, service_cnt, service_rule, service_fields, service_check),
-	    .max = SERVICES_MAX },
-	  true },
-	{ NULL, { "builtin_rules", &field_setting, AT(builtin_rules), &builtin_rules }, true },
-	{ NULL, { "include", &field_texts, AT(includes) }, true },
-	{ NULL,
-	  { "alertmanagers", LIST(alertmanagers, alertmanager_cnt, http_target, http_target_fields,
-				  http_target_check) },
-	  true },
-	{ NULL,
-	  { "webhooks",
-	    LIST(webhooks, webhook_cnt, http_target, http_target_fields, http_target_check) },
-	  true },
-	{ NULL,
-	  { "commands", LIST(commands, command_cnt, command_target, command_target_fields,
-			     command_target_check) },
-	  true },
-	{ NULL, { "alert_labels", PAIRS(alert_labels, alert_label_cnt) }, true },
-	{ NULL,
-	  { "expect",
-	    LIST(expect, expect_cnt, expectation, expectation_fields, expectation_check) },
-	  true },
+	  { "services", &field_list, AT(services), &service_list, .max = SERVICES_MAX },
+	  LIVE },
+	{ NULL, { "builtin_rules", &field_setting, AT(builtin_rules), &builtin_rules }, LIVE },
+	{ NULL, { "include", &field_texts, AT(includes) }, LIVE },
+	{ NULL, { "alertmanagers", &field_list, AT(alertmanagers), &alertmanager_list }, LIVE },
+	{ NULL, { "webhooks", &field_list, AT(webhooks), &webhook_list }, LIVE },
+	{ NULL, { "commands", &field_list, AT(commands), &command_list }, LIVE },
+	{ NULL, { "alert_labels", &field_pairs, AT(alert_labels), &alert_label_list }, LIVE },
+	{ NULL, { "alert_resend", &field_setting, AT(alert_resend_ns), &alert_resend }, LIVE },
+	{ NULL, { "external_url", &field_text, AT(external_url), .check = url_check }, LIVE },
+	{ NULL, { "expect", &field_list, AT(expect), &expect_list }, LIVE },
 	{ "events",
-	  { "file", &field_text_or_off, AT(events.file), "/var/log/seismo/events.jsonl",
-	    .check = path_check },
-	  true },
-	{ "events", { "max_size", &field_setting, AT(events.max_size_bytes), &events_size }, true },
-	{ "events", { "keep", &field_setting, AT(events.keep), &events_keep }, true },
-	{ "events", { "journald", &field_setting, AT(events.journald), &journald }, true },
+	  { "file", &field_text_or_off, AT(events.file), EVENTS_FILE, .check = path_check },
+	  LIVE },
+	{ "events", { "max_size", &field_setting, AT(events.max_size_bytes), &events_size }, LIVE },
+	{ "events", { "keep", &field_setting, AT(events.keep), &events_keep }, LIVE },
+	{ "events", { "journald", &field_setting, AT(events.journald), &journald }, LIVE },
 	{ .field = { .key = NULL } },
 };
 

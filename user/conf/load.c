@@ -66,23 +66,15 @@ static int buckets_load(struct yaml_doc *d, const struct field *f, yaml_node_t *
 	return -EINVAL;
 }
 
-static int probes_field_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
-			     void *structure)
-{
-	(void)f;
-	return probes_load(structure, d, value);
-}
-
 static int section_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
 			void *structure);
 
 static const struct field_type buckets_type = { .load = buckets_load },
-			       probes_type = { .load = probes_field_load },
 			       section_type = { .load = section_load };
 
 /* What is at the top of the file besides conf_fields. */
 static const struct field special_fields[] = {
-	{ "buckets", &buckets_type }, { "probes", &probes_type }, { "limits", &section_type },
+	{ "buckets", &buckets_type }, { "probes", &field_probes }, { "limits", &section_type },
 	{ "events", &section_type },  { "rules", &field_rules },
 };
 

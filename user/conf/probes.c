@@ -7,20 +7,16 @@
 #include <string.h>
 
 #include "conf/suggest.h"
-#include "conf/yaml_doc.h"
-#include "lib/buf.h"
 
 /* By enum probe_mode; a family without modes has only the first two. */
 static const char *const switch_names[] = { "off", "on", NULL };
 
-#define KEYS_MAX 16
-
 /* Suggests a family. */
 static void hint_family(const struct conf *c, const char *word, struct buf *error)
 {
-	const char *names[KEYS_MAX + 1] = { NULL };
+	const char *names[FIELDS_MAX + 1] = { NULL };
 
-	for (unsigned i = 0; i < c->probe_cnt && i < KEYS_MAX; i++)
+	for (unsigned i = 0; i < c->probe_cnt && i < FIELDS_MAX; i++)
 		names[i] = c->probes[i].family->name;
 	suggest(error, word, names);
 }
@@ -41,135 +37,59 @@ static void hint_mode(const struct conf_family *f, const char *word, struct buf 
 	suggest(error, word, f->has_modes ? conf_mode_words : switch_names);
 }
 
-static int mode_load(struct yaml_doc *d, struct conf_probe *p, const yaml_node_t *node)
+/* `row`: the family */
+static int mode_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value, void *structure)
 {
-	const char *text = yaml_doc_text(node);
-	int mode = text && *text ? mode_find(p->family, text) : -1;
+	const struct conf_family *family = f->row;
+	const char *text = yaml_doc_text(value);
+	int mode = text && *text ? mode_find(family, text) : -1;
 
 	if (mode >= 0) {
-		p->mode = (enum probe_mode)mode;
+		((struct conf_probe *)structure)->mode = (enum probe_mode)mode;
 		return 0;
 	}
 	if (text && *text)
-		yaml_doc_error(d, node, "'%.64s' is not a mode of '%s'", text, p->family->name);
+		yaml_doc_error(d, value, "'%.64s' is not a mode of '%s'", text, family->name);
 	else
-		yaml_doc_error(d, node, "'%s' must be a mode", p->family->name);
-	hint_mode(p->family, text ? text : "", d->error);
+		yaml_doc_error(d, value, "'%s' must be a mode", family->name);
+	hint_mode(family, text ?: "", d->error);
 	return -EINVAL;
 }
 
-static int setting_load(struct yaml_doc *d, struct conf_probe *p, const struct setting *s,
-			const yaml_node_t *node)
-{
-	const char *text = yaml_doc_text(node);
-	struct buf accepted = { 0 };
+static const struct field_type field_mode = { .load = mode_load };
 
-	if (text && !setting_parse(s, text, &p->settings[s->offset / sizeof(u64)]))
-		return 0;
-	setting_accepts(s, &accepted);
-	yaml_doc_error(d, node, "'%s' is '%.64s', must be %s", s->name, text ? text : "",
-		       buf_cstr(&accepted));
-	buf_release(&accepted);
-	return -EINVAL;
-}
-
-static const struct setting *setting_find(const struct conf_family *f, const char *name)
+/* Its mode alone, or with settings: `full`, `{ mode: full, slow: 1ms }`. */
+static int probe_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
+		      void *structure)
 {
-	for (const struct setting *s = f->settings; s && s->name; s++)
-		if (!strcmp(s->name, name))
-			return s;
-	return NULL;
-}
-
-static int setting_unknown(struct yaml_doc *d, const struct conf_family *f, const yaml_node_t *key)
-{
-	const char *keys[KEYS_MAX + 1] = { "mode" };
+	struct conf_probe *p = conf_probe_find(structure, f->key);
+	struct field fields[CONF_SETTINGS + 2] = { { "mode", &field_mode, 0, p->family } };
 	unsigned cnt = 1;
 
-	for (const struct setting *s = f->settings; s && s->name && cnt < KEYS_MAX; s++)
-		keys[cnt++] = s->name;
-	return key_unknown(d, f->name, key, keys);
+	if (value->type != YAML_MAPPING_NODE)
+		return mode_load(d, &fields[0], value, p);
+	if (value->data.mapping.pairs.start == value->data.mapping.pairs.top)
+		return yaml_doc_error(d, value, "missing key 'mode' in '%s'", f->key);
+	for (const struct setting *s = p->family->settings; s && s->name; s++)
+		fields[cnt++] =
+			(struct field){ s->name, &field_setting,
+					offsetof(struct conf_probe, settings) + s->offset, s };
+	return fields_load(d, f->key, value, fields, p);
 }
 
-static int key_load(struct yaml_doc *d, struct conf_probe *p, const yaml_node_pair_t *pair)
+static int probes_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
+		       void *structure)
 {
-	const yaml_node_t *key = yaml_doc_node(d, pair->key);
-	const yaml_node_t *value = yaml_doc_node(d, pair->value);
-	const char *text = yaml_doc_text(key);
-	const struct setting *s = text ? setting_find(p->family, text) : NULL;
+	static const struct field_type field_probe = { .load = probe_load };
+	struct field fields[FIELDS_MAX + 1] = { 0 };
+	const struct conf *c = structure;
 
-	if (text && !strcmp(text, "mode"))
-		return mode_load(d, p, value);
-	return s ? setting_load(d, p, s, value) : setting_unknown(d, p->family, key);
+	for (unsigned i = 0; i < c->probe_cnt && i < FIELDS_MAX; i++)
+		fields[i] = (struct field){ c->probes[i].family->name, &field_probe };
+	return fields_load(d, f->key, value, fields, structure);
 }
 
-/* Does an earlier pair have the same key? */
-static bool key_repeats(struct yaml_doc *d, const yaml_node_pair_t *first,
-			const yaml_node_pair_t *pair)
-{
-	const char *text = yaml_doc_text(yaml_doc_node(d, pair->key));
-
-	for (const yaml_node_pair_t *p = first; p < pair && text; p++) {
-		const char *before = yaml_doc_text(yaml_doc_node(d, p->key));
-
-		if (before && !strcmp(text, before))
-			return true;
-	}
-	return false;
-}
-
-/* Reads `{ mode: full }`. */
-static int mapping_load(struct yaml_doc *d, struct conf_probe *probe, const yaml_node_t *node)
-{
-	const yaml_node_pair_t *first = node->data.mapping.pairs.start;
-	const yaml_node_pair_t *end = node->data.mapping.pairs.top;
-
-	if (first == end)
-		return yaml_doc_error(d, node, "missing key 'mode' in '%s'", probe->family->name);
-	for (const yaml_node_pair_t *p = first; p < end; p++) {
-		const yaml_node_t *key = yaml_doc_node(d, p->key);
-		int err = key_repeats(d, first, p) ? yaml_doc_error(d, key, "duplicate key '%.64s'",
-								    yaml_doc_text(key))
-						   : key_load(d, probe, p);
-
-		if (err)
-			return err;
-	}
-	return 0;
-}
-
-static int probe_load(struct conf *c, struct yaml_doc *d, const yaml_node_pair_t *first,
-		      const yaml_node_pair_t *pair)
-{
-	const yaml_node_t *key = yaml_doc_node(d, pair->key);
-	const yaml_node_t *value = yaml_doc_node(d, pair->value);
-	const char *text = yaml_doc_text(key);
-	struct conf_probe *p = text ? conf_probe_find(c, text) : NULL;
-
-	if (!text)
-		return yaml_doc_error(d, key, "a key must be a plain word");
-	if (!p) {
-		yaml_doc_error(d, key, "unknown probe '%.64s'", text);
-		hint_family(c, text, d->error);
-		return -EINVAL;
-	}
-	if (key_repeats(d, first, pair))
-		return yaml_doc_error(d, key, "duplicate key '%s'", text);
-	return value->type == YAML_MAPPING_NODE ? mapping_load(d, p, value)
-						: mode_load(d, p, value);
-}
-
-int probes_load(struct conf *c, struct yaml_doc *d, const yaml_node_t *probes)
-{
-	int err = 0;
-
-	if (probes->type != YAML_MAPPING_NODE)
-		return yaml_doc_error(d, probes, "'probes' must hold 'key: value' pairs");
-	for (const yaml_node_pair_t *p = probes->data.mapping.pairs.start;
-	     p < probes->data.mapping.pairs.top && !err; p++)
-		err = probe_load(c, d, probes->data.mapping.pairs.start, p);
-	return err;
-}
+const struct field_type field_probes = { .load = probes_load };
 
 static void all_set(const struct conf *c, enum probe_mode *modes, enum probe_mode mode)
 {

@@ -4,10 +4,8 @@
 
 #include "conf/conf.h"
 
-struct buf;
-
-/* Reads the `probes` section; errors as with conf_load(). */
-int probes_load(struct conf *c, struct yaml_doc *d, const yaml_node_t *probes);
+/* The key `probes` of struct conf. */
+extern const struct field_type field_probes;
 
 /*
  * Sets the probes' modes from a command-line list. "block,tcp" runs only these; "syscall=count" sets a mode; "all" and

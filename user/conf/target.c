@@ -15,8 +15,7 @@
 
 /* --- Alertmanagers and webhooks */
 
-static int url_check(struct yaml_doc *d, const struct field *f, const yaml_node_t *value,
-		     const char *text)
+int url_check(struct yaml_doc *d, const struct field *f, const yaml_node_t *value, const char *text)
 {
 	const char *host = !strncmp(text, "http://", 7)	   ? text + 7
 			   : !strncmp(text, "https://", 8) ? text + 8

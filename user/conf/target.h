@@ -44,6 +44,10 @@ int http_target_check(struct yaml_doc *d, yaml_node_t *node, const void *targets
 int command_target_check(struct yaml_doc *d, yaml_node_t *node, const void *targets, unsigned i);
 int expectation_check(struct yaml_doc *d, yaml_node_t *node, const void *expected, unsigned i);
 
+/* For `check` of a field: http:// or https:// and a host, without credentials. */
+int url_check(struct yaml_doc *d, const struct field *f, const yaml_node_t *value,
+	      const char *text);
+
 /* Words of `events.journald`: auto is on where a journal is there. */
 enum journald_mode { JOURNALD_AUTO, JOURNALD_ON, JOURNALD_OFF };
 
