@@ -90,6 +90,10 @@ struct mem_cgroup {
 	struct page_counter memory;
 };
 
+struct oom_control {
+	struct mem_cgroup *memcg;
+};
+
 /* files */
 
 struct qstr {

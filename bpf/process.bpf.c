@@ -74,9 +74,31 @@ static __always_inline u32 exit_reason(struct task_struct *leader, struct signal
 	return code >> 8 & 0xff ? PROCESS_ERROR : PROCESS_OK;
 }
 
+/* Of the last OOM kill: there is one at a time in the whole machine, under oom_lock. */
+u32 oom_scope;
+
+static __always_inline int on_out_of_memory(struct oom_control *oc)
+{
+	oom_scope = BPF_CORE_READ(oc, memcg) ? OOM_CGROUP : OOM_HOST;
+	return 0;
+}
+
+SEC("?fentry/out_of_memory")
+int BPF_PROG(scope_fentry, struct oom_control *oc)
+{
+	return on_out_of_memory(oc);
+}
+
+SEC("?kprobe/out_of_memory")
+int BPF_KPROBE(scope_kprobe, struct oom_control *oc)
+{
+	return on_out_of_memory(oc);
+}
+
 /*
  * Where mark_victim passes only a pid (before 72ba14deb40a "mm: update mark_victim tracepoints fields", 6.8), the
- * OOM kill is counted when the victim exits.
+ * OOM kill is counted when the victim exits; its scope is that of the last one, which is another one only where the victim
+ * takes long to die.
  */
 const volatile u32 arity_mark_victim SEC(".rodata");
 
@@ -99,7 +121,7 @@ static __always_inline int process_ended(struct task_struct *task)
 	identity_ended(identity, reason != PROCESS_OK, reason == PROCESS_OOM);
 	count_add(process_exits_total, identity, reason, 1);
 	if (reason == PROCESS_OOM && arity_mark_victim < 2)
-		count_add(oom_kills_total, identity, 0, 1);
+		count_add(oom_kills_total, identity, oom_scope, 1);
 	hist_add(process_lifetime_seconds, identity, 0, now - READ(leader, start_time));
 	cgroups_note(task, identity);
 	return 0;
@@ -134,6 +156,6 @@ TRACEPOINT(mark_victim, oom, struct task_struct *victim)
 {
 	struct task_ctx *tc = task_ctx_get(victim);
 
-	count_add(oom_kills_total, tc ? tc->identity : IDENTITY_OTHER, 0, 1);
+	count_add(oom_kills_total, tc ? tc->identity : IDENTITY_OTHER, oom_scope, 1);
 	return 0;
 }

@@ -121,7 +121,7 @@ if memory_cgroup && echo 20M >"$cgroup/$limit"; then
 	is 1 "$(oom_kills "$cgroup/$counter")" "by the OOM killer of its cgroup"
 	is_metric 1 "exits: oom" seismo_process_exits_total "service=w-oom-$$" reason=oom
 	is 0 "$(exits signal "w-oom-$$")" "not counted as a signal"
-	is_metric 1 "OOM kills" seismo_oom_kills_total "service=w-oom-$$"
+	is_metric 1 "OOM kills" seismo_oom_kills_total "service=w-oom-$$" scope=cgroup
 else
 	skip_one "the OOM killer" "no memory cgroup on this host"
 fi

@@ -14,6 +14,15 @@ static void label_reason(u64 value, char *buf, size_t size)
 	label_name(names, 4, value, buf, size);
 }
 
+static void label_scope(u64 value, char *buf, size_t size)
+{
+	static const char *const names[] = {
+		[OOM_UNKNOWN] = "unknown", [OOM_HOST] = "host", [OOM_CGROUP] = "cgroup"
+	};
+
+	label_name(names, 3, value, buf, size);
+}
+
 /* If tracepoint mark_victim does not identify the task, the program on process exit counts OOM victims. */
 static int setup(struct probe_run *run)
 {
@@ -44,6 +53,9 @@ const struct probe probe_process = {
 			{ { TRACEPOINT("oom") },
 			  .optional = true,
 			  .purpose = "victims of the OOM killer" },
+			{ { "scope_fentry", "scope_kprobe" },
+			  .optional = true,
+			  .purpose = "whether the machine or a cgroup ran out of memory" },
 			{ .alt[0] = NULL },
 		},
 	.metrics =
@@ -61,7 +73,8 @@ const struct probe probe_process = {
 			{ "seismo_processes", METRIC_GAUGE, UNIT_NONE, "Live processes.",
 			  .service = true, .task_total = offsetof(struct task_totals, processes) },
 			{ "seismo_oom_kills_total", METRIC_COUNTER, UNIT_NONE,
-			  "Processes killed by the kernel's out-of-memory killer.", .service = true,
+			  "Processes killed by the kernel's out-of-memory killer, by what ran out of memory: the host, or a cgroup at its limit.",
+			  .service = true, .labels = { { "scope", 0, 8, label_scope } },
 			  .max = 500 },
 			{ .name = NULL },
 		},
