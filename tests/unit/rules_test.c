@@ -154,7 +154,7 @@ static void number_test(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++) {
 		assert_true(number_parse(rows[i].text, &value, &unit));
-		assert_true(value == rows[i].value);
+		assert_float_equal(value, rows[i].value, 1e-15 * value);
 		assert_int_equal(unit, rows[i].unit);
 		buf_reset(&out);
 		number_write(value, unit, &out);
@@ -389,8 +389,10 @@ static void builtin_test(void **state)
 	builtin_check("builtin_rules: off\n", "");
 	builtin_check("builtin_rules: off\n" RULE(P99), "A own");
 	builtin_check(RULE(P99) "  - { alert: A, enabled: off }\n", "A own off, B built-in");
-	builtin_check("rules: [ { alert: Ab, enabled: off } ]\n",
-		      ":1: there is no rule 'Ab' to be switched off, did you mean 'A'?");
+	builtin_check(
+		"rules: [ { alert: SlowDisks, enabled: off },\n"
+		"         { alert: SlowDisk, metric: m, value: p99, above: 1s } ]\n",
+		":1: there is no rule 'SlowDisks' to be switched off, did you mean 'SlowDisk'?");
 }
 
 /* --- files that are included */
@@ -475,7 +477,7 @@ static void include_test(void **state)
 	rules_file_write("20.yaml", "rules: [");
 	include_error_check(
 		"include: rules.d\n",
-		"/rules.d/20.yaml:1: while parsing a flow node, did not find expected node content",
+		"/rules.d/20.yaml:2: while parsing a flow node, did not find expected node content",
 		"");
 	for (const char *const *name =
 		     (const char *const[]){ "10.yaml", "20.yaml", "30.yaml", ".hidden.yaml",
