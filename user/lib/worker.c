@@ -2,13 +2,13 @@
 #include "lib/worker.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 #include <utlist.h>
+
+#include "lib/thread.h"
 
 struct worker {
 	pthread_t thread;
@@ -78,19 +78,6 @@ static void finished_ready(void *ctx, unsigned events)
 	jobs_done(w, finished, false);
 }
 
-/* Signals are for the loop. */
-static int thread_start(struct worker *w)
-{
-	sigset_t all, before;
-	int err;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&w->thread, NULL, run, w);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return err;
-}
-
 struct worker *worker_new(struct loop *l, unsigned max)
 {
 	struct worker *w = calloc(1, sizeof(*w));
@@ -103,14 +90,14 @@ struct worker *worker_new(struct loop *l, unsigned max)
 	w->watch = w->event < 0 ? NULL : loop_watch(l, w->event, LOOP_READ, finished_ready, w);
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_cond_init(&w->wake, NULL);
-	err = w->watch ? thread_start(w) : errno;
+	err = w->watch ? thread_start(&w->thread, run, w) : -errno;
 	if (!err)
 		return w;
 	watch_remove(w->watch);
 	if (w->event >= 0)
 		close(w->event);
 	free(w);
-	errno = err;
+	errno = -err;
 	return NULL;
 }
 
@@ -124,14 +111,10 @@ static void end_begin(struct worker *w)
 
 bool worker_end(struct worker *w, uint64_t wait_ns)
 {
-	uint64_t until_ns = clock_now_ns() + wait_ns;
-	const struct timespec until = { (time_t)(until_ns / (1000 * NS_PER_MS)),
-					(long)(until_ns % (1000 * NS_PER_MS)) };
-
 	if (!w || w->ended)
 		return true;
 	end_begin(w);
-	w->ended = !pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, &until);
+	w->ended = thread_join(w->thread, clock_now_ns() + wait_ns);
 	return w->ended;
 }
 
