@@ -71,7 +71,7 @@ SUBMAKE = $(AS_OWNER) $(MAKE) --no-print-directory
 DEPS_COMMAND := sudo make $(if $(SYSROOT),ARCH=$(ARCH) )deps
 need = $(foreach c,$(1),$(if $(shell command -v $(firstword $(c))),,$(error no '$(firstword $(c))' here; \
 	'$(DEPS_COMMAND)' installs what is missing)))
-HEADERS := bpf/libbpf.h libelf.h zlib.h microhttpd.h yaml.h jansson.h systemd/sd-daemon.h uthash.h
+HEADERS := bpf/libbpf.h libelf.h zlib.h microhttpd.h yaml.h jansson.h systemd/sd-daemon.h uthash.h curl/curl.h
 
 ifeq ($(V),)
 Q := @
@@ -227,9 +227,10 @@ uninstall:
 clean:
 	rm -rf build build-*
 
-# Packages of Debian 12 and later; nothing is fetched when they are there.
+# Packages of Debian 12 and later; nothing is fetched when they are there. Of libcurl's, which exclude each other, any will do.
+CURL = $(if $(SYSROOT),libcurl4-gnutls-dev,$(if $(wildcard /usr/include/$(MULTIARCH)/curl/curl.h),,libcurl4-gnutls-dev))
 LIBRARIES := libbpf-dev libelf-dev zlib1g-dev libmicrohttpd-dev libyaml-dev libjansson-dev \
-	libsystemd-dev uthash-dev linux-libc-dev
+	libsystemd-dev uthash-dev linux-libc-dev $(CURL)
 DEPS := gcc make clang llvm $(LIBRARIES) $(if $(SYSROOT),gcc-$(subst _,-,$(TRIPLE)))
 DEPS_TEST := $(DEPS) libclang-rt-dev libcmocka-dev clang-format cppcheck shellcheck universal-ctags libfuse3-dev fuse3 \
 	pkg-config fio strace curl jq iproute2 procps util-linux libcap2-bin git bpftool \
