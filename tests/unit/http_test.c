@@ -117,6 +117,8 @@ static const struct http_route routes[] = {
 	{ "/heavy", serve_heavy, .heavy = true },
 	{ "/secret", serve_hello, .control = true },
 	{ "/change", serve_change, .control = true, .post = true },
+	{ "/both", serve_hello },
+	{ "/both", serve_change, .control = true, .post = true },
 	{ NULL, NULL },
 };
 
@@ -650,6 +652,18 @@ static void the_control_socket_may_do_more(void **state)
 	has(&b, "HTTP/1.1 405 ");
 	has(&b, "Allow: POST\r\n");
 	assert_int_equal(changed_cnt, 1);
+	ask_on(control_client(), GET("/both", ""), &b);
+	assert_string_equal(body_of(&b), "hello you -\n");
+	assert_int_equal(changed_cnt, 1);
+	ask_on(control_client(), POST("/both", "0", ""), &b);
+	has(&b, "HTTP/1.1 200 ");
+	assert_int_equal(changed_cnt, 2);
+	ask(POST("/both", "0", ""), &b);
+	has(&b, "HTTP/1.1 403 ");
+	ask_on(control_client(), "PUT /both HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", &b);
+	has(&b, "HTTP/1.1 405 ");
+	has(&b, "Allow: GET, HEAD, POST\r\n");
+	assert_int_equal(changed_cnt, 2);
 	buf_release(&b);
 }
 
@@ -668,6 +682,10 @@ static void the_client_gets_what_is_answered(void **state)
 	assert_true(b.len >= BIG_BYTES);
 	assert_int_equal(control_get(socket_path, "/nowhere", &status, &b), 0);
 	assert_int_equal(status, 404);
+	assert_int_equal(control_get(socket_path, "/change", &status, &b), 0);
+	assert_int_equal(status, 405);
+	assert_int_equal(control_post(socket_path, "/change", &status, &b), 0);
+	assert_int_equal(status, 200);
 	assert_int_equal(control_get("/nonexistent/api.sock", "/", &status, &b), -ENOENT);
 	assert_int_equal(control_get("/dev/null", "/", &status, &b), -ENOENT);
 	assert_int_equal(control_get(long_path, "/", &status, &b), -ENAMETOOLONG);

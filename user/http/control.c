@@ -42,12 +42,12 @@ static int daemon_connect(const char *path)
 	return err;
 }
 
-static int request_send(int fd, const char *path)
+static int request_send(int fd, const char *method, const char *path)
 {
 	struct buf request = { 0 };
 	int err = 0;
 
-	buf_printf(&request, "GET %s HTTP/1.0\r\n\r\n", path);
+	buf_printf(&request, "%s %s HTTP/1.0\r\nContent-Length: 0\r\n\r\n", method, path);
 	if (request.failed)
 		err = -ENOMEM;
 	else if (send(fd, request.data, request.len, MSG_NOSIGNAL) != (ssize_t)request.len)
@@ -86,14 +86,15 @@ static int answer_parse(const struct buf *answer, unsigned *status, struct buf *
 	return body->failed ? -ENOMEM : 0;
 }
 
-static int get(const char *socket, const char *path, unsigned *status, struct buf *body)
+static int ask(const char *socket, const char *method, const char *path, unsigned *status,
+	       struct buf *body)
 {
 	int fd = daemon_connect(socket), err;
 	struct buf answer = { 0 };
 
 	if (fd < 0)
 		return fd;
-	err = request_send(fd, path);
+	err = request_send(fd, method, path);
 	err = err ?: answer_read(fd, &answer);
 	buf_cstr(&answer);
 	buf_reset(body);
@@ -103,14 +104,25 @@ static int get(const char *socket, const char *path, unsigned *status, struct bu
 	return err == -EAGAIN ? -ETIMEDOUT : err;
 }
 
-int control_get(const char *socket, const char *path, unsigned *status, struct buf *body)
+static int ask_ready(const char *socket, const char *method, const char *path, unsigned *status,
+		     struct buf *body)
 {
 	const struct timespec pause = { .tv_nsec = START_RETRY_NS };
 	uint64_t end_ns = clock_now_ns() + START_WAIT_NS;
 	int err;
 
-	while (!(err = get(socket, path, status, body)) && *status == 503 &&
+	while (!(err = ask(socket, method, path, status, body)) && *status == 503 &&
 	       clock_now_ns() < end_ns)
 		nanosleep(&pause, NULL);
 	return err;
+}
+
+int control_get(const char *socket, const char *path, unsigned *status, struct buf *body)
+{
+	return ask_ready(socket, "GET", path, status, body);
+}
+
+int control_post(const char *socket, const char *path, unsigned *status, struct buf *body)
+{
+	return ask_ready(socket, "POST", path, status, body);
 }

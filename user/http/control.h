@@ -12,5 +12,7 @@
  * or whatever else went wrong.
  */
 int control_get(const char *socket, const char *path, unsigned *status, struct buf *body);
+/* The same by POST, without a body. */
+int control_post(const char *socket, const char *path, unsigned *status, struct buf *body);
 
 #endif

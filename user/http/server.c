@@ -282,29 +282,38 @@ static void reply_not_found(struct http_reply *r, const struct http_route *route
 	buf_release(&paths);
 }
 
-static void reply_not_allowed(struct http_reply *r, const struct http_route *route)
+static bool method_fits(const struct http_route *route, const char *method)
 {
-	const char *methods = route && route->post ? "POST" : "GET, HEAD";
-
-	http_reply_fail(r, MHD_HTTP_METHOD_NOT_ALLOWED, "only %s", methods);
-	r->allow = methods;
+	if (route->post)
+		return !strcmp(method, "POST");
+	return !strcmp(method, "GET") || !strcmp(method, "HEAD");
 }
 
-static const struct http_route *route_find(const struct http_server *s, const char *path)
+/* NULL: nothing has this path, or what has it wants another method. */
+static const struct http_route *route_find(const struct http_server *s, const char *path,
+					   const char *method)
 {
 	const struct http_route *route = s->routes;
 
-	while (route->path && strcmp(route->path, path))
+	while (route->path && (strcmp(route->path, path) != 0 || !method_fits(route, method)))
 		route++;
 	return route->path ? route : NULL;
 }
 
-/* Whether this is how the route, NULL: none, is asked. */
-static bool method_fits(const struct http_route *route, const char *method)
+/* No route has this path, after route_find() of it. What comes with other methods may have a body, and is refused. */
+static bool is_unknown(const struct http_server *s, const char *path, const char *method)
 {
-	if (route && route->post)
-		return !strcmp(method, "POST");
-	return !strcmp(method, "GET") || !strcmp(method, "HEAD");
+	return (!strcmp(method, "GET") || !strcmp(method, "HEAD")) && !route_find(s, path, "POST");
+}
+
+static void reply_not_allowed(struct http_reply *r, const struct http_server *s, const char *path)
+{
+	const char *methods = !route_find(s, path, "POST") ? "GET, HEAD"
+			      : route_find(s, path, "GET") ? "GET, HEAD, POST"
+							   : "POST";
+
+	http_reply_fail(r, MHD_HTTP_METHOD_NOT_ALLOWED, "only %s", methods);
+	r->allow = methods;
 }
 
 static void reply_make_heavy(struct http_reply *r, struct http_server *s,
@@ -345,8 +354,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 	struct http_reply reply = { .status = MHD_HTTP_OK,
 				    .content_type = "text/plain; charset=utf-8" };
 	struct client *c = client_of(connection);
-	const struct http_route *route = route_find(cls, path);
-	bool allowed = method_fits(route, method);
+	const struct http_route *route = route_find(cls, path, method);
+	bool allowed = route || is_unknown(cls, path, method);
 
 	(void)version, (void)upload;
 	if (!c || c->evicted)
@@ -360,7 +369,7 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 	if (allowed)
 		reply_make(&reply, cls, c, route, &request);
 	else
-		reply_not_allowed(&reply, route);
+		reply_not_allowed(&reply, cls, path);
 	return reply_send(cls, &reply, c, connection,
 			  accept_gzip(http_request_header(&request, "Accept-Encoding")));
 }

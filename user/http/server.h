@@ -29,7 +29,8 @@ struct http_route {
 	void (*handler)(void *ctx, const struct http_request *request, struct http_reply *reply);
 	bool control; /* on control sockets only */
 	bool heavy; /* takes long to make: what there is no time for is refused, but to control clients */
-	bool post; /* by POST, of which the body is dropped, instead of GET and HEAD */
+	/* By POST, of which the body is dropped, instead of GET and HEAD: a path may have a route for either. */
+	bool post;
 };
 
 /*
