@@ -10,5 +10,11 @@
  * when there is no daemon. An exit status; what is wrong was said on stderr.
  */
 int ask_daemon(const char *socket, const char *path, json_t **answer);
+/* The same by POST; what is refused (400, 404) is bad usage. */
+int tell_daemon(const char *socket, const char *path, json_t **answer);
+
+/* Appends KEY=VALUE, as it stands in a URL, to a path with `?` at its end or parameters in it. */
+struct buf;
+void query_add(struct buf *path, const char *key, const char *value);
 
 #endif

@@ -2,7 +2,6 @@
 /* Checks a configuration file, and says what a running daemon would make of it. */
 #include "cmd/check_config.h"
 
-#include <ctype.h>
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -78,12 +77,8 @@ static int changes_ask(const struct agent *a, json_t **answer)
 	struct buf request = { 0 };
 	int status;
 
-	buf_str(&request, "/api/v1/config?file=");
-	for (const char *c = path; c && *c; c++)
-		if (isalnum((unsigned char)*c) || strchr("/._-", *c))
-			buf_char(&request, *c);
-		else
-			buf_printf(&request, "%%%02X", (unsigned char)*c);
+	buf_str(&request, "/api/v1/config?");
+	query_add(&request, "file", path ?: "");
 	status = ask_daemon(a->socket, buf_cstr(&request), answer);
 	buf_release(&request);
 	free(path);
