@@ -15,7 +15,7 @@
 #include "lib/store.h"
 
 #define NS_PER_SEC	 1000000000ULL
-#define FILE_NAME	 "alerts.json"
+#define FILE_NAME	 "notifications"
 #define FILE_VERSION	 1
 #define FILE_MAX_BYTES	 ((size_t)16 << 20)
 #define TARGET_KEY_SIZE	 512
@@ -456,8 +456,9 @@ static void firing_tell(void *ctx, struct target *t)
 			target_put(t, r->notice, TOLD_NOTHING);
 }
 
-int deliver_configure(struct deliver *d, const struct conf *c, unsigned port)
+int deliver_configure(struct deliver *d, const struct conf *c)
 {
+	const char *port = strrchr(c->listen, ':');
 	struct buf url = { 0 };
 	int err;
 
@@ -467,7 +468,7 @@ int deliver_configure(struct deliver *d, const struct conf *c, unsigned port)
 	if (c->external_url)
 		buf_str(&url, c->external_url);
 	else
-		buf_printf(&url, "http://%s:%u", d->host, port);
+		buf_printf(&url, "http://%s%s", d->host, port ?: "");
 	err = url.failed ? -ENOMEM
 			 : targets_configure(d->targets, c, buf_cstr(&url), firing_tell, d);
 	buf_release(&url);

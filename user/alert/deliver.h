@@ -20,10 +20,10 @@ extern const struct metric silence_metrics[];
 /* Its file is in the data directory. Keeps a pointer to the configuration. NULL: no memory, or no thread. */
 struct deliver *deliver_new(struct loop *l, struct registry *r, const struct conf *c);
 /*
- * Takes over targets, labels and expectations of the configuration, which has to live until the next call, or the end. `port`: of
- * the endpoint, for links. 0 or -ENOMEM: some targets are missing.
+ * Takes over targets, labels and expectations of the configuration, which has to live until the next call, or the end. 0 or
+ * -ENOMEM: some targets are missing.
  */
-int deliver_configure(struct deliver *d, const struct conf *c, unsigned port);
+int deliver_configure(struct deliver *d, const struct conf *c);
 /* To be called after each evaluation, and some times a second. */
 void deliver_run(struct deliver *d, const struct engine *e, u64 now_ns, s64 wall_ns);
 /* Sets the values in the registry. */

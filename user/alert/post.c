@@ -23,17 +23,24 @@
 #define PASSWORD_MAX	  1024
 #define TIMEOUT_MS	  10000L
 #define CONNECT_MS	  5000L
+#define POLL_MS		  100 /* how soon an end that is asked for is seen */
 
-#define CURL_FUNCTIONS(X) \
-	X(global_init)    \
-	X(easy_init)      \
-	X(easy_setopt)    \
-	X(easy_perform)   \
-	X(easy_getinfo)   \
-	X(easy_reset)     \
-	X(easy_strerror)  \
-	X(easy_cleanup)   \
-	X(slist_append)   \
+#define CURL_FUNCTIONS(X)      \
+	X(global_init)         \
+	X(easy_init)           \
+	X(easy_setopt)         \
+	X(easy_getinfo)        \
+	X(easy_reset)          \
+	X(easy_strerror)       \
+	X(easy_cleanup)        \
+	X(multi_init)          \
+	X(multi_add_handle)    \
+	X(multi_perform)       \
+	X(multi_poll)          \
+	X(multi_info_read)     \
+	X(multi_remove_handle) \
+	X(multi_cleanup)       \
+	X(slist_append)        \
 	X(slist_free_all)
 
 static struct {
@@ -70,12 +77,12 @@ static void curl_load(void)
 struct post {
 	struct http_target conf; /* its own copy */
 	char *url;
-	CURL *handle;		    /* which keeps the connection; NULL: not yet */
-	struct curl_slist *headers; /* the same */
+	CURLM *multi; /* which keeps the connection; NULL: not yet, as the following */
+	CURL *handle;
+	struct curl_slist *headers;
 	/* Of the answer that is being read. */
 	char kept[ANSWER_KEPT_BYTES];
 	size_t kept_len, answer_len;
-	atomic_bool *ending;
 };
 
 static char *copy(const char *text)
@@ -115,6 +122,8 @@ void post_free(struct post *p)
 		return;
 	if (p->handle)
 		curl.easy_cleanup(p->handle);
+	if (p->multi)
+		curl.multi_cleanup(p->multi);
 	if (p->headers)
 		curl.slist_free_all(p->headers);
 	free(p->conf.basic_auth.username);
@@ -153,14 +162,6 @@ static size_t answer_read(char *data, size_t size, size_t cnt, void *ctx)
 	memcpy(p->kept + p->kept_len, data, len < room ? len : room);
 	p->kept_len += len < room ? len : room;
 	return header_read(data, size, cnt, ctx);
-}
-
-static int progress(void *ctx, curl_off_t down, curl_off_t downed, curl_off_t up, curl_off_t upped)
-{
-	struct post *p = ctx;
-
-	(void)down, (void)downed, (void)up, (void)upped;
-	return *p->ending;
 }
 
 /* The password is the first line of its file, read each time: it changes without a reload. */
@@ -220,28 +221,50 @@ static void request_set(struct post *p, const struct buf *json)
 	curl.easy_setopt(p->handle, CURLOPT_HEADERDATA, p);
 	curl.easy_setopt(p->handle, CURLOPT_WRITEFUNCTION, answer_read);
 	curl.easy_setopt(p->handle, CURLOPT_WRITEDATA, p);
-	/* So that the end does not wait for others, not even for their DNS. */
-	curl.easy_setopt(p->handle, CURLOPT_NOPROGRESS, 0L);
-	curl.easy_setopt(p->handle, CURLOPT_XFERINFOFUNCTION, progress);
-	curl.easy_setopt(p->handle, CURLOPT_XFERINFODATA, p);
+	/* The end does not wait for a DNS server that does not answer. */
 	curl.easy_setopt(p->handle, CURLOPT_QUICK_EXIT, 1L);
 	tls_set(p);
 }
 
+static struct curl_slist *headers_make(void)
+{
+	struct curl_slist *first = curl.slist_append(NULL, "Content-Type: application/json");
+	/* no round trip to ask whether the body may come */
+	struct curl_slist *both = first ? curl.slist_append(first, "Expect:") : NULL;
+
+	if (!both)
+		curl.slist_free_all(first);
+	return both;
+}
+
 static bool handle_make(struct post *p)
 {
-	struct curl_slist *headers;
-
 	pthread_once(&curl_once, curl_load);
-	if (!curl_loaded || p->handle)
-		return curl_loaded;
-	headers = curl.slist_append(NULL, "Content-Type: application/json");
-	p->headers =
-		headers ? curl.slist_append(headers, "Expect:") : NULL; /* no round trip for it */
-	if (headers && !p->headers)
-		curl.slist_free_all(headers);
-	p->handle = p->headers ? curl.easy_init() : NULL;
-	return p->handle;
+	if (!curl_loaded)
+		return false;
+	p->headers = p->headers ?: headers_make();
+	p->multi = p->multi ?: curl.multi_init();
+	p->handle = p->handle ?: curl.easy_init();
+	return p->headers && p->multi && p->handle;
+}
+
+/* Until it is through, or the target is to end. */
+static CURLcode perform(struct post *p, const atomic_bool *ending)
+{
+	CURLcode result = CURLE_ABORTED_BY_CALLBACK;
+	int running = 1, left;
+	CURLMsg *message;
+
+	if (curl.multi_add_handle(p->multi, p->handle))
+		return CURLE_OUT_OF_MEMORY;
+	while (running && !*ending && !curl.multi_perform(p->multi, &running))
+		if (running)
+			curl.multi_poll(p->multi, NULL, 0, POLL_MS, NULL);
+	while ((message = curl.multi_info_read(p->multi, &left)))
+		if (message->msg == CURLMSG_DONE)
+			result = message->data.result;
+	curl.multi_remove_handle(p->multi, p->handle);
+	return result;
 }
 
 static enum send_result answer_judge(struct post *p, struct sending *s)
@@ -280,9 +303,8 @@ enum send_result post_send(struct post *p, const struct buf *json, struct sendin
 			   strerror(-err));
 		return SEND_RETRY;
 	}
-	p->ending = s->ending;
 	p->kept_len = p->answer_len = 0;
-	code = curl.easy_perform(p->handle);
+	code = perform(p, s->ending);
 	/* What is longer than an answer has to be is not read to its end. */
 	if (!code || (code == CURLE_WRITE_ERROR && p->answer_len > ANSWER_MAX_BYTES))
 		return answer_judge(p, s);
