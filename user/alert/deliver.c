@@ -17,7 +17,7 @@
 #define NS_PER_SEC	 1000000000ULL
 #define FILE_NAME	 "notifications"
 #define FILE_VERSION	 1
-#define FILE_MAX_BYTES	 ((size_t)16 << 20)
+#define FILE_MAX_BYTES	 ((size_t)64 << 20)
 #define TARGET_KEY_SIZE	 512
 #define RECORDS_MAX	 2048
 #define RESOLVED_NS	 (15 * 60 * NS_PER_SEC) /* resolved alerts are told again for so long */
@@ -301,9 +301,11 @@ static bool is_listed(const json_t *names, const char *name)
 	const json_t *one;
 	size_t i;
 
-	json_array_foreach((json_t *)names, i,
-			   one) if (json_is_string(one) &&
-				    !strcmp(json_string_value(one), name)) return true;
+	json_array_foreach((json_t *)names, i, one)
+	{
+		if (json_is_string(one) && !strcmp(json_string_value(one), name))
+			return true;
+	}
 	return false;
 }
 
@@ -338,6 +340,7 @@ static void alert_restore(struct deliver *d, const json_t *saved, const json_t *
 	record =
 		r.notice->firing || ago_ns < (s64)RESOLVED_NS ? record_add(d, r.notice->key) : NULL;
 	if (!record) {
+		targets_forget(d->targets, r.notice->key);
 		notice_unref(r.notice);
 		return;
 	}

@@ -10,7 +10,8 @@ struct entry {
 	u64 key;
 	struct notice *notice;
 	enum told told;
-	bool due; /* to be repeated */
+	bool due;	/* to be repeated */
+	bool forgotten; /* as soon as it is told */
 };
 
 struct outbox {
@@ -100,6 +101,10 @@ void outbox_put(struct outbox *o, struct notice *n, enum told told)
 	notice_unref(e->notice);
 	e->notice = notice_ref(n);
 	e->due = o->rules.repeats;
+	e->forgotten = false;
+	/* Nobody has heard that it fires again, should it end before that is told. */
+	if (n->firing && e->told == TOLD_RESOLVED)
+		e->told = TOLD_NOTHING;
 	if (e->told == TOLD_ALL)
 		e->told = wanted(o, e);
 }
@@ -108,7 +113,10 @@ void outbox_forget(struct outbox *o, u64 key)
 {
 	struct entry *e = entry_find(o, key);
 
-	if (e && (o->rules.repeats || !is_waiting(o, e)))
+	if (!e)
+		return;
+	e->forgotten = true;
+	if (o->rules.repeats || !is_waiting(o, e))
 		entry_remove(o, e);
 }
 
@@ -129,13 +137,12 @@ unsigned outbox_take(struct outbox *o, struct parcel *parcels, unsigned max, boo
 	return cnt;
 }
 
-/* What is known to have ended needs no place, unless it is repeated. */
 static void entry_told(struct outbox *o, struct entry *e, const struct parcel *p)
 {
 	e->told = p->firing ? TOLD_FIRING : TOLD_RESOLVED;
 	if (e->notice == p->notice)
 		e->due = false;
-	if (!e->notice->firing && !is_waiting(o, e) && !o->rules.repeats)
+	if (e->forgotten && !is_waiting(o, e))
 		entry_remove(o, e);
 }
 
