@@ -61,7 +61,7 @@ static void *open_command(const void *conf)
 	if (!c)
 		return NULL;
 	c->timeout_ns = from->timeout_ns;
-	c->user = strdup(from->user ?: COMMAND_USER);
+	c->user = strdup(from->user);
 	c->argv = calloc(cnt + 1, sizeof(*c->argv));
 	for (unsigned i = 0; c->argv && i < cnt; i++)
 		if (!(c->argv[i] = strdup(from->command[i])))
