@@ -105,7 +105,7 @@ is "10" "$(jq '.changes | length' <<<"$output")" "check: a path of any bytes"
 # --- a reload
 
 reload
-said "limits.services: 4000 -> 4100" "rules.DiskReads.above: 50ms -> 80ms" "services:  -> reloaded-$$" "probes.request.long_poll: 5s -> 10s" \
+said "limits.services: 4000 -> 4100" "rules.DiskReads.above: 50ms -> 80ms" "services:  -> [ { name: reloaded-$$, match: { exe: w-reload-$$ } } ]" "probes.request.long_poll: 5s -> 10s" \
 	"limits.memory: 64MiB -> 32MiB takes a restart" "buckets: fine -> 1ms, 1s takes a restart" "probes.request.status: code -> class takes a restart"
 is 1 "$(successful)" "the reload was successful"
 ok "and is younger than the start" between "$began" 9999999999 \
@@ -145,7 +145,7 @@ ok "renamed three times while it counts: no call is lost" wait_until all_counted
 sed -i 's/seismo_block_io_duration_seconds/seismo_block_io_duration/' "$TMP/rules.d/disks.yaml"
 echo "include: rules.d" >"$CONFIG"
 check
-is "$TMP/rules.d/disks.yaml:2: unknown metric 'seismo_block_io_duration', did you mean 'seismo_block_io_duration_seconds'?" \
+is "seismo: error: $TMP/rules.d/disks.yaml:2: unknown metric 'seismo_block_io_duration', did you mean 'seismo_block_io_duration_seconds'?" \
 	"$output" "check: a rule on a metric that does not exist"
 echo "services: [ { name: x } ]" >"$CONFIG"
 reload

@@ -52,10 +52,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
+	struct buf text = { 0 }, first = { 0 }, second = { 0 };
 	struct conf *c = conf_new(), *again = conf_new();
-	struct buf first = { 0 }, second = { 0 };
 
-	if (rules_add(c, (const char *)data, size))
+	/* any text, or what may follow the beginning of a rule */
+	if (size && data[0] != 'r')
+		buf_str(&text, "rules:\n  - alert: A\n    metric: m\n    value: rate\n    ");
+	buf_add(&text, data, size);
+	if (rules_add(c, buf_cstr(&text), text.len))
 		rules_write(c, &first);
 	/* beyond ASCII there is what YAML wants to be escaped */
 	if (c->rule_cnt && is_ascii(&first)) {
@@ -65,6 +69,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (strcmp(buf_cstr(&first), buf_cstr(&second)) != 0)
 			abort();
 	}
+	buf_release(&text);
 	buf_release(&first);
 	buf_release(&second);
 	conf_free(c);
