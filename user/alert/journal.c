@@ -19,7 +19,7 @@
 
 #define MESSAGE_ID     "9999113a5cf04f4497523853e2713603"
 #define JOURNAL_SOCKET "/run/systemd/journal/socket"
-#define FIELDS_MAX     64
+#define ENTRY_FIELDS   64
 #define FIELD_NAME_MAX 64 /* as the journal has it */
 #define NS_PER_SEC     1000000000LL
 
@@ -44,7 +44,7 @@ static void line_write(struct buf *line, const struct parcel *p)
 /* --- the journal: SEISMO_DEVICE=sdb, and so on */
 
 struct fields {
-	struct iovec field[FIELDS_MAX];
+	struct iovec field[ENTRY_FIELDS];
 	int cnt;
 };
 
@@ -52,7 +52,7 @@ static void field_add(struct fields *f, const char *key, const char *value)
 {
 	struct buf field = { 0 };
 
-	if (f->cnt == FIELDS_MAX)
+	if (f->cnt == ENTRY_FIELDS)
 		return;
 	buf_printf(&field, "%s=%s", key, value);
 	if (!field.failed)

@@ -10,8 +10,6 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 
-#define RESEND_NS (60 * 1000 * NS_PER_MS)
-
 enum target_metric {
 	TARGET_SENT,
 	TARGET_FAILED,
@@ -192,6 +190,7 @@ static int target_want(struct targets *all, struct wanted *w)
 	struct slot *s;
 	int err = 0;
 
+	text_add(&w->spec, rule_severities[w->options.least]);
 	text_add(&w->spec, w->options.external_url);
 	buf_u64(&w->spec, w->options.resend_ns);
 	for (unsigned i = 2; (s = slot_find(all, w->options.kind, buf_cstr(&w->name))) && s->wanted;
@@ -216,6 +215,7 @@ static int http_want(struct targets *all, struct wanted *w, const struct target_
 	for (unsigned i = 0; i < cnt; i++) {
 		w->options.kind = kind;
 		w->options.conf = &list[i];
+		w->options.least = (enum rule_severity)list[i].severity;
 		origin_write(&w->name, list[i].url);
 		http_spec(&w->spec, &list[i]);
 		err = target_want(all, w) ?: err;
@@ -230,6 +230,7 @@ static int commands_want(struct targets *all, struct wanted *w, const struct con
 	for (unsigned i = 0; i < c->command_cnt; i++) {
 		w->options.kind = &target_command;
 		w->options.conf = &c->commands[i];
+		w->options.least = (enum rule_severity)c->commands[i].severity;
 		buf_str(&w->name, strrchr(c->commands[i].command[0], '/') + 1);
 		command_spec(&w->spec, &c->commands[i]);
 		err = target_want(all, w) ?: err;
@@ -241,22 +242,20 @@ static int journal_want(struct targets *all, struct wanted *w)
 {
 	w->options.kind = &target_journal;
 	w->options.conf = NULL;
+	w->options.least = RULE_INFO;
 	buf_str(&w->name, "journal");
 	return target_want(all, w);
 }
 
 u64 targets_resend_ns(const struct conf *c)
 {
-	u64 resend_ns = c->alert_resend_ns ?: RESEND_NS;
-
-	return resend_ns > c->interval_ns ? resend_ns : c->interval_ns;
+	return c->alert_resend_ns > c->interval_ns ? c->alert_resend_ns : c->interval_ns;
 }
 
 int targets_configure(struct targets *all, const struct conf *c, const char *external_url,
 		      void (*added)(void *ctx, struct target *t), void *ctx)
 {
-	struct wanted w = { .options = { .least = RULE_INFO,
-					 .resend_ns = targets_resend_ns(c),
+	struct wanted w = { .options = { .resend_ns = targets_resend_ns(c),
 					 .external_url = external_url,
 					 .progress = all->progress,
 					 .ctx = all->ctx },

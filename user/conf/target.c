@@ -13,6 +13,10 @@
 #define NS_PER_SEC 1000000000ULL
 #define DAY_S	   86400
 
+static const struct setting severity = { .kind = SETTING_ENUM,
+					 .initial = RULE_INFO,
+					 .words = rule_severities };
+
 /* --- Alertmanagers and webhooks */
 
 int url_check(struct yaml_doc *d, const struct field *f, const yaml_node_t *value, const char *text)
@@ -55,6 +59,7 @@ const struct field http_target_fields[] = {
 	  .check = url_check },
 	{ "basic_auth", &field_mapping, offsetof(struct http_target, basic_auth), auth_fields },
 	{ "tls", &field_mapping, offsetof(struct http_target, tls), tls_fields },
+	{ "severity", &field_setting, offsetof(struct http_target, severity), &severity },
 	{ .key = NULL },
 };
 
@@ -86,6 +91,7 @@ const struct field command_target_fields[] = {
 	{ "user", &field_text, offsetof(struct command_target, user), "nobody",
 	  .max = NAME_MAX_LEN },
 	{ "timeout", &field_setting, offsetof(struct command_target, timeout_ns), &timeout },
+	{ "severity", &field_setting, offsetof(struct command_target, severity), &severity },
 	{ .key = NULL },
 };
 

@@ -4,6 +4,7 @@
 #define CONF_TARGET_H
 
 #include "conf/field.h"
+#include "conf/rule.h"
 
 /* An Alertmanager (its base URL) or a webhook. */
 struct http_target {
@@ -14,14 +15,15 @@ struct http_target {
 	struct {
 		char *ca_file, *cert_file, *key_file; /* NULL: the system's; none */
 		u64 insecure_skip_verify;
-	} tls; /* of https:// */
+	} tls;	      /* of https:// */
+	u64 severity; /* enum rule_severity: it is told of these alerts and graver ones */
 };
 
 /* A program that gets alerts as JSON on its standard input. */
 struct command_target {
 	char **command; /* its arguments, the first is an absolute path; ends with NULL */
 	char *user;
-	u64 timeout_ns;
+	u64 timeout_ns, severity; /* severity: as above */
 };
 
 /* Alerts that are expected in some window: of tests, drills, maintenance. They are marked and not paged. */
@@ -39,6 +41,9 @@ bool expectation_in_effect(const struct expectation *e, s64 wall_ns);
 
 /* Rows by which they are loaded, written and freed; the numbers of elements belong to struct conf. */
 extern const struct field http_target_fields[], command_target_fields[], expectation_fields[];
+/* For `check`: http:// or https://, and a host. */
+int url_check(struct yaml_doc *d, const struct field *f, const yaml_node_t *value,
+	      const char *text);
 /* See struct field_list. */
 int http_target_check(struct yaml_doc *d, yaml_node_t *node, const void *targets, unsigned i);
 int command_target_check(struct yaml_doc *d, yaml_node_t *node, const void *targets, unsigned i);
