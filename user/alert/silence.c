@@ -82,21 +82,30 @@ static int silence_make(struct silence *one, const char *matchers, const char *r
 	return -ENOMEM;
 }
 
+/* It is written to logs, and sent as JSON. */
+static bool is_line(const char *text)
+{
+	json_t *utf8 = json_string(text);
+	bool line = utf8 && *text && strlen(text) <= REASON_MAX_LEN;
+
+	json_decref(utf8);
+	for (; line && *text; text++)
+		line = (unsigned char)*text >= ' ' && *text != 127;
+	return line;
+}
+
 int silences_add(struct silences *s, const char *matchers, u64 duration_ns, const char *reason,
 		 u64 now_ns, s64 wall_ns, const struct silence **ret, struct buf *error)
 {
 	struct silence *one = &s->all[s->cnt];
-	json_t *utf8;
 	int err;
 
 	if (s->cnt == SILENCES_MAX) {
 		buf_printf(error, "there are %d silences already", SILENCES_MAX);
 		return -ENOSPC;
 	}
-	utf8 = json_string(reason);
-	json_decref(utf8);
-	if (!*reason || !utf8 || strlen(reason) > REASON_MAX_LEN) {
-		buf_printf(error, "the reason must be a text of up to %d bytes", REASON_MAX_LEN);
+	if (!is_line(reason)) {
+		buf_printf(error, "the reason must be a line of up to %d bytes", REASON_MAX_LEN);
 		return -EINVAL;
 	}
 	if (!duration_ns || duration_ns > SILENCE_MAX_NS) {
