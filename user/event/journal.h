@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* A line of the event log as an entry of systemd's journal. */
+#ifndef EVENT_JOURNAL_H
+#define EVENT_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+/* Does standard error go to the journal, as it does in a unit? */
+bool journal_is_ours(void);
+/*
+ * Sends it with a field SEISMO_KEY for each of its keys, and the whole line as SEISMO_EVENT. May wait for the journal. What is no
+ * object of JSON is ignored.
+ */
+void journal_send(const char *line, size_t len);
+
+#endif

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* UTF-8, of which other people's bytes may be anything but. */
+#ifndef LIB_UTF8_H
+#define LIB_UTF8_H
+
+#include <stddef.h>
+
+#include "lib/buf.h"
+
+#define UTF8_REPLACEMENT "\xef\xbf\xbd" /* U+FFFD */
+
+/* Bytes of the character at s, 0 when there is none. Stops at a NUL, which is no legal second byte. */
+size_t utf8_len(const char *s);
+
+/* Appends the text as a string of JSON, with its quotes. Each byte that is no part of valid UTF-8 becomes U+FFFD. */
+void utf8_json(struct buf *b, const char *text);
+
+#endif
