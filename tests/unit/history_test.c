@@ -162,35 +162,33 @@ static s64 since(const struct model *m, const s64 *values, u32 begin, u32 end)
 }
 
 /* Merged means are rounded, each time by no more than one half. */
-static void gauge_check(const struct world *w, const struct history_window *window,
-			const struct model *m, u32 begin, bool even)
+static void gauge_check(const struct history_window *window, const struct world *w,
+			const struct model *m, u32 begin, u32 end, bool even)
 {
 	struct history_gauge gauge;
 	double area = 0, ns = 0;
 	s64 max = INT64_MIN;
 
 	history_gauge(window, m->series, &gauge);
-	for (u32 i = begin < m->born ? m->born : begin + 1; i <= w->tick; i++) {
+	for (u32 i = begin < m->born ? m->born : begin + 1; i <= end; i++) {
 		double length = (double)(w->end_ns[i] - w->end_ns[i - 1]);
 
 		max = m->value[i] > max ? m->value[i] : max;
 		area += length * (double)m->value[i];
 		ns += length;
 	}
-	assert_int_equal(gauge.last, m->value[w->tick]);
+	assert_int_equal(gauge.last, m->value[end]);
+	if (end < m->born)
+		return;
 	assert_int_equal(gauge.max, max);
 	if (even && fabs(gauge.mean - area / ns) > 30)
 		fail_msg("mean %f, not %f", gauge.mean, area / ns);
 }
 
-static void window_check(const struct world *w, u64 window_ns, bool even)
+static void window_check(const struct world *w, const struct history_window *window, bool even)
 {
-	struct history_window window;
-	u32 begin;
+	u32 begin = tick_at(w, window->begin_ns), end = tick_at(w, window->end_ns);
 
-	assert_true(history_window(w->history, window_ns, &window));
-	assert_true(window.end_ns == w->registry.now_ns);
-	begin = tick_at(w, window.begin_ns);
 	for (int i = 0; i < SERIES_MAX; i++) {
 		const struct model *m = &w->models[i];
 		struct hist hist = { 0 };
@@ -198,26 +196,37 @@ static void window_check(const struct world *w, u64 window_ns, bool even)
 		if (!m->series)
 			continue;
 		if (m->series->hist) {
-			history_hist(&window, m->series, &hist);
-			assert_int_equal(hist.sum_ns, since(m, m->value, begin, w->tick));
-			assert_int_equal(hist.bucket[m->bucket],
-					 since(m, m->count, begin, w->tick));
+			history_hist(window, m->series, &hist);
+			assert_int_equal(hist.sum_ns, since(m, m->value, begin, end));
+			assert_int_equal(hist.bucket[m->bucket], since(m, m->count, begin, end));
+			assert_int_equal(history_hist_sum(window, m->series), hist.sum_ns);
 			continue;
 		}
-		assert_int_equal(history_delta(&window, m->series),
-				 since(m, m->value, begin, w->tick));
+		assert_int_equal(history_delta(window, m->series), since(m, m->value, begin, end));
 		if (m->series->family->metric->kind == METRIC_GAUGE)
-			gauge_check(w, &window, m, begin, even);
+			gauge_check(window, w, m, begin, end, even);
 	}
 }
 
 static void windows_check(const struct world *w, bool even)
 {
-	static const u64 windows[] = { 1,    TICK_NS,  30 * NS_PER_SEC, 15 * MINUTE, 20 * MINUTE,
-				       HOUR, 5 * HOUR, 12 * HOUR,	24 * HOUR,   100 * HOUR };
+	static const u64 ages[] = { 0,		 1,	      TICK_NS,	 30 * NS_PER_SEC,
+				    15 * MINUTE, 20 * MINUTE, HOUR,	 5 * HOUR,
+				    12 * HOUR,	 24 * HOUR,   100 * HOUR };
+	const size_t cnt = sizeof(ages) / sizeof(*ages);
+	struct history_window window;
 
-	for (size_t i = 0; i < sizeof(windows) / sizeof(*windows); i++)
-		window_check(w, windows[i], even);
+	for (size_t i = 1; i < cnt; i++) {
+		assert_true(history_window(w->history, ages[i], &window));
+		assert_true(window.end_ns == w->registry.now_ns);
+		window_check(w, &window, even);
+		for (size_t j = 0; j < i; j++)
+			if (history_window_past(w->history, ages[i], ages[j], &window))
+				window_check(w, &window, even);
+	}
+	assert_true(history_window_tick(w->history, &window));
+	assert_true(window.begin_ns == w->end_ns[w->tick - 1]);
+	window_check(w, &window, even);
 }
 
 static double window_error(const struct world *w, u64 window_ns)
@@ -417,6 +426,15 @@ static void windows_end_now(void **state)
 	assert_int_equal(gauge.max, 10);
 	assert_true(fabs(gauge.mean - (5 * 10 - 4) / 6.0) < 1e-9);
 	assert_true(covered(w, TICK_NS, c).ratio == 1);
+
+	/* what ended before the running tick has nothing of it */
+	assert_true(history_window_past(w->history, HOUR, 1 * NS_PER_SEC, &window));
+	assert_true(window.end_ns - window.begin_ns == 5 * NS_PER_SEC);
+	assert_int_equal(history_delta(&window, c), 5);
+	history_gauge(&window, g, &gauge);
+	assert_int_equal(gauge.last, 10);
+	assert_true(gauge.mean == 10);
+	assert_false(history_window_past(w->history, HOUR, 7 * NS_PER_SEC, &window));
 	world_free(w);
 }
 

@@ -227,30 +227,72 @@ static u64 distance(u64 a, u64 b)
 	return a > b ? a - b : b - a;
 }
 
-/* Where a column begins. column_cnt stands for the running tick. */
+/* Where a column begins. column_cnt stands for the running tick, which ends now. */
 static u64 edge_ns(const struct history *h, u32 column)
 {
 	return column < h->column_cnt ? h->columns[column]->span.begin_ns : end_ns(h);
 }
 
-bool history_window(const struct history *h, u64 window_ns, struct history_window *ret)
+static u64 present_ns(const struct history *h)
 {
-	u64 now = h->registry->now_ns, end = now > end_ns(h) ? now : end_ns(h);
-	u64 begin = window_ns < end ? end - window_ns : 0;
-	u32 first = h->column_cnt;
+	return h->registry->now_ns > end_ns(h) ? h->registry->now_ns : end_ns(h);
+}
 
-	while (first > 0 &&
-	       (edge_ns(h, first) == end ||
-		distance(edge_ns(h, first - 1), begin) <= distance(edge_ns(h, first), begin)))
-		first--;
+/* The column whose begin is nearest to that time and before `end`. */
+static u32 column_near(const struct history *h, u64 time, u64 end)
+{
+	u32 at = h->column_cnt;
+
+	while (at > 0 && (edge_ns(h, at) >= end ||
+			  distance(edge_ns(h, at - 1), time) <= distance(edge_ns(h, at), time)))
+		at--;
+	return at;
+}
+
+bool history_window_past(const struct history *h, u64 from_ns, u64 to_ns,
+			 struct history_window *ret)
+{
+	u64 now = present_ns(h), begin = from_ns < now ? now - from_ns : 0,
+	    end = to_ns < now ? now - to_ns : 0;
+	u32 last = column_near(h, end, UINT64_MAX);
+	bool running = distance(now, end) < distance(edge_ns(h, last), end) || !to_ns;
+
+	if (running)
+		last = h->column_cnt;
+	end = running ? now : edge_ns(h, last);
 	*ret = (struct history_window){
 		.history = h,
-		.asked_ns = window_ns,
-		.begin_ns = edge_ns(h, first),
+		.asked_ns = from_ns > to_ns ? from_ns - to_ns : 0,
+		.first = column_near(h, begin, end),
 		.end_ns = end,
-		.first = first,
+		.end = last,
+		.running = running,
 	};
+	ret->begin_ns = edge_ns(h, ret->first);
 	return ret->begin_ns < ret->end_ns;
+}
+
+bool history_window(const struct history *h, u64 window_ns, struct history_window *ret)
+{
+	return history_window_past(h, window_ns, 0, ret);
+}
+
+bool history_window_tick(const struct history *h, struct history_window *ret)
+{
+	const struct column_span *span;
+
+	if (!h->column_cnt)
+		return false;
+	span = &h->columns[h->column_cnt - 1]->span;
+	*ret = (struct history_window){
+		.history = h,
+		.asked_ns = span->end_ns - span->begin_ns,
+		.begin_ns = span->begin_ns,
+		.end_ns = span->end_ns,
+		.first = h->column_cnt - 1,
+		.end = h->column_cnt,
+	};
+	return true;
 }
 
 static u32 series_born(const struct series *s)
@@ -264,7 +306,7 @@ static u32 first_column(const struct history_window *w, const struct series *s)
 	const struct history *h = w->history;
 	u32 i = w->first, born = series_born(s);
 
-	while (i < h->column_cnt && h->columns[i]->span.last_tick < born)
+	while (i < w->end && h->columns[i]->span.last_tick < born)
 		i++;
 	return i;
 }
@@ -274,28 +316,39 @@ s64 history_delta(const struct history_window *w, const struct series *s)
 	const struct history *h = w->history;
 	enum metric_kind kind = s->family->metric->kind;
 	int vector = kind == METRIC_GAUGE ? COLUMN_GAUGES : COLUMN_COUNTERS;
-	u64 sum = (u64)*s->value - (u64)snapshot_value(&h->snapshot, kind, s->id);
+	u64 sum = 0;
 
-	for (u32 i = first_column(w, s); i < h->column_cnt; i++)
+	if (w->running)
+		sum = (u64)*s->value - (u64)snapshot_value(&h->snapshot, kind, s->id);
+	for (u32 i = first_column(w, s); i < w->end; i++)
 		sum += (u64)sparse_get(&h->columns[i]->vectors[vector], s->id);
 	return (s64)sum;
+}
+
+u64 history_hist_sum(const struct history_window *w, const struct series *s)
+{
+	const struct history *h = w->history;
+	u64 sum = 0;
+
+	if (w->running)
+		sum = s->hist->sum_ns - snapshot_hist_sum(&h->snapshot, s->id);
+	for (u32 i = first_column(w, s); i < w->end; i++)
+		sum += (u64)sparse_get(&h->columns[i]->vectors[COLUMN_SUMS], s->id);
+	return (s64)sum > 0 ? sum : 0;
 }
 
 void history_hist(const struct history_window *w, const struct series *s, struct hist *ret)
 {
 	const struct history *h = w->history;
 	s64 bucket[HIST_BLOCKS * SPARSE_BLOCK] = { 0 };
-	u64 sum = snapshot_hist_add(&h->snapshot, s->id, s->hist, bucket);
 
-	for (u32 i = first_column(w, s); i < h->column_cnt; i++) {
-		const struct column *c = h->columns[i];
-
-		sum += (u64)sparse_get(&c->vectors[COLUMN_SUMS], s->id);
+	ret->sum_ns += history_hist_sum(w, s);
+	if (w->running)
+		snapshot_hist_add(&h->snapshot, s->id, s->hist, bucket);
+	for (u32 i = first_column(w, s); i < w->end; i++)
 		for (u32 b = 0; b < HIST_BLOCKS; b++)
-			sparse_block_add(&c->vectors[COLUMN_BUCKETS], s->id * HIST_BLOCKS + b,
-					 &bucket[b * SPARSE_BLOCK]);
-	}
-	ret->sum_ns += (s64)sum > 0 ? sum : 0;
+			sparse_block_add(&h->columns[i]->vectors[COLUMN_BUCKETS],
+					 s->id * HIST_BLOCKS + b, &bucket[b * SPARSE_BLOCK]);
 	for (u32 i = 0; i < HIST_BUCKETS; i++)
 		ret->bucket[i] += bucket[i] > 0 ? (u64)bucket[i] : 0;
 }
@@ -314,15 +367,18 @@ void history_gauge(const struct history_window *w, const struct series *s,
 	const struct history *h = w->history;
 	u32 first = first_column(w, s), born = series_born(s);
 	u64 begin = end_ns(h) > s->born_ns ? end_ns(h) : s->born_ns;
-	s64 end = snapshot_value(&h->snapshot, METRIC_GAUGE, s->id);
+	s64 end = w->running ? *s->value : snapshot_value(&h->snapshot, METRIC_GAUGE, s->id);
 	double total_ns = 0;
 
-	*ret = (struct history_gauge){ .last = *s->value,
-				       .max = *s->value,
-				       .mean = (double)*s->value };
-	gauge_add(ret, *s->value, (double)*s->value,
-		  w->end_ns > begin ? (double)(w->end_ns - begin) : 0, &total_ns);
-	for (u32 i = h->column_cnt; i > first; i--) {
+	for (u32 i = h->column_cnt; i > w->end && h->columns[i - 1]->span.last_tick >= born; i--)
+		end -= sparse_get(&h->columns[i - 1]->vectors[COLUMN_GAUGES], s->id);
+	*ret = (struct history_gauge){ .last = end, .max = end, .mean = (double)end };
+	if (w->running) {
+		gauge_add(ret, end, (double)end,
+			  w->end_ns > begin ? (double)(w->end_ns - begin) : 0, &total_ns);
+		end = snapshot_value(&h->snapshot, METRIC_GAUGE, s->id);
+	}
+	for (u32 i = w->end; i > first; i--) {
 		const struct column *c = h->columns[i - 1];
 		s64 max = sparse_get(&c->vectors[COLUMN_GAUGE_MAXIMA], s->id);
 		double mean = (double)sparse_get(&c->vectors[COLUMN_GAUGE_MEANS], s->id);
@@ -340,7 +396,7 @@ static u64 covered_ns(const struct history_window *w, u64 since, u64 sources, bo
 	u64 covered = 0;
 
 	*lossy = false;
-	for (u32 i = w->first; i <= h->column_cnt; i++) {
+	for (u32 i = w->first; i < w->end + w->running; i++) {
 		bool last = i == h->column_cnt;
 		u64 begin = edge_ns(h, i), end = last ? w->end_ns : h->columns[i]->span.end_ns;
 		u64 lost = sources & (last ? h->lost : h->columns[i]->span.lost);

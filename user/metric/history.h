@@ -39,25 +39,36 @@ struct history_stats {
 void history_stats(const struct history *h, struct history_stats *ret);
 
 /*
- * A window: the columns from `first` on and the running tick. It ends with the present values of the registry, and is valid
- * until those are written.
+ * A window: the columns from `first` on and before `end`; one that ends now has the running tick as well, up to the present
+ * values of the registry. It is valid until those are written.
  */
 struct history_window {
 	const struct history *history;
 	u64 asked_ns;	      /* its length as requested */
 	u64 begin_ns, end_ns; /* what it really covers */
-	u32 first;
+	u32 first, end;
+	bool running;
 };
 
 /* The last `window_ns`, begun at the nearest edge of a column. False: nothing has been read yet. */
 bool history_window(const struct history *h, u64 window_ns, struct history_window *ret);
+/*
+ * From `from_ns` to `to_ns` ago, to the nearest edges of columns; to_ns 0 is now. False: the history has nothing of that
+ * time.
+ */
+bool history_window_past(const struct history *h, u64 from_ns, u64 to_ns,
+			 struct history_window *ret);
+/* The tick that history_tick() ended last. False: there was none. */
+bool history_window_tick(const struct history *h, struct history_window *ret);
 
 /* The increase of a counter in a window, or the change of a gauge. Before it was created a series was 0. */
 s64 history_delta(const struct history_window *w, const struct series *s);
 /* Adds the increase of a histogram to `ret`. */
 void history_hist(const struct history_window *w, const struct series *s, struct hist *ret);
+/* The increase of a histogram's sum alone, which costs as little as that of a counter. */
+u64 history_hist_sum(const struct history_window *w, const struct series *s);
 
-/* A gauge over a window, from its present value and those at the ends of ticks, as far as it existed. */
+/* A gauge over a window, from its values at the end and at the ends of ticks, as far as it existed. */
 struct history_gauge {
 	s64 last, max;
 	double mean; /* weighted by time */

@@ -219,10 +219,21 @@ s64 snapshot_value(const struct snapshot *s, enum metric_kind kind, u32 id)
 	return id < s->cnt[kind] ? s->values[kind][id] : 0;
 }
 
-u64 snapshot_hist_add(const struct snapshot *s, u32 id, const struct hist *now, s64 *bucket)
+static const struct hist_snapshot *hist_then(const struct snapshot *s, u32 id)
 {
 	static const struct hist_snapshot none;
-	const struct hist_snapshot *then = id < s->cnt[METRIC_HISTOGRAM] ? &s->hists[id] : &none;
+
+	return id < s->cnt[METRIC_HISTOGRAM] ? &s->hists[id] : &none;
+}
+
+u64 snapshot_hist_sum(const struct snapshot *s, u32 id)
+{
+	return hist_then(s, id)->sum_ns;
+}
+
+void snapshot_hist_add(const struct snapshot *s, u32 id, const struct hist *now, s64 *bucket)
+{
+	const struct hist_snapshot *then = hist_then(s, id);
 
 	for (u32 i = 0; i < HIST_BUCKETS; i++)
 		bucket[i] += (s64)now->bucket[i];
@@ -235,5 +246,4 @@ u64 snapshot_hist_add(const struct snapshot *s, u32 id, const struct hist *now, 
 		for (u32 n = 0; n < octave_size(i); n++)
 			bucket[i * OCTAVE + n] -= before[n];
 	}
-	return now->sum_ns - then->sum_ns;
 }

@@ -32,7 +32,8 @@ int snapshot_diff(struct snapshot *s, const struct registry *r, struct column_wr
 void snapshot_update(struct snapshot *s, const struct registry *r, const struct column *c);
 
 s64 snapshot_value(const struct snapshot *s, enum metric_kind kind, u32 id);
-/* Adds how far the buckets of a histogram are from the snapshot, and returns how far its sum is. */
-u64 snapshot_hist_add(const struct snapshot *s, u32 id, const struct hist *now, s64 *bucket);
+u64 snapshot_hist_sum(const struct snapshot *s, u32 id);
+/* Adds how far the buckets of a histogram are from the snapshot. */
+void snapshot_hist_add(const struct snapshot *s, u32 id, const struct hist *now, s64 *bucket);
 
 #endif
