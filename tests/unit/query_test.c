@@ -239,6 +239,83 @@ static void series_are_chosen(void **state)
 	world_free(w);
 }
 
+/* The increase of what the patterns choose, in the window of whole ticks. */
+static u64 count_matching(const struct world *w, const struct query_match *where, size_t cnt)
+{
+	const struct query q = { .family = w->families[REQUESTS],
+				 .window_ns = TICK_NS,
+				 .where = where,
+				 .where_cnt = cnt,
+				 .groups_max = GROUPS_MAX,
+				 .ticks = true };
+	struct query_result r;
+	u64 ret = 0;
+
+	assert_int_equal(query_run(&q, w->history, &r), 0);
+	assert_true(r.group_cnt <= 1);
+	if (r.group_cnt)
+		ret = r.groups[0]->delta;
+	query_release(&r);
+	return ret;
+}
+
+static void series_are_chosen_by_patterns(void **state)
+{
+	const struct query_match all = { 1, "*bound", true }, services = { 0, "ap*|x", true },
+				 others = { 0, "!app|x", true }, peer = { 2, "?*", true },
+				 none = { 2, "", true };
+	const struct query_match several[] = { others, peer };
+	struct world *w = requests();
+
+	(void)state;
+	/* what has not ended with a tick does not count */
+	*get(w, REQUESTS, "app", "outbound", "db")->value += 1000;
+	w->registry.now_ns += 1;
+	assert_int_equal(count_matching(w, &all, 1), 85);
+	assert_int_equal(count_matching(w, &services, 1), 10);
+	assert_int_equal(count_matching(w, &others, 1), 75);
+	assert_int_equal(count_matching(w, several, 2), 25);
+	assert_int_equal(count_matching(w, &none, 1), 50);
+	world_free(w);
+}
+
+static void groups_are_found_in_other_results(void **state)
+{
+	const struct query_match db = { 2, "db", false };
+	const struct query q = { .family = NULL,
+				 .window_ns = TICK_NS,
+				 .by = { 1, QUERY_ABSENT, 0 },
+				 .by_cnt = 3,
+				 .groups_max = GROUPS_MAX,
+				 .ticks = true,
+				 .unsorted = true };
+	struct world *w = requests();
+	struct query all = q, to_db = q;
+	struct query_result r, of;
+	u32 found = 0;
+
+	(void)state;
+	all.family = to_db.family = w->families[REQUESTS];
+	to_db.where = &db;
+	to_db.where_cnt = 1;
+	assert_int_equal(query_run(&all, w->history, &of), 0);
+	assert_int_equal(query_run(&to_db, w->history, &r), 0);
+	assert_int_equal(of.group_cnt, 3);
+	for (u32 i = 0; i < of.group_cnt; i++) {
+		const struct query_group *g = query_find(&r, of.groups[i]->label);
+
+		assert_null(of.groups[i]->label[1]);
+		if (!g)
+			continue;
+		found++;
+		assert_int_equal(g->delta, strcmp(g->label[2], "app") ? 20 : 10);
+	}
+	assert_int_equal(found, 2);
+	query_release(&r);
+	query_release(&of);
+	world_free(w);
+}
+
 static void histograms_are_merged(void **state)
 {
 	struct world *w = world_new();
@@ -422,10 +499,16 @@ static void errors_say_what_is_right(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(counters_are_added_up), cmocka_unit_test(series_are_chosen),
-	cmocka_unit_test(histograms_are_merged), cmocka_unit_test(gauges_are_looked_back_at),
-	cmocka_unit_test(keys_have_units),	 cmocka_unit_test(groups_are_limited),
-	cmocka_unit_test(counters_may_fall),	 cmocka_unit_test(errors_say_what_is_right),
+	cmocka_unit_test(counters_are_added_up),
+	cmocka_unit_test(series_are_chosen),
+	cmocka_unit_test(series_are_chosen_by_patterns),
+	cmocka_unit_test(groups_are_found_in_other_results),
+	cmocka_unit_test(histograms_are_merged),
+	cmocka_unit_test(gauges_are_looked_back_at),
+	cmocka_unit_test(keys_have_units),
+	cmocka_unit_test(groups_are_limited),
+	cmocka_unit_test(counters_may_fall),
+	cmocka_unit_test(errors_say_what_is_right),
 };
 
 int main(void)

@@ -277,6 +277,21 @@ bool history_window(const struct history *h, u64 window_ns, struct history_windo
 	return history_window_past(h, window_ns, 0, ret);
 }
 
+bool history_window_ticks(const struct history *h, u64 window_ns, struct history_window *ret)
+{
+	u64 end = end_ns(h);
+
+	*ret = (struct history_window){
+		.history = h,
+		.asked_ns = window_ns,
+		.first = column_near(h, window_ns < end ? end - window_ns : 0, end),
+		.end_ns = end,
+		.end = h->column_cnt,
+	};
+	ret->begin_ns = edge_ns(h, ret->first);
+	return h->column_cnt > 0;
+}
+
 bool history_window_tick(const struct history *h, struct history_window *ret)
 {
 	const struct column_span *span;
@@ -341,15 +356,16 @@ void history_hist(const struct history_window *w, const struct series *s, struct
 {
 	const struct history *h = w->history;
 	s64 bucket[HIST_BLOCKS * SPARSE_BLOCK] = { 0 };
+	u64 any = w->running;
 
 	ret->sum_ns += history_hist_sum(w, s);
 	if (w->running)
 		snapshot_hist_add(&h->snapshot, s->id, s->hist, bucket);
 	for (u32 i = first_column(w, s); i < w->end; i++)
 		for (u32 b = 0; b < HIST_BLOCKS; b++)
-			sparse_block_add(&h->columns[i]->vectors[COLUMN_BUCKETS],
-					 s->id * HIST_BLOCKS + b, &bucket[b * SPARSE_BLOCK]);
-	for (u32 i = 0; i < HIST_BUCKETS; i++)
+			any |= sparse_block_add(&h->columns[i]->vectors[COLUMN_BUCKETS],
+						s->id * HIST_BLOCKS + b, &bucket[b * SPARSE_BLOCK]);
+	for (u32 i = 0; any && i < HIST_BUCKETS; i++)
 		ret->bucket[i] += bucket[i] > 0 ? (u64)bucket[i] : 0;
 }
 
@@ -409,18 +425,31 @@ static u64 covered_ns(const struct history_window *w, u64 since, u64 sources, bo
 	return covered;
 }
 
-void history_coverage(const struct history_window *w, const struct series *s,
-		      struct history_coverage *ret)
+static void coverage_since(const struct history_window *w, const struct family *f, u64 since,
+			   struct history_coverage *ret)
 {
-	u64 since = s->family->metric->kind == METRIC_GAUGE ? s->born_ns : s->known_ns;
 	u64 length = w->end_ns - w->begin_ns, covered;
 	bool young = w->first == 0 && length < w->asked_ns, lossy;
 
-	covered = covered_ns(w, since, s->family->sources, &lossy);
+	covered = covered_ns(w, since, f->sources, &lossy);
 	*ret = (struct history_coverage){
 		.ratio = (double)covered / (double)(young ? w->asked_ns : length),
 		.missing = (young ? HISTORY_YOUNG : 0) |
 			   (since > w->begin_ns ? HISTORY_SERIES_YOUNG : 0) |
 			   (lossy ? HISTORY_LOSSY : 0),
 	};
+}
+
+void history_coverage(const struct history_window *w, const struct series *s,
+		      struct history_coverage *ret)
+{
+	bool gauge = s->family->metric->kind == METRIC_GAUGE;
+
+	coverage_since(w, s->family, gauge ? s->born_ns : s->known_ns, ret);
+}
+
+void history_family_coverage(const struct history_window *w, const struct family *f,
+			     struct history_coverage *ret)
+{
+	coverage_since(w, f, f->born_ns, ret);
 }

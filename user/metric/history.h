@@ -58,6 +58,11 @@ bool history_window(const struct history *h, u64 window_ns, struct history_windo
  */
 bool history_window_past(const struct history *h, u64 from_ns, u64 to_ns,
 			 struct history_window *ret);
+/*
+ * The last `window_ns` of whole ticks, without the running one: what it tells stays the same until the next tick. False: there
+ * was none.
+ */
+bool history_window_ticks(const struct history *h, u64 window_ns, struct history_window *ret);
 /* The tick that history_tick() ended last. False: there was none. */
 bool history_window_tick(const struct history *h, struct history_window *ret);
 
@@ -89,5 +94,8 @@ struct history_coverage {
 };
 void history_coverage(const struct history_window *w, const struct series *s,
 		      struct history_coverage *ret);
+/* That of a family as such: of series that would be there if there had been anything to count. */
+void history_family_coverage(const struct history_window *w, const struct family *f,
+			     struct history_coverage *ret);
 
 #endif

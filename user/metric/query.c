@@ -7,13 +7,28 @@
 #include <string.h>
 #include <uthash.h>
 
+#include "conf/pattern.h"
+#include "metric/hist.h"
 #include "metric/intern.h"
 #include "metric/label.h"
 
-/* A group while it is added up. */
-struct entry {
-	struct query_group group; /* first: a group pointer is an entry pointer */
-	UT_hash_handle hh;	  /* by the pointers in group.label */
+struct query_entry {
+	UT_hash_handle hh; /* by the pointers in group.label */
+	struct query_group group;
+	struct hist hist[]; /* one, of histograms */
+};
+
+/*
+ * Whether a label's value fits a pattern, remembered for the values seen last: labels whose values are few are matched as
+ * fast as by comparing pointers.
+ */
+#define MEMO 64
+struct pattern {
+	const struct query_match *match;
+	struct {
+		const char *value;
+		bool known, fits;
+	} memo[MEMO];
 };
 
 /* The conditions, with interned values: series are matched by comparing pointers. */
@@ -22,6 +37,8 @@ struct plan {
 	const char *where[SERIES_LABELS]; /* by label; NULL: absent */
 	bool matched[SERIES_LABELS];	  /* whether there is a condition on it */
 	bool impossible;
+	struct pattern *patterns;
+	size_t pattern_cnt;
 };
 
 static void match_plan(struct plan *p, const struct query_match *m)
@@ -39,13 +56,34 @@ static void match_plan(struct plan *p, const struct query_match *m)
 	p->matched[m->label] = true;
 }
 
-static struct plan query_plan(const struct query *q)
+static int query_plan(const struct query *q, struct plan *ret)
 {
-	struct plan p = { .query = q };
+	size_t patterns = 0;
 
 	for (size_t i = 0; i < q->where_cnt; i++)
-		match_plan(&p, &q->where[i]);
-	return p;
+		patterns += q->where[i].pattern;
+	*ret = (struct plan){ .query = q };
+	ret->patterns = patterns ? calloc(patterns, sizeof(*ret->patterns)) : NULL;
+	if (patterns && !ret->patterns)
+		return -ENOMEM;
+	for (size_t i = 0; i < q->where_cnt; i++)
+		if (q->where[i].pattern)
+			ret->patterns[ret->pattern_cnt++].match = &q->where[i];
+		else
+			match_plan(ret, &q->where[i]);
+	return 0;
+}
+
+static bool pattern_fits(struct pattern *p, const char *value)
+{
+	size_t at = ((uintptr_t)value >> 4) * 0x9e3779b97f4a7c15ULL >> 58;
+
+	if (!p->memo[at].known || p->memo[at].value != value) {
+		p->memo[at].known = true;
+		p->memo[at].value = value;
+		p->memo[at].fits = pattern_match(p->match->value, value ?: "");
+	}
+	return p->memo[at].fits;
 }
 
 static bool plan_selects(const struct plan *p, const struct series *s)
@@ -53,50 +91,43 @@ static bool plan_selects(const struct plan *p, const struct series *s)
 	for (unsigned i = 0; i < s->family->label_cnt; i++)
 		if (p->matched[i] && s->label[i] != p->where[i])
 			return false;
+	for (size_t i = 0; i < p->pattern_cnt; i++)
+		if (!pattern_fits(&p->patterns[i], s->label[p->patterns[i].match->label]))
+			return false;
 	return !p->impossible;
 }
 
-static void entry_free(struct entry *e)
+static struct query_entry *entry_new(const struct query *q, const char *const label[])
 {
-	free(e->group.hist);
-	free(e);
-}
-
-static struct entry *entry_new(const struct query *q, const char *const label[])
-{
-	struct entry *e = calloc(1, sizeof(*e));
+	bool histogram = q->family->metric->kind == METRIC_HISTOGRAM;
+	struct query_entry *e = calloc(1, sizeof(*e) + (histogram ? sizeof(*e->hist) : 0));
 
 	if (!e)
 		return NULL;
 	memcpy(e->group.label, label, sizeof(e->group.label));
 	e->group.gauge_max = INT64_MIN;
-	if (q->family->metric->kind != METRIC_HISTOGRAM)
-		return e;
-	e->group.hist = calloc(1, sizeof(*e->group.hist));
-	if (e->group.hist)
-		return e;
-	entry_free(e);
-	return NULL;
+	e->group.hist = histogram ? e->hist : NULL;
+	return e;
 }
 
 /* Finds or adds the group of a series; NULL (and 0) when there are too many groups. */
-static int group_get(const struct query *q, struct entry **entries, const struct series *s,
+static int group_get(const struct query *q, struct query_result *r, const struct series *s,
 		     struct query_group **ret)
 {
 	const char *label[SERIES_LABELS] = { NULL };
-	struct entry *e;
+	struct query_entry *e;
 
 	*ret = NULL;
 	for (unsigned i = 0; i < q->by_cnt; i++)
-		label[i] = s->label[q->by[i]];
-	HASH_FIND(hh, *entries, label, sizeof(label), e);
-	if (!e && HASH_COUNT(*entries) < q->groups_max) {
+		label[i] = q->by[i] == QUERY_ABSENT ? NULL : s->label[q->by[i]];
+	HASH_FIND(hh, r->index, label, sizeof(label), e);
+	if (!e && HASH_COUNT(r->index) < q->groups_max) {
 		e = entry_new(q, label);
 		if (!e)
 			return -ENOMEM;
-		HASH_ADD(hh, *entries, group.label, sizeof(label), e);
+		HASH_ADD(hh, r->index, group.label, sizeof(label), e);
 		if (!e->hh.tbl) {
-			entry_free(e);
+			free(e);
 			return -ENOMEM;
 		}
 	}
@@ -119,13 +150,23 @@ static void gauge_add(struct query_group *g, const struct history_window *w, con
 		g->gauge_max = gauge.max;
 }
 
-static void series_add(struct query_group *g, const struct history_window *w,
-		       const struct series *s)
+/* Most series are older than the window, and as well covered as their family. */
+static struct history_coverage series_coverage(const struct query_result *r, const struct series *s)
 {
-	struct history_coverage coverage;
+	u64 since = s->family->metric->kind == METRIC_GAUGE ? s->born_ns : s->known_ns;
+	struct history_coverage ret = r->coverage;
+
+	if (since > r->window.begin_ns)
+		history_coverage(&r->window, s, &ret);
+	return ret;
+}
+
+static void series_add(struct query_group *g, const struct query_result *r, const struct series *s)
+{
+	const struct history_window *w = &r->window;
+	const struct history_coverage coverage = series_coverage(r, s);
 	s64 delta;
 
-	history_coverage(w, s, &coverage);
 	if (!g->series_cnt++ || coverage.ratio > g->coverage.ratio)
 		g->coverage = coverage;
 	switch (s->family->metric->kind) {
@@ -153,26 +194,24 @@ static int labels_compare(const void *a, const void *b)
 	return order;
 }
 
-/* Moves the groups from the hash table to a sorted array. */
-static int groups_order(struct entry *entries, struct query_result *ret)
+static int groups_order(const struct query *q, struct query_result *ret)
 {
-	struct entry *e, *next;
+	struct query_entry *e, *next;
 
-	ret->groups = calloc(HASH_COUNT(entries) + 1, sizeof(*ret->groups));
-	HASH_ITER(hh, entries, e, next) {
-		HASH_DEL(entries, e);
-		if (ret->groups)
-			ret->groups[ret->group_cnt++] = &e->group;
-		else
-			entry_free(e);
-	}
+	ret->groups = calloc(HASH_COUNT(ret->index) + 1, sizeof(*ret->groups));
 	if (!ret->groups)
 		return -ENOMEM;
-	qsort(ret->groups, ret->group_cnt, sizeof(*ret->groups), labels_compare);
+	HASH_ITER(hh, ret->index, e, next) {
+		ret->groups[ret->group_cnt++] = &e->group;
+		if (e->group.hist)
+			e->group.delta = hist_count(e->group.hist);
+	}
+	if (!q->unsorted)
+		qsort(ret->groups, ret->group_cnt, sizeof(*ret->groups), labels_compare);
 	return 0;
 }
 
-static int groups_fill(const struct plan *p, struct entry **entries, struct query_result *ret)
+static int groups_fill(struct plan *p, struct query_result *ret)
 {
 	const struct family *f = p->query->family;
 
@@ -181,10 +220,10 @@ static int groups_fill(const struct plan *p, struct entry **entries, struct quer
 
 		if (!plan_selects(p, f->series[i]))
 			continue;
-		if (group_get(p->query, entries, f->series[i], &group))
+		if (group_get(p->query, ret, f->series[i], &group))
 			return -ENOMEM;
 		if (group)
-			series_add(group, &ret->window, f->series[i]);
+			series_add(group, ret, f->series[i]);
 		else
 			ret->omitted_cnt++;
 	}
@@ -193,22 +232,39 @@ static int groups_fill(const struct plan *p, struct entry **entries, struct quer
 
 int query_run(const struct query *q, const struct history *h, struct query_result *ret)
 {
-	const struct plan plan = query_plan(q);
-	struct entry *entries = NULL;
-	int err, order_err;
+	struct plan plan;
+	int err;
 
 	*ret = (struct query_result){ 0 };
-	if (!history_window(h, q->window_ns, &ret->window))
+	if (!(q->ticks ? history_window_ticks(h, q->window_ns, &ret->window)
+		       : history_window(h, q->window_ns, &ret->window)))
 		return -EAGAIN;
-	err = groups_fill(&plan, &entries, ret);
-	order_err = groups_order(entries, ret);
-	return err ?: order_err;
+	history_family_coverage(&ret->window, q->family, &ret->coverage);
+	err = query_plan(q, &plan);
+	err = err ?: groups_fill(&plan, ret);
+	err = err ?: groups_order(q, ret);
+	free(plan.patterns);
+	return err;
 }
 
 void query_release(struct query_result *r)
 {
-	for (u32 i = 0; i < r->group_cnt; i++)
-		entry_free((struct entry *)r->groups[i]);
+	struct query_entry *e = r->index, *next;
+
+	HASH_CLEAR(hh, r->index);
+	for (; e; e = next) {
+		next = e->hh.next;
+		free(e);
+	}
 	free(r->groups);
 	*r = (struct query_result){ 0 };
+}
+
+const struct query_group *query_find(const struct query_result *r,
+				     const char *const label[SERIES_LABELS])
+{
+	struct query_entry *e;
+
+	HASH_FIND(hh, r->index, label, SERIES_LABELS * sizeof(*label), e);
+	return e ? &e->group : NULL;
 }
