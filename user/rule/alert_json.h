@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* An alert as `/api/v1/alerts` shows it. */
+#ifndef RULE_ALERT_JSON_H
+#define RULE_ALERT_JSON_H
+
+#include "rule/alert.h"
+
+/* `files`: with what is in its evidence about files, which only root may know. NULL: no memory. */
+json_t *alert_json(const struct alert *a, bool files);
+
+#endif
