@@ -11,7 +11,7 @@
 /* Keys in evidence that not everybody may see. */
 static const char *const private_keys[] = { "file", "files", "path", "paths", NULL };
 
-static json_t *number_json(double value)
+json_t *alert_number(double value)
 {
 	return isfinite(value) ? json_real(value) : json_null();
 }
@@ -21,7 +21,7 @@ static void number_set(json_t *o, const char *what, const char *unit, double val
 	char key[64];
 
 	snprintf(key, sizeof(key), "%s_%s", what, unit);
-	json_object_set_new(o, key, number_json(value));
+	json_object_set_new(o, key, alert_number(value));
 }
 
 static void time_set(json_t *o, const char *key, s64 wall_ns)

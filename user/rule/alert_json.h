@@ -8,4 +8,7 @@
 /* `files`: with what is in its evidence about files, which only root may know. NULL: no memory. */
 json_t *alert_json(const struct alert *a, bool files);
 
+/* null if the value is not finite. */
+json_t *alert_number(double value);
+
 #endif

@@ -39,8 +39,9 @@ void engine_free(struct engine *e);
 
 /*
  * Takes over the rules (which stay the caller's until the next call or the end), but those that are off. `interval_ns`: between
- * ticks. The alerts of rules that are there again go on, if these measure the same (rule_same()); all others are resolved. A rule on a metric or label that does not exist is an error of
- * the configuration (rule_check()); one whose probe does not run is unknown. -ENOMEM: everything stays as it was.
+ * ticks. The alerts of rules that are there again and measure the same (rule_same()) go on; all others are resolved. A rule on a
+ * metric or label that does not exist is an error of the configuration (rules_check()); one whose probe does not run is
+ * unknown. -ENOMEM: everything stays as it was.
  */
 int engine_configure(struct engine *e, const struct rule_conf *const rules[], size_t cnt,
 		     u64 interval_ns, s64 wall_ns);

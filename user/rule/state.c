@@ -5,15 +5,12 @@
 #include <string.h>
 #include <utlist.h>
 
+#include "rule/alert_json.h"
+
 #define VERSION_NOW 1
 #define LABEL_MAX   256 /* of a series */
 /* Of so many alerts the evidence is kept: it is large, and made again when their rules are evaluated. */
 #define EVIDENCE_MAX 100
-
-static json_t *number_json(double value)
-{
-	return isfinite(value) ? json_real(value) : json_null();
-}
 
 static json_t *entry_save(const struct alert_entry *e, bool evidence)
 {
@@ -29,9 +26,9 @@ static json_t *entry_save(const struct alert_entry *e, bool evidence)
 		"false_ns", (json_int_t)e->step.false_ns, "resolved_ns",
 		(json_int_t)e->step.resolved_ns, "active_at_ns", (json_int_t)a->active_at_ns,
 		"starts_at_ns", (json_int_t)a->starts_at_ns, "ends_at_ns",
-		(json_int_t)a->ends_at_ns, "value", number_json(a->value), "baseline",
-		number_json(a->baseline), "events", (json_int_t)a->events, "coverage",
-		number_json(a->coverage), "evidence", evidence ? a->evidence : NULL);
+		(json_int_t)a->ends_at_ns, "value", alert_number(a->value), "baseline",
+		alert_number(a->baseline), "events", (json_int_t)a->events, "coverage",
+		alert_number(a->coverage), "evidence", evidence ? a->evidence : NULL);
 }
 
 json_t *state_save(const struct alerts *t)
