@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "expo/expo.h"
+#include "metric/label.h"
 
 #define ROW(n, k, u, h)   \
 	((struct metric){ \
@@ -149,7 +150,7 @@ static void expect(const struct expo_format *format, const char *golden)
 	struct buf b = { 0 };
 
 	fill(&r);
-	expo_write(format, &r, &b);
+	expo_write(format, &r, NULL, &b);
 	assert_false(b.failed);
 	assert_string_equal(buf_cstr(&b), golden);
 	assert_int_equal(b.len, strlen(golden));
@@ -175,10 +176,53 @@ static void nothing_is_nothing(void **state)
 	struct buf b = { 0 };
 
 	(void)state;
-	expo_write(&expo_text, &r, &b);
+	expo_write(&expo_text, &r, NULL, &b);
 	assert_int_equal(b.len, 0);
-	expo_write(&expo_openmetrics, &r, &b);
+	expo_write(&expo_openmetrics, &r, NULL, &b);
 	assert_string_equal(buf_cstr(&b), "# EOF\n");
+	buf_release(&b);
+}
+
+static void alert_samples(void *ctx, const struct metric *row, struct buf *b)
+{
+	struct buf labels = { 0 };
+
+	assert_ptr_equal(ctx, row);
+	label_add(&labels, "rule", "Slow");
+	label_add(&labels, "device", "a\"b");
+	expo_sample(b, row, &labels, 1);
+	buf_reset(&labels);
+	expo_sample(b, row, &labels, -2);
+	buf_release(&labels);
+}
+
+static void no_samples(void *ctx, const struct metric *row, struct buf *b)
+{
+	(void)ctx;
+	(void)row;
+	(void)b;
+}
+
+static void samples_that_are_in_no_registry(void **state)
+{
+	static struct metric source_rows[] = {
+		{ "seismo_alert_firing", METRIC_GAUGE, UNIT_NONE, "Fires." }, { .name = NULL }
+	};
+	struct expo_source source = { source_rows, alert_samples, source_rows };
+	struct registry r = { 0 };
+	struct buf b = { 0 };
+
+	(void)state;
+	expo_write(&expo_openmetrics, &r, &source, &b);
+	assert_string_equal(buf_cstr(&b), "# HELP seismo_alert_firing Fires.\n"
+					  "# TYPE seismo_alert_firing gauge\n"
+					  "seismo_alert_firing{rule=\"Slow\",device=\"a\\\"b\"} 1\n"
+					  "seismo_alert_firing -2\n"
+					  "# EOF\n");
+	buf_reset(&b);
+	source.samples = no_samples;
+	expo_write(&expo_text, &r, &source, &b);
+	assert_int_equal(b.len, 0);
 	buf_release(&b);
 }
 
@@ -192,7 +236,7 @@ static void bounds_are_exact(void **state)
 
 	(void)state;
 	fill(&r);
-	expo_write(&expo_openmetrics, &r, &b);
+	expo_write(&expo_openmetrics, &r, NULL, &b);
 	at = buf_cstr(&b);
 	for (int i = HIST_MIN_EXP; i <= HIST_MAX_EXP; i++, bound *= 2) {
 		at = strstr(at, "le=\"") + 4;
@@ -223,7 +267,7 @@ static void hidden_label_test(void **state)
 	family_series(r.families[1], a)->hist->bucket[0] = 5;
 	family_series(r.families[1], b)->hist->bucket[HIST_BUCKETS - 1] = 6;
 	family_series(r.families[1], b)->hist->sum_ns = 7000000000;
-	expo_write(&expo_text, &r, &out);
+	expo_write(&expo_text, &r, NULL, &out);
 	assert_non_null(strstr(buf_cstr(&out), "counter\ncalls_total 7\n# HELP"));
 	assert_non_null(strstr(buf_cstr(&out), "le=\"64\"} 5\n"));
 	assert_non_null(strstr(buf_cstr(&out), "le=\"+Inf\"} 11\n"
@@ -236,6 +280,7 @@ static void hidden_label_test(void **state)
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(text_as_specified),  cmocka_unit_test(openmetrics_as_specified),
 	cmocka_unit_test(nothing_is_nothing), cmocka_unit_test(bounds_are_exact),
+	cmocka_unit_test(samples_that_are_in_no_registry),
 	cmocka_unit_test(hidden_label_test),
 };
 

@@ -229,12 +229,27 @@ static void change_log(void *ctx, const char *key, const char *from, const char 
 		log_warn("reload: %s: %s -> %s takes a restart", key, from, to);
 }
 
+/* The configuration that is in effect afterwards, NULL: it stays the one of before, for the reason in `error`. */
+static struct conf *conf_renew(struct agent *a, struct buf *error)
+{
+	struct conf *c = NULL;
+
+	if (conf_make(&c, config_path(a->options), a->options, error))
+		return NULL;
+	if (!a->alarm || !alarm_configure(a->alarm, c))
+		return c;
+	buf_str(error, "there is no memory");
+	conf_free(c);
+	return NULL;
+}
+
 bool agent_reload(struct agent *a)
 {
+	struct conf *before = a->conf, *c;
 	struct buf error = { 0 };
-	struct conf *c = NULL, *before = a->conf;
 
-	if (conf_make(&c, config_path(a->options), a->options, &error)) {
+	c = conf_renew(a, &error);
+	if (!c) {
 		log_printf(SEISMO_LOG_ERR, "reload: %s; the configuration stays as it was",
 			   buf_cstr(&error));
 		buf_release(&error);
@@ -323,6 +338,12 @@ int agent_begin(struct agent *a, const struct agent_options *options)
 	return family_add(a, set->list[0]);
 }
 
+int agent_alarm(struct agent *a, struct loop *l)
+{
+	a->alarm = alarm_new(l, &a->registry, a->history, a->conf);
+	return a->alarm ? EXIT_OK : memory_failed();
+}
+
 int agent_start_next(struct agent *a, bool *more)
 {
 	struct probe_set *set = &a->probes;
@@ -349,6 +370,7 @@ void agent_stop(struct agent *a)
 {
 	worker_free(a->worker);
 	worker_free(a->slow_worker);
+	alarm_free(a->alarm);
 	self_free(a->self);
 	history_free(a->history);
 	collector_free(a->collector);
@@ -411,6 +433,8 @@ int agent_read(struct agent *a)
 		return err;
 	a->self_ns = agent_read_ns(a);
 	self_read(a->self, a->collector, &a->probes.tables, a->conf);
+	if (a->alarm)
+		alarm_read(a->alarm);
 	a->cost_ns = 0;
 	agent_spend(a, cpu_ns);
 	return err;
@@ -420,5 +444,8 @@ int agent_tick(struct agent *a)
 {
 	int err = agent_read(a);
 
-	return err ?: history_tick(a->history, self_lossy(a->self));
+	err = err ?: history_tick(a->history, self_lossy(a->self));
+	if (a->alarm)
+		alarm_tick(a->alarm);
+	return err;
 }

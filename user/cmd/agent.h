@@ -5,6 +5,7 @@
 
 #include <argp.h>
 
+#include "cmd/alarm.h"
 #include "collect/collect.h"
 #include "collect/self.h"
 #include "metric/history.h"
@@ -22,7 +23,8 @@ struct agent {
 	struct collector *collector;
 	struct history *history;
 	struct self *self;
-	u64 self_ns; /* which reading of the tables the self-metrics belong to */
+	struct alarm *alarm; /* rules and alerts, NULL: nobody evaluates them */
+	u64 self_ns;	     /* which reading of the tables the self-metrics belong to */
 	/* What that reading has cost of CPU time, and when that came to its end. */
 	u64 cost_ns, idle_ns;
 };
@@ -59,6 +61,8 @@ int agent_compare(const struct agent *a, const char *file,
 bool agent_reload(struct agent *a);
 /* Starts the core; everything is there then but the other families. */
 int agent_begin(struct agent *a, const struct agent_options *options);
+/* Evaluates rules from now on, after each tick. */
+int agent_alarm(struct agent *a, struct loop *l);
 /* Starts the next family. *more: there may be another one. */
 int agent_start_next(struct agent *a, bool *more);
 /* Both, for all families. */

@@ -124,6 +124,8 @@ int cmd_metrics(int argc, char **argv)
 	for (const struct probe *const *p = probes; *p; p++)
 		rows(format, (*p)->metrics, doc);
 	rows(format, self_metrics, doc);
+	rows(format, alarm_metrics, doc);
+	rows(format, alarm_source_metrics, doc);
 	if (format->json) {
 		json_dumpf(doc, stdout, JSON_INDENT(2));
 		putchar('\n');

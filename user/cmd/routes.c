@@ -39,10 +39,12 @@ static void serve_metrics(void *ctx, const struct http_request *request, struct 
 	if (!read_now(d, reply))
 		return;
 	reply->content_type = format->content_type;
-	if (http_reply_share(reply, exposition_of(d, format), agent_read_ns(&d->agent)))
+	/* both only grow: it is another number as soon as one of them is */
+	if (http_reply_share(reply, exposition_of(d, format),
+			     agent_read_ns(&d->agent) + alarm_version(d->agent.alarm)))
 		return;
 	cpu_ns = agent_cpu_ns();
-	expo_write(format, &d->agent.registry, &reply->body);
+	expo_write(format, &d->agent.registry, alarm_source(d->agent.alarm), &reply->body);
 	collector_exposed(d->agent.collector);
 	agent_spend(&d->agent, cpu_ns);
 }
@@ -87,6 +89,14 @@ static void json_reply(struct http_reply *reply, json_t *doc)
 		reply->body.failed = true;
 	free(text);
 	json_decref(doc);
+}
+
+/* As the rules were evaluated last: nothing is read for it. */
+static void serve_alerts(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const struct daemon *d = ctx;
+
+	json_reply(reply, alarm_json(d->agent.alarm, http_request_control(request)));
 }
 
 static void attaching_write(const struct daemon *d, struct http_reply *reply)
@@ -178,6 +188,7 @@ const struct http_route daemon_routes[] = {
 	{ "/metrics", serve_metrics },
 	{ "/api/v1/services", serve_services },
 	{ "/api/v1/query", serve_query, .heavy = true },
+	{ "/api/v1/alerts", serve_alerts, .heavy = true },
 	{ "/api/v1/check", serve_check, .heavy = true },
 	{ "/api/v1/config", serve_config, .control = true },
 	{ "/-/healthy", serve_healthy },

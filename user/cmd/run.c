@@ -376,7 +376,7 @@ static int daemon_run(struct daemon *d)
 static void end_at_once(const struct daemon *d, int status)
 {
 	log_warn(
-		"a file (names of a container, or the memory of a process) cannot be read to its end; ending without it");
+		"a file (names of a container, the memory of a process, the data directory) cannot be read or written to its end; ending without it");
 	if (d->lock >= 0)
 		close(d->lock);
 	fflush(NULL);
@@ -425,11 +425,12 @@ int cmd_run(int argc, char **argv)
 	status = status ?: lock_open(&d, &options);
 	status = status ?: http_open(&d);
 	status = status ?: agent_begin(&d.agent, &options);
+	status = status ?: agent_alarm(&d.agent, d.loop);
 	status = status ?: arrivals_open(&d);
 	status = status ?: daemon_run(&d);
 	watch_remove(d.arrivals);
 	http_close(&d);
-	if (!worker_end(d.agent.worker, END_WAIT_NS) ||
+	if (!alarm_end(d.agent.alarm, END_WAIT_NS) || !worker_end(d.agent.worker, END_WAIT_NS) ||
 	    !worker_end(d.agent.slow_worker, END_WAIT_NS))
 		end_at_once(&d, status);
 	agent_stop(&d.agent);

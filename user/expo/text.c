@@ -190,14 +190,26 @@ static void openmetrics_family(struct buf *b, const struct family *f)
 	family_write(b, f, &openmetrics);
 }
 
+static void text_metadata(struct buf *b, const struct metric *m)
+{
+	metadata_write(b, m, &text);
+}
+
+static void openmetrics_metadata(struct buf *b, const struct metric *m)
+{
+	metadata_write(b, m, &openmetrics);
+}
+
 const struct expo_format expo_text = {
 	.content_type = "text/plain; version=0.0.4; charset=utf-8",
 	.family = text_family,
+	.metadata = text_metadata,
 	.end = "",
 };
 
 const struct expo_format expo_openmetrics = {
 	.content_type = "application/openmetrics-text; version=1.0.0; charset=utf-8",
 	.family = openmetrics_family,
+	.metadata = openmetrics_metadata,
 	.end = "# EOF\n",
 };

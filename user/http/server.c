@@ -384,6 +384,11 @@ const char *http_request_query(const struct http_request *request, const char *n
 	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
+bool http_request_control(const struct http_request *request)
+{
+	return client_of(request->connection)->list->control;
+}
+
 /* --- the server */
 
 static struct MHD_Daemon *daemon_start(struct http_server *s)

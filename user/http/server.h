@@ -46,6 +46,8 @@ void http_server_free(struct http_server *s);
 /* A header's or a query parameter's value, NULL when it was not sent. Valid while the handler runs. */
 const char *http_request_header(const struct http_request *request, const char *name);
 const char *http_request_query(const struct http_request *request, const char *name);
+/* Did it come in on a control socket? */
+bool http_request_control(const struct http_request *request);
 
 /* Replaces what the reply was to be by a message, as plain text. */
 void http_reply_fail(struct http_reply *r, unsigned status, const char *fmt, ...)
