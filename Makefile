@@ -211,6 +211,7 @@ fuzz: $(FUZZ)
 bench: all
 	tools/bench/startup
 	tools/bench/history
+	tools/bench/rules
 	tools/bench/programs
 	tools/bench/syscall
 	tools/bench/requests
