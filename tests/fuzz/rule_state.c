@@ -40,11 +40,11 @@ static void restored(const json_t *state, const struct registry *r, const struct
 		abort();
 }
 
-static void alerts_fuzz(const char *data, size_t size)
+static void state_fuzz(json_t *state)
 {
 	struct registry r = { .now_ns = 1 };
 	struct history *h = history_new(&r, 1, 1 << 20);
-	json_t *state = json_loadb(data, size, 0, NULL), *once, *twice;
+	json_t *once, *twice;
 
 	r.now_ns += TICK_NS;
 	if (!h || history_tick(h, 0))
@@ -53,11 +53,44 @@ static void alerts_fuzz(const char *data, size_t size)
 	restored(once, &r, h, &twice);
 	if (!json_equal(once, twice))
 		abort();
-	json_decref(state);
 	json_decref(once);
 	json_decref(twice);
 	history_free(h);
 	registry_release(&r);
+}
+
+/* An alert, one after the other of whose values is that of a line, a document or a text. */
+static json_t *alert_make(char *lines)
+{
+	static const char *const keys[] = { "rule",	    "state",	    "severity",
+					    "true_ns",	    "false_ns",	    "resolved_ns",
+					    "active_at_ns", "starts_at_ns", "ends_at_ns",
+					    "value",	    "baseline",	    "events",
+					    "coverage",	    "evidence",	    "labels" };
+	json_t *alert = json_pack("{s:s, s:s, s:s, s:{s:s, s:s}}", "rule", "A", "state", "firing",
+				  "severity", "page", "labels", "service", "x", "device", "y");
+	size_t i = 0;
+	char *line;
+
+	while ((line = strsep(&lines, "\n"))) {
+		json_t *value = json_loads(line, JSON_DECODE_ANY, NULL) ?: json_string(line);
+
+		if (*line && value)
+			json_object_set(alert, keys[i % (sizeof(keys) / sizeof(*keys))], value);
+		json_decref(value);
+		i++;
+	}
+	return json_pack("{s:i, s:[o]}", "version", 1, "alerts", alert);
+}
+
+static void alerts_fuzz(const char *data, size_t size, bool lines)
+{
+	char *text = strndup(data, size);
+	json_t *state = lines ? alert_make(text) : json_loadb(data, size, 0, NULL);
+
+	state_fuzz(state);
+	json_decref(state);
+	free(text);
 }
 
 static void baselines_fuzz(const char *data, size_t size)
@@ -90,8 +123,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!size)
 		return 0;
 	text = store_open((const char *)data + 1, size - 1, &len);
-	if (*data % 2)
-		alerts_fuzz((const char *)data + 1, size - 1);
+	if (*data % 3)
+		alerts_fuzz((const char *)data + 1, size - 1, *data % 3 == 1);
 	else
 		baselines_fuzz((const char *)data + 1, size - 1);
 	if (text && text + len != (const char *)data + size)
