@@ -11,6 +11,19 @@
 
 #define CGROUP_LEVELS 32
 
+/* The memory cgroup of a task; NULL: the kernel has none. */
+static __always_inline struct cgroup_subsys_state *memory_css(u64 css_set)
+{
+	u64 at = css_set + bpf_core_field_offset(struct css_set, subsys);
+	struct cgroup_subsys_state *css = NULL;
+
+	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
+		return NULL;
+	at += bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) * sizeof(void *);
+	bpf_probe_read_kernel(&css, sizeof(css), (void *)at);
+	return css;
+}
+
 /* All tasks with an identity are in the same cgroups. */
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct cgroup_usages, 1, BPF_F_MMAPABLE) cgroup_usages
 	SEC(".maps");

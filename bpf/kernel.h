@@ -27,6 +27,10 @@ typedef struct {
 	int counter;
 } atomic_t;
 
+typedef struct {
+	long counter;
+} atomic_long_t;
+
 /* cgroups */
 
 struct kernfs_node {
@@ -82,16 +86,14 @@ struct task_group {
 };
 
 struct page_counter {
+	atomic_long_t usage;
 	unsigned long max;
 };
 
 struct mem_cgroup {
 	struct cgroup_subsys_state css;
 	struct page_counter memory;
-};
-
-struct oom_control {
-	struct mem_cgroup *memcg;
+	bool oom_lock;
 };
 
 /* files */

@@ -167,13 +167,9 @@ static __always_inline s64 mm_resident(struct mm_struct *mm)
 /* The tightest limit of the memory cgroup and those above, in pages, 0: there is none. */
 __noinline u64 memory_limit(u64 css_set)
 {
-	u64 at = css_set + bpf_core_field_offset(struct css_set, subsys), tightest = MEMORY_NONE;
-	struct cgroup_subsys_state *css = NULL;
+	struct cgroup_subsys_state *css = memory_css(css_set);
+	u64 tightest = MEMORY_NONE;
 
-	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
-		return 0;
-	at += bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) * sizeof(void *);
-	bpf_probe_read_kernel(&css, sizeof(css), (void *)at);
 	for (int i = 0; i < CGROUP_LEVELS && css; i++) {
 		struct mem_cgroup *memcg = container_of(css, struct mem_cgroup, css);
 		u64 max = BPF_CORE_READ(memcg, memory.max);

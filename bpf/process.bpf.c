@@ -74,26 +74,36 @@ static __always_inline u32 exit_reason(struct task_struct *leader, struct signal
 	return code >> 8 & 0xff ? PROCESS_ERROR : PROCESS_OK;
 }
 
+/*
+ * A cgroup at its limit locks itself and all below it while it looks for a victim there: its own task, which wants memory.
+ * Kernels that are built without cgroup v1 have no such lock since 6.11; there the cgroup that has no room is taken for the
+ * reason.
+ */
+#define OOM_ROOM 64 /* pages */
+
+__noinline u32 oom_scope_of(u64 css_set)
+{
+	struct cgroup_subsys_state *css = memory_css(css_set);
+
+	if (!css)
+		return OOM_UNKNOWN;
+	for (int i = 0; i < CGROUP_LEVELS && css; i++) {
+		struct mem_cgroup *memcg = container_of(css, struct mem_cgroup, css);
+
+		if (bpf_core_field_exists(memcg->oom_lock)) {
+			if (BPF_CORE_READ(memcg, oom_lock))
+				return OOM_CGROUP;
+		} else if ((u64)BPF_CORE_READ(memcg, memory.usage.counter) + OOM_ROOM >
+			   BPF_CORE_READ(memcg, memory.max)) {
+			return OOM_CGROUP;
+		}
+		css = BPF_CORE_READ(css, parent);
+	}
+	return OOM_HOST;
+}
+
 /* Of the last OOM kill: there is one at a time in the whole machine, under oom_lock. */
 u32 oom_scope;
-
-static __always_inline int on_out_of_memory(struct oom_control *oc)
-{
-	oom_scope = BPF_CORE_READ(oc, memcg) ? OOM_CGROUP : OOM_HOST;
-	return 0;
-}
-
-SEC("?fentry/out_of_memory")
-int BPF_PROG(scope_fentry, struct oom_control *oc)
-{
-	return on_out_of_memory(oc);
-}
-
-SEC("?kprobe/out_of_memory")
-int BPF_KPROBE(scope_kprobe, struct oom_control *oc)
-{
-	return on_out_of_memory(oc);
-}
 
 /*
  * Where mark_victim passes only a pid (before 72ba14deb40a "mm: update mark_victim tracepoints fields", 6.8), the
@@ -151,11 +161,15 @@ int exit_tp(struct trace_event_raw_sched_process_exit *event)
 	return process_ended(task);
 }
 
-/* Runs in the context of the task that needed memory; the victim is the argument. */
+/* Runs in the context of the task that needed memory; the victim is the argument, or its pid. */
 TRACEPOINT(mark_victim, oom, struct task_struct *victim)
 {
-	struct task_ctx *tc = task_ctx_get(victim);
+	struct task_ctx *tc;
 
+	oom_scope = oom_scope_of((u64)BPF_CORE_READ(task_current(), cgroups));
+	if (arity_mark_victim < 2)
+		return 0;
+	tc = task_ctx_get(victim);
 	count_add(oom_kills_total, tc ? tc->identity : IDENTITY_OTHER, oom_scope, 1);
 	return 0;
 }

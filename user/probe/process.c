@@ -23,20 +23,11 @@ static void label_scope(u64 value, char *buf, size_t size)
 	label_name(names, 3, value, buf, size);
 }
 
-/* If tracepoint mark_victim does not identify the task, the program on process exit counts OOM victims. */
-static int setup(struct probe_run *run)
-{
-	probe_hook(run, "oom_btf")->disabled =
-		kernel_tracepoint_arity(&run->set->kernel, "mark_victim") < 2;
-	return 0;
-}
-
 const struct probe probe_process = {
 	.name = "process",
 	.summary = "processes: starts, exits, lifetime, OOM kills",
 	.elf = &process_elf,
 	.mode = PROBE_MODE_ON,
-	.setup = setup,
 	.hooks =
 		(const struct hook[]){
 			{ { TRACEPOINT("wakeup_new"), TRACEPOINT("fork") },
@@ -53,9 +44,6 @@ const struct probe probe_process = {
 			{ { TRACEPOINT("oom") },
 			  .optional = true,
 			  .purpose = "victims of the OOM killer" },
-			{ { "scope_fentry", "scope_kprobe" },
-			  .optional = true,
-			  .purpose = "whether the machine or a cgroup ran out of memory" },
 			{ .alt[0] = NULL },
 		},
 	.metrics =
