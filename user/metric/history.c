@@ -22,6 +22,7 @@ struct history {
 	u64 lost; /* since the last tick */
 	struct column **columns;
 	u32 column_cnt, column_room;
+	u32 hidden;		  /* of the newest, in a look back */
 	struct snapshot snapshot; /* the values at the end of the last column */
 	struct column_writer writer;
 };
@@ -212,14 +213,45 @@ int history_tick(struct history *h, u64 lost)
 	return 0;
 }
 
+static u32 shown_cnt(const struct history *h)
+{
+	return h->column_cnt - h->hidden;
+}
+
+static u64 shown_end_ns(const struct history *h)
+{
+	return shown_cnt(h) ? h->columns[shown_cnt(h) - 1]->span.end_ns : h->start_ns;
+}
+
 void history_stats(const struct history *h, struct history_stats *ret)
 {
 	*ret = (struct history_stats){
 		.bytes = bytes_used(h),
-		.columns = h->column_cnt,
+		.columns = shown_cnt(h),
 		.begin_ns = h->column_cnt ? h->columns[0]->span.begin_ns : h->start_ns,
-		.end_ns = end_ns(h),
+		.end_ns = shown_end_ns(h),
 	};
+}
+
+bool history_column_after(const struct history *h, u64 after_ns, u64 *ret_begin_ns, u64 *ret_end_ns)
+{
+	for (u32 i = 0; i < h->column_cnt; i++) {
+		const struct column_span *span = &h->columns[i]->span;
+
+		if (span->end_ns <= after_ns)
+			continue;
+		*ret_begin_ns = span->begin_ns;
+		*ret_end_ns = span->end_ns;
+		return true;
+	}
+	return false;
+}
+
+void history_look_back(struct history *h, u64 until_ns)
+{
+	h->hidden = 0;
+	while (shown_cnt(h) && shown_end_ns(h) > until_ns)
+		h->hidden++;
 }
 
 static u64 distance(u64 a, u64 b)
@@ -279,33 +311,33 @@ bool history_window(const struct history *h, u64 window_ns, struct history_windo
 
 bool history_window_ticks(const struct history *h, u64 window_ns, struct history_window *ret)
 {
-	u64 end = end_ns(h);
+	u64 end = shown_end_ns(h);
 
 	*ret = (struct history_window){
 		.history = h,
 		.asked_ns = window_ns,
 		.first = column_near(h, window_ns < end ? end - window_ns : 0, end),
 		.end_ns = end,
-		.end = h->column_cnt,
+		.end = shown_cnt(h),
 	};
 	ret->begin_ns = edge_ns(h, ret->first);
-	return h->column_cnt > 0;
+	return shown_cnt(h) > 0;
 }
 
 bool history_window_tick(const struct history *h, struct history_window *ret)
 {
 	const struct column_span *span;
 
-	if (!h->column_cnt)
+	if (!shown_cnt(h))
 		return false;
-	span = &h->columns[h->column_cnt - 1]->span;
+	span = &h->columns[shown_cnt(h) - 1]->span;
 	*ret = (struct history_window){
 		.history = h,
 		.asked_ns = span->end_ns - span->begin_ns,
 		.begin_ns = span->begin_ns,
 		.end_ns = span->end_ns,
-		.first = h->column_cnt - 1,
-		.end = h->column_cnt,
+		.first = shown_cnt(h) - 1,
+		.end = shown_cnt(h),
 	};
 	return true;
 }

@@ -38,6 +38,15 @@ struct history_stats {
 };
 void history_stats(const struct history *h, struct history_stats *ret);
 
+/* The oldest column that ends after this time. False: there is none. */
+bool history_column_after(const struct history *h, u64 after_ns, u64 *ret_begin_ns,
+			  u64 *ret_end_ns);
+/*
+ * Until the next call windows of whole ticks, and the statistics, are as if the column that ended last at this time or before
+ * were the newest. UINT64_MAX: as ever, which it must be before the next tick.
+ */
+void history_look_back(struct history *h, u64 until_ns);
+
 /*
  * A window: the columns from `first` on and before `end`; one that ends now has the running tick as well, up to the present
  * values of the registry. It is valid until those are written.
