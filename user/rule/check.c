@@ -62,6 +62,14 @@ static bool is_searched(void *ctx, const struct metric *m)
 	return !s->found;
 }
 
+const struct metric *rule_metric(const char *name)
+{
+	struct search s = { name, NULL };
+
+	metrics_each(is_searched, &s);
+	return s.found;
+}
+
 #define NAMES_MAX 256
 
 struct names {
@@ -115,17 +123,16 @@ static int label_check(const struct check *c, const struct metric *m, const char
 static int term_check(const struct check *c, const struct rule_term *t, bool grouped,
 		      const struct metric **ret)
 {
-	struct search search = { t->metric, NULL };
+	const struct metric *m = rule_metric(t->metric);
 	int err = 0;
 
-	metrics_each(is_searched, &search);
-	*ret = search.found;
-	if (!search.found)
+	*ret = m;
+	if (!m)
 		return metric_unknown(c, t);
 	for (unsigned i = 0; i < t->where_cnt && !err; i++)
-		err = label_check(c, search.found, t->where[i].key, t->where[i].line);
+		err = label_check(c, m, t->where[i].key, t->where[i].line);
 	for (unsigned i = 0; grouped && i < c->rule->by_cnt && !err; i++)
-		err = label_check(c, search.found, c->rule->by[i], c->rule->by_line[i]);
+		err = label_check(c, m, c->rule->by[i], c->rule->by_line[i]);
 	return err;
 }
 
