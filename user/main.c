@@ -13,6 +13,7 @@ const struct command commands[] = {
 	{ "check", "[OPTION...]", "what works on this kernel, what is missing, what to do about it",
 	  cmd_check },
 	{ "metrics", "[OPTION...]", "reference of every metric", cmd_metrics },
+	{ "rules", "[RULE]", "the rules, their state, what to do when one fires", cmd_rules },
 	{ "help", "[COMMAND]", "this list, or the options of a command", cmd_help },
 	{ .name = NULL },
 };

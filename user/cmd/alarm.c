@@ -487,3 +487,8 @@ void alarm_free(struct alarm *a)
 	baselines_free(a->baselines);
 	free(a);
 }
+
+const struct engine *alarm_engine(const struct alarm *a)
+{
+	return a ? a->engine : NULL;
+}

@@ -43,4 +43,7 @@ json_t *alarm_json(const struct alarm *a, bool files);
 bool alarm_end(struct alarm *a, u64 wait_ns);
 void alarm_free(struct alarm *a);
 
+struct engine;
+const struct engine *alarm_engine(const struct alarm *a);
+
 #endif

@@ -5,16 +5,19 @@
 
 #include <jansson.h>
 
+#include "lib/buf.h"
+
 /*
- * What the daemon behind this control socket answers to the path, as JSON that the caller owns; *answer is NULL
- * when there is no daemon. An exit status; what is wrong was said on stderr.
+ * What the daemon behind this control socket answers to the path; *answered is false when there is no daemon. An exit
+ * status; what is wrong was said on stderr. What is refused (400, 404) is bad usage.
  */
+int ask_text(const char *socket, const char *path, struct buf *answer, bool *answered);
+/* ... as JSON that the caller owns; *answer is NULL when there is no daemon. */
 int ask_daemon(const char *socket, const char *path, json_t **answer);
-/* The same by POST; what is refused (400, 404) is bad usage. */
+/* The same by POST. */
 int tell_daemon(const char *socket, const char *path, json_t **answer);
 
 /* Appends KEY=VALUE, as it stands in a URL, to a path with `?` at its end or parameters in it. */
-struct buf;
 void query_add(struct buf *path, const char *key, const char *value);
 
 #endif

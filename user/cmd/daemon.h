@@ -4,6 +4,7 @@
 #define CMD_DAEMON_H
 
 #include "cmd/agent.h"
+#include "cmd/backtest.h"
 #include "expo/expo.h"
 #include "http/server.h"
 #include "lib/loop.h"
@@ -22,6 +23,7 @@ struct daemon {
 	struct http_server *http;
 	struct exposition expositions[EXPO_FORMATS];
 	struct http_shared *services;
+	struct backtest_session backtest;
 	struct timer *starter, *ticker, *clock;
 	struct watch *arrivals;
 	struct watchdog watchdog;

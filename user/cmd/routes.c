@@ -4,11 +4,14 @@
 
 #include "cmd/daemon.h"
 #include "cmd/report.h"
+#include "cmd/rules_report.h"
 #include "expo/accept.h"
 #include "expo/query.h"
 #include "expo/services.h"
+#include "lib/parse.h"
 
-#define JSON_TYPE "application/json"
+#define JSON_TYPE   "application/json"
+#define DAY_SECONDS (24 * 3600)
 
 /* Brings the registry up to date, or makes the reply say why that is not possible. */
 static bool read_now(struct daemon *d, struct http_reply *reply)
@@ -120,6 +123,52 @@ static void serve_check(void *ctx, const struct http_request *request, struct ht
 		json_reply(reply, report_json(&d->agent));
 }
 
+static void serve_rules(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const char *format = http_request_query(request, "format") ?: "json",
+		   *every = http_request_query(request, "every");
+	const struct daemon *d = ctx;
+	struct rules_report report = {
+		.rules = (const struct rule_conf *const *)d->agent.conf->rules,
+		.rule_cnt = d->agent.conf->rule_cnt,
+		.engine = alarm_engine(d->agent.alarm),
+		.only = http_request_query(request, "rule"),
+		.every_ns = rules_every.initial,
+	};
+
+	reply->content_type = rules_format_type(format);
+	if (!reply->content_type)
+		http_reply_fail(reply, 400, "There is no such format.");
+	else if (every && setting_parse(&rules_every, every, &report.every_ns))
+		http_reply_fail(reply, 400, "'every' must be a duration from 1s to 1h.");
+	else if (rules_report(&report, format, &reply->body))
+		http_reply_fail(reply, 404, "There is no such rule.");
+}
+
+/* Goes on with the back-test of this id, or begins it. */
+static void serve_rules_test(void *ctx, const struct http_request *request,
+			     struct http_reply *reply)
+{
+	const char *id = http_request_query(request, "id") ?: "",
+		   *file = http_request_query(request, "file"),
+		   *since = http_request_query(request, "since_seconds") ?: "0";
+	struct daemon *d = ctx;
+	struct buf error = { 0 };
+	json_t *result = NULL;
+	u64 seconds;
+
+	if (!file || parse_u64(since, 0, DAY_SECONDS, &seconds))
+		http_reply_fail(reply, 400,
+				"It needs a file, and 'since_seconds' of a day at most.");
+	else if (backtest_serve(&d->backtest, &d->agent, id, file, seconds * 1000 * NS_PER_MS,
+				&result, &error))
+		http_reply_fail(reply, 400, "%s",
+				error.len ? buf_cstr(&error) : "There is no memory for that.");
+	else
+		json_reply(reply, result);
+	buf_release(&error);
+}
+
 static void setting_add(void *ctx, const char *key, const char *value, bool live)
 {
 	json_object_set_new(ctx, key, json_pack("{s:s, s:b}", "value", value, "live", live));
@@ -191,6 +240,8 @@ const struct http_route daemon_routes[] = {
 	{ "/api/v1/alerts", serve_alerts, .heavy = true },
 	{ "/api/v1/check", serve_check, .heavy = true },
 	{ "/api/v1/config", serve_config, .control = true },
+	{ "/api/v1/rules", serve_rules, .heavy = true },
+	{ "/api/v1/rules/test", serve_rules_test, .control = true },
 	{ "/-/healthy", serve_healthy },
 	{ "/-/ready", serve_ready },
 	{ "/-/reload", serve_reload, .control = true, .post = true },

@@ -433,6 +433,7 @@ int cmd_run(int argc, char **argv)
 	if (!alarm_end(d.agent.alarm, END_WAIT_NS) || !worker_end(d.agent.worker, END_WAIT_NS) ||
 	    !worker_end(d.agent.slow_worker, END_WAIT_NS))
 		end_at_once(&d, status);
+	backtest_end(&d.backtest);
 	agent_stop(&d.agent);
 	loop_free(d.loop);
 	if (d.lock >= 0)
