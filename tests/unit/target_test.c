@@ -5,27 +5,29 @@
 static const struct conf_family none[] = { { .name = NULL } };
 const struct conf_family *const conf_families = none;
 
+static const char targets[] =
+	"data_dir: /data\n"
+	"builtin_rules: off\n"
+	"alertmanagers:\n"
+	"  - url: http://127.0.0.1:9093\n"
+	"  - url: https://am.example:9093/prefix\n"
+	"    basic_auth: { username: seismo, password_file: /etc/seismo/password }\n"
+	"    tls: { ca_file: /ca.pem, cert_file: /cert.pem, key_file: /key.pem,\n"
+	"           insecure_skip_verify: true }\n"
+	"webhooks: [ { url: 'http://[::1]/hook?a=b@c' } ]\n"
+	"commands:\n"
+	"  - command: [ /usr/bin/page, --now, x y ]\n"
+	"    user: oncall\n"
+	"    timeout: 1m\n"
+	"  - command: /bin/true\n"
+	"alert_labels: { team: storage, site: \"\" }\n"
+	"alert_resend: 10s\n"
+	"external_url: https://seismo.example/\n"
+	"events: { file: off, max_size: 1MiB, keep: 0, journald: on }\n";
+
 static void targets_test(void **state)
 {
-	struct conf *c = conf_of(
-		"data_dir: /data\n"
-		"builtin_rules: off\n"
-		"alertmanagers:\n"
-		"  - url: http://127.0.0.1:9093\n"
-		"  - url: https://am.example:9093/prefix\n"
-		"    basic_auth: { username: seismo, password_file: /etc/seismo/password }\n"
-		"    tls: { ca_file: /ca.pem, cert_file: /cert.pem, key_file: /key.pem,\n"
-		"           insecure_skip_verify: true }\n"
-		"webhooks: [ { url: 'http://[::1]/hook?a=b@c' } ]\n"
-		"commands:\n"
-		"  - command: [ /usr/bin/page, --now, x y ]\n"
-		"    user: oncall\n"
-		"    timeout: 1m\n"
-		"  - command: /bin/true\n"
-		"alert_labels: { team: storage, site: \"\" }\n"
-		"alert_resend: 10s\n"
-		"external_url: https://seismo.example/\n"
-		"events: { file: off, max_size: 1MiB, keep: 0, journald: on }\n");
+	struct conf *c = conf_of(targets);
 	const struct http_target *am = c->alertmanagers;
 
 	(void)state;
@@ -44,6 +46,14 @@ static void targets_test(void **state)
 	assert_int_equal(am[1].tls.insecure_skip_verify, 1);
 	assert_int_equal(c->webhook_cnt, 1);
 	assert_string_equal(c->webhooks[0].url, "http://[::1]/hook?a=b@c");
+	conf_free(c);
+}
+
+static void others_test(void **state)
+{
+	struct conf *c = conf_of(targets);
+
+	(void)state;
 	assert_int_equal(c->command_cnt, 2);
 	assert_string_equal(c->commands[0].command[0], "/usr/bin/page");
 	assert_string_equal(c->commands[0].command[2], "x y");
@@ -110,66 +120,64 @@ static void expect_test(void **state)
 #define AM     "alertmanagers:\n  - "
 #define EXPECT "expect:\n  - match: { service: x }\n    reason: r\n    "
 
+static const struct {
+	const char *text, *expected;
+} error_rows[] = {
+	{ AM "url: am:9093\n",
+	  ":2: 'url' is 'am:9093', must be http://HOST:PORT or https://HOST:PORT" },
+	{ AM "url: http:///x\n",
+	  ":2: 'url' is 'http:///x', must be http://HOST:PORT or https://HOST:PORT" },
+	{ AM "url: http://me:secret@am\n", ":2: 'url' has credentials in it, use 'basic_auth'" },
+	{ AM "{ url: http://a }\n  - { url: http://a }\n", ":3: duplicate url 'http://a'" },
+	{ AM "{ ulr: http://a }\n",
+	  ":2: unknown key 'ulr' in 'alertmanagers', did you mean 'url'?" },
+	{ AM "{}\n", ":2: missing key 'url' in 'alertmanagers'" },
+	{ AM "url: http://a\n    basic_auth: { username: x }\n",
+	  ":3: missing key 'password_file' in 'basic_auth'" },
+	{ AM "url: http://a\n    basic_auth: { username: x, password_file: pw }\n",
+	  ":3: 'password_file' is 'pw', must be an absolute path" },
+	{ AM "url: http://a\n    tls: { ca_file: /ca }\n",
+	  ":3: 'tls' needs a url with https://, not 'http://a'" },
+	{ AM "url: https://a\n    tls: { cert_file: /c }\n",
+	  ":3: 'cert_file' and 'key_file' need each other" },
+	{ "commands: [ { command: [ page ] } ]\n",
+	  ":1: 'page' must be an absolute path: no shell and no search path is used" },
+	{ "commands: [ { command: [] } ]\n", ":1: 'command' has no entry" },
+	{ "commands: [ { command: /x, timeout: 6m } ]\n",
+	  ":1: 'timeout' is '6m', must be a duration from 100ms to 5m" },
+	{ "alert_labels: { 1a: x }\n",
+	  ":1: '1a' in 'alert_labels' is no name of letters, digits and _" },
+	{ "alert_labels:\n  a: x\n  a: y\n", ":3: duplicate key 'a'" },
+	{ "alert_labels: { a: }\n", ":1: 'a' has no value" },
+	{ "events: { file: events.jsonl }\n",
+	  ":1: 'file' is 'events.jsonl', must be an absolute path" },
+	{ "events: { max_size: 1KiB }\n",
+	  ":1: 'max_size' is '1KiB', must be a size such as 64MiB, at least 64KiB" },
+	{ "events: { journald: maybe }\n", ":1: 'journald' is 'maybe', must be auto or on or off" },
+	{ "data_dir: x\n", ":1: 'data_dir' is 'x', must be an absolute path" },
+	{ EXPECT "from: 2026-11-26T12:00:00Z\n",
+	  ":2: 'expect' needs either 'from' and 'to', or 'daily'" },
+	{ EXPECT "daily: 01:00-02:00\n    to: 2026-11-26T12:00:00Z\n",
+	  ":2: 'expect' needs either 'from' and 'to', or 'daily'" },
+	{ EXPECT "from: 2026-11-26T12:00:00Z\n    to: 2026-11-26T12:00:00Z\n",
+	  ":5: 'to' is not later than 'from'" },
+	{ EXPECT "from: tomorrow\n",
+	  ":4: 'from' is 'tomorrow', must be a time such as 2026-11-26T02:00:00Z" },
+	{ EXPECT "daily: 02:00-25:00\n",
+	  ":4: 'daily' is '02:00-25:00', must be a part of the day in UTC such as \"02:00-04:00\"" },
+	{ EXPECT "daily: 02:00-02:00\n",
+	  ":4: 'daily' is '02:00-02:00', must be a part of the day in UTC such as \"02:00-04:00\"" },
+	{ "expect: [ { match: {}, daily: 01:00-02:00, reason: x } ]\n",
+	  ":1: 'match' is empty: it would expect every alert; write { alertname: \"*\" } for that" },
+	{ "expect: [ { match: { a: b }, daily: 01:00-02:00 } ]\n",
+	  ":1: missing key 'reason' in 'expect'" },
+};
+
 static void error_test(void **state)
 {
-	static const struct {
-		const char *text, *expected;
-	} rows[] = {
-		{ AM "url: am:9093\n",
-		  ":2: 'url' is 'am:9093', must be http://HOST:PORT or https://HOST:PORT" },
-		{ AM "url: http:///x\n",
-		  ":2: 'url' is 'http:///x', must be http://HOST:PORT or https://HOST:PORT" },
-		{ AM "url: http://me:secret@am\n",
-		  ":2: 'url' has credentials in it, use 'basic_auth'" },
-		{ AM "{ url: http://a }\n  - { url: http://a }\n", ":3: duplicate url 'http://a'" },
-		{ AM "{ ulr: http://a }\n",
-		  ":2: unknown key 'ulr' in 'alertmanagers', did you mean 'url'?" },
-		{ AM "{}\n", ":2: missing key 'url' in 'alertmanagers'" },
-		{ AM "url: http://a\n    basic_auth: { username: x }\n",
-		  ":3: missing key 'password_file' in 'basic_auth'" },
-		{ AM "url: http://a\n    basic_auth: { username: x, password_file: pw }\n",
-		  ":3: 'password_file' is 'pw', must be an absolute path" },
-		{ AM "url: http://a\n    tls: { ca_file: /ca }\n",
-		  ":3: 'tls' needs a url with https://, not 'http://a'" },
-		{ AM "url: https://a\n    tls: { cert_file: /c }\n",
-		  ":3: 'cert_file' and 'key_file' need each other" },
-		{ "commands: [ { command: [ page ] } ]\n",
-		  ":1: 'page' must be an absolute path: no shell and no search path is used" },
-		{ "commands: [ { command: [] } ]\n", ":1: 'command' has no entry" },
-		{ "commands: [ { command: /x, timeout: 6m } ]\n",
-		  ":1: 'timeout' is '6m', must be a duration from 100ms to 5m" },
-		{ "alert_labels: { 1a: x }\n",
-		  ":1: '1a' in 'alert_labels' is no name of letters, digits and _" },
-		{ "alert_labels:\n  a: x\n  a: y\n", ":3: duplicate key 'a'" },
-		{ "alert_labels: { a: }\n", ":1: 'a' has no value" },
-		{ "events: { file: events.jsonl }\n",
-		  ":1: 'file' is 'events.jsonl', must be an absolute path" },
-		{ "events: { max_size: 1KiB }\n",
-		  ":1: 'max_size' is '1KiB', must be a size such as 64MiB, at least 64KiB" },
-		{ "events: { journald: maybe }\n",
-		  ":1: 'journald' is 'maybe', must be auto or on or off" },
-		{ "data_dir: x\n", ":1: 'data_dir' is 'x', must be an absolute path" },
-		{ EXPECT "from: 2026-11-26T12:00:00Z\n",
-		  ":2: 'expect' needs either 'from' and 'to', or 'daily'" },
-		{ EXPECT "daily: 01:00-02:00\n    to: 2026-11-26T12:00:00Z\n",
-		  ":2: 'expect' needs either 'from' and 'to', or 'daily'" },
-		{ EXPECT "from: 2026-11-26T12:00:00Z\n    to: 2026-11-26T12:00:00Z\n",
-		  ":5: 'to' is not later than 'from'" },
-		{ EXPECT "from: tomorrow\n",
-		  ":4: 'from' is 'tomorrow', must be a time such as 2026-11-26T02:00:00Z" },
-		{ EXPECT "daily: 02:00-25:00\n",
-		  ":4: 'daily' is '02:00-25:00', must be a part of the day in UTC such as \"02:00-04:00\"" },
-		{ EXPECT "daily: 02:00-02:00\n",
-		  ":4: 'daily' is '02:00-02:00', must be a part of the day in UTC such as \"02:00-04:00\"" },
-		{ "expect: [ { match: {}, daily: 01:00-02:00, reason: x } ]\n",
-		  ":1: 'match' is empty: it would expect every alert; write { alertname: \"*\" } for that" },
-		{ "expect: [ { match: { a: b }, daily: 01:00-02:00 } ]\n",
-		  ":1: missing key 'reason' in 'expect'" },
-	};
-
 	(void)state;
-	for (size_t i = 0; i < sizeof(rows) / sizeof(*rows); i++)
-		error_check(rows[i].text, strlen(rows[i].text), rows[i].expected);
+	for (size_t i = 0; i < sizeof(error_rows) / sizeof(*error_rows); i++)
+		error_check(error_rows[i].text, strlen(error_rows[i].text), error_rows[i].expected);
 }
 
 /* --- what a reload would change */
@@ -217,9 +225,8 @@ static void compare_test(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(targets_test),
-		cmocka_unit_test(expect_test),
-		cmocka_unit_test(error_test),
+		cmocka_unit_test(targets_test), cmocka_unit_test(others_test),
+		cmocka_unit_test(expect_test),	cmocka_unit_test(error_test),
 		cmocka_unit_test(compare_test),
 	};
 

@@ -10,12 +10,10 @@
 #include "cmd/cmd.h"
 #include "conf/load.h"
 #include "conf/probes.h"
-#include "conf/rules.h"
 #include "lib/buf.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "rule/builtin.h"
-#include "rule/check.h"
 
 #define READ_AGE_MAX_NS (1000 * NS_PER_MS)
 #define HISTORY_BYTES	((size_t)16 << 20)
@@ -149,10 +147,7 @@ static int conf_make(struct conf **ret, const char *path, const struct agent_opt
 	if (!err && !c)
 		err = -ENOMEM;
 	if (!err)
-		err = rules_add_builtin(c, rule_builtin_start,
-					(size_t)(rule_builtin_end - rule_builtin_start), error);
-	if (!err)
-		err = rules_check(c, error);
+		err = rules_complete(c, error);
 	if (!err)
 		err = text_replace(&c->listen, o->listen);
 	if (!err)

@@ -97,7 +97,7 @@ static const struct field_list alert_label_list = { AT(alert_label_cnt) };
 const struct conf_field conf_fields[] = {
 	{ NULL,
 	  { "listen", &field_text, AT(listen), "127.0.0.1:9469", .check = listen_check,
-	    .max = NAME_MAX_LEN } },
+	    .max = CONF_NAME_MAX } },
 	{ NULL, { "socket", &field_text, AT(socket), .check = socket_check } },
 	{ NULL, { "data_dir", &field_text, AT(data_dir), "/var/lib/seismo", .check = path_check } },
 	{ NULL, { "interval", &field_setting, AT(interval_ns), &conf_interval }, LIVE },

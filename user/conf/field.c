@@ -73,7 +73,7 @@ int path_check(struct yaml_doc *d, const struct field *f, const yaml_node_t *val
 
 static int text_keep(struct yaml_doc *d, const struct field *f, const yaml_node_t *value, char **to)
 {
-	const char *text = value_text(d, f->key, value, f->max ?: TEXT_MAX_LEN);
+	const char *text = value_text(d, f->key, value, f->max ?: CONF_TEXT_MAX);
 
 	if (!text || (f->check && f->check(d, f, value, text)))
 		return -EINVAL;
@@ -167,7 +167,7 @@ static int texts_load(struct yaml_doc *d, const struct field *f, yaml_node_t *va
 		*list = calloc(2, sizeof(**list));
 		return *list ? text_keep(d, f, value, &(*list)[0]) : -ENOMEM;
 	}
-	err = list_check(d, f->key, value, LIST_MAX);
+	err = list_check(d, f->key, value, CONF_LIST_MAX);
 	if (err)
 		return err;
 	item = value->data.sequence.items.start;
@@ -212,7 +212,7 @@ const struct field_type field_texts = { texts_load, texts_write, .release = text
 static int setting_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
 			void *structure)
 {
-	const char *text = value_text(d, f->key, value, TEXT_MAX_LEN);
+	const char *text = value_text(d, f->key, value, CONF_TEXT_MAX);
 	struct buf accepted = { 0 };
 
 	if (!text)
@@ -244,7 +244,7 @@ const struct field_type field_setting = { setting_load, setting_field_write, set
 static int switch_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
 		       void *structure)
 {
-	const char *text = value_text(d, f->key, value, TEXT_MAX_LEN);
+	const char *text = value_text(d, f->key, value, CONF_TEXT_MAX);
 	int on = text ? switch_parse(text) : 0;
 
 	if (!text)
@@ -296,9 +296,9 @@ static const struct field *field_find(const struct field *fields, const char *ke
 static int field_unknown(struct yaml_doc *d, const char *name, const yaml_node_t *key,
 			 const struct field *fields)
 {
-	const char *names[FIELDS_MAX + 1] = { NULL };
+	const char *names[CONF_ROWS_MAX + 1] = { NULL };
 
-	for (unsigned i = 0; i < FIELDS_MAX && fields[i].key; i++)
+	for (unsigned i = 0; i < CONF_ROWS_MAX && fields[i].key; i++)
 		names[i] = fields[i].key;
 	return key_unknown(d, name, key, names);
 }
@@ -404,7 +404,7 @@ static int list_load(struct yaml_doc *d, const struct field *f, yaml_node_t *val
 	const struct field_list *l = f->row;
 	unsigned *cnt = list_cnt(f, structure);
 	char **elements = member(f, structure);
-	int err = list_check(d, f->key, value, f->max ?: LIST_MAX);
+	int err = list_check(d, f->key, value, f->max ?: CONF_LIST_MAX);
 
 	if (err)
 		return err;
@@ -478,7 +478,7 @@ static int pair_load(struct yaml_doc *d, const char *name, const yaml_node_pair_
 			return yaml_doc_error(d, key, "duplicate key '%.64s'", label);
 	/* "" has a meaning, nothing has none */
 	if (!text || *text || value->data.scalar.style == YAML_PLAIN_SCALAR_STYLE)
-		text = value_text(d, label, value, TEXT_MAX_LEN);
+		text = value_text(d, label, value, CONF_TEXT_MAX);
 	if (!text)
 		return -EINVAL;
 	pairs[i] = (struct rule_pair){ strdup(label), strdup(text),
@@ -497,8 +497,9 @@ static int pairs_load(struct yaml_doc *d, const struct field *f, yaml_node_t *va
 	if (err)
 		return err;
 	from = value->data.mapping.pairs.start;
-	if (value->data.mapping.pairs.top - from > LIST_MAX)
-		return yaml_doc_error(d, value, "'%s' has more than %d entries", f->key, LIST_MAX);
+	if (value->data.mapping.pairs.top - from > CONF_LIST_MAX)
+		return yaml_doc_error(d, value, "'%s' has more than %d entries", f->key,
+				      CONF_LIST_MAX);
 	*pairs = calloc((size_t)(value->data.mapping.pairs.top - from) + 1, sizeof(**pairs));
 	if (!*pairs)
 		return -ENOMEM;

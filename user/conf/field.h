@@ -42,10 +42,10 @@ struct field {
 	unsigned max; /* of texts: bytes; of lists: elements; 0: as below */
 };
 
-#define NAME_MAX_LEN 255
-#define TEXT_MAX_LEN 4096
-#define LIST_MAX     64
-#define FIELDS_MAX   32
+#define CONF_NAME_MAX 255
+#define CONF_TEXT_MAX 4096
+#define CONF_LIST_MAX 64
+#define CONF_ROWS_MAX 32
 
 /* char *; not empty. `row`: the default, NULL: none */
 extern const struct field_type field_text;

@@ -81,7 +81,7 @@ static const struct field special_fields[] = {
 /* Loads a section of the file; NULL: its top. */
 static int part_load(struct yaml_doc *d, const char *section, yaml_node_t *node, struct conf *c)
 {
-	struct field fields[FIELDS_MAX + 1] = { 0 };
+	struct field fields[CONF_ROWS_MAX + 1] = { 0 };
 	size_t cnt = 0;
 
 	for (const struct conf_field *f = conf_fields; f->field.key; f++)

@@ -14,9 +14,9 @@ static const char *const switch_names[] = { "off", "on", NULL };
 /* Suggests a family. */
 static void hint_family(const struct conf *c, const char *word, struct buf *error)
 {
-	const char *names[FIELDS_MAX + 1] = { NULL };
+	const char *names[CONF_ROWS_MAX + 1] = { NULL };
 
-	for (unsigned i = 0; i < c->probe_cnt && i < FIELDS_MAX; i++)
+	for (unsigned i = 0; i < c->probe_cnt && i < CONF_ROWS_MAX; i++)
 		names[i] = c->probes[i].family->name;
 	suggest(error, word, names);
 }
@@ -81,10 +81,10 @@ static int probes_load(struct yaml_doc *d, const struct field *f, yaml_node_t *v
 		       void *structure)
 {
 	static const struct field_type field_probe = { .load = probe_load };
-	struct field fields[FIELDS_MAX + 1] = { 0 };
+	struct field fields[CONF_ROWS_MAX + 1] = { 0 };
 	const struct conf *c = structure;
 
-	for (unsigned i = 0; i < c->probe_cnt && i < FIELDS_MAX; i++)
+	for (unsigned i = 0; i < c->probe_cnt && i < CONF_ROWS_MAX; i++)
 		fields[i] = (struct field){ c->probes[i].family->name, &field_probe };
 	return fields_load(d, f->key, value, fields, structure);
 }

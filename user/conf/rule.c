@@ -35,7 +35,7 @@ static int alert_check(struct yaml_doc *d, const struct field *f, const yaml_nod
 static int metric_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
 		       void *structure)
 {
-	const char *text = value_text(d, f->key, value, NAME_MAX_LEN);
+	const char *text = value_text(d, f->key, value, CONF_NAME_MAX);
 	struct rule_term *t = member(f, structure);
 
 	if (!text)
@@ -72,7 +72,7 @@ static int by_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value
 	for (item = value->data.sequence.items.start; item < value->data.sequence.items.top;
 	     item++) {
 		const yaml_node_t *node = yaml_doc_node(d, *item);
-		const char *text = value_text(d, f->key, node, NAME_MAX_LEN);
+		const char *text = value_text(d, f->key, node, CONF_NAME_MAX);
 
 		if (!text)
 			return -EINVAL;
@@ -133,7 +133,7 @@ static int value_find(const char *text)
 static int value_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
 		      void *structure)
 {
-	const char *text = value_text(d, f->key, value, NAME_MAX_LEN), *end;
+	const char *text = value_text(d, f->key, value, CONF_NAME_MAX), *end;
 	struct rule_conf *r = structure;
 	double percent;
 	int word;
@@ -170,7 +170,7 @@ static const struct field_type field_value = { value_load, value_write, NULL, NU
 static int number_load(struct yaml_doc *d, const struct field *f, const yaml_node_t *value,
 		       double *number, enum rule_unit *unit)
 {
-	const char *text = value_text(d, f->key, value, NAME_MAX_LEN);
+	const char *text = value_text(d, f->key, value, CONF_NAME_MAX);
 
 	if (!text)
 		return -EINVAL;
@@ -276,7 +276,7 @@ static const struct field_type field_at_least = { at_least_load, at_least_write,
 static int objective_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
 			  void *structure)
 {
-	const char *text = value_text(d, f->key, value, NAME_MAX_LEN);
+	const char *text = value_text(d, f->key, value, CONF_NAME_MAX);
 	double *objective = member(f, structure);
 	enum rule_unit unit;
 
@@ -301,7 +301,7 @@ static const struct field_type field_objective = { objective_load, objective_wri
 static int factor_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
 		       void *structure)
 {
-	const char *text = value_text(d, f->key, value, NAME_MAX_LEN), *end;
+	const char *text = value_text(d, f->key, value, CONF_NAME_MAX), *end;
 	double *factor = member(f, structure);
 
 	if (!text)
@@ -371,7 +371,7 @@ static const struct field_type field_burn_rate = { burn_rate_load, burn_rate_wri
 static int guard_value_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
 			    void *structure)
 {
-	const char *text = value_text(d, f->key, value, NAME_MAX_LEN);
+	const char *text = value_text(d, f->key, value, CONF_NAME_MAX);
 	int word = text ? value_find(text) : -1;
 
 	if (!text)

@@ -9,7 +9,7 @@
 
 static int port_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value, void *structure)
 {
-	const char *text = value_text(d, f->key, value, NAME_MAX_LEN);
+	const char *text = value_text(d, f->key, value, CONF_NAME_MAX);
 	u64 port;
 
 	if (!text)
@@ -41,7 +41,7 @@ static const struct field match_fields[] = {
 
 const struct field service_fields[] = {
 	{ "name", &field_text, offsetof(struct service_rule, name), .required = true,
-	  .max = NAME_MAX_LEN },
+	  .max = CONF_NAME_MAX },
 	{ "match", &field_mapping, offsetof(struct service_rule, match), match_fields, true },
 	{ .key = NULL },
 };

@@ -89,7 +89,7 @@ static const struct setting timeout = { .kind = SETTING_DURATION,
 const struct field command_target_fields[] = {
 	{ "command", &field_texts, offsetof(struct command_target, command), .required = true },
 	{ "user", &field_text, offsetof(struct command_target, user), "nobody",
-	  .max = NAME_MAX_LEN },
+	  .max = CONF_NAME_MAX },
 	{ "timeout", &field_setting, offsetof(struct command_target, timeout_ns), &timeout },
 	{ "severity", &field_setting, offsetof(struct command_target, severity), &severity },
 	{ .key = NULL },
@@ -111,7 +111,7 @@ int command_target_check(struct yaml_doc *d, yaml_node_t *node, const void *targ
 
 static int time_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value, void *structure)
 {
-	const char *text = value_text(d, f->key, value, NAME_MAX_LEN);
+	const char *text = value_text(d, f->key, value, CONF_NAME_MAX);
 
 	if (!text)
 		return -EINVAL;
@@ -153,7 +153,7 @@ static bool clock_parse(const char **text, u32 *ret_s)
 static int daily_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
 		      void *structure)
 {
-	const char *text = value_text(d, f->key, value, NAME_MAX_LEN);
+	const char *text = value_text(d, f->key, value, CONF_NAME_MAX);
 	struct expectation *e = structure;
 
 	if (!text)
