@@ -156,6 +156,25 @@ before=$(value seismo_syscalls_total service=third-$$ syscall=getppid)
 calls_are $((before + rounds)) "third-$$" "and the rules before it stay"
 check
 is 2 "$status" "check: a bad file"
+# --- a disk that hangs
+
+if [[ -e /dev/fuse && -x $BUILD/workload/slowfuse ]]; then
+	mkdir "$TMP/slow"
+	background "$BUILD/workload/slowfuse" "$TMP/slow" 1
+	at_exit umount "$TMP/slow"
+	wait_until test -e "$TMP/slow/disk" || bail "no slow file system"
+	printf '%s\n' "include: $TMP/slow/disk" "$same" >"$CONFIG"
+	echo stall=1 >"$TMP/slow/ctl"
+	reload
+	said "the disk of the configuration does not answer; the configuration stays as it was"
+	ok "and the daemon goes on" http_get /-/ready "$TMP/ready"
+	echo stall=0 >"$TMP/slow/ctl"
+	reload
+	said "$TMP/slow/disk:1: "
+else
+	skip_one "files on a disk that hangs are given up" "no slowfuse"
+fi
+
 echo "$same" >"$CONFIG"
 reload
 is 1 "$(successful)" "a good one is taken again"

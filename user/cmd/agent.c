@@ -8,12 +8,10 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
-#include "conf/load.h"
-#include "conf/probes.h"
+#include "cmd/configure.h"
 #include "lib/buf.h"
 #include "lib/log.h"
 #include "lib/loop.h"
-#include "rule/builtin.h"
 
 #define READ_AGE_MAX_NS (1000 * NS_PER_MS)
 #define HISTORY_BYTES	((size_t)16 << 20)
@@ -119,61 +117,13 @@ static char *socket_path(const struct conf *conf, const struct agent_options *o)
 	return asprintf(&ret, "%s/api.sock", o->state_dir ?: DEFAULT_STATE_DIR) < 0 ? NULL : ret;
 }
 
-static const char *config_path(const struct agent_options *o)
-{
-	return o->config ?: access(DEFAULT_CONFIG, F_OK) ? NULL : DEFAULT_CONFIG;
-}
-
-static int text_replace(char **text, const char *by)
-{
-	if (!by)
-		return 0;
-	free(*text);
-	*text = strdup(by);
-	return *text ? 0 : -ENOMEM;
-}
-
-/* The file, NULL: none, with the built-in rules, and what the command line says otherwise. */
-static int conf_make(struct conf **ret, const char *path, const struct agent_options *o,
-		     struct buf *error)
-{
-	struct conf *c = NULL;
-	int err = 0;
-
-	if (path)
-		err = conf_load(&c, path, probe_families(), error);
-	else
-		c = conf_default(probe_families());
-	if (!err && !c)
-		err = -ENOMEM;
-	if (!err)
-		err = rules_complete(c, error);
-	if (!err)
-		err = text_replace(&c->listen, o->listen);
-	if (!err)
-		err = text_replace(&c->data_dir, o->data_dir);
-	if (!err && o->probes) {
-		buf_str(error, "--probes: ");
-		err = conf_probes_parse(c, o->probes, error);
-	}
-	if (!err && o->interval_ns)
-		c->interval_ns = o->interval_ns;
-	if (err && !error->len)
-		buf_str(error, strerror(-err));
-	if (err)
-		conf_free(c);
-	else
-		*ret = c;
-	return err;
-}
-
 int agent_configure(struct agent *a, const struct agent_options *options)
 {
 	struct buf error = { 0 };
 	int err;
 
 	a->options = options;
-	err = conf_make(&a->conf, config_path(options), options, &error);
+	err = configure(&a->conf, NULL, options, &error);
 	if (!err) {
 		a->socket = socket_path(a->conf, options);
 		err = a->socket ? 0 : -ENOMEM;
@@ -190,7 +140,7 @@ int agent_compare(const struct agent *a, const char *file,
 		  void *ctx, struct buf *error)
 {
 	struct conf *c = NULL;
-	int err = conf_make(&c, file, a->options, error);
+	int err = configure_in_time(&c, file, a->options, error);
 
 	if (err)
 		return err;
@@ -229,7 +179,7 @@ static struct conf *conf_renew(struct agent *a, struct buf *error)
 {
 	struct conf *c = NULL;
 
-	if (conf_make(&c, config_path(a->options), a->options, error))
+	if (configure_in_time(&c, NULL, a->options, error))
 		return NULL;
 	if (!a->alarm || !alarm_configure(a->alarm, c))
 		return c;

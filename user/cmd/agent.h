@@ -6,6 +6,7 @@
 #include <argp.h>
 
 #include "cmd/alarm.h"
+#include "cmd/options.h"
 #include "collect/collect.h"
 #include "collect/self.h"
 #include "metric/history.h"
@@ -28,18 +29,6 @@ struct agent {
 	/* What that reading has cost of CPU time, and when that came to its end. */
 	u64 cost_ns, idle_ns;
 };
-
-/* Options that these commands have in common. */
-#define FORCED_HOOKS 64
-
-struct agent_options {
-	const char *config, *listen, *probes, *btf, *state_dir, *data_dir, *socket;
-	u64 interval_ns; /* 0: as configured */
-	struct forced_hook hooks[FORCED_HOOKS + 1];
-	unsigned hook_cnt;
-};
-#define DEFAULT_CONFIG	  "/etc/seismo/seismo.yaml"
-#define DEFAULT_STATE_DIR "/run/seismo"
 
 /* Child parser for these options; its input is a struct agent_options. */
 extern const struct argp agent_argp;

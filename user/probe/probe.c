@@ -17,11 +17,12 @@ const struct probe *const probes[] = {
 
 const struct conf_family *probe_families(void)
 {
-	static struct conf_family families[PROBE_MAX + 1];
+	static struct conf_family
+		families[PROBE_MAX + 1]; /* filled by the first call, before there are threads */
 	unsigned cnt = 0;
 
 	_Static_assert(sizeof(probes) / sizeof(*probes) <= PROBE_MAX + 1, "room for every family");
-	for (const struct probe *const *p = probes; *p; p++)
+	for (const struct probe *const *p = probes; *p && !families[cnt].name; p++)
 		if (!(*p)->required)
 			families[cnt++] =
 				(struct conf_family){ (*p)->name, (*p)->mode != PROBE_MODE_ON,

@@ -1,0 +1,160 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cmd/configure.h"
+
+#include <errno.h>
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "conf/load.h"
+#include "conf/probes.h"
+#include "lib/loop.h"
+#include "lib/thread.h"
+#include "rule/builtin.h"
+
+#define PATIENCE_NS (1000 * NS_PER_MS)
+#define HANGING_MAX 4 /* threads that wait for a disk */
+
+static const char *config_path(const struct agent_options *o)
+{
+	return o->config ?: access(DEFAULT_CONFIG, F_OK) ? NULL : DEFAULT_CONFIG;
+}
+
+static int text_replace(char **text, const char *by)
+{
+	if (!by)
+		return 0;
+	free(*text);
+	*text = strdup(by);
+	return *text ? 0 : -ENOMEM;
+}
+
+int configure(struct conf **ret, const char *file, const struct agent_options *o, struct buf *error)
+{
+	const char *path = file ?: config_path(o);
+	struct conf *c = NULL;
+	int err = 0;
+
+	if (path)
+		err = conf_load(&c, path, probe_families(), error);
+	else
+		c = conf_default(probe_families());
+	if (!err && !c)
+		err = -ENOMEM;
+	if (!err)
+		err = rules_complete(c, error);
+	if (!err)
+		err = text_replace(&c->listen, o->listen);
+	if (!err)
+		err = text_replace(&c->data_dir, o->data_dir);
+	if (!err && o->probes) {
+		buf_str(error, "--probes: ");
+		err = conf_probes_parse(c, o->probes, error);
+	}
+	if (!err && o->interval_ns)
+		c->interval_ns = o->interval_ns;
+	if (err && !error->len)
+		buf_str(error, strerror(-err));
+	if (err)
+		conf_free(c);
+	else
+		*ret = c;
+	return err;
+}
+
+/* --- by another thread */
+
+static atomic_uint hanging;
+
+/* Belongs to the thread and to who waits for it: the second of both to let go frees it. */
+struct reading {
+	atomic_bool let_go;
+	char *file;
+	const struct agent_options *options;
+	struct conf *conf;
+	struct buf error;
+	int err;
+};
+
+static void reading_let_go(struct reading *r)
+{
+	if (!atomic_exchange(&r->let_go, true))
+		return;
+	conf_free(r->conf);
+	buf_release(&r->error);
+	free(r->file);
+	free(r);
+}
+
+static void *reading_run(void *ctx)
+{
+	struct reading *r = ctx;
+
+	r->err = configure(&r->conf, r->file, r->options, &r->error);
+	atomic_fetch_sub(&hanging, 1);
+	reading_let_go(r);
+	return NULL;
+}
+
+static struct reading *reading_new(const char *file, const struct agent_options *o)
+{
+	struct reading *r = calloc(1, sizeof(*r));
+
+	if (!r)
+		return NULL;
+	r->options = o;
+	r->file = file ? strdup(file) : NULL;
+	if (file && !r->file) {
+		free(r);
+		return NULL;
+	}
+	return r;
+}
+
+/* Takes what came of it, if it came in time. */
+static int reading_wait(struct reading *r, pthread_t thread, struct conf **ret, struct buf *error)
+{
+	int err = -ETIMEDOUT;
+
+	if (thread_join(thread, clock_now_ns() + PATIENCE_NS)) {
+		err = r->err;
+		buf_add(error, r->error.data, r->error.len);
+		if (!err) {
+			*ret = r->conf;
+			r->conf = NULL;
+		}
+	} else {
+		pthread_detach(thread);
+		buf_str(error, "the disk of the configuration does not answer");
+	}
+	reading_let_go(r);
+	return err;
+}
+
+int configure_in_time(struct conf **ret, const char *file, const struct agent_options *o,
+		      struct buf *error)
+{
+	struct reading *r;
+	pthread_t thread;
+	int err;
+
+	if (atomic_load(&hanging) >= HANGING_MAX) {
+		buf_str(error, "the disk of the configuration still does not answer");
+		return -ETIMEDOUT;
+	}
+	r = reading_new(file, o);
+	if (!r) {
+		buf_str(error, strerror(ENOMEM));
+		return -ENOMEM;
+	}
+	atomic_fetch_add(&hanging, 1);
+	err = thread_start(&thread, reading_run, r);
+	if (!err)
+		return reading_wait(r, thread, ret, error);
+	atomic_fetch_sub(&hanging, 1);
+	buf_str(error, strerror(-err));
+	atomic_store(&r->let_go, true);
+	reading_let_go(r);
+	return err;
+}

@@ -1,0 +1,19 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#ifndef CMD_OPTIONS_H
+#define CMD_OPTIONS_H
+
+#include "probe/probe.h"
+
+/* Options that these commands have in common. */
+#define FORCED_HOOKS 64
+
+struct agent_options {
+	const char *config, *listen, *probes, *btf, *state_dir, *data_dir, *socket;
+	u64 interval_ns; /* 0: as configured */
+	struct forced_hook hooks[FORCED_HOOKS + 1];
+	unsigned hook_cnt;
+};
+#define DEFAULT_CONFIG	  "/etc/seismo/seismo.yaml"
+#define DEFAULT_STATE_DIR "/run/seismo"
+
+#endif
