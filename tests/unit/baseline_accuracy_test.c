@@ -131,7 +131,7 @@ static const struct workload workloads[] = {
 static const double magnitudes[] = { 2, 3, 5, 20 };
 #define MAGNITUDES (sizeof(magnitudes) / sizeof(*magnitudes))
 
-/* After half an hour something gets slow each 7 minutes or so. */
+/* After half an hour something gets slow each 7 minutes or so: half of the time by what nobody has to notice, see run(). */
 #define QUIET_S 1800
 #define EVERY_S 420
 #define FAULT_S 60
@@ -160,7 +160,7 @@ struct sim {
 	const struct workload *w;
 	double now; /* seconds, of the next open arrival */
 	double free_at[SERVERS], client_at[CLIENTS], backup_at[4];
-	double slow; /* from outside: times */
+	double slow, slow_begin, slow_end; /* so many times slower within this time */
 	struct {
 		struct hist hist;
 		double bytes;
@@ -203,7 +203,7 @@ static double serve(struct sim *s, double at, double service_s, double bytes)
 	begin = s->free_at[best] > at ? s->free_at[best] : at;
 	if (begin - at > BACKLOG_S)
 		return at + BACKLOG_S;
-	end = begin + service_s * s->slow;
+	end = begin + service_s * (begin >= s->slow_begin && begin < s->slow_end ? s->slow : 1);
 	s->free_at[best] = end;
 	tick = (u64)(end / TICK_S);
 	assert_true(tick >= s->tick && tick < s->tick + FUTURE);
@@ -328,10 +328,10 @@ static bool judge_tick(struct judge *j, u64 tick, const struct hist *hist, doubl
 			j->pending = false;
 			j->firing = fired = true;
 		}
-	} else {
+	} else if (j->known) {
 		j->pending = false;
 		/* keep_firing_for: 30s */
-		if (j->known && j->firing && tick - j->last_true >= 30 / TICK_S)
+		if (j->firing && tick - j->last_true >= 30 / TICK_S)
 			j->firing = false;
 	}
 	if (j->firing)
@@ -377,13 +377,16 @@ static void score_print(const char *rule, const char *workload, const struct sco
 
 /* Time after a fault that still belongs to it: queues have to empty, and the window to pass. */
 #define AFTER_S 150
+/* Ticks within 30 s of its begin. */
+#define VERDICTS 6
 
-static void simulate(const struct workload *w, const struct rule *rules, unsigned rule_cnt,
-		     struct score *scores)
+static void simulate(const struct workload *w, unsigned first, unsigned end,
+		     const struct rule *rules, unsigned rule_cnt, struct score *scores)
 {
 	struct sim *s = calloc(1, sizeof(*s));
 	struct judge *judges = calloc(rule_cnt, sizeof(*judges));
-	bool found[64] = { false }, counted[64] = { false };
+	bool found[64] = { false };
+	unsigned verdicts[64] = { 0 };
 	double fault_at = QUIET_S;
 	unsigned fault = 0;
 
@@ -396,9 +399,14 @@ static void simulate(const struct workload *w, const struct rule *rules, unsigne
 	}
 	for (s->tick = 0; s->tick * TICK_S < w->hours * 3600; s->tick++) {
 		double begin = (double)s->tick * TICK_S, since = begin - fault_at;
-		unsigned slot = s->tick % FUTURE, m = fault % MAGNITUDES;
+		unsigned slot = s->tick % FUTURE, m = first + fault % (end - first);
 
-		s->slow = since >= 0 && since < FAULT_S ? magnitudes[m] : 1;
+		s->slow = magnitudes[m];
+		s->slow_begin = fault_at;
+		s->slow_end = fault_at + FAULT_S;
+		/* when it ends, clients have given up */
+		for (unsigned i = 0; i < SERVERS && within(since - FAULT_S, 1e9, TICK_S); i++)
+			s->free_at[i] = w->rate > 0 ? fmin(s->free_at[i], begin) : s->free_at[i];
 		while (step(s, begin + TICK_S))
 			;
 		for (unsigned i = 0; i < rule_cnt; i++) {
@@ -406,10 +414,10 @@ static void simulate(const struct workload *w, const struct rule *rules, unsigne
 			bool fired = judge_tick(j, s->tick, &s->future[slot].hist,
 						s->future[slot].bytes);
 
-			if (since >= 0 && since < AFTER_S + FAULT_S) {
+			if (since > -TICK_S && since < AFTER_S + FAULT_S) {
 				/* at the end of the tick */
 				found[i] |= fired && since + TICK_S <= 30;
-				counted[i] |= since + TICK_S <= 30 && j->known;
+				verdicts[i] += since + TICK_S <= 30 && j->known;
 				continue;
 			}
 			scores[i].healthy += j->known;
@@ -419,12 +427,14 @@ static void simulate(const struct workload *w, const struct rule *rules, unsigne
 		memset(&s->future[slot], 0, sizeof(s->future[slot]));
 		if (since + TICK_S >= AFTER_S + FAULT_S) {
 			for (unsigned i = 0; i < rule_cnt; i++) {
-				scores[i].faults[m] += counted[i];
-				scores[i].found[m] += found[i];
-				found[i] = counted[i] = false;
+				/* when there was too little load for a verdict, there is none */
+				scores[i].faults[m] += verdicts[i] == VERDICTS;
+				scores[i].found[m] += found[i] && verdicts[i] == VERDICTS;
+				found[i] = false;
+				verdicts[i] = 0;
 			}
 			fault++;
-			fault_at += floor((EVERY_S + uniform() * 60) / TICK_S) * TICK_S;
+			fault_at += EVERY_S + uniform() * 60;
 		}
 	}
 	for (unsigned i = 0; i < rule_cnt; i++)
@@ -439,7 +449,9 @@ static void run(const struct rule *rules, unsigned rule_cnt, bool every, struct 
 		struct score *scores = calloc(rule_cnt, sizeof(*scores));
 
 		assert_non_null(scores);
-		simulate(&workloads[i], rules, rule_cnt, scores);
+		/* what is not noticed is learned: apart from the others */
+		simulate(&workloads[i], 0, 1, rules, rule_cnt, scores);
+		simulate(&workloads[i], 1, MAGNITUDES, rules, rule_cnt, scores);
 		for (unsigned j = 0; j < rule_cnt; j++) {
 			score_add(&totals[j], &scores[j]);
 			if (every)
@@ -468,14 +480,15 @@ static void recommended_test(void **state)
 		found += all.found[m];
 	}
 	assert_true(all.healthy > 50000 && faults > 500);
-	assert_true(all.alarms * 1000 <= all.healthy);
+	assert_true(all.above * 1000 <= all.healthy);
+	assert_true(all.alarms * 10000 <= all.healthy);
 	assert_true(found * 100 >= faults * 99);
 }
 
 static void others_test(void **state)
 {
-	static const double quantiles[] = { -1, 0.5, 0.75, 0.9, 0.95, 0.99 };
-	static const double factors[] = { 1.5, 2, 3 };
+	static const double quantiles[] = { -1, 0.5, 0.75, 0.9, 0.99 };
+	static const double factors[] = { 2, 2.5, 3 };
 	static const unsigned times[][2] = { { 2, 2 }, { 2, 3 }, { 3, 2 }, { 3, 3 } };
 	static struct rule rules[64];
 	static struct score totals[64];
@@ -485,9 +498,9 @@ static void others_test(void **state)
 	(void)state;
 	if (!getenv("SEISMO_LONG"))
 		return;
-	for (unsigned q = 0; q < 6; q++) {
+	for (unsigned q = 0; q < 5; q++) {
 		for (unsigned f = 0; f < 3; f++) {
-			for (unsigned t = 0; t < 3 && cnt < 64; t++) {
+			for (unsigned t = 0; t < 4 && cnt < 64; t++) {
 				rules[cnt] = (struct rule){ names[cnt], quantiles[q], factors[f],
 							    times[t][0], times[t][1] };
 				snprintf(names[cnt], sizeof(names[cnt]), "p%g > %gx, %us, for %us",

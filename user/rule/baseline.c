@@ -16,15 +16,14 @@
 #define HOUR   (3600 * SECOND)
 #define DAY    (24 * HOUR)
 
-#define CLASSES_MAX 32
+#define CLASSES_MAX 24
 #define HELD_MAX    8
 
-/*
- * `high` of few windows says little about what nearly none exceeds: with the margin a further window exceeds it in about 1 of
- * 1,000 cases, however many there were (measured by baseline_test).
- */
-#define MARGIN	   1.2
-#define MARGIN_FEW 4.0 /* divided by the number of windows */
+/* `high` of few windows says little about what nearly none exceeds: this divided by their number is added, as a part of it. */
+#define HIGH_FEW 4.0
+
+/* So many times fewer windows than another class has make a load rare. */
+#define RARE 8
 
 /* A class is mature, and the growth of what is usual in it limited, after so many windows. */
 #define MATURE 240
@@ -212,7 +211,7 @@ static void held_learn(struct baseline *k, const struct held *h, u64 now_ns)
 
 static void stage(struct baseline *k, struct held *h, const struct baseline_window *w)
 {
-	struct cell cells[HIST_BUCKETS];
+	struct cell cells[EVENT_CELLS];
 	unsigned shift, cnt = cells_of_hist(w->hist, cells, &shift);
 	struct cell *copy = cnt ? malloc(cnt * sizeof(*cells)) : NULL;
 
@@ -275,7 +274,7 @@ void baseline_learn(struct baselines *b, u64 key, const struct baseline_window *
 	}
 	/* ticks are not quite regular */
 	if (k->held_cnt < HELD_MAX &&
-	    (!k->taken_ns || now_ns - k->taken_ns >= w->length_ns - w->length_ns / 8))
+	    (!k->taken_ns || now_ns - k->taken_ns >= w->length_ns - w->length_ns / 16))
 		hold(k, w, now_ns);
 	bytes_update(b, k);
 }
@@ -298,6 +297,12 @@ bool baseline_reject(struct baselines *b, u64 key, u64 now_ns)
 	return true;
 }
 
+/* A class that may say what is usual at a load. */
+struct match {
+	const struct load_class *class;
+	int distance, over;
+};
+
 /*
  * How far the load is below that of the class, in steps; -1: it is not. A request that is larger than those of the class takes at
  * most longer in proportion (`*ret_over`), as long as the class had the same throughput.
@@ -310,43 +315,58 @@ static int distance(const struct load_class *c, u8 rate, u8 size, int *ret_over)
 	return c->rate < rate + over ? -1 : c->rate - rate + abs(larger);
 }
 
-/* The nearest class with enough windows; of several the one with the largest usual value. */
-static const struct load_class *class_nearest(const struct baseline *k, const struct load *load,
-					      int *ret_distance, int *ret_over)
+/*
+ * The nearest class that is known; of several the one with the largest usual value. A class with few windows is passed over if
+ * another one has many: that may be a load which only something slow brings about.
+ */
+static bool class_match(const struct baseline *k, const struct load *load, struct match *ret)
 {
 	u8 rate = load_step(load->rate), size = load_step(load->size);
-	const struct load_class *best = NULL;
+	unsigned cnt = 0, most = 0;
+	struct match all[CLASSES_MAX];
 
 	for (unsigned i = 0; i < k->class_cnt; i++) {
-		const struct load_class *c = &k->classes[i];
-		int over, d = c->windows < BASELINE_WARM_UP ? -1 : distance(c, rate, size, &over);
+		struct match *m = &all[cnt];
 
-		if (d < 0 || (best && (d > *ret_distance ||
-				       (d == *ret_distance && c->usual <= best->usual))))
+		m->class = &k->classes[i];
+		m->distance = m->class->windows < BASELINE_WARM_UP
+				      ? -1
+				      : distance(m->class, rate, size, &m->over);
+		if (m->distance < 0)
 			continue;
-		best = c;
-		*ret_distance = d;
-		*ret_over = over;
+		most = m->class->windows > most ? m->class->windows : most;
+		cnt++;
 	}
-	return best;
+	ret->class = NULL;
+	for (unsigned i = 0; i < cnt; i++) {
+		const struct match *m = &all[i];
+
+		if (m->class->windows * RARE >= most &&
+		    (!ret->class || m->distance < ret->distance ||
+		     (m->distance == ret->distance && m->class->usual > ret->class->usual)))
+			*ret = *m;
+	}
+	return ret->class;
 }
 
 bool baseline_usual(const struct baselines *b, u64 key, const struct load *load,
 		    struct baseline_usual *ret)
 {
 	const struct baseline *k = baseline_find(b, key);
-	int away, over;
-	const struct load_class *c = k ? class_nearest(k, load, &away, &over) : NULL;
+	struct match m;
+	double scale;
 
-	if (!c)
+	if (!k || !class_match(k, load, &m))
 		return false;
-	ret->value = c->usual * exp2((double)over / LOAD_STEPS);
-	ret->high = c->high * exp2((double)over / LOAD_STEPS) * (MARGIN + MARGIN_FEW / c->windows);
+	scale = exp2((double)m.over / LOAD_STEPS);
+	ret->value = m.class->usual * scale;
+	ret->high = m.class->high * scale * (1 + HIGH_FEW / m.class->windows);
 	/*
 	 * Whoever waits for a disk that is k times slower asks k times less of it: the load is log2(k) doublings lower. That this is
 	 * noticed leaves room: from the first doubling on sqrt(2) more for each.
 	 */
-	ret->allowance = away > LOAD_STEPS ? exp2((away - LOAD_STEPS) / (2.0 * LOAD_STEPS)) : 1;
+	ret->allowance =
+		m.distance > LOAD_STEPS ? exp2((m.distance - LOAD_STEPS) / (2.0 * LOAD_STEPS)) : 1;
 	return true;
 }
 
@@ -361,13 +381,12 @@ bool baseline_hist(const struct baselines *b, u64 key, const struct load *load, 
 		   double *ret_seconds)
 {
 	const struct baseline *k = baseline_find(b, key);
-	int away, over;
-	const struct load_class *c = k ? class_nearest(k, load, &away, &over) : NULL;
+	struct match m;
 
-	if (!c || !(c->seconds > 0))
+	if (!k || !class_match(k, load, &m) || !(m.class->seconds > 0))
 		return false;
-	load_class_hist(c, ret);
-	*ret_seconds = c->seconds;
+	load_class_hist(m.class, ret);
+	*ret_seconds = m.class->seconds;
 	return true;
 }
 

@@ -50,16 +50,17 @@ static u64 scaled(u64 n, unsigned shift)
 	return (n >> shift) + (rest && ((u64)random() & ((1ULL << shift) - 1)) < rest);
 }
 
-unsigned cells_of_hist(const struct hist *h, struct cell ret[HIST_BUCKETS], unsigned *ret_shift)
+unsigned cells_of_hist(const struct hist *h, struct cell ret[EVENT_CELLS], unsigned *ret_shift)
 {
 	u64 events = hist_count(h);
 	unsigned cnt = 0, shift = 0;
 
 	while (events >> shift > WINDOW_EVENTS_MAX)
 		shift++;
-	for (unsigned i = 0; i < HIST_BUCKETS; i++) {
-		u64 n = h->bucket[i] ? scaled(h->bucket[i], shift) : 0;
+	for (unsigned i = 0; i < EVENT_CELLS; i++) {
+		u64 n = h->bucket[2 * i] + h->bucket[2 * i + 1];
 
+		n = n ? scaled(n, shift) : 0;
 		if (n)
 			ret[cnt++] = (struct cell){ CELL_EVENTS + i, (u32)n };
 	}
@@ -172,7 +173,7 @@ static int cells_store(struct load_class *c, const struct cell *cells, unsigned 
 int load_class_learn(struct load_class *c, double value, const struct cell *more, unsigned cnt,
 		     double seconds, double growth)
 {
-	struct cell added[1 + HIST_BUCKETS], all[CELLS];
+	struct cell added[1 + EVENT_CELLS], all[CELLS];
 	float all_seconds = c->seconds + (cnt ? (float)seconds : 0);
 	unsigned all_cnt;
 	int err;
@@ -215,12 +216,13 @@ void load_class_hist(const struct load_class *c, struct hist *ret)
 
 	memset(ret, 0, sizeof(*ret));
 	for (unsigned i = 0; i < c->cell_cnt; i++) {
-		u32 bucket = c->cells[i].at - CELL_EVENTS, cnt = c->cells[i].cnt;
+		u32 bucket = 2 * (c->cells[i].at - CELL_EVENTS), cnt = c->cells[i].cnt;
 
 		if (c->cells[i].at < CELL_EVENTS)
 			continue;
-		ret->bucket[bucket] = cnt;
-		sum_ns += cnt * exp2(HIST_MIN_EXP + (bucket - 0.5) / HIST_SUB) * 1e9;
+		ret->bucket[bucket] = cnt / 2;
+		ret->bucket[bucket + 1] = cnt - cnt / 2;
+		sum_ns += cnt * exp2(HIST_MIN_EXP + (double)bucket / HIST_SUB) * 1e9;
 	}
 	ret->sum_ns = (u64)sum_ns;
 }

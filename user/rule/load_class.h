@@ -15,18 +15,19 @@
 u8 load_step(double value);
 
 /*
- * Sparse histograms. Up to CELL_EVENTS a cell counts windows with values of 2^(1/8) steps, from there on it counts events, in the
- * buckets of struct hist.
+ * Sparse histograms. Up to CELL_EVENTS a cell counts windows with values of 2^(1/8) steps, from there on it counts events, in two
+ * buckets of struct hist each.
  */
 struct cell {
 	u32 at : 11, cnt : 21;
 };
 #define CELL_EVENTS 1024
-#define CELLS	    (CELL_EVENTS + HIST_BUCKETS)
+#define EVENT_CELLS (HIST_BUCKETS / 2)
+#define CELLS	    (CELL_EVENTS + EVENT_CELLS)
 
 u32 cell_of_value(double value);
-/* Cells of what is in a histogram, at most `max`, each a power of two smaller if there are many events: `*ret_shift`. */
-unsigned cells_of_hist(const struct hist *h, struct cell ret[HIST_BUCKETS], unsigned *ret_shift);
+/* Cells of what is in a histogram; if there are many events, each is smaller by this power of two. */
+unsigned cells_of_hist(const struct hist *h, struct cell ret[EVENT_CELLS], unsigned *ret_shift);
 
 struct load_class {
 	u8 rate, size; /* load_step() */
