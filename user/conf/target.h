@@ -41,9 +41,6 @@ bool expectation_in_effect(const struct expectation *e, s64 wall_ns);
 
 /* Rows by which they are loaded, written and freed; the numbers of elements belong to struct conf. */
 extern const struct field http_target_fields[], command_target_fields[], expectation_fields[];
-/* For `check`: http:// or https://, and a host. */
-int url_check(struct yaml_doc *d, const struct field *f, const yaml_node_t *value,
-	      const char *text);
 /* See struct field_list. */
 int http_target_check(struct yaml_doc *d, yaml_node_t *node, const void *targets, unsigned i);
 int command_target_check(struct yaml_doc *d, yaml_node_t *node, const void *targets, unsigned i);
