@@ -3,32 +3,34 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <regex.h>
 #include <stdlib.h>
 #include <string.h>
 
-#define MATCHERS_MAX 16
-#define VALUE_MAX_LEN \
-	256 /* those of labels are no longer; also bounds what a regular expression costs */
+#define PCRE2_CODE_UNIT_WIDTH 8
+#include <pcre2.h>
 
-static const struct operator
-{
+#define MATCHERS_MAX  16
+#define VALUE_MAX_LEN 256   /* those of labels are no longer */
+#define MATCH_MAX     10000 /* steps of an expression; what takes more does not match */
+
+static const struct match_op {
 	const char *text;
 	bool regex, negative;
-}
-operators[] = {
+} match_ops[] = {
 	/* longer ones first */
 	{ "=~", true, false },
 	{ "!~", true, true },
 	{ "!=", false, true },
 	{ "=", false, false },
 };
-#define OPERATORS (sizeof(operators) / sizeof(*operators))
+#define MATCH_OPS (sizeof(match_ops) / sizeof(*match_ops))
 
 struct matcher {
 	char *name, *value;
-	const struct operator* operator;
-	regex_t regex; /* of operators with `regex` */
+	const struct match_op *op;
+	pcre2_code *regex;	     /* of operators with `regex`, NULL otherwise */
+	pcre2_match_data *match;     /* the same */
+	pcre2_match_context *limits; /* the same */
 };
 
 struct matchers {
@@ -36,12 +38,19 @@ struct matchers {
 	struct matcher matcher[MATCHERS_MAX];
 };
 
+static bool regex_match(const struct matcher *m, const char *value)
+{
+	int found =
+		pcre2_match(m->regex, (PCRE2_SPTR)value, strlen(value), 0, 0, m->match, m->limits);
+
+	return found >= 0;
+}
+
 static bool matcher_match(const struct matcher *m, const char *value)
 {
-	bool found = m->operator->regex ? !regexec(&m->regex, value, 0, NULL, 0)
-					: !strcmp(m->value, value);
+	bool found = m->op->regex ? regex_match(m, value) : !strcmp(m->value, value);
 
-	return found != m->operator->negative;
+	return found != m->op->negative;
 }
 
 static bool is_between(char c)
@@ -88,63 +97,57 @@ static const char *value_read(const char *text, char value[VALUE_MAX_LEN + 1])
 	return text + quoted;
 }
 
-static bool back_reference(const char *regex)
-{
-	for (; *regex; regex++) {
-		if (*regex != '\\')
-			continue;
-		if (isdigit((unsigned char)*++regex))
-			return true;
-		if (!*regex)
-			break;
-	}
-	return false;
-}
-
 static int regex_make(struct matcher *m, struct buf *error)
 {
-	struct buf whole = { 0 };
+	const uint32_t options = PCRE2_ANCHORED | PCRE2_ENDANCHORED | PCRE2_DOTALL | PCRE2_UTF |
+				 PCRE2_MATCH_INVALID_UTF | PCRE2_NEVER_BACKSLASH_C;
+	PCRE2_SIZE at;
 	char reason[128];
 	int failed;
 
-	/* Both take time or memory without bounds. */
-	if (strchr(m->value, '{') || back_reference(m->value)) {
-		buf_printf(error,
-			   "'%s' has {, or \\ before a digit, which expressions here do not know",
-			   m->value);
+	m->regex = pcre2_compile((PCRE2_SPTR)m->value, PCRE2_ZERO_TERMINATED, options, &failed, &at,
+				 NULL);
+	if (!m->regex) {
+		pcre2_get_error_message(failed, (PCRE2_UCHAR *)reason, sizeof(reason));
+		buf_printf(error, "'%s' is no regular expression: %s", m->value, reason);
 		return -EINVAL;
 	}
-	buf_printf(&whole, "^(%s)$", m->value);
-	failed = whole.failed ? REG_ESPACE
-			      : regcomp(&m->regex, buf_cstr(&whole), REG_EXTENDED | REG_NOSUB);
-	buf_release(&whole);
-	if (!failed)
-		return 0;
-	regerror(failed, NULL, reason, sizeof(reason));
-	buf_printf(error, "'%s' is no regular expression: %s", m->value, reason);
-	return failed == REG_ESPACE ? -ENOMEM : -EINVAL;
+	m->match = pcre2_match_data_create(1, NULL);
+	m->limits = pcre2_match_context_create(NULL);
+	if (!m->match || !m->limits)
+		return -ENOMEM;
+	pcre2_set_match_limit(m->limits, MATCH_MAX);
+	pcre2_set_depth_limit(m->limits, MATCH_MAX);
+	return 0;
+}
+
+static void matcher_release(struct matcher *m)
+{
+	pcre2_code_free(m->regex);
+	pcre2_match_data_free(m->match);
+	pcre2_match_context_free(m->limits);
+	free(m->name);
+	free(m->value);
 }
 
 /* Takes nothing of it when it fails. */
-static int matcher_make(struct matcher *m, const char *name, size_t len, const struct operator* op,
+static int matcher_make(struct matcher *m, const char *name, size_t len, const struct match_op *op,
 			const char *value, struct buf *error)
 {
 	int err;
 
 	*m = (struct matcher){ strndup(name, len), strdup(value), op };
 	err = !m->name || !m->value ? -ENOMEM : op->regex ? regex_make(m, error) : 0;
-	if (err) {
-		free(m->name);
-		free(m->value);
-	}
+	if (err)
+		matcher_release(m);
 	return err;
 }
 
-static const struct operator* operator_read(const char *text)
+static const struct match_op *op_read(const char *text)
 {
-	for (size_t i = 0; i < OPERATORS; i++)
-		if (!strncmp(text, operators[i].text, strlen(operators[i].text)))
-			return &operators[i];
+	for (size_t i = 0; i < MATCH_OPS; i++)
+		if (!strncmp(text, match_ops[i].text, strlen(match_ops[i].text)))
+			return &match_ops[i];
 	return NULL;
 }
 
@@ -153,14 +156,14 @@ static int matcher_parse(struct matcher *m, const char **text, struct buf *error
 	static const char alertname[] = "alertname";
 	const char *name = *text, *next;
 	size_t len = name_len(name);
-	const struct operator* op = operator_read(name + len);
+	const struct match_op *op = op_read(name + len);
 	char value[VALUE_MAX_LEN + 1];
 
 	if (!op && len && (!name[len] || is_between(name[len]) || name[len] == '}')) {
 		memcpy(value, name, len < VALUE_MAX_LEN ? len : VALUE_MAX_LEN);
 		value[len < VALUE_MAX_LEN ? len : VALUE_MAX_LEN] = '\0';
 		*text = name + len;
-		return matcher_make(m, alertname, strlen(alertname), &operators[OPERATORS - 1],
+		return matcher_make(m, alertname, strlen(alertname), &match_ops[MATCH_OPS - 1],
 				    value, error);
 	}
 	if (!op || !len) {
@@ -229,12 +232,8 @@ void matchers_free(struct matchers *m)
 {
 	if (!m)
 		return;
-	for (unsigned i = 0; i < m->cnt; i++) {
-		if (m->matcher[i].operator->regex)
-			regfree(&m->matcher[i].regex);
-		free(m->matcher[i].name);
-		free(m->matcher[i].value);
-	}
+	for (unsigned i = 0; i < m->cnt; i++)
+		matcher_release(&m->matcher[i]);
 	free(m);
 }
 
@@ -253,8 +252,7 @@ bool matchers_match(const struct matchers *m, const json_t *labels)
 void matchers_write(const struct matchers *m, struct buf *out)
 {
 	for (const struct matcher *one = m->matcher; one < m->matcher + m->cnt; one++) {
-		buf_printf(out, "%s%s%s\"", one == m->matcher ? "" : ",", one->name,
-			   one->operator->text);
+		buf_printf(out, "%s%s%s\"", one == m->matcher ? "" : ",", one->name, one->op->text);
 		for (const char *c = one->value; *c; c++) {
 			if (*c == '"' || *c == '\\' || *c == '\n')
 				buf_char(out, '\\');

@@ -11,7 +11,7 @@ struct matchers; /* all have to match */
 
 /*
  * Separated by spaces or commas, in braces or not; values bare or in double quotes; a word alone is the alert's name. Regular
- * expressions are POSIX extended ones and match the whole value. A label that is absent has the empty value, and at least one
+ * expressions are those of PCRE2 and match the whole value. A label that is absent has the empty value, and at least one
  * matcher must not match that: otherwise everything would match. 0, -ENOMEM, or -EINVAL with `error`.
  */
 int matchers_parse(struct matchers **ret, const char *text, struct buf *error);
