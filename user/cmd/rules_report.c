@@ -247,7 +247,7 @@ static json_t *rule_json(const struct rules_report *r, const struct rule_conf *r
 		"s:s?, s:s?, s:s?, s:s?}",
 		"rule", rule->alert, "severity", rule_severities[rule->severity], "cause",
 		rule->cause, "builtin", rule->builtin, "enabled", !rule->off, "state",
-		said.rule ? state_of(rule, &said) : NULL, "unknown_why", said.why, "groups_total",
+		r->engine ? state_of(rule, &said) : NULL, "unknown_why", said.why, "groups_total",
 		(json_int_t)said.groups, "unknown_total", (json_int_t)said.unknown, "pending_total",
 		(json_int_t)said.pending, "firing_total", (json_int_t)said.firing, "definition",
 		buf_cstr(&text), "expression", exported ? buf_cstr(&expr) : NULL, "summary",
