@@ -81,6 +81,8 @@ static void evict(struct changes *c, enum change_kind kind)
 		if (!least || e->gone > least->gone ||
 		    (e->gone == least->gone && e->last_ns < least->last_ns))
 			least = e;
+	if (!least)
+		return;
 	if (!least->gone && least->last_ns > c->known_ns)
 		c->known_ns = least->last_ns;
 	entry_remove(c, kind, least);
