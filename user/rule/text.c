@@ -60,6 +60,19 @@ static void scaled_write(struct buf *out, const struct scale *s, double value)
 		buf_printf(out, "%.2g%s", size < 1e-4 ? 0 : value, s->name);
 }
 
+void quantity_write(struct buf *out, enum quantity q, double value)
+{
+	static const struct scale *const scales[] = { [QUANTITY_PLAIN] = plain,
+						      [QUANTITY_PERCENT] = percent,
+						      [QUANTITY_SECONDS] = seconds,
+						      [QUANTITY_BYTES] = bytes };
+
+	if (isfinite(value))
+		scaled_write(out, scales[q], value);
+	else
+		buf_str(out, "unknown");
+}
+
 void value_write(struct buf *out, const struct rule_conf *r, double value)
 {
 	const struct scale *s = scale_of(r->term.metric);

@@ -6,6 +6,10 @@
 #include "lib/buf.h"
 #include "rule/alert.h"
 
+enum quantity { QUANTITY_PLAIN, QUANTITY_PERCENT, QUANTITY_SECONDS, QUANTITY_BYTES };
+/* A number of this kind in base units, to two digits; of a ratio, in percent. Infinite or NAN: "unknown". */
+void quantity_write(struct buf *out, enum quantity q, double value);
+
 /* "84 ms", "3.1 MB/s", "4.2 %", "118/s": a value of this rule, to two digits. NAN: "unknown". */
 void value_write(struct buf *out, const struct rule_conf *rule, double value);
 /*

@@ -1,0 +1,300 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "rule/scene.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+#include "rule/baseline.h"
+
+#define NS_PER_SEC     1000000000ULL
+#define WINDOW_MIN     (5 * NS_PER_SEC)
+#define WINDOW_DEFAULT (30 * NS_PER_SEC)
+#define WINDOW_MAX     (900 * NS_PER_SEC)
+#define USUAL_AGO      (900 * NS_PER_SEC)
+#define USUAL_WINDOW   (2700 * NS_PER_SEC)
+#define CHANGES_READ   64
+#define OLDEST_MIN     1.0  /* second; what is younger is not worth a word */
+#define DEVICE_SHARE   0.25 /* of a service's time, from which on its disk is looked at as well */
+
+/* --- windows */
+
+static u64 window_ns(const struct rule_conf *r)
+{
+	u64 ns = r->window_ns ?: r->short_ns ?: WINDOW_DEFAULT;
+
+	return ns < WINDOW_MIN ? WINDOW_MIN : ns > WINDOW_MAX ? WINDOW_MAX : ns;
+}
+
+/*
+ * What is usual is what was before it began: from an hour to 15 minutes ago, or where the history is too young or it began before,
+ * what there is before that.
+ */
+static void usual_window(struct scene *s)
+{
+	const struct registry *r = s->src->registry;
+	s64 since = s->alert->active_at_ns
+			    ? (s64)r->now_ns + s->src->wall_offset_ns - s->alert->active_at_ns
+			    : 0;
+	u64 ago = (since > 0 ? (u64)since : 0) + s->now_window.asked_ns;
+	struct history_stats stats;
+
+	history_stats(s->src->history, &stats);
+	if (ago < USUAL_AGO && r->now_ns - stats.begin_ns > USUAL_AGO + s->now_window.asked_ns)
+		ago = USUAL_AGO;
+	if (history_window_past(s->src->history, ago + USUAL_WINDOW, ago, &s->usual_window) &&
+	    2 * (s->usual_window.end_ns - s->usual_window.begin_ns) >=
+		    s->now_window.end_ns - s->now_window.begin_ns)
+		s->usual = &s->usual_window;
+	else
+		s->usual_why = "the history does not reach back before it began";
+}
+
+static void measured_take(const struct scene *s, struct measured *m)
+{
+	group_measure(&m->group, &s->now_window, NULL, &m->now);
+	group_measure(&m->group, s->usual, s->usual_why, &m->usual);
+}
+
+void scene_measure(const struct scene *s, struct measured *ret, const char *metric,
+		   const struct condition *where)
+{
+	group_release(&ret->group);
+	group_find(&ret->group, s->src->registry, metric, where);
+	measured_take(s, ret);
+}
+
+double measured_rate_factor(const struct measured *m)
+{
+	double usual = m->usual.unknown ? NAN : measure_rate(&m->usual);
+
+	return m->now.unknown || !(usual > 0) ? NAN : measure_rate(&m->now) / usual;
+}
+
+double measured_mean_factor(const struct measured *m)
+{
+	double usual = m->usual.unknown ? NAN : measure_mean(&m->usual);
+
+	return m->now.unknown || !(usual > 0) ? NAN : measure_mean(&m->now) / usual;
+}
+
+double scene_share(const struct scene *s, const struct part *p)
+{
+	return s->time > 0 ? p->seconds / s->time : NAN;
+}
+
+const struct part *scene_part(const struct scene *s, const char *name)
+{
+	for (size_t i = 0; i < s->part_cnt; i++)
+		if (s->parts[i].row && !strcmp(s->parts[i].row->name, name))
+			return &s->parts[i];
+	return NULL;
+}
+
+/* --- what it is about */
+
+static void subject_set(struct scene *s, const char *label, const char *value)
+{
+	const struct {
+		const char *label, **subject;
+	} subjects[] = {
+		{ "device", &s->device },     { "operation", &s->operation },
+		{ "service", &s->service },   { "direction", &s->direction },
+		{ "protocol", &s->protocol }, { "peer", &s->peer },
+	};
+
+	for (size_t i = 0; i < sizeof(subjects) / sizeof(*subjects); i++)
+		if (!strcmp(label, subjects[i].label) && value && *value)
+			*subjects[i].subject = value;
+}
+
+/* Labels of the alert, and those that its rule has one value for. */
+static void subject_find(struct scene *s)
+{
+	const struct rule_conf *r = s->alert->rule;
+
+	for (unsigned i = 0; i < r->term.where_cnt; i++)
+		if (!strpbrk(r->term.where[i].value, "*?[|!\\"))
+			subject_set(s, r->term.where[i].key, r->term.where[i].value);
+	for (unsigned i = 0; i < r->by_cnt; i++)
+		subject_set(s, r->by[i], s->alert->label[i]);
+}
+
+/* What is usual at this load, where the rule knows it. */
+static void baseline_take(struct scene *s)
+{
+	const struct rule_conf *r = s->alert->rule;
+	struct load load = { .rate = measure_rate(&s->value.now) };
+	struct hist hist = { 0 };
+	double seconds;
+
+	if (r->condition != RULE_BASELINE || !s->src->baselines || s->value.now.unknown)
+		return;
+	if (r->load.metric) {
+		struct measured of = { 0 };
+
+		group_find_term(&of.group, s->src->registry, &r->load, r->by, s->alert->label,
+				r->by_cnt);
+		measured_take(s, &of);
+		group_release(&of.group);
+		load.size = of.now.cnt / s->value.now.cnt;
+	}
+	s->usual_is_baseline = baseline_hist(s->src->baselines, baseline_key(r, s->alert->label),
+					     &load, &hist, &seconds);
+	if (s->usual_is_baseline)
+		hist_measure(&hist, seconds, &s->value.usual);
+}
+
+static void value_measure(struct scene *s)
+{
+	const struct rule_conf *r = s->alert->rule;
+	double most = 0;
+
+	group_find_term(&s->value.group, s->src->registry, &r->term, r->by, s->alert->label,
+			r->by_cnt);
+	measured_take(s, &s->value);
+	baseline_take(s);
+	if (r->of.metric) {
+		group_find_term(&s->of.group, s->src->registry, &r->of, r->by, s->alert->label,
+				r->by_cnt);
+		measured_take(s, &s->of);
+	}
+	for (size_t i = 0; i < s->value.group.cnt; i++) {
+		double increase = series_increase(s->value.group.at[i], &s->now_window);
+
+		if (increase > most) {
+			most = increase;
+			s->most = s->value.group.at[i];
+		}
+	}
+}
+
+/* --- what is under way, what changed */
+
+static const struct oldest_row oldest_rows[] = {
+	{ "io", "seismo_block_io_oldest_seconds", "device", "seismo_block_io_in_flight" },
+	{ "service_io", "seismo_service_block_io_oldest_seconds", "service", NULL },
+	{ "request", "seismo_request_oldest_seconds", "service", "seismo_requests_in_flight" },
+	{ "connect", "seismo_tcp_connect_oldest_seconds", "service",
+	  "seismo_tcp_connects_in_flight" },
+	{ "blocked_task", "seismo_blocked_oldest_seconds", "service", "seismo_blocked_tasks" },
+};
+
+double scene_gauge(const struct scene *s, const char *metric, const struct condition *where)
+{
+	struct group g;
+	struct measure m;
+
+	group_find(&g, s->src->registry, metric, where);
+	group_measure(&g, &s->now_window, NULL, &m);
+	group_release(&g);
+	return m.unknown ? NAN : m.last;
+}
+
+/* Keeps them sorted; the youngest gives way. */
+static void oldest_add(struct scene *s, const struct oldest *add)
+{
+	size_t at = s->oldest_cnt < OLDEST_MAX ? s->oldest_cnt++ : OLDEST_MAX - 1;
+
+	for (; at > 0 && s->oldest[at - 1].seconds < add->seconds; at--)
+		s->oldest[at] = s->oldest[at - 1];
+	s->oldest[at] = *add;
+}
+
+static void oldest_find(struct scene *s)
+{
+	for (size_t i = 0; i < sizeof(oldest_rows) / sizeof(*oldest_rows); i++) {
+		const struct oldest_row *row = &oldest_rows[i];
+		const char *of = !strcmp(row->label, "device") ? s->device : s->service;
+		const struct condition where[] = { { row->label, of }, { NULL } };
+		struct oldest add = { .row = row, .of = of, .cnt = NAN };
+
+		add.seconds = of ? scene_gauge(s, row->metric, where) : NAN;
+		if (!(add.seconds >= OLDEST_MIN))
+			continue;
+		if (row->cnt_metric)
+			add.cnt = scene_gauge(s, row->cnt_metric, where);
+		if (s->oldest_cnt < OLDEST_MAX || add.seconds > s->oldest[OLDEST_MAX - 1].seconds)
+			oldest_add(s, &add);
+	}
+}
+
+static bool is_concerned(const struct scene *s, const char *service)
+{
+	const char *const names[] = { s->service, s->callee.service, s->caller.service, s->peer };
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
+		if (names[i] && !strcmp(names[i], service))
+			return true;
+	for (size_t i = 0; i < s->waiter_cnt; i++)
+		if (!strcmp(s->waiters[i].service, service))
+			return true;
+	for (size_t i = 0; i < s->user_cnt; i++)
+		if (!strcmp(s->users[i].service, service))
+			return true;
+	return false;
+}
+
+/* Those of the services concerned come first. */
+static void changed_find(struct scene *s)
+{
+	u64 now_ns = s->src->registry->now_ns;
+	struct change list[CHANGES_READ];
+	size_t cnt;
+
+	if (!s->src->changes)
+		return;
+	s->changed_since_ns = changes_known_ns(s->src->changes, now_ns);
+	s->changed_total = changes_list(s->src->changes, now_ns, list, CHANGES_READ);
+	cnt = s->changed_total < CHANGES_READ ? s->changed_total : CHANGES_READ;
+	for (int others = 0; others < 2; others++)
+		for (size_t i = 0; i < cnt && s->changed_cnt < CHANGED_MAX; i++)
+			if (is_concerned(s, list[i].service) != others)
+				s->changed[s->changed_cnt++] = list[i];
+}
+
+/* --- together */
+
+int scene_make(struct scene *s, const struct evidence_sources *src, const struct alert *a)
+{
+	*s = (struct scene){ .src = src,
+			     .alert = a,
+			     .device_oldest = NAN,
+			     .in_flight = NAN,
+			     .bytes = NAN,
+			     .usual_bytes = NAN,
+			     .cpu_used = NAN };
+	if (!history_window(src->history, window_ns(a->rule), &s->now_window))
+		return -EAGAIN;
+	usual_window(s);
+	subject_find(s);
+	value_measure(s);
+	if (s->device)
+		scene_device(s);
+	if (!s->service && s->waiter_cnt)
+		s->service = s->waiters[0].service;
+	if (s->service)
+		scene_service(s);
+	if (!s->device && s->service) {
+		const struct part *disk = scene_part(s, "disk");
+
+		if (disk && scene_share(s, disk) >= DEVICE_SHARE) {
+			s->device = disk->of;
+			scene_device(s);
+		}
+	}
+	oldest_find(s);
+	changed_find(s);
+	return 0;
+}
+
+void scene_release(struct scene *s)
+{
+	struct measured *const groups[] = {
+		&s->value, &s->of,	&s->in_device,	     &s->in_queue,
+		&s->io,	   &s->inbound, &s->callee.duration, &s->caller.duration
+	};
+
+	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
+		group_release(&groups[i]->group);
+}

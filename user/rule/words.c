@@ -1,0 +1,521 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "rule/words.h"
+
+#include <math.h>
+#include <string.h>
+#include <time.h>
+
+#include "conf/template.h"
+#include "rule/reason.h"
+#include "rule/text.h"
+
+#define NS_PER_SEC   1000000000LL
+#define VICTIMS_SAID 3
+#define CHANGES_SAID 3
+#define LITTLE	     0.01 /* of a service's time: not worth a word */
+
+/* --- values */
+
+static bool quantity(struct buf *out, enum quantity unit, double value)
+{
+	if (isnan(value))
+		return false;
+	quantity_write(out, unit, value);
+	return true;
+}
+
+static bool rate(struct buf *out, enum quantity unit, double value)
+{
+	if (!quantity(out, unit, value))
+		return false;
+	buf_str(out, "/s");
+	return true;
+}
+
+static bool text(struct buf *out, const char *value)
+{
+	if (!value || !*value)
+		return false;
+	buf_str(out, value);
+	return true;
+}
+
+static bool mean(struct buf *out, const struct measure *m)
+{
+	return !m->unknown && quantity(out, QUANTITY_SECONDS, measure_mean(m));
+}
+
+static bool mean_usual(struct buf *out, const struct measured *m)
+{
+	return mean(out, &m->usual);
+}
+
+/* UTC, of a time of CLOCK_MONOTONIC. */
+static bool clock_time(struct buf *out, const struct scene *s, u64 ns)
+{
+	time_t seconds = (time_t)(((s64)ns + s->src->wall_offset_ns) / NS_PER_SEC);
+	struct tm tm;
+	char at[16];
+
+	if (!gmtime_r(&seconds, &tm) || !strftime(at, sizeof(at), "%H:%M UTC", &tm))
+		return false;
+	buf_str(out, at);
+	return true;
+}
+
+/* --- variables */
+
+static bool device(struct buf *out, const struct scene *s)
+{
+	return text(out, s->device);
+}
+
+static bool serial(struct buf *out, const struct scene *s)
+{
+	return s->disk && text(out, s->disk->serial);
+}
+
+static bool operations(struct buf *out, const struct scene *s)
+{
+	if (!s->operation)
+		return text(out, "requests");
+	buf_printf(out, "%s%s", s->operation, !strcmp(s->operation, "flush") ? "es" : "s");
+	return true;
+}
+
+static bool service(struct buf *out, const struct scene *s)
+{
+	return text(out, s->service);
+}
+
+static bool victim(struct buf *out, const struct scene *s)
+{
+	return text(out, s->waiter_cnt ? s->waiters[0].service : s->service);
+}
+
+static bool slower(struct buf *out, const struct scene *s)
+{
+	buf_printf(out, "%u", s->slower_total);
+	return true;
+}
+
+static bool device_oldest(struct buf *out, const struct scene *s)
+{
+	return quantity(out, QUANTITY_SECONDS, s->device_oldest);
+}
+
+static bool in_flight(struct buf *out, const struct scene *s)
+{
+	return quantity(out, QUANTITY_PLAIN, s->in_flight);
+}
+
+static bool device_now(struct buf *out, const struct scene *s)
+{
+	return mean(out, &s->in_device.now);
+}
+
+static bool device_usual(struct buf *out, const struct scene *s)
+{
+	return mean_usual(out, &s->in_device);
+}
+
+static bool queue_now(struct buf *out, const struct scene *s)
+{
+	return mean(out, &s->in_queue.now);
+}
+
+static bool queue_usual(struct buf *out, const struct scene *s)
+{
+	return mean_usual(out, &s->in_queue);
+}
+
+static bool user(struct buf *out, const struct scene *s)
+{
+	return s->user_cnt && text(out, s->users[0].service);
+}
+
+static bool user_rate(struct buf *out, const struct scene *s)
+{
+	return s->user_cnt && rate(out, QUANTITY_BYTES, s->users[0].bytes);
+}
+
+static bool user_ops(struct buf *out, const struct scene *s)
+{
+	return s->user_cnt && quantity(out, QUANTITY_PLAIN, s->users[0].ops);
+}
+
+static bool user_usual(struct buf *out, const struct scene *s)
+{
+	return s->user_cnt && rate(out, QUANTITY_BYTES, s->users[0].usual_bytes);
+}
+
+static bool callee(struct buf *out, const struct scene *s)
+{
+	return text(out, s->callee.service);
+}
+
+static bool callee_protocol(struct buf *out, const struct scene *s)
+{
+	return text(out, s->callee.protocol);
+}
+
+static bool callee_oldest(struct buf *out, const struct scene *s)
+{
+	return quantity(out, QUANTITY_SECONDS, s->callee.oldest);
+}
+
+static bool callee_now(struct buf *out, const struct scene *s)
+{
+	return mean(out, &s->callee.duration.now);
+}
+
+static bool callee_usual(struct buf *out, const struct scene *s)
+{
+	return mean_usual(out, &s->callee.duration);
+}
+
+static bool caller(struct buf *out, const struct scene *s)
+{
+	return text(out, s->caller.service);
+}
+
+static bool part_share(struct buf *out, const struct scene *s, const char *name)
+{
+	const struct part *p = scene_part(s, name);
+
+	return p && quantity(out, QUANTITY_PERCENT, scene_share(s, p));
+}
+
+static bool callee_share(struct buf *out, const struct scene *s)
+{
+	return part_share(out, s, "outbound");
+}
+
+static bool cpu_share(struct buf *out, const struct scene *s)
+{
+	return part_share(out, s, "cpu");
+}
+
+static bool cpu_wait_share(struct buf *out, const struct scene *s)
+{
+	return part_share(out, s, "cpu_wait");
+}
+
+static bool locks_share(struct buf *out, const struct scene *s)
+{
+	return part_share(out, s, "locks_at_most");
+}
+
+static bool limited_device(struct buf *out, const struct scene *s)
+{
+	const struct part *p = scene_part(s, "io_limit");
+
+	return p && text(out, p->of);
+}
+
+static bool most_part(struct buf *out, const struct scene *s)
+{
+	const struct part *p = s->parts;
+
+	if (!s->part_cnt)
+		return false;
+	buf_printf(out, "%s%s%s ", p->row->words, p->of ? " " : "", p->of ?: "");
+	return quantity(out, QUANTITY_PERCENT, scene_share(s, p));
+}
+
+static bool cpu_user(struct buf *out, const struct scene *s)
+{
+	return text(out, s->cpu_user);
+}
+
+static bool cpu_used(struct buf *out, const struct scene *s)
+{
+	return quantity(out, QUANTITY_PLAIN, s->cpu_used);
+}
+
+static bool gauge(struct buf *out, const struct scene *s, const char *metric, enum quantity unit)
+{
+	const struct condition where[] = { { "service", s->service ?: "" }, { NULL } };
+	double value = s->service ? scene_gauge(s, metric, where) : NAN;
+
+	return value > 0 && quantity(out, unit, value);
+}
+
+static bool cpu_quota(struct buf *out, const struct scene *s)
+{
+	return gauge(out, s, "seismo_cpu_quota_cores", QUANTITY_PLAIN);
+}
+
+static bool memory_limit(struct buf *out, const struct scene *s)
+{
+	return gauge(out, s, "seismo_memory_limit_bytes", QUANTITY_BYTES);
+}
+
+static bool requests_now(struct buf *out, const struct scene *s)
+{
+	return !s->inbound.now.unknown && rate(out, QUANTITY_PLAIN, measure_rate(&s->inbound.now));
+}
+
+static bool requests_usual(struct buf *out, const struct scene *s)
+{
+	return !s->inbound.usual.unknown &&
+	       quantity(out, QUANTITY_PLAIN, measure_rate(&s->inbound.usual));
+}
+
+/* The values that most of the events have, of labels that the alert does not have. */
+static bool detail(struct buf *out, const struct scene *s)
+{
+	static const char *const labels[] = { "operation", "error",  "errno", "syscall",
+					      "status",	   "reason", NULL };
+	size_t begin = out->len;
+
+	for (const char *const *l = labels; s->most && *l; l++) {
+		int at = family_label(s->most->family, *l);
+
+		if (at >= 0 && s->most->label[at])
+			buf_printf(out, "%s%s", out->len > begin ? " " : "", s->most->label[at]);
+	}
+	return out->len > begin;
+}
+
+static bool replaced(struct buf *out, const struct scene *s)
+{
+	for (size_t i = 0; s->service && i < s->changed_cnt; i++)
+		if (s->changed[i].kind == CHANGE_REPLACED &&
+		    !strcmp(s->changed[i].service, s->service)) {
+			buf_str(out, "at ");
+			return clock_time(out, s, s->changed[i].last_ns);
+		}
+	return false;
+}
+
+static bool missing(struct buf *out, const struct scene *s)
+{
+	return text(out, s->reason_unknown);
+}
+
+/* What stands for {{name}}: the function of this name writes it, and returns false where it is not known. */
+#define VARIABLE(name)      \
+	{                   \
+#name, name \
+	}
+static const struct {
+	const char *name;
+	bool (*write)(struct buf *out, const struct scene *s);
+} variables[] = {
+	VARIABLE(device),	  VARIABLE(serial),	  VARIABLE(operations),
+	VARIABLE(service),	  VARIABLE(victim),	  VARIABLE(slower),
+	VARIABLE(device_oldest),  VARIABLE(in_flight),	  VARIABLE(device_now),
+	VARIABLE(device_usual),	  VARIABLE(queue_now),	  VARIABLE(queue_usual),
+	VARIABLE(user),		  VARIABLE(user_rate),	  VARIABLE(user_ops),
+	VARIABLE(user_usual),	  VARIABLE(callee),	  VARIABLE(callee_protocol),
+	VARIABLE(callee_oldest),  VARIABLE(callee_now),	  VARIABLE(callee_usual),
+	VARIABLE(caller),	  VARIABLE(callee_share), VARIABLE(cpu_share),
+	VARIABLE(cpu_wait_share), VARIABLE(locks_share),  VARIABLE(limited_device),
+	VARIABLE(most_part),	  VARIABLE(cpu_user),	  VARIABLE(cpu_used),
+	VARIABLE(cpu_quota),	  VARIABLE(memory_limit), VARIABLE(requests_now),
+	VARIABLE(requests_usual), VARIABLE(detail),	  VARIABLE(replaced),
+	VARIABLE(missing),
+};
+
+static bool variable_write(struct buf *out, const struct template_part *part, const struct scene *s)
+{
+	size_t begin = out->len;
+
+	for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++) {
+		if (strlen(variables[i].name) != part->len ||
+		    memcmp(variables[i].name, part->text, part->len) != 0)
+			continue;
+		if (variables[i].write(out, s))
+			return true;
+		out->len = begin;
+	}
+	return false;
+}
+
+/* Writes what is outside of brackets, and inside if all in it is known. Brackets do not nest. */
+void words_write(struct buf *out, const char *template, const struct scene *s)
+{
+	struct template_part part;
+	size_t begin = 0;
+	bool inside = false, known = true;
+
+	while (template_next(&template, &part)) {
+		if (part.variable) {
+			if (variable_write(out, &part, s))
+				continue;
+			known = false;
+			if (!inside)
+				buf_str(out, "unknown");
+			continue;
+		}
+		for (size_t i = 0; i < part.len; i++) {
+			char c = part.text[i];
+
+			if (c == '[') {
+				inside = known = true;
+				begin = out->len;
+			} else if (c == ']') {
+				if (!known)
+					out->len = begin;
+				inside = false;
+			} else {
+				buf_char(out, c);
+			}
+		}
+	}
+}
+
+/* --- lines */
+
+static void summary_line(struct buf *out, const struct scene *s)
+{
+	summary_write(out, s->alert);
+}
+
+static void cause_line(struct buf *out, const struct scene *s)
+{
+	buf_printf(out, "%s: ", reason_kinds[s->reason->kind]);
+	words_write(out, s->reason->why, s);
+}
+
+static void waiter_write(struct buf *out, const struct scene *s, const struct waiter *w)
+{
+	buf_str(out, w->service);
+	if (w->busy > 0) {
+		buf_char(out, ' ');
+		quantity_write(out, QUANTITY_PERCENT, waiter_share(s, w));
+		buf_str(out, " of its time");
+	} else if (!w->now.unknown && w->now.cnt > 0) {
+		buf_char(out, ' ');
+		quantity_write(out, QUANTITY_SECONDS, measure_mean(&w->now));
+		buf_str(out, " a request");
+	}
+	if (w->oldest >= 1) {
+		buf_str(out, ", waiting for ");
+		quantity_write(out, QUANTITY_SECONDS, w->oldest);
+	}
+}
+
+static void caller_write(struct buf *out, const struct scene *s)
+{
+	const struct measure *m = &s->inbound.now;
+
+	if (s->caller.service) {
+		buf_str(out, s->caller.service);
+		if (s->caller.protocol)
+			buf_printf(out, " (%s)", s->caller.protocol);
+		if (!s->caller.duration.now.unknown && s->caller.duration.now.cnt > 0) {
+			buf_str(out, " waits ");
+			quantity_write(out, QUANTITY_SECONDS,
+				       measure_mean(&s->caller.duration.now));
+			buf_printf(out, " for %s", s->service);
+		}
+		if (s->callers_total > 1)
+			buf_printf(out, ", and %u more", s->callers_total - 1);
+	} else if (!m->unknown && m->cnt > 0) {
+		buf_printf(out, "clients of %s, ", s->service);
+		quantity_write(out, QUANTITY_PLAIN, measure_rate(m));
+		buf_str(out, " requests/s");
+	} else {
+		buf_str(out, s->service);
+	}
+}
+
+/* Who loads the device at the expense of others does not count as their fellow. */
+static bool is_offender(const struct scene *s, const struct waiter *w)
+{
+	return s->reason->kind == REASON_NEIGHBOUR && s->user_cnt &&
+	       !strcmp(s->users[0].service, w->service);
+}
+
+static void victims_line(struct buf *out, const struct scene *s)
+{
+	u32 said = 0, others = s->waiting_total;
+
+	if (s->device && s->waiter_cnt) {
+		for (size_t i = 0; i < s->waiter_cnt && said < VICTIMS_SAID; i++) {
+			others--;
+			if (is_offender(s, &s->waiters[i]))
+				continue;
+			buf_str(out, said++ ? ", " : "");
+			waiter_write(out, s, &s->waiters[i]);
+		}
+		if ((s32)others > 0)
+			buf_printf(out, ", and %u more", others);
+	} else if (s->service) {
+		caller_write(out, s);
+	} else {
+		buf_str(out, "nobody that is known");
+	}
+}
+
+static void change_write(struct buf *out, const struct scene *s, const struct change *c)
+{
+	static const char *const words[CHANGE_KINDS] = {
+		[CHANGE_REPLACED] = "was replaced", [CHANGE_OOM] = "was killed for want of memory",
+		[CHANGE_DIED] = "failed",	    [CHANGE_STARTED] = "started",
+		[CHANGE_ENDED] = "ended",
+	};
+
+	buf_printf(out, "%s %s", c->service, words[c->kind]);
+	if (*c->detail)
+		buf_printf(out, " (%s)", c->detail);
+	if (c->cnt > 1)
+		buf_printf(out, " %llu times, first", (unsigned long long)c->cnt);
+	buf_str(out, " at ");
+	clock_time(out, s, c->first_ns);
+}
+
+static void changed_line(struct buf *out, const struct scene *s)
+{
+	if (!s->changed_since_ns) {
+		buf_str(out, "unknown: processes are not watched, or not yet");
+		return;
+	}
+	for (size_t i = 0; i < s->changed_cnt && i < CHANGES_SAID; i++) {
+		buf_str(out, i ? "; " : "");
+		change_write(out, s, &s->changed[i]);
+	}
+	if (s->changed_total > CHANGES_SAID)
+		buf_printf(out, "; and %zu more", s->changed_total - CHANGES_SAID);
+	if (s->changed_total)
+		return;
+	buf_printf(out, "nothing started%s or killed since ",
+		   changes_watched(s->src->changes, CHANGE_REPLACED) ? ", replaced" : "");
+	clock_time(out, s, s->changed_since_ns);
+}
+
+static void do_line(struct buf *out, const struct scene *s)
+{
+	words_write(out, s->reason->todo, s);
+}
+
+static void time_line(struct buf *out, const struct scene *s)
+{
+	size_t said = 0;
+
+	if (!s->service || !s->part_cnt)
+		return;
+	buf_printf(out, "%s, of %s:", s->service,
+		   s->by_requests ? "the time in which requests are under way" : "each second");
+	for (size_t i = 0; i < s->part_cnt; i++) {
+		const struct part *p = &s->parts[i];
+
+		if (scene_share(s, p) < LITTLE)
+			break;
+		buf_printf(out, "%s %s%s%s ", said++ ? "," : "", p->row->words, p->of ? " " : "",
+			   p->of ?: "");
+		quantity_write(out, QUANTITY_PERCENT, scene_share(s, p));
+	}
+}
+
+const struct words_row words_rows[] = {
+	{ "summary", summary_line },
+	{ "cause", cause_line },
+	{ "victims", victims_line },
+	{ "changed", changed_line },
+	{ "do", do_line },
+	{ "time", time_line },
+	{ NULL, NULL },
+};
