@@ -180,9 +180,9 @@ static void starts_and_ends(void **state)
 	is_change(w, 2, CHANGE_ENDED, "new", "", 1);
 
 	ends(w, "shop", "oom", 1);
-	*get(w, "seismo_oom_kills_total", "shop", NULL)->value += 1;
+	*get(w, "seismo_oom_kills_total", "shop", "cgroup")->value += 1;
 	ticks(w, 1);
-	is_change(w, 0, CHANGE_OOM, "shop", "", 1);
+	is_change(w, 0, CHANGE_OOM, "shop", "cgroup", 1);
 	is_change(w, 1, CHANGE_DIED, "shop", "oom", 1);
 
 	ticks(w, 12 * 16);

@@ -244,7 +244,7 @@ static void refused(struct world *w)
 static void oom_in_cgroup(struct world *w)
 {
 	set(w, "seismo_memory_limit_bytes", LABELS("shop.service"), 512e6);
-	count(w, "seismo_oom_kills_total", LABELS("shop.service"), 1);
+	count(w, "seismo_oom_kills_total", LABELS("shop.service", "cgroup"), 1);
 }
 
 static void cpu_neighbour(struct world *w)
@@ -418,7 +418,7 @@ static const struct scenario {
 	  "memory limit of its own cgroup, 512 MB",
 	  "",
 	  "MemoryMax",
-	  "shop.service was killed for want of memory 6 times, first at " },
+	  "shop.service was killed for want of memory (cgroup) 6 times, first at " },
 	{ "nothing",
 	  nothing,
 	  SLOW_REQUESTS,

@@ -226,7 +226,7 @@ static void exit_note(struct changes *c, const struct processes *p, const struct
 static void oom_note(struct changes *c, const struct processes *p, const struct series *s, s64 cnt)
 {
 	(void)p;
-	changes_note(c, CHANGE_OOM, s->label[0], "", (u64)cnt, p->tick.end_ns);
+	changes_note(c, CHANGE_OOM, s->label[0], s->label[1], (u64)cnt, p->tick.end_ns);
 }
 
 void changes_tick(struct changes *c, const struct registry *r, const struct history *h)

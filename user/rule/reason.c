@@ -59,9 +59,25 @@ static enum answer about_connects(const struct scene *s)
 	return metric_begins(s, "seismo_tcp_connect_");
 }
 
+static enum answer most_is(const struct scene *s, const char *value)
+{
+	const struct family *f = s->value.group.family;
+
+	for (unsigned i = 0; s->most && i < f->label_cnt; i++)
+		if (s->most->label[i] && !strcmp(s->most->label[i], value))
+			return YES;
+	return NO;
+}
+
 static enum answer about_oom(const struct scene *s)
 {
 	return metric_begins(s, "seismo_oom_");
+}
+
+/* Of a cgroup's limit, as the kernel said. */
+static enum answer oom_of_cgroup(const struct scene *s)
+{
+	return both(about_oom(s), most_is(s, "cgroup"));
 }
 
 static enum answer about_exits(const struct scene *s)
@@ -77,16 +93,6 @@ static enum answer about_overflows(const struct scene *s)
 static enum answer about_calls(const struct scene *s)
 {
 	return metric_begins(s, "seismo_syscall_errors");
-}
-
-static enum answer most_is(const struct scene *s, const char *value)
-{
-	const struct family *f = s->value.group.family;
-
-	for (unsigned i = 0; s->most && i < f->label_cnt; i++)
-		if (s->most->label[i] && !strcmp(s->most->label[i], value))
-			return YES;
-	return NO;
 }
 
 static enum answer connect_refused(const struct scene *s)
@@ -339,6 +345,7 @@ static enum answer was_replaced(const struct scene *s)
 	X(about_connects, "")                               \
 	X(connect_refused, "")                              \
 	X(about_oom, "")                                    \
+	X(oom_of_cgroup, "")                                \
 	X(about_exits, "")                                  \
 	X(about_overflows, "")                              \
 	X(about_calls, "")                                  \
@@ -392,11 +399,11 @@ static const struct reason reasons[] = {
 	{ REASON_QUOTA, "io_limit", FACT(io_limited), 0,
 	  "{{service}} waits in its own I/O limit[ on {{limited_device}}]; the disk is not the reason",
 	  "raise the I/O limit of {{service}} (io.max, IOReadBandwidthMax=), or let it do less I/O" },
-	{ REASON_QUOTA, "oom_limit", FACT(about_oom) | FACT(memory_limited), 0,
+	{ REASON_QUOTA, "oom_limit", FACT(oom_of_cgroup), 0,
 	  "{{service}} reached the memory limit of its own cgroup[, {{memory_limit}}]; the host is not short of memory for it",
 	  "raise the limit of {{service}} (memory.max, MemoryMax=), or look for what grew in it" },
 	{ REASON_MEMORY, "oom", FACT(about_oom), 0,
-	  "no limit of its own is known: the host ran out of memory",
+	  "processes were killed for want of memory[; what ran out of it: {{detail}}]",
 	  "find who uses the memory (seismo_memory_resident_bytes by service); move or limit it" },
 	{ REASON_CALLEE, "refused", FACT(connect_refused), 0,
 	  "connects are refused: nobody listens where {{service}} connects to",

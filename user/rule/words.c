@@ -266,7 +266,7 @@ static bool requests_usual(struct buf *out, const struct scene *s)
 static bool detail(struct buf *out, const struct scene *s)
 {
 	static const char *const labels[] = { "operation", "error",  "errno", "syscall",
-					      "status",	   "reason", NULL };
+					      "status",	   "reason", "scope", NULL };
 	size_t begin = out->len;
 
 	for (const char *const *l = labels; s->most && *l; l++) {
@@ -295,27 +295,24 @@ static bool missing(struct buf *out, const struct scene *s)
 }
 
 /* What stands for {{name}}: the function of this name writes it, and returns false where it is not known. */
-#define VARIABLE(name)      \
-	{                   \
-#name, name \
-	}
+#define VARIABLE(name) #name, name
 static const struct {
 	const char *name;
 	bool (*write)(struct buf *out, const struct scene *s);
 } variables[] = {
-	VARIABLE(device),	  VARIABLE(serial),	  VARIABLE(operations),
-	VARIABLE(service),	  VARIABLE(victim),	  VARIABLE(slower),
-	VARIABLE(device_oldest),  VARIABLE(in_flight),	  VARIABLE(device_now),
-	VARIABLE(device_usual),	  VARIABLE(queue_now),	  VARIABLE(queue_usual),
-	VARIABLE(user),		  VARIABLE(user_rate),	  VARIABLE(user_ops),
-	VARIABLE(user_usual),	  VARIABLE(callee),	  VARIABLE(callee_protocol),
-	VARIABLE(callee_oldest),  VARIABLE(callee_now),	  VARIABLE(callee_usual),
-	VARIABLE(caller),	  VARIABLE(callee_share), VARIABLE(cpu_share),
-	VARIABLE(cpu_wait_share), VARIABLE(locks_share),  VARIABLE(limited_device),
-	VARIABLE(most_part),	  VARIABLE(cpu_user),	  VARIABLE(cpu_used),
-	VARIABLE(cpu_quota),	  VARIABLE(memory_limit), VARIABLE(requests_now),
-	VARIABLE(requests_usual), VARIABLE(detail),	  VARIABLE(replaced),
-	VARIABLE(missing),
+	{ VARIABLE(device) },	      { VARIABLE(serial) },	  { VARIABLE(operations) },
+	{ VARIABLE(service) },	      { VARIABLE(victim) },	  { VARIABLE(slower) },
+	{ VARIABLE(device_oldest) },  { VARIABLE(in_flight) },	  { VARIABLE(device_now) },
+	{ VARIABLE(device_usual) },   { VARIABLE(queue_now) },	  { VARIABLE(queue_usual) },
+	{ VARIABLE(user) },	      { VARIABLE(user_rate) },	  { VARIABLE(user_ops) },
+	{ VARIABLE(user_usual) },     { VARIABLE(callee) },	  { VARIABLE(callee_protocol) },
+	{ VARIABLE(callee_oldest) },  { VARIABLE(callee_now) },	  { VARIABLE(callee_usual) },
+	{ VARIABLE(caller) },	      { VARIABLE(callee_share) }, { VARIABLE(cpu_share) },
+	{ VARIABLE(cpu_wait_share) }, { VARIABLE(locks_share) },  { VARIABLE(limited_device) },
+	{ VARIABLE(most_part) },      { VARIABLE(cpu_user) },	  { VARIABLE(cpu_used) },
+	{ VARIABLE(cpu_quota) },      { VARIABLE(memory_limit) }, { VARIABLE(requests_now) },
+	{ VARIABLE(requests_usual) }, { VARIABLE(detail) },	  { VARIABLE(replaced) },
+	{ VARIABLE(missing) },
 };
 
 static bool variable_write(struct buf *out, const struct template_part *part, const struct scene *s)
