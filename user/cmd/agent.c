@@ -285,7 +285,7 @@ int agent_begin(struct agent *a, const struct agent_options *options)
 
 int agent_alarm(struct agent *a, struct loop *l)
 {
-	a->alarm = alarm_new(l, &a->registry, a->history, a->conf);
+	a->alarm = alarm_new(l, &a->registry, a->history, a->conf, a->worker);
 	return a->alarm ? EXIT_OK : memory_failed();
 }
 

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/witness.h"
 #include "event/event.h"
 #include "expo/json.h"
 #include "lib/log.h"
@@ -67,6 +68,7 @@ struct alarm {
 	struct baselines *baselines;
 	const struct conf *conf;
 	struct family *families[ALARM_METRICS];
+	struct witness *witness;
 	struct event_log *log; /* NULL: none */
 	struct timer *slice;
 	struct expo_source source;
@@ -129,6 +131,13 @@ static void change_record(struct event_log *l, const struct alert *a, enum alert
 	number_record(l, "baseline", a->baseline);
 	event_end(l);
 	json_decref(doc);
+}
+
+static json_t *evidence(void *ctx, const struct alert *a)
+{
+	const struct alarm *alarm = ctx;
+
+	return witness_evidence(alarm->witness, a);
 }
 
 static void changed(void *ctx, const struct alert *a, enum alert_state before)
@@ -300,6 +309,7 @@ void alarm_tick(struct alarm *a)
 {
 	u64 now_ns = clock_now_ns();
 
+	witness_tick(a->witness);
 	if (is_restored(a, now_ns))
 		slice(a, now_ns);
 }
@@ -440,10 +450,10 @@ static bool files_open(struct alarm *a, struct loop *l, const char *dir)
 }
 
 struct alarm *alarm_new(struct loop *l, struct registry *r, const struct history *h,
-			const struct conf *c)
+			const struct conf *c, struct worker *worker)
 {
 	struct alarm *a = calloc(1, sizeof(*a));
-	const struct engine_hooks hooks = { .changed = changed, .ctx = a };
+	const struct engine_hooks hooks = { .evidence = evidence, .changed = changed, .ctx = a };
 
 	if (!a)
 		return NULL;
@@ -451,8 +461,9 @@ struct alarm *alarm_new(struct loop *l, struct registry *r, const struct history
 	a->source = (struct expo_source){ alarm_source_metrics, source_samples, a };
 	a->baselines = baselines_new(BASELINE_BYTES);
 	a->engine = a->baselines ? engine_new(r, h, a->baselines, &hooks) : NULL;
+	a->witness = witness_new(r, h, a->baselines, worker);
 	a->slice = loop_timer(l, slice, a);
-	if (a->engine && a->slice && families_add(a, r) && !alarm_configure(a, c) &&
+	if (a->engine && a->witness && a->slice && families_add(a, r) && !alarm_configure(a, c) &&
 	    files_open(a, l, c->data_dir))
 		return a;
 	alarm_free(a);
@@ -484,6 +495,7 @@ void alarm_free(struct alarm *a)
 	file_free(&a->usual);
 	timer_remove(a->slice);
 	engine_free(a->engine);
+	witness_free(a->witness);
 	baselines_free(a->baselines);
 	free(a);
 }

@@ -11,7 +11,7 @@
 
 #include "conf/conf.h"
 #include "expo/expo.h"
-#include "lib/loop.h"
+#include "lib/worker.h"
 #include "metric/history.h"
 
 struct alarm;
@@ -21,10 +21,11 @@ extern const struct metric alarm_metrics[], alarm_source_metrics[];
 
 /*
  * Begins to read what is known from before the start; nothing is evaluated until it is there, or does not come. The
- * configuration has to live until the next alarm_configure(), or the end. NULL: no memory, or no thread.
+ * configuration has to live until the next alarm_configure(), or the end. The worker has to end before it. NULL: no memory, or no
+ * thread.
  */
 struct alarm *alarm_new(struct loop *l, struct registry *r, const struct history *h,
-			const struct conf *c);
+			const struct conf *c, struct worker *worker);
 /* 0, or -ENOMEM: everything stays as it was, and the configuration from before is still needed. */
 int alarm_configure(struct alarm *a, const struct conf *c);
 /* Where changes of alerts are recorded, NULL: nowhere. */

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cmd/witness.h"
+
+#include <stdlib.h>
+
+#include "lib/loop.h"
+#include "lib/utc.h"
+#include "probe/disk_info.h"
+#include "rule/changes.h"
+#include "rule/evidence.h"
+
+struct witness {
+	const struct registry *registry;
+	const struct history *history;
+	const struct baselines *baselines;
+	struct changes *changes;
+	struct disk_infos *disks;
+};
+
+struct witness *witness_new(const struct registry *r, const struct history *h,
+			    const struct baselines *b, struct worker *worker)
+{
+	struct witness *w = calloc(1, sizeof(*w));
+
+	if (!w)
+		return NULL;
+	*w = (struct witness){ r, h, b, changes_new(), disk_infos_new(worker) };
+	if (w->changes && w->disks)
+		return w;
+	witness_free(w);
+	return NULL;
+}
+
+void witness_free(struct witness *w)
+{
+	if (!w)
+		return;
+	changes_free(w->changes);
+	disk_infos_free(w->disks);
+	free(w);
+}
+
+void witness_tick(struct witness *w)
+{
+	changes_tick(w->changes, w->registry, w->history);
+	disk_infos_tick(w->disks, w->registry);
+}
+
+struct changes *witness_changes(const struct witness *w)
+{
+	return w->changes;
+}
+
+json_t *witness_evidence(const struct witness *w, const struct alert *a)
+{
+	const struct evidence_sources sources = {
+		.registry = w->registry,
+		.history = w->history,
+		.baselines = w->baselines,
+		.changes = w->changes,
+		.disks = w->disks,
+		.wall_offset_ns = utc_now_ns() - (s64)clock_now_ns(),
+	};
+
+	return evidence_make(&sources, a);
+}
