@@ -328,21 +328,33 @@ static __always_inline struct pt_regs *task_registers(struct task_struct *task)
 #define ENOSYS 38
 
 /*
- * The number of the system call that a task is in; negative: it is in none, or is already on its way back to the program.
- * On x86-64 the result of a call is -ENOSYS until there is one; on arm64 it takes the place of the first argument.
+ * Does the system call that a task is in have its result, so that it is at its end or on its way back to the program? On x86-64
+ * the result is -ENOSYS until then; on arm64 it takes the place of the first argument.
  */
+static __always_inline bool task_call_done(struct pt_regs *regs)
+{
+#if defined(__TARGET_ARCH_x86)
+	return (long)REGISTER(regs, ax) != -ENOSYS;
+#elif defined(__TARGET_ARCH_arm64)
+	return REGISTER(regs, regs[0]) != REGISTER(regs, orig_x0);
+#endif
+}
+
+/* Threads of the kernel have no registers of a program. */
+static __always_inline bool task_calls(struct task_struct *task)
+{
+#if defined(__TARGET_ARCH_arm64)
+	return !(READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER));
+#endif
+	return true;
+}
+
+/* The number of the system call that a task is in; negative: it is in none, or that has its result. */
 static __always_inline int task_syscall(struct task_struct *task)
 {
 	struct pt_regs *regs = task_registers(task);
 
-#if defined(__TARGET_ARCH_x86)
-	return (long)REGISTER(regs, ax) == -ENOSYS ? CALL_NUMBER(regs) : -1;
-#elif defined(__TARGET_ARCH_arm64)
-	if (READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER) ||
-	    REGISTER(regs, regs[0]) != REGISTER(regs, orig_x0))
-		return -1;
-	return CALL_NUMBER(regs);
-#endif
+	return task_calls(task) && !task_call_done(regs) ? CALL_NUMBER(regs) : -1;
 }
 
 /* Without CONFIG_FAIR_GROUP_SCHED there is no way from a task to its run queue. */

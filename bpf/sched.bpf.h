@@ -53,12 +53,13 @@ static __always_inline void task_account(struct cpu *cpu, struct task_struct *pr
 
 /*
  * The task leaves the CPU: remembers what is known of its system call. Stamps of another call are those of one whose end
- * was not seen.
+ * was not seen. With stamps, a call that has its result was preempted right before its end.
  */
 static __always_inline void call_leave(const struct cpu *cpu, struct task_struct *prev,
 				       struct task_ctx *tc, u64 now)
 {
-	int call = task_syscall(prev);
+	struct pt_regs *regs = task_registers(prev);
+	int call = task_calls(prev) ? CALL_NUMBER(regs) : -1;
 
 	if (cpu->identity != IDENTITY_UNKNOWN) {
 		tc->enter_ns = cpu->enter_ns;
@@ -67,7 +68,7 @@ static __always_inline void call_leave(const struct cpu *cpu, struct task_struct
 	}
 	if (call < 0 || call != tc->call)
 		tc->enter_ns = tc->left_ns = 0;
-	if (call < 0)
+	if (call < 0 || (task_call_done(regs) && !tc->enter_ns && !tc->left_ns))
 		return;
 	tc->call = call;
 	tc->left_ns = tc->left_ns ?: now;
