@@ -49,15 +49,15 @@ ok "others cannot use the socket" test "$(nobody curl -sS --unix-socket "$socket
 # --- two daemons with a state directory each, one of them with another socket
 
 first_pid=$seismo_pid first_url=$SEISMO_URL
-printf "%s\n" "socket: $TMP/other.sock" "short_commands: name" >"$CONFIG"
+printf "%s\n" "socket: $TMP/other.sock" "short_commands: name" "events: { file: off }" >"$CONFIG"
 mkdir "$TMP/second"
 : >"$TMP/seismo.out" # of the first one
-"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" --state-dir "$TMP/second/state" --socket "$TMP/third.sock" \
-	--probes syscall=count >"$TMP/seismo.out" 2>"$TMP/second.err" &
+"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" --state-dir "$TMP/second/state" --data-dir "$TMP/second/data" \
+	--socket "$TMP/third.sock" --probes syscall=count >"$TMP/seismo.out" 2>"$TMP/second.err" &
 seismo_pid=$!
 at_exit end_process "$seismo_pid"
 WAIT=60 wait_until seismo_started
-: >"$CONFIG"
+echo "events: { file: off }" >"$CONFIG"
 is "lock" "$(ls "$TMP/second/state")" "--socket moves the socket and nothing else"
 ok "and goes before the configuration" test -S "$TMP/third.sock"
 program=$(workload syscall "w-two-$$")

@@ -123,7 +123,8 @@ chmod 755 "$TMP"
 chmod 644 "$CONFIG"
 install -d -o 65534 "$TMP/nobody"
 setpriv --reuid 65534 --regid 65534 --clear-groups --bounding-set=-all \
-	"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" --state-dir "$TMP/nobody" >"$TMP/run.out" 2>"$TMP/run.err"
+	"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" --state-dir "$TMP/nobody" --data-dir "$TMP/nobody" \
+	>"$TMP/run.out" 2>"$TMP/run.err"
 status=$? errors=$(cat "$TMP/run.err")
 refused 3 'root|CAP_BPF' "no privilege"
 

@@ -77,12 +77,12 @@ subject_stop() {
 	SUBJECT_PID=
 }
 
-# seismo_start [PROBES]: the daemon with an empty configuration; returns once every probe is attached
+# seismo_start [PROBES]: the daemon as configured by default, with its files in $TMP; returns once every probe is attached
 seismo_start() {
 	[ -x "$SEISMO" ] || die "$SEISMO is missing: run make first"
-	: >"$TMP/seismo.yaml"
+	echo "events: { file: $TMP/events.jsonl, journald: off }" >"$TMP/seismo.yaml"
 	subject_start 'http://' "$SEISMO" run --listen 127.0.0.1:0 --config "$TMP/seismo.yaml" --state-dir "$TMP/state" \
-		${1:+--probes "$1"}
+		--data-dir "$TMP/data" ${1:+--probes "$1"}
 	PORT=$(sed -n 's|.*http://127\.0\.0\.1:\([0-9]*\)/.*|\1|p' "$TMP/out" | head -n 1)
 	until http_status /-/ready 200; do
 		kill -0 "$SUBJECT_PID" 2>/dev/null || die "seismo ended: $(tail -n 1 "$TMP/err")"
