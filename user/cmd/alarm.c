@@ -34,7 +34,7 @@ const struct metric alarm_metrics[] = {
 	[METRIC_EVALUATIONS] = { "seismo_rule_evaluations_total", METRIC_COUNTER, UNIT_NONE,
 				 "Evaluations of rules, each for a group of series." },
 	[METRIC_SECONDS] = { "seismo_rule_evaluation_seconds_total", METRIC_COUNTER, UNIT_SECONDS,
-			     "Time spent evaluating rules." },
+			     "CPU time spent evaluating rules." },
 	[METRIC_UNKNOWN] = { "seismo_alerts_unknown", METRIC_GAUGE, UNIT_NONE,
 			     "Alerts that are pending or fire, of which it is not known whether they still should: events were lost, or a probe does not run." },
 	[METRIC_OMITTED] = { "seismo_alerts_omitted", METRIC_GAUGE, UNIT_NONE,

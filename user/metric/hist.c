@@ -46,13 +46,14 @@ static double bucket_value(unsigned i, double part)
 
 double hist_quantile(const struct hist *h, double q)
 {
-	double rank = q * (double)hist_count(h), sum = 0;
+	double rank = q * (double)hist_count(h);
+	u64 sum = 0;
 
 	for (unsigned i = 0; i < HIST_BUCKETS; i++) {
-		double cnt = (double)h->bucket[i];
+		u64 cnt = h->bucket[i];
 
-		if (cnt > 0 && sum + cnt >= rank)
-			return bucket_value(i, (rank - sum) / cnt);
+		if (cnt && (double)(sum + cnt) >= rank)
+			return bucket_value(i, (rank - (double)sum) / (double)cnt);
 		sum += cnt;
 	}
 	return NAN;

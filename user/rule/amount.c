@@ -51,18 +51,19 @@ static unsigned missing_of(const struct rule_context *c, const struct query *q,
 }
 
 /* The group with the values of the labels that the metric has. */
-static const struct query_group *group_find(const struct query *q, const struct query_result *r,
-					    const char *const label[])
+static const struct query_group *group_find(const struct rule_context *c, const struct query *q,
+					    const struct query_result *r)
 {
 	const char *key[SERIES_LABELS] = { NULL };
 
+	if (!c->group || r == plan_groups(c->data))
+		return c->group;
 	for (unsigned i = 0; i < q->by_cnt; i++)
-		key[i] = q->by[i] == QUERY_ABSENT ? NULL : label[i];
+		key[i] = q->by[i] == QUERY_ABSENT ? NULL : c->group->label[i];
 	return query_find(r, key);
 }
 
-bool amount_get(const struct rule_context *c, enum plan_slot slot, const char *const label[],
-		struct amount *ret)
+bool amount_get(const struct rule_context *c, enum plan_slot slot, struct amount *ret)
 {
 	const struct query *q = c->data->query[slot];
 	const struct query_result *r = c->data->result[slot];
@@ -70,7 +71,7 @@ bool amount_get(const struct rule_context *c, enum plan_slot slot, const char *c
 
 	if (!q)
 		return false;
-	g = label ? group_find(q, r, label) : NULL;
+	g = group_find(c, q, r);
 	*ret = (struct amount){
 		.value = group_value(q->family, g),
 		.seconds = (double)(r->window.end_ns - r->window.begin_ns) / NS_PER_SEC,

@@ -21,6 +21,8 @@ struct rule_context {
 	const struct plan_data *data;
 	const struct baselines *baselines;
 	u64 interval_ns; /* between ticks */
+	const struct query_group
+		*group; /* of plan_groups(); NULL: one that is not there (any more) */
 	/* An alert is firing: fewer events than `min_events` are enough for it to go on, but not none. */
 	bool firing;
 };
@@ -39,9 +41,8 @@ struct amount {
 /* Nothing is known of what was before: neither more nor less. */
 #define AMOUNT_BEFORE (HISTORY_YOUNG | AMOUNT_SHAPE)
 
-/* `label`: of a group of one of the results, or NULL of one that is not there. False: the rule has no such term. */
-bool amount_get(const struct rule_context *c, enum plan_slot slot, const char *const label[],
-		struct amount *ret);
+/* That of the group. False: the rule has no such term. */
+bool amount_get(const struct rule_context *c, enum plan_slot slot, struct amount *ret);
 /* What a unit of the family's values is in base units. */
 double amount_scale(const struct family *f);
 /* What these bits mean, for people; NULL: nothing is missing. */

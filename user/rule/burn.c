@@ -10,12 +10,12 @@ struct burn {
 };
 
 static struct burn burn_get(const struct rule_context *c, enum plan_slot errors,
-			    enum plan_slot total, const char *const label[])
+			    enum plan_slot total)
 {
 	struct amount e = { 0 }, t = { 0 };
 
-	amount_get(c, errors, label, &e);
-	amount_get(c, total, label, &t);
+	amount_get(c, errors, &e);
+	amount_get(c, total, &t);
 	return (struct burn){ e.value, t.value, fmin(e.coverage, t.coverage),
 			      e.missing | t.missing };
 }
@@ -45,13 +45,13 @@ static enum verdict_is both(enum verdict_is a, enum verdict_is b)
 	return a == VERDICT_UNKNOWN ? a : b;
 }
 
-void burn_judge(const struct rule_context *c, const char *const label[], struct verdict *ret)
+void burn_judge(const struct rule_context *c, struct verdict *ret)
 {
 	const struct rule_conf *r = c->data->rule;
 	const double limit = r->factor * (1 - r->objective);
-	const struct burn day = burn_get(c, PLAN_DAY, PLAN_DAY_OF, label),
-			  full = burn_get(c, PLAN_VALUE, PLAN_OF, label),
-			  brief = burn_get(c, PLAN_SHORT, PLAN_SHORT_OF, label);
+	const struct burn day = burn_get(c, PLAN_DAY, PLAN_DAY_OF),
+			  full = burn_get(c, PLAN_VALUE, PLAN_OF),
+			  brief = burn_get(c, PLAN_SHORT, PLAN_SHORT_OF);
 	const bool few = full.total < (double)r->min_events || full.total <= BURN_ALLOWANCE;
 	const struct burn *spent_in = few ? &day : &full, *recent = &brief;
 	enum verdict_is ongoing;

@@ -14,6 +14,6 @@
 
 #define BURN_ALLOWANCE 3
 
-void burn_judge(const struct rule_context *c, const char *const label[], struct verdict *ret);
+void burn_judge(const struct rule_context *c, struct verdict *ret);
 
 #endif

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <utlist.h>
 
 #include "lib/loop.h"
@@ -226,8 +227,9 @@ static void baseline_step(struct engine *e, struct alert_entry *entry, u64 key,
 }
 
 static void group_evaluate(struct engine *e, struct alert_rule *rule, const struct plan_data *data,
-			   const char *const label[], const struct moment *m)
+			   const struct query_group *group, const struct moment *m)
 {
+	const char *const *label = group->label;
 	bool baseline = rule->conf->condition == RULE_BASELINE;
 	u64 fingerprint = rule->entries || baseline ? alert_fingerprint(rule->conf, label) : 0;
 	struct alert_entry *entry = rule->entries ? alerts_find(&e->alerts, fingerprint) : NULL;
@@ -235,6 +237,7 @@ static void group_evaluate(struct engine *e, struct alert_rule *rule, const stru
 		.data = data,
 		.baselines = e->baselines,
 		.interval_ns = e->interval_ns,
+		.group = group,
 		.firing = entry && entry->alert.state == ALERT_FIRING,
 	};
 	u64 key = baseline && e->baselines ? baseline_keys_get(&rule->keys, rule->conf, label,
@@ -243,7 +246,7 @@ static void group_evaluate(struct engine *e, struct alert_rule *rule, const stru
 	struct baseline_window learn;
 	struct verdict v;
 
-	value_judge(&c, label, key, &v, &learn);
+	value_judge(&c, key, &v, &learn);
 	if (v.is == VERDICT_UNKNOWN) {
 		rule->unknown_cnt++;
 		rule->why = v.why;
@@ -297,9 +300,9 @@ static void rule_evaluate(struct engine *e, size_t n, struct moment *m)
 	rule->group_cnt = rule->unknown_cnt = 0;
 	rule->why = err == -ENOMEM ? "there is no memory" : why;
 	if (!err)
-		groups = value_groups(&data);
+		groups = plan_groups(&data);
 	for (u32 i = 0; groups && i < groups->group_cnt; i++)
-		group_evaluate(e, rule, &data, groups->groups[i]->label, m);
+		group_evaluate(e, rule, &data, groups->groups[i], m);
 	rule->group_cnt = groups ? groups->group_cnt : 0;
 	e->evaluations += rule->group_cnt;
 	if (rule->entries)
@@ -412,9 +415,17 @@ static void rules_evaluate(struct engine *e, struct moment *m, u64 until_ns)
 	e->stage = STAGE_TELL;
 }
 
+static u64 cpu_now_ns(void)
+{
+	struct timespec cpu;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &cpu);
+	return (u64)cpu.tv_sec * 1000000000 + (u64)cpu.tv_nsec;
+}
+
 bool engine_evaluate(struct engine *e, u64 now_ns, s64 wall_ns, u64 budget_ns)
 {
-	u64 begin_ns = clock_now_ns(), tick_ns = tick_end_ns(e),
+	u64 begin_ns = clock_now_ns(), cpu_ns = cpu_now_ns(), tick_ns = tick_end_ns(e),
 	    until_ns = budget_ns < UINT64_MAX - begin_ns ? begin_ns + budget_ns : UINT64_MAX;
 	struct moment m = { .tick_ns = tick_ns, .now_ns = now_ns, .wall_ns = wall_ns };
 
@@ -424,7 +435,7 @@ bool engine_evaluate(struct engine *e, u64 now_ns, s64 wall_ns, u64 budget_ns)
 		rules_evaluate(e, &m, until_ns);
 	if (e->stage == STAGE_TELL && alerts_tell(e, now_ns, until_ns))
 		e->stage = STAGE_IDLE;
-	e->evaluation_ns += clock_now_ns() - begin_ns;
+	e->evaluation_ns += cpu_now_ns() - cpu_ns;
 	return e->stage != STAGE_IDLE || tick_ns != e->pass_ns;
 }
 

@@ -68,8 +68,9 @@ void engine_each_rule(const struct engine *e, void (*each)(void *ctx, const stru
 		      void *ctx);
 
 struct engine_stats {
-	u64 evaluations, evaluation_ns; /* of rules for groups of series, since the start */
-	u64 changes;			/* of alerts: the same as before, nothing has changed */
+	u64 evaluations,
+		evaluation_ns; /* of rules for groups of series, since the start; CPU time */
+	u64 changes;	       /* of alerts: the same as before, nothing has changed */
 	u32 pending, firing, resolved;
 	u32 unknown; /* of those that are pending or firing */
 	u32 omitted; /* that are not kept because there are too many */

@@ -42,6 +42,12 @@ struct plan_data {
 	const struct query_result *result[PLAN_SLOTS];
 };
 
+/* The groups that the rule is about. */
+static inline const struct query_result *plan_groups(const struct plan_data *d)
+{
+	return d->result[d->rule->value == RULE_RATIO ? PLAN_OF : PLAN_VALUE];
+}
+
 /*
  * Runs the queries of the n-th rule to be evaluated, but those that the one before left. 0; -ENODATA: a metric is not there,
  * or lacks a label, see `why`; -EAGAIN: nothing has been read yet; -ENOMEM. Valid until plan_drop(), the next call, or a

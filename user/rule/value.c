@@ -8,11 +8,6 @@
 
 #define NS_PER_SEC 1000000000.0
 
-const struct query_result *value_groups(const struct plan_data *d)
-{
-	return d->result[d->rule->value == RULE_RATIO ? PLAN_OF : PLAN_VALUE];
-}
-
 struct value {
 	double value;
 	u64 events; /* UINT64_MAX: none are needed */
@@ -59,15 +54,15 @@ static u64 events_of(const struct amount *a)
 	return a->group ? a->group->delta : 0;
 }
 
-static void value_get(const struct rule_context *c, const char *const label[], struct value *ret)
+static void value_get(const struct rule_context *c, struct value *ret)
 {
 	const struct rule_conf *r = c->data->rule;
 	bool ratio = r->value == RULE_RATIO;
 
 	*ret = (struct value){ 0 };
-	amount_get(c, PLAN_VALUE, label, &ret->main);
+	amount_get(c, PLAN_VALUE, &ret->main);
 	if (ratio)
-		amount_get(c, PLAN_OF, label, &ret->of);
+		amount_get(c, PLAN_OF, &ret->of);
 	ret->value = quantity(r->value, r->quantile, &ret->main, &ret->of);
 	ret->events = events_of(ratio ? &ret->of : &ret->main);
 	ret->missing = ret->main.missing | (ratio ? ret->of.missing : 0);
@@ -103,15 +98,14 @@ static enum verdict_is compare(enum rule_value kind, bool want_below, double thr
 }
 
 /* `while`: what is not there at all is 0. */
-static enum verdict_is guard_judge(const struct rule_context *c, unsigned n,
-				   const char *const label[], const char **why)
+static enum verdict_is guard_judge(const struct rule_context *c, unsigned n, const char **why)
 {
 	const struct rule_guard *guard = &c->data->rule->guards[n];
 	enum verdict_is ret;
 	struct amount a;
 	double value = 0;
 
-	amount_get(c, (enum plan_slot)(PLAN_GUARD + n), label, &a);
+	amount_get(c, (enum plan_slot)(PLAN_GUARD + n), &a);
 	if (a.group)
 		value = quantity(guard->value, 0, &a, NULL);
 	ret = compare(guard->value, guard->below, guard->threshold, value, a.missing);
@@ -120,11 +114,10 @@ static enum verdict_is guard_judge(const struct rule_context *c, unsigned n,
 	return ret;
 }
 
-static void guards_judge(const struct rule_context *c, const char *const label[],
-			 struct verdict *ret)
+static void guards_judge(const struct rule_context *c, struct verdict *ret)
 {
 	for (unsigned i = 0; i < c->data->rule->guard_cnt && ret->is != VERDICT_FALSE; i++) {
-		enum verdict_is guard = guard_judge(c, i, label, &ret->why);
+		enum verdict_is guard = guard_judge(c, i, &ret->why);
 
 		if (guard != VERDICT_TRUE)
 			ret->is = guard;
@@ -132,15 +125,14 @@ static void guards_judge(const struct rule_context *c, const char *const label[]
 }
 
 /* The load of a rate is what the rule names: at its own rate every rate is usual. */
-static struct load load_of(const struct rule_context *c, const char *const label[],
-			   const struct value *v)
+static struct load load_of(const struct rule_context *c, const struct value *v)
 {
 	const struct rule_conf *r = c->data->rule;
 	bool is_rate = r->value == RULE_RATE || r->value == RULE_COUNT || is_gauge(&v->main);
 	const struct amount *events = r->value == RULE_RATIO ? &v->of : &v->main;
 	struct load ret = { 0 };
 	struct amount load;
-	bool named = amount_get(c, PLAN_LOAD, label, &load);
+	bool named = amount_get(c, PLAN_LOAD, &load);
 
 	if (!is_rate) {
 		ret.rate = (double)v->events / events->seconds;
@@ -186,14 +178,14 @@ static void baseline_learn_from(const struct rule_conf *r, const struct value *v
 	};
 }
 
-static void condition_judge(const struct rule_context *c, const char *const label[], u64 key,
-			    struct verdict *ret, struct baseline_window *learn)
+static void condition_judge(const struct rule_context *c, u64 key, struct verdict *ret,
+			    struct baseline_window *learn)
 {
 	const struct rule_conf *r = c->data->rule;
 	struct load load;
 	struct value v;
 
-	value_get(c, label, &v);
+	value_get(c, &v);
 	ret->value = v.value;
 	ret->events = v.events == UINT64_MAX ? 0 : v.events;
 	ret->coverage = v.coverage;
@@ -205,7 +197,7 @@ static void condition_judge(const struct rule_context *c, const char *const labe
 	} else if (v.missing) {
 		ret->is = VERDICT_UNKNOWN;
 	} else {
-		load = load_of(c, label, &v);
+		load = load_of(c, &v);
 		baseline_judge(c, key, &v, &load, ret);
 		baseline_learn_from(r, &v, &load, learn);
 	}
@@ -213,16 +205,16 @@ static void condition_judge(const struct rule_context *c, const char *const labe
 		ret->why = amount_missing(v.missing);
 }
 
-void value_judge(const struct rule_context *c, const char *const label[], u64 key,
-		 struct verdict *ret, struct baseline_window *learn)
+void value_judge(const struct rule_context *c, u64 key, struct verdict *ret,
+		 struct baseline_window *learn)
 {
 	*ret = (struct verdict){ .value = NAN, .baseline = NAN };
 	learn->length_ns = 0;
 	if (c->data->rule->condition == RULE_BURN_RATE)
-		burn_judge(c, label, ret);
+		burn_judge(c, ret);
 	else
-		condition_judge(c, label, key, ret, learn);
-	guards_judge(c, label, ret);
+		condition_judge(c, key, ret, learn);
+	guards_judge(c, ret);
 }
 
 void value_judge_gone(const struct rule_context *c, struct verdict *ret)
@@ -233,7 +225,7 @@ void value_judge_gone(const struct rule_context *c, struct verdict *ret)
 							     : PLAN_VALUE;
 	struct amount a;
 
-	amount_get(c, slot, NULL, &a);
+	amount_get(c, slot, &a);
 	*ret = (struct verdict){ .value = NAN, .baseline = NAN, .coverage = a.coverage };
 	ret->is = a.missing & AMOUNT_BEFORE ? VERDICT_UNKNOWN : VERDICT_FALSE;
 	ret->why = amount_missing(a.missing & AMOUNT_BEFORE);

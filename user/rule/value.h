@@ -6,15 +6,12 @@
 #include "rule/amount.h"
 #include "rule/baseline.h"
 
-/* The groups that a rule is about. */
-const struct query_result *value_groups(const struct plan_data *d);
-
 /*
- * `label`: of a group of value_groups(). `key`: the group's, see baseline.h. What the rule's baseline learns from is in `learn`,
+ * `key`: the group's, see baseline.h. What the rule's baseline learns from is in `learn`,
  * valid as long as the data; length_ns 0: nothing.
  */
-void value_judge(const struct rule_context *c, const char *const label[], u64 key,
-		 struct verdict *ret, struct baseline_window *learn);
+void value_judge(const struct rule_context *c, u64 key, struct verdict *ret,
+		 struct baseline_window *learn);
 /* A group that is not there (any more): unknown as long as it may just not have been seen yet, false then. */
 void value_judge_gone(const struct rule_context *c, struct verdict *ret);
 
