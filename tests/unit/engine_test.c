@@ -729,6 +729,212 @@ static void causes_follow_their_symptoms(void **state)
 	world_free(w);
 }
 
+/* A cause that fires on `label` = `value`, with a symptom on a service or a device. */
+static enum rule_severity severity_of_cause(const char *label, const char *value,
+					    const char *symptom_label, const char *symptom_value,
+					    enum rule_severity symptom_severity)
+{
+	struct rule_conf symptom = hung_rule(), cause = hung_rule();
+	const struct rule_conf *list[] = { &symptom, &cause };
+	static const struct metric gauges[] = {
+		{ .name = "symptom",
+		  .kind = METRIC_GAUGE,
+		  .labels = { { "service" }, { "device" }, { "peer" } } },
+		{ .name = "cause",
+		  .kind = METRIC_GAUGE,
+		  .labels = { { "service" }, { "device" }, { "peer" } } },
+	};
+	const struct {
+		struct rule_conf *rule;
+		const char *label, *value;
+	} alerts[] = { { &symptom, symptom_label, symptom_value }, { &cause, label, value } };
+	struct world *w = world_new();
+	enum rule_severity ret;
+
+	symptom.severity = symptom_severity;
+	cause.alert = "Cause";
+	cause.cause = true;
+	cause.severity = RULE_WARNING;
+	for (int i = 0; i < 2; i++) {
+		struct family *f = registry_add(&w->registry, &gauges[i]);
+		const char *values[SERIES_LABELS] = { NULL };
+		int at = alerts[i].label ? family_label(f, alerts[i].label) : -1;
+
+		if (at >= 0)
+			values[at] = alerts[i].value;
+		*family_series(f, values)->value = 11;
+		alerts[i].rule->term.metric = (char *)gauges[i].name;
+		alerts[i].rule->by_cnt = at >= 0;
+		alerts[i].rule->by[0] = (char *)alerts[i].label;
+	}
+	took(w, BLOCK_OF_SERVICE, "shop", "sda", MS, 1);
+	configure(w, list, 2);
+	tick(w);
+	is_state(w, "NoAnswer", NULL, ALERT_FIRING);
+	is_state(w, "Cause", NULL, ALERT_FIRING);
+	ret = find(w, "Cause", NULL)->severity;
+	world_free(w);
+	return ret;
+}
+
+static void causes_explain_what_they_touch(void **state)
+{
+	static const struct {
+		const char *label, *value, *symptom_label, *symptom_value;
+		enum rule_severity symptom, cause;
+	} cases[] = {
+		{ "service", "shop", "service", "shop", RULE_PAGE, RULE_WARNING },
+		{ "service", "shop", "service", "shop", RULE_WARNING, RULE_WARNING },
+		{ "service", "shop", "service", "shop", RULE_INFO, RULE_INFO },
+		{ "service", "batch", "service", "shop", RULE_PAGE, RULE_INFO },
+		{ "service", "db", "peer", "db", RULE_PAGE, RULE_WARNING },
+		{ "device", "sda", "device", "sda", RULE_PAGE, RULE_WARNING },
+		{ "device", "sdb", "device", "sda", RULE_PAGE, RULE_INFO },
+		{ "device", "sda", "service", "shop", RULE_PAGE, RULE_WARNING },
+		{ "device", "sdb", "service", "shop", RULE_PAGE, RULE_INFO },
+		{ "device", "sda", "service", "batch", RULE_PAGE, RULE_INFO },
+		{ "service", "shop", "device", "sda", RULE_PAGE, RULE_WARNING },
+		{ "service", "batch", "device", "sda", RULE_PAGE, RULE_INFO },
+		{ NULL, NULL, "service", "shop", RULE_PAGE, RULE_WARNING },
+		{ "service", "shop", NULL, NULL, RULE_PAGE, RULE_INFO },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+		enum rule_severity got =
+			severity_of_cause(cases[i].label, cases[i].value, cases[i].symptom_label,
+					  cases[i].symptom_value, cases[i].symptom);
+
+		if (got != cases[i].cause)
+			fail_msg("case %zu: %s", i, rule_severities[got]);
+	}
+}
+
+/* --- other values and conditions */
+
+static void guards_must_hold_as_well(void **state)
+{
+	static struct rule_pair where_ok[] = { { "status", "ok" } };
+	struct rule_guard guard = { .term = { "seismo_requests_total", where_ok, 1 },
+				    .value = RULE_RATE,
+				    .below = true,
+				    .threshold = 1 };
+	struct rule_conf rule = hung_rule();
+	struct world *w = world_new();
+
+	(void)state;
+	rule.guards = &guard;
+	rule.guard_cnt = 1;
+	configure_one(w, &rule);
+	*get(w, OLDEST, "shop", NULL)->value = 60 * (s64)NS_PER_SEC;
+	*get(w, OLDEST, "idle", NULL)->value = 60 * (s64)NS_PER_SEC;
+	for (int i = 0; i < 8; i++) {
+		count(w, "shop", "ok", 100);
+		tick(w);
+	}
+	is_state(w, "NoAnswer", "shop", ALERT_INACTIVE);
+	/* what is not there at all is 0 */
+	is_state(w, "NoAnswer", "idle", ALERT_FIRING);
+	for (int i = 0; i < 4; i++)
+		tick(w);
+	is_state(w, "NoAnswer", "shop", ALERT_FIRING);
+	count(w, "shop", "ok", 100);
+	tick(w);
+	is_state(w, "NoAnswer", "shop", ALERT_RESOLVED);
+	world_free(w);
+}
+
+static void means_counts_and_ratios_of_gauges(void **state)
+{
+	struct rule_conf mean = slow_rule(), number = slow_rule(), part = hung_rule();
+	const struct rule_conf *list[] = { &mean, &number, &part };
+	static const struct metric limit = {
+		.name = "limit_seconds", .kind = METRIC_GAUGE, .unit = UNIT_SECONDS, .service = true
+	};
+	struct world *w = world_new();
+	struct family *f = registry_add(&w->registry, &limit);
+
+	(void)state;
+	mean.alert = "Mean";
+	mean.value = RULE_MEAN;
+	number.alert = "Number";
+	number.value = RULE_COUNT;
+	number.threshold = 399;
+	number.min_events = 0;
+	part.value = RULE_RATIO;
+	part.of.metric = "limit_seconds";
+	part.threshold = 0.4;
+	configure(w, list, 3);
+	*get(w, OLDEST, "shop", NULL)->value = 5 * (s64)NS_PER_SEC;
+	*get(w, OLDEST, "free", NULL)->value = 5 * (s64)NS_PER_SEC;
+	*family_series(f, (const char *[SERIES_LABELS]){ "shop" })->value = 10 * (s64)NS_PER_SEC;
+	for (int i = 0; i < 4; i++) {
+		took(w, DURATION, "shop", NULL, 110 * MS, 100);
+		tick(w);
+	}
+	is_state(w, "Mean", "shop", ALERT_FIRING);
+	assert_true(fabs(find(w, "Mean", "shop")->value - 0.11) < 1e-9);
+	is_state(w, "Number", "shop", ALERT_FIRING);
+	assert_true(find(w, "Number", "shop")->value == 400);
+	is_state(w, "NoAnswer", "shop", ALERT_FIRING);
+	assert_true(fabs(find(w, "NoAnswer", "shop")->value - 0.5) < 1e-9);
+	is_state(w, "NoAnswer", "free", ALERT_INACTIVE);
+	world_free(w);
+}
+
+static struct rule_conf slow_disk_rule(void)
+{
+	struct rule_conf rule = slow_rule();
+
+	rule.alert = "SlowDisk";
+	rule.term.metric = "seismo_block_io_duration_seconds";
+	rule.by[0] = "device";
+	rule.condition = RULE_BASELINE;
+	rule.factor = 3;
+	rule.at_least = 0.005;
+	rule.window_ns = 10 * NS_PER_SEC;
+	rule.for_ns = 10 * NS_PER_SEC;
+	return rule;
+}
+
+static void disk_ticks(struct world *w, int cnt, u64 ns, u64 per_tick)
+{
+	while (cnt-- > 0) {
+		took(w, BLOCK, "sda", NULL, ns, per_tick);
+		tick(w);
+	}
+}
+
+static void a_disk_is_slow_for_its_load(void **state)
+{
+	const struct rule_conf rule = slow_disk_rule();
+	struct world *w = world_new();
+
+	(void)state;
+	configure_one(w, &rule);
+	/* warm-up is silent, however slow it is */
+	disk_ticks(w, 6, 50 * MS, 500);
+	assert_int_equal(w->told_cnt, 0);
+	world_free(w);
+
+	w = world_new();
+	configure_one(w, &rule);
+	disk_ticks(w, 120, 4 * MS, 500);
+	/* ten times the load, more than it ever had, and slower */
+	disk_ticks(w, 12, 20 * MS, 5000);
+	assert_int_equal(w->told_cnt, 0);
+	disk_ticks(w, 60, 4 * MS, 500);
+	disk_ticks(w, 6, 20 * MS, 500);
+	is_state(w, "SlowDisk", "sda", ALERT_FIRING);
+	assert_true(find(w, "SlowDisk", "sda")->baseline < 0.005);
+	/* what fires is not learned */
+	disk_ticks(w, 600, 20 * MS, 500);
+	is_state(w, "SlowDisk", "sda", ALERT_FIRING);
+	disk_ticks(w, 3, 4 * MS, 500);
+	is_state(w, "SlowDisk", "sda", ALERT_RESOLVED);
+	world_free(w);
+}
+
 /* --- restarts and reloads */
 
 static void restart(struct world *w, const struct rule_conf *rule)
@@ -1083,6 +1289,10 @@ int main(void)
 		cmocka_unit_test(one_error_at_night_is_no_page),
 		cmocka_unit_test(days_of_errors_of_a_quiet_service_are),
 		cmocka_unit_test(causes_follow_their_symptoms),
+		cmocka_unit_test(causes_explain_what_they_touch),
+		cmocka_unit_test(guards_must_hold_as_well),
+		cmocka_unit_test(means_counts_and_ratios_of_gauges),
+		cmocka_unit_test(a_disk_is_slow_for_its_load),
 		cmocka_unit_test(a_restart_tells_nothing_new),
 		cmocka_unit_test(for_survives_a_restart),
 		cmocka_unit_test(a_reload_keeps_what_is_the_same),

@@ -120,6 +120,7 @@ static void symptoms_find(struct symptoms *s, const struct alerts *t, const stru
 			continue;
 		s->cnt++;
 		add(s, SERVICES, label_of(&e->alert, "service"));
+		add(s, SERVICES, label_of(&e->alert, "peer"));
 		add(s, DEVICES, label_of(&e->alert, "device"));
 	}
 	if (!s->cnt || !history_window_ticks(h, USE_NS, &w))
