@@ -65,6 +65,7 @@ struct world {
 	/* What the hook was told: "SlowDisk inactive>firing". */
 	char told[TOLD_MAX][128];
 	unsigned told_cnt, evidence_cnt;
+	bool silence; /* everything */
 };
 
 static void changed(void *ctx, const struct alert *a, enum alert_state before)
@@ -86,9 +87,16 @@ static json_t *evidence(void *ctx, const struct alert *a)
 			 "path", "/x");
 }
 
+static void mute(void *ctx, struct alert *a)
+{
+	a->silenced = ((struct world *)ctx)->silence;
+}
+
 static void engine_start(struct world *w)
 {
-	const struct engine_hooks hooks = { .evidence = evidence, .changed = changed, .ctx = w };
+	const struct engine_hooks hooks = {
+		.evidence = evidence, .changed = changed, .mute = mute, .ctx = w
+	};
 
 	w->engine = engine_new(&w->registry, w->history, w->baselines, &hooks);
 	assert_non_null(w->engine);
@@ -558,6 +566,31 @@ static void a_stop_counts_for_nothing(void **state)
 	world_free(w);
 }
 
+/* A gauge is known again at once; the minute is one tick for it all the same. */
+static void a_stop_is_no_time_for_gauges(void **state)
+{
+	struct rule_conf rule = hung_rule();
+	struct world *w = world_new();
+
+	(void)state;
+	rule.for_ns = rule.keep_firing_for_ns = 30 * NS_PER_SEC;
+	configure_one(w, &rule);
+	*get(w, OLDEST, "shop", NULL)->value = 60 * (s64)NS_PER_SEC;
+	tick(w);
+	tick(w);
+	is_state(w, "NoAnswer", "shop", ALERT_PENDING);
+	long_tick(w, MINUTE, 0);
+	is_state(w, "NoAnswer", "shop", ALERT_PENDING);
+	for (int i = 0; i < 6; i++)
+		tick(w);
+	is_state(w, "NoAnswer", "shop", ALERT_FIRING);
+	*get(w, OLDEST, "shop", NULL)->value = 0;
+	tick(w);
+	long_tick(w, MINUTE, 0);
+	is_state(w, "NoAnswer", "shop", ALERT_FIRING);
+	world_free(w);
+}
+
 static void steps_of_the_clock_change_nothing(void **state)
 {
 	const struct rule_conf rule = errors_rule();
@@ -718,6 +751,14 @@ static void causes_follow_their_symptoms(void **state)
 	is_state(w, "Slow", "shop", ALERT_FIRING);
 	assert_int_equal(find(w, "BusyDisk", "sda")->severity, RULE_WARNING);
 	assert_int_equal(find(w, "BusyDisk", "sdb")->severity, RULE_INFO);
+	/* nobody is paged for what is silenced, nor for its causes */
+	w->silence = true;
+	tick(w);
+	assert_true(find(w, "Slow", "shop")->silenced);
+	assert_int_equal(find(w, "BusyDisk", "sda")->severity, RULE_INFO);
+	w->silence = false;
+	tick(w);
+	assert_int_equal(find(w, "BusyDisk", "sda")->severity, RULE_WARNING);
 	for (int i = 0; i < 4; i++) {
 		took(w, BLOCK, "sda", NULL, 500 * MS, 100);
 		took(w, DURATION, "shop", NULL, 1 * MS, 1000);
@@ -1283,6 +1324,7 @@ int main(void)
 		cmocka_unit_test(a_service_that_has_gone_is_no_trouble),
 		cmocka_unit_test(a_ratio_of_nothing_is_none),
 		cmocka_unit_test(a_stop_counts_for_nothing),
+		cmocka_unit_test(a_stop_is_no_time_for_gauges),
 		cmocka_unit_test(steps_of_the_clock_change_nothing),
 		cmocka_unit_test(a_budget_that_burns_fires),
 		cmocka_unit_test(a_budget_burns_soon_after_the_start),
