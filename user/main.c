@@ -14,6 +14,7 @@ const struct command commands[] = {
 	  cmd_check },
 	{ "metrics", "[OPTION...]", "reference of every metric", cmd_metrics },
 	{ "rules", "[RULE]", "the rules, their state, what to do when one fires", cmd_rules },
+	{ "silence", "ACTION ...", "add, list and end silences of alerts", cmd_silence },
 	{ "help", "[COMMAND]", "this list, or the options of a command", cmd_help },
 	{ .name = NULL },
 };

@@ -101,7 +101,7 @@ if command -v promtool >/dev/null; then
 else
 	skip_one "promtool finds nothing to say" "no promtool on this host"
 fi
-ok "the log says so" grep -q "alert firing (page): first" "$TMP/seismo.err"
+ok "the log says so" grep -q "alert Restless fires (page): first" "$TMP/seismo.err"
 
 # --- the daemon is stopped
 
@@ -134,7 +134,7 @@ wait "$seismo_pid" 2>/dev/null
 start_seismo --probes syscall=count
 wait_until state_is Restless firing
 is "$started" "$(alert Restless .starts_at)" "after kill -9 and a start it fires since when it did"
-ok "nothing is told anew" eval "! grep -q 'alert firing' '$TMP/seismo.err'"
+ok "nothing is told anew" eval "! grep -q 'fires (page)' '$TMP/seismo.err'"
 known() {
 	[[ $(alert Restless '"\(.state) \(.unknown)"') == "firing null" ]]
 }

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alert/deliver.h"
 #include "cmd/witness.h"
 #include "event/event.h"
 #include "expo/json.h"
@@ -16,7 +17,6 @@
 #include "rule/alert_json.h"
 #include "rule/baseline.h"
 #include "rule/engine.h"
-#include "rule/text.h"
 
 #define NS_PER_SEC     (1000 * NS_PER_MS)
 #define BUDGET_NS      (4 * NS_PER_MS) /* of a slice; what is in the loop waits so long */
@@ -66,6 +66,7 @@ struct saved {
 struct alarm {
 	struct engine *engine;
 	struct baselines *baselines;
+	struct deliver *deliver;
 	const struct conf *conf;
 	struct family *families[ALARM_METRICS];
 	struct witness *witness;
@@ -79,21 +80,6 @@ struct alarm {
 
 /* --- what alerts set off */
 
-static void change_log(const struct alert *a, enum alert_state before)
-{
-	struct buf summary = { 0 };
-	bool page = a->severity != RULE_INFO && a->state == ALERT_FIRING;
-
-	if (a->state == ALERT_PENDING || (a->state == ALERT_INACTIVE && before != ALERT_FIRING))
-		return;
-	summary_write(&summary, a);
-	log_printf(page ? SEISMO_LOG_WARN : SEISMO_LOG_INFO, "alert %s (%s): %s%s%s%s",
-		   alert_states[a->state], rule_severities[a->severity], buf_cstr(&summary),
-		   a->unknown ? "; unknown at present: " : "", a->unknown ? a->unknown_why : "",
-		   a->silenced || a->expected ? " (nobody is told)" : "");
-	buf_release(&summary);
-}
-
 static const char *label_of(const struct alert *a, const char *name)
 {
 	for (unsigned i = 0; i < a->rule->by_cnt; i++)
@@ -103,8 +89,8 @@ static const char *label_of(const struct alert *a, const char *name)
 }
 
 /* What of an alert's description is in its line of the log. */
-static const char *const recorded[] = { "severity", "labels",	"unknown", "starts_at",
-					"summary",  "evidence", NULL };
+static const char *const recorded[] = { "severity", "labels",	"unknown",  "starts_at", "summary",
+					"evidence", "silenced", "expected", NULL };
 
 static void number_record(struct event_log *l, const char *key, double value)
 {
@@ -144,9 +130,29 @@ static void changed(void *ctx, const struct alert *a, enum alert_state before)
 {
 	const struct alarm *alarm = ctx;
 
-	change_log(a, before);
 	if (alarm->log)
 		change_record(alarm->log, a, before);
+}
+
+static void mute(void *ctx, struct alert *alert)
+{
+	const struct alarm *a = ctx;
+	struct buf why = { 0 };
+	enum notice_mute mute = deliver_mute(a->deliver, alert, utc_now_ns(), &why);
+
+	alert->silenced = mute == NOTICE_SILENCED;
+	alert->expected = mute == NOTICE_EXPECTED;
+	buf_release(&why);
+}
+
+void alarm_deliver(struct alarm *a)
+{
+	deliver_run(a->deliver, a->engine, clock_now_ns(), utc_now_ns());
+}
+
+struct silences *alarm_silences(struct alarm *a)
+{
+	return deliver_silences(a->deliver);
 }
 
 void alarm_record(struct alarm *a, struct event_log *log)
@@ -293,6 +299,7 @@ static void slice(void *ctx, u64 now_ns)
 		timer_set(a->slice, clock_now_ns() + SLICE_PAUSE_NS);
 		return;
 	}
+	alarm_deliver(a);
 	state_save(a, now_ns);
 	baselines_keep(a, now_ns, BASELINES_NS);
 }
@@ -319,9 +326,12 @@ int alarm_configure(struct alarm *a, const struct conf *c)
 	int err = engine_configure(a->engine, (const struct rule_conf *const *)c->rules,
 				   c->rule_cnt, c->interval_ns, utc_now_ns());
 
-	if (!err)
-		a->conf = c;
-	return err;
+	if (err)
+		return err;
+	a->conf = c;
+	/* Some target may be missing, which was said. */
+	deliver_configure(a->deliver, c);
+	return 0;
 }
 
 /* --- what others ask */
@@ -395,6 +405,7 @@ void alarm_read(struct alarm *a)
 	value_set(a, METRIC_SECONDS, (s64)stats.evaluation_ns);
 	value_set(a, METRIC_UNKNOWN, stats.unknown);
 	value_set(a, METRIC_OMITTED, stats.omitted);
+	deliver_read(a->deliver);
 }
 
 struct listing {
@@ -453,7 +464,9 @@ struct alarm *alarm_new(struct loop *l, struct registry *r, const struct history
 			const struct conf *c, struct worker *worker)
 {
 	struct alarm *a = calloc(1, sizeof(*a));
-	const struct engine_hooks hooks = { .evidence = evidence, .changed = changed, .ctx = a };
+	const struct engine_hooks hooks = {
+		.evidence = evidence, .changed = changed, .mute = mute, .ctx = a
+	};
 
 	if (!a)
 		return NULL;
@@ -462,9 +475,10 @@ struct alarm *alarm_new(struct loop *l, struct registry *r, const struct history
 	a->baselines = baselines_new(BASELINE_BYTES);
 	a->engine = a->baselines ? engine_new(r, h, a->baselines, &hooks) : NULL;
 	a->witness = witness_new(r, h, a->baselines, worker);
+	a->deliver = deliver_new(l, r, c);
 	a->slice = loop_timer(l, slice, a);
-	if (a->engine && a->witness && a->slice && families_add(a, r) && !alarm_configure(a, c) &&
-	    files_open(a, l, c->data_dir))
+	if (a->engine && a->witness && a->deliver && a->slice && families_add(a, r) &&
+	    !alarm_configure(a, c) && files_open(a, l, c->data_dir))
 		return a;
 	alarm_free(a);
 	return NULL;
@@ -482,7 +496,9 @@ bool alarm_end(struct alarm *a, u64 wait_ns)
 		state_save(a, clock_now_ns());
 		baselines_keep(a, clock_now_ns(), 0);
 	}
-	ended = store_end(a->alerts.store, wait_ns);
+	ended = deliver_end(a->deliver, wait_ns);
+	now_ns = clock_now_ns();
+	ended &= store_end(a->alerts.store, now_ns < until_ns ? until_ns - now_ns : 0);
 	now_ns = clock_now_ns();
 	return store_end(a->usual.store, now_ns < until_ns ? until_ns - now_ns : 0) && ended;
 }
@@ -494,6 +510,7 @@ void alarm_free(struct alarm *a)
 	file_free(&a->alerts);
 	file_free(&a->usual);
 	timer_remove(a->slice);
+	deliver_free(a->deliver);
 	engine_free(a->engine);
 	witness_free(a->witness);
 	baselines_free(a->baselines);

@@ -15,6 +15,7 @@
 #include "metric/history.h"
 
 struct alarm;
+struct silences; /* alert/silence.h */
 
 /* Rows of what is in the registry, and of alarm_source(), for the reference; each ends with one without name. */
 extern const struct metric alarm_metrics[], alarm_source_metrics[];
@@ -33,6 +34,10 @@ struct event_log;
 void alarm_record(struct alarm *a, struct event_log *log);
 /* A tick of the history has ended: evaluates the rules, in this call and in slices that follow. */
 void alarm_tick(struct alarm *a);
+/* Some times a second: tells others what has changed, and again what fires. */
+void alarm_deliver(struct alarm *a);
+/* In effect; what is added and ended is seen by the next alarm_deliver(). */
+struct silences *alarm_silences(struct alarm *a);
 /* Sets the values in the registry. */
 void alarm_read(struct alarm *a);
 /* The alerts as metrics; what was made of them is of no use when the version is another one. */

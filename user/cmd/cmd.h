@@ -22,6 +22,7 @@ int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_metrics(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
+int cmd_silence(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 
 #endif

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "alert/deliver.h"
 #include "cmd/agent.h"
 #include "cmd/cmd.h"
 #include "lib/buf.h"
@@ -126,6 +127,8 @@ int cmd_metrics(int argc, char **argv)
 	rows(format, self_metrics, doc);
 	rows(format, alarm_metrics, doc);
 	rows(format, alarm_source_metrics, doc);
+	rows(format, target_metrics, doc);
+	rows(format, silence_metrics, doc);
 	if (format->json) {
 		json_dumpf(doc, stdout, JSON_INDENT(2));
 		putchar('\n');

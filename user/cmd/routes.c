@@ -2,12 +2,16 @@
 /* What the endpoint and the control socket answer. */
 #include <string.h>
 
+#include "alert/silence.h"
 #include "cmd/daemon.h"
 #include "cmd/report.h"
 #include "cmd/rules_report.h"
 #include "expo/accept.h"
 #include "expo/query.h"
 #include "expo/services.h"
+#include "lib/log.h"
+#include "lib/parse.h"
+#include "lib/utc.h"
 #include "lib/parse.h"
 
 #define JSON_TYPE   "application/json"
@@ -199,6 +203,54 @@ static void serve_config(void *ctx, const struct http_request *request, struct h
 	json_decref(changes);
 }
 
+static void serve_silences(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	struct daemon *d = ctx;
+
+	(void)request;
+	json_reply(reply, json_pack("{s:o}", "silences",
+				    silences_json(alarm_silences(d->agent.alarm), clock_now_ns())));
+}
+
+static void serve_silence_add(void *ctx, const struct http_request *request,
+			      struct http_reply *reply)
+{
+	const char *duration = http_request_query(request, "duration");
+	const char *matchers = http_request_query(request, "matchers");
+	const char *reason = http_request_query(request, "reason");
+	const struct silence *added;
+	struct buf error = { 0 };
+	struct daemon *d = ctx;
+	u64 duration_ns;
+
+	if (parse_duration(duration ?: "", &duration_ns))
+		http_reply_fail(reply, 400, "'duration' is '%.64s', must be such as 30m or 2h",
+				duration ?: "");
+	else if (silences_add(alarm_silences(d->agent.alarm), matchers ?: "", duration_ns,
+			      reason ?: "", clock_now_ns(), utc_now_ns(), &added, &error))
+		http_reply_fail(reply, 400, "%s", error.len ? buf_cstr(&error) : "out of memory");
+	else {
+		log_info("silence %s for %s: %s: %s", added->id, duration, added->text,
+			 added->reason);
+		json_reply(reply, json_pack("{s:s}", "id", added->id));
+	}
+	buf_release(&error);
+}
+
+static void serve_silence_end(void *ctx, const struct http_request *request,
+			      struct http_reply *reply)
+{
+	const char *id = http_request_query(request, "id");
+	struct daemon *d = ctx;
+
+	if (!silences_end(alarm_silences(d->agent.alarm), id ?: "")) {
+		http_reply_fail(reply, 404, "there is no silence '%.64s'", id ?: "");
+		return;
+	}
+	log_info("silence %s was ended", id);
+	json_reply(reply, json_pack("{s:s}", "id", id));
+}
+
 static void serve_healthy(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
 	(void)ctx;
@@ -242,6 +294,9 @@ const struct http_route daemon_routes[] = {
 	{ "/api/v1/config", serve_config, .control = true },
 	{ "/api/v1/rules", serve_rules, .heavy = true },
 	{ "/api/v1/rules/test", serve_rules_test, .control = true },
+	{ "/api/v1/silences", serve_silences },
+	{ "/api/v1/silences", serve_silence_add, .control = true, .post = true },
+	{ "/api/v1/silences/end", serve_silence_end, .control = true, .post = true },
 	{ "/-/healthy", serve_healthy },
 	{ "/-/ready", serve_ready },
 	{ "/-/reload", serve_reload, .control = true, .post = true },

@@ -62,6 +62,7 @@ static void tick(void *ctx, u64 now_ns)
 	collector_tick(d->agent.collector, now_ns);
 	self_tick(d->agent.self, now_ns);
 	history_tidy(d->agent.history);
+	alarm_deliver(d->agent.alarm);
 	expositions_drop(d);
 	watchdog_tick(d, now_ns);
 }

@@ -72,6 +72,8 @@ const struct event_row event_rows[EVENT_KINDS] = {
 				  { "baseline", "what is usual" },
 				  { "starts_at", "when it began to fire" },
 				  { "summary", "in a sentence" },
+				  { "silenced", "is it silenced" },
+				  { "expected", "is it expected by the configuration" },
 				  { "evidence", "why it fires: figures, victims, what changed" },
 				  END,
 			  },
