@@ -4,7 +4,7 @@
  * the time in the device. The submitter is recorded when the request starts.
  */
 #include "disk.bpf.h"
-#include "block_submitter.bpf.h"
+#include "block_event.bpf.h"
 #include "hist.bpf.h"
 #include "block.h"
 
@@ -263,8 +263,11 @@ TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned 
 		slots = service_slots(s, bio, dim);
 		if (bytes)
 			count_add_at(slots >> 16 & 0xffff, bytes);
-		if (end && start)
+		if (end && start) {
 			hist_add_at(slots & 0xffff, now > start ? now - start : 0);
+			if (now > start + SLOW_MIN_NS)
+				slow_io(rq, submitter_identity(s, bio), dim, now - start, now);
+		}
 		/* A row that is not written here stays in this CPU's cache */
 		if (s && end && (!stamp || flushes_by_bio) && !completes_again(rq, bio, bytes))
 			s->start_ns = 0;
@@ -272,9 +275,11 @@ TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned 
 	if (!end || flushed)
 		return 0;
 	phases(dim, start, issued_ns(rq, start), now);
-	if (error)
-		count_add(block_io_errors_total, 0,
-			  dim | (u64)(error & 0xffff) << BLOCK_ERROR_SHIFT, 1);
+	if (error) {
+		count_add(block_io_errors_total, 0, error_dim(dim, error), 1);
+		block_error(submitter_identity(s, bio), error_dim(dim, error), READ(rq, __sector),
+			    bytes);
+	}
 	return 0;
 }
 

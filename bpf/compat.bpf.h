@@ -381,6 +381,32 @@ static __always_inline u64 arrival_clock(struct task_struct *task)
 		       : BPF_CORE_READ(task, sched_info.last_arrival);
 }
 
+struct timespec64 {
+	s64 tv_sec;
+	long tv_nsec;
+};
+
+/* 12cd44023651 ("fs: rename inode i_atime and i_mtime fields"), 6.7: first i_mtime, then __i_mtime. */
+struct inode___mtime {
+	struct timespec64 i_mtime, __i_mtime;
+} __attribute__((preserve_access_index));
+
+/* 3aa63a569c64 ("fs: switch timespec64 fields in inode to discrete integers"), 6.11. */
+static __always_inline u64 inode_mtime_ns(struct inode *inode)
+{
+	struct inode___mtime *old = (void *)inode;
+	struct timespec64 mtime = {};
+
+	if (bpf_core_field_exists(inode->i_mtime_sec))
+		return BPF_CORE_READ(inode, i_mtime_sec) * 1000000000ULL +
+		       BPF_CORE_READ(inode, i_mtime_nsec);
+	if (bpf_core_field_exists(old->__i_mtime))
+		bpf_probe_read_kernel(&mtime, sizeof(mtime), &old->__i_mtime);
+	else
+		bpf_probe_read_kernel(&mtime, sizeof(mtime), &old->i_mtime);
+	return mtime.tv_sec * 1000000000ULL + mtime.tv_nsec;
+}
+
 #define ERESTARTSYS	      512
 #define ERESTARTNOHAND	      514
 #define ERESTART_RESTARTBLOCK 516

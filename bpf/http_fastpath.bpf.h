@@ -99,8 +99,11 @@ static __always_inline bool fastpath_response(struct sock_ctx *sc, u32 bytes, bo
 	now = !sent && r->arrived_ns ? r->arrived_ns : bpf_ktime_get_ns();
 	ns = time_since(r->inflight[0].since_ns, now);
 	count_add_exclusive(total, 1, raced);
-	if (ns != NOT_TIMED)
+	if (ns != NOT_TIMED) {
 		hist_add_exclusive(duration, ns, raced);
+		if (ns >= SLOW_MIN_NS)
+			slow_request(sc->identity, dim, ns);
+	}
 	if (sent) /* the program on receives counts this series too: adds atomically */
 		hist_add_many(queue, queue_ns(r), 1);
 	r->inflight[0].cnt = r->outstanding = r->unparsed = 0;

@@ -16,6 +16,8 @@ static __always_inline void request_count_cached(struct sock_ctx *sc, u64 dim, u
 	hist_add_at(series_slot_cached(&sc->request.duration, request_duration_seconds,
 				       sc->identity, without_status(dim), true),
 		    ns);
+	if (ns >= SLOW_MIN_NS)
+		slow_request(sc->identity, dim, ns);
 }
 
 /* n inbound requests waited `ns` before they were read. */

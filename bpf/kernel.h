@@ -118,6 +118,9 @@ struct super_block {
 struct inode {
 	unsigned short i_mode;
 	unsigned long i_ino;
+	s64 i_size;
+	s64 i_mtime_sec;
+	u32 i_mtime_nsec;
 	struct super_block *i_sb;
 	struct list_head i_sb_list;
 };
@@ -129,6 +132,7 @@ struct path {
 struct file {
 	struct path f_path;
 	struct inode *f_inode;
+	void *private_data;
 };
 
 struct folio {
@@ -192,6 +196,7 @@ struct task_struct {
 	unsigned int frozen : 1;
 	int pid, tgid;
 	int exit_code;
+	char comm[16];
 	unsigned long maj_flt;
 	u64 start_time;
 	struct sched_info sched_info;
@@ -364,6 +369,7 @@ struct request {
 	struct request_queue *q;
 	unsigned int cmd_flags;
 	unsigned int __data_len;
+	u64 __sector;
 	struct bio *bio;
 	u64 start_time_ns, io_start_time_ns;
 	atomic_t ref;

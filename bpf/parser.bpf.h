@@ -6,6 +6,7 @@
 #ifndef PARSER_BPF_H
 #define PARSER_BPF_H
 
+#include "event.bpf.h"
 #include "payload.bpf.h"
 #include "peer.bpf.h"
 #include "sock.bpf.h"
@@ -42,6 +43,21 @@ static __always_inline u64 time_since(u64 since, u64 now)
 	return !since || (long_poll_ns && ns > long_poll_ns) ? NOT_TIMED : ns;
 }
 
+/* The running task has got, or given, the response to a request that took so long. */
+__noinline int slow_request(u32 identity, u64 dim, u64 ns)
+{
+	struct ring_slow e = { .what = SLOW_REQUEST };
+
+	if (!slow_is_longest(identity, SLOW_REQUEST, ns))
+		return 0;
+	event_head(&e.io.head, RING_SLOW, identity);
+	event_current(&e.io.head);
+	e.io.dim = without_status(dim);
+	e.io.total_ns = ns;
+	event_send(RING_SLOW, &e, sizeof(e));
+	return 0;
+}
+
 /* n requests that began at `since`, 0: unknown, and got their responses at `now`. */
 __noinline int request_count(u32 identity, u64 dim, u64 n, u64 since, u64 now)
 {
@@ -52,6 +68,8 @@ __noinline int request_count(u32 identity, u64 dim, u64 n, u64 since, u64 now)
 		return 0;
 	hist_add_many_at(series_slot(request_duration_seconds, identity, without_status(dim), true),
 			 ns, n);
+	if (ns >= SLOW_MIN_NS)
+		slow_request(identity, dim, ns);
 	return 0;
 }
 

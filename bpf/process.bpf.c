@@ -6,6 +6,7 @@
 #include "cgroup.bpf.h"
 #include "hist.bpf.h"
 #include "process.h"
+#include "process_event.bpf.h"
 
 METRIC(process_starts_total);
 METRIC(process_exits_total);
@@ -20,8 +21,11 @@ TRACEPOINT(sched_process_fork, fork, struct task_struct *parent, struct task_str
 		return 0;
 	/* without a context of its own, for which there was no memory or no turn, the child is still as its parent */
 	tc = task_ctx_get(child) ?: task_ctx_get(parent);
-	if (tc)
-		count_add(process_starts_total, tc->identity, 0, 1);
+	if (!tc)
+		return 0;
+	count_add(process_starts_total, tc->identity, 0, 1);
+	if (!(READ(child, flags) & PF_KTHREAD))
+		fork_tell(child, tc->identity);
 	return 0;
 }
 
@@ -42,13 +46,14 @@ static __always_inline int on_change(struct task_struct *task)
 
 TRACEPOINT(sched_process_exec, exec, struct task_struct *task)
 {
+	exec_tell(task, identity_current());
 	return on_change(task);
 }
 
 SEC("?tp/sched/sched_process_exec")
-int exec_tp(void *ctx)
+int exec_tp(unsigned long long *ctx)
 {
-	return on_change(task_current());
+	return on_exec(ctx, task_current());
 }
 
 TRACEPOINT(cgroup_attach_task, cgroup_attach, struct cgroup *dst, const char *path,
@@ -61,11 +66,15 @@ TRACEPOINT(cgroup_attach_task, cgroup_attach, struct cgroup *dst, const char *pa
 #define SIGKILL		  9
 
 /* As wait(2) reports it. */
-static __always_inline u32 exit_reason(struct task_struct *leader, struct signal_struct *signal)
+static __always_inline u32 exit_code(struct task_struct *leader, struct signal_struct *signal)
 {
-	int code = READ(signal, flags) & SIGNAL_GROUP_EXIT ? READ(signal, group_exit_code)
-							   : READ(leader, exit_code);
-	int sig = code & 0x7f;
+	return READ(signal, flags) & SIGNAL_GROUP_EXIT ? READ(signal, group_exit_code)
+						       : READ(leader, exit_code);
+}
+
+static __always_inline u32 exit_reason(u32 code, struct signal_struct *signal)
+{
+	u32 sig = code & 0x7f;
 
 	if (sig == SIGKILL && READ(signal, oom_mm))
 		return PROCESS_OOM;
@@ -75,40 +84,8 @@ static __always_inline u32 exit_reason(struct task_struct *leader, struct signal
 }
 
 /*
- * A cgroup at its limit locks itself and all below it while it looks for a victim there: its own task, which wants memory.
- * Kernels that are built without cgroup v1 have no such lock since 6.11; there the cgroup that has no room is taken for the
- * reason.
- */
-#define OOM_ROOM 64 /* pages */
-
-__noinline u32 oom_scope_of(u64 css_set)
-{
-	struct cgroup_subsys_state *css = memory_css(css_set);
-
-	if (!css)
-		return OOM_UNKNOWN;
-	for (int i = 0; i < CGROUP_LEVELS && css; i++) {
-		struct mem_cgroup *memcg = container_of(css, struct mem_cgroup, css);
-
-		if (bpf_core_field_exists(memcg->oom_lock)) {
-			if (BPF_CORE_READ(memcg, oom_lock))
-				return OOM_CGROUP;
-		} else if ((u64)BPF_CORE_READ(memcg, memory.usage.counter) + OOM_ROOM >
-			   BPF_CORE_READ(memcg, memory.max)) {
-			return OOM_CGROUP;
-		}
-		css = BPF_CORE_READ(css, parent);
-	}
-	return OOM_HOST;
-}
-
-/* Of the last OOM kill: there is one at a time in the whole machine, under oom_lock. */
-u32 oom_scope;
-
-/*
  * Where mark_victim passes only a pid (before 72ba14deb40a "mm: update mark_victim tracepoints fields", 6.8), the
- * OOM kill is counted when the victim exits; its scope is that of the last one, which is another one only where the victim
- * takes long to die.
+ * OOM kill is counted when the victim exits.
  */
 const volatile u32 arity_mark_victim SEC(".rodata");
 
@@ -118,7 +95,7 @@ static __always_inline int process_ended(struct task_struct *task)
 	struct task_struct *leader = READ(task, group_leader);
 	struct signal_struct *signal = READ(task, signal);
 	struct task_ctx *tc = task_ctx_get(leader);
-	u32 identity = identity_current(), reason;
+	u32 identity = identity_current(), code, reason;
 	u64 now;
 
 	if (tc) {
@@ -127,13 +104,16 @@ static __always_inline int process_ended(struct task_struct *task)
 		tc->exit_counted = 1;
 	}
 	now = bpf_ktime_get_ns();
-	reason = exit_reason(leader, signal);
+	code = exit_code(leader, signal);
+	reason = exit_reason(code, signal);
 	identity_ended(identity, reason != PROCESS_OK, reason == PROCESS_OOM);
 	count_add(process_exits_total, identity, reason, 1);
 	if (reason == PROCESS_OOM && arity_mark_victim < 2)
-		count_add(oom_kills_total, identity, oom_scope, 1);
+		count_add(oom_kills_total, identity, oom_tell_late(leader, identity), 1);
 	hist_add(process_lifetime_seconds, identity, 0, now - READ(leader, start_time));
 	cgroups_note(task, identity);
+	if (!(READ(leader, flags) & PF_KTHREAD))
+		exit_tell(leader, identity, code, reason);
 	return 0;
 }
 
@@ -161,15 +141,16 @@ int exit_tp(struct trace_event_raw_sched_process_exit *event)
 	return process_ended(task);
 }
 
-/* Runs in the context of the task that needed memory; the victim is the argument, or its pid. */
+/* Runs in the context of the task that needed memory; the victim is the argument, or its process id. */
 TRACEPOINT(mark_victim, oom, struct task_struct *victim)
 {
 	struct task_ctx *tc;
+	u32 identity;
 
-	oom_scope = oom_scope_of((u64)BPF_CORE_READ(task_current(), cgroups));
 	if (arity_mark_victim < 2)
-		return 0;
+		return oom_remember((u64)victim);
 	tc = task_ctx_get(victim);
-	count_add(oom_kills_total, tc ? tc->identity : IDENTITY_OTHER, oom_scope, 1);
+	identity = tc ? tc->identity : IDENTITY_OTHER;
+	count_add(oom_kills_total, identity, oom_tell(victim, identity), 1);
 	return 0;
 }

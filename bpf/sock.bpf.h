@@ -6,6 +6,7 @@
 #ifndef SOCK_BPF_H
 #define SOCK_BPF_H
 
+#include "descriptor.bpf.h"
 #include "hist.bpf.h"
 #include "protocol.h"
 #include "tcp.h"
@@ -21,36 +22,11 @@ struct socket {
 	struct sock *sk;
 } __attribute__((preserve_access_index));
 
-struct file___private {
-	void *private_data;
-} __attribute__((preserve_access_index));
-
-struct fdtable {
-	unsigned int max_fds;
-	struct file___private **fd;
-} __attribute__((preserve_access_index));
-
-struct files_struct {
-	struct fdtable *fdt;
-} __attribute__((preserve_access_index));
-
-struct task_struct___files {
-	struct files_struct *files;
-} __attribute__((preserve_access_index));
-
 /* The address of the socket behind a file descriptor of the running task; meaningless for other files. */
 static __always_inline u64 descriptor_sock(u64 fd)
 {
-	struct task_struct___files *task = (void *)bpf_get_current_task();
-	struct fdtable *table = BPF_CORE_READ(task, files, fdt);
-	struct file___private *file = NULL, **slots;
-	struct socket *socket;
+	struct socket *socket = BPF_CORE_READ(descriptor_file(fd), private_data);
 
-	if (fd >= BPF_CORE_READ(table, max_fds))
-		return 0;
-	slots = BPF_CORE_READ(table, fd);
-	bpf_probe_read_kernel(&file, sizeof(file), &slots[fd]);
-	socket = BPF_CORE_READ(file, private_data);
 	return (u64)BPF_CORE_READ(socket, sk);
 }
 

@@ -6,6 +6,8 @@
  * notices them (core.bpf.h). To time any other call takes sys_enter: its program is attached all the time (mode full) or
  * for a part of each period (sampled). Then calls that are not slow are a sample, which user space scales up.
  */
+#include "descriptor.bpf.h"
+#include "event.bpf.h"
 #include "hist.bpf.h"
 #include "syscall.h"
 
@@ -90,12 +92,61 @@ static __always_inline void count(struct cpu *cpu, u32 *identity, u32 nr, u32 er
 	}
 }
 
-/* The call ends of which the CPU's row has time stamps. Those of another call are of one whose end was not seen. */
-static __always_inline void time(struct cpu *cpu, u32 *identity, int number, u32 class)
+#if defined(__TARGET_ARCH_x86)
+#define CALL_FIRST(regs) REGISTER(regs, di)
+#elif defined(__TARGET_ARCH_arm64)
+#define CALL_FIRST(regs) REGISTER(regs, orig_x0)
+#endif
+
+#define S_IFMT 0170000
+
+/* Of regular files, folders and disks: whoever reads from anything else waits for somebody to write to it. */
+static __always_inline bool has_data(struct file *file)
 {
+	u32 type = BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT;
+
+	return type == 0100000 || type == 0040000 || type == 0060000;
+}
+
+static __always_inline void file_names(struct ring_slow_call *e, struct file *file)
+{
+	struct dentry *dentry = BPF_CORE_READ(file, f_path.dentry);
+
+	bpf_probe_read_kernel_str(e->file[0], RING_FILE, BPF_CORE_READ(dentry, d_name.name));
+	bpf_probe_read_kernel_str(e->file[1], RING_FILE,
+				  BPF_CORE_READ(dentry, d_parent, d_name.name));
+}
+
+/* A system call of the running task took so long. */
+__noinline int slow_call(u32 identity, u32 nr, u32 class, u64 ns)
+{
+	struct ring_slow_call e = { .slow = { .what = SLOW_SYSCALL, .syscall = nr } };
+	struct file *file = NULL;
+
+	if (class & SYSCALL_FILE) {
+		file = descriptor_file(CALL_FIRST(task_registers(task_current())));
+		if (!has_data(file))
+			return 0;
+	}
+	if (!slow_is_longest(identity, SLOW_SYSCALL, ns))
+		return 0;
+	event_head(&e.slow.io.head, RING_SLOW, identity);
+	event_current(&e.slow.io.head);
+	e.slow.class = class & (SYSCALL_CLASSES - 1);
+	e.slow.io.total_ns = ns;
+	if (file)
+		file_names(&e, file);
+	event_send(RING_SLOW, &e, sizeof(e));
+	return 0;
+}
+
+/* The call ends of which the CPU's row has time stamps. Those of another call are of one whose end was not seen. */
+static __always_inline void time(struct cpu *cpu, u32 *identity, int number, u32 flags)
+{
+	u32 class = flags & (SYSCALL_CLASSES - 1);
 	struct syscall_class_slots *slots = bpf_map_lookup_elem(&syscall_class_slots, identity);
 	bool quick = sampled && !(cpu->left_ns && cpu->slow);
-	u64 start = cpu->enter_ns;
+	u64 start = cpu->enter_ns, ns;
 	u32 slot;
 
 	cpu->enter_ns = cpu->left_ns = 0;
@@ -107,7 +158,10 @@ static __always_inline void time(struct cpu *cpu, u32 *identity, int number, u32
 	else
 		slot = SLOT_CACHED(&slots->all[class], syscall_duration_seconds, *identity, class,
 				   true);
-	hist_add_local(cpu, slot, bpf_ktime_get_ns() - start);
+	ns = bpf_ktime_get_ns() - start;
+	hist_add_local(cpu, slot, ns);
+	if (ns >= SLOW_MIN_NS && flags & SYSCALL_SLOW)
+		slow_call(*identity, number, flags, ns);
 }
 
 /* A task returns from the fork that made it. */
@@ -138,7 +192,7 @@ TRACEPOINT(sys_exit, exit, struct pt_regs *regs, long ret)
 		return started();
 	count(cpu, identity, nr, failed(number, ret) ? -ret : 0);
 	if (cpu->enter_ns | cpu->left_ns)
-		time(cpu, identity, number, class & (SYSCALL_CLASSES - 1));
+		time(cpu, identity, number, class);
 	if (class & SYSCALL_TAIL_CALL)
 		bpf_tail_call(ctx, &sys_exit_tail_calls, nr);
 	return 0;

@@ -379,7 +379,6 @@ struct bpf_iter__task_file {
 /* b60da4955f53 ("bpf: Expose bpf_sock_from_file to tracing programs"), 5.11 */
 static __always_inline struct sock *file_sock(struct file *file)
 {
-	struct file___private *old = (void *)file;
 	struct socket *socket;
 
 	if (storage) {
@@ -388,7 +387,7 @@ static __always_inline struct sock *file_sock(struct file *file)
 	}
 	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
 		return NULL;
-	socket = BPF_CORE_READ(old, private_data);
+	socket = BPF_CORE_READ(file, private_data);
 	return BPF_CORE_READ(socket, sk);
 }
 

@@ -71,8 +71,10 @@ static __always_inline void volume_end(struct volume_bio *row, struct bio *bio, 
 
 	hist_add(block_io_duration_seconds, 0, row->dim | (u64)BLOCK_TOTAL << BLOCK_PHASE_SHIFT,
 		 ns);
-	if (error)
-		count_add(block_io_errors_total, 0, row->dim | (u64)error << BLOCK_ERROR_SHIFT, 1);
+	if (error) {
+		count_add(block_io_errors_total, 0, error_dim(row->dim, error), 1);
+		block_error(identity, error_dim(row->dim, error), IO_SECTOR_UNKNOWN, row->bytes);
+	}
 	hist_add(service_volume_io_duration_seconds, identity, row->dim, ns);
 	if (row->bytes)
 		count_add(service_volume_io_bytes_total, identity, row->dim, row->bytes);

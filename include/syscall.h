@@ -11,6 +11,8 @@
 #define SYSCALL_CLASSES 16
 
 /* Flags in the class byte. */
+#define SYSCALL_SLOW	  0x10 /* the slowest are told as events ... */
+#define SYSCALL_FILE	  0x20 /* ... only of files: the first argument is a descriptor */
 #define SYSCALL_FORKS	  0x40 /* returns 0 in the child, which made no call */
 #define SYSCALL_TAIL_CALL 0x80 /* sys_exit_tail_calls may have a program for this number */
 

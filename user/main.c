@@ -12,6 +12,8 @@ const struct command commands[] = {
 	{ "run", "[OPTION...]", "collect and serve metrics, in the foreground", cmd_run },
 	{ "check", "[OPTION...]", "what works on this kernel, what is missing, what to do about it",
 	  cmd_check },
+	{ "events", "[OPTION...]", "the event log, filtered; what it has, and what comes",
+	  cmd_events },
 	{ "metrics", "[OPTION...]", "reference of every metric", cmd_metrics },
 	{ "rules", "[RULE]", "the rules, their state, what to do when one fires", cmd_rules },
 	{ "silence", "ACTION ...", "add, list and end silences of alerts", cmd_silence },

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "collect/identity.h"
+#include "service/path.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
@@ -20,7 +21,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!*from.service || !memchr(from.service, '\0', sizeof(from.service)) ||
 	    !memchr(from.cgroup, '\0', sizeof(from.cgroup)))
 		abort();
-	if (identity_path((const char *)data, size, path, sizeof(path)) > size)
+	if (path_reverse((const char *)data, size, path, sizeof(path)) > size)
 		abort();
 	if (!memchr(path, '\0', sizeof(path)))
 		abort();

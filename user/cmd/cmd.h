@@ -20,6 +20,7 @@ extern const struct command commands[];
 
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_events(int argc, char **argv);
 int cmd_metrics(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_silence(int argc, char **argv);

@@ -5,6 +5,7 @@
 
 #include "cmd/agent.h"
 #include "cmd/backtest.h"
+#include "cmd/feed.h"
 #include "expo/expo.h"
 #include "http/server.h"
 #include "lib/loop.h"
@@ -19,6 +20,7 @@ struct exposition {
 
 struct daemon {
 	struct agent agent;
+	struct feed feed;
 	struct loop *loop;
 	struct http_server *http;
 	struct exposition expositions[EXPO_FORMATS];

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* What the endpoint and the control socket answer. */
+#include <errno.h>
 #include <string.h>
 
 #include "alert/silence.h"
@@ -12,7 +13,6 @@
 #include "lib/log.h"
 #include "lib/parse.h"
 #include "lib/utc.h"
-#include "lib/parse.h"
 
 #define JSON_TYPE   "application/json"
 #define DAY_SECONDS (24 * 3600)
@@ -83,6 +83,37 @@ static void serve_query(void *ctx, const struct http_request *request, struct ht
 	reply->content_type = JSON_TYPE;
 	reply->status = expo_query(&d->agent.registry, d->agent.history, clock_now_ns(), &params,
 				   &reply->body);
+}
+
+#define EVENTS_DEFAULT 100
+#define EVENTS_MAX     1000
+
+/* The last events that match; a parameter for each condition of `seismo events`. */
+static void serve_events(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const char *limit = http_request_query(request, "limit");
+	struct event_filter filter = { 0 };
+	struct buf error = { 0 };
+	struct daemon *d = ctx;
+	u64 max = EVENTS_DEFAULT;
+	int err = 0;
+
+	for (const struct event_filter_row *row = event_filter_rows; row->name && !err; row++) {
+		const char *value = http_request_query(request, row->name);
+
+		if (value)
+			err = event_filter_set(&filter, row->name, value, utc_now_ns(), &error);
+	}
+	if (!err && limit && parse_u64(limit, 1, EVENTS_MAX, &max)) {
+		err = -EINVAL;
+		buf_printf(&error, "'limit' must be a number from 1 to %d", EVENTS_MAX);
+	}
+	reply->content_type = JSON_TYPE;
+	if (err)
+		http_reply_fail(reply, 400, "%s", buf_cstr(&error));
+	else
+		feed_write(&d->feed, &filter, (unsigned)max, &reply->body);
+	buf_release(&error);
 }
 
 static void json_reply(struct http_reply *reply, json_t *doc)
@@ -290,6 +321,7 @@ const struct http_route daemon_routes[] = {
 	{ "/api/v1/services", serve_services },
 	{ "/api/v1/query", serve_query, .heavy = true },
 	{ "/api/v1/alerts", serve_alerts, .heavy = true },
+	{ "/api/v1/events", serve_events, .control = true, .heavy = true },
 	{ "/api/v1/check", serve_check, .heavy = true },
 	{ "/api/v1/config", serve_config, .control = true },
 	{ "/api/v1/rules", serve_rules, .heavy = true },

@@ -59,6 +59,7 @@ static void tick(void *ctx, u64 now_ns)
 	for (struct probe_run *const *run = d->agent.probes.list; *run; run++)
 		if ((*run)->state == PROBE_ON && (*run)->probe->tick)
 			(*run)->probe->tick(*run, now_ns);
+	feed_tick(&d->feed, now_ns); /* as long as identities are known */
 	collector_tick(d->agent.collector, now_ns);
 	self_tick(d->agent.self, now_ns);
 	history_tidy(d->agent.history);
@@ -276,6 +277,7 @@ static void ready(struct daemon *d)
 	struct buf status = { 0 };
 
 	d->ready = true;
+	feed_begin(&d->feed, d->loop);
 	announce(d);
 	status_write(d, &status);
 	notify_ready(buf_cstr(&status));
@@ -300,13 +302,16 @@ static void start_next(void *ctx, u64 now_ns)
 bool daemon_reload(struct daemon *d)
 {
 	u64 interval_ns = d->agent.conf->interval_ns;
+	bool successful;
 
 	if (!d->ready) {
 		log_warn(
 			"reload: Seismo is still attaching its probes; try again when it is ready");
 		return false;
 	}
-	if (!agent_reload(&d->agent))
+	successful = agent_reload(&d->agent);
+	feed_reloaded(&d->feed, successful);
+	if (!successful)
 		return false;
 	if (d->agent.conf->interval_ns != interval_ns)
 		timer_set_every(d->clock, d->agent.conf->interval_ns);
@@ -377,7 +382,7 @@ static int daemon_run(struct daemon *d)
 static void end_at_once(const struct daemon *d, int status)
 {
 	log_warn(
-		"a file (names of a container, the memory of a process, the data directory) cannot be read or written to its end; ending without it");
+		"a file (names of a container, the memory of a process, the data directory, the event log) cannot be read or written to its end; ending without it");
 	if (d->lock >= 0)
 		close(d->lock);
 	fflush(NULL);
@@ -425,16 +430,20 @@ int cmd_run(int argc, char **argv)
 	status = status ?: loop_open(&d);
 	status = status ?: lock_open(&d, &options);
 	status = status ?: http_open(&d);
+	status = status ?: feed_open(&d.feed, &d.agent);
 	status = status ?: agent_begin(&d.agent, &options);
 	status = status ?: agent_alarm(&d.agent, d.loop);
 	status = status ?: arrivals_open(&d);
 	status = status ?: daemon_run(&d);
 	watch_remove(d.arrivals);
 	http_close(&d);
+	/* before the log ends: alerts may change until then */
 	if (!alarm_end(d.agent.alarm, END_WAIT_NS) || !worker_end(d.agent.worker, END_WAIT_NS) ||
-	    !worker_end(d.agent.slow_worker, END_WAIT_NS))
+	    !worker_end(d.agent.slow_worker, END_WAIT_NS) ||
+	    !feed_end(&d.feed, status, END_WAIT_NS))
 		end_at_once(&d, status);
 	backtest_end(&d.backtest);
+	feed_free(&d.feed);
 	agent_stop(&d.agent);
 	loop_free(d.loop);
 	if (d.lock >= 0)

@@ -184,6 +184,16 @@ void collector_stats(const struct collector *c, struct collector_stats *ret)
 				  c->hists.refused[m] + c->families.folded[m];
 }
 
+const char *collector_service(struct collector *c, u32 identity, u32 gen)
+{
+	const struct service *s;
+
+	if (!identities_valid(&c->identities, identity, gen))
+		return "unknown";
+	s = identities_service(&c->identities, identity);
+	return s ? s->name : NULL;
+}
+
 void collector_exposed(struct collector *c)
 {
 	c->services.exposed_ns = c->read_ns;

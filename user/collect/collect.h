@@ -45,6 +45,12 @@ void collector_tick(struct collector *c, u64 now_ns);
 /* Takes new rules and limits over; what is counted from now on is counted for the services that they name. */
 void collector_reconfigure(struct collector *c, const struct conf *conf, u64 now_ns);
 
+/*
+ * The name of an identity's service, "unknown" where it is another one than at this generation by now. NULL: it is being looked
+ * up, ask again later.
+ */
+const char *collector_service(struct collector *c, u32 identity, u32 gen);
+
 /* The values of the last reading are exposed: what services that are gone had done is known. */
 void collector_exposed(struct collector *c);
 

@@ -5,32 +5,9 @@
 #include <string.h>
 
 #include "service/name.h"
+#include "service/path.h"
 
-#define COMPONENTS 128
-#define PATH_SIZE  (IDENTITY_CGROUPS + IDENTITY_NAME + COMPONENTS)
-
-size_t identity_path(const char *reversed, size_t len, char *path, size_t size)
-{
-	const char *component[COMPONENTS];
-	size_t cnt = 0, at = 0, out = 0;
-
-	while (at < len && reversed[at]) {
-		size_t n = strnlen(reversed + at, len - at);
-
-		if (cnt < COMPONENTS)
-			component[cnt++] = reversed + at;
-		at += n + 1;
-	}
-	*path = '\0';
-	while (cnt-- > 0 && out < size) {
-		size_t room = len - (size_t)(component[cnt] - reversed);
-		int n = snprintf(path + out, size - out, "/%.*s",
-				 (int)strnlen(component[cnt], room), component[cnt]);
-
-		out += (size_t)n;
-	}
-	return at < len ? at + 1 : len;
-}
+#define PATH_SIZE REVERSED_PATH_SIZE
 
 static size_t bounded(size_t len, size_t max)
 {
@@ -46,7 +23,7 @@ static void cgroups_take(const struct identity *row, char paths[FACTS_CGROUPS][P
 	while (at < len && facts->cgroup_cnt < FACTS_CGROUPS) {
 		char *path = paths[facts->cgroup_cnt];
 
-		at += identity_path(row->cgroups + at, len - at, path, PATH_SIZE);
+		at += path_reverse(row->cgroups + at, len - at, path, PATH_SIZE);
 		if (*path)
 			facts->cgroups[facts->cgroup_cnt++] = path;
 	}
@@ -70,7 +47,7 @@ bool identity_name(const struct identity *row, const struct conf *conf, struct l
 	char paths[FACTS_CGROUPS][PATH_SIZE];
 
 	cgroups_take(row, paths, &facts);
-	identity_path(row->exe, bounded(row->exe_len, sizeof(row->exe)), exe, sizeof(exe));
+	path_reverse(row->exe, bounded(row->exe_len, sizeof(row->exe)), exe, sizeof(exe));
 	snprintf(name, sizeof(name), "%.*s", (int)bounded(row->name_len, sizeof(row->name)),
 		 row->name);
 	memcpy(command, row->args, len);

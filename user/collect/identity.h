@@ -24,10 +24,4 @@ bool identity_name(const struct identity *row, const struct conf *conf, struct l
 /* Asks for what that will need to know of containers. */
 void identity_look_up(const struct identity *row, struct lookups *lookups);
 
-/*
- * Turns a reversed path (see types.h) of at most `len` bytes into an absolute one and returns how many bytes of
- * the reversed path it took, its empty end included. The result is cut to size.
- */
-size_t identity_path(const char *reversed, size_t len, char *path, size_t size);
-
 #endif

@@ -52,8 +52,8 @@ const struct metric self_metrics[] = {
 			       "CPU time of a probe's BPF programs, extrapolated from 0.2 s in every 20 s.",
 			       .labels = { { "probe" } } },
 	[SELF_LOST] = { "seismo_events_lost_total", METRIC_COUNTER, UNIT_NONE,
-			"Events that a probe missed because its BPF program was already running on that CPU.",
-			.labels = { { "probe" } } },
+			"Events that a probe missed because its BPF program was already running on that CPU; and those that are missing in the event log, by kind, since the buffer between kernel and daemon (ring) or the queue in front of the disk (log) was full.",
+			.labels = { { "probe" }, { "buffer" }, { "kind" } } },
 	[SELF_DROPPED] = { "seismo_series_dropped_total", METRIC_COUNTER, UNIT_NONE,
 			   "Events counted under \"other\" because the metric's series limit was reached.",
 			   .labels = { { "family" } } },
@@ -107,6 +107,15 @@ struct self {
 static struct series *series_get(struct family *f, const char *value, const char *value2)
 {
 	return family_series(f, (const char *[SERIES_LABELS]){ value, value2 });
+}
+
+void self_event_lost(struct self *self, const char *buffer, const char *kind, u64 cnt)
+{
+	struct series *s = family_series(self->families[SELF_LOST],
+					 (const char *[SERIES_LABELS]){ NULL, buffer, kind });
+
+	if (s)
+		*s->value = (s64)cnt;
 }
 
 static void set(struct self *self, enum self_metric m, const char *value, s64 v)

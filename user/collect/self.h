@@ -23,6 +23,8 @@ u64 self_lost(const struct self *s, const struct probe_run *run);
 u64 self_lossy(struct self *s);
 /* The configuration was read, at the start or again; a bad one leaves what was in effect. */
 void self_reloaded(struct self *s, bool successful);
+/* So many events of a kind have found no room in a buffer of the event log. */
+void self_event_lost(struct self *s, const char *buffer, const char *kind, u64 cnt);
 /* Sets the values in the registry. */
 void self_read(struct self *s, const struct collector *c, const struct tables *tables,
 	       const struct conf *conf);

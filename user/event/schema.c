@@ -96,7 +96,7 @@ const struct event_row event_rows[EVENT_KINDS] = {
 				 { "duration_seconds", "how long it took" },
 				 { "window_seconds", "length of the window" },
 				 { "pid", "process id; not of io" },
-				 { "command", "its name; of io that of the service's program" },
+				 { "command", "its name" },
 				 { "syscall", "its name" },
 				 { "class",
 				   "what it may wait for: read, write, open, stat, sync, memory, process" },

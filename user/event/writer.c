@@ -8,6 +8,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -140,6 +141,13 @@ static int file_open(struct writer *w)
 	if (fstat(w->fd, &st) || !S_ISREG(st.st_mode)) {
 		file_close(w);
 		return -EINVAL;
+	}
+	/* two daemons that write to one file would give numbers twice */
+	if (flock(w->fd, LOCK_EX | LOCK_NB)) {
+		int err = -errno;
+
+		file_close(w);
+		return err == -EWOULDBLOCK ? -EBUSY : err;
 	}
 	w->size = (u64)st.st_size;
 	w->limit = w->o.max_size;

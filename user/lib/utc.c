@@ -44,7 +44,7 @@ int utc_parse(const char *text, s64 *ret_ns)
 	const char *s = strptime(text, "%Y-%m-%dT%H:%M:%S", &tm);
 	s64 rest = 0, unit = NS_PER_SEC / 10;
 
-	if (!s)
+	if (!s || tm.tm_year < 0 || tm.tm_year > 350) /* what ns in 64 bits can tell */
 		return -EINVAL;
 	if (*s == '.')
 		for (s++; *s >= '0' && *s <= '9'; s++, unit /= 10)

@@ -45,23 +45,27 @@ static const char *const names[SYSCALLS] = {
  */
 static const struct {
 	const char *name, *calls;
+	bool slow; /* the slowest are told as events: they do not wait for other programs */
 } classes[SYSCALL_CLASSES] = {
 	{ "other", "" },
 	{ "read",
 	  " read pread64 readv preadv preadv2 readahead getdents getdents64 sendfile splice tee "
-	  "vmsplice copy_file_range " },
-	{ "write", " write pwrite64 writev pwritev pwritev2 truncate ftruncate fallocate " },
+	  "vmsplice copy_file_range ",
+	  true },
+	{ "write", " write pwrite64 writev pwritev pwritev2 truncate ftruncate fallocate ", true },
 	{ "open",
 	  " open openat openat2 creat close close_range mkdir mkdirat rmdir unlink unlinkat rename "
 	  "renameat renameat2 link linkat symlink symlinkat mknod mknodat chmod fchmod fchmodat "
 	  "fchmodat2 chown fchown lchown fchownat utimensat utimes utime futimesat dup dup2 dup3 "
-	  "fcntl flock chdir fchdir memfd_create name_to_handle_at open_by_handle_at " },
+	  "fcntl flock chdir fchdir memfd_create name_to_handle_at open_by_handle_at ",
+	  true },
 	{ "stat",
 	  " stat fstat lstat newfstatat statx access faccessat faccessat2 readlink readlinkat "
 	  "statfs "
 	  "fstatfs getcwd lseek getxattr lgetxattr fgetxattr listxattr llistxattr flistxattr "
-	  "getxattrat listxattrat statmount listmount cachestat " },
-	{ "sync", " fsync fdatasync sync syncfs msync " },
+	  "getxattrat listxattrat statmount listmount cachestat ",
+	  true },
+	{ "sync", " fsync fdatasync sync syncfs msync ", true },
 	{ "writeback", " sync_file_range sync_file_range2 " },
 	{ "poll", " poll ppoll select pselect6 epoll_wait epoll_pwait epoll_pwait2 epoll_wait_old "
 		  "io_getevents io_pgetevents io_uring_enter pause rt_sigtimedwait rt_sigsuspend "
@@ -76,7 +80,8 @@ static const struct {
 	  " mmap munmap mremap mprotect brk madvise process_madvise mlock mlock2 munlock mlockall "
 	  "munlockall mincore mbind set_mempolicy get_mempolicy migrate_pages move_pages "
 	  "pkey_mprotect "
-	  "pkey_alloc pkey_free remap_file_pages membarrier userfaultfd mseal map_shadow_stack " },
+	  "pkey_alloc pkey_free remap_file_pages membarrier userfaultfd mseal map_shadow_stack ",
+	  true },
 	{ "process",
 	  " clone clone3 fork vfork execve execveat exit exit_group getpid gettid getppid getpgid "
 	  "getsid setsid setpgid getuid geteuid getgid getegid setuid setgid prctl arch_prctl "
@@ -85,7 +90,8 @@ static const struct {
 	  "sched_setscheduler "
 	  "sched_getscheduler set_tid_address set_robust_list rseq ptrace unshare setns capget "
 	  "capset "
-	  "pidfd_open seccomp " },
+	  "pidfd_open seccomp ",
+	  true },
 	{ "signal", " rt_sigaction rt_sigprocmask rt_sigreturn rt_sigpending rt_sigqueueinfo "
 		    "sigaltstack kill "
 		    "tkill tgkill pidfd_send_signal signalfd signalfd4 " },
@@ -95,15 +101,37 @@ static const struct {
 		 "mq_getsetattr " },
 };
 
-static unsigned class_of(const char *name)
+/* Those whose first argument is the descriptor of what may also be no file. */
+static const char file_calls[] =
+	" read pread64 readv preadv preadv2 readahead getdents getdents64 write pwrite64 writev "
+	"pwritev pwritev2 ftruncate fallocate fsync fdatasync syncfs ";
+
+static bool word_is_in(const char *words, const char *name)
 {
 	char word[64];
 
 	snprintf(word, sizeof(word), " %s ", name);
+	return strstr(words, word);
+}
+
+static unsigned class_of(const char *name)
+{
 	for (unsigned i = 1; i < SYSCALL_CLASSES; i++)
-		if (classes[i].calls && strstr(classes[i].calls, word))
+		if (classes[i].calls && word_is_in(classes[i].calls, name))
 			return i;
 	return 0;
+}
+
+/* What is read from or written to sockets and pipes has no file: sendfile and the like are not told either. */
+static u8 class_byte(const char *name)
+{
+	unsigned class = class_of(name), flags = classes[class].slow ? SYSCALL_SLOW : 0;
+
+	if (word_is_in(file_calls, name))
+		flags |= SYSCALL_FILE;
+	else if (!strcmp(classes[class].name, "read"))
+		flags = 0;
+	return (u8)(class | flags);
 }
 
 static void label_syscall(u64 value, char *buf, size_t size)
@@ -141,7 +169,7 @@ static int setup(struct probe_run *run)
 
 	for (unsigned nr = 0; nr < SYSCALLS; nr++)
 		if (names[nr])
-			class[nr] = (u8)class_of(names[nr]);
+			class[nr] = class_byte(names[nr]);
 	class[SYS_clone] |= SYSCALL_FORKS;
 	class[SYS_clone3] |= SYSCALL_FORKS;
 #ifdef SYS_fork

@@ -8,6 +8,8 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "ring_event.h"
+
 /* The tables whose size is computed at start. Slot caches are found by their suffix. */
 struct table_size {
 	const char *name;
@@ -15,7 +17,7 @@ struct table_size {
 	size_t value_size;
 };
 
-#define SIZES 20
+#define SIZES 22
 
 /* Rows of table hist_uses that one CPU has. */
 static u32 use_rows(const struct table_sizes *s)
@@ -45,6 +47,8 @@ static unsigned sizes_list(struct table_size list[SIZES], const struct table_siz
 		{ "hist_owners", s->hists, sizeof(struct series_key) },
 		{ "free_hists", s->hists, sizeof(struct id_range) },
 		{ "series", s->counters + s->hists, sizeof(struct series_key) + 64 },
+		{ "events", s->event_bytes, 1 },
+		{ "slowest", s->identities, sizeof(struct slowest) },
 		{ "tasks_by_address", s->tasks, sizeof(struct task_ctx) + 64 },
 	};
 
@@ -65,6 +69,9 @@ static u64 sizes_bytes(const struct table_sizes *s)
 }
 
 #define TASKS_MAX	 32768
+#define EVENTS_PART	 64 /* of the memory; a second of 2,000 processes fits into the default */
+#define EVENTS_MAX	 (1U << 20)
+#define EVENTS_LEAST	 (1U << 16)
 #define HISTS_LEAST	 (METRIC_MAX + 64)
 #define CELLS_LEAST	 256
 #define LANES_MANY	 64 /* more do not pay: a lane that few CPUs share is seldom contended */
@@ -82,6 +89,16 @@ static void shrink(struct table_sizes *s, u32 *size, u32 least, u64 memory)
 {
 	while (sizes_bytes(s) > memory && *size > least)
 		*size -= min_u32(*size - least, *size / 8);
+}
+
+/* The kernel wants a power of two, and whole pages. */
+static u32 event_bytes(u64 memory)
+{
+	u32 bytes = EVENTS_MAX;
+
+	while (bytes > EVENTS_LEAST && bytes > memory / EVENTS_PART)
+		bytes /= 2;
+	return bytes;
 }
 
 /* The cells that there is memory left for; a cell for each CPU and slot is enough. */
@@ -121,16 +138,20 @@ int table_sizes_plan(struct table_sizes *ret, const struct conf_limits *limits, 
 		.hists = TABLE_HISTS,
 		.cells = CELLS_LEAST,
 		.tasks = storage ? 0 : TASKS_MAX,
+		.event_bytes = EVENTS_LEAST,
 	};
 
 	if (s.identities < IDENTITIES_LEAST)
 		s.identities = IDENTITIES_LEAST;
 	s.wanted_bytes = sizes_bytes(&s);
+	s.event_bytes = event_bytes(memory);
 	s.lanes = cpus;
 	s.cells = min_u32(cpus * TABLE_HISTS, TABLE_HISTS);
 	shrink(&s, &s.lanes, min_u32(cpus, LANES_MANY), memory);
 	shrink(&s, &s.cells, CELLS_LEAST, memory);
 	shrink(&s, &s.lanes, min_u32(cpus, LANES_LEAST), memory);
+	while (sizes_bytes(&s) > memory && s.event_bytes > EVENTS_LEAST)
+		s.event_bytes /= 2;
 	shrink(&s, &s.hists, HISTS_LEAST, memory);
 	shrink(&s, &s.counters, COUNTERS_LEAST, memory);
 	shrink(&s, &s.identities, IDENTITIES_LEAST, memory);

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* What the event log has of block I/O: requests that fail, and the longest of each identity. */
+#ifndef BLOCK_EVENT_BPF_H
+#define BLOCK_EVENT_BPF_H
+
+#include "block.h"
+#include "block_submitter.bpf.h"
+#include "event.bpf.h"
+
+static __always_inline u64 error_dim(u32 dim, int error)
+{
+	return dim | (u64)(error & 0xffff) << BLOCK_ERROR_SHIFT;
+}
+
+__noinline int block_error(u32 identity, u64 dim, u64 sector, u64 bytes)
+{
+	struct ring_io e = { .dim = dim, .sector = sector, .bytes = bytes };
+
+	if (!events_wanted())
+		return 0;
+	event_head(&e.head, RING_BLOCK_ERROR, identity);
+	event_send(RING_BLOCK_ERROR, &e, sizeof(e));
+	return 0;
+}
+
+/* It completes now, and took `ns`. */
+static __noinline int slow_io(struct request *rq, u32 identity, u32 dim, u64 ns, u64 now)
+{
+	struct ring_slow e = { .what = SLOW_IO };
+	u64 issued = READ(rq, io_start_time_ns);
+
+	if (!slow_is_longest(identity, SLOW_IO, ns))
+		return 0;
+	event_head(&e.io.head, RING_SLOW, identity);
+	e.io.dim = dim;
+	e.io.sector = READ(rq, __sector);
+	e.io.bytes = READ(rq, __data_len);
+	e.io.total_ns = ns;
+	e.io.device_ns = issued && issued < now ? now - issued : 0;
+	event_send(RING_SLOW, &e, sizeof(e));
+	return 0;
+}
+
+#endif

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * Events for the event log: a ring buffer that user space drains some times a second, so that nobody is woken for them. To wake
+ * somebody costs ten times as much as the event.
+ */
+#ifndef EVENT_BPF_H
+#define EVENT_BPF_H
+
+#include "core.bpf.h"
+#include "ring_event.h"
+
+struct {
+	__uint(type, BPF_MAP_TYPE_RINGBUF);
+	__uint(max_entries, 65536);
+} events SEC(".maps");
+
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct ring_state, 1, BPF_F_MMAPABLE) event_state
+	SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct slowest, 1, BPF_F_MMAPABLE) slowest SEC(".maps");
+
+static __always_inline bool events_wanted(void)
+{
+	u32 zero = 0;
+	struct ring_state *state = bpf_map_lookup_elem(&event_state, &zero);
+
+	return state && state->on;
+}
+
+/* `e` begins with a struct ring_event. */
+static __always_inline void event_send(u32 kind, void *e, u32 size)
+{
+	u32 zero = 0;
+	struct ring_state *state = bpf_map_lookup_elem(&event_state, &zero);
+	u64 flags = BPF_RB_NO_WAKEUP;
+
+	if (!state)
+		return;
+	if (!state->woken && bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > state->wake_bytes) {
+		state->woken = 1;
+		flags = BPF_RB_FORCE_WAKEUP;
+	}
+	if (bpf_ringbuf_output(&events, e, size, flags))
+		__sync_fetch_and_add(&state->lost[kind & (RING_KINDS_MAX - 1)], 1);
+}
+
+static __always_inline void comm_read(char to[RING_COMM], struct task_struct *task)
+{
+	bpf_probe_read_kernel(to, RING_COMM, task->comm);
+}
+
+static __always_inline void event_head(struct ring_event *e, u32 kind, u32 identity)
+{
+	e->kind = kind;
+	e->identity = identity;
+	e->gen = identity_gen(identity);
+	e->time_ns = bpf_ktime_get_ns();
+	e->uid = bpf_get_current_uid_gid();
+}
+
+/* Fills in the process of a task. */
+static __always_inline void event_process(struct ring_event *e, char parent_comm[RING_COMM],
+					  struct task_struct *task)
+{
+	struct task_struct *parent = BPF_CORE_READ(task, real_parent);
+
+	e->pid = READ(task, tgid);
+	e->parent = BPF_CORE_READ(parent, tgid);
+	comm_read(e->comm, task);
+	comm_read(parent_comm, parent);
+}
+
+/* The running task's. */
+static __always_inline void event_current(struct ring_event *e)
+{
+	e->pid = bpf_get_current_pid_tgid() >> 32;
+	bpf_get_current_comm(e->comm, sizeof(e->comm));
+}
+
+/* Is it the longest of its kind that this identity has had in this window? If so it is remembered. */
+static __always_inline bool slow_is_longest(u32 identity, enum slow_kind what, u64 ns)
+{
+	struct slowest *row = bpf_map_lookup_elem(&slowest, &identity);
+
+	if (!row || ns <= row->ns[what] || !events_wanted())
+		return false;
+	row->ns[what] = ns;
+	return true;
+}
+
+#endif

@@ -1,0 +1,56 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The event log tells of requests that a disk fails, and of what was slow: the request, the system call and its file.
+# shellcheck disable=SC2016 # of jq
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/block.sh
+. "$(dirname "$0")/block.sh"
+# shellcheck source=tests/e2e/events.sh
+. "$(dirname "$0")/events.sh"
+need dd
+
+slow_disk
+own_copy dd
+start_seismo --probes block,syscall,process
+
+# --- errors
+
+speed err=5
+for ((i = 1; i <= 3; i++)); do
+	"dd-$$" if="$loop" of=/dev/null bs=4096 count=1 skip="$((i * 100))" iflag=direct 2>/dev/null
+	is 1 $? "a read of the bad disk fails"
+done
+speed err=0
+is_events 3 "each is an event" ".kind == \"block_error\" and .device == \"$device\" and .operation == \"read\" and .error == \"EIO\"" \
+	--service "dd-$$"
+is "800 1600 2400" "$(events --service "dd-$$" --kind block_error | jq -r .sector | xargs)" "with its sector"
+is "4096" "$(events --service "dd-$$" --kind block_error | jq -r .size_bytes | sort -u)" "and its size"
+
+# --- what is slow
+
+speed read_us=$((60000 * scale))
+"dd-$$" if="$loop" of=/dev/null bs=8192 count=3 iflag=direct 2>/dev/null &
+reader=$!
+wait "$reader"
+speed read_us=0
+is_events 1 "the slowest request" ".kind == \"slow\" and .what == \"io\" and .device == \"$device\" and .operation == \"read\" and .size_bytes == 8192" \
+	--service "dd-$$"
+is_events 1 "the slowest call" ".kind == \"slow\" and .what == \"syscall\" and .syscall == \"read\" and .class == \"read\" and .pid == $reader" \
+	--service "dd-$$"
+is "dev/$device" "$(events --service "dd-$$" --kind slow | jq -r 'select(.what == "syscall") | .file' | sed 's|^/|dev/|')" "and its file"
+for what in io syscall; do
+	ok "$what: took as long as the disk" between "$(calc "0.06 * $scale")" "$(calc "0.6 * $scale")" \
+		"$(events --service "dd-$$" --kind slow | jq -r "select(.what == \"$what\") | .duration_seconds")"
+done
+ok "which was the device" between "$(calc "0.06 * $scale")" "$(calc "0.6 * $scale")" \
+	"$(events --service "dd-$$" --kind slow | jq -r 'select(.what == "io") | .device_seconds')"
+
+# --- what waits for others is not slow
+
+(sleep 0.3; echo x) | "dd-$$" of=/dev/null bs=1 count=1 2>/dev/null
+"$(workload process "w-marker-$$")"
+is_events 1 "later" '.kind == "process_exit"' --service "w-marker-$$"
+sleep $((2 * scale))
+is 1 "$(events_count '.what == "syscall"' --service "dd-$$" --kind slow)" "a read of a pipe that waits for its writer is not slow"
+stop_seismo

@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The file of the event log, when things go wrong: rotation under load, a disk that is full, kill -9, a line that is torn.
+# shellcheck disable=SC2016 # of jq
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/events.sh
+. "$(dirname "$0")/events.sh"
+need mkfs.ext4 losetup
+
+program=$(workload process "w-load-$$")
+n=$((1000 / scale))
+
+exits() {
+	events_count '.kind == "process_exit" and .code == 3' --service "w-load-$$"
+}
+
+# --- rotation under load, while somebody follows
+
+mkdir "$TMP/log"
+EVENTS=$TMP/log/events.jsonl
+echo "events: { file: $EVENTS, max_size: 64KiB, keep: 200, journald: off }" >"$CONFIG"
+start_seismo --probes process
+"$SEISMO" events --file "$EVENTS" --follow --kind process_exit --service "w-load-$$" --format json >"$TMP/followed" &
+at_exit end_process $!
+for _ in 1 2; do
+	"$program" end "error:$n" >"$TMP/ended" &
+done
+wait -n
+wait -n
+is_events $((2 * n)) "every process is there, over many files" '.kind == "process_exit" and .code == 3' --service "w-load-$$"
+mapfile -t files < <(events_files)
+ok "there are ${#files[@]} files" test "${#files[@]}" -gt 5
+is "" "$(seq_faults "${files[@]}")" "no number is missing over all files"
+is "" "$(find "$TMP/log" -size +64k)" "none is too large"
+wait_until grep -c . "$TMP/followed"
+followed() { [[ $(jq -c 'select(.code == 3)' "$TMP/followed" | wc -l) == $((2 * n)) ]]; }
+wait_until followed
+is $((2 * n)) "$(jq -c 'select(.code == 3) | .seq' "$TMP/followed" | sort -u | wc -l)" "a follower has got each of them"
+is "$(jq .seq "$TMP/followed")" "$(jq .seq "$TMP/followed" | sort -n -u)" "once, in order"
+
+# --- kill -9, and a line that is torn
+
+last=$(tail -n 1 "$EVENTS" | jq .seq)
+kill -KILL "$seismo_pid"
+wait "$seismo_pid" 2>/dev/null
+printf '{"seq":%d,"time":"2026-01-' $((last + 1)) >>"$EVENTS"
+start_seismo --probes process
+"$program" end error:10 >"$TMP/ended"
+is_events $((2 * n + 10)) "after kill -9 it goes on" '.kind == "process_exit" and .code == 3' --service "w-load-$$"
+is "torn restart" "$(events --kind lost | jq -r .where | xargs)" "the gap is told, and the line that was torn"
+is "$((last + 2)) $((last + 3))" "$(events --kind lost | jq -r .seq | xargs)" "with the numbers that follow"
+stop_seismo
+grep -q "lines of .* are no events" <("$SEISMO" events --file "$EVENTS" 2>&1 >/dev/null)
+is 0 $? "whoever reads it is told of the line that is none"
+start_seismo --probes process
+is_events 2 "after an end that was in order there is no gap" '.kind == "lost"'
+stop_seismo
+
+# --- a disk that is full
+
+truncate -s 16M "$TMP/disk"
+mkfs.ext4 -q -m 0 -O ^has_journal "$TMP/disk"
+mkdir "$TMP/full"
+loop=$(losetup --find --show "$TMP/disk") || skip "no loop device"
+at_exit losetup --detach "$loop"
+mount "$loop" "$TMP/full" || skip "cannot mount ext4"
+at_exit umount -l "$TMP/full"
+EVENTS=$TMP/full/events.jsonl
+echo "events: { file: $EVENTS, journald: off }" >"$CONFIG"
+start_seismo --probes process
+"$program" end error:10 >"$TMP/ended"
+is_events 10 "the disk has room" '.kind == "process_exit" and .code == 3' --service "w-load-$$"
+dd if=/dev/zero of="$TMP/full/ballast" bs=64k 2>/dev/null
+m=$((20000 / scale)) # more than what is kept until there is room again
+for _ in 1 2; do
+	"$program" end "error:$m" >"$TMP/ended" &
+done
+wait -n
+wait -n
+ok "a full disk is told" grep -q "cannot write the event log" "$TMP/seismo.err"
+scrape
+ok "and the daemon goes on" test "$(value seismo_process_exits_total "service=w-load-$$" reason=error)" -ge $((2 * m))
+rm "$TMP/full/ballast"
+WAIT=30 wait_until grep -q "can be written again" "$TMP/seismo.err"
+ok "so is that there is room again" grep -q "can be written again" "$TMP/seismo.err"
+is "1 1" "$(grep -c "cannot write the event log" "$TMP/seismo.err") $(grep -c "can be written again" "$TMP/seismo.err")" "once each"
+told() {
+	events --kind process_exit,lost,suppressed | jq -s --arg name "w-load-$$" '
+		([.[] | select(.kind == "process_exit" and .service == $name and .code == 3)] | length) +
+		([.[] | select(.kind == "lost" and .what == "process_exit") | .count] | add // 0) +
+		([.[] | select(.kind == "suppressed" and .of == "process_exit" and .service == $name) | .count] | add // 0)'
+}
+# the two parents ended as well, with 0, and may be among those that are lost
+told_all() { between $((2 * m + 10)) $((2 * m + 13)) "$(told)"; }
+WAIT=30 wait_until told_all
+ok "every process is told, or counted as lost ($(told) of $((2 * m + 10)))" told_all
+ok "some were lost" test "$(events_count '.kind == "lost" and .where == "queue"')" -ge 1
+is "" "$(seq_faults "$EVENTS")" "no number is missing"
+is 0 "$(jq -rR 'fromjson? // "no event" | select(. == "no event")' "$EVENTS" | wc -l)" "no line is torn"
+stop_seismo

@@ -1,0 +1,128 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The event log tells of each process what its parent was told by wait(2), of victims of the OOM killer, of programs that are
+# replaced; and `seismo events` finds it.
+# shellcheck disable=SC2016 # of jq
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/events.sh
+. "$(dirname "$0")/events.sh"
+
+n=$((20 / scale))
+start_seismo --probes process
+
+# --- ends of every kind, as wait(2) told the parent
+
+name=w-events-$$
+program=$(workload process "$name")
+"$program" end "ok:$((3 * n))" "error:$((2 * n))" "kill:$n" "term:$n" "segv:$n" "thread:$n" >"$TMP/ended" &
+parent=$!
+wait "$parent"
+is_events $((9 * n + 1)) "a line for each process that ended" '.kind == "process_exit"' --service "$name"
+is "$(printf '%s\n' "$((2 * n)) error 3 null" "$((4 * n + 1)) ok 0 null" "$n signal null 11" "$n signal null 15" "$n signal null 9")" \
+	"$(events --service "$name" --kind process_exit | jq -r '"\(.reason) \(.code) \(.signal)"' | sort | uniq -c | awk '{ print $1, $2, $3, $4 }' | sort -k2)" \
+	"with its reason, and the status or the signal that wait(2) tells"
+is $((9 * n)) "$(events_count ".kind == \"process_start\" and .by == \"fork\" and .parent_pid == $parent" --service "$name")" \
+	"a line for each that was forked, with its parent"
+is "1 $program" "$(events --pid "$parent" --kind process_start | jq -r 'select(.by == "exec") | .executable' | uniq -c | awk '{ print $1, $2 }')" \
+	"and one for the program that was executed, with its path"
+is "$(events --service "$name" --kind process_exit | jq .pid | sort)" \
+	"$( (events --service "$name" --kind process_start | jq 'select(.by == "fork") | .pid'; echo "$parent") | sort)" \
+	"the same processes start and end"
+is "$name" "$(events --service "$name" --kind process_exit | jq -r .command | cut -c -15 | sort -u | sed "s/\$/${name:15}/")" \
+	"they have their names"
+is 0 "$(events_count '.life_seconds > 60 or .life_seconds <= 0' --service "$name" --kind process_exit)" "and lived for a moment"
+
+# the daemon itself has the last ones; others on this machine may soon have pushed them out
+is 3 "$(curl -s --unix-socket "$TMP/state/api.sock" "http://x/api/v1/events?kind=process_exit&limit=3&service=$name" | jq '.events | length')" \
+	"the control socket has the last ones"
+is "$(events --service "$name" | tail -n 1 | jq .seq)" \
+	"$(curl -s --unix-socket "$TMP/state/api.sock" "http://x/api/v1/events?service=$name" | jq '.events[-1].seq')" "the last one last"
+
+program=$(workload process "w-slept-$$")
+"$program" end sleep:5 >"$TMP/slept"
+is_events 5 "they live as long as they sleep" '.kind == "process_exit" and .life_seconds >= 0.05 and .life_seconds < 5 and (.parent_command | startswith("w-slept"))' \
+	--service "w-slept-$$"
+
+# --- threads are no processes
+
+program=$(workload process "w-threads-$$")
+"$program" threads 20
+is_events 1 "a process of many threads ends once" '.kind == "process_exit"' --service "w-threads-$$"
+is 1 "$(events_count '.kind == "process_start"' --service "w-threads-$$")" "and starts once, under its own name"
+
+# --- programs that are replaced
+
+program=$(workload process "w-deploy-$$")
+before=$(stat -c %i "$program")
+"$program" && "$program"
+cp "$program" "$program.new" && mv "$program.new" "$program"
+"$program" && "$program"
+is_events 1 "a program that is another file than before" '.kind == "replaced"' --service "w-deploy-$$"
+is "$program $before $(stat -c %i "$program") $(stat -c %s "$program")" \
+	"$(events --service "w-deploy-$$" --kind replaced | jq -r '"\(.executable) \(.inode_before) \(.inode) \(.size_bytes)"')" \
+	"with the inodes of both"
+
+# --- the OOM killer
+
+oom_cgroup() {
+	local mount
+	mount=$(cgroup_controller memory) || return
+	cgroup=$mount/seismo-events-$$
+	cgroup_make "$cgroup"
+	limit=memory.max
+	[[ -e $cgroup/$limit ]] || limit=memory.limit_in_bytes
+}
+
+if oom_cgroup && echo 20M >"$cgroup/$limit"; then
+	program=$(workload process "w-oom-$$")
+	[[ -e $cgroup/memory.swap.max ]] && echo 0 >"$cgroup/memory.swap.max"
+	enter_cgroup "$cgroup" "$program" memory 200 >/dev/null 2>&1 &
+	victim=$!
+	wait "$victim"
+	is_events 1 "a victim of the OOM killer" ".kind == \"oom\" and .pid == $victim" --service "w-oom-$$"
+	is "cgroup seismo-events-$$ $((20 << 20)) $victim" \
+		"$(events --service "w-oom-$$" --kind oom | jq -r '"\(.scope) \(.cgroup) \(.limit_bytes) \(.trigger_pid)"')" \
+		"because of the limit of its cgroup, and who needed memory"
+	is_events 1 "and how it ended" ".kind == \"process_exit\" and .pid == $victim and .reason == \"oom\" and .signal == 9" \
+		--service "w-oom-$$"
+else
+	skip_one "the OOM killer" "no memory cgroup on this host"
+fi
+
+# --- what is asked for
+
+is "" "$(events | jq -r --slurpfile reference <("$SEISMO" events --kinds --format json) '
+	.kind as $kind | ($reference[0].fields + $reference[0].kinds[$kind].fields) as $known |
+	keys[] | select($known[.] == null) | "\($kind) \(.)"' | sort -u)" "every key of every line is in the reference"
+is "" "$(seq_faults "$EVENTS")" "the numbers of the lines have no gap"
+is "start" "$(events | head -n 1 | jq -r .kind)" "the first line tells of the start"
+is 0 "$(events --since 1h --until 50m | wc -l)" "nothing of before"
+ok "in text" grep -qE "^20[0-9T:.-]+Z process_exit  w-slept-$$ .*reason=ok .*life_seconds=0.0[0-9]+" \
+	<("$SEISMO" events --file "$EVENTS" --service "w-slept*")
+is 400 "$(curl -s -o "$TMP/answer" -w '%{http_code}' --unix-socket "$TMP/state/api.sock" 'http://x/api/v1/events?kind=nonsense')" \
+	"a kind that does not exist is refused"
+is 403 "$(curl -s -o "$TMP/answer" -w '%{http_code}' "$SEISMO_URL/api/v1/events")" "and the endpoint has no events"
+
+# --- following
+
+"$SEISMO" events --file "$EVENTS" --follow --kind process_exit --service "w-follow-$$" --format json >"$TMP/followed" &
+follower=$!
+at_exit end_process "$follower"
+program=$(workload process "w-follow-$$")
+"$program"
+wait_until test -s "$TMP/followed"
+is 1 "$(jq -c 'select(.code == 0)' "$TMP/followed" | wc -l)" "a follower gets what comes"
+kill -INT "$follower"
+wait "$follower"
+is 0 $? "and ends with 0 when it is interrupted"
+
+# --- the daemon itself
+
+kill -HUP "$seismo_pid"
+is_events 1 "a reload" '.kind == "reload" and .successful == true'
+echo "nonsense: 1" >>"$CONFIG"
+kill -HUP "$seismo_pid"
+is_events 1 "a reload that was refused" '.kind == "reload" and .successful == false'
+stop_seismo
+is "stop 0 $seismo_pid" "$(events | tail -n 1 | jq -r '"\(.kind) \(.status) \(.pid)"')" "the last line tells of the end"

@@ -1,0 +1,225 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cmd/feed.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/utsname.h>
+#include <unistd.h>
+
+#include "cmd/agent.h"
+#include "cmd/cmd.h"
+#include "event/journal.h"
+#include "event/writer.h"
+#include "lib/log.h"
+#include "lib/loop.h"
+#include "lib/utc.h"
+
+#define WINDOW_INTERVALS 12 /* a minute, by default */
+#define MISSED_TELL_NS	 (60000 * NS_PER_MS)
+
+static struct writer_options options_of(const struct conf_events *c)
+{
+	return (struct writer_options){
+		.file = c->file,
+		.max_size = c->max_size_bytes,
+		.keep = c->keep,
+		.journald = c->journald == JOURNALD_ON ||
+			    (c->journald == JOURNALD_AUTO && journal_is_ours()),
+	};
+}
+
+int feed_open(struct feed *f, struct agent *a)
+{
+	const struct writer_options o = options_of(&a->conf->events);
+
+	f->agent = a;
+	if (!o.file)
+		return EXIT_OK;
+	f->log = event_log_new(&o);
+	if (f->log)
+		return EXIT_OK;
+	log_err(-errno, "cannot start the event log");
+	return EXIT_UNSUPPORTED;
+}
+
+static void seen(void *ctx, const struct process_event *e)
+{
+	const struct feed *f = ctx;
+
+	if (f->seen)
+		f->seen(f->seen_ctx, e);
+}
+
+static const char *service(void *ctx, u32 identity, u32 gen)
+{
+	const struct feed *f = ctx;
+
+	return collector_service(f->agent->collector, identity, gen);
+}
+
+/* It is filling up. The descriptor stays readable as long as anything comes, for which the next tick is soon enough. */
+static void ring_ready(void *ctx, unsigned events)
+{
+	struct feed *f = ctx;
+
+	(void)events;
+	event_ring_read(f->ring, clock_now_ns());
+	f->quiet = !watch_set(f->watch, 0);
+}
+
+static void start_tell(struct feed *f)
+{
+	struct utsname kernel;
+
+	event_begin(f->log, EVENT_START, NULL, utc_now_ns());
+	event_integer(f->log, "pid", getpid());
+	event_text(f->log, "version", VERSION);
+	event_text(f->log, "kernel", uname(&kernel) ? NULL : kernel.release);
+	event_end(f->log);
+}
+
+void feed_begin(struct feed *f, struct loop *loop)
+{
+	const struct event_ring_hooks hooks = { .service = service, .seen = seen, .ctx = f };
+
+	start_tell(f);
+	alarm_record(f->agent->alarm, f->log);
+	f->begun = true;
+	f->ring = event_ring_new(&f->agent->probes.tables, f->log, &hooks);
+	if (!f->ring && errno != ENOENT)
+		log_err(-errno, "cannot read the kernel's events; the event log goes without them");
+	if (!f->ring)
+		return;
+	event_ring_window(f->ring, WINDOW_INTERVALS * f->agent->conf->interval_ns);
+	f->watch = loop_watch(loop, event_ring_fd(f->ring), LOOP_READ, ring_ready, f);
+}
+
+/* Events that the kernel did not tell a family's programs of may have been worth a line. */
+static void missed_tell(struct feed *f, u64 now_ns)
+{
+	struct probe_run *const *run = f->agent->probes.list;
+
+	if (now_ns < f->missed_tell_ns)
+		return;
+	f->missed_tell_ns = now_ns + MISSED_TELL_NS;
+	for (unsigned i = 0; run[i]; i++) {
+		u64 missed = self_lost(f->agent->self, run[i]);
+
+		if (missed > f->missed_told[i])
+			event_lost(f->log, "probe", run[i]->probe->name,
+				   missed - f->missed_told[i]);
+		f->missed_told[i] = missed;
+	}
+}
+
+static void losses_count(struct feed *f)
+{
+	for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++) {
+		u64 dropped = event_log_dropped(f->log, kind);
+
+		if (kind <= EVENT_SLOW && kind != EVENT_ALERT)
+			self_event_lost(f->agent->self, "ring", event_rows[kind].name,
+					event_ring_lost(f->ring, kind));
+		if (dropped)
+			self_event_lost(f->agent->self, "log", event_rows[kind].name, dropped);
+	}
+}
+
+void feed_tick(struct feed *f, u64 now_ns)
+{
+	if (f->ring) {
+		event_ring_read(f->ring, now_ns);
+		if (f->quiet)
+			f->quiet = watch_set(f->watch, LOOP_READ);
+		missed_tell(f, now_ns);
+		losses_count(f);
+	}
+	event_log_tick(f->log);
+}
+
+void feed_reloaded(struct feed *f, bool successful)
+{
+	const struct writer_options o = options_of(&f->agent->conf->events);
+
+	event_begin(f->log, EVENT_RELOAD, NULL, utc_now_ns());
+	event_bool(f->log, "successful", successful);
+	event_end(f->log);
+	if (!successful)
+		return;
+	if (o.file && event_log_configure(f->log, &o))
+		log_warn("reload: no memory for the event log's options; they stay as they were");
+	if (f->ring)
+		event_ring_window(f->ring, WINDOW_INTERVALS * f->agent->conf->interval_ns);
+}
+
+bool feed_end(struct feed *f, int status, u64 wait_ns)
+{
+	if (f->ring)
+		event_ring_read(f->ring, clock_now_ns());
+	if (f->begun) {
+		event_begin(f->log, EVENT_STOP, NULL, utc_now_ns());
+		event_integer(f->log, "pid", getpid());
+		event_integer(f->log, "status", status);
+		event_end(f->log);
+	}
+	return event_log_end(f->log, wait_ns);
+}
+
+void feed_free(struct feed *f)
+{
+	watch_remove(f->watch);
+	event_ring_free(f->ring);
+	event_log_free(f->log);
+	*f = (struct feed){ 0 };
+}
+
+/* --- the last ones */
+
+#define RECENT_MAX 1000
+
+struct recent {
+	const struct event_filter *filter;
+	unsigned max, cnt; /* matched in all */
+	struct buf line[RECENT_MAX];
+};
+
+static void recent_take(void *ctx, const char *line, size_t len)
+{
+	struct recent *r = ctx;
+	struct buf *b = &r->line[r->cnt % r->max];
+	bool bad;
+	json_t *event = event_filter_line(r->filter, line, len - 1, &bad);
+
+	if (!event)
+		return;
+	json_decref(event);
+	buf_reset(b);
+	buf_add(b, line, len - 1);
+	r->cnt++;
+}
+
+void feed_write(const struct feed *f, const struct event_filter *filter, unsigned max,
+		struct buf *out)
+{
+	struct recent *r = calloc(1, sizeof(*r));
+	const char *between = "";
+
+	if (!r) {
+		out->failed = true;
+		return;
+	}
+	r->filter = filter;
+	r->max = max < RECENT_MAX ? max : RECENT_MAX;
+	if (f->log && r->max)
+		writer_recent(event_log_writer(f->log), recent_take, r);
+	buf_str(out, "{\"events\":[");
+	for (unsigned i = r->cnt > r->max ? r->cnt - r->max : 0; i < r->cnt; i++) {
+		buf_printf(out, "%s\n", between);
+		buf_add(out, r->line[i % r->max].data, r->line[i % r->max].len);
+		between = ",";
+	}
+	buf_str(out, "\n]}\n");
+	for (unsigned i = 0; i < RECENT_MAX; i++)
+		buf_release(&r->line[i]);
+	free(r);
+}

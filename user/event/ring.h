@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Events of the kernel side (include/ring_event.h) become lines of the event log: names are resolved, the slowest of a window are
+ * picked, replaced programs are noticed, and what was lost is told.
+ */
+#ifndef EVENT_RING_H
+#define EVENT_RING_H
+
+#include <stdbool.h>
+
+#include "event/event.h"
+#include "event/replaced.h"
+#include "probe/tables.h"
+
+/* What others want to know of. Texts are valid during the call only. */
+struct process_event {
+	enum event_kind kind; /* EVENT_PROCESS_START, _EXIT, EVENT_OOM, EVENT_REPLACED */
+	u64 time_ns;	      /* CLOCK_MONOTONIC */
+	s64 wall_ns;	      /* CLOCK_REALTIME */
+	const char *service;
+	const char *executable; /* "": none, or not known */
+	const char *command, *parent_command;
+	u32 pid, parent, uid;
+	bool exec;			  /* start: by exec, not by fork */
+	u64 life_ns;			  /* since the process was forked */
+	u32 reason;			  /* exit: enum process_reason */
+	int code, signal;		  /* exit; one of them is 0 */
+	bool core_dumped;		  /* exit */
+	u32 oom_scope;			  /* enum oom_scope */
+	struct program_file file, before; /* replaced: now and before; start by exec: `file` */
+};
+
+struct event_ring_hooks {
+	/*
+	 * The service of an identity that was at this generation, "unknown" where that has gone. NULL: its name is being looked
+	 * up. Valid until the next call.
+	 */
+	const char *(*service)(void *ctx, u32 identity, u32 gen);
+	/* Optional. */
+	void (*seen)(void *ctx, const struct process_event *e);
+	void *ctx;
+};
+
+struct event_ring;
+
+/*
+ * Of the families that run. `t`, `l` and the hooks' context outlive it; `l` may be NULL: then only `seen` is told. NULL with errno;
+ * ENOENT: no family tells events.
+ */
+struct event_ring *event_ring_new(struct tables *t, struct event_log *l,
+				  const struct event_ring_hooks *hooks);
+void event_ring_free(struct event_ring *r);
+/* Readable when much has come: event_ring_read() is due. Otherwise that is called some times a second. */
+int event_ring_fd(const struct event_ring *r);
+void event_ring_read(struct event_ring *r, u64 now_ns);
+/* Length of the window of which the slowest are told. */
+void event_ring_window(struct event_ring *r, u64 window_ns);
+/* Events of a kind that found no room in the ring buffer, in all. */
+u64 event_ring_lost(const struct event_ring *r, enum event_kind kind);
+
+#endif
