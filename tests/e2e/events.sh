@@ -5,7 +5,7 @@
 EVENTS=$TMP/events.jsonl # where start_seismo has it
 
 events() { # OPTION...
-	"$SEISMO" events --file "$EVENTS" --format json "$@"
+	"$SEISMO" events --file "$EVENTS" --format json "$@" 2>>"$TMP/events.err"
 }
 
 # How many lines fulfil the condition of jq.
