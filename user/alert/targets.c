@@ -97,15 +97,6 @@ static void slot_free(struct targets *all, struct slot *s)
 	free(s);
 }
 
-/* Scheme, host and port: what comes behind may be a secret. */
-static void origin_write(struct buf *name, const char *url)
-{
-	const char *host = strstr(url, "://");
-
-	host = host ? host + 3 : url;
-	buf_add(name, url, (size_t)(host - url) + strcspn(host, "/?#"));
-}
-
 static void text_add(struct buf *spec, const char *text)
 {
 	buf_str(spec, text ?: "");
@@ -216,7 +207,7 @@ static int http_want(struct targets *all, struct wanted *w, const struct target_
 		w->options.kind = kind;
 		w->options.conf = &list[i];
 		w->options.least = (enum rule_severity)list[i].severity;
-		origin_write(&w->name, list[i].url);
+		url_origin_write(list[i].url, &w->name);
 		http_spec(&w->spec, &list[i]);
 		err = target_want(all, w) ?: err;
 	}

@@ -113,7 +113,11 @@ static void text_field_write(const struct field *f, const void *structure, struc
 {
 	const char *const *text = member(f, structure);
 
-	if (*text && (!f->row || strcmp(*text, f->row)))
+	if (!*text || (f->row && !strcmp(*text, f->row)))
+		return;
+	if (f->show)
+		f->show(*text, out);
+	else
 		text_write(*text, out);
 }
 

@@ -39,6 +39,8 @@ struct field {
 	/* Of texts, optional: -EINVAL with the error of `d` written where the text, that of the value, is wrong. */
 	int (*check)(struct yaml_doc *d, const struct field *f, const yaml_node_t *value,
 		     const char *text);
+	/* Of texts, optional: writes what may be shown of a text that can have secrets in it. */
+	void (*show)(const char *text, struct buf *out);
 	unsigned max; /* of texts: bytes; of lists: elements; 0: as below */
 };
 

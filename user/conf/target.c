@@ -33,6 +33,30 @@ int url_check(struct yaml_doc *d, const struct field *f, const yaml_node_t *valu
 	return 0;
 }
 
+void url_origin_write(const char *url, struct buf *out)
+{
+	const char *host = strstr(url, "://");
+
+	host = host ? host + 3 : url;
+	buf_add(out, url, (size_t)(host - url) + strcspn(host, "/?#"));
+}
+
+/* What comes behind the origin is shown as a number that changes with it (FNV-1a). */
+static void url_show(const char *url, struct buf *out)
+{
+	size_t begin = out->len;
+	const char *rest;
+	u32 hash = 2166136261;
+
+	url_origin_write(url, out);
+	rest = url + (out->len - begin);
+	if (!rest[strspn(rest, "/")])
+		return;
+	for (; *rest; rest++)
+		hash = (hash ^ (unsigned char)*rest) * 16777619;
+	buf_printf(out, "/...%08x", hash);
+}
+
 #define AUTH(member) \
 	offsetof(struct http_target, basic_auth.member) - offsetof(struct http_target, basic_auth)
 #define TLS(member) offsetof(struct http_target, tls.member) - offsetof(struct http_target, tls)
@@ -56,7 +80,7 @@ static const struct field tls_fields[] = {
 
 const struct field http_target_fields[] = {
 	{ "url", &field_text, offsetof(struct http_target, url), .required = true,
-	  .check = url_check },
+	  .check = url_check, .show = url_show },
 	{ "basic_auth", &field_mapping, offsetof(struct http_target, basic_auth), auth_fields },
 	{ "tls", &field_mapping, offsetof(struct http_target, tls), tls_fields },
 	{ "severity", &field_setting, offsetof(struct http_target, severity), &severity },
@@ -69,13 +93,12 @@ int http_target_check(struct yaml_doc *d, yaml_node_t *node, const void *targets
 	const yaml_node_t *tls = yaml_doc_value(d, node, "tls");
 
 	if (tls && !strncmp(t->url, "http:", 5))
-		return yaml_doc_error(d, tls, "'tls' needs a url with https://, not '%.64s'",
-				      t->url);
+		return yaml_doc_error(d, tls, "'tls' needs a url with https://");
 	if (!t->tls.cert_file != !t->tls.key_file)
 		return yaml_doc_error(d, tls, "'cert_file' and 'key_file' need each other");
 	for (unsigned before = 0; before < i; before++)
 		if (!strcmp(all[before].url, t->url))
-			return yaml_doc_error(d, node, "duplicate url '%.64s'", t->url);
+			return yaml_doc_error(d, node, "duplicate url");
 	return 0;
 }
 

@@ -46,6 +46,8 @@ int http_target_check(struct yaml_doc *d, yaml_node_t *node, const void *targets
 int command_target_check(struct yaml_doc *d, yaml_node_t *node, const void *targets, unsigned i);
 int expectation_check(struct yaml_doc *d, yaml_node_t *node, const void *expected, unsigned i);
 
+/* Scheme, host and port of a URL: what comes behind may be a secret. */
+void url_origin_write(const char *url, struct buf *out);
 /* For `check` of a field: http:// or https:// and a host, without credentials. */
 int url_check(struct yaml_doc *d, const struct field *f, const yaml_node_t *value,
 	      const char *text);
