@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#define HASH_NONFATAL_OOM 1
 #include "conf/conf.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <uthash.h>
 
 #include "lib/buf.h"
 #include "lib/parse.h"
@@ -307,11 +309,11 @@ void conf_describe(const struct conf *c,
 struct said {
 	char *key, *value;
 	bool live, seen;
+	UT_hash_handle hh;
 };
 
 struct comparison {
-	struct said *said;
-	size_t cnt, at; /* `at`: both mostly say the same in the same order */
+	struct said *said; /* in order */
 	struct buf told;
 	void (*each)(void *ctx, const char *key, const char *from, const char *to, bool live);
 	void *ctx;
@@ -330,35 +332,37 @@ static void change_tell(struct comparison *c, const char *key, const char *from,
 	c->each(c->ctx, key, from, to, live);
 }
 
+static void said_free(struct said *said)
+{
+	free(said->key);
+	free(said->value);
+	free(said);
+}
+
 static void value_keep(void *ctx, const char *key, const char *value, bool live)
 {
+	struct said *said = calloc(1, sizeof(*said));
 	struct comparison *c = ctx;
-	struct said *said = reallocarray(c->said, c->cnt + 1, sizeof(*said));
 
 	if (!said)
 		return;
-	c->said = said;
-	said[c->cnt] = (struct said){ strdup(key), strdup(value), live };
-	if (said[c->cnt].key && said[c->cnt].value)
-		c->cnt++;
+	*said = (struct said){ strdup(key), strdup(value), live };
+	if (said->key && said->value)
+		HASH_ADD_KEYPTR(hh, c->said, said->key, strlen(said->key), said);
+	if (!said->hh.tbl)
+		said_free(said);
 }
 
 static void value_compare(void *ctx, const char *key, const char *value, bool live)
 {
 	struct comparison *c = ctx;
+	struct said *said;
 
-	for (size_t i = 0; i < c->cnt; i++) {
-		struct said *said = &c->said[(c->at + i) % c->cnt];
-
-		if (said->seen || strcmp(said->key, key) != 0)
-			continue;
+	HASH_FIND_STR(c->said, key, said);
+	if (said)
 		said->seen = true;
-		c->at = (size_t)(said - c->said) + 1;
-		if (strcmp(said->value, value) != 0)
-			change_tell(c, key, said->value, value, live);
-		return;
-	}
-	change_tell(c, key, "none", value, live);
+	if (!said || strcmp(said->value, value) != 0)
+		change_tell(c, key, said ? said->value : "none", value, live);
 }
 
 void conf_compare(const struct conf *a, const struct conf *b,
@@ -367,16 +371,16 @@ void conf_compare(const struct conf *a, const struct conf *b,
 		  void *ctx)
 {
 	struct comparison c = { .each = each, .ctx = ctx };
+	struct said *said, *next;
 
 	conf_describe(a, value_keep, &c);
 	conf_describe(b, value_compare, &c);
-	for (size_t i = 0; i < c.cnt; i++) {
-		if (!c.said[i].seen)
-			change_tell(&c, c.said[i].key, c.said[i].value, "none", c.said[i].live);
-		free(c.said[i].key);
-		free(c.said[i].value);
+	HASH_ITER(hh, c.said, said, next) {
+		if (!said->seen)
+			change_tell(&c, said->key, said->value, "none", said->live);
+		HASH_DEL(c.said, said);
+		said_free(said);
 	}
-	free(c.said);
 	buf_release(&c.told);
 }
 
