@@ -183,3 +183,19 @@ calls_are $((2 * rounds)) "w-reload-$$" "without rules the executable names"
 stop_seismo
 check
 is "$CONFIG is valid; no daemon is running to compare it with" "$output" "check: without a daemon"
+
+# --- the examples of the README
+
+awk -v folder="$TMP" '
+	/^```yaml$/ { file = folder "/example-" ++cnt ".yaml"; next }
+	/^```$/ { file = "" }
+	file { gsub("/etc/seismo/rules.d", folder "/rules.d"); print >file }' "$ROOT/README.md"
+rm "$TMP/rules.d/disks.yaml"
+examples=0
+for example in "$TMP"/example-*.yaml; do
+	grep -qE '^(scrape_configs|route):' "$example" && continue # of Prometheus and Alertmanager
+	((++examples))
+	CONFIG=$example check
+	is "$example is valid; no daemon is running to compare it with" "$output" "README, example $examples"
+done
+ok "the README has examples ($examples)" test $examples -ge 3
