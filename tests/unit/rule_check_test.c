@@ -51,6 +51,7 @@ static void metric_test(void **state)
 	check("    metric: seismo_requests_in_flight\n    value: last\n    above: 1\n"
 	      "    while: [ { metric: seismo_requests_total, above: 1 } ]\n",
 	      ":6: the value 'last' is of a gauge, and 'seismo_requests_total' is a counter");
+	check("    enabled: off\n", "");
 	check("    metric: seismo_probe_up\n    by: [probe]\n    value: last\n    below: 1\n", "");
 }
 

@@ -76,10 +76,10 @@ static int value_check(struct yaml_doc *d, yaml_node_t *node, const struct rule_
 	return 0;
 }
 
-static bool is_by(const struct rule_conf *r, const char *label, size_t len)
+static bool is_by(const struct rule_conf *r, const struct template_part *label)
 {
 	for (unsigned i = 0; i < r->by_cnt; i++)
-		if (strlen(r->by[i]) == len && !memcmp(r->by[i], label, len))
+		if (template_part_is(label, r->by[i]))
 			return true;
 	return false;
 }
@@ -91,7 +91,7 @@ static int labels_check(struct yaml_doc *d, yaml_node_t *node, const struct rule
 		const yaml_node_t *value = node_of(d, yaml_doc_value(d, node, "labels"), key);
 
 		if (!strcmp(key, "alertname") || !strcmp(key, "severity") ||
-		    is_by(r, key, strlen(key)))
+		    is_by(r, &(struct template_part){ false, key, strlen(key) }))
 			return yaml_doc_error(d, value,
 					      "the label '%s' is one that the alert has anyway",
 					      key);
@@ -122,11 +122,6 @@ static int variable_unknown(struct yaml_doc *d, const yaml_node_t *value, const 
 	return -EINVAL;
 }
 
-static bool is_word(const struct template_part *part, const char *word)
-{
-	return strlen(word) == part->len && !memcmp(word, part->text, part->len);
-}
-
 static int template_check(struct yaml_doc *d, const yaml_node_t *value, const struct rule_conf *r,
 			  const char *text)
 {
@@ -140,11 +135,11 @@ static int template_check(struct yaml_doc *d, const yaml_node_t *value, const st
 						      r->alert);
 			continue;
 		}
-		if (is_word(&part, "baseline") && r->condition != RULE_BASELINE)
+		if (template_part_is(&part, "baseline") && r->condition != RULE_BASELINE)
 			return yaml_doc_error(d, value, "'{{baseline}}', but '%s' has none",
 					      r->alert);
-		if (!is_word(&part, "value") && !is_word(&part, "baseline") &&
-		    !is_word(&part, "threshold") && !is_by(r, part.text, part.len))
+		if (!template_part_is(&part, "value") && !template_part_is(&part, "baseline") &&
+		    !template_part_is(&part, "threshold") && !is_by(r, &part))
 			return variable_unknown(d, value, r, &part);
 	}
 	return 0;

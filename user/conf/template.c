@@ -32,3 +32,8 @@ bool template_next(const char **template, struct template_part *ret)
 	*template = next;
 	return true;
 }
+
+bool template_part_is(const struct template_part *part, const char *text)
+{
+	return strlen(text) == part->len && !memcmp(text, part->text, part->len);
+}

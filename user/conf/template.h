@@ -16,4 +16,7 @@ struct template_part {
 /* The next piece, and moves `template` behind it; false: there is none. Braces that are not closed are text. */
 bool template_next(const char **template, struct template_part *ret);
 
+/* Is this its name, or its text? */
+bool template_part_is(const struct template_part *part, const char *text);
+
 #endif

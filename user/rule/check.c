@@ -273,6 +273,7 @@ int rules_check(const struct conf *c, struct buf *error)
 	int err = 0;
 
 	for (unsigned i = 0; i < c->rule_cnt && !err; i++)
-		err = rule_check(&(struct check){ c->rules[i], error });
+		if (c->rules[i]->term.metric) /* does not only switch another one off */
+			err = rule_check(&(struct check){ c->rules[i], error });
 	return err;
 }

@@ -40,14 +40,9 @@ static const char *value_format(const struct rule_conf *r, const struct metric *
 static bool is_label(const struct rule_conf *r, const struct template_part *p)
 {
 	for (unsigned i = 0; i < r->by_cnt; i++)
-		if (strlen(r->by[i]) == p->len && !memcmp(r->by[i], p->text, p->len))
+		if (template_part_is(p, r->by[i]))
 			return true;
 	return false;
-}
-
-static bool is_word(const struct template_part *p, const char *word)
-{
-	return p->len == strlen(word) && !memcmp(p->text, word, p->len);
 }
 
 /* What stands in the text and would be a template of Prometheus, such as braces that are not closed. */
@@ -70,11 +65,11 @@ static void template_convert(const struct rule_conf *r, const struct metric *m,
 	while (template_next(&template, &p)) {
 		if (!p.variable)
 			text_add(b, p.text, p.len);
-		else if (is_word(&p, "value"))
+		else if (template_part_is(&p, "value"))
 			buf_printf(b, "{{ $value%s }}", value_format(r, m));
-		else if (is_word(&p, "threshold"))
+		else if (template_part_is(&p, "threshold"))
 			number_write(r->threshold, r->threshold_unit, b);
-		else if (is_word(&p, "baseline") && r->condition == RULE_BASELINE) {
+		else if (template_part_is(&p, "baseline") && r->condition == RULE_BASELINE) {
 			buf_str(b, "at most 1/");
 			decimal_write(r->factor, b);
 			buf_str(b, " of that");

@@ -88,11 +88,6 @@ void value_write(struct buf *out, const struct rule_conf *r, double value)
 		buf_str(out, "/s");
 }
 
-static bool is_name(const struct template_part *part, const char *name)
-{
-	return strlen(name) == part->len && !memcmp(name, part->text, part->len);
-}
-
 static bool variable_write(struct buf *out, const struct template_part *part, const struct alert *a)
 {
 	const struct {
@@ -103,12 +98,12 @@ static bool variable_write(struct buf *out, const struct template_part *part, co
 			{ "threshold", a->rule->threshold } };
 
 	for (unsigned i = 0; i < a->rule->by_cnt; i++)
-		if (is_name(part, a->rule->by[i])) {
+		if (template_part_is(part, a->rule->by[i])) {
 			buf_str(out, a->label[i] ?: "");
 			return true;
 		}
 	for (size_t i = 0; i < sizeof(numbers) / sizeof(*numbers); i++)
-		if (is_name(part, numbers[i].name)) {
+		if (template_part_is(part, numbers[i].name)) {
 			value_write(out, a->rule, numbers[i].value);
 			return true;
 		}

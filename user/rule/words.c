@@ -320,8 +320,7 @@ static bool variable_write(struct buf *out, const struct template_part *part, co
 	size_t begin = out->len;
 
 	for (size_t i = 0; i < sizeof(variables) / sizeof(*variables); i++) {
-		if (strlen(variables[i].name) != part->len ||
-		    memcmp(variables[i].name, part->text, part->len) != 0)
+		if (!template_part_is(part, variables[i].name))
 			continue;
 		if (variables[i].write(out, s))
 			return true;
