@@ -93,6 +93,8 @@ is "page $service null" "$(alert Restless '"\(.severity) \(.labels.service) \(.u
 ok "its value is what the service does" between 20 200 "$(alert Restless .value_per_second)"
 is pending "$(alert RestlessForLong .state)" "one with a longer \`for\` is still pending"
 is "" "$(alert NeverSoRestless .state)" "one with another threshold is not there"
+is "$(alert Restless .fingerprint)" "$(curl -fsS --unix-socket "$TMP/state/api.sock" http://seismo/api/v1/alerts |
+	jq -r '.alerts[] | select(.rule == "Restless") | .fingerprint')" "the control socket has the same alert"
 scrape
 is 1 "$(value seismo_alert_firing rule=Restless severity=page "service=$service")" "it is a metric"
 is 1 "$(value seismo_alert_pending rule=RestlessForLong severity=page "service=$service")" "so is the one that is pending"
