@@ -439,6 +439,11 @@ bool engine_evaluate(struct engine *e, u64 now_ns, s64 wall_ns, u64 budget_ns)
 	return e->stage != STAGE_IDLE || tick_ns != e->pass_ns;
 }
 
+bool engine_in_pass(const struct engine *e)
+{
+	return e->stage != STAGE_IDLE;
+}
+
 /* --- what others ask */
 
 void engine_each(const struct engine *e, void (*each)(void *ctx, const struct alert *a), void *ctx)

@@ -51,6 +51,8 @@ int engine_configure(struct engine *e, const struct rule_conf *const rules[], si
  * soon. A rule is evaluated as a whole.
  */
 bool engine_evaluate(struct engine *e, u64 now_ns, s64 wall_ns, u64 budget_ns);
+/* Are some rules evaluated and others not yet? */
+bool engine_in_pass(const struct engine *e);
 
 /* All alerts but the inactive ones, by rule. */
 void engine_each(const struct engine *e, void (*each)(void *ctx, const struct alert *a), void *ctx);
