@@ -8,7 +8,7 @@
 # shellcheck source=tests/e2e/block.sh
 . "$(dirname "$0")/block.sh"
 
-slow_disk
+slow_disk 64
 
 # Requests that the driver has.
 kernel_says() {

@@ -12,7 +12,7 @@ need fio jq
 
 # --- the device
 
-slow_disk
+slow_disk 64
 
 # /sys/block/*/stat by name. A flush is counted there twice: as such, and as the write of nothing that
 # carried it.

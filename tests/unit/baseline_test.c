@@ -370,7 +370,7 @@ static void hist_fill(struct hist *h, double median)
  */
 static void size_test(void **state)
 {
-	enum { SERVICES = 3000, KEYS = SERVICES + 400, TICKS = 2000 };
+	enum { SERVICES = 3000, KEYS = SERVICES + 400, TICKS = 700 };
 	struct group *g = *state;
 	struct baselines *b = baselines_new(8 << 20);
 	static struct hist hists[32];
