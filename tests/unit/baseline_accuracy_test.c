@@ -283,6 +283,9 @@ struct judge {
 	double bytes[WINDOW_MAX];
 	u64 since, last_true; /* ticks */
 	bool pending, firing, known, above;
+	/* of the fault that is under way */
+	bool found;
+	unsigned verdicts;
 	double value, threshold;
 };
 
@@ -380,17 +383,54 @@ static void score_print(const char *rule, const char *workload, const struct sco
 /* Ticks within 30 s of its begin. */
 #define VERDICTS 6
 
+/* Counts a tick that ended so long after the last fault began. */
+static void tick_count(struct judge *j, double since, bool fired, struct score *score)
+{
+	if (since > 0 && since < AFTER_S + FAULT_S) {
+		j->found |= fired && since <= 30;
+		j->verdicts += since <= 30 && j->known;
+	} else {
+		score->healthy += j->known;
+		score->above += j->above;
+		score->alarms += fired;
+	}
+}
+
+/* When there was too little load for a verdict, there is none to be right or wrong. */
+static void fault_count(struct judge *j, unsigned magnitude, struct score *score)
+{
+	if (j->verdicts == VERDICTS) {
+		score->faults[magnitude]++;
+		score->found[magnitude] += j->found;
+	}
+	j->found = false;
+	j->verdicts = 0;
+}
+
+/* What happens in a tick, which ends so long after the last fault began. */
+static void tick_simulate(struct sim *s, double since)
+{
+	double begin = (double)s->tick * TICK_S;
+
+	/* when the fault ends, clients have given up */
+	if (s->w->rate > 0 && since >= FAULT_S + TICK_S && since < FAULT_S + 2 * TICK_S) {
+		for (unsigned i = 0; i < SERVERS; i++)
+			s->free_at[i] = fmin(s->free_at[i], begin);
+	}
+	while (step(s, begin + TICK_S))
+		;
+}
+
+/* With faults of the magnitudes from `first` to `end`. */
 static void simulate(const struct workload *w, unsigned first, unsigned end,
 		     const struct rule *rules, unsigned rule_cnt, struct score *scores)
 {
 	struct sim *s = calloc(1, sizeof(*s));
 	struct judge *judges = calloc(rule_cnt, sizeof(*judges));
-	bool found[64] = { false };
-	unsigned verdicts[64] = { 0 };
 	double fault_at = QUIET_S;
 	unsigned fault = 0;
 
-	assert_true(s && judges && rule_cnt <= 64);
+	assert_true(s && judges);
 	random_state = 0x9e3779b97f4a7c15ULL + (u64)(w - workloads);
 	s->w = w;
 	for (unsigned i = 0; i < rule_cnt; i++) {
@@ -398,44 +438,25 @@ static void simulate(const struct workload *w, unsigned first, unsigned end,
 		judges[i].baselines = baselines_new(1 << 20);
 	}
 	for (s->tick = 0; s->tick * TICK_S < w->hours * 3600; s->tick++) {
-		double begin = (double)s->tick * TICK_S, since = begin - fault_at;
+		double since = (double)(s->tick + 1) * TICK_S - fault_at;
 		unsigned slot = s->tick % FUTURE, m = first + fault % (end - first);
 
 		s->slow = magnitudes[m];
 		s->slow_begin = fault_at;
 		s->slow_end = fault_at + FAULT_S;
-		/* when it ends, clients have given up */
-		for (unsigned i = 0; i < SERVERS && within(since - FAULT_S, 1e9, TICK_S); i++)
-			s->free_at[i] = w->rate > 0 ? fmin(s->free_at[i], begin) : s->free_at[i];
-		while (step(s, begin + TICK_S))
-			;
-		for (unsigned i = 0; i < rule_cnt; i++) {
-			struct judge *j = &judges[i];
-			bool fired = judge_tick(j, s->tick, &s->future[slot].hist,
-						s->future[slot].bytes);
-
-			if (since > -TICK_S && since < AFTER_S + FAULT_S) {
-				/* at the end of the tick */
-				found[i] |= fired && since + TICK_S <= 30;
-				verdicts[i] += since + TICK_S <= 30 && j->known;
-				continue;
-			}
-			scores[i].healthy += j->known;
-			scores[i].above += j->above;
-			scores[i].alarms += fired;
-		}
+		tick_simulate(s, since);
+		for (unsigned i = 0; i < rule_cnt; i++)
+			tick_count(&judges[i], since,
+				   judge_tick(&judges[i], s->tick, &s->future[slot].hist,
+					      s->future[slot].bytes),
+				   &scores[i]);
 		memset(&s->future[slot], 0, sizeof(s->future[slot]));
-		if (since + TICK_S >= AFTER_S + FAULT_S) {
-			for (unsigned i = 0; i < rule_cnt; i++) {
-				/* when there was too little load for a verdict, there is none */
-				scores[i].faults[m] += verdicts[i] == VERDICTS;
-				scores[i].found[m] += found[i] && verdicts[i] == VERDICTS;
-				found[i] = false;
-				verdicts[i] = 0;
-			}
-			fault++;
-			fault_at += EVERY_S + uniform() * 60;
-		}
+		if (since < AFTER_S + FAULT_S)
+			continue;
+		for (unsigned i = 0; i < rule_cnt; i++)
+			fault_count(&judges[i], m, &scores[i]);
+		fault++;
+		fault_at += EVERY_S + uniform() * 60;
 	}
 	for (unsigned i = 0; i < rule_cnt; i++)
 		baselines_free(judges[i].baselines);
@@ -485,7 +506,7 @@ static void recommended_test(void **state)
 	assert_true(found * 100 >= faults * 99);
 }
 
-static void others_test(void **state)
+static void compare_others(void)
 {
 	static const double quantiles[] = { -1, 0.5, 0.75, 0.9, 0.99 };
 	static const double factors[] = { 2, 2.5, 3 };
@@ -495,9 +516,6 @@ static void others_test(void **state)
 	static char names[64][48];
 	unsigned cnt = 0;
 
-	(void)state;
-	if (!getenv("SEISMO_LONG"))
-		return;
 	for (unsigned q = 0; q < 5; q++) {
 		for (unsigned f = 0; f < 3; f++) {
 			for (unsigned t = 0; t < 4 && cnt < 64; t++) {
@@ -517,8 +535,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(recommended_test),
-		cmocka_unit_test(others_test),
 	};
 
+	if (getenv("SEISMO_LONG"))
+		compare_others();
 	return cmocka_run_group_tests_name("baseline_accuracy", tests, NULL, NULL);
 }
