@@ -6,10 +6,10 @@
 #include <string.h>
 #include <time.h>
 
+#include "rule/evidence.h"
 #include "rule/text.h"
 
-#define NS_PER_SEC	   1000000000LL
-#define EVIDENCE_MAX_BYTES 16384 /* receivers cut what is longer, or refuse it */
+#define NS_PER_SEC 1000000000LL
 
 const char *const notice_mutes[] = { "", "silenced", "expected" };
 
@@ -73,14 +73,13 @@ static void template_set(json_t *to, const char *key, const char *template, cons
 /* What people read of the evidence; the whole of it is for programs. */
 static void evidence_set(json_t *to, const json_t *evidence)
 {
-	static const char *const said[] = { "cause", "victims", "changed", "do" };
+	static const char *const said[] = { "cause", "victims", "changed", "do", "time" };
 	char *text;
 
 	for (size_t i = 0; i < sizeof(said) / sizeof(*said); i++)
 		text_set(to, said[i], json_string_value(json_object_get(evidence, said[i])));
-	text = evidence ? json_dumps(evidence, JSON_COMPACT) : NULL;
-	if (text && strlen(text) <= EVIDENCE_MAX_BYTES)
-		text_set(to, "evidence", text);
+	text = evidence ? json_dumps(evidence, EVIDENCE_JSON) : NULL;
+	text_set(to, "evidence", text);
 	free(text);
 }
 
@@ -88,9 +87,13 @@ static json_t *annotations_make(const struct alert *a, enum notice_mute mute, co
 {
 	const struct rule_conf *r = a->rule;
 	json_t *to = json_object();
+	const char *said = json_string_value(json_object_get(a->evidence, "summary"));
 	struct buf summary = { 0 };
 
-	summary_write(&summary, a);
+	if (!r->summary && said)
+		buf_str(&summary, said);
+	else
+		summary_write(&summary, a);
 	text_set(to, "summary", buf_cstr(&summary));
 	buf_release(&summary);
 	template_set(to, "description", r->description, a);
