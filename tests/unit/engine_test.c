@@ -834,7 +834,7 @@ static void causes_explain_what_they_touch(void **state)
 		{ "device", "sda", "service", "shop", RULE_PAGE, RULE_WARNING },
 		{ "device", "sdb", "service", "shop", RULE_PAGE, RULE_INFO },
 		{ "device", "sda", "service", "batch", RULE_PAGE, RULE_INFO },
-		{ "service", "shop", "device", "sda", RULE_PAGE, RULE_WARNING },
+		{ "service", "shop", "device", "sda", RULE_PAGE, RULE_INFO },
 		{ "service", "batch", "device", "sda", RULE_PAGE, RULE_INFO },
 		{ NULL, NULL, "service", "shop", RULE_PAGE, RULE_WARNING },
 		{ "service", "shop", NULL, NULL, RULE_PAGE, RULE_INFO },

@@ -9,13 +9,13 @@
 /* Who has used a device for so long uses it. */
 #define USE_NS (5 * 60 * 1000000000ULL)
 
-/* Services and devices on which a symptom fires, or which are in use by those or use those. */
+/* Services and devices on which a symptom fires, and devices that those services use. */
 struct subject {
 	UT_hash_handle hh;
 	const char *name; /* hashed; as long as the alerts and series live */
 };
 
-enum subject_kind { SERVICES, DEVICES, SERVICES_OF_DEVICES, DEVICES_OF_SERVICES, SUBJECT_KINDS };
+enum subject_kind { SERVICES, DEVICES, DEVICES_OF_SERVICES, SUBJECT_KINDS };
 
 struct symptoms {
 	struct subject *subjects[SUBJECT_KINDS];
@@ -98,14 +98,9 @@ static void uses_add(struct symptoms *s, const struct family *f, const struct hi
 	for (size_t i = 0; i < f->series_cnt; i++) {
 		const char *who = f->series[i]->label[service] ?: "",
 			   *what = f->series[i]->label[device] ?: "";
-		bool on_service = has(s, SERVICES, who), on_device = has(s, DEVICES, what);
 
-		if ((!on_service && !on_device) || !is_used(w, f->series[i]))
-			continue;
-		if (on_service)
+		if (has(s, SERVICES, who) && is_used(w, f->series[i]))
 			add(s, DEVICES_OF_SERVICES, what);
-		if (on_device)
-			add(s, SERVICES_OF_DEVICES, who);
 	}
 }
 
@@ -133,7 +128,10 @@ static void symptoms_find(struct symptoms *s, const struct alerts *t, const stru
 	}
 }
 
-/* A service's own limit on a device says nothing of others that use the device. */
+/*
+ * What is wrong in a service is no reason for somebody else's disk to be slow, nor is it made any worse by one: a crash loop
+ * is not paged for because the disk, which nearly all services share, is.
+ */
 static bool explains(const struct symptoms *s, const struct alert *a)
 {
 	const char *service = label_of(a, "service"), *device = label_of(a, "device");
@@ -141,7 +139,7 @@ static bool explains(const struct symptoms *s, const struct alert *a)
 	if (!s->cnt)
 		return false;
 	if (*service)
-		return has(s, SERVICES, service) || has(s, SERVICES_OF_DEVICES, service);
+		return has(s, SERVICES, service);
 	if (*device)
 		return has(s, DEVICES, device) || has(s, DEVICES_OF_SERVICES, device);
 	return true;
