@@ -184,6 +184,7 @@ static void rule_print(const json_t *rule)
 static void result_print(const json_t *result)
 {
 	const json_t *steps = json_object_get(result, "steps"), *rule, *step;
+	const char *between = " ";
 	size_t i;
 
 	fputs("From ", stdout);
@@ -193,7 +194,8 @@ static void result_print(const json_t *result)
 	fputs(". What is shorter than a step is not seen:", stdout);
 	json_array_foreach(steps, i, step)
 	{
-		fputs(i ? ", " : " ", stdout);
+		fputs(between, stdout);
+		between = ", ";
 		span_print(number(step, "step_seconds"));
 		fputs(" from ", stdout);
 		time_print(number(step, "began_seconds_ago"));
