@@ -189,6 +189,7 @@ static void the_last_minutes_are_as_they_were(void **state)
 	assert_int_equal(result.rules[2].firing_cnt, 0);
 	assert_int_equal(result.part_cnt, 1);
 	assert_int_equal(result.parts[0].step_ns, TICK_NS);
+	assert_int_equal(result.parts[0].begin_ns, result.begin_ns);
 	assert_int_equal(result.begin_ns, 1000 * NS_PER_SEC);
 	assert_int_equal(result.end_ns, w->registry.now_ns);
 	backtest_free(b);

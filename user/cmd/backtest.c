@@ -166,8 +166,9 @@ static void rule_print(const json_t *rule)
 	if (cnt)
 		printf(" %zu time%s", cnt, cnt == 1 ? "" : "s");
 	if (unknown > 0)
-		printf("; unknown for %.2g %% of the time%s%s", 100 * unknown, why ? ": " : "",
-		       why ?: "");
+		printf("; unknown for %s%.0f %% of the time%s%s",
+		       unknown < 0.01 ? "less than " : "", unknown < 0.01 ? 1 : 100 * unknown,
+		       why ? ": " : "", why ?: "");
 	putchar('\n');
 	json_array_foreach(firings, i, firing)
 	{

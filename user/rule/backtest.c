@@ -192,7 +192,7 @@ static int step(struct backtest *b)
 	if (!history_column_after(b->history, b->at_ns, &begin_ns, &end_ns))
 		return 0;
 	if (!b->part_cnt)
-		b->begin_ns = begin_ns;
+		b->begin_ns = b->at_ns = begin_ns;
 	if (!is_as_long(end_ns - begin_ns, b->step_ns))
 		err = reconfigure(b, end_ns - begin_ns);
 	if (err)
