@@ -368,7 +368,8 @@ static json_t *changed_section(const struct scene *s)
 	for (size_t i = 0; i < s->changed_cnt; i++)
 		json_array_append_new(list, change_json(s, &s->changed[i]));
 	json_object_set_new(o, "list", list);
-	number_set(o, "services", "total", (double)s->changed_total);
+	number_set(o, "changes", "total", (double)s->changed_total);
+	number_set(o, "concerned", "total", (double)s->concerned_total);
 	return o;
 }
 

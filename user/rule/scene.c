@@ -8,7 +8,7 @@
 #include "rule/baseline.h"
 
 #define NS_PER_SEC     1000000000ULL
-#define WINDOW_MIN     (5 * NS_PER_SEC)
+#define WINDOW_MIN     (1 * NS_PER_SEC)
 #define WINDOW_DEFAULT (30 * NS_PER_SEC)
 #define WINDOW_MAX     (900 * NS_PER_SEC)
 #define USUAL_AGO      (900 * NS_PER_SEC)
@@ -247,6 +247,8 @@ static void changed_find(struct scene *s)
 	s->changed_since_ns = changes_known_ns(s->src->changes, now_ns);
 	s->changed_total = changes_list(s->src->changes, now_ns, list, CHANGES_READ);
 	cnt = s->changed_total < CHANGES_READ ? s->changed_total : CHANGES_READ;
+	for (size_t i = 0; i < cnt; i++)
+		s->concerned_total += is_concerned(s, list[i].service);
 	for (int others = 0; others < 2; others++)
 		for (size_t i = 0; i < cnt && s->changed_cnt < CHANGED_MAX; i++)
 			if (is_concerned(s, list[i].service) != others)

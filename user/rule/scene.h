@@ -98,8 +98,8 @@ struct scene {
 
 	struct oldest oldest[OLDEST_MAX];
 	size_t oldest_cnt;
-	struct change changed[CHANGED_MAX];
-	size_t changed_cnt, changed_total;
+	struct change changed[CHANGED_MAX]; /* those of the services concerned first */
+	size_t changed_cnt, changed_total, concerned_total;
 	u64 changed_since_ns; /* 0: not known */
 
 	const struct reason *reason;

@@ -463,23 +463,41 @@ static void change_write(struct buf *out, const struct scene *s, const struct ch
 	clock_time(out, s, c->first_ns);
 }
 
+/* Writes so many of the changes from `first` on, and how many more there are of `cnt`. */
+static void changes_write(struct buf *out, const struct scene *s, size_t first, size_t cnt,
+			  size_t max)
+{
+	size_t said = 0;
+
+	for (; said < cnt && said < max && first + said < s->changed_cnt; said++) {
+		buf_str(out, said ? "; " : "");
+		change_write(out, s, &s->changed[first + said]);
+	}
+	if (cnt > said)
+		buf_printf(out, "%s%zu more", said ? "; and " : "", cnt - said);
+}
+
+/* What changed in the services that have to do with it, and then what did elsewhere. */
 static void changed_line(struct buf *out, const struct scene *s)
 {
+	size_t elsewhere = s->changed_total - s->concerned_total;
+
 	if (!s->changed_since_ns) {
 		buf_str(out, "unknown: processes are not watched, or not yet");
 		return;
 	}
-	for (size_t i = 0; i < s->changed_cnt && i < CHANGES_SAID; i++) {
-		buf_str(out, i ? "; " : "");
-		change_write(out, s, &s->changed[i]);
+	if (s->concerned_total) {
+		changes_write(out, s, 0, s->concerned_total, CHANGES_SAID);
+	} else {
+		buf_printf(out, "nothing%s started%s or killed since ",
+			   elsewhere ? " of these services" : "",
+			   changes_watched(s->src->changes, CHANGE_REPLACED) ? ", replaced" : "");
+		clock_time(out, s, s->changed_since_ns);
 	}
-	if (s->changed_total > CHANGES_SAID)
-		buf_printf(out, "; and %zu more", s->changed_total - CHANGES_SAID);
-	if (s->changed_total)
+	if (!elsewhere)
 		return;
-	buf_printf(out, "nothing started%s or killed since ",
-		   changes_watched(s->src->changes, CHANGE_REPLACED) ? ", replaced" : "");
-	clock_time(out, s, s->changed_since_ns);
+	buf_str(out, "; elsewhere: ");
+	changes_write(out, s, s->concerned_total, elsewhere, 1);
 }
 
 static void do_line(struct buf *out, const struct scene *s)
