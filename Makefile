@@ -194,8 +194,7 @@ lint:
 		'-DVERSION=""' '-DLIBBPF_OPTS(t,v,...)=struct t v = {}' '-DHASH_ITER(h,l,e,t)=while ((e = l))' \
 		'-DDL_FOREACH(l,e)=while ((e = l))' '-DDL_FOREACH_SAFE(l,e,t)=while ((e = l))' \
 		'-DLL_FOREACH_SAFE(l,e,t)=while ((e = l))' '-Djson_array_foreach(a,i,v)=while ((v = a))' \
-		'-Djson_object_foreach(o,k,v)=while ((v = json_object_get(o, k)))' \
-		'-Djson_object_foreach_safe(o,n,k,v)=while ((v = json_object_get(o, k)))' \
+		'-Djson_object_foreach(o,k,v)=while ((v = (k = "", o)))' '-Djson_object_foreach_safe(o,n,k,v)=while ((v = (k = "", o)))' \
 		'-Dbpf_object__for_each_program(p,o)=while ((p = next(o)))' \
 		'-Dbpf_object__for_each_map(m,o)=while ((m = next(o)))' \
 		-j2 -Iuser -Iinclude user

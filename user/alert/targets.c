@@ -125,6 +125,7 @@ static void command_spec(struct buf *spec, const struct command_target *t)
 struct wanted {
 	struct target_options options; /* but for its name */
 	struct buf name, spec;
+	int err; /* of any of them */
 	void (*added)(void *ctx, struct target *t);
 	void *ctx;
 };
@@ -175,11 +176,10 @@ static int slot_add(struct targets *all, struct wanted *w, struct slot *before)
 }
 
 /* Keeps the one that is there, or starts it. Of two that would have the same name the second has a number. */
-static int target_want(struct targets *all, struct wanted *w)
+static void target_want(struct targets *all, struct wanted *w)
 {
 	size_t len = w->name.len;
 	struct slot *s;
-	int err = 0;
 
 	text_add(&w->spec, rule_severities[w->options.least]);
 	text_add(&w->spec, w->options.external_url);
@@ -191,51 +191,44 @@ static int target_want(struct targets *all, struct wanted *w)
 	}
 	if (s && !strcmp(s->spec, buf_cstr(&w->spec)))
 		s->wanted = true;
-	else
-		err = slot_add(all, w, s);
+	else if (slot_add(all, w, s))
+		w->err = -ENOMEM;
 	buf_release(&w->name);
 	buf_release(&w->spec);
-	return err;
 }
 
-static int http_want(struct targets *all, struct wanted *w, const struct target_kind *kind,
-		     const struct http_target *list, unsigned cnt)
+static void http_want(struct targets *all, struct wanted *w, const struct target_kind *kind,
+		      const struct http_target *list, unsigned cnt)
 {
-	int err = 0;
-
 	for (unsigned i = 0; i < cnt; i++) {
 		w->options.kind = kind;
 		w->options.conf = &list[i];
 		w->options.least = (enum rule_severity)list[i].severity;
 		url_origin_write(list[i].url, &w->name);
 		http_spec(&w->spec, &list[i]);
-		err = target_want(all, w) ?: err;
+		target_want(all, w);
 	}
-	return err;
 }
 
-static int commands_want(struct targets *all, struct wanted *w, const struct conf *c)
+static void commands_want(struct targets *all, struct wanted *w, const struct conf *c)
 {
-	int err = 0;
-
 	for (unsigned i = 0; i < c->command_cnt; i++) {
 		w->options.kind = &target_command;
 		w->options.conf = &c->commands[i];
 		w->options.least = (enum rule_severity)c->commands[i].severity;
 		buf_str(&w->name, strrchr(c->commands[i].command[0], '/') + 1);
 		command_spec(&w->spec, &c->commands[i]);
-		err = target_want(all, w) ?: err;
+		target_want(all, w);
 	}
-	return err;
 }
 
-static int journal_want(struct targets *all, struct wanted *w)
+static void journal_want(struct targets *all, struct wanted *w)
 {
 	w->options.kind = &target_journal;
 	w->options.conf = NULL;
 	w->options.least = RULE_INFO;
 	buf_str(&w->name, "journal");
-	return target_want(all, w);
+	target_want(all, w);
 }
 
 u64 targets_resend_ns(const struct conf *c)
@@ -253,19 +246,17 @@ int targets_configure(struct targets *all, const struct conf *c, const char *ext
 			    .added = added,
 			    .ctx = ctx };
 	struct slot *s;
-	int err;
 
 	DL_FOREACH(all->slots, s)
 	s->wanted = false;
-	err = journal_want(all, &w);
-	err = http_want(all, &w, &target_alertmanager, c->alertmanagers, c->alertmanager_cnt)
-		      ?: err;
-	err = http_want(all, &w, &target_webhook, c->webhooks, c->webhook_cnt) ?: err;
-	err = commands_want(all, &w, c) ?: err;
+	journal_want(all, &w);
+	http_want(all, &w, &target_alertmanager, c->alertmanagers, c->alertmanager_cnt);
+	http_want(all, &w, &target_webhook, c->webhooks, c->webhook_cnt);
+	commands_want(all, &w, c);
 	DL_FOREACH(all->slots, s)
 	if (!s->wanted && !s->leaving)
 		slot_leave(s, NULL);
-	return err;
+	return w.err;
 }
 
 bool targets_end(struct targets *all, u64 wait_ns)
