@@ -6,13 +6,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 #include <uthash.h>
 
 #include "alert/mute.h"
 #include "lib/log.h"
 #include "lib/store.h"
+#include "lib/utc.h"
 
 #define NS_PER_SEC	 1000000000ULL
 #define FILE_NAME	 "notifications"
@@ -65,14 +65,6 @@ const struct metric silence_metrics[] = {
 	{ "seismo_silences", METRIC_GAUGE, UNIT_NONE, "Silences in effect." },
 	{ .name = NULL },
 };
-
-static s64 wall_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (s64)now.tv_sec * (s64)NS_PER_SEC + now.tv_nsec;
-}
 
 static json_t *labels_make(const struct deliver *d, const struct alert *a)
 {
@@ -360,7 +352,7 @@ static void file_loaded(void *ctx, const char *data, size_t len, int err)
 	const char *key;
 
 	d->now_ns = clock_now_ns();
-	d->wall_ns = wall_now_ns();
+	d->wall_ns = utc_now_ns();
 	if (err || (data && json_integer_value(json_object_get(doc, "version")) != FILE_VERSION))
 		log_warn("what was told of alerts before the start is not known (%s/%s: %s)",
 			 d->conf->data_dir, FILE_NAME,

@@ -2,7 +2,9 @@
 #include "alert/message.h"
 
 #include <stdlib.h>
-#include <string.h>
+
+#include "lib/utc.h"
+#include "lib/utf8.h"
 
 /* Who does not hear of an alert again for so many intervals takes it for resolved. */
 #define RESEND_INTERVALS 5
@@ -25,14 +27,13 @@ static struct times times_of(const struct parcel *p, const struct sending *s)
 	return t;
 }
 
-static void text_add(struct buf *out, const char *text)
+static void time_add(struct buf *out, const char *key, s64 wall_ns)
 {
-	json_t *json = json_string(text);
-	char *quoted = json ? json_dumps(json, JSON_ENCODE_ANY) : NULL;
+	struct utc_cache cache = { 0 };
 
-	buf_str(out, quoted ?: "\"\"");
-	free(quoted);
-	json_decref(json);
+	buf_printf(out, ",\"%s\":\"", key);
+	utc_add(out, &cache, wall_ns);
+	buf_char(out, '"');
 }
 
 static void generator_add(struct buf *out, const struct sending *s)
@@ -43,32 +44,34 @@ static void generator_add(struct buf *out, const struct sending *s)
 		return;
 	buf_printf(&url, "%s/api/v1/alerts", s->external_url);
 	buf_str(out, ",\"generatorURL\":");
-	text_add(out, buf_cstr(&url));
+	utf8_json(out, buf_cstr(&url));
 	buf_release(&url);
 }
 
-static void alert_add(struct buf *out, const struct notice *n, s64 starts_ns, const char *ends_at,
+/* `ends_ns`: 0 for no end. */
+static void alert_add(struct buf *out, const struct notice *n, s64 starts_ns, s64 ends_ns,
 		      const struct sending *s)
 {
-	char starts[NOTICE_TIME_SIZE];
-
-	buf_printf(out, "\"labels\":%s,\"annotations\":%s,\"startsAt\":\"%s\",\"endsAt\":\"%s\"",
-		   n->labels, n->annotations, notice_time(starts_ns, starts), ends_at);
+	buf_printf(out, "\"labels\":%s,\"annotations\":%s", n->labels, n->annotations);
+	time_add(out, "startsAt", starts_ns);
+	if (ends_ns)
+		time_add(out, "endsAt", ends_ns);
+	else
+		buf_str(out, ",\"endsAt\":\"" TIME_NONE "\"");
 	generator_add(out, s);
 }
 
 void message_alertmanager(struct buf *out, const struct parcel *parcels, unsigned cnt,
 			  const struct sending *s)
 {
-	char ends[NOTICE_TIME_SIZE];
+	const s64 lives_ns = (s64)(RESEND_INTERVALS * s->resend_ns);
 
 	buf_char(out, '[');
 	for (const struct parcel *p = parcels; p < parcels + cnt; p++) {
 		const struct times t = times_of(p, s);
 
 		buf_str(out, p == parcels ? "{" : ",{");
-		notice_time(t.ends_ns ?: s->wall_ns + (s64)(RESEND_INTERVALS * s->resend_ns), ends);
-		alert_add(out, p->notice, t.starts_ns, ends, s);
+		alert_add(out, p->notice, t.starts_ns, t.ends_ns ?: s->wall_ns + lives_ns, s);
 		buf_char(out, '}');
 	}
 	buf_char(out, ']');
@@ -121,25 +124,22 @@ static void group_add(struct buf *out, const struct notice *n, const struct targ
 	buf_str(out, ",\"groupLabels\":{");
 	if (kind->by_name) {
 		buf_str(out, "\"alertname\":");
-		text_add(out, n->name);
+		utf8_json(out, n->name);
 		buf_printf(&key, "alertname=\"%s\"", n->name);
 	}
 	buf_char(&key, '}');
 	buf_str(out, "},\"groupKey\":");
-	text_add(out, buf_cstr(&key));
+	utf8_json(out, buf_cstr(&key));
 	buf_release(&key);
 }
 
 static void webhook_alert_add(struct buf *out, const struct parcel *p, const struct sending *s)
 {
 	const struct times t = times_of(p, s);
-	char ends[NOTICE_TIME_SIZE] = TIME_NONE;
 
-	if (t.ends_ns)
-		notice_time(t.ends_ns, ends);
 	buf_printf(out, "{\"status\":\"%s\",\"fingerprint\":\"%016llx\",",
 		   p->firing ? "firing" : "resolved", (unsigned long long)p->notice->key);
-	alert_add(out, p->notice, t.starts_ns, ends, s);
+	alert_add(out, p->notice, t.starts_ns, t.ends_ns, s);
 	buf_char(out, '}');
 }
 
@@ -159,7 +159,7 @@ void message_webhook(struct buf *out, const struct parcel *parcels, unsigned cnt
 	buf_str(out, ",\"commonAnnotations\":");
 	common_add(out, parcels, cnt, annotations_of);
 	buf_str(out, ",\"externalURL\":");
-	text_add(out, s->external_url ?: "");
+	utf8_json(out, s->external_url ?: "");
 	buf_str(out, ",\"alerts\":[");
 	for (unsigned i = 0; i < cnt; i++) {
 		buf_str(out, i ? "," : "");

@@ -1,32 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "alert/notice.h"
 
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "rule/evidence.h"
 #include "rule/text.h"
 
-#define NS_PER_SEC 1000000000LL
-
 const char *const notice_mutes[] = { "", "silenced", "expected" };
-
-const char *notice_time(s64 wall_ns, char buf[NOTICE_TIME_SIZE])
-{
-	s64 ns = wall_ns % NS_PER_SEC;
-	time_t seconds = (time_t)(wall_ns / NS_PER_SEC) - (ns < 0);
-	struct tm tm;
-	size_t len;
-
-	ns += ns < 0 ? NS_PER_SEC : 0;
-	if (!gmtime_r(&seconds, &tm))
-		return "";
-	len = strftime(buf, NOTICE_TIME_SIZE, "%Y-%m-%dT%H:%M:%S", &tm);
-	snprintf(buf + len, NOTICE_TIME_SIZE - len, ".%09uZ", (unsigned)ns);
-	return buf;
-}
 
 u64 notice_key(u64 fingerprint, enum rule_severity severity)
 {

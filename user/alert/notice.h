@@ -47,8 +47,4 @@ void notice_unref(struct notice *n);
 json_t *notice_save(const struct notice *n);
 struct notice *notice_load(const json_t *saved);
 
-/* RFC 3339, UTC, with nanoseconds. */
-#define NOTICE_TIME_SIZE 40
-const char *notice_time(s64 wall_ns, char buf[NOTICE_TIME_SIZE]);
-
 #endif

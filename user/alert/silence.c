@@ -2,12 +2,13 @@
 #include "alert/silence.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 
 #include "alert/matcher.h"
-#include "alert/notice.h"
+#include "lib/utc.h"
 
 #define SILENCES_MAX   256
 #define REASON_MAX_LEN 512
@@ -162,21 +163,30 @@ u64 silences_version(const struct silences *s)
 	return s->version;
 }
 
+static void time_set(json_t *to, const char *key, s64 wall_ns)
+{
+	struct utc_cache cache = { 0 };
+	struct buf text = { 0 };
+
+	utc_add(&text, &cache, wall_ns);
+	json_object_set_new(to, key, json_string(buf_cstr(&text)));
+	buf_release(&text);
+}
+
 json_t *silences_json(const struct silences *s, u64 now_ns)
 {
-	char starts[NOTICE_TIME_SIZE], ends[NOTICE_TIME_SIZE];
-	json_t *list = json_array();
+	json_t *list = json_array(), *object;
 
-	for (const struct silence *one = s->all; one < s->all + s->cnt; one++)
-		json_array_append_new(list,
-				      json_pack("{s:s, s:s, s:s, s:s, s:s, s:f}", "id", one->id,
-						"matchers", one->text, "reason", one->reason,
-						"starts_at", notice_time(one->starts_ns, starts),
-						"ends_at", notice_time(one->ends_ns, ends),
-						"remaining_seconds",
-						one->until_ns > now_ns
-							? (double)(one->until_ns - now_ns) / 1e9
-							: 0));
+	for (const struct silence *one = s->all; one < s->all + s->cnt; one++) {
+		u64 left_ns = one->until_ns > now_ns ? one->until_ns - now_ns : 0;
+
+		object = json_pack("{s:s, s:s, s:s, s:f}", "id", one->id, "matchers", one->text,
+				   "reason", one->reason, "remaining_seconds",
+				   (double)left_ns / 1e9);
+		time_set(object, "starts_at", one->starts_ns);
+		time_set(object, "ends_at", one->ends_ns);
+		json_array_append_new(list, object);
+	}
 	return list;
 }
 

@@ -5,11 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
-#include <time.h>
 
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/thread.h"
+#include "lib/utc.h"
 
 #define NS_PER_SEC   1000000000ULL
 #define PAUSE_MIN_NS NS_PER_SEC
@@ -40,14 +40,6 @@ struct target {
 	u64 failing_ns; /* since when it fails, CLOCK_MONOTONIC */
 	char *error;	/* of the last try */
 };
-
-static s64 wall_now_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_REALTIME, &now);
-	return (s64)now.tv_sec * (s64)NS_PER_SEC + now.tv_nsec;
-}
 
 /* --- failures: said once until they change, and tried again after pauses that grow */
 
@@ -122,7 +114,7 @@ static void parcels_done(struct target *t, struct parcel *parcels, unsigned cnt,
 	pthread_mutex_lock(&t->lock);
 	if (result == SEND_OK) {
 		t->stats.sent += cnt;
-		t->stats.last_success_ns = wall_now_ns();
+		t->stats.last_success_ns = utc_now_ns();
 	} else {
 		t->stats.failed++;
 	}
@@ -148,7 +140,7 @@ static void *run(void *ctx)
 		cnt = parcels_wait(t, parcels, until_ns);
 		if (!cnt)
 			continue;
-		s.wall_ns = wall_now_ns();
+		s.wall_ns = utc_now_ns();
 		result = t->kind->send(t->self, parcels, cnt, &s);
 		until_ns = result == SEND_RETRY ? clock_now_ns() + pause_next(t) : 0;
 		if (result == SEND_OK)
