@@ -15,7 +15,7 @@ alert_config() { # LINES
 		limits: { series: $series_max }
 		events: { file: off }
 		alert_resend: 500ms
-		external_url: http://seismo.test
+		external_url: http://seismo.test/
 		alert_labels: { datacenter: test }
 		rules:
 		  - alert: TooMany

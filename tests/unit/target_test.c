@@ -19,6 +19,7 @@ static const char targets[] =
 	"  - command: [ /usr/bin/page, --now, x y ]\n"
 	"    user: oncall\n"
 	"    timeout: 1m\n"
+	"    severity: warning\n"
 	"  - command: /bin/true\n"
 	"alert_labels: { team: storage, site: \"\" }\n"
 	"alert_resend: 10s\n"
@@ -37,6 +38,7 @@ static void targets_test(void **state)
 	assert_string_equal(am[0].url, "http://127.0.0.1:9093");
 	assert_null(am[0].basic_auth.username);
 	assert_int_equal(am[0].tls.insecure_skip_verify, 0);
+	assert_int_equal(am[0].severity, RULE_INFO);
 	assert_string_equal(am[1].url, "https://am.example:9093/prefix");
 	assert_string_equal(am[1].basic_auth.username, "seismo");
 	assert_string_equal(am[1].basic_auth.password_file, "/etc/seismo/password");
@@ -60,6 +62,8 @@ static void others_test(void **state)
 	assert_null(c->commands[0].command[3]);
 	assert_string_equal(c->commands[0].user, "oncall");
 	assert_int_equal(c->commands[0].timeout_ns, 60000000000);
+	assert_int_equal(c->commands[0].severity, RULE_WARNING);
+	assert_int_equal(c->commands[1].severity, RULE_INFO);
 	assert_string_equal(c->commands[1].command[0], "/bin/true");
 	assert_null(c->commands[1].command[1]);
 	assert_string_equal(c->commands[1].user, "nobody");
@@ -142,6 +146,8 @@ static const struct {
 	{ "commands: [ { command: [ page ] } ]\n",
 	  ":1: 'page' must be an absolute path: no shell and no search path is used" },
 	{ "commands: [ { command: [] } ]\n", ":1: 'command' has no entry" },
+	{ "webhooks: [ { url: http://x, severity: page+ } ]\n",
+	  ":1: 'severity' is 'page+', must be page or warning or info" },
 	{ "commands: [ { command: /x, timeout: 6m } ]\n",
 	  ":1: 'timeout' is '6m', must be a duration from 100ms to 5m" },
 	{ "alert_labels: { 1a: x }\n",

@@ -451,19 +451,28 @@ static void firing_tell(void *ctx, struct target *t)
 			target_put(t, r->notice, TOLD_NOTHING);
 }
 
+/* Where others find this daemon, without a slash at the end. */
+static void url_write(const struct deliver *d, const struct conf *c, struct buf *url)
+{
+	size_t len = c->external_url ? strlen(c->external_url) : 0;
+
+	while (len && c->external_url[len - 1] == '/')
+		len--;
+	if (len)
+		buf_add(url, c->external_url, len);
+	else
+		buf_printf(url, "http://%s%s", d->host, strrchr(c->listen, ':') ?: "");
+}
+
 int deliver_configure(struct deliver *d, const struct conf *c)
 {
-	const char *port = strrchr(c->listen, ':');
 	struct buf url = { 0 };
 	int err;
 
 	d->conf = d->mutes.conf = c;
 	d->mutes.version++; /* also the labels may be others */
 	d->resend_ns = targets_resend_ns(c);
-	if (c->external_url)
-		buf_str(&url, c->external_url);
-	else
-		buf_printf(&url, "http://%s%s", d->host, port ?: "");
+	url_write(d, c, &url);
 	err = url.failed ? -ENOMEM
 			 : targets_configure(d->targets, c, buf_cstr(&url), firing_tell, d);
 	buf_release(&url);
