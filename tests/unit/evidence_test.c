@@ -241,6 +241,27 @@ static void refused(struct world *w)
 	count(w, "seismo_tcp_connect_failures_total", LABELS("shop.service", "ECONNREFUSED"), 40);
 }
 
+/* What it asked is gone, and its clients get errors. */
+static void gone_callee(struct world *w)
+{
+	set(w, "seismo_processes", LABELS("postgresql.service"), 0);
+	refused(w);
+	count(w, "seismo_requests_total", LABELS("shop.service", "inbound", "http", "502"), 40);
+}
+
+static void stopped_callee(struct world *w)
+{
+	frozen_callee(w);
+	set(w, "seismo_stopped_tasks", LABELS("postgresql.service"), 4);
+}
+
+static void erring_callee(struct world *w)
+{
+	count(w, "seismo_requests_total",
+	      LABELS("shop.service", "outbound", "postgresql", "error", "postgresql.service"), 30);
+	count(w, "seismo_requests_total", LABELS("shop.service", "inbound", "http", "500"), 30);
+}
+
 static void oom_in_cgroup(struct world *w)
 {
 	set(w, "seismo_memory_limit_bytes", LABELS("shop.service"), 512e6);
@@ -291,6 +312,15 @@ static void nothing(struct world *w)
 		.value = kind, .window_ns = 30 * NS_PER_SEC                                \
 	}
 
+#define ERRORS                                                                                   \
+	{                                                                                        \
+		.alert = "HighErrorRatio",                                                       \
+		.term = { .metric = "seismo_requests_total", .where = &failed, .where_cnt = 1 }, \
+		.of = { .metric = "seismo_requests_total" }, .by = { "service" }, .by_cnt = 1,   \
+		.value = RULE_RATIO, .window_ns = 30 * NS_PER_SEC                                \
+	}
+
+static struct rule_pair failed = { .key = "status", .value = "5*|error" };
 static struct rule_pair phase_device = { .key = "phase", .value = "device" };
 static struct rule_pair inbound = { .key = "direction", .value = "inbound" };
 
@@ -409,6 +439,42 @@ static const struct scenario {
 	  "connects are refused",
 	  "shop.service",
 	  "start what",
+	  "" },
+	{ "gone callee",
+	  gone_callee,
+	  ERRORS,
+	  { "shop.service" },
+	  "callee",
+	  "postgresql.service, which shop.service asks, has no process any more",
+	  "",
+	  "start postgresql.service",
+	  "" },
+	{ "refused, gone",
+	  gone_callee,
+	  OF_SERVICE("ConnectsFail", "seismo_tcp_connect_failures_total", RULE_RATE),
+	  { "shop.service" },
+	  "callee",
+	  "refused: postgresql.service, which shop.service asks, has no process",
+	  "",
+	  "start postgresql.service",
+	  "" },
+	{ "stopped callee",
+	  stopped_callee,
+	  OF_SERVICE("NoAnswer", "seismo_request_oldest_seconds", RULE_MAX),
+	  { "shop.service" },
+	  "callee",
+	  "postgresql.service is stopped or frozen, and has not answered shop.service for 31 s",
+	  "",
+	  "continue postgresql.service",
+	  "" },
+	{ "erring callee",
+	  erring_callee,
+	  ERRORS,
+	  { "shop.service" },
+	  "callee",
+	  "answered with errors, by postgresql.service",
+	  "",
+	  "look at the errors of postgresql.service",
 	  "" },
 	{ "OOM",
 	  oom_in_cgroup,

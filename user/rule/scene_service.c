@@ -193,30 +193,55 @@ static void call_measure(struct scene *s, struct call *c, const char *caller, co
 {
 	const struct condition where[] = { { "service", caller },
 					   { "direction", "outbound" },
-					   { "protocol", c->protocol ?: "" },
-					   { "peer", callee ?: "" },
+					   { "protocol", c->protocol },
+					   { "peer", callee },
 					   { NULL } };
 
 	scene_measure(s, &c->duration, "seismo_request_duration_seconds", where);
 	c->oldest = scene_gauge(s, "seismo_request_oldest_seconds", where);
 }
 
+/* The one that it usually waits for most: where it gets no answer at all it is not among those of now. */
+static void callee_usual(const struct scene *s, const char **service, const char **protocol)
+{
+	const struct condition where[] = { { "service", s->service },
+					   { "direction", "outbound" },
+					   { NULL } };
+	double most = 0;
+	struct group g;
+
+	group_find(&g, s->src->registry, "seismo_request_duration_seconds", where);
+	for (size_t i = 0; s->usual && i < g.cnt; i++) {
+		double seconds = series_increase(g.at[i], s->usual);
+
+		if (seconds <= most)
+			continue;
+		most = seconds;
+		*service = label_of(g.at[i], "peer");
+		*protocol = label_of(g.at[i], "protocol");
+	}
+	group_release(&g);
+}
+
 /* The callee that the alert names, or the one that takes most of the time. */
 static void callee_find(struct scene *s)
 {
 	const struct part *most = scene_part(s, "outbound");
+	struct call *c = &s->callee;
 
-	for (size_t i = 0; s->peer && i < s->part_cnt; i++)
-		if (s->parts[i].row == &rows[PART_OUTBOUND] && s->parts[i].of &&
-		    !strcmp(s->parts[i].of, s->peer)) {
-			most = &s->parts[i];
-			break;
-		}
-	if (!most)
-		return;
-	s->callee.service = most->of;
-	s->callee.protocol = most->protocol;
-	call_measure(s, &s->callee, s->service, most->of);
+	if (s->peer) {
+		c->service = s->peer;
+		c->protocol = s->protocol;
+	} else if (most) {
+		c->service = most->of;
+		c->protocol = most->protocol;
+	} else {
+		callee_usual(s, &c->service, &c->protocol);
+	}
+	if (c->service)
+		call_measure(s, c, s->service, c->service);
+	else
+		c->duration.now.unknown = c->duration.usual.unknown = "whom it asks is not known";
 }
 
 static void callers_find(struct scene *s)

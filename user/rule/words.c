@@ -151,7 +151,10 @@ static bool user_usual(struct buf *out, const struct scene *s)
 
 static bool callee(struct buf *out, const struct scene *s)
 {
-	return text(out, s->callee.service);
+	if (s->callee.service || !s->callee.protocol)
+		return text(out, s->callee.service);
+	buf_printf(out, "its %s callee", s->callee.protocol);
+	return true;
 }
 
 static bool callee_protocol(struct buf *out, const struct scene *s)
