@@ -184,6 +184,14 @@ static void hung_disk(struct world *w)
 	set(w, "seismo_blocked_oldest_seconds", LABELS("postgresql.service"), seconds);
 }
 
+/* One request is lost, and the others are answered. */
+static void stuck_request(struct world *w)
+{
+	hung_disk(w);
+	reads(w, "backup.service", "sdb", 20, 0.0004, 0.00005);
+	set(w, "seismo_block_io_oldest_seconds", LABELS("sdb"), 26);
+}
+
 static void noisy_neighbour(struct world *w)
 {
 	database(w, 150, 0.0004, 0.02);
@@ -349,6 +357,15 @@ static const struct scenario {
 	  "sdb has not answered for 26 s, 6 requests are under way",
 	  "postgresql.service",
 	  "fail over",
+	  "" },
+	{ "stuck request",
+	  stuck_request,
+	  HUNG_DISK,
+	  { "sdb" },
+	  "hardware",
+	  "a request to sdb has been under way for 26 s, while others complete",
+	  "postgresql.service",
+	  "dmesg",
 	  "" },
 	{ "noisy disk neighbour",
 	  noisy_neighbour,

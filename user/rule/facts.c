@@ -108,6 +108,20 @@ static enum answer device_hangs(const struct scene *s)
 	return s->device ? at_least(s->device_oldest, HANGS) : NO;
 }
 
+/* Nothing has completed in the last tick. */
+static enum answer device_silent(const struct scene *s)
+{
+	struct history_window tick;
+	struct measure m;
+
+	if (!s->device)
+		return NO;
+	if (!history_window_tick(s->src->history, &tick))
+		return UNKNOWN;
+	group_measure(&s->io.group, &tick, NULL, &m);
+	return m.unknown ? UNKNOWN : m.cnt == 0;
+}
+
 /* Its share of the time matters, too: a queue that was empty is soon many times as long. */
 static enum answer phase_up(const struct scene *s, const struct measured *phase)
 {

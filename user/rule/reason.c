@@ -8,16 +8,19 @@ const char *const reason_kinds[REASON_KINDS] = { "unknown",   "hardware", "own l
 						 "network",   "memory",	  "software" };
 
 static const struct reason reasons[] = {
-	{ REASON_HARDWARE, "hang", FACT(device_hangs) | FACT(disk_matters), 0,
+	{ REASON_HARDWARE, "hang", FACT(device_hangs) | FACT(device_silent) | FACT(disk_matters), 0,
 	  "{{device}} has not answered for {{device_oldest}}[, {{in_flight}} requests are under way]",
 	  "fail over what needs {{device}}; look at its cable, controller or path[; queue \"replace disk {{device}}\" (serial {{serial}})]" },
+	{ REASON_HARDWARE, "stuck", FACT(device_hangs) | FACT(disk_matters), 0,
+	  "a request to {{device}} has been under way for {{device_oldest}}, while others complete",
+	  "read dmesg for timeouts and resets of {{device}}; queue \"replace disk {{device}}\"[ (serial {{serial}})] if they go on" },
 	{ REASON_HARDWARE, "errors", FACT(about_block_errors), 0,
 	  "{{device}} fails requests[: {{detail}}]",
 	  "save what is on {{device}}; queue \"replace disk {{device}}\"[ (serial {{serial}})]" },
 	{ REASON_SOFTWARE, "stopped", FACT(is_stopped), FACT(about_device),
 	  "{{service}} is stopped or frozen",
 	  "continue {{service}} (SIGCONT, or thaw its cgroup), and find out who stopped it" },
-	{ REASON_QUOTA, "io_limit", FACT(io_limited), 0,
+	{ REASON_QUOTA, "io_limit", FACT(io_limited), FACT(about_device),
 	  "{{service}} waits in its own I/O limit[ on {{limited_device}}]; the disk is not the reason",
 	  "raise the I/O limit of {{service}} (io.max, IOReadBandwidthMax=), or let it do less I/O" },
 	{ REASON_QUOTA, "oom_limit", FACT(oom_of_cgroup), 0,
