@@ -160,6 +160,11 @@ endif
 
 programs: $(O)/seismo $(WORKLOAD)
 
+# Records what the rules are tested with: tools/record/README.md.
+$(O)/record: tools/record/record.c $(O)/libseismo.a
+	$(call say,CC,$@)
+	$(Q)$(CC) $(ALL_CFLAGS) $(LDFLAGS) $^ -o $@ $(LIBS)
+
 run: deps
 	$(Q)$(SUBMAKE) all
 	$(O)/seismo run $(ARGS)

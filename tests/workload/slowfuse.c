@@ -5,6 +5,7 @@
  * effect at once, reading it shows all keys and how many requests were served:
  *
  *   read_us, write_us, fsync_us   how long a request takes
+ *   kib_us                        how much longer for each KiB
  *   err                           the errno every request fails with, 0 for none
  *   stall                         1 holds every request until it is 0 again
  */
@@ -21,7 +22,7 @@
 static char *disk;
 static size_t disk_size;
 
-static atomic_long read_us, write_us, fsync_us, err, stall;
+static atomic_long read_us, write_us, fsync_us, kib_us, err, stall;
 static atomic_long reads, writes, fsyncs;
 
 static const struct setting {
@@ -31,6 +32,7 @@ static const struct setting {
 	{ "read_us", &read_us },
 	{ "write_us", &write_us },
 	{ "fsync_us", &fsync_us },
+	{ "kib_us", &kib_us },
 	{ "err", &err },
 	{ "stall", &stall },
 	/* Counted, not set. */
@@ -150,7 +152,7 @@ static int slow_read(const char *path, char *buf, size_t size, off_t offset,
 	(void)info;
 	if (is_ctl(path))
 		return ctl_read(buf, size, offset);
-	ret = request(&reads, read_us);
+	ret = request(&reads, read_us + (long)(size >> 10) * kib_us);
 	if (ret)
 		return ret;
 	if ((size_t)offset >= disk_size)
@@ -169,7 +171,7 @@ static int slow_write(const char *path, const char *buf, size_t size, off_t offs
 	(void)info;
 	if (is_ctl(path))
 		return ctl_write(buf, size);
-	ret = request(&writes, write_us);
+	ret = request(&writes, write_us + (long)(size >> 10) * kib_us);
 	if (ret)
 		return ret;
 	if ((size_t)offset + size > disk_size)

@@ -1,0 +1,12 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2317
+# SPDX-License-Identifier: BSD-3-Clause
+# The shop may not open as many files as it wants.
+row=11
+
+inject() {
+	prlimit --pid "$(supervised_pid shop)" --nofile="$(find "/proc/$(supervised_pid shop)/fd" -maxdepth 1 | wc -l)":65536
+}
+
+heal() {
+	prlimit --pid "$(supervised_pid shop)" --nofile=65536:65536
+}

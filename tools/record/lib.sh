@@ -1,0 +1,261 @@
+# shellcheck shell=bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What is recorded: a shop of real servers, each a service in cgroups of its own, whose client says how it fares. Source it
+# after tests/e2e/lib.sh and block.sh. A fault, or healthy work, is a file that sets `row` (of the table in README.md) and says
+# inject() and heal(), with $magnitude; prepare() may start more.
+
+HERE=$ROOT/tools/record
+PREFIX=r$$-
+# shellcheck disable=SC2034 # that of the fault
+row=0
+shop_reads=0 shop_settings=() shop_spare=
+read_us=1500 write_us=600 fsync_us=1500 kib_us=15 # the disk, when nothing is wrong with it
+nginx_port=8001 shop_port=8002 price_port=8003 postgres_port=8004 redis_port=8005 dns_port=8006
+declare -A service_pid=() supervisor=()
+
+# --- services
+
+hierarchies() {
+	awk '$3 == "cgroup" || $3 == "cgroup2" { print $2 }' /proc/mounts
+}
+
+# The cgroups of a service, one in each hierarchy: its name is theirs.
+service_make() { # NAME
+	local mount
+	while read -r mount; do
+		[[ $mount == */cpuset || $mount == */devices ]] || cgroup_make "$mount/$PREFIX$1.service"
+	done < <(hierarchies)
+	weight "$1" 8
+}
+
+service_enter() { # NAME COMMAND...
+	local cgroup
+	while read -r cgroup; do
+		cgroup=$cgroup/$PREFIX$1.service/cgroup.procs
+		[[ ! -e $cgroup ]] || echo "$BASHPID" >"$cgroup"
+	done < <(hierarchies)
+	exec "${@:2}"
+}
+
+service_start() { # NAME COMMAND...
+	service_make "$1"
+	(service_enter "$@") >>"$TMP/$1.log" 2>&1 </dev/null &
+	service_pid[$1]=$!
+	at_exit end_process $!
+}
+
+# Starts it again whenever it ends, as service managers do; the one who does is not in the service.
+service_supervise() { # NAME COMMAND...
+	service_make "$1"
+	supervise "$@" &
+	supervisor[$1]=$!
+	at_exit supervise_end "$1"
+}
+
+supervise() { # NAME COMMAND...
+	local pid
+	trap 'kill -KILL $pid; exit' TERM
+	while :; do
+		(service_enter "$@") >>"$TMP/$1.log" 2>&1 </dev/null &
+		pid=$!
+		echo $pid >"$TMP/$1.pid"
+		wait $pid
+		sleep 0.5
+	done 2>/dev/null
+}
+
+supervise_end() { # NAME
+	kill -TERM "${supervisor[$1]}"
+	wait "${supervisor[$1]}"
+}
+
+supervised_pid() { # NAME
+	cat "$TMP/$1.pid"
+}
+
+# Its right to the CPUs, in times that of others: nobody else on the machine is to be seen in the recording.
+weight() { # NAME TIMES
+	local at
+	at=$(service_cgroup "$1" cpu)
+	echo $(($2 * 100)) >"$at/cpu.weight" || echo $(($2 * 1024)) >"$at/cpu.shares"
+} 2>/dev/null
+
+# Where the controller has the service's cgroup.
+service_cgroup() { # NAME CONTROLLER
+	local mount
+	mount=$(cgroup_controller "$2") || bail "no cgroup controller $2"
+	echo "$mount/$PREFIX$1.service"
+}
+
+# What the service may have, by v1's names or v2's; `none` lifts the limit.
+limit() { # NAME cpu|memory|pids|reads AMOUNT
+	local at value=$3
+	case $2 in
+	cpu) # part of a CPU
+		at=$(service_cgroup "$1" cpu)
+		if [[ -e $at/cpu.max ]]; then
+			[[ $value == none ]] && value=max || value=$(calc "int($value * 100000)")
+			echo "$value 100000" >"$at/cpu.max"
+		else
+			[[ $value == none ]] && value=-1 || value=$(calc "int($value * 100000)")
+			echo "$value" >"$at/cpu.cfs_quota_us"
+		fi
+		;;
+	memory) # bytes
+		at=$(service_cgroup "$1" memory)
+		if [[ -e $at/memory.max ]]; then
+			echo "${value/none/max}" >"$at/memory.max"
+		else
+			echo "${value/none/-1}" >"$at/memory.limit_in_bytes"
+		fi
+		;;
+	pids)
+		at=$(service_cgroup "$1" pids)
+		echo "${value/none/max}" >"$at/pids.max"
+		;;
+	reads) # per second, of the disk
+		at=$(service_cgroup "$1" "$([[ -d /sys/fs/cgroup/blkio ]] && echo blkio || echo io)")
+		if [[ -e $at/io.max ]]; then
+			echo "$disk_number riops=${value/none/max}" >"$at/io.max"
+		else
+			echo "$disk_number ${value/none/0}" >"$at/blkio.throttle.read_iops_device"
+		fi
+		;;
+	esac
+}
+
+# Tells a service of services/ what to do wrong; takes effect in a moment.
+tell() { # NAME KEY=NUMBER...
+	printf '%s\n' "${@:2}" >"$TMP/$1.part" && mv "$TMP/$1.part" "$TMP/$1.settings"
+}
+
+# --- the shop
+
+disk_start() {
+	slow_disk 512
+	disk_number=$(lsblk -dno MAJ:MIN "$loop" | tr -d ' ')
+	mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 "$loop" || bail "no file system"
+	mkdir "$TMP/disk"
+	mount -o noatime "$loop" "$TMP/disk" || bail "cannot mount the disk"
+	at_exit umount -l "$TMP/disk"
+	at_exit speed read_us=0 write_us=0 fsync_us=0 kib_us=0 stall=0 err=0
+}
+
+disk_speed() { # FACTOR
+	speed read_us=$((read_us * $1)) write_us=$((write_us * $1)) fsync_us=$((fsync_us * $1)) kib_us=$((kib_us * $1)) stall=0 err=0
+}
+
+# As it is after initdb and pgbench -i; the archive is made once.
+database_make() { # ARCHIVE
+	local bins as=(setpriv --reuid postgres --regid postgres --clear-groups) work=$TMP/make pid
+	bins=(/usr/lib/postgresql/*/bin)
+	mkdir "$work" && chown postgres "$work"
+	"${as[@]}" "${bins[-1]}/initdb" -D "$work/data" -A trust -N --wal-segsize=1 >/dev/null || bail "initdb failed"
+	cat >>"$work/data/postgresql.conf" <<-END
+		listen_addresses = '127.0.0.1'
+		unix_socket_directories = ''
+		port = $postgres_port
+		max_connections = 250
+		shared_buffers = 4MB
+		min_wal_size = 4MB
+		max_wal_size = 24MB
+		checkpoint_timeout = 30s
+		autovacuum = off
+		max_logical_replication_workers = 0
+	END
+	"${as[@]}" "${bins[-1]}/postgres" -F -D "$work/data" >"$TMP/make.log" 2>&1 &
+	pid=$!
+	wait_until "${bins[-1]}/psql" -h 127.0.0.1 -p $postgres_port -U postgres -c "" postgres || bail "no PostgreSQL"
+	"${bins[-1]}/pgbench" -q -i -s 5 -h 127.0.0.1 -p $postgres_port -U postgres postgres >/dev/null 2>&1 || bail "pgbench -i failed"
+	kill -INT $pid && wait $pid
+	tar -C "$work" -cf "$1.$$" data && mv "$1.$$" "$1"
+	rm -rf "$work"
+}
+
+database_start() {
+	local archive=${RECORD_CACHE:-/var/tmp}/seismo-record-$UID.tar bins
+	bins=(/usr/lib/postgresql/*/bin)
+	[[ -e $archive ]] || database_make "$archive"
+	tar -C "$TMP/disk" -xpf "$archive"
+	chown postgres "$TMP/disk"
+	chmod 711 "$TMP"
+	sync -f "$TMP/disk"
+	service_start postgresql setpriv --reuid postgres --regid postgres --clear-groups "${bins[-1]}/postgres" -D "$TMP/disk/data"
+	wait_until "${bins[-1]}/psql" -h 127.0.0.1 -p $postgres_port -U postgres -c "" postgres || bail "no PostgreSQL"
+	background cache_drop
+}
+
+# The machine has more memory than the database, whose pages are to come from the disk.
+cache_drop() {
+	while :; do
+		find "$TMP/disk/data/base" -size +512k -exec dd if={} iflag=nocache count=0 status=none \;
+		sleep 0.3
+	done
+}
+
+shop_start() {
+	local name
+	for name in shop price resolver; do
+		: >"$TMP/$name.settings"
+	done
+	disk_start
+	database_start
+	service_start redis redis-server --port $redis_port --save '' --appendonly no --dir "$TMP"
+	service_start resolver /usr/bin/python3 -B "$HERE/services/resolver.py" $dns_port "$TMP/resolver.settings"
+	service_supervise price /usr/bin/python3 -B "$HERE/services/price.py" $price_port "$TMP/price.settings"
+	tell shop reads=$shop_reads "${shop_settings[@]}"
+	shop=(/usr/bin/python3 -B "$HERE/services/shop.py" $shop_port "$TMP/shop.settings" $postgres_port $redis_port $price_port
+		$dns_port "$TMP/disk/journal")
+	service_supervise shop "${shop[@]}"
+	nginx_config
+	service_start nginx nginx -p "$TMP" -c nginx.conf
+	for name in $redis_port $price_port $shop_port $nginx_port; do
+		wait_until port_open "$name" || bail "nothing listens on port $name: $(tail -n 3 "$TMP"/*.log)"
+	done
+}
+
+nginx_config() {
+	mkdir -p "$TMP/work"
+	cat >"$TMP/nginx.conf" <<-END
+		user root;
+		daemon off;
+		worker_processes 1;
+		pid nginx.pid;
+		error_log error.log;
+		events { worker_connections 1000; }
+		http {
+			access_log off;
+			client_body_temp_path work; proxy_temp_path work; fastcgi_temp_path work;
+			uwsgi_temp_path work; scgi_temp_path work;
+			upstream shop { server 127.0.0.1:$shop_port max_fails=0; $shop_spare keepalive 100; }
+			server {
+				listen 127.0.0.1:$nginx_port;
+				location / {
+					proxy_pass http://shop;
+					proxy_http_version 1.1;
+					proxy_set_header Connection "";
+					proxy_read_timeout 8s;
+				}
+			}
+		}
+	END
+}
+
+# A client of the shop: its requests are noted in NAME.requests.
+client_start() { # NAME PATH RATES
+	local PREFIX=x$$- # from elsewhere: not recorded
+	echo 1 >"$TMP/$1.factor"
+	service_start "$1" /usr/bin/python3 -B "$HERE/services/client.py" "http://127.0.0.1:$nginx_port$2" "$3" "$TMP/$1.requests" \
+		"$TMP/$1.factor"
+}
+
+# "REQUESTS ERRORS P50 P95 P99", in ms, of those that were due between two moments.
+client_says() { # NAME FROM TO
+	awk -v from="$2" -v to="$3" '$1 >= from && $1 < to { print $2 * 1000, $3 }' "$TMP/$1.requests" | sort -n | awk '
+		function percentile(q,	rank) {
+			rank = int(NR * q / 100 + 0.999)
+			return ms[rank < 1 ? 1 : rank] + 0
+		}
+		{ ms[NR] = $1; errors += $2 < 200 || $2 >= 500 }
+		END { printf "%d %d %.1f %.1f %.1f\n", NR, errors, percentile(50), percentile(95), percentile(99) }'
+}
