@@ -22,10 +22,25 @@ hierarchies() {
 # The cgroups of a service, one in each hierarchy: its name is theirs.
 service_make() { # NAME
 	local mount
+	[[ ! -d $(service_cgroup "$1" pids) ]] || return 0
 	while read -r mount; do
 		[[ $mount == */cpuset || $mount == */devices ]] || cgroup_make "$mount/$PREFIX$1.service"
 	done < <(hierarchies)
 	weight "$1" 8
+	at_exit service_kill "$(service_cgroup "$1" pids)"
+}
+
+# Children of a server that was killed may live on.
+service_kill() { # CGROUP
+	wait_until service_killed "$1"
+}
+
+service_killed() { # CGROUP
+	local pid killed=
+	while read -r pid; do
+		kill -KILL "$pid" && killed=1
+	done <"$1/cgroup.procs"
+	[[ ! $killed ]]
 }
 
 service_enter() { # NAME COMMAND...
@@ -178,7 +193,6 @@ database_start() {
 	[[ -e $archive ]] || database_make "$archive"
 	tar -C "$TMP/disk" -xpf "$archive"
 	chown postgres "$TMP/disk"
-	chmod 711 "$TMP"
 	sync -f "$TMP/disk"
 	service_start postgresql setpriv --reuid postgres --regid postgres --clear-groups "${bins[-1]}/postgres" -D "$TMP/disk/data"
 	wait_until "${bins[-1]}/psql" -h 127.0.0.1 -p $postgres_port -U postgres -c "" postgres || bail "no PostgreSQL"
@@ -188,12 +202,13 @@ database_start() {
 # The machine has more memory than the database, whose pages are to come from the disk.
 cache_drop() {
 	while :; do
-		find "$TMP/disk/data/base" -size +512k -exec dd if={} iflag=nocache count=0 status=none \;
+		find "$TMP/disk/data/base" -size +512k -exec dd if={} iflag=nocache count=0 status=none \; 2>/dev/null
 		sleep 0.3
 	done
 }
 
 shop_start() {
+	chmod 711 "$TMP" # PostgreSQL is somebody else
 	local name
 	for name in shop price resolver; do
 		: >"$TMP/$name.settings"
