@@ -46,7 +46,12 @@ static double bucket_value(unsigned i, double part)
 
 double hist_quantile(const struct hist *h, double q)
 {
-	double rank = q * (double)hist_count(h);
+	return hist_quantile_of(h, hist_count(h), q);
+}
+
+double hist_quantile_of(const struct hist *h, u64 total, double q)
+{
+	double rank = q * (double)total;
 	u64 sum = 0;
 
 	for (unsigned i = 0; i < HIST_BUCKETS; i++) {

@@ -16,5 +16,7 @@ void hist_halve(struct hist *h);
  * histograms: within the right bucket, whose bounds are 9 % apart, interpolated. NAN: it is empty.
  */
 double hist_quantile(const struct hist *h, double q);
+/* The same, where hist_count() is known. */
+double hist_quantile_of(const struct hist *h, u64 cnt, double q);
 
 #endif

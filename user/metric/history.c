@@ -388,17 +388,25 @@ void history_hist(const struct history_window *w, const struct series *s, struct
 {
 	const struct history *h = w->history;
 	s64 bucket[HIST_BLOCKS * SPARSE_BLOCK] = { 0 };
-	u64 any = w->running;
+	u64 changed[HIST_BLOCKS] = { 0 };
 
 	ret->sum_ns += history_hist_sum(w, s);
-	if (w->running)
+	if (w->running) {
 		snapshot_hist_add(&h->snapshot, s->id, s->hist, bucket);
+		memset(changed, 0xff, sizeof(changed));
+	}
 	for (u32 i = first_column(w, s); i < w->end; i++)
 		for (u32 b = 0; b < HIST_BLOCKS; b++)
-			any |= sparse_block_add(&h->columns[i]->vectors[COLUMN_BUCKETS],
-						s->id * HIST_BLOCKS + b, &bucket[b * SPARSE_BLOCK]);
-	for (u32 i = 0; any && i < HIST_BUCKETS; i++)
-		ret->bucket[i] += bucket[i] > 0 ? (u64)bucket[i] : 0;
+			changed[b] |= sparse_block_add(&h->columns[i]->vectors[COLUMN_BUCKETS],
+						       s->id * HIST_BLOCKS + b,
+						       &bucket[b * SPARSE_BLOCK]);
+	for (u32 b = 0; b < HIST_BLOCKS; b++)
+		for (u64 left = changed[b]; left; left &= left - 1) {
+			u32 at = b * SPARSE_BLOCK + (u32)__builtin_ctzll(left);
+
+			if (at < HIST_BUCKETS && bucket[at] > 0)
+				ret->bucket[at] += (u64)bucket[at];
+		}
 }
 
 static void gauge_add(struct history_gauge *g, s64 max, double mean, double ns, double *total_ns)

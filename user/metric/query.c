@@ -1,5 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#define HASH_NONFATAL_OOM 1
+#define HASH_NONFATAL_OOM	      1
+#define HASH_INITIAL_NUM_BUCKETS      1024
+#define HASH_INITIAL_NUM_BUCKETS_LOG2 10
+#define HASH_FUNCTION(key, len, hash) ((hash) = labels_hash(key))
 #include "metric/query.h"
 
 #include <errno.h>
@@ -11,6 +14,17 @@
 #include "metric/hist.h"
 #include "metric/intern.h"
 #include "metric/label.h"
+
+/* Groups are hashed for each series, by the pointers of their labels. */
+static inline unsigned labels_hash(const void *key)
+{
+	const uintptr_t *label = key;
+	u64 hash = 0;
+
+	for (unsigned i = 0; i < SERIES_LABELS; i++)
+		hash = (hash ^ label[i]) * 0x9e3779b97f4a7c15ULL;
+	return (unsigned)(hash >> 32);
+}
 
 struct query_entry {
 	UT_hash_handle hh; /* by the pointers in group.label */

@@ -32,7 +32,7 @@ static double quantity(enum rule_value value, double quantile, const struct amou
 	case RULE_RATIO:
 		return of->value > 0 ? main->value / of->value : NAN;
 	case RULE_QUANTILE:
-		return g && g->hist ? hist_quantile(g->hist, quantile) : NAN;
+		return g && g->hist ? hist_quantile_of(g->hist, g->delta, quantile) : NAN;
 	case RULE_MEAN:
 		return g ? mean(g) * amount_scale(main->family) : NAN;
 	case RULE_MAX:
