@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "rule/alert_json.h"
+#include "rule/alerts.h"
 #include "rule/baseline.h"
 #include "rule/engine.h"
 #include "rule/step.h"
@@ -1145,6 +1146,54 @@ static void files_are_for_root(void **state)
 	world_free(w);
 }
 
+static void too_many_alerts_are_counted(void **state)
+{
+	const unsigned services = ALERTS_MAX + 100;
+	struct rule_conf rule = errors_rule();
+	struct world *w = world_new();
+	struct engine_stats stats;
+	char name[32];
+
+	(void)state;
+	rule.for_ns = rule.keep_firing_for_ns = 0;
+	engine_free(w->engine);
+	w->engine = engine_new(&w->registry, w->history, NULL, NULL);
+	configure_one(w, &rule);
+	for (int i = 0; i < 4; i++) {
+		for (unsigned n = 0; n < services; n++) {
+			snprintf(name, sizeof(name), "%u", n);
+			count(w, name, "error", 100);
+		}
+		tick(w);
+	}
+	engine_stats(w->engine, &stats);
+	assert_int_equal(stats.firing, ALERTS_MAX);
+	assert_int_equal(stats.omitted, 100);
+	/* those that end make room */
+	for (int i = 0; i < 4; i++) {
+		for (unsigned n = 200; n < services; n++) {
+			snprintf(name, sizeof(name), "%u", n);
+			count(w, name, "error", 100);
+		}
+		tick(w);
+	}
+	engine_stats(w->engine, &stats);
+	assert_int_equal(stats.firing + stats.resolved, ALERTS_MAX);
+	assert_int_equal(stats.omitted, 100);
+	for (int i = 0; i < 181; i++) {
+		for (unsigned n = 200; n < services; n++) {
+			snprintf(name, sizeof(name), "%u", n);
+			count(w, name, "error", 100);
+		}
+		tick(w);
+	}
+	engine_stats(w->engine, &stats);
+	assert_int_equal(stats.firing, services - 200);
+	assert_int_equal(stats.resolved, 0);
+	assert_int_equal(stats.omitted, 0);
+	world_free(w);
+}
+
 /* --- against models */
 
 #define STEPS 300
@@ -1340,6 +1389,7 @@ int main(void)
 		cmocka_unit_test(a_reload_keeps_what_is_the_same),
 		cmocka_unit_test(a_probe_that_starts_later_is_unknown_until_then),
 		cmocka_unit_test(files_are_for_root),
+		cmocka_unit_test(too_many_alerts_are_counted),
 		cmocka_unit_test(states_are_those_of_the_model),
 		cmocka_unit_test(the_engine_is_the_model),
 		cmocka_unit_test(slices_change_nothing),
