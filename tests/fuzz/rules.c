@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* Files of rules: no crash, one line for whatever is refused, and what is written of a rule is the same rule again. */
+/*
+ * Files of rules: no crash, one line for whatever is refused, what is written of a rule is the same rule again, and what is
+ * exported for Prometheus is YAML.
+ */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "conf/rules.h"
+#include "rule/rule_file.h"
 
 /* Adds the rules of a text; false: it is refused. */
 static bool rules_add(struct conf *c, const char *text, size_t len)
@@ -48,6 +52,33 @@ static struct conf *conf_new(void)
 	return c;
 }
 
+static const struct metric *metric_of(const char *name)
+{
+	static const struct metric rows[] = {
+		{ "m_total", METRIC_COUNTER },
+		{ "m", METRIC_GAUGE, .largest = true },
+		{ "m_seconds", METRIC_HISTOGRAM, UNIT_SECONDS, .labels = { { "a" }, { "b" } } },
+	};
+
+	return *name == 'x' ? NULL : &rows[strlen(name) % 3];
+}
+
+/* What is for Prometheus is YAML as well. */
+static void rules_export(const struct conf *c)
+{
+	const struct rule_file file = { (const struct rule_conf *const *)c->rules, c->rule_cnt,
+					5000000000, metric_of };
+	struct buf out = { 0 }, error = { 0 };
+	struct yaml_doc d;
+
+	rule_file_write(&file, &out);
+	if (yaml_doc_load(&d, "exported", out.data, out.len, &error))
+		abort();
+	yaml_doc_release(&d);
+	buf_release(&out);
+	buf_release(&error);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
@@ -59,8 +90,10 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size && data[0] != 'r')
 		buf_str(&text, "rules:\n  - alert: A\n    metric: m\n    value: rate\n    ");
 	buf_add(&text, data, size);
-	if (rules_add(c, buf_cstr(&text), text.len))
+	if (rules_add(c, buf_cstr(&text), text.len)) {
 		rules_write(c, &first);
+		rules_export(c);
+	}
 	/* beyond ASCII there is what YAML wants to be escaped */
 	if (c->rule_cnt && is_ascii(&first)) {
 		if (!rules_add(again, buf_cstr(&first), first.len))

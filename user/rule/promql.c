@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "lib/utf8.h"
 #include "rule/burn.h"
 
 #define NS_PER_MS 1000000ULL
@@ -42,18 +43,39 @@ void promql_duration(u64 ns, struct buf *b)
 	buf_str(b, ns ? units[i].name : "s");
 }
 
-void promql_quote(const char *text, size_t len, struct buf *b)
+/* The code point of a character of so many bytes. */
+static u32 code_point(const char *s, size_t len)
+{
+	u32 code = len == 1 ? (unsigned char)*s : (unsigned char)*s & (0x7fU >> len);
+
+	for (size_t i = 1; i < len; i++)
+		code = code << 6 | ((unsigned char)s[i] & 0x3f);
+	return code;
+}
+
+/* YAML forbids control characters, and takes some others for the end of a line, or of bytes that are no text. */
+static bool is_plain(u32 code)
+{
+	if (code < 0xa0)
+		return code >= ' ' && code <= '~';
+	return code != 0x2028 && code != 0x2029 && code != 0xfeff && code != 0xfffe &&
+	       code != 0xffff;
+}
+
+void promql_quote(const char *text, struct buf *b)
 {
 	buf_char(b, '"');
-	for (const char *c = text; c < text + len; c++) {
-		if (*c == '\n')
-			buf_str(b, "\\n");
-		else if ((unsigned char)*c < ' ' || *c == 0x7f)
-			buf_printf(b, "\\x%02x", (unsigned char)*c);
-		else {
-			if (*c == '"' || *c == '\\')
+	for (size_t len; *text; text += len) {
+		len = utf8_len(text);
+		if (!len) {
+			buf_str(b, UTF8_REPLACEMENT);
+			len = 1;
+		} else if (!is_plain(code_point(text, len))) {
+			buf_printf(b, "\\u%04x", (unsigned)code_point(text, len));
+		} else {
+			if (*text == '"' || *text == '\\')
 				buf_char(b, '\\');
-			buf_char(b, *c);
+			buf_add(b, text, len);
 		}
 	}
 	buf_char(b, '"');
@@ -138,11 +160,11 @@ static void matcher_write(struct buf *b, const struct rule_pair *p)
 	if (strpbrk(pattern, "*?[|\\")) {
 		buf_char(b, '~');
 		regex_write(&regex, pattern);
-		promql_quote(buf_cstr(&regex), regex.len, b);
+		promql_quote(buf_cstr(&regex), b);
 	} else {
 		if (negative)
 			buf_char(b, '=');
-		promql_quote(pattern, strlen(pattern), b);
+		promql_quote(pattern, b);
 	}
 	b->failed |= regex.failed;
 	buf_release(&regex);

@@ -20,7 +20,7 @@ typedef const struct metric *(*promql_find)(const char *name);
 int promql_expr(const struct rule_conf *r, promql_find find, struct buf *out);
 /* 10s, 1m; in whole milliseconds, rounded up */
 void promql_duration(u64 ns, struct buf *out);
-/* A string, or a scalar of YAML: both have the same escapes. */
-void promql_quote(const char *text, size_t len, struct buf *out);
+/* A string, or a scalar of YAML: what is escaped is in both. Bytes that are no UTF-8 become U+FFFD. */
+void promql_quote(const char *text, struct buf *out);
 
 #endif

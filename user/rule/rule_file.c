@@ -86,7 +86,7 @@ static void template_convert(const struct rule_conf *r, const struct metric *m,
 static void scalar_write(struct buf *out, const char *key, const char *text)
 {
 	buf_printf(out, "          %s: ", key);
-	promql_quote(text, strlen(text), out);
+	promql_quote(text, out);
 	buf_char(out, '\n');
 }
 
@@ -170,7 +170,7 @@ static void rule_write_in(struct buf *out, const struct rule_conf *r, const stru
 			  const char *expr)
 {
 	buf_str(out, "      - alert: ");
-	promql_quote(r->alert, strlen(r->alert), out);
+	promql_quote(r->alert, out);
 	buf_str(out, "\n        expr: |-\n");
 	block_write(out, expr);
 	duration_line(out, "for", r->for_ns);
