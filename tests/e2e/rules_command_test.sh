@@ -141,12 +141,14 @@ fi
 cat >"$TMP/test.yaml" <<-END
 	rules:
 	  - { alert: WouldHave, metric: seismo_syscalls_total, where: { service: work-$$, syscall: getppid }, by: [service], value: rate, above: 50, window: 2s, for: 1s, keep_firing_for: 2s }
+	  - { alert: BusyWork, metric: seismo_syscalls_total, where: { service: work-$$, syscall: getppid }, value: rate, above: 1000000, window: 2s }
 	  - { alert: WouldNot, metric: seismo_syscalls_total, where: { service: work-$$, syscall: getppid }, by: [service], value: rate, above: 1000000, window: 2s }
 END
-rules test "$TMP/test.yaml" --format json >"$TMP/test.json"
+rules test "$TMP/test.yaml" --config "$CONFIG" --format json >"$TMP/test.json"
 is 0 $? "a back-test"
-is "WouldHave 1 WouldNot 0" "$(jq -r '[.rules[] | .rule, (.firings | length | tostring)] | join(" ")' "$TMP/test.json")" \
-	"one rule would have fired once, the other never"
+is "WouldHave 1 BusyWork 0 WouldNot 0" "$(jq -r '[.rules[] | .rule, (.firings | length | tostring)] | join(" ")' "$TMP/test.json")" \
+	"one rule would have fired once, the others never"
+is "0 1 0" "$(jq -r '[.rules[].fired_total | tostring] | join(" ")' "$TMP/test.json")" "by the event log one of them did, as it was then"
 is true "$(jq '.rules[0].firings[0] | (.began_seconds_ago > .ended_seconds_ago) and .ended_seconds_ago > 0 and .began_seconds_ago < 120' "$TMP/test.json")" \
 	"when that began and ended"
 rules test "$TMP/test.yaml" >"$TMP/test.text"

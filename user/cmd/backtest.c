@@ -12,6 +12,8 @@
 #include "cmd/ask.h"
 #include "cmd/cmd.h"
 #include "conf/load.h"
+#include "event/filter.h"
+#include "event/reader.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "rule/backtest.h"
@@ -154,10 +156,63 @@ static void span_print(double seconds)
 		printf("%.1f h", seconds / 3600);
 }
 
+static json_t *rule_find(const json_t *rules, const char *name)
+{
+	json_t *rule;
+	size_t i;
+
+	json_array_foreach(rules, i, rule)
+	{
+		const char *its = json_string_value(json_object_get(rule, "rule"));
+
+		if (name && its && !strcmp(its, name))
+			return rule;
+	}
+	return NULL;
+}
+
+static bool begins_to_fire(const json_t *event)
+{
+	const char *state = json_string_value(json_object_get(event, "state")),
+		   *before = json_string_value(json_object_get(event, "before"));
+
+	return state && before && !strcmp(state, "firing") && strcmp(before, "firing") != 0;
+}
+
+/* How often rules of these names did fire, as far as the event log tells, which outlives the daemon. */
+static void fired_add(const char *file, double seconds, json_t *rules)
+{
+	const struct event_filter filter = {
+		.kinds = 1U << EVENT_ALERT,
+		.since_ns = (s64)(((double)time(NULL) - seconds) * NS_PER_SEC),
+	};
+	struct event_reader *r = file ? event_reader_open(file) : NULL;
+	const char *line;
+	size_t len, i;
+	json_t *rule;
+	bool bad;
+
+	if (!r)
+		return;
+	json_array_foreach(rules, i, rule)
+		json_object_set_new(rule, "fired_total", json_integer(0));
+	while (event_reader_next(r, &line, &len) > 0) {
+		json_t *event = event_filter_line(&filter, line, len, &bad), *count;
+
+		rule = rule_find(rules, json_string_value(json_object_get(event, "alert")));
+		count = json_object_get(rule, "fired_total");
+		if (count && begins_to_fire(event))
+			json_integer_set(count, json_integer_value(count) + 1);
+		json_decref(event);
+	}
+	event_reader_free(r);
+}
+
 static void rule_print(const json_t *rule)
 {
 	const json_t *firings = json_object_get(rule, "firings"), *firing, *ended;
 	size_t cnt = json_array_size(firings) + (size_t)number(rule, "omitted_total"), i;
+	const json_t *fired = json_object_get(rule, "fired_total");
 	double unknown = number(rule, "unknown_ratio");
 	const char *why = json_string_value(json_object_get(rule, "unknown_why"));
 
@@ -169,6 +224,9 @@ static void rule_print(const json_t *rule)
 		printf("; unknown for %s%.0f %% of the time%s%s",
 		       unknown < 0.01 ? "less than " : "", unknown < 0.01 ? 1 : 100 * unknown,
 		       why ? ": " : "", why ?: "");
+	if (json_integer_value(fired))
+		printf("; a rule of this name did, %lld times",
+		       (long long)json_integer_value(fired));
 	putchar('\n');
 	json_array_foreach(firings, i, firing)
 	{
@@ -240,6 +298,13 @@ int backtest_ask(const struct agent *a, const char *file, u64 since_ns, bool jso
 			status = EXIT_UNSUPPORTED;
 		}
 		done = json_is_true(json_object_get(answer, "done"));
+	}
+	if (!status) {
+		double seconds = number(answer, "began_seconds_ago");
+
+		if (since_ns > seconds * NS_PER_SEC)
+			seconds = (double)since_ns / NS_PER_SEC;
+		fired_add(a->conf->events.file, seconds, json_object_get(answer, "rules"));
 	}
 	if (!status && json && !json_dumpf(answer, stdout, JSON_INDENT(2)))
 		putchar('\n');
