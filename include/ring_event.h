@@ -53,7 +53,7 @@ struct ring_process {
 struct ring_oom {
 	struct ring_event head;
 	char parent_comm[RING_COMM];
-	u32 scope; /* enum oom_scope of process.h */
+	u32 scope;   /* enum oom_scope of process.h */
 	u32 trigger; /* who needed memory: process id and name */
 	char trigger_comm[RING_COMM];
 	u64 limit_pages;

@@ -43,7 +43,8 @@ const struct probe probe_process = {
 			  .purpose = "ended processes" },
 			{ { TRACEPOINT("oom") },
 			  .optional = true,
-			  .purpose = "victims of the OOM killer, and whether the machine or a cgroup ran out of memory" },
+			  .purpose =
+				  "victims of the OOM killer, and whether the machine or a cgroup ran out of memory" },
 			{ .alt[0] = NULL },
 		},
 	.metrics =
