@@ -55,11 +55,11 @@ postgres_start() { # PORT LINES
 	bins=(/usr/lib/postgresql/*/bin)
 	own_copy "${bins[-1]}"/{postgres,pgbench,psql}
 	ln -s "${bins[-1]%/bin}/lib" "$TMP/lib" # where it looks for what it loads: beside its own folder
-	mkdir "$TMP/data" "$TMP/run"
-	chown postgres "$TMP/data" "$TMP/run"
+	mkdir "$TMP/database" "$TMP/run"
+	chown postgres "$TMP/database" "$TMP/run"
 	chmod 711 "$TMP"
-	"${as_postgres[@]}" "${bins[-1]}/initdb" -D "$TMP/data" -A trust -N >/dev/null || bail "initdb failed"
-	cat >>"$TMP/data/postgresql.conf" <<-END
+	"${as_postgres[@]}" "${bins[-1]}/initdb" -D "$TMP/database" -A trust -N >/dev/null || bail "initdb failed"
+	cat >>"$TMP/database/postgresql.conf" <<-END
 		listen_addresses = '127.0.0.1'
 		unix_socket_directories = '$TMP/run'
 		port = $1
@@ -69,7 +69,7 @@ postgres_start() { # PORT LINES
 		max_parallel_workers = 0
 		$2
 	END
-	server_start "$1" "${as_postgres[@]}" "postgres-$$" -D "$TMP/data"
+	server_start "$1" "${as_postgres[@]}" "postgres-$$" -D "$TMP/database"
 	# It listens before it is ready to answer.
 	wait_until psql-$$ -h 127.0.0.1 -p "$1" -U postgres -c "" postgres || bail "postgres is not ready"
 }
@@ -78,9 +78,9 @@ postgres_start() { # PORT LINES
 mariadb_start() { # PORT
 	need mariadbd mariadb
 	own_copy mariadbd
-	mariadb-install-db --no-defaults --user=root --datadir="$TMP/data" >"$TMP/install.log" 2>&1 ||
+	mariadb-install-db --no-defaults --user=root --datadir="$TMP/database" >"$TMP/install.log" 2>&1 ||
 		bail "mariadb-install-db failed: $(tail -n 3 "$TMP/install.log")"
-	server_start "$1" mariadbd-$$ --no-defaults --user=root --datadir="$TMP/data" --port="$1" \
+	server_start "$1" mariadbd-$$ --no-defaults --user=root --datadir="$TMP/database" --port="$1" \
 		--bind-address=127.0.0.1 --socket="$TMP/mariadb.sock" --skip-grant-tables --skip-networking=0 \
 		--innodb-buffer-pool-size=16M --general-log --general-log-file="$TMP/commands.log"
 }

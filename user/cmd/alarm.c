@@ -318,6 +318,11 @@ static bool is_restored(struct alarm *a, u64 now_ns)
 	return a->alerts.loaded && a->usual.loaded;
 }
 
+void alarm_seen(struct alarm *a, const struct process_event *e)
+{
+	witness_seen(a->witness, e);
+}
+
 void alarm_tick(struct alarm *a)
 {
 	u64 now_ns = clock_now_ns();

@@ -32,6 +32,9 @@ int alarm_configure(struct alarm *a, const struct conf *c);
 /* Where changes of alerts are recorded, NULL: nowhere. */
 struct event_log;
 void alarm_record(struct alarm *a, struct event_log *log);
+/* The kernel side has told something of a process. */
+struct process_event;
+void alarm_seen(struct alarm *a, const struct process_event *e);
 /* A tick of the history has ended: evaluates the rules, in this call and in slices that follow. */
 void alarm_tick(struct alarm *a);
 /* Some times a second: tells others what has changed, and again what fires. */

@@ -46,8 +46,7 @@ static void seen(void *ctx, const struct process_event *e)
 {
 	const struct feed *f = ctx;
 
-	if (f->seen)
-		f->seen(f->seen_ctx, e);
+	alarm_seen(f->agent->alarm, e);
 }
 
 static const char *service(void *ctx, u32 identity, u32 gen)

@@ -17,9 +17,6 @@ struct feed {
 	struct event_ring *ring;
 	struct watch *watch;
 	bool quiet; /* it waits for nothing until the next tick */
-	/* Optional; set before feed_begin(). */
-	void (*seen)(void *ctx, const struct process_event *e);
-	void *seen_ctx;
 	bool begun;
 	u64 missed_told[PROBE_MAX], missed_tell_ns;
 };

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "cmd/witness.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 
+#include "event/ring.h"
 #include "lib/loop.h"
 #include "lib/utc.h"
 #include "probe/disk_info.h"
@@ -46,9 +48,17 @@ void witness_tick(struct witness *w)
 	disk_infos_tick(w->disks, w->registry);
 }
 
-struct changes *witness_changes(const struct witness *w)
+void witness_seen(struct witness *w, const struct process_event *e)
 {
-	return w->changes;
+	char detail[128];
+
+	changes_watch(w->changes, CHANGE_REPLACED, true);
+	if (e->kind != EVENT_REPLACED)
+		return;
+	snprintf(detail, sizeof(detail), "inode %llu -> %llu, %llu -> %llu bytes",
+		 (unsigned long long)e->before.inode, (unsigned long long)e->file.inode,
+		 (unsigned long long)e->before.size, (unsigned long long)e->file.size);
+	changes_note(w->changes, CHANGE_REPLACED, e->service, detail, 1, e->time_ns);
 }
 
 json_t *witness_evidence(const struct witness *w, const struct alert *a)

@@ -11,7 +11,7 @@
 
 struct witness;
 struct baselines;
-struct changes;
+struct process_event; /* event/ring.h */
 
 /* All outlive it but the worker, which may be NULL. NULL: no memory. */
 struct witness *witness_new(const struct registry *r, const struct history *h,
@@ -19,8 +19,8 @@ struct witness *witness_new(const struct registry *r, const struct history *h,
 void witness_free(struct witness *w);
 /* A tick of the history has ended. */
 void witness_tick(struct witness *w);
-/* What changed, for whoever sees more of it than the counters tell. */
-struct changes *witness_changes(const struct witness *w);
+/* The kernel side has told something of a process: that its program was replaced is not in any counter. */
+void witness_seen(struct witness *w, const struct process_event *e);
 /* See evidence_make(); the caller's. */
 json_t *witness_evidence(const struct witness *w, const struct alert *a);
 
