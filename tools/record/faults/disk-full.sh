@@ -2,10 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Nothing is left of the file system.
 row=6
+fillers=0
 
 inject() {
-	dd if=/dev/zero of="$TMP/disk/filler" bs=64k status=none
-	dd if=/dev/zero of="$TMP/disk/filler2" bs=512 status=none
+	local size
+	for size in 1M 4k; do # without writing anything
+		while fallocate -l "$size" "$TMP/disk/filler.$((++fillers))"; do :; done
+	done
 }
 
 heal() {
