@@ -41,9 +41,9 @@ is "$(jq .seq "$TMP/followed")" "$(jq .seq "$TMP/followed" | sort -n -u)" "once,
 
 # --- kill -9, and a line that is torn
 
-last=$(tail -n 1 "$EVENTS" | jq .seq)
 kill -KILL "$seismo_pid"
 wait "$seismo_pid" 2>/dev/null
+last=$(events | tail -n 1 | jq .seq)
 printf '{"seq":%d,"time":"2026-01-' $((last + 1)) >>"$EVENTS"
 start_seismo --probes process
 "$program" end error:10 >"$TMP/ended"

@@ -184,7 +184,7 @@ static void oom_tell(struct event_ring *r, struct process_event *p, const struct
 {
 	static const char *const scopes[] = { "unknown", "host", "cgroup" };
 	char cgroup[RING_CGROUP + 1];
-	struct comm trigger;
+	struct comm trigger = { .text = "" };
 
 	p->oom_scope = e->scope;
 	process_begin(r, p);
@@ -212,7 +212,7 @@ static s64 wall_ns(const struct event_ring *r, const struct ring_event *e)
 static void process_event(struct event_ring *r, const union ring_any *e, const char *service)
 {
 	u64 since_ns = e->head.kind == RING_OOM ? 0 : e->process.since_ns;
-	struct comm command, parent;
+	struct comm command = { .text = "" }, parent = { .text = "" };
 	struct process_event p = {
 		.kind = kinds[e->head.kind],
 		.time_ns = e->head.time_ns,
