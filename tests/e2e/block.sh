@@ -2,14 +2,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What the tests of block I/O share: a loop device whose speed is known. Source it after lib.sh.
 
-# Makes the device, of 64 MiB or MEGABYTES; sets loop, its path, device, its name, and slow, the folder of its control file.
-slow_disk() { # [MEGABYTES]
+# Makes the device; sets loop, its path, device, its name, and slow, the folder of its control file.
+slow_disk() { # MEGABYTES
 	need losetup
 	[[ -e /dev/fuse ]] || skip "no FUSE on this host"
 	[[ -x $BUILD/workload/slowfuse ]] || skip "slowfuse was not built (no libfuse3)"
 	slow=$TMP/slow
 	mkdir "$slow"
-	"$BUILD/workload/slowfuse" "$slow" "${1:-64}" &
+	"$BUILD/workload/slowfuse" "$slow" "$1" &
 	at_exit end_process $!
 	at_exit umount "$slow"
 	wait_until test -e "$slow/disk" || skip "cannot mount FUSE"

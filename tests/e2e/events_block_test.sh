@@ -10,7 +10,7 @@
 . "$(dirname "$0")/events.sh"
 need dd
 
-slow_disk
+slow_disk 64
 own_copy dd
 start_seismo --probes block,syscall,process
 

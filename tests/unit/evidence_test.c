@@ -291,6 +291,7 @@ static void nothing(struct world *w)
 
 /* --- rules */
 
+/* clang-format off */
 #define SLOW_DISK                                                                     \
 	{                                                                             \
 		.alert = "SlowDisk",                                                  \
@@ -327,6 +328,7 @@ static void nothing(struct world *w)
 		.of = { .metric = "seismo_requests_total" }, .by = { "service" }, .by_cnt = 1,   \
 		.value = RULE_RATIO, .window_ns = 30 * NS_PER_SEC                                \
 	}
+/* clang-format on */
 
 static struct rule_pair failed = { .key = "status", .value = "5*|error" };
 static struct rule_pair phase_device = { .key = "phase", .value = "device" };

@@ -278,8 +278,10 @@ static void hidden_label_test(void **state)
 }
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(text_as_specified),  cmocka_unit_test(openmetrics_as_specified),
-	cmocka_unit_test(nothing_is_nothing), cmocka_unit_test(bounds_are_exact),
+	cmocka_unit_test(text_as_specified),
+	cmocka_unit_test(openmetrics_as_specified),
+	cmocka_unit_test(nothing_is_nothing),
+	cmocka_unit_test(bounds_are_exact),
 	cmocka_unit_test(samples_that_are_in_no_registry),
 	cmocka_unit_test(hidden_label_test),
 };

@@ -205,7 +205,8 @@ static const struct fuse_operations operations = {
 
 int main(int argc, char **argv)
 {
-	char options[] = "fsname=slowfuse,max_threads=64,max_idle_threads=16,attr_timeout=3600,entry_timeout=3600";
+	char options[] =
+		"fsname=slowfuse,max_threads=64,max_idle_threads=16,attr_timeout=3600,entry_timeout=3600";
 	char foreground[] = "-f", option[] = "-o";
 
 	if (argc != 3 || atol(argv[2]) <= 0) {

@@ -5,19 +5,19 @@
 #include "event/event.h"
 
 #define FIELDS (const struct event_field[])
-#define END                \
-	{                  \
-		NULL, NULL \
-	}
+
+/* clang-format off */
+#define END { NULL, NULL }
 
 /* What any kind about a process has. */
-#define PROCESS                                                                             \
-	{ "pid", "process id" }, { "parent_pid", "process id of its parent" },              \
-		{ "command", "name of its first thread, as ps shows it" },                  \
-		{ "parent_command", "the same of its parent" }, { "user_id", "real user" }, \
-	{                                                                                   \
-		"executable", "path of its program, in its own mount namespace"             \
-	}
+#define PROCESS                                                         \
+	{ "pid", "process id" },                                        \
+	{ "parent_pid", "process id of its parent" },                   \
+	{ "command", "name of its first thread, as ps shows it" },      \
+	{ "parent_command", "the same of its parent" },                 \
+	{ "user_id", "real user" },                                     \
+	{ "executable", "path of its program, in its own mount namespace" }
+/* clang-format on */
 
 const struct event_field event_common[] = {
 	{ "seq",

@@ -102,16 +102,16 @@ static void rule_end(struct engine *e, struct alert_rule *rule, s64 wall_ns)
 }
 
 /* The alerts go on under the new text of the rule. */
-static void rule_take_over(struct alert_rule *new, struct alert_rule *old)
+static void rule_take_over(struct alert_rule *fresh, struct alert_rule *old)
 {
-	const struct rule_conf *conf = new->conf;
+	const struct rule_conf *conf = fresh->conf;
 	struct alert_entry *entry;
 
-	*new = *old;
-	new->conf = conf;
+	*fresh = *old;
+	fresh->conf = conf;
 	old->entries = NULL;
 	old->keys = NULL;
-	DL_FOREACH(new->entries, entry)
+	DL_FOREACH(fresh->entries, entry)
 	{
 		entry->alert.rule = conf;
 		/* whether a cause has a symptom is seen in the next pass */
@@ -144,23 +144,23 @@ int engine_configure(struct engine *e, const struct rule_conf *const rules[], si
 		     u64 interval_ns, s64 wall_ns)
 {
 	const struct rule_conf **list = calloc(cnt + 1, sizeof(*list));
-	struct alert_rule *new = calloc(cnt + 1, sizeof(*new));
+	struct alert_rule *fresh = calloc(cnt + 1, sizeof(*fresh));
 	struct plan *plan = NULL;
 	size_t used = 0;
 
-	for (size_t i = 0; list && new &&i < cnt; i++)
+	for (size_t i = 0; list && fresh && i < cnt; i++)
 		if (!rules[i]->off) {
-			new[used].conf = rules[i];
+			fresh[used].conf = rules[i];
 			list[used++] = rules[i];
 		}
-	if (list && new)
+	if (list && fresh)
 		plan = plan_new(e->registry, list, used);
 	if (!plan) {
 		free(list);
-		free(new);
+		free(fresh);
 		return -ENOMEM;
 	}
-	rules_replace(e, new, used, wall_ns);
+	rules_replace(e, fresh, used, wall_ns);
 	plan_free(e->plan);
 	free(e->rules);
 	e->plan = plan;
