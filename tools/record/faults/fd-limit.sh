@@ -4,7 +4,7 @@
 row=11
 
 inject() {
-	prlimit --pid "$(supervised_pid shop)" --nofile=16:65536
+	prlimit --pid "$(supervised_pid shop)" --nofile=4:65536
 }
 
 heal() {
