@@ -78,6 +78,11 @@ is true "$(alerts '.alerts[] | select(.rule == "TooMany") | .expected')" "the AP
 alert_end
 ok "its end is in the log" wait_until grep -q "alert TooMany is resolved after .* (page, expected)" "$TMP/seismo.err"
 
+silence add 'service=~(x|a b, "c"\.d){1,2}' alertname=None --duration 1h --reason "a line"
+is 0 $? "values may have spaces, quotes and braces"
+silence list
+ok "and are written as they were meant" grep -qF 'service=~"(x|a b, \"c\"\\.d){1,2}",alertname="None"' "$TMP/run.out"
+
 # --- what is no silence
 
 for words in "add" "add a=b --duration 1h" "add a=b --reason x" "add service!=x --duration 1h --reason x" "add a=~( --duration 1h --reason x" \

@@ -83,9 +83,9 @@ static void put(struct target *t, u64 key, bool firing)
 
 static struct {
 	sem_t begun, go; /* each message */
-	bool waits;
-	enum send_result result;
-	unsigned messages, alerts;
+	atomic_bool waits;
+	_Atomic(enum send_result) result;
+	atomic_uint messages, alerts;
 } fake;
 
 static void *fake_open(const void *conf)

@@ -100,6 +100,29 @@ static void document_write(const json_t *doc)
 		putchar('\n');
 }
 
+/* The shell has taken the quotes of what has spaces in it. */
+static void matcher_add(struct buf *to, const char *word)
+{
+	size_t len = strcspn(word, "=!~\"");
+	const char *value;
+
+	len += strspn(word + len, "=!~");
+	value = word + len;
+	buf_str(to, to->len ? " " : "");
+	if (*value == '"' || !strpbrk(value, " \t,{}")) {
+		buf_str(to, word);
+		return;
+	}
+	buf_add(to, word, len);
+	buf_char(to, '"');
+	for (; *value; value++) {
+		if (*value == '"' || *value == '\\')
+			buf_char(to, '\\');
+		buf_char(to, *value);
+	}
+	buf_char(to, '"');
+}
+
 static int add(const struct options *o, const char *socket)
 {
 	struct buf path = { 0 }, matchers = { 0 };
@@ -109,7 +132,7 @@ static int add(const struct options *o, const char *socket)
 	if (o->word_cnt < 2 || !o->duration || !o->reason)
 		return usage("'add' needs matchers, --duration and --reason");
 	for (unsigned i = 1; i < o->word_cnt; i++)
-		buf_printf(&matchers, "%s%s", i > 1 ? " " : "", o->words[i]);
+		matcher_add(&matchers, o->words[i]);
 	buf_str(&path, ROUTE "?");
 	query_add(&path, "matchers", buf_cstr(&matchers));
 	query_add(&path, "duration", o->duration);
