@@ -257,6 +257,36 @@ static void gone_callee(struct world *w)
 	count(w, "seismo_requests_total", LABELS("shop.service", "inbound", "http", "502"), 40);
 }
 
+/* It crashes as soon as it is started again. */
+static void crashing_callee(struct world *w)
+{
+	refused(w);
+	count(w, "seismo_process_exits_total", LABELS("postgresql.service", "error"), 2);
+	count(w, "seismo_process_starts_total", LABELS("postgresql.service"), 2);
+	count(w, "seismo_requests_total", LABELS("shop.service", "inbound", "http", "502"), 40);
+}
+
+/* It sleeps, which is none of the things that are measured; or something that is not seen at all. */
+static void sleeping(struct world *w)
+{
+	usual(w);
+	serves(w, "shop.service", "http", 100, 0.3);
+	observe(w, "seismo_syscall_duration_seconds", LABELS("shop.service", "sleep"), 0.3,
+		100 * TICK_S);
+}
+
+static void waiting(struct world *w)
+{
+	usual(w);
+	serves(w, "shop.service", "http", 100, 0.3);
+}
+
+static void killed_at_limit(struct world *w)
+{
+	set(w, "seismo_memory_limit_bytes", LABELS("shop.service"), 512e6);
+	count(w, "seismo_process_exits_total", LABELS("shop.service", "oom"), 2);
+}
+
 static void stopped_callee(struct world *w)
 {
 	frozen_callee(w);
@@ -473,9 +503,45 @@ static const struct scenario {
 	  OF_SERVICE("ConnectsFail", "seismo_tcp_connect_failures_total", RULE_RATE),
 	  { "shop.service" },
 	  "callee",
-	  "refused: postgresql.service, which shop.service asks, has no process",
+	  "connects fail: postgresql.service, which shop.service asks, has no process",
 	  "",
 	  "start postgresql.service",
+	  "" },
+	{ "crashing callee",
+	  crashing_callee,
+	  ERRORS,
+	  { "shop.service" },
+	  "callee",
+	  "postgresql.service, which shop.service asks, ends again and again: error",
+	  "",
+	  "last messages of postgresql.service",
+	  "postgresql.service failed (error) 12 times" },
+	{ "sleeping",
+	  sleeping,
+	  SLOW_REQUESTS,
+	  { "shop.service", "http" },
+	  "software",
+	  "shop.service sleeps on purpose",
+	  "clients of shop.service",
+	  "",
+	  "" },
+	{ "waiting",
+	  waiting,
+	  SLOW_REQUESTS,
+	  { "shop.service", "http" },
+	  "software",
+	  "shop.service itself takes longer",
+	  "clients of shop.service",
+	  "",
+	  "" },
+	{ "killed at its limit",
+	  killed_at_limit,
+	  OF_SERVICE("CrashLoop", "seismo_process_exits_total", RULE_COUNT),
+	  { "shop.service" },
+	  "quota",
+	  "shop.service is killed at the memory limit of its cgroup, 512 MB",
+	  "",
+	  "",
 	  "" },
 	{ "stopped callee",
 	  stopped_callee,

@@ -188,7 +188,7 @@ static void exits_note(struct changes *c, const struct processes *p, const struc
 	s64 now, before;
 
 	live_read(p, service, &now, &before);
-	if (strcmp(reason, "ok") != 0)
+	if (strcmp(reason, "ok") != 0 && (strcmp(reason, "oom") != 0 || !p->oom_kills))
 		changes_note(c, CHANGE_DIED, service, reason, (u64)ended, now_ns);
 	if (now > 0)
 		return;

@@ -81,6 +81,11 @@ static enum answer about_exits(const struct scene *s)
 	return metric_begins(s, "seismo_process_");
 }
 
+static enum answer exits_by_oom(const struct scene *s)
+{
+	return both(about_exits(s), most_is(s, "oom"));
+}
+
 static enum answer about_overflows(const struct scene *s)
 {
 	return metric_begins(s, "seismo_tcp_listen_overflows");
@@ -293,6 +298,23 @@ static enum answer locks_dominate(const struct scene *s)
 	return s->by_requests ? part_takes(s, "locks_at_most", DOMINATES) : NO;
 }
 
+/* Requests take longer than usual, and nothing that is measured takes the time. */
+static enum answer waits_unexplained(const struct scene *s)
+{
+	double rest = s->time;
+
+	for (size_t i = 0; i < s->part_cnt; i++)
+		rest -= s->parts[i].seconds;
+	return s->service && s->by_requests && rest >= DOMINATES * s->time &&
+	       is_more(measured_mean_factor(&s->inbound));
+}
+
+static enum answer sleeps(const struct scene *s)
+{
+	return both(part_takes(s, "sleep_at_most", DOMINATES),
+		    is_more(measured_mean_factor(&s->inbound)));
+}
+
 static enum answer callee_silent(const struct scene *s)
 {
 	return s->callee.service ? at_least(s->callee.oldest, HANGS) : NO;
@@ -345,6 +367,22 @@ static enum answer connects_fail(const struct scene *s)
 	double now = s->service ? connect_failures(s, &s->now_window) : 0;
 
 	return now > 0 ? is_more(now / connect_failures(s, s->usual)) : NO;
+}
+
+/* Either told by the alert itself, or by its failing connects. */
+static enum answer asks_in_vain(const struct scene *s)
+{
+	return either(connect_refused(s), both(about_errors(s), connects_fail(s)));
+}
+
+/* Again and again. */
+static enum answer callee_dies(const struct scene *s)
+{
+	for (size_t i = 0; s->callee.service && i < s->changed_cnt; i++)
+		if ((s->changed[i].kind == CHANGE_DIED || s->changed[i].kind == CHANGE_OOM) &&
+		    s->changed[i].cnt > 1 && !strcmp(s->changed[i].service, s->callee.service))
+			return YES;
+	return NO;
 }
 
 static bool is_error(const struct series *s)

@@ -38,6 +38,11 @@
 	X(callee_stopped, "")                                     \
 	X(callee_gone, "")                                        \
 	X(about_errors, "")                                       \
+	X(asks_in_vain, "")                                       \
+	X(callee_dies, "")                                        \
+	X(waits_unexplained, "")                                  \
+	X(sleeps, "")                                             \
+	X(exits_by_oom, "")                                       \
 	X(connects_fail, "")                                      \
 	X(callee_errs, "")                                        \
 	X(has_died, "")                                           \

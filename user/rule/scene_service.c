@@ -17,6 +17,7 @@ enum {
 	PART_IO_LIMIT,
 	PART_OUTBOUND,
 	PART_LOCKS,
+	PART_SLEEP,
 	PARTS,
 };
 
@@ -33,6 +34,7 @@ static const struct part_row rows[PARTS] = {
 			    "seismo_service_block_io_throttled_seconds" },
 	[PART_OUTBOUND] = { "outbound", "waiting for", "seismo_request_duration_seconds" },
 	[PART_LOCKS] = { "locks_at_most", "locks (at most)", "seismo_syscall_duration_seconds" },
+	[PART_SLEEP] = { "sleep_at_most", "sleeping (at most)", "seismo_syscall_duration_seconds" },
 };
 
 static double window_seconds(const struct scene *s)
@@ -161,13 +163,17 @@ static void parts_order(struct scene *s)
 
 /*
  * Parts of the time in which requests were under way; where there are none, of the window. Threads that wait for work wait in
- * futex(2) as well as those that wait for a lock: only what is left of the time can have been locks.
+ * futex(2) as well as those that wait for a lock: only what is left of the time can have been locks, or sleep.
  */
 static void time_split(struct scene *s)
 {
 	const struct condition where[] = { { "service", s->service },
 					   { "direction", "inbound" },
 					   { NULL } };
+	static const struct {
+		int part;
+		const char *class;
+	} rest[] = { { PART_LOCKS, "futex" }, { PART_SLEEP, "sleep" } };
 	double sum = 0, waiting = scene_gauge(s, "seismo_request_oldest_seconds", where);
 
 	s->time = s->inbound.now.unknown ? 0 : s->inbound.now.sum;
@@ -181,8 +187,12 @@ static void time_split(struct scene *s)
 	outbound_add(s);
 	for (size_t i = 0; i < s->part_cnt; i++)
 		sum += s->parts[i].seconds;
-	if (sum < s->time)
-		part_add(s, PART_LOCKS, NULL, NULL, fmin(class_seconds(s, "futex"), s->time - sum));
+	for (size_t i = 0; i < sizeof(rest) / sizeof(*rest) && sum < s->time; i++) {
+		double seconds = fmin(class_seconds(s, rest[i].class), s->time - sum);
+
+		part_add(s, rest[i].part, NULL, NULL, seconds);
+		sum += seconds > 0 ? seconds : 0;
+	}
 	s->time = fmax(s->time, sum);
 	parts_order(s);
 }

@@ -209,11 +209,40 @@ static bool locks_share(struct buf *out, const struct scene *s)
 	return part_share(out, s, "locks_at_most");
 }
 
+static bool sleep_share(struct buf *out, const struct scene *s)
+{
+	return part_share(out, s, "sleep_at_most");
+}
+
+/* What its last processes ended with. */
+static bool callee_death(struct buf *out, const struct scene *s)
+{
+	for (size_t i = 0; s->callee.service && i < s->changed_cnt; i++) {
+		const struct change *c = &s->changed[i];
+
+		if (strcmp(c->service, s->callee.service) != 0)
+			continue;
+		if (c->kind == CHANGE_OOM)
+			return text(out, "killed for want of memory");
+		if (c->kind == CHANGE_DIED)
+			return text(out, c->detail);
+	}
+	return false;
+}
+
 static bool limited_device(struct buf *out, const struct scene *s)
 {
 	const struct part *p = scene_part(s, "io_limit");
 
 	return p && text(out, p->of);
+}
+
+static void part_write(struct buf *out, const struct scene *s, const struct part *p)
+{
+	const char *of = p->of ?: p->protocol;
+
+	buf_printf(out, "%s%s%s ", p->row->words, of ? " " : "", of ?: "");
+	quantity_write(out, QUANTITY_PERCENT, scene_share(s, p));
 }
 
 static bool most_part(struct buf *out, const struct scene *s)
@@ -222,8 +251,8 @@ static bool most_part(struct buf *out, const struct scene *s)
 
 	if (!s->part_cnt)
 		return false;
-	buf_printf(out, "%s%s%s ", p->row->words, p->of ? " " : "", p->of ?: "");
-	return quantity(out, QUANTITY_PERCENT, scene_share(s, p));
+	part_write(out, s, p);
+	return true;
 }
 
 static bool cpu_user(struct buf *out, const struct scene *s)
@@ -315,7 +344,7 @@ static const struct {
 	{ VARIABLE(most_part) },      { VARIABLE(cpu_user) },	  { VARIABLE(cpu_used) },
 	{ VARIABLE(cpu_quota) },      { VARIABLE(memory_limit) }, { VARIABLE(requests_now) },
 	{ VARIABLE(requests_usual) }, { VARIABLE(detail) },	  { VARIABLE(replaced) },
-	{ VARIABLE(missing) },
+	{ VARIABLE(missing) },	      { VARIABLE(sleep_share) },  { VARIABLE(callee_death) },
 };
 
 static bool variable_write(struct buf *out, const struct template_part *part, const struct scene *s)
@@ -512,7 +541,7 @@ static void time_line(struct buf *out, const struct scene *s)
 {
 	size_t said = 0;
 
-	if (!s->service || !s->part_cnt)
+	if (!s->service || !s->part_cnt || scene_share(s, s->parts) < LITTLE)
 		return;
 	buf_printf(out, "%s, of %s:", s->service,
 		   s->by_requests ? "the time in which requests are under way" : "each second");
@@ -521,9 +550,8 @@ static void time_line(struct buf *out, const struct scene *s)
 
 		if (scene_share(s, p) < LITTLE)
 			break;
-		buf_printf(out, "%s %s%s%s ", said++ ? "," : "", p->row->words, p->of ? " " : "",
-			   p->of ?: "");
-		quantity_write(out, QUANTITY_PERCENT, scene_share(s, p));
+		buf_str(out, said++ ? ", " : " ");
+		part_write(out, s, p);
 	}
 }
 
