@@ -254,26 +254,35 @@ static void callee_find(struct scene *s)
 		c->duration.now.unknown = c->duration.usual.unknown = "whom it asks is not known";
 }
 
+/* Those whose requests have ended, or wait for an answer. */
 static void callers_find(struct scene *s)
 {
+	static const char *const metrics[] = { "seismo_request_duration_seconds",
+					       "seismo_request_oldest_seconds" };
 	const struct condition where[] = { { "direction", "outbound" },
 					   { "peer", s->service },
 					   { NULL } };
 	double most = 0;
 	struct group g;
 
-	group_find(&g, s->src->registry, "seismo_request_duration_seconds", where);
-	for (size_t i = 0; i < g.cnt; i++) {
-		double seconds = series_increase(g.at[i], &s->now_window);
+	for (size_t m = 0; m < sizeof(metrics) / sizeof(*metrics); m++) {
+		u32 waiting = 0;
 
-		s->callers_total += seconds > 0;
-		if (seconds > most) {
+		group_find(&g, s->src->registry, metrics[m], where);
+		for (size_t i = 0; i < g.cnt; i++) {
+			double seconds = series_increase(g.at[i], &s->now_window);
+
+			waiting += seconds > 0;
+			if (seconds <= most)
+				continue;
 			most = seconds;
 			s->caller.service = g.at[i]->label[0];
 			s->caller.protocol = label_of(g.at[i], "protocol");
 		}
+		group_release(&g);
+		if (waiting > s->callers_total)
+			s->callers_total = waiting;
 	}
-	group_release(&g);
 	if (s->caller.service)
 		call_measure(s, &s->caller, s->caller.service, s->service);
 }

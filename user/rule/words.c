@@ -433,7 +433,11 @@ static void caller_write(struct buf *out, const struct scene *s)
 		buf_str(out, s->caller.service);
 		if (s->caller.protocol)
 			buf_printf(out, " (%s)", s->caller.protocol);
-		if (!s->caller.duration.now.unknown && s->caller.duration.now.cnt > 0) {
+		if (s->caller.oldest >= 1) {
+			buf_str(out, " has waited ");
+			quantity_write(out, QUANTITY_SECONDS, s->caller.oldest);
+			buf_printf(out, " for %s", s->service);
+		} else if (!s->caller.duration.now.unknown && s->caller.duration.now.cnt > 0) {
 			buf_str(out, " waits ");
 			quantity_write(out, QUANTITY_SECONDS,
 				       measure_mean(&s->caller.duration.now));
