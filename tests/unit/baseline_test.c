@@ -400,9 +400,9 @@ static void size_test(void **state)
 		for (u64 key = 0; key < KEYS; key++) {
 			struct baseline_usual u;
 
-			known += baseline_usual(b, key,
-						&(struct load){ 40, key < SERVICES ? 0 : 16384 },
-						&u);
+			known +=
+				baseline_usual(b, key,
+					       &(struct load){ 26, key < SERVICES ? 0 : 4096 }, &u);
 		}
 		usual_ns += cpu_ns() - begin_ns;
 	}

@@ -19,9 +19,10 @@
 /* The part of the windows that is below `high`. */
 #define HIGH 0.99
 
+/* Powers of two, which sizes of requests often are, lie in the middle. */
 u8 load_step(double value)
 {
-	double step = value > 0 ? floor((log2(value) + 20) * LOAD_STEPS) + 1 : 0;
+	double step = value > 0 ? floor((log2(value) + 20) * LOAD_STEPS + 0.5) + 1 : 0;
 
 	if (value > 0 && step < 1)
 		return 1;
