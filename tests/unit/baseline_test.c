@@ -90,11 +90,17 @@ static void warm_up_test(void **state)
 {
 	struct group *g = *state;
 
-	learn(g, BASELINE_WARM_UP + BASELINE_HOLD - 1, 100, 0, 0.01);
+	learn(g, BASELINE_WARM_UP, 100, 0, 0.01);
 	assert_true(isnan(usual(g, 100, 0)));
 	learn(g, 1, 100, 0, 0.01);
 	between(usual(g, 100, 0), 0.008, 0.012);
 	between(threshold(g, 100, 0, 3), 0.024, 0.036);
+	/* windows of other loads count if those are not lower */
+	baseline_forget(g->baselines, KEY);
+	learn(g, BASELINE_WARM_UP / 2, 100, 0, 0.01);
+	learn(g, BASELINE_WARM_UP / 2 + 1, 400, 0, 0.01);
+	assert_true(isnan(usual(g, 400, 0)));
+	between(usual(g, 100, 0), 0.008, 0.012);
 }
 
 /* Ticks are more frequent than windows are long: each second counts once. */
@@ -108,7 +114,7 @@ static void overlap_test(void **state)
 		g->now_ns += SECOND;
 		baseline_learn(g->baselines, KEY, &w, false, g->now_ns);
 	}
-	assert_int_equal(ticks, 1 + 10 * (BASELINE_WARM_UP + BASELINE_HOLD - 1));
+	assert_int_equal(ticks, 2 + 10 * (BASELINE_WARM_UP - 1));
 }
 
 static void load_test(void **state)

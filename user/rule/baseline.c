@@ -250,6 +250,16 @@ static u64 touch(struct baselines *b, struct baseline *k, u64 now_ns)
 	return since_ns < HOUR ? since_ns : HOUR;
 }
 
+/* For how long windows are held back: not at all before there can be an alert. */
+static u64 hold_ns(const struct baseline *k, u64 length_ns)
+{
+	unsigned windows = 0;
+
+	for (unsigned i = 0; i < k->class_cnt; i++)
+		windows += k->classes[i].windows;
+	return windows < BASELINE_WARM_UP ? 0 : BASELINE_HOLD * length_ns;
+}
+
 void baseline_learn(struct baselines *b, u64 key, const struct baseline_window *w, bool pending,
 		    u64 now_ns)
 {
@@ -266,7 +276,7 @@ void baseline_learn(struct baselines *b, u64 key, const struct baseline_window *
 	k->age_ns += touch(b, k, now_ns);
 	k->rejected_ns = 0;
 	while (!pending && due < k->held_cnt &&
-	       now_ns - k->held[due].taken_ns >= BASELINE_HOLD * w->length_ns)
+	       now_ns - k->held[due].taken_ns >= hold_ns(k, w->length_ns))
 		held_learn(k, &k->held[due++], now_ns);
 	if (due) {
 		k->held_cnt -= due;
@@ -316,32 +326,32 @@ static int distance(const struct load_class *c, u8 rate, u8 size, int *ret_over)
 }
 
 /*
- * The nearest class that is known; of several the one with the largest usual value. A class with few windows is passed over if
- * another one has many: that may be a load which only something slow brings about.
+ * The nearest class of this load or a higher one, if these have enough windows together; of several the one with the largest usual
+ * value. Classes with few windows are passed over if there are others: that may be a load which only something slow brings about.
  */
 static bool class_match(const struct baseline *k, const struct load *load, struct match *ret)
 {
 	u8 rate = load_step(load->rate), size = load_step(load->size);
-	unsigned cnt = 0, most = 0;
+	unsigned cnt = 0, total = 0, most = 0, enough;
 	struct match all[CLASSES_MAX];
 
 	for (unsigned i = 0; i < k->class_cnt; i++) {
 		struct match *m = &all[cnt];
 
 		m->class = &k->classes[i];
-		m->distance = m->class->windows < BASELINE_WARM_UP
-				      ? -1
-				      : distance(m->class, rate, size, &m->over);
+		m->distance = distance(m->class, rate, size, &m->over);
 		if (m->distance < 0)
 			continue;
+		total += m->class->windows;
 		most = m->class->windows > most ? m->class->windows : most;
 		cnt++;
 	}
+	enough = most < BASELINE_WARM_UP ? most : BASELINE_WARM_UP;
 	ret->class = NULL;
-	for (unsigned i = 0; i < cnt; i++) {
+	for (unsigned i = 0; i < cnt && total >= BASELINE_WARM_UP; i++) {
 		const struct match *m = &all[i];
 
-		if (m->class->windows * RARE >= most &&
+		if (m->class->windows >= enough && m->class->windows * RARE >= most &&
 		    (!ret->class || m->distance < ret->distance ||
 		     (m->distance == ret->distance && m->class->usual > ret->class->usual)))
 			*ret = *m;

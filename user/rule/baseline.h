@@ -9,12 +9,12 @@
  * known class of higher load: a client that waits for a slow disk also asks for less, and latency does not fall with load.
  * Above every load that it has seen a baseline knows nothing.
  *
- * Warm-up: a class is known after BASELINE_WARM_UP windows, BASELINE_HOLD windows later. Before, nothing is usual: silence.
+ * Warm-up: a load is known after BASELINE_WARM_UP windows of it and of higher loads. Before, nothing is usual: silence.
  *
- * It does not learn from faults: windows are held back for BASELINE_HOLD times their length, longer while the alert is pending,
- * and dropped if it fires. Slow changes that do not fire are learned, but beginning with the second day the usual value of a
- * class grows by at most BASELINE_GROWTH a day; it falls without limit. A change that is there to stay is accepted when the alert
- * has fired for BASELINE_ACCEPT_NS without a pause: the baseline is forgotten and learned anew.
+ * It does not learn from faults: after the warm-up windows are held back for BASELINE_HOLD times their length, longer while the
+ * alert is pending, and dropped if it fires. Slow changes that do not fire are learned, but beginning with the second day the usual
+ * value of a class grows by at most BASELINE_GROWTH a day; it falls without limit. A change that is there to stay is accepted when
+ * the alert has fired for BASELINE_ACCEPT_NS without a pause: the baseline is forgotten and learned anew.
  *
  * All times are CLOCK_MONOTONIC; no clock step matters. Time without the daemon counts for nothing.
  */
