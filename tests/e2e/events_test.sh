@@ -11,6 +11,13 @@
 n=$((20 / scale))
 start_seismo --probes process
 
+# A path as the log has it: from the root of the file system on.
+path_within() { # PATH
+	local mount
+	mount=$(stat -c %m "$1")
+	echo "${1#"${mount%/}"}"
+}
+
 # --- ends of every kind, as wait(2) told the parent
 
 name=w-events-$$
@@ -24,7 +31,7 @@ is "$(printf '%s\n' "$((2 * n)) error 3 null" "$((4 * n + 1)) ok 0 null" "$n sig
 	"with its reason, and the status or the signal that wait(2) tells"
 is $((9 * n)) "$(events_count ".kind == \"process_start\" and .by == \"fork\" and .parent_pid == $parent" --service "$name")" \
 	"a line for each that was forked, with its parent"
-is "1 $program" "$(events --pid "$parent" --kind process_start | jq -r 'select(.by == "exec") | .executable' | uniq -c | awk '{ print $1, $2 }')" \
+is "1 $(path_within "$program")" "$(events --pid "$parent" --kind process_start | jq -r 'select(.by == "exec") | .executable' | uniq -c | awk '{ print $1, $2 }')" \
 	"and one for the program that was executed, with its path"
 is "$(events --service "$name" --kind process_exit | jq .pid | sort)" \
 	"$( (events --service "$name" --kind process_start | jq 'select(.by == "fork") | .pid'; echo "$parent") | sort)" \
@@ -59,7 +66,7 @@ before=$(stat -c %i "$program")
 cp "$program" "$program.new" && mv "$program.new" "$program"
 "$program" && "$program"
 is_events 1 "a program that is another file than before" '.kind == "replaced"' --service "w-deploy-$$"
-is "$program $before $(stat -c %i "$program") $(stat -c %s "$program")" \
+is "$(path_within "$program") $before $(stat -c %i "$program") $(stat -c %s "$program")" \
 	"$(events --service "w-deploy-$$" --kind replaced | jq -r '"\(.executable) \(.inode_before) \(.inode) \(.size_bytes)"')" \
 	"with the inodes of both"
 

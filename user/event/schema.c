@@ -16,7 +16,7 @@
 	{ "command", "name of its first thread, as ps shows it" },      \
 	{ "parent_command", "the same of its parent" },                 \
 	{ "user_id", "real user" },                                     \
-	{ "executable", "path of its program, in its own mount namespace" }
+	{ "executable", "path of its program, from the root of its file system on" }
 /* clang-format on */
 
 const struct event_field event_common[] = {

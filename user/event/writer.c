@@ -4,19 +4,18 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "event/journal.h"
 #include "event/tail.h"
 #include "lib/buf.h"
 #include "lib/loop.h"
+#include "lib/thread.h"
 #include "lib/utc.h"
 
 #define BATCH_MAX  (256U << 10) /* bytes in one write */
@@ -24,7 +23,6 @@
 #define QUEUE_KEEP (1U << 20)	/* bytes of memory that stay allocated for the queue */
 #define NUMBER_MAX 256		/* of what is before a line, and of lines of the writer's own */
 #define RETRY_NS   (1000 * NS_PER_MS)
-#define NS_PER_SEC (1000 * NS_PER_MS)
 #define PATH_SIZE  4096
 
 /* Before each line of a queue. */
@@ -229,14 +227,12 @@ static void options_take(struct writer *w)
 static bool retry_wait(struct writer *w, int err)
 {
 	u64 until_ns = clock_now_ns() + RETRY_NS;
-	const struct timespec until = { (time_t)(until_ns / NS_PER_SEC),
-					(long)(until_ns % NS_PER_SEC) };
-	bool ending;
+	bool ending, in_time = true;
 
 	pthread_mutex_lock(&w->lock);
 	w->state.err = err;
-	while (!w->ending && !w->next.file && clock_now_ns() < until_ns)
-		pthread_cond_timedwait(&w->wake, &w->lock, &until);
+	while (!w->ending && !w->next.file && in_time)
+		in_time = thread_cond_wait(&w->wake, &w->lock, until_ns);
 	options_take(w);
 	ending = w->ending;
 	pthread_mutex_unlock(&w->lock);
@@ -450,19 +446,6 @@ void writer_recent(struct writer *w, void (*each)(void *ctx, const char *line, s
 	pthread_mutex_unlock(&w->recent_lock);
 }
 
-/* Signals are for the loop. */
-static int thread_start(struct writer *w)
-{
-	sigset_t all, before;
-	int err;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	err = pthread_create(&w->thread, NULL, run, w);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	return err;
-}
-
 static void writer_release(struct writer *w)
 {
 	pthread_cond_destroy(&w->wake);
@@ -481,26 +464,22 @@ static void writer_release(struct writer *w)
 struct writer *writer_new(const struct writer_options *o)
 {
 	struct writer *w = calloc(1, sizeof(*w));
-	pthread_condattr_t monotonic;
-	int err = ENOMEM;
+	int err = -ENOMEM;
 
 	if (!w)
 		return NULL;
 	w->fd = -1;
 	pthread_mutex_init(&w->lock, NULL);
 	pthread_mutex_init(&w->recent_lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&w->wake, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	thread_cond_init(&w->wake);
 	/* from then on no line is lost for want of memory */
 	if (buf_reserve(&w->out, BATCH_MAX + EVENT_LINE_MAX + 4 * NUMBER_MAX) &&
 	    options_copy(&w->o, o))
-		err = thread_start(w);
+		err = thread_start(&w->thread, run, w);
 	if (!err)
 		return w;
 	writer_release(w);
-	errno = err;
+	errno = -err;
 	return NULL;
 }
 
@@ -514,14 +493,10 @@ static void end_begin(struct writer *w)
 
 bool writer_end(struct writer *w, u64 wait_ns)
 {
-	u64 until_ns = clock_now_ns() + wait_ns;
-	const struct timespec until = { (time_t)(until_ns / NS_PER_SEC),
-					(long)(until_ns % NS_PER_SEC) };
-
 	if (w->ended)
 		return true;
 	end_begin(w);
-	w->ended = !pthread_clockjoin_np(w->thread, NULL, CLOCK_MONOTONIC, &until);
+	w->ended = thread_join(w->thread, clock_now_ns() + wait_ns);
 	return w->ended;
 }
 

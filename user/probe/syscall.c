@@ -159,6 +159,22 @@ static void calls_mark(u8 class[SYSCALLS])
 				class[*nr] |= SYSCALL_TAIL_CALL;
 }
 
+/* They may wait for the child, on purpose. */
+static void forks_mark(u8 class[SYSCALLS])
+{
+	static const u16 forks[] = {
+		SYS_clone,
+		SYS_clone3,
+#ifdef SYS_fork
+		SYS_fork,
+		SYS_vfork,
+#endif
+	};
+
+	for (size_t i = 0; i < sizeof(forks) / sizeof(*forks); i++)
+		class[forks[i]] = (class[forks[i]] & ~SYSCALL_SLOW) | SYSCALL_FORKS;
+}
+
 static int setup(struct probe_run *run)
 {
 	u8 class[SYSCALLS] = { 0 };
@@ -170,12 +186,7 @@ static int setup(struct probe_run *run)
 	for (unsigned nr = 0; nr < SYSCALLS; nr++)
 		if (names[nr])
 			class[nr] = class_byte(names[nr]);
-	class[SYS_clone] |= SYSCALL_FORKS;
-	class[SYS_clone3] |= SYSCALL_FORKS;
-#ifdef SYS_fork
-	class[SYS_fork] |= SYSCALL_FORKS;
-	class[SYS_vfork] |= SYSCALL_FORKS;
-#endif
+	forks_mark(class);
 	calls_mark(class);
 	probe_hook(run, "enter_btf")->disabled = run->mode == PROBE_MODE_COUNT;
 	if (run->mode != PROBE_MODE_FULL) /* cheaper, and sched_switch counts what it misses */
