@@ -26,21 +26,28 @@ static __always_inline bool events_wanted(void)
 	return state && state->on;
 }
 
+/* User space is woken once when the buffer fills up. */
+static __always_inline u64 event_flags(struct ring_state *state)
+{
+	if (state->woken || bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) <= state->wake_bytes)
+		return BPF_RB_NO_WAKEUP;
+	state->woken = 1;
+	return BPF_RB_FORCE_WAKEUP;
+}
+
+static __always_inline void event_lost(struct ring_state *state, u32 kind)
+{
+	__sync_fetch_and_add(&state->lost[kind & (RING_KINDS_MAX - 1)], 1);
+}
+
 /* `e` begins with a struct ring_event. */
 static __always_inline void event_send(u32 kind, void *e, u32 size)
 {
 	u32 zero = 0;
 	struct ring_state *state = bpf_map_lookup_elem(&event_state, &zero);
-	u64 flags = BPF_RB_NO_WAKEUP;
 
-	if (!state)
-		return;
-	if (!state->woken && bpf_ringbuf_query(&events, BPF_RB_AVAIL_DATA) > state->wake_bytes) {
-		state->woken = 1;
-		flags = BPF_RB_FORCE_WAKEUP;
-	}
-	if (bpf_ringbuf_output(&events, e, size, flags))
-		__sync_fetch_and_add(&state->lost[kind & (RING_KINDS_MAX - 1)], 1);
+	if (state && bpf_ringbuf_output(&events, e, size, event_flags(state)))
+		event_lost(state, kind);
 }
 
 static __always_inline void comm_read(char to[RING_COMM], struct task_struct *task)

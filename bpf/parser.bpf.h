@@ -46,15 +46,24 @@ static __always_inline u64 time_since(u64 since, u64 now)
 /* The running task has got, or given, the response to a request that took so long. */
 __noinline int slow_request(u32 identity, u64 dim, u64 ns)
 {
-	struct ring_slow e = { .what = SLOW_REQUEST };
+	u32 zero = 0;
+	struct ring_state *state = bpf_map_lookup_elem(&event_state, &zero);
+	struct ring_slow *e;
 
-	if (!slow_is_longest(identity, SLOW_REQUEST, ns))
+	if (!state || !slow_is_longest(identity, SLOW_REQUEST, ns))
 		return 0;
-	event_head(&e.io.head, RING_SLOW, identity);
-	event_current(&e.io.head);
-	e.io.dim = without_status(dim);
-	e.io.total_ns = ns;
-	event_send(RING_SLOW, &e, sizeof(e));
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0); /* the stack of those who parse is full */
+	if (!e) {
+		event_lost(state, RING_SLOW);
+		return 0;
+	}
+	__builtin_memset(e, 0, sizeof(*e));
+	event_head(&e->io.head, RING_SLOW, identity);
+	event_current(&e->io.head);
+	e->what = SLOW_REQUEST;
+	e->io.dim = without_status(dim);
+	e->io.total_ns = ns;
+	bpf_ringbuf_submit(e, event_flags(state));
 	return 0;
 }
 
