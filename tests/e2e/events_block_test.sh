@@ -8,11 +8,11 @@
 . "$(dirname "$0")/block.sh"
 # shellcheck source=tests/e2e/events.sh
 . "$(dirname "$0")/events.sh"
-need dd
+need dd python3 curl
 
 slow_disk 64
-own_copy dd
-start_seismo --probes block,syscall,process
+own_copy dd curl
+start_seismo --probes block,syscall,process,request
 
 # --- errors
 
@@ -45,6 +45,31 @@ for what in io syscall; do
 done
 ok "which was the device" between "$(calc "0.06 * $scale")" "$(calc "0.6 * $scale")" \
 	"$(events --service "dd-$$" --kind slow | jq -r 'select(.what == "io") | .device_seconds')"
+
+# --- a request, to the client and to the server
+
+cat >"$TMP/bin/w-server-$$.py" <<'END'
+import http.server, sys, time
+class Slow(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        time.sleep(0.2)
+        self.send_response(200)
+        self.end_headers()
+    def log_message(self, *args):
+        pass
+server = http.server.HTTPServer(("127.0.0.1", 0), Slow)
+print(server.server_port, flush=True)
+server.serve_forever()
+END
+python3 "$TMP/bin/w-server-$$.py" >"$TMP/server" &
+server=$!
+at_exit end_process "$server"
+wait_until test -s "$TMP/server"
+"curl-$$" -s "http://127.0.0.1:$(<"$TMP/server")/"
+is_events 1 "the slowest request of a server" ".what == \"request\" and .direction == \"inbound\" and .protocol == \"http\" and .duration_seconds >= 0.2" \
+	--service "w-server-$$.py" --kind slow
+is_events 1 "and of its client, with the peer" '.what == "request" and .direction == "outbound" and .peer == "w-server-'$$'.py"' \
+	--service "curl-$$" --kind slow
 
 # --- what waits for others is not slow
 
