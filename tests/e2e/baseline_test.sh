@@ -68,8 +68,8 @@ END
 speed read_us=20000
 start_seismo --probes block --interval 500ms --data-dir "$TMP/data"
 
-reader usual 2 15 &
-stays_silent 14 "a disk that is as fast as always is not slow"
+reader usual 2 12 &
+stays_silent 11 "a disk that is as fast as always is not slow"
 wait $!
 ok "20 ms a read, says fio ($(p75_of usual))" between 20 30 "$(p75_of usual)"
 

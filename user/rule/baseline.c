@@ -441,12 +441,6 @@ u64 baseline_key(const struct rule_conf *r, const char *const label[])
 /* What the numbers in it mean depends on these. */
 #define STATE_VERSION (1U << 24 | LOAD_STEPS << 16 | HIST_BUCKETS << 4 | HIST_SUB)
 
-struct state_header {
-	u64 magic;
-	u32 version, crc; /* of what follows */
-	u64 len;
-};
-
 struct state_baseline {
 	u64 key, age_ns, rejected_ns;
 	u32 class_cnt, zero;
@@ -473,7 +467,7 @@ static void class_save(const struct load_class *c, struct buf *out)
 
 void baselines_save(const struct baselines *b, struct buf *out)
 {
-	struct state_header header = { STATE_MAGIC, STATE_VERSION };
+	struct baselines_header header = { STATE_MAGIC, STATE_VERSION };
 	size_t begin = out->len, rows = begin + sizeof(header);
 	const struct baseline *k;
 
@@ -562,7 +556,7 @@ int baselines_load(struct baselines *b, const void *data, size_t len)
 {
 	struct baselines loaded = { .max_bytes = b->max_bytes };
 	struct reader r = { data, len };
-	struct state_header header;
+	struct baselines_header header;
 	int err = 0;
 
 	if (!take(&r, &header, sizeof(header)) || header.magic != STATE_MAGIC ||

@@ -93,4 +93,11 @@ bool baseline_hist(const struct baselines *b, u64 key, const struct load *load, 
 void baselines_save(const struct baselines *b, struct buf *out);
 int baselines_load(struct baselines *b, const void *data, size_t len);
 
+/* What they begin with. */
+struct baselines_header {
+	u64 magic;
+	u32 version, crc; /* CRC-32 of what follows */
+	u64 len;
+};
+
 #endif
