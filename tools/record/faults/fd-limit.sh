@@ -4,9 +4,9 @@
 row=11
 
 inject() {
-	prlimit --pid "$(supervised_pid shop)" --nofile=4:65536
+	prlimit --pid "$(supervised_pid shop)" --nofile=4:
 }
 
 heal() {
-	prlimit --pid "$(supervised_pid shop)" --nofile=65536:65536
+	prlimit --pid "$(supervised_pid shop)" --nofile="$(ulimit -Sn):"
 }
