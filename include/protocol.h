@@ -118,13 +118,16 @@ static inline u32 protocol_detect(const u8 *head, u32 avail, u32 total)
 	return PROTOCOL_UNKNOWN;
 }
 
-/* The same for protocols whose server speaks first. */
+/*
+ * The same for what a server sends before a request of its client was seen: the greeting of MySQL, the settings with which
+ * HTTP/2 begins.
+ */
 static inline u32 protocol_detect_greeting(const u8 *head, u32 avail, u32 total)
 {
-	return avail >= 6 && (le32_at(head) & 0xffffff) + 4 == total && !head[3] &&
-			       (head[4] == 10 || head[4] == 0xff)
-		       ? PROTOCOL_MYSQL
-		       : PROTOCOL_UNKNOWN;
+	if (avail >= 6 && (le32_at(head) & 0xffffff) + 4 == total && !head[3] &&
+	    (head[4] == 10 || head[4] == 0xff))
+		return PROTOCOL_MYSQL;
+	return avail >= 9 && http2_is_settings(head) ? PROTOCOL_HTTP2 : PROTOCOL_UNKNOWN;
 }
 
 /* Requests can be found in the bytes. For others (HTTP/1, unknown) one exchange is one request. */

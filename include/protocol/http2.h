@@ -7,9 +7,19 @@
 
 #define HTTP2_HEADERS  1
 #define HTTP2_RESET    3
+#define HTTP2_SETTINGS 4
 #define HTTP2_PADDED   0x08
 #define HTTP2_PRIORITY 0x20
 #define HTTP2_PREFACE  24
+
+/* The first frame of a server, which has some settings of six bytes each, or none. */
+static inline u32 http2_is_settings(const u8 *head)
+{
+	u32 len = be32_at(head) >> 8;
+
+	return head[3] == HTTP2_SETTINGS && !head[4] && !be32_at(head + 5) && len <= 6 * 64 &&
+	       len % 6 == 0;
+}
 
 /* Three digits in HPACK's Huffman code: 0, 1 and 2 have five bits, the others six, beginning with 011. */
 static inline u32 http2_status_huffman(const u8 *p, u32 len)

@@ -965,6 +965,11 @@ static void greeting_test(void **state)
 	assert_int_equal(GREETING(MY_GREETING, 1), PROTOCOL_UNKNOWN);
 	assert_int_equal(GREETING(MY_OK("\0"), 0), PROTOCOL_UNKNOWN);
 	assert_int_equal(GREETING(MY_OK("\2"), 0), PROTOCOL_UNKNOWN);
+	assert_int_equal(GREETING("\0\0\x06\4\0\0\0\0\0\0\3\0\0\0\x64", 0), PROTOCOL_HTTP2);
+	assert_int_equal(GREETING("\0\0\0\4\0\0\0\0\0", 7), PROTOCOL_HTTP2);
+	assert_int_equal(GREETING("\0\0\5\4\0\0\0\0\0\0\3\0\0\0", 0), PROTOCOL_UNKNOWN);
+	assert_int_equal(GREETING("\0\0\x06\4\1\0\0\0\0\0\3\0\0\0\x64", 0), PROTOCOL_UNKNOWN);
+	assert_int_equal(GREETING("\0\0\x06\4\0\0\0\0\1\0\3\0\0\0\x64", 0), PROTOCOL_UNKNOWN);
 	assert_int_equal(GREETING("SSH-2.0-OpenSSH_9.2\r\n", 0), PROTOCOL_UNKNOWN);
 	assert_int_equal(GREETING("220 a ESMTP\r\n", 0), PROTOCOL_UNKNOWN);
 	assert_int_equal(GREETING("", 0), PROTOCOL_UNKNOWN);
