@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The event log tells of each process what its parent was told by wait(2), of victims of the OOM killer, of programs that are
 # replaced; and `seismo events` finds it.
+# alone: the daemon has the last events only, and other tests start many processes
 # shellcheck disable=SC2016 # of jq
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
