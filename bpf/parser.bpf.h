@@ -115,7 +115,7 @@ struct parser {
 	u64 call_ns; /* when the call was seen */
 	u32 epoch;
 	u32 identity, direction, peer;
-	u32 protocol;
+	u32 protocol, began_as; /* what it was at the begin */
 	u32 is_request;
 	u32 pos, len; /* in `bytes`: what is not parsed yet */
 	u32 request_cnt;
@@ -399,7 +399,7 @@ static __noinline int parser_begin(struct event *e)
 	p->identity = e->sc->identity;
 	p->direction = e->sc->direction;
 	p->peer = r->peer;
-	p->protocol = r->protocol;
+	p->protocol = p->began_as = r->protocol;
 	p->is_request = e->is_request;
 	p->request_cnt = p->blocking = p->desync = 0;
 	__builtin_memset(p->runs, 0, sizeof(p->runs));
@@ -422,11 +422,13 @@ static __noinline int parser_end(struct event *e)
 	f->carry_len = rest;
 	bpf_probe_read_kernel(f->carry, PROTOCOL_CARRY,
 			      &p->bytes[(p->len - PROTOCOL_CARRY) & PARSER_MASK]);
-	if (r->protocol != p->protocol || r->protocol == PROTOCOL_POSTGRESQL)
+	if ((p->protocol != p->began_as && !protocol_has_streams(p->protocol)) ||
+	    p->protocol == PROTOCOL_POSTGRESQL)
 		r->stream = p->stream;
-	else /* another CPU may be parsing the other direction right now */
+	else /* another CPU may be parsing the other direction right now, and find out what it is */
 		*event_flow(e) = *f;
-	r->protocol = p->protocol;
+	if (p->protocol != p->began_as)
+		r->protocol = p->protocol;
 	r->desync = p->desync;
 	return 0;
 }

@@ -364,11 +364,17 @@ static __noinline int on_stream_end(struct event *e)
 	return 0;
 }
 
+/*
+ * Set by user space when sends and receives are both seen. Before that the response to a request may be missed, which would then
+ * be in flight for as long as its connection is open.
+ */
+volatile u64 both_ways;
+
 static __always_inline int on_stream_data(struct sock *sk, int bytes, bool sent)
 {
 	struct event e = { .sk = sk, .bytes = bytes, .sent = sent, .sc = sock_ctx(sk) };
 
-	if (bytes < 0 || !e.sc)
+	if (bytes < 0 || !e.sc || !both_ways)
 		return 0;
 	sock_claim(e.sc);
 	if (!bytes)
@@ -389,6 +395,8 @@ static __always_inline int on_stream_traced(struct sock *sk, int bytes, bool sen
 		return sent ? 0 : on_stream_end(&e);
 	if (count)
 		bytes_count(sk, e.sc, bytes, sent ? TCP_SENT : TCP_RECEIVED);
+	if (!both_ways)
+		return 0;
 	if (!sent)
 		e.unseen = arrival_begin(sk, &e.sc->request, bytes);
 	if (e.unseen || !fastpath(sk, e.sc, bytes, sent))
@@ -402,7 +410,7 @@ static __always_inline int on_datagram_data(struct sock *sk, int bytes, bool sen
 {
 	struct event e = { .sk = sk, .bytes = bytes, .sent = sent, .sc = sock_ctx(sk) };
 
-	if (bytes <= 0 || !e.sc)
+	if (bytes <= 0 || !e.sc || !both_ways)
 		return 0;
 	sock_claim(e.sc);
 	return on_datagram(&e);

@@ -130,7 +130,7 @@ int streams_scan(struct bpf_iter__bpf_map_elem *it)
 	key = *entry;
 	ns = bpf_ktime_get_ns();
 	if (*since & STREAM_ANSWERED) { /* a request that does not come was before the daemon */
-		if (ns - STREAM_SEEN_NS(*since) > STREAM_RACE_NS)
+		if ((s64)(ns - STREAM_SEEN_NS(*since)) > (s64)STREAM_RACE_NS)
 			bpf_map_delete_elem(&request_streams, &key);
 		return 0;
 	}

@@ -151,22 +151,25 @@ static __always_inline struct sock_ctx *sock_ctx(struct sock *sk)
 	return bpf_map_lookup_elem(&socks_by_address, &key);
 }
 
+/* With the socket's address it names the connection: the kernel gives the address to another socket. */
+static __always_inline u32 epoch_at(u64 now)
+{
+	return (u32)(now >> 10) | 1;
+}
+
 /* A new connection: resets what the kernel cloned from the listener's context. */
 static __always_inline void sock_opened(struct sock_ctx *sc, u32 direction)
 {
 	sc->direction = direction;
 	sc->known = 1;
-	sc->request = (struct request_ctx){ .watched = 1 };
+	sc->request = (struct request_ctx){ .watched = 1, .epoch = epoch_at(bpf_ktime_get_ns()) };
 }
 
-/*
- * With the socket's address it names the connection: the kernel gives the address to another socket. Set at first
- * use.
- */
+/* Set at first use on connections that were not seen to open. */
 static __always_inline u32 connection_epoch(struct request_ctx *r, u64 now)
 {
 	if (!r->epoch)
-		r->epoch = (u32)(now >> 10) | 1;
+		r->epoch = epoch_at(now);
 	return r->epoch;
 }
 

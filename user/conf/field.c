@@ -271,7 +271,7 @@ const struct field_type field_switch_off = { switch_load, switch_write, NULL, NU
 static int word_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value, void *structure)
 {
 	const struct setting words = { .kind = SETTING_ENUM, .words = f->row };
-	u64 word;
+	u64 word = 0;
 	const struct field number = { f->key, &field_setting, 0, &words };
 	int err = setting_load(d, &number, value, &word);
 

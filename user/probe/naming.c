@@ -131,7 +131,8 @@ static size_t process_read(const char *pid, const char *file, u64 at, char *buf,
 static void process_execfn(const char *pid, char path[PATH_MAX])
 {
 	char auxv[1024];
-	u64 address = proc_auxv_execfn(auxv, process_read(pid, "auxv", 0, auxv, sizeof(auxv)));
+	size_t len = process_read(pid, "auxv", 0, auxv, sizeof(auxv));
+	u64 address = proc_auxv_execfn(auxv, len);
 
 	*path = '\0';
 	if (address && process_is_roots("", (u32)strtoul(pid, NULL, 10)))

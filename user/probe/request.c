@@ -101,6 +101,16 @@ static void configure(struct probe_run *run)
 		*long_poll_ns = settings->long_poll_ns;
 }
 
+/* All is attached. */
+static int started(struct probe_run *run)
+{
+	volatile u64 *both_ways = probe_global(run, "both_ways", sizeof(u64));
+
+	if (both_ways)
+		*both_ways = 1;
+	return 0;
+}
+
 static int loaded(struct probe_run *run)
 {
 	configure(run);
@@ -141,6 +151,7 @@ const struct probe probe_request = {
 	.mode = PROBE_MODE_ON,
 	.setup = setup,
 	.loaded = loaded,
+	.started = started,
 	.configure = configure,
 	.scan = scan,
 	.hooks =

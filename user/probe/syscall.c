@@ -106,6 +106,9 @@ static const char file_calls[] =
 	" read pread64 readv preadv preadv2 readahead getdents getdents64 write pwrite64 writev "
 	"pwritev pwritev2 ftruncate fallocate fsync fdatasync syncfs ";
 
+/* Those that wait for other programs, whatever their class. */
+static const char lock_calls[] = " fcntl flock ";
+
 static bool word_is_in(const char *words, const char *name)
 {
 	char word[64];
@@ -129,7 +132,7 @@ static u8 class_byte(const char *name)
 
 	if (word_is_in(file_calls, name))
 		flags |= SYSCALL_FILE;
-	else if (!strcmp(classes[class].name, "read"))
+	else if (!strcmp(classes[class].name, "read") || word_is_in(lock_calls, name))
 		flags = 0;
 	return (u8)(class | flags);
 }

@@ -95,9 +95,12 @@ bool monitor_container(const char *root, u32 pid, char id[CONTAINER_ID_LEN + 1])
 {
 	char args[ARGS_MAX];
 	struct monitor m;
+	size_t len;
 
-	if (!process_is_roots(root, pid) ||
-	    !monitor_conmon(args, file_read(root, pid, "cmdline", args, sizeof(args)), &m))
+	if (!process_is_roots(root, pid))
+		return false;
+	len = file_read(root, pid, "cmdline", args, sizeof(args));
+	if (!monitor_conmon(args, len, &m))
 		return false;
 	memcpy(id, m.id, sizeof(m.id));
 	return true;
