@@ -241,20 +241,12 @@ static void gauge_write(json_t *o, const struct metric *m, const struct query_gr
 
 static void coverage_write(json_t *o, const struct history_coverage *c)
 {
-	static const struct {
-		unsigned bit;
-		const char *name;
-	} reasons[] = {
-		{ HISTORY_YOUNG, "before_start" },
-		{ HISTORY_SERIES_YOUNG, "not_known_so_long" },
-		{ HISTORY_LOSSY, "events_lost" },
-	};
 	json_t *missing = json_array();
 
 	number_set(o, "coverage", "ratio", "", c->ratio);
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
-		if (c->missing & reasons[i].bit)
-			json_array_append_new(missing, json_string(reasons[i].name));
+	for (unsigned bit = 0; history_missing_words[bit]; bit++)
+		if (c->missing & 1U << bit)
+			json_array_append_new(missing, json_string(history_missing_words[bit]));
 	json_object_set_new(o, "missing", missing);
 }
 

@@ -15,6 +15,9 @@
 
 #define RECENT_WORTH 8 /* of the last 15 minutes, relative to older columns */
 
+const char *const history_missing_words[] = { "before_start", "not_known_so_long", "events_lost",
+					      NULL };
+
 struct history {
 	struct registry *registry;
 	size_t max_bytes, column_bytes;

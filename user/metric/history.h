@@ -97,6 +97,9 @@ enum history_missing {
 	HISTORY_LOSSY = 4,	  /* events were lost */
 };
 
+/* How they are written out, by number of bit; ends with NULL. */
+extern const char *const history_missing_words[];
+
 struct history_coverage {
 	double ratio; /* covered part of the requested window */
 	unsigned missing;

@@ -201,8 +201,9 @@ static const char *services_unknown(const struct scene *s)
 		       : "the probe block does not run";
 }
 
-static json_t *victim_json(const struct scene *s, const struct waiter *w)
+static json_t *victim_json(const struct scene *s, size_t i)
 {
+	const struct waiter *w = &s->waiters[i];
 	json_t *o = json_pack("{s:s}", "service", w->service);
 	bool known = !w->now.unknown;
 
@@ -215,27 +216,34 @@ static json_t *victim_json(const struct scene *s, const struct waiter *w)
 	return o;
 }
 
-static json_t *victims_section(const struct scene *s)
+/* Services of the device, by a metric of theirs. */
+static json_t *services_section(const struct scene *s, const char *metric, size_t cnt,
+				json_t *(*service_json)(const struct scene *s, size_t i))
 {
 	const struct condition where[] = { { "device", s->device }, { NULL } };
-	json_t *o, *list = json_array();
+	json_t *o, *list;
 
-	if (services_unknown(s)) {
-		json_decref(list);
+	if (services_unknown(s))
 		return unknown(services_unknown(s));
-	}
-	o = reference(s,
-		      s->is_volume ? "seismo_service_volume_io_duration_seconds"
-				   : "seismo_service_block_io_duration_seconds",
-		      where);
-	for (size_t i = 0; i < s->waiter_cnt; i++)
-		json_array_append_new(list, victim_json(s, &s->waiters[i]));
+	o = reference(s, metric, where);
+	list = json_array();
+	for (size_t i = 0; i < cnt; i++)
+		json_array_append_new(list, service_json(s, i));
 	json_object_set_new(o, "list", list);
 	return o;
 }
 
-static json_t *user_json(const struct user *u)
+static json_t *victims_section(const struct scene *s)
 {
+	return services_section(s,
+				s->is_volume ? "seismo_service_volume_io_duration_seconds"
+					     : "seismo_service_block_io_duration_seconds",
+				s->waiter_cnt, victim_json);
+}
+
+static json_t *user_json(const struct scene *s, size_t i)
+{
+	const struct user *u = &s->users[i];
 	json_t *o = json_pack("{s:s}", "service", u->service);
 
 	number_set(o, "rate", "bytes_per_second", u->bytes);
@@ -247,21 +255,10 @@ static json_t *user_json(const struct user *u)
 
 static json_t *users_section(const struct scene *s)
 {
-	const struct condition where[] = { { "device", s->device }, { NULL } };
-	json_t *o, *list = json_array();
-
-	if (services_unknown(s)) {
-		json_decref(list);
-		return unknown(services_unknown(s));
-	}
-	o = reference(s,
-		      s->is_volume ? "seismo_service_volume_io_bytes_total"
-				   : "seismo_service_block_io_bytes_total",
-		      where);
-	for (size_t i = 0; i < s->user_cnt; i++)
-		json_array_append_new(list, user_json(&s->users[i]));
-	json_object_set_new(o, "list", list);
-	return o;
+	return services_section(s,
+				s->is_volume ? "seismo_service_volume_io_bytes_total"
+					     : "seismo_service_block_io_bytes_total",
+				s->user_cnt, user_json);
 }
 
 static json_t *others_section(const struct scene *s)
@@ -393,14 +390,6 @@ static json_t *oldest_section(const struct scene *s)
 
 static json_t *coverage_section(const struct scene *s)
 {
-	static const struct {
-		unsigned bit;
-		const char *name;
-	} reasons[] = {
-		{ HISTORY_YOUNG, "before_start" },
-		{ HISTORY_SERIES_YOUNG, "not_known_so_long" },
-		{ HISTORY_LOSSY, "events_lost" },
-	};
 	const struct history_coverage *c = &s->value.now.coverage;
 	json_t *o = json_object(), *missing;
 
@@ -408,9 +397,9 @@ static json_t *coverage_section(const struct scene *s)
 		return o;
 	number_set(o, "ratio", "", c->ratio);
 	missing = json_array();
-	for (size_t i = 0; i < sizeof(reasons) / sizeof(*reasons); i++)
-		if (c->missing & reasons[i].bit)
-			json_array_append_new(missing, json_string(reasons[i].name));
+	for (unsigned bit = 0; history_missing_words[bit]; bit++)
+		if (c->missing & 1U << bit)
+			json_array_append_new(missing, json_string(history_missing_words[bit]));
 	json_object_set_new(o, "missing", missing);
 	return o;
 }
