@@ -539,6 +539,10 @@ static void disk_test(void **state)
 	assert_true(first != 0);
 	file_write(root, "sda/size", "2000\n");
 	assert_true(disk_identity(root, "sda") != first);
+	/* as of virtio: not to be read */
+	file_write(root, "sda/size", "1000\n");
+	file_write(root, "sda/serial", "disk-1");
+	assert_true(disk_identity(root, "sda") == first);
 	file_write(root, "sda/device/wwid", "naa.5000c500a1b2c3d4\n");
 	second = disk_identity(root, "sda");
 	/* it may grow */
@@ -549,8 +553,9 @@ static void disk_test(void **state)
 	file_write(root, "size", "1\n");
 	assert_true(disk_identity(root, "..") == 0 && disk_identity(root, ".") == 0 &&
 		    disk_identity(root, "") == 0 && disk_identity(root, "sda/../sda") == 0);
-	for (const char *const *f = (const char *const[]){ "sda/size", "sda/device/wwid",
-							   "sda/device", "sda", "size", "", NULL };
+	for (const char *const *f =
+		     (const char *const[]){ "sda/size", "sda/serial", "sda/device/wwid",
+					    "sda/device", "sda", "size", "", NULL };
 	     *f; f++) {
 		snprintf(path, sizeof(path), "%s/%s", root, *f);
 		remove(path);

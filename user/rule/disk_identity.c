@@ -6,13 +6,16 @@
 #include <string.h>
 #include <unistd.h>
 
-/* In the folder of the disk. All that are there count; the last one only if none of the others is. */
+/*
+ * In the folder of the disk. All that are there count; the last one only if none of the others is. The kernel knows what they say
+ * by itself: "serial" of virtio is not among them, since to read it is a request to the disk, and one that hangs would keep the
+ * event loop waiting.
+ */
 static const char *const files[] = {
 	"wwid",		   /* NVMe */
 	"device/wwid",	   /* SCSI, ATA */
 	"device/vpd_pg80", /* the same: serial number */
 	"device/serial",   /* MMC, NVMe */
-	"serial",	   /* virtio */
 	"dm/uuid",	   /* LVM, LUKS, multipath */
 	"md/uuid",	   /* RAID */
 	"loop/backing_file",
