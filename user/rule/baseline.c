@@ -291,7 +291,8 @@ void baseline_learn(struct baselines *b, u64 key, const struct baseline_window *
 
 bool baseline_reject(struct baselines *b, u64 key, u64 now_ns)
 {
-	struct baseline *k = baseline_find(b, key);
+	/* It may be gone, with its file or by a change of the rule: what fires has to be accepted some time all the same. */
+	struct baseline *k = baseline_find(b, key) ?: baseline_add(b, key);
 
 	if (!k)
 		return false;
