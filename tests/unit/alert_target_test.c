@@ -390,6 +390,11 @@ static void a_command_that_fails_is_not_run_again_unless_it_says_so(void **state
 		 output);
 	assert_true(run((char *[]){ "/bin/sh", "-c", script, NULL }, 5 * SECOND_NS, 10));
 	assert_string_equal(output_text(), "x\nx\nx\nx\n");
+	/* as the service manager stops it with the daemon */
+	snprintf(script, sizeof(script), "echo x >>%s; [ $(wc -l <%s) -ge 6 ] || kill $$", output,
+		 output);
+	assert_true(run((char *[]){ "/bin/sh", "-c", script, NULL }, 5 * SECOND_NS, 10));
+	assert_string_equal(output_text(), "x\nx\nx\nx\nx\nx\n");
 	/* what cannot be run at all is tried again */
 	assert_false(run((char *[]){ "/nonexistent", NULL }, 5 * SECOND_NS, 1));
 }

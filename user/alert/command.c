@@ -227,6 +227,9 @@ static enum send_result judge(const struct command *c, const struct running *r, 
 		buf_printf(error, "it ends with status %d", WEXITSTATUS(status));
 	else
 		return SEND_OK;
+	/* It was stopped with the daemon, by this or the service manager, and is started again with it. */
+	if (*s->ending || (WIFSIGNALED(status) && WTERMSIG(status) == SIGTERM))
+		return SEND_RETRY;
 	/* It may have told somebody: only what has not, or says so, is started again. */
 	return WIFEXITED(status) && (WEXITSTATUS(status) == EX_TEMPFAIL ||
 				     WEXITSTATUS(status) == EXEC_FAILED)
