@@ -242,13 +242,14 @@ static void one_that_hangs_keeps_nobody_waiting(void **state)
 
 /* --- commands */
 
+static const char *user = "nobody";
 static char output[] = "/tmp/alert_target_test.XXXXXX";
 
 /* Runs it for one alert, and waits. Whether it was told. */
 static bool run(char **argv, u64 timeout_ns, unsigned seconds)
 {
 	const struct command_target conf = { .command = argv,
-					     .user = "nobody",
+					     .user = (char *)user,
 					     .timeout_ns = timeout_ns };
 	struct target *t = target_of(&target_command, &conf);
 	bool told;
@@ -340,6 +341,23 @@ static void a_command_has_nothing_of_the_daemon(void **state)
 		assert_int_equal(strncmp(output_text(), "65534\n65534\n", 12), 0);
 }
 
+static void a_command_as_root_has_no_capabilities(void **state)
+{
+	char script[256];
+
+	(void)state;
+	if (geteuid())
+		skip();
+	snprintf(script, sizeof(script),
+		 "exec >%s; id -u; awk '/^Cap(Inh|Prm|Eff|Amb)/ { print $2 }' /proc/self/status",
+		 output);
+	user = "root";
+	assert_true(run((char *[]){ "/bin/sh", "-c", script, NULL }, 5 * SECOND_NS, 10));
+	user = "nobody";
+	assert_string_equal(output_text(), "0\n0000000000000000\n0000000000000000\n"
+					   "0000000000000000\n0000000000000000\n");
+}
+
 static void a_command_that_takes_too_long_is_killed_with_its_children(void **state)
 {
 	char script[256];
@@ -412,6 +430,7 @@ int main(void)
 		TEST(one_that_hangs_keeps_nobody_waiting),
 		COMMAND(a_command_gets_alerts_as_json),
 		COMMAND(a_command_has_nothing_of_the_daemon),
+		COMMAND(a_command_as_root_has_no_capabilities),
 		COMMAND(a_command_that_takes_too_long_is_killed_with_its_children),
 		COMMAND(a_command_that_writes_much_or_reads_nothing_ends),
 		COMMAND(a_command_that_fails_is_not_run_again_unless_it_says_so),

@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <grp.h>
+#include <linux/capability.h>
 #include <poll.h>
 #include <pwd.h>
 #include <signal.h>
@@ -99,14 +100,21 @@ struct account {
 	gid_t gid;
 };
 
-/* Raw calls: those of the library would change all threads of the parent. */
+/*
+ * Raw calls: those of the library would change all threads of the parent. Root too is left without capabilities: with
+ * PR_SET_NO_NEW_PRIVS it does not get them back from execve().
+ */
 static bool become(const struct account *id)
 {
-	if (syscall(SYS_geteuid) != 0)
-		return !prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0);
-	return !syscall(SYS_setgroups, 0, NULL) &&
-	       !syscall(SYS_setresgid, id->gid, id->gid, id->gid) &&
-	       !syscall(SYS_setresuid, id->uid, id->uid, id->uid);
+	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
+	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
+
+	if (!syscall(SYS_geteuid) &&
+	    (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, id->gid, id->gid, id->gid) ||
+	     syscall(SYS_setresuid, id->uid, id->uid, id->uid)))
+		return false;
+	return !prctl(PR_CAP_AMBIENT, PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0) &&
+	       !syscall(SYS_capset, &header, none);
 }
 
 static void signals_reset(void)
