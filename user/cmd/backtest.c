@@ -11,7 +11,7 @@
 
 #include "cmd/ask.h"
 #include "cmd/cmd.h"
-#include "conf/load.h"
+#include "cmd/configure.h"
 #include "event/filter.h"
 #include "event/reader.h"
 #include "lib/log.h"
@@ -39,7 +39,7 @@ static int begin(struct backtest_session *t, struct agent *a, const char *id, co
 	int err;
 
 	backtest_end(t);
-	err = conf_load(&t->conf, file, probe_families(), error);
+	err = configure_in_time(&t->conf, file, NULL, error);
 	err = err ?: rules_check(t->conf, error);
 	if (!err && !t->conf->rule_cnt) {
 		buf_printf(error, "%s: has no rules", file);

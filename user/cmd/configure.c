@@ -91,7 +91,8 @@ static void *reading_run(void *ctx)
 {
 	struct reading *r = ctx;
 
-	r->err = configure(&r->conf, r->file, r->options, &r->error);
+	r->err = r->options ? configure(&r->conf, r->file, r->options, &r->error)
+			    : conf_load(&r->conf, r->file, probe_families(), &r->error);
 	atomic_fetch_sub(&hanging, 1);
 	reading_let_go(r);
 	return NULL;

@@ -13,7 +13,8 @@ int configure(struct conf **ret, const char *file, const struct agent_options *o
 	      struct buf *error);
 /*
  * The same for the event loop: files are read by another thread, and on a disk that hangs they are given up after a second
- * (-ETIMEDOUT). What is set while a disk hangs may be just what silences its alerts.
+ * (-ETIMEDOUT). What is set while a disk hangs may be just what silences its alerts. Options of NULL: the file alone, which is then
+ * named, as conf_load() reads it.
  */
 int configure_in_time(struct conf **ret, const char *file, const struct agent_options *o,
 		      struct buf *error);
