@@ -52,13 +52,14 @@ first_pid=$seismo_pid first_url=$SEISMO_URL
 printf "%s\n" "socket: $TMP/other.sock" "short_commands: name" "events: { file: off }" >"$CONFIG"
 mkdir "$TMP/second"
 : >"$TMP/seismo.out" # of the first one
-"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" --state-dir "$TMP/second/state" --data-dir "$TMP/second/data" \
+"$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" --state-dir "$TMP/second/state" \
 	--socket "$TMP/third.sock" --probes syscall=count >"$TMP/seismo.out" 2>"$TMP/second.err" &
 seismo_pid=$!
 at_exit end_process "$seismo_pid"
 WAIT=60 wait_until seismo_started
 echo "events: { file: off }" >"$CONFIG"
-is "lock" "$(ls "$TMP/second/state")" "--socket moves the socket and nothing else"
+ok "--socket moves the socket and not the lock" test -f "$TMP/second/state/lock"
+is "" "$(find "$TMP/second" -name '*.sock')" "which is not where it would be"
 ok "and goes before the configuration" test -S "$TMP/third.sock"
 program=$(workload syscall "w-two-$$")
 "$program" loop 1 100 >/dev/null
@@ -69,6 +70,7 @@ kill -TERM "$seismo_pid"
 wait "$seismo_pid"
 is 0 $? "the second one ends with 0"
 is "" "$(find "$TMP" -name third.sock)" "and takes its socket away"
+ok "what outlives it is in its own directory" test -f "$TMP/second/state/notifications"
 seismo_pid=$first_pid
 
 # --- commands ask the daemon, and get what they would have found themselves

@@ -95,7 +95,8 @@ const struct argp agent_argp = {
 			  ")",
 			  0 },
 			{ "data-dir", KEY_DATA_DIR, "DIR", 0,
-			  "directory of what outlives the daemon: baselines, alerts, silences (default: /var/lib/seismo)",
+			  "directory of what outlives the daemon: baselines, alerts, silences (default: the state directory if one is given, otherwise " CONF_DATA_DIR
+			  ")",
 			  0 },
 			{ "socket", KEY_SOCKET, "PATH", 0,
 			  "control socket (default: api.sock in the state directory)", 0 },

@@ -30,6 +30,16 @@ static int text_replace(char **text, const char *by)
 	return *text ? 0 : -ENOMEM;
 }
 
+/* What outlives a daemon with its own state directory is its own as well: two would overwrite each other's. */
+static const char *data_dir(const struct conf *c, const struct agent_options *o)
+{
+	bool second = o->state_dir && strcmp(o->state_dir, DEFAULT_STATE_DIR) != 0;
+
+	if (!o->data_dir && second && !strcmp(c->data_dir, CONF_DATA_DIR))
+		return o->state_dir;
+	return o->data_dir;
+}
+
 int configure(struct conf **ret, const char *file, const struct agent_options *o, struct buf *error)
 {
 	const char *path = file ?: config_path(o);
@@ -47,7 +57,7 @@ int configure(struct conf **ret, const char *file, const struct agent_options *o
 	if (!err)
 		err = text_replace(&c->listen, o->listen);
 	if (!err)
-		err = text_replace(&c->data_dir, o->data_dir);
+		err = text_replace(&c->data_dir, data_dir(c, o));
 	if (!err && o->probes) {
 		buf_str(error, "--probes: ");
 		err = conf_probes_parse(c, o->probes, error);

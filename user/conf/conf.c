@@ -101,7 +101,7 @@ const struct conf_field conf_fields[] = {
 	  { "listen", &field_text, AT(listen), "127.0.0.1:9469", .check = listen_check,
 	    .max = CONF_NAME_MAX } },
 	{ NULL, { "socket", &field_text, AT(socket), .check = socket_check } },
-	{ NULL, { "data_dir", &field_text, AT(data_dir), "/var/lib/seismo", .check = path_check } },
+	{ NULL, { "data_dir", &field_text, AT(data_dir), CONF_DATA_DIR, .check = path_check } },
 	{ NULL, { "interval", &field_setting, AT(interval_ns), &conf_interval }, LIVE },
 	{ NULL, { "short_commands", &field_setting, AT(short_commands), &short_commands }, LIVE },
 	{ "limits", { "services", &field_setting, AT(limits.services), &services_max }, LIVE },

@@ -37,6 +37,8 @@ enum bucket_choice { BUCKETS_DEFAULT, BUCKETS_FINE, BUCKETS_LIST };
 
 #define CONF_SETTINGS 8
 
+#define CONF_DATA_DIR "/var/lib/seismo"
+
 struct conf_probe {
 	const struct conf_family *family;
 	enum probe_mode mode;
@@ -63,7 +65,7 @@ struct conf {
 	struct conf_probe *probes; /* every family, in the order of `families` */
 	unsigned probe_cnt;
 	struct conf_limits limits;
-	char *data_dir;	 /* for what outlives the daemon */
+	char *data_dir;	 /* for what outlives the daemon; CONF_DATA_DIR by default */
 	char **includes; /* as written: folders, files, patterns; ends with NULL */
 	u64 builtin_rules;
 	/* Those of the files and, after rules_add_builtin(), the built-in ones; each name once. Some may be off. */
