@@ -215,11 +215,12 @@ static void compare_test(void **state)
 		"alert_labels:  -> { team: a }\n"
 		"expect:  -> [ { match: { service: \"*\" }, daily: \"01:00-02:00\", reason: \"it's\" }, "
 		"{ match: { a: b }, from: 2026-11-26T12:00:00Z, to: 2026-11-26T12:00:01Z, reason: r } ]\n"
-		"events.file: /var/log/seismo/events.jsonl -> off\n"
+		"restart events.file: /var/log/seismo/events.jsonl -> off\n"
 		"events.keep: 8 -> 9\n");
 	buf_reset(&changes);
 	conf_keep_fixed(b, a);
 	assert_string_equal(b->data_dir, "/var/lib/seismo");
+	assert_string_equal(b->events.file, "/var/log/seismo/events.jsonl");
 	conf_compare(b, b, change_add, &changes);
 	assert_int_equal(changes.len, 0);
 	buf_release(&changes);

@@ -353,6 +353,12 @@ static void value_keep(void *ctx, const char *key, const char *value, bool live)
 		said_free(said);
 }
 
+/* The event log may move, but its thread runs from the start or not at all. */
+static bool is_switch(const char *key, const char *from, const char *to)
+{
+	return !strcmp(key, "events.file") && (!strcmp(from, "off") || !strcmp(to, "off"));
+}
+
 static void value_compare(void *ctx, const char *key, const char *value, bool live)
 {
 	struct comparison *c = ctx;
@@ -362,7 +368,8 @@ static void value_compare(void *ctx, const char *key, const char *value, bool li
 	if (said)
 		said->seen = true;
 	if (!said || strcmp(said->value, value) != 0)
-		change_tell(c, key, said ? said->value : "none", value, live);
+		change_tell(c, key, said ? said->value : "none", value,
+			    live && !(said && is_switch(key, said->value, value)));
 }
 
 void conf_compare(const struct conf *a, const struct conf *b,
@@ -401,6 +408,8 @@ void conf_keep_fixed(struct conf *c, struct conf *now)
 	for (const struct conf_field *f = conf_fields; f->field.key; f++)
 		if (!f->live)
 			word_swap((char *)c + f->field.offset, (char *)now + f->field.offset);
+	if (!c->events.file != !now->events.file)
+		word_swap(&c->events.file, &now->events.file);
 	c->buckets = now->buckets;
 	c->bucket_cnt = now->bucket_cnt;
 	memcpy(c->bucket_ns, now->bucket_ns, sizeof(c->bucket_ns));
