@@ -394,6 +394,9 @@ static void a_command_that_writes_much_or_reads_nothing_ends(void **state)
 	assert_true(run((char *[]){ "/bin/sh", "-c", "head -c 10000000 /dev/zero", NULL },
 			5 * SECOND_NS, 10));
 	assert_true(run((char *[]){ "/bin/true", NULL }, 5 * SECOND_NS, 10));
+	/* nor does what it leaves behind keep others waiting */
+	assert_true(run((char *[]){ "/bin/sh", "-c", "setsid yes & sleep 0.2", NULL },
+			5 * SECOND_NS, 10));
 }
 
 static void a_command_that_fails_is_not_run_again_unless_it_says_so(void **state)

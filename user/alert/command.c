@@ -28,6 +28,7 @@
 #include "lib/loop.h"
 
 #define OUTPUT_MAX     2048 /* what is kept of it */
+#define OUTPUT_REST    64   /* reads at the end, of what is left: more than a pipe holds */
 #define OUTPUT_POLL_MS 100  /* how soon an end that is asked for is seen */
 #define KILLED_MS      1000
 #define OPEN_FILES     1024
@@ -186,7 +187,10 @@ static int start(struct running *r, struct command *c, const struct account *id,
 	return -EAGAIN;
 }
 
-/* Its beginning is kept, the rest is read so that the program does not wait. False: there is nothing more at present. */
+/*
+ * Its beginning is kept, the rest is read so that the program does not wait. False: there is nothing more at present (EAGAIN), or
+ * ever.
+ */
 static bool output_read(struct running *r)
 {
 	char dropped[4096];
@@ -196,6 +200,8 @@ static bool output_read(struct running *r)
 
 	if (room && n > 0)
 		r->len += (size_t)n;
+	if (!n)
+		errno = 0;
 	return n > 0;
 }
 
@@ -281,7 +287,8 @@ static enum send_result run(struct command *c, const struct buf *json, struct se
 	}
 	wait_for(&r, s->ending);
 	c->left = waitpid(r.pid, &status, WNOHANG) ? 0 : r.pid;
-	while (output_read(&r))
+	/* what it has left behind in another session may go on writing */
+	for (int i = 0; i < OUTPUT_REST && output_read(&r); i++)
 		;
 	close(r.output);
 	close(r.pidfd);
