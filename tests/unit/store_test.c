@@ -184,6 +184,40 @@ static void what_cannot_be_written_is_told_once_and_its_end(void **state)
 	loaded = NULL;
 }
 
+static void what_cannot_be_written_is_tried_again(void **state)
+{
+	char in_the_way[128];
+	struct store *s = opened(1000);
+	uint64_t begin_ns;
+
+	(void)state;
+	snprintf(in_the_way, sizeof(in_the_way), "%s/new", folder);
+	assert_int_equal(mkdir(in_the_way, 0755), 0);
+	snprintf(in_the_way, sizeof(in_the_way), "%s.new", path);
+	assert_int_equal(mkdir(in_the_way, 0755), 0);
+	put(s, "a");
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(written_err, -EEXIST);
+	assert_int_equal(rmdir(in_the_way), 0);
+	begin_ns = clock_now_ns();
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(written_err, 0);
+	assert_in_range((clock_now_ns() - begin_ns) / NS_PER_MS, 5000, 20000);
+	/* and at the end */
+	assert_int_equal(mkdir(in_the_way, 0755), 0);
+	put(s, "b");
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(written_err, -EEXIST);
+	assert_int_equal(rmdir(in_the_way), 0);
+	assert_true(store_end(s, WAIT_NS));
+	store_free(s);
+	s = opened(1000);
+	assert_string_equal(loaded, "b");
+	store_free(s);
+	free(loaded);
+	loaded = NULL;
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -192,6 +226,7 @@ int main(void)
 		TEST(the_last_text_is_there_again),
 		TEST(what_is_not_whole_is_not_loaded),
 		TEST(what_cannot_be_written_is_told_once_and_its_end),
+		TEST(what_cannot_be_written_is_tried_again),
 	};
 
 	return cmocka_run_group_tests_name("store", tests, NULL, NULL);

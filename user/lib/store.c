@@ -17,6 +17,7 @@
 
 #define HEAD_FORMAT "seismo 1 %08lx %zu\n"
 #define HEAD_MAX    64
+#define RETRY_NS    (10 * 1000 * NS_PER_MS) /* after a write that failed */
 
 struct store {
 	char *path, *path_new, *folder;
@@ -137,18 +138,24 @@ static int file_write(const struct store *s, const struct buf *text)
 	return err ?: folder_sync(s);
 }
 
-/* Waits for a text. False: there is none, and the end has come. */
-static bool text_take(struct store *s, struct buf *text)
+/*
+ * Waits for a text, which takes the place of the one that could not be written, or until that is to be tried again (UINT64_MAX: there
+ * is none), at the latest at the end. False: there is none, and the end has come.
+ */
+static bool text_take(struct store *s, struct buf *text, uint64_t again_ns)
 {
-	bool taken;
+	bool taken, in_time = true;
 
 	pthread_mutex_lock(&s->lock);
-	while (!s->waiting && !s->ending)
-		thread_cond_wait(&s->wake, &s->lock, UINT64_MAX);
-	taken = s->waiting;
-	*text = s->text;
-	s->text = (struct buf){ 0 };
-	s->waiting = false;
+	while (!s->waiting && !s->ending && in_time)
+		in_time = thread_cond_wait(&s->wake, &s->lock, again_ns);
+	taken = s->waiting || again_ns != UINT64_MAX;
+	if (s->waiting) {
+		buf_release(text);
+		*text = s->text;
+		s->text = (struct buf){ 0 };
+		s->waiting = false;
+	}
 	pthread_mutex_unlock(&s->lock);
 	return taken;
 }
@@ -156,8 +163,9 @@ static bool text_take(struct store *s, struct buf *text)
 static void *run(void *ctx)
 {
 	struct store *s = ctx;
-	struct buf content = { 0 }, text;
+	struct buf content = { 0 }, text = { 0 };
 	int err = file_read(s, &content);
+	uint64_t again_ns = UINT64_MAX;
 
 	pthread_mutex_lock(&s->lock);
 	s->content = content;
@@ -165,12 +173,17 @@ static void *run(void *ctx)
 	s->is_read = true;
 	pthread_mutex_unlock(&s->lock);
 	eventfd_write(s->event, 1);
-	while (text_take(s, &text)) {
+	while (text_take(s, &text, again_ns)) {
+		bool again;
+
 		err = text.failed ? -ENOMEM : file_write(s, &text);
-		buf_release(&text);
 		pthread_mutex_lock(&s->lock);
 		s->write_err = err;
+		again = err && !text.failed && !s->ending;
 		pthread_mutex_unlock(&s->lock);
+		again_ns = again ? clock_now_ns() + RETRY_NS : UINT64_MAX;
+		if (!again)
+			buf_release(&text);
 		eventfd_write(s->event, 1);
 	}
 	return NULL;

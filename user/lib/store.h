@@ -27,7 +27,10 @@ struct store_hooks {
  */
 struct store *store_new(struct loop *l, const char *path, size_t max,
 			const struct store_hooks *hooks);
-/* Replaces the file; takes the text, in any case. What comes while another text is being written replaces what waits. */
+/*
+ * Replaces the file; takes the text, in any case. What comes while another text is being written replaces what waits. A write that
+ * fails is tried again after ten seconds, at the end, or with the next text.
+ */
 void store_put(struct store *s, struct buf *text);
 /*
  * Writes what is left. Has it come to its end in this time? If not it hangs, and only the end of the process is left:
