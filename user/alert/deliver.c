@@ -515,7 +515,6 @@ struct deliver *deliver_new(struct loop *l, struct registry *r, const struct con
 
 bool deliver_end(struct deliver *d, u64 wait_ns)
 {
-	u64 until_ns = clock_now_ns() + wait_ns, now_ns;
 	bool ended;
 
 	if (!d)
@@ -523,8 +522,8 @@ bool deliver_end(struct deliver *d, u64 wait_ns)
 	ended = targets_end(d->targets, wait_ns);
 	if (d->ready)
 		file_save(d);
-	now_ns = clock_now_ns();
-	return store_end(d->store, until_ns > now_ns ? until_ns - now_ns : 0) && ended;
+	ended &= store_end(d->store, wait_ns);
+	return ended;
 }
 
 void deliver_free(struct deliver *d)

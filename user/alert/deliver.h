@@ -28,7 +28,10 @@ int deliver_configure(struct deliver *d, const struct conf *c);
 void deliver_run(struct deliver *d, const struct engine *e, u64 now_ns, s64 wall_ns);
 /* Sets the values in the registry. */
 void deliver_read(struct deliver *d);
-/* Writes the file; whether all threads ended in this time. If not one hangs, and deliver_free() would wait. */
+/*
+ * Ends the targets, and writes the file, in this time each; whether all threads ended. If not one hangs, and deliver_free() would
+ * wait.
+ */
 bool deliver_end(struct deliver *d, u64 wait_ns);
 void deliver_free(struct deliver *d);
 

@@ -497,7 +497,6 @@ struct alarm *alarm_new(struct loop *l, struct registry *r, const struct history
 
 bool alarm_end(struct alarm *a, u64 wait_ns)
 {
-	u64 until_ns = clock_now_ns() + wait_ns, now_ns;
 	bool ended;
 
 	if (!a)
@@ -508,10 +507,9 @@ bool alarm_end(struct alarm *a, u64 wait_ns)
 		baselines_keep(a, clock_now_ns(), 0);
 	}
 	ended = deliver_end(a->deliver, wait_ns);
-	now_ns = clock_now_ns();
-	ended &= store_end(a->alerts.store, now_ns < until_ns ? until_ns - now_ns : 0);
-	now_ns = clock_now_ns();
-	return store_end(a->usual.store, now_ns < until_ns ? until_ns - now_ns : 0) && ended;
+	ended &= store_end(a->alerts.store, wait_ns);
+	ended &= store_end(a->usual.store, wait_ns);
+	return ended;
 }
 
 void alarm_free(struct alarm *a)

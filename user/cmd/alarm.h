@@ -48,7 +48,7 @@ const struct expo_source *alarm_source(const struct alarm *a);
 u64 alarm_version(const struct alarm *a);
 /* What `/api/v1/alerts` answers; `files`: see alert_json.h. */
 json_t *alarm_json(const struct alarm *a, bool files);
-/* Writes its files. Has that come to its end in this time? If not a disk hangs, and alarm_free() would wait. */
+/* Writes its files, each in this time. Have all come to their end? If not a disk hangs, and alarm_free() would wait. */
 bool alarm_end(struct alarm *a, u64 wait_ns);
 void alarm_free(struct alarm *a);
 

@@ -19,7 +19,7 @@
 
 #define TICK_NS	    (200 * NS_PER_MS)
 #define JOBS_MAX    512 /* names of the containers of a large machine, at the start */
-#define END_WAIT_NS (1000 * NS_PER_MS) /* for the worker */
+#define END_WAIT_NS (1000 * NS_PER_MS) /* for each part that may hang */
 /* Between two families, for those who ask meanwhile. */
 #define START_PAUSE_NS (2 * NS_PER_MS)
 /* File descriptors: connections, and what is opened for a moment now and then. */
@@ -378,6 +378,18 @@ static int daemon_run(struct daemon *d)
 	return d->status;
 }
 
+/* One that hangs keeps no other from writing what it has left. False: there is one. */
+static bool parts_end(struct daemon *d, int status)
+{
+	/* before the log ends: alerts may change until then */
+	bool ended = alarm_end(d->agent.alarm, END_WAIT_NS);
+
+	ended &= worker_end(d->agent.worker, END_WAIT_NS);
+	ended &= worker_end(d->agent.slow_worker, END_WAIT_NS);
+	ended &= feed_end(&d->feed, status, END_WAIT_NS);
+	return ended;
+}
+
 /* The kernel takes down everything else that this process has. */
 static void end_at_once(const struct daemon *d, int status)
 {
@@ -437,10 +449,7 @@ int cmd_run(int argc, char **argv)
 	status = status ?: daemon_run(&d);
 	watch_remove(d.arrivals);
 	http_close(&d);
-	/* before the log ends: alerts may change until then */
-	if (!alarm_end(d.agent.alarm, END_WAIT_NS) || !worker_end(d.agent.worker, END_WAIT_NS) ||
-	    !worker_end(d.agent.slow_worker, END_WAIT_NS) ||
-	    !feed_end(&d.feed, status, END_WAIT_NS))
+	if (!parts_end(&d, status))
 		end_at_once(&d, status);
 	backtest_end(&d.backtest);
 	feed_free(&d.feed);
