@@ -3,13 +3,17 @@
 
 #include <ctype.h>
 #include <jansson.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
+#include <sys/un.h>
 #include <syslog.h>
 #include <systemd/sd-journal.h>
+#include <unistd.h>
 
 #include "lib/buf.h"
 
@@ -85,9 +89,25 @@ static void message_add(struct entry *e, json_t *event)
 	}
 }
 
+/* Has it room for an entry? The library would wait for that, and the file of the event log with it. */
+static bool journal_accepts(void)
+{
+	const struct sockaddr_un addr = { AF_UNIX, "/run/systemd/journal/socket" };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	struct pollfd p = { fd, POLLOUT, 0 };
+	bool room;
+
+	if (fd < 0)
+		return false;
+	room = !connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) && poll(&p, 1, 0) > 0 &&
+	       (p.revents & POLLOUT);
+	close(fd);
+	return room;
+}
+
 void journal_send(const char *line, size_t len)
 {
-	json_t *event = json_loadb(line, len, 0, NULL);
+	json_t *event = journal_accepts() ? json_loadb(line, len, 0, NULL) : NULL;
 	struct iovec iov[ENTRY_FIELDS];
 	struct entry e = { .cnt = 0 };
 	const json_t *value;

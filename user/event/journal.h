@@ -9,8 +9,8 @@
 /* Does standard error go to the journal, as it does in a unit? */
 bool journal_is_ours(void);
 /*
- * Sends it with a field SEISMO_KEY for each of its keys, and the whole line as SEISMO_EVENT. May wait for the journal. What is no
- * object of JSON is ignored.
+ * Sends it with a field SEISMO_KEY for each of its keys, and the whole line as SEISMO_EVENT. What the journal does not
+ * take at once, and what is no object of JSON, is left out.
  */
 void journal_send(const char *line, size_t len);
 
