@@ -189,10 +189,14 @@ static void target_want(struct targets *all, struct wanted *w)
 		w->name.len = len;
 		buf_printf(&w->name, "#%u", i);
 	}
-	if (s && !strcmp(s->spec, buf_cstr(&w->spec)))
+	if (s && !strcmp(s->spec, buf_cstr(&w->spec))) {
 		s->wanted = true;
-	else if (slot_add(all, w, s))
+	} else if (slot_add(all, w, s)) {
 		w->err = -ENOMEM;
+		/* better told by the configuration of before than not at all */
+		if (s)
+			s->wanted = true;
+	}
 	buf_release(&w->name);
 	buf_release(&w->spec);
 }
