@@ -21,7 +21,7 @@
 #define TARGET_KEY_SIZE	 512
 #define RECORDS_MAX	 2048
 #define RESOLVED_NS	 (15 * 60 * NS_PER_SEC) /* resolved alerts are told again for so long */
-#define FILE_WAIT_NS	 (2 * NS_PER_SEC) /* for the file of the last run, on a disk that may hang */
+#define FILE_WAIT_NS	 (10 * NS_PER_SEC) /* for the file of the last run; a slow boot takes long */
 #define RESTORED_WAIT_NS (120 * NS_PER_SEC) /* for the engine to know what fired in the last run */
 #define SAVE_PART	 20 /* at most one part of so many of the time goes into the file */
 #define NOTICES_MAX	 64 /* made in one call; others wait for the next one */

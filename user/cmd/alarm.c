@@ -247,15 +247,20 @@ static void alerts_loaded(void *ctx, const char *data, size_t len, int err)
 		log_info("alerts: %u fired when Seismo ended, and are not told anew", stats.firing);
 }
 
+/* However late: what was learned in the runs before is worth more than what was since the start. */
 static void usual_loaded(void *ctx, const char *data, size_t len, int err)
 {
 	struct alarm *a = ctx;
+	bool late = a->usual.loaded;
 
-	if (!file_loaded(&a->usual, data, err))
+	a->usual.loaded = true;
+	if (!err && !data)
 		return;
-	err = baselines_load(a->baselines, data, len);
+	err = err ?: baselines_load(a->baselines, data, len);
 	if (err)
 		file_warn(&a->usual, err);
+	else if (late)
+		log_info("%s could be read at last, and is used from now on", a->usual.path);
 }
 
 static void file_written(const struct saved *f, int err)
