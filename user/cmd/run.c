@@ -369,6 +369,7 @@ static int daemon_run(struct daemon *d)
 	timer_set(d->starter, clock_now_ns());
 	timer_set_every(d->ticker, TICK_NS);
 	timer_set_every(d->clock, d->agent.conf->interval_ns);
+	log_drops = true;
 	err = loop_run(d->loop);
 	notify_stopping();
 	if (err < 0) {

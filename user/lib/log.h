@@ -6,10 +6,14 @@
 #ifndef LIB_LOG_H
 #define LIB_LOG_H
 
+#include <stdatomic.h>
+
 enum log_level { SEISMO_LOG_ERR, SEISMO_LOG_WARN, SEISMO_LOG_INFO, SEISMO_LOG_DEBUG };
 
 /* Messages above this level are dropped; SEISMO_LOG_INFO at start. */
 extern enum log_level log_level;
+/* What standard error does not take at once is dropped: the event loop does not wait for who reads a pipe. Off at start. */
+extern atomic_bool log_drops;
 
 void log_printf(enum log_level level, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 /* Logs "what: reason of err" and returns err (negative errno), so that an error path cannot lose it. */
