@@ -190,7 +190,11 @@ is 2 "$status" "check: a bad configuration"
 start_seismo --probes all
 run metrics --format json
 is 0 "$status" "metrics: exit status"
-scrape
+log_is_open() {
+	scrape
+	grep -q '^seismo_events_lost_total{buffer=' "$METRICS"
+}
+wait_until log_is_open
 jq -r '.[] | "\(.name) \(.type)"' "$TMP/run.out" | sort >"$TMP/listed"
 awk '$1 == "#" && $2 == "TYPE" { print $3, $4 }' "$METRICS" | sort >"$TMP/scraped"
 is "" "$(comm -13 "$TMP/listed" "$TMP/scraped")" "metrics: what is scraped is listed"

@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # HTTP/2 and gRPC: a request for each stream, whatever shares the connection, as the clients count themselves.
+# alone: a relay that is short of CPU reads responses before the call that sent their request has returned (see README)
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/servers.sh
