@@ -42,7 +42,8 @@ static struct rule_conf rule = { .alert = "SlowDisk",
 				 .value = RULE_QUANTILE,
 				 .by_cnt = 1 };
 #define STORM 500
-static struct alert alerts[STORM];
+#define MOST  2048 /* that are kept */
+static struct alert alerts[MOST + 2];
 static unsigned alert_cnt;
 
 void __wrap_engine_each(const struct engine *e, void (*each)(void *ctx, const struct alert *a),
@@ -110,7 +111,7 @@ static void stop(void)
 /* What the command was told: "sdb:firing sdb:resolved". */
 static const char *heard(void)
 {
-	static char text[16384];
+	static char text[65536];
 	FILE *f = fopen(told, "r");
 	json_t *doc, *alert;
 	size_t len = 0, i;
@@ -356,6 +357,31 @@ static void a_storm_is_told_whole(void **state)
 	assert_int_equal(cnt, STORM);
 }
 
+static void hears_of(const char *what)
+{
+	for (int i = 0; i < 100 && !strstr(heard(), what); i++)
+		run_ms(50);
+	assert_non_null(strstr(heard(), what));
+}
+
+/* What is less grave gives way, then what has ended. */
+static void a_page_finds_room(void **state)
+{
+	(void)state;
+	for (u64 i = 0; i < MOST; i++)
+		alert_add(i, i ? "d" : "first")->severity = RULE_INFO;
+	run_ms(1000);
+	alert_add(MOST, "late")->severity = RULE_INFO;
+	run_ms(200);
+	assert_null(strstr(heard(), "late"));
+	alert_add(MOST + 1, "page");
+	hears_of("page:firing");
+	hears_of("first:resolved");
+	alerts[1].state = ALERT_RESOLVED;
+	alerts[0].state = ALERT_PENDING;
+	hears_of("late:firing");
+}
+
 #define TEST(f) cmocka_unit_test_setup_teardown(f, setup, teardown)
 
 int main(void)
@@ -370,6 +396,7 @@ int main(void)
 		TEST(silenced_and_expected_alerts_are_not_told),
 		TEST(a_target_that_is_added_hears_what_fires),
 		TEST(a_storm_is_told_whole),
+		TEST(a_page_finds_room),
 	};
 
 	return cmocka_run_group_tests_name("deliver", tests, NULL, NULL);

@@ -59,6 +59,7 @@ struct deliver {
 	u64 run, now_ns;
 	s64 wall_ns;
 	unsigned notices;
+	unsigned refused; /* bits of severities for which there was no room */
 };
 
 const struct metric silence_metrics[] = {
@@ -84,24 +85,6 @@ static struct record *record_find(const struct deliver *d, u64 key)
 	return r;
 }
 
-static struct record *record_add(struct deliver *d, u64 key)
-{
-	struct record *r;
-
-	if (HASH_COUNT(d->records) >= RECORDS_MAX) {
-		if (!d->dropped++)
-			log_warn("more than %d alerts at a time: others are not told of them all",
-				 RECORDS_MAX);
-		return NULL;
-	}
-	r = calloc(1, sizeof(*r));
-	if (!r)
-		return NULL;
-	r->key = key;
-	HASH_ADD(hh, d->records, key, sizeof(r->key), r);
-	return r;
-}
-
 static void record_remove(struct deliver *d, struct record *r)
 {
 	HASH_DEL(d->records, r);
@@ -120,6 +103,57 @@ static void record_set(struct deliver *d, struct record *r, struct notice *n)
 	r->resend_ns = d->now_ns + d->resend_ns;
 	r->resolved_ns = n->firing ? 0 : r->resolved_ns ?: d->now_ns;
 	targets_put(d->targets, n);
+}
+
+/* Does it rather give way than the other one? What ended longest ago goes first, then what is least grave, the oldest of that. */
+static bool goes_before(const struct record *r, const struct record *other)
+{
+	if (r->resolved_ns || other->resolved_ns)
+		return r->resolved_ns &&
+		       (!other->resolved_ns || r->resolved_ns < other->resolved_ns);
+	return r->notice->severity > other->notice->severity;
+}
+
+/* What gives way to a graver one has ended for those who were told of it, until there is room to tell it anew. */
+static bool room_make(struct deliver *d, enum rule_severity severity)
+{
+	struct record *first = NULL;
+
+	if (HASH_COUNT(d->records) < RECORDS_MAX)
+		return true;
+	/* to look once is enough where thousands find no room */
+	if (d->refused & ((2U << severity) - 1))
+		return false;
+	for (struct record *r = d->records; r; r = r->hh.next)
+		if (r->notice && (!first || goes_before(r, first)))
+			first = r;
+	if (!first || (!first->resolved_ns && first->notice->severity <= severity)) {
+		d->refused |= 1U << severity;
+		return false;
+	}
+	if (!first->resolved_ns)
+		record_set(d, first, notice_resolve(first->notice, d->wall_ns));
+	targets_forget(d->targets, first->key);
+	record_remove(d, first);
+	d->dirty = true;
+	return true;
+}
+
+static struct record *record_add(struct deliver *d, u64 key, enum rule_severity severity)
+{
+	struct record *r;
+
+	if (HASH_COUNT(d->records) >= RECORDS_MAX && !d->dropped++)
+		log_warn("more than %d alerts at a time: others are not told of them all",
+			 RECORDS_MAX);
+	if (!room_make(d, severity))
+		return NULL;
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return NULL;
+	r->key = key;
+	HASH_ADD(hh, d->records, key, sizeof(r->key), r);
+	return r;
 }
 
 static struct notice *notice_make(struct deliver *d, const struct alert *a, const struct record *r)
@@ -141,8 +175,10 @@ static struct notice *notice_make(struct deliver *d, const struct alert *a, cons
 static void firing_update(struct deliver *d, const struct alert *a)
 {
 	u64 key = notice_key(a->fingerprint, a->severity);
-	struct record *r = record_find(d, key) ?: record_add(d, key);
+	struct record *r = record_find(d, key);
 
+	if (!r && d->notices < NOTICES_MAX)
+		r = record_add(d, key, a->severity);
 	if (!r)
 		return;
 	r->run = d->run;
@@ -329,8 +365,9 @@ static void alert_restore(struct deliver *d, const json_t *saved, const json_t *
 	if (!r.notice)
 		return;
 	targets_each(d->targets, target_restore, &r);
-	record =
-		r.notice->firing || ago_ns < (s64)RESOLVED_NS ? record_add(d, r.notice->key) : NULL;
+	record = r.notice->firing || ago_ns < (s64)RESOLVED_NS
+			 ? record_add(d, r.notice->key, r.notice->severity)
+			 : NULL;
 	if (!record) {
 		targets_forget(d->targets, r.notice->key);
 		notice_unref(r.notice);
@@ -388,6 +425,7 @@ void deliver_run(struct deliver *d, const struct engine *e, u64 now_ns, s64 wall
 	d->now_ns = now_ns;
 	d->wall_ns = wall_ns;
 	d->notices = 0;
+	d->refused = 0;
 	d->ready |= now_ns - d->started_ns > FILE_WAIT_NS;
 	if (!d->ready)
 		return;

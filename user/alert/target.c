@@ -15,7 +15,7 @@
 #define PAUSE_MIN_NS NS_PER_SEC
 #define PAUSE_MAX_NS (30 * NS_PER_SEC)
 #define GATHER_NS    (50 * NS_PER_MS)
-#define OUTBOX_MAX   2048
+#define OUTBOX_MAX   2304 /* more than alerts are kept: of what gave way its end is to be told */
 
 struct target {
 	const struct target_kind *kind;
