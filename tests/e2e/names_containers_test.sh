@@ -23,10 +23,14 @@ podman_do() { # COMMAND...
 		--cgroup-manager cgroupfs "$@" 2>>"$TMP/podman.log"
 }
 
-# Sets `id`; newer versions of podman remove the file that they write it to.
+is_gone() {
+	! podman_do container exists "$id"
+}
+
+# Sets `id`; newer versions of podman remove the file that they write it to, and the container a moment later.
 run() { # OPTION...
 	id=$(podman_do create --network none --ulimit nofile=1024:1024 --ulimit nproc=1024:1024 \
-		"$@" --rootfs "$rootfs" /churn call "$calls") && podman_do start --attach "$id" >>"$TMP/podman.log"
+		"$@" --rootfs "$rootfs" /churn call "$calls") && podman_do start --attach "$id" >>"$TMP/podman.log" && wait_until is_gone
 }
 
 run --rm --name "w-first-$$" || skip "podman does not work here: $(tail -n 1 "$TMP/podman.log")"
