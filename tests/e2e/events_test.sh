@@ -12,11 +12,12 @@
 n=$((20 / scale))
 start_seismo --probes process
 
-# A path as the log has it: from the root of the file system on.
+# A path as the log has it: from the root of the file system on, of which the mount may show a part only.
 path_within() { # PATH
-	local mount
+	local mount root
 	mount=$(stat -c %m "$1")
-	echo "${1#"${mount%/}"}"
+	root=$(awk -v mount="$mount" '$5 == mount { root = $4 } END { print root }' /proc/self/mountinfo)
+	echo "${root%/}${1#"${mount%/}"}"
 }
 
 # --- ends of every kind, as wait(2) told the parent

@@ -58,7 +58,7 @@ ok() { # TEXT COMMAND...
 
 between() { # LOW HIGH NUMBER
 	awk 'BEGIN {
-		number = "^[-+]?[0-9.]+(e[-+]?[0-9]+)?$"
+		number = "^[-+]?[0-9.]+([eE][-+]?[0-9]+)?$"
 		exit !(ARGV[3] ~ number && ARGV[1] + 0 <= ARGV[3] + 0 && ARGV[3] + 0 <= ARGV[2] + 0)
 	}' "$1" "$2" "$3"
 }
