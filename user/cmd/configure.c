@@ -64,6 +64,8 @@ int configure(struct conf **ret, const char *file, const struct agent_options *o
 	}
 	if (!err && o->interval_ns)
 		c->interval_ns = o->interval_ns;
+	if (!err && o->own)
+		conf_withdraw(c);
 	if (err && !error->len)
 		buf_str(error, strerror(-err));
 	if (err)

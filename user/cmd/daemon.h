@@ -40,6 +40,9 @@ struct daemon {
 /* Every path, its context is a struct daemon. */
 extern const struct http_route daemon_routes[];
 
+/* From the lock to the end. An exit status; what is wrong was said on stderr. */
+int daemon_main(const struct agent_options *options);
+
 /* Reads the configuration again. Returns whether anything was taken over. */
 bool daemon_reload(struct daemon *d);
 

@@ -154,15 +154,24 @@ static int listener_add(struct daemon *d, int fd, bool control)
 	return err ? EXIT_UNSUPPORTED : EXIT_OK;
 }
 
+static bool listens(const struct daemon *d)
+{
+	return strcmp(d->agent.conf->listen, CONF_NO_LISTEN) != 0;
+}
+
 static int endpoint_open(struct daemon *d)
 {
 	const char *listen = d->agent.conf->listen;
-	int fd = listen_open(listen);
+	int fd;
 
+	if (!listens(d))
+		return EXIT_OK;
+	fd = listen_open(listen);
 	if (fd == -EINVAL) {
-		log_printf(SEISMO_LOG_ERR,
-			   "cannot listen on '%s': it must be ADDRESS:PORT, such as 127.0.0.1:9469",
-			   listen);
+		log_printf(
+			SEISMO_LOG_ERR,
+			"cannot listen on '%s': it must be ADDRESS:PORT, such as 127.0.0.1:9469, or " CONF_NO_LISTEN,
+			listen);
 		return EXIT_USAGE;
 	}
 	if (fd < 0) {
@@ -218,11 +227,17 @@ static void http_close(struct daemon *d)
 		unlink(d->agent.socket);
 }
 
+/* Where the metrics are. */
 static void url_write(const struct daemon *d, struct buf *url)
 {
 	const char *listen = d->agent.conf->listen;
-	int host = (int)(strrchr(listen, ':') - listen);
+	int host;
 
+	if (!listens(d)) {
+		buf_str(url, d->agent.socket);
+		return;
+	}
+	host = (int)(strrchr(listen, ':') - listen);
 	buf_printf(url, "http://%.*s:%u/metrics", host ? host : 9, host ? listen : "127.0.0.1",
 		   d->port);
 }
@@ -421,7 +436,8 @@ static const struct argp argp = {
 	.options =
 		(const struct argp_option[]){
 			{ "listen", 'l', "ADDR:PORT", 0,
-			  "address and port of the HTTP endpoint (default: 127.0.0.1:9469)", 0 },
+			  "address and port of the HTTP endpoint (default: 127.0.0.1:9469); none: only the control socket",
+			  0 },
 			{ 0 },
 		},
 	.parser = parse,
@@ -430,21 +446,17 @@ static const struct argp argp = {
 	       "Exit status: 0 ended by a signal, 2 bad options or configuration, 3 Seismo cannot run here.",
 };
 
-int cmd_run(int argc, char **argv)
+int daemon_main(const struct agent_options *options)
 {
-	struct agent_options options = { 0 };
 	struct daemon d = { .lock = -1 };
 	int status;
 
-	argp_err_exit_status = EXIT_USAGE;
-	argv[0] = "seismo run";
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
-	status = agent_configure(&d.agent, &options);
+	status = agent_configure(&d.agent, options);
 	status = status ?: loop_open(&d);
-	status = status ?: lock_open(&d, &options);
+	status = status ?: lock_open(&d, options);
 	status = status ?: http_open(&d);
 	status = status ?: feed_open(&d.feed, &d.agent);
-	status = status ?: agent_begin(&d.agent, &options);
+	status = status ?: agent_begin(&d.agent, options);
 	status = status ?: agent_alarm(&d.agent, d.loop);
 	status = status ?: arrivals_open(&d);
 	status = status ?: daemon_run(&d);
@@ -459,4 +471,14 @@ int cmd_run(int argc, char **argv)
 	if (d.lock >= 0)
 		close(d.lock);
 	return status;
+}
+
+int cmd_run(int argc, char **argv)
+{
+	struct agent_options options = { 0 };
+
+	argp_err_exit_status = EXIT_USAGE;
+	argv[0] = "seismo run";
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	return daemon_main(&options);
 }

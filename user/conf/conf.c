@@ -64,9 +64,11 @@ static int listen_check(struct yaml_doc *d, const struct field *f, const yaml_no
 	const char *port = strrchr(text, ':');
 	u64 v;
 
-	if (port && port != text && !parse_u64(port + 1, 0, 65535, &v))
+	if (!strcmp(text, CONF_NO_LISTEN) ||
+	    (port && port != text && !parse_u64(port + 1, 0, 65535, &v)))
 		return 0;
-	return value_wrong(d, f->key, value, "ADDR:PORT such as 127.0.0.1:9469");
+	return value_wrong(d, f->key, value,
+			   "ADDR:PORT such as 127.0.0.1:9469, or " CONF_NO_LISTEN);
 }
 
 static int socket_check(struct yaml_doc *d, const struct field *f, const yaml_node_t *value,
@@ -94,7 +96,8 @@ static const struct field_list alert_label_list = { AT(alert_label_cnt) };
 
 #define EVENTS_FILE "/var/log/seismo/events.jsonl"
 
-#define LIVE true
+#define LIVE	true
+#define OUTWARD true
 
 const struct conf_field conf_fields[] = {
 	{ NULL,
@@ -115,16 +118,20 @@ const struct conf_field conf_fields[] = {
 	  LIVE },
 	{ NULL, { "builtin_rules", &field_setting, AT(builtin_rules), &builtin_rules }, LIVE },
 	{ NULL, { "include", &field_texts, AT(includes) }, LIVE },
-	{ NULL, { "alertmanagers", &field_list, AT(alertmanagers), &alertmanager_list }, LIVE },
-	{ NULL, { "webhooks", &field_list, AT(webhooks), &webhook_list }, LIVE },
-	{ NULL, { "commands", &field_list, AT(commands), &command_list }, LIVE },
+	{ NULL,
+	  { "alertmanagers", &field_list, AT(alertmanagers), &alertmanager_list },
+	  LIVE,
+	  OUTWARD },
+	{ NULL, { "webhooks", &field_list, AT(webhooks), &webhook_list }, LIVE, OUTWARD },
+	{ NULL, { "commands", &field_list, AT(commands), &command_list }, LIVE, OUTWARD },
 	{ NULL, { "alert_labels", &field_pairs, AT(alert_labels), &alert_label_list }, LIVE },
 	{ NULL, { "alert_resend", &field_setting, AT(alert_resend_ns), &alert_resend }, LIVE },
 	{ NULL, { "external_url", &field_text, AT(external_url), .check = url_check }, LIVE },
 	{ NULL, { "expect", &field_list, AT(expect), &expect_list }, LIVE },
 	{ "events",
 	  { "file", &field_text_or_off, AT(events.file), EVENTS_FILE, .check = path_check },
-	  LIVE },
+	  LIVE,
+	  OUTWARD },
 	{ "events", { "max_size", &field_setting, AT(events.max_size_bytes), &events_size }, LIVE },
 	{ "events", { "keep", &field_setting, AT(events.keep), &events_keep }, LIVE },
 	{ "events", { "journald", &field_setting, AT(events.journald), &journald }, LIVE },
@@ -193,6 +200,13 @@ struct conf *conf_default(const struct conf_family *families)
 		return NULL;
 	}
 	return c;
+}
+
+void conf_withdraw(struct conf *c)
+{
+	for (const struct conf_field *f = conf_fields; f->field.key; f++)
+		if (f->outward)
+			f->field.type->release(&f->field, c);
 }
 
 void conf_free(struct conf *c)

@@ -37,7 +37,8 @@ enum bucket_choice { BUCKETS_DEFAULT, BUCKETS_FINE, BUCKETS_LIST };
 
 #define CONF_SETTINGS 8
 
-#define CONF_DATA_DIR "/var/lib/seismo"
+#define CONF_DATA_DIR  "/var/lib/seismo"
+#define CONF_NO_LISTEN "none"
 
 struct conf_probe {
 	const struct conf_family *family;
@@ -53,7 +54,7 @@ struct conf_limits {
 };
 
 struct conf {
-	char *listen;		     /* ADDR:PORT */
+	char *listen;		     /* ADDR:PORT, or CONF_NO_LISTEN */
 	char *socket;		     /* the control socket, NULL: where it is by default */
 	u64 interval_ns;	     /* between readings of the tables */
 	u64 short_commands;	     /* enum short_commands */
@@ -88,6 +89,7 @@ struct conf_field {
 	const char *section;
 	struct field field; /* of struct conf */
 	bool live;	    /* changes with a reload */
+	bool outward;	    /* others are told because of it, or files written */
 };
 
 /* Ends with a row without key. */
@@ -100,6 +102,8 @@ extern const struct setting conf_buckets;
 /* The defaults. `families` ends with a row without name and must outlive it. NULL: out of memory. */
 struct conf *conf_default(const struct conf_family *families);
 void conf_free(struct conf *c);
+/* Leaves nothing in it because of which others are told of alerts, or the event log is written. */
+void conf_withdraw(struct conf *c);
 
 /*
  * Calls `each` with the key and the value, as text, of every setting, and whether it is live: changes with a reload. The
