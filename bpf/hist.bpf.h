@@ -19,8 +19,13 @@ struct {
 /* CPUs, where each of them has a cell for every slot, in this order; otherwise 0. */
 const volatile u32 hist_stride SEC(".rodata");
 
-/* a < b for numbers below 2^63, without a branch, which the CPU could not predict. */
-#define LESS(a, b) (((a) - (b)) >> 63)
+/* a < b for numbers below 2^63, without a branch, which the CPU could not predict: the compiler must not see that it is one. */
+#define LESS(a, b)                     \
+	({                             \
+		u64 below = (a) - (b); \
+		asm("" : "+r"(below)); \
+		below >> 63;           \
+	})
 
 /*
  * The bucket of a duration (see struct hist). In units of 2^-30 s, octaves are powers of two; within an octave the
