@@ -27,6 +27,7 @@ TRACEPOINT(sched_process_fork, fork, struct task_struct *parent, struct task_str
 	tc->identity = tc->before = from->identity;
 	tc->gen = from->gen;
 	tc->starting = preemptible;
+	tc->watch = from->watch;
 	if (READ(child, cgroups) != READ(parent, cgroups))
 		task_move(child, tc);
 	return 0;

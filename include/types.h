@@ -148,6 +148,7 @@ struct task_ctx {
 	u16 exit_counted; /* the end of the process has been counted */
 	u16 starting;	  /* has not yet returned from the fork that made it */
 	u32 tid, tgid;	  /* where the task scan has no task_struct to read */
+	u32 watch;	  /* see bpf/watch.bpf.h; 0: nobody watches it */
 };
 
 /* The task that runs on a CPU; one row per CPU, maintained by sched_switch. */
