@@ -7,6 +7,7 @@
 #include <bpf/bpf_helpers.h>
 #include <bpf/bpf_core_read.h>
 
+#define PF_EXITING   0x00000004
 #define PF_IO_WORKER 0x00000010
 #define PF_KTHREAD   0x00200000
 
@@ -320,9 +321,17 @@ static __always_inline struct pt_regs *task_registers(struct task_struct *task)
 /* The instruction syscall leaves its return address in rcx. */
 #define CALL_COMPAT(regs) (REGISTER(regs, cx) != REGISTER(regs, ip) && task_compat())
 #define CALL_NUMBER(regs) ((int)REGISTER(regs, orig_ax))
+#define CALL_SECOND(regs) REGISTER(regs, si)
+#define PROGRAM_IP(regs)  REGISTER(regs, ip)
+#define PROGRAM_SP(regs)  REGISTER(regs, sp)
+#define PROGRAM_FP(regs)  REGISTER(regs, bp)
 #elif defined(__TARGET_ARCH_arm64)
 #define CALL_COMPAT(regs) task_compat()
 #define CALL_NUMBER(regs) REGISTER(regs, syscallno)
+#define CALL_SECOND(regs) REGISTER(regs, regs[1])
+#define PROGRAM_IP(regs)  REGISTER(regs, pc)
+#define PROGRAM_SP(regs)  REGISTER(regs, sp)
+#define PROGRAM_FP(regs)  REGISTER(regs, regs[29])
 #endif
 
 #define ENOSYS 38
@@ -355,6 +364,22 @@ static __always_inline int task_syscall(struct task_struct *task)
 	struct pt_regs *regs = task_registers(task);
 
 	return task_calls(task) && !task_call_done(regs) ? CALL_NUMBER(regs) : -1;
+}
+
+/*
+ * The kernel code at this address of the stack interrupts the running task, and is not called by it. Interrupts have stacks of
+ * their own; but x86 handles those that come while a program runs on the task's, which is empty then. Those cannot be told from
+ * exceptions: a page fault that wakes another task is taken for one.
+ */
+static __always_inline bool task_interrupted(struct task_struct *task, u64 stack)
+{
+	if (stack - (u64)BPF_CORE_READ(task, stack) >= THREAD_SIZE)
+		return true;
+#if defined(__TARGET_ARCH_x86)
+	if (!(READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER | PF_EXITING)))
+		return CALL_NUMBER(task_registers(task)) < 0;
+#endif
+	return false;
 }
 
 /* Without CONFIG_FAIR_GROUP_SCHED there is no way from a task to its run queue. */

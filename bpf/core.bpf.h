@@ -105,6 +105,12 @@ struct TABLE(BPF_MAP_TYPE_PROG_ARRAY, u32, u32, 512, 0) sys_exit_tail_calls SEC(
 
 const volatile u32 cpu_cnt SEC(".rodata");
 
+static __always_inline u64 hash_mix(u64 hash, u64 v)
+{
+	hash = (hash ^ v) * 0x9e3779b97f4a7c15ULL;
+	return hash ^ (hash >> 29);
+}
+
 /* The identity, if its number has not been reused since `gen` was read; else IDENTITY_OTHER. */
 static __always_inline u32 identity_valid(u32 identity, u32 gen)
 {

@@ -30,12 +30,6 @@ static __always_inline void arrival_tell(u32 identity, u32 monitor)
 	bpf_ringbuf_output(&arrivals, &a, sizeof(a), 0);
 }
 
-static __always_inline u64 hash_mix(u64 hash, u64 v)
-{
-	hash = (hash ^ v) * 0x9e3779b97f4a7c15ULL;
-	return hash ^ (hash >> 29);
-}
-
 static __always_inline struct identity *identity_row(u32 id)
 {
 	return bpf_map_lookup_elem(&identities, &id);

@@ -154,7 +154,7 @@ struct percpu_counter {
 
 struct mm_struct {
 	struct file *exe_file;
-	unsigned long arg_start, arg_end, env_end;
+	unsigned long start_code, end_code, arg_start, arg_end, env_end;
 	struct task_struct *owner;
 	struct percpu_counter rss_stat[4];
 };
@@ -199,6 +199,7 @@ struct task_struct {
 	char comm[16];
 	unsigned long maj_flt;
 	u64 start_time;
+	u64 self_exec_id;
 	struct sched_info sched_info;
 	struct sched_entity se;
 	struct task_group *sched_task_group;
@@ -211,10 +212,10 @@ struct task_struct {
 
 struct pt_regs {
 #if defined(__TARGET_ARCH_x86)
-	unsigned long ax, cx, dx, si, di, ip, cs;
+	unsigned long ax, cx, dx, si, di, bp, ip, cs, sp;
 	long orig_ax;
 #elif defined(__TARGET_ARCH_arm64)
-	u64 regs[31];
+	u64 regs[31], sp, pc;
 	u64 orig_x0;
 	int syscallno;
 #endif

@@ -53,6 +53,12 @@ int kernel_open(struct kernel *k, const char *btf_path, char *error, size_t erro
 	return err == -EPERM ? err : -ENOTSUP;
 }
 
+int kernel_load_btf(struct kernel *k, const char *btf_path)
+{
+	k->btf = btf_path ? btf__parse(btf_path, NULL) : btf__load_vmlinux_btf();
+	return k->btf ? 0 : -errno;
+}
+
 void kernel_drop_btf(struct kernel *k)
 {
 	btf__free(k->btf);

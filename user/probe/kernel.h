@@ -25,6 +25,8 @@ struct kernel {
  * `error` says what to do.
  */
 int kernel_open(struct kernel *k, const char *btf_path, char *error, size_t error_size);
+/* Reads only the BTF again, after it was dropped. 0 or negative errno. */
+int kernel_load_btf(struct kernel *k, const char *btf_path);
 /* Frees the BTF, which takes several MiB and is only needed at start. */
 void kernel_drop_btf(struct kernel *k);
 

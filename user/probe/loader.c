@@ -302,6 +302,31 @@ int probe_set_start_next(struct probe_set *set)
 	return 1;
 }
 
+int probe_start_extra(struct probe_set *set, struct probe_run *run, const struct probe *probe)
+{
+	bool dropped = !set->kernel.btf;
+	int err = dropped ? kernel_load_btf(&set->kernel, set->btf_path) : 0;
+
+	*run = (struct probe_run){
+		.probe = probe, .set = set, .mode = probe->mode, .metric_base = METRIC_FIRST
+	};
+	if (err) {
+		snprintf(run->error, sizeof(run->error), "%s", kernel_reason(err));
+		return err;
+	}
+	probe_start(run);
+	if (dropped) {
+		kernel_drop_btf(&set->kernel);
+		malloc_trim(0);
+	}
+	return run->err;
+}
+
+void probe_stop_extra(struct probe_run *run)
+{
+	probe_stop(run);
+}
+
 /* Refuses a build with more rows than the tables have room for. */
 static int rows_check(struct probe_set *set)
 {

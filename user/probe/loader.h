@@ -19,4 +19,11 @@ int probe_set_start_next(struct probe_set *set);
 void probe_set_reconfigure(struct probe_set *set, const struct conf *conf);
 void probe_set_close(struct probe_set *set);
 
+/*
+ * Starts a family that is not in the list: its object is loaded while somebody needs it, and shares the others' tables. 0, or
+ * negative errno and run->error. Parses the kernel's BTF: some tens of milliseconds.
+ */
+int probe_start_extra(struct probe_set *set, struct probe_run *run, const struct probe *probe);
+void probe_stop_extra(struct probe_run *run);
+
 #endif

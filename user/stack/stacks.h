@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Where watched tasks (task_ctx.watch) wait: the stacks in the kernel and in the program with which they leave the CPU, for how
+ * Where watched tasks (bpf/watch.bpf.h) wait: the stacks in the kernel and in the program with which they leave the CPU, for how
  * long, and who woke them. The programs in the kernel are loaded while one of these is open.
  *
- * Stacks of programs are found by frame pointers. A function that has none hides its caller: libc has none in Debian 12, so
- * that the function which called it is missing if libc's own functions kept its frame pointer. Names come from the tables of
- * symbols of the files that are mapped, or of their debug files, and from /tmp/perf-PID.map; they are not demangled.
+ * Stacks of programs are found by frame pointers. A function that has none hides the one that called it: that is often the
+ * caller of libc, which has none in Debian. Names come from the tables of symbols of the files that are mapped, or from their
+ * debug files, or from /tmp/perf-PID.map; they are not demangled. Of a process that ends before its new addresses were looked
+ * up, within some 200 ms, they have none.
  */
 #ifndef STACK_STACKS_H
 #define STACK_STACKS_H
@@ -14,75 +15,63 @@
 #include <stddef.h>
 
 #include "lib/worker.h"
-#include "types.h"
+#include "stack/names.h"
+#include "stack/wait_class.h"
+#include "waits.h"
 
 struct probe_set;
 struct stacks;
 
-/* What a task waits for, by the functions in the kernel where it sleeps, or by its system call. */
-enum wait_class {
-	WAIT_DISK,    /* a disk, or a file system's journal or page */
-	WAIT_LOCK,    /* a futex, or a lock in the kernel */
-	WAIT_NETWORK, /* a socket */
-	WAIT_MEMORY,  /* reclaim, the limit of dirty pages, a swapped-out page */
-	WAIT_IDLE,    /* on purpose: sleep, poll, a child, a pipe, a terminal */
-	WAIT_STOPPED, /* by a signal, a debugger or a freezer */
-	WAIT_OTHER,
-	WAIT_CLASSES
-};
-const char *wait_class_name(enum wait_class class);
-
-enum waker_kind {
-	WAKER_UNKNOWN,	 /* not seen, or it has not been woken yet */
-	WAKER_TASK,	 /* a thread; of a lock the one that released it */
-	WAKER_KERNEL,	 /* a thread of the kernel */
-	WAKER_INTERRUPT, /* a device, a timer, a packet: nobody in particular */
-};
-
 struct stack_frame {
 	u64 address;
-	const char *function; /* NULL: not known */
-	u64 offset;	      /* in the function; without one, in the file */
-	const char *file;     /* base name of the program or library, "kernel", "[vdso]"; NULL: not known */
+	const struct name *name; /* NULL: not known, or not yet */
 	bool kernel;
 };
 
-/* All waits with the same stacks, ended by the same waker. */
+/* All waits of a process with the same stacks, ended by the same waker. */
 struct stack_row {
 	enum wait_class class;
-	u32 pid;	     /* the process that waited */
-	u64 cnt;	     /* waits; those that last yet included */
-	u64 blocked_ns;	     /* in all, until it was woken */
-	u64 unfinished_ns;   /* of that, of waits that last yet */
+	u32 pid;
+	s32 call;	   /* the system call, negative: none */
+	u64 cnt;	   /* waits; those that last yet included */
+	u64 blocked_ns;	   /* in all, until it was woken */
+	u64 unfinished_ns; /* of that, of waits that last yet */
 	u64 longest_ns;
-	u64 cpu_wait_ns;     /* from then until it came to a CPU */
-	bool since_before;   /* a wait that lasts yet began before it was watched: it is longer than said */
-	enum waker_kind waker;
-	u32 waker_pid, waker_tid; /* 0: nobody in particular */
-	const char *waker_comm;	  /* any bytes but NUL; "": not known */
-	const struct stack_frame *frames; /* innermost first: those in the kernel, then those of the program */
+	u64 cpu_wait_ns; /* from then until it came to a CPU */
+	bool before;	 /* a wait began before the process was watched: it is longer than said */
+	enum waker_kind waker; /* of a lock, who released it */
+	u32 waker_pid,
+		waker_tid; /* 0: nobody in particular, or of a process that was about to end */
+	char waker_comm[STACKS_COMM + 1]; /* any bytes; "": not known */
+	const struct stack_frame
+		*frames; /* innermost first: those in the kernel, then those of the program */
 	unsigned frame_cnt;
 };
 
+#define STACK_ROWS 256
+
 struct stack_report {
-	const struct stack_row *rows; /* by blocked_ns, the largest first */
+	const struct stack_row *rows; /* at most STACK_ROWS, by blocked_ns, the largest first */
 	unsigned cnt;
-	u64 lost_cnt, lost_ns; /* waits for which the table had no room: in no row */
-	u64 stacks_lost;       /* waits whose row lacks a stack for the same reason */
-	unsigned unresolved;   /* addresses that are being looked up: read it again to have their names */
-	const char *no_kernel_names; /* why there are none, NULL: there are */
+	u64 class_ns[WAIT_CLASSES]; /* blocked, of all rows, also of those that are not told */
+	u64 lost_cnt,
+		lost_ns; /* waits without a row, since the tables were full; of all that are watched */
+	u64 stacks_lost; /* the same of waits whose row lacks a stack */
+	unsigned
+		pending; /* addresses that are being looked up: read it again later to have their names */
+	const char *kernel_error; /* why the kernel's functions have no names, NULL: they have */
 };
 
 /*
- * Loads and attaches the programs. The worker, which reads other people's files and may hang in them, must outlive it; NULL:
- * no names. On failure NULL, and why and what to do in `error`.
+ * Loads and attaches the programs. The worker, which reads other people's files and may hang in them, must outlive it and be
+ * used for nothing else that matters; NULL: no names. On failure NULL, and `error` says why.
  */
 struct stacks *stacks_open(struct probe_set *set, struct worker *worker, char *error,
 			   size_t error_size);
 void stacks_close(struct stacks *s);
-/* Some times a second: finds tasks that do not wake up, and the names of what is new, while the processes live. */
-void stacks_tick(struct stacks *s);
-/* What the tasks with this mark have waited for since they had it. Valid until the next call. 0 or negative errno. */
+/* Some times a second: finds tasks that do not wake up, and names for what is new while its process lives. */
+void stacks_tick(struct stacks *s, u64 now_ns);
+/* What the tasks with this mark have waited for since they have it. Valid until the next call of any. 0 or negative errno. */
 int stacks_read(struct stacks *s, u32 watch, struct stack_report *ret);
 /* Forgets what these tasks have waited for: before the mark is given to others. */
 void stacks_forget(struct stacks *s, u32 watch);

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/*
+ * Symbols in ELF files of others. libelf reads whole tables into memory, as large as the file says that they are; here they pass
+ * by in pieces, and nothing in the file is believed. 64-bit files of this machine's byte order.
+ */
+#ifndef STACK_ELF_SYMBOLS_H
+#define STACK_ELF_SYMBOLS_H
+
+#include "stack/search.h"
+
+#define ELF_SEGMENTS 32
+#define ELF_BUILD_ID 64
+
+struct elf_file {
+	int fd;
+	u64 section_at;
+	unsigned section_cnt;
+	struct elf_segment {
+		u64 file_at, file_size, address;
+	} segments[ELF_SEGMENTS]; /* that are loaded */
+	unsigned segment_cnt;
+	unsigned char build_id[ELF_BUILD_ID];
+	size_t build_id_len; /* 0: it has none */
+};
+
+/* Reads the headers; the descriptor stays the caller's. 0, -ENOEXEC: no such file, or negative errno. */
+int elf_file_open(struct elf_file *f, int fd);
+/* The address in the file's own numbering of what is at this offset in it; false: it is not loaded. */
+bool elf_file_address(const struct elf_file *f, u64 file_at, u64 *ret);
+/*
+ * Finds the functions of these addresses, in its table of symbols, without one in that for dynamic linking if `dynamic`.
+ * -ENOENT: it has no table.
+ */
+int elf_symbols_find(const struct elf_file *f, struct symbol_slot *slots, size_t cnt, bool dynamic);
+
+#endif

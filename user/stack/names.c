@@ -1,0 +1,314 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#define HASH_NONFATAL_OOM 1
+#include "stack/names.h"
+
+#include <errno.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <uthash.h>
+
+#include "stack/lookup.h"
+
+#define NAMES_MAX   65536
+#define SPACES_MAX  512
+#define AT_ONCE	    512
+#define REST_FACTOR 10 /* so many times as long as the last job has taken, the next one waits */
+
+struct entry_key {
+	struct space_key space;
+	u64 address;
+};
+
+enum entry_state { ENTRY_WANTED, ENTRY_ASKED, ENTRY_KNOWN };
+
+struct entry {
+	struct entry_key key;
+	enum entry_state state;
+	struct name name;
+	UT_hash_handle hh;
+};
+
+struct space {
+	struct space_key key;
+	struct mappings mappings; /* those of its last job */
+	unsigned wanted;
+	UT_hash_handle hh;
+};
+
+/* What the worker is asked of one space. It outlives its owner if the worker hangs in it. */
+struct question {
+	struct job job;
+	struct names *owner; /* NULL: nobody waits for it any more; the loop's alone */
+	struct space_key space;
+	struct mappings mappings;
+	struct lookup *list;
+	size_t cnt;
+	int err;
+	u64 cost_ns;
+};
+
+struct names {
+	struct worker *worker;
+	struct entry *entries;
+	struct space *spaces;
+	struct question *asked; /* NULL: none is under way */
+	unsigned pending;
+	u64 rest_ns; /* until then nothing is asked */
+	int kernel_err;
+};
+
+static void question_free(struct question *q)
+{
+	mappings_release(&q->mappings);
+	free(q->list);
+	free(q);
+}
+
+/* --- in the worker */
+
+static u64 cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
+}
+
+static void work(struct job *job)
+{
+	struct question *q = (struct question *)job;
+	u64 before = cpu_ns();
+
+	q->err = q->space.pid ? lookup_process(q->list, q->cnt, q->space.pid, &q->mappings)
+			      : lookup_kernel(q->list, q->cnt);
+	q->cost_ns = cpu_ns() - before;
+}
+
+/* --- in the loop */
+
+static const struct name hidden = { .file = "kernel" };
+
+static struct entry *entry_find(struct names *n, struct space_key space, u64 address)
+{
+	struct entry_key key = { .space = space, .address = address };
+	struct entry *e;
+
+	HASH_FIND(hh, n->entries, &key, sizeof(key), e);
+	return e;
+}
+
+static struct space *space_find(struct names *n, struct space_key key)
+{
+	struct space *s;
+
+	HASH_FIND(hh, n->spaces, &key, sizeof(key), s);
+	return s;
+}
+
+static void space_drop(struct names *n, struct space *s)
+{
+	HASH_DEL(n->spaces, s);
+	mappings_release(&s->mappings);
+	free(s);
+}
+
+/* Makes room: what is known of processes that have ended stays, but nothing more will be. */
+static void spaces_prune(struct names *n)
+{
+	struct space *s, *next;
+
+	HASH_ITER(hh, n->spaces, s, next)
+		if (!s->wanted && s->key.pid && kill((pid_t)s->key.pid, 0) && errno == ESRCH)
+			space_drop(n, s);
+}
+
+static struct space *space_get(struct names *n, struct space_key key)
+{
+	struct space *s = space_find(n, key);
+
+	if (s)
+		return s;
+	if (HASH_COUNT(n->spaces) >= SPACES_MAX)
+		spaces_prune(n);
+	if (HASH_COUNT(n->spaces) >= SPACES_MAX)
+		return NULL;
+	s = calloc(1, sizeof(*s));
+	if (!s)
+		return NULL;
+	s->key = key;
+	HASH_ADD(hh, n->spaces, key, sizeof(key), s);
+	if (s->hh.tbl)
+		return s;
+	free(s);
+	return NULL;
+}
+
+const struct name *names_find(struct names *n, struct space_key space, u64 address)
+{
+	struct entry *e = entry_find(n, space, address);
+	struct space *s;
+
+	if (e)
+		return e->state == ENTRY_KNOWN ? &e->name : NULL;
+	if (!space.pid && n->kernel_err) /* it would not tell this one either */
+		return &hidden;
+	if (!n->worker || HASH_COUNT(n->entries) >= NAMES_MAX)
+		return NULL;
+	s = space_get(n, space);
+	e = s ? calloc(1, sizeof(*e)) : NULL;
+	if (!e)
+		return NULL;
+	e->key = (struct entry_key){ .space = space, .address = address };
+	HASH_ADD(hh, n->entries, key, sizeof(e->key), e);
+	if (!e->hh.tbl) {
+		free(e);
+		return NULL;
+	}
+	s->wanted++;
+	n->pending++;
+	return NULL;
+}
+
+static char *text_copy(const char *s)
+{
+	return *s ? strdup(s) : NULL;
+}
+
+static void done(struct job *job)
+{
+	struct question *q = (struct question *)job;
+	struct names *n = q->owner;
+	struct space *s;
+
+	if (!n) {
+		question_free(q);
+		return;
+	}
+	n->asked = NULL;
+	n->pending -= (unsigned)q->cnt;
+	n->rest_ns = clock_now_ns() + q->cost_ns * REST_FACTOR;
+	if (!q->space.pid)
+		n->kernel_err = q->err;
+	for (size_t i = 0; i < q->cnt; i++) {
+		struct entry *e = entry_find(n, q->space, q->list[i].address);
+
+		e->state = ENTRY_KNOWN;
+		e->name = (struct name){ text_copy(q->list[i].function), text_copy(q->list[i].file),
+					 q->list[i].offset };
+	}
+	s = space_find(n, q->space);
+	if (s) {
+		s->mappings = q->mappings;
+		q->mappings = (struct mappings){ .list = NULL };
+	}
+	question_free(q);
+}
+
+/* The process of which most names are wanted; processes end, so the kernel is last. */
+static struct space *space_next(struct names *n)
+{
+	struct space *s, *next, *most = NULL;
+
+	HASH_ITER(hh, n->spaces, s, next)
+		if (s->wanted &&
+		    (!most || !most->key.pid || (s->key.pid && s->wanted > most->wanted)))
+			most = s;
+	return most;
+}
+
+/* Marks what is asked for, and takes over the space's mappings; NULL: no memory. */
+static struct question *question_new(struct names *n, struct space *s)
+{
+	struct question *q = calloc(1, sizeof(*q));
+	struct entry *e, *next;
+
+	if (q)
+		q->list = calloc(AT_ONCE, sizeof(*q->list));
+	if (!q || !q->list) {
+		free(q);
+		return NULL;
+	}
+	q->job = (struct job){ .work = work, .done = done };
+	q->owner = n;
+	q->space = s->key;
+	q->mappings = s->mappings;
+	s->mappings = (struct mappings){ .list = NULL };
+	HASH_ITER(hh, n->entries, e, next) {
+		if (q->cnt == AT_ONCE)
+			break;
+		if (e->state != ENTRY_WANTED || memcmp(&e->key.space, &s->key, sizeof(s->key)) != 0)
+			continue;
+		e->state = ENTRY_ASKED;
+		q->list[q->cnt++].address = e->key.address;
+	}
+	s->wanted -= (unsigned)q->cnt;
+	return q;
+}
+
+/* The worker has no room for it: another time. */
+static void question_withdraw(struct names *n, struct space *s, struct question *q)
+{
+	for (size_t i = 0; i < q->cnt; i++)
+		entry_find(n, q->space, q->list[i].address)->state = ENTRY_WANTED;
+	s->wanted += (unsigned)q->cnt;
+	s->mappings = q->mappings;
+	q->mappings = (struct mappings){ .list = NULL };
+	question_free(q);
+}
+
+void names_tick(struct names *n, u64 now_ns)
+{
+	struct space *s;
+
+	if (!n->worker || n->asked || now_ns < n->rest_ns)
+		return;
+	s = space_next(n);
+	n->asked = s ? question_new(n, s) : NULL;
+	if (!n->asked || !worker_add(n->worker, &n->asked->job))
+		return;
+	question_withdraw(n, s, n->asked);
+	n->asked = NULL;
+}
+
+unsigned names_pending(const struct names *n)
+{
+	return n->pending;
+}
+
+const char *names_kernel_error(const struct names *n)
+{
+	if (n->kernel_err == -EACCES)
+		return "the kernel hides its addresses: kernel.kptr_restrict must be 0 or 1, and Seismo needs CAP_SYSLOG";
+	return n->kernel_err ? strerror(-n->kernel_err) : NULL;
+}
+
+struct names *names_new(struct worker *w)
+{
+	struct names *n = calloc(1, sizeof(*n));
+
+	if (n)
+		n->worker = w;
+	return n;
+}
+
+void names_free(struct names *n)
+{
+	struct entry *e, *next;
+	struct space *s, *next_space;
+
+	if (!n)
+		return;
+	if (n->asked)
+		n->asked->owner = NULL;
+	HASH_ITER(hh, n->entries, e, next) {
+		HASH_DEL(n->entries, e);
+		free((char *)e->name.function);
+		free((char *)e->name.file);
+		free(e);
+	}
+	HASH_ITER(hh, n->spaces, s, next_space)
+		space_drop(n, s);
+	free(n);
+}

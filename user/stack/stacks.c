@@ -1,0 +1,289 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#define HASH_NONFATAL_OOM 1
+#include "stack/stacks.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <uthash.h>
+
+#include "lib/loop.h"
+#include "stack/kernel_waits.h"
+
+#define REST_FACTOR 50 /* a tick that took long is not repeated before so many times as long */
+
+struct sleeper;
+
+struct stacks {
+	struct kernel_waits *waits;
+	struct names *names;
+	struct sleeper *sleepers; /* during a reading */
+	u64 rest_ns;
+	struct stack_row rows[STACK_ROWS];
+	struct stack_frame frames[STACK_ROWS][2 * STACK_DEPTH];
+};
+
+static int by_blocked(const void *a, const void *b)
+{
+	u64 x = ((const struct wait_total *)a)->value.blocked_ns,
+	    y = ((const struct wait_total *)b)->value.blocked_ns;
+
+	return (x < y) - (x > y);
+}
+
+/*
+ * Finds the names of a stack. All addresses but that where a program entered the kernel are behind a call, which may be the last
+ * instruction of its function. Returns the number of frames.
+ */
+static unsigned frames_find(struct stacks *s, struct space_key space, u64 key,
+			    struct stack_frame frames[STACK_DEPTH])
+{
+	const struct stack_trace *trace = kernel_waits_stack(s->waits, key);
+	unsigned cnt = trace ? (unsigned)trace->cnt : 0;
+
+	for (unsigned i = 0; i < cnt; i++) {
+		u64 address = trace->frame[i];
+
+		frames[i] = (struct stack_frame){
+			.address = address,
+			.name = names_find(s->names, space, address - (i > 0)),
+			.kernel = !space.pid,
+		};
+	}
+	return cnt;
+}
+
+#define SWITCH_FRAMES 12
+
+/* How many frames belong to this measurement and to the scheduler: up to schedule(), if that is there. */
+static unsigned frames_of_switch(const struct stack_frame *frames, unsigned cnt)
+{
+	unsigned ret = 0;
+
+	for (unsigned i = 0; i < cnt && i < SWITCH_FRAMES; i++) {
+		const char *function = frames[i].name ? frames[i].name->function : NULL;
+
+		if (function && (!strcmp(function, "schedule") || !strcmp(function, "__schedule")))
+			ret = i + 1;
+	}
+	return ret;
+}
+
+/* What a stack in the kernel says, from where the task called the scheduler. */
+struct sleeper {
+	u64 key;   /* of the stack */
+	u64 alike; /* of the first one that is the same from there */
+	struct stack_frame frames[STACK_DEPTH];
+	unsigned cnt;
+	enum wait_class class;
+	bool named; /* the class is by the names of functions */
+	UT_hash_handle hh;
+};
+
+static void sleeper_find_class(struct sleeper *p)
+{
+	const char *functions[STACK_DEPTH];
+
+	for (unsigned i = 0; i < p->cnt; i++) {
+		functions[i] = p->frames[i].name ? p->frames[i].name->function : NULL;
+		p->named |= functions[i] != NULL;
+	}
+	p->class = wait_class_of(functions, p->cnt);
+}
+
+static bool sleepers_alike(const struct sleeper *a, const struct sleeper *b)
+{
+	for (unsigned i = 0; i < a->cnt && a->cnt == b->cnt; i++)
+		if (a->frames[i].address != b->frames[i].address)
+			return false;
+	return a->cnt == b->cnt;
+}
+
+/* The same code of the kernel's may have come to the measurement on several ways. */
+static struct sleeper *sleeper_get(struct stacks *s, u64 key)
+{
+	struct sleeper *p, *other, *next;
+	unsigned skip;
+
+	HASH_FIND(hh, s->sleepers, &key, sizeof(key), p);
+	if (p)
+		return p;
+	p = calloc(1, sizeof(*p));
+	if (!p)
+		return NULL;
+	p->key = p->alike = key;
+	p->cnt = frames_find(s, (struct space_key){ 0, 0 }, key, p->frames);
+	skip = frames_of_switch(p->frames, p->cnt);
+	p->cnt -= skip;
+	memmove(p->frames, p->frames + skip, p->cnt * sizeof(*p->frames));
+	sleeper_find_class(p);
+	HASH_ITER(hh, s->sleepers, other, next)
+		if (other->alike == other->key && sleepers_alike(p, other)) {
+			p->alike = other->key;
+			break;
+		}
+	HASH_ADD(hh, s->sleepers, key, sizeof(key), p);
+	if (p->hh.tbl)
+		return p;
+	free(p);
+	return NULL;
+}
+
+/* Names may have come since: they are found again at each reading. */
+static void sleepers_clear(struct stacks *s)
+{
+	struct sleeper *p, *next;
+
+	HASH_ITER(hh, s->sleepers, p, next) {
+		HASH_DEL(s->sleepers, p);
+		free(p);
+	}
+}
+
+static enum wait_class class_find(const struct wait_key *key, const struct sleeper *p)
+{
+	enum wait_class class = p && p->named ? p->class : wait_class_of_call(key->call);
+
+	if (key->how & WAIT_IS_STOPPED)
+		return WAIT_STOPPED;
+	return class == WAIT_LOCK && key->how & WAIT_IS_CONDITION ? WAIT_CONDITION : class;
+}
+
+static int by_key(const void *a, const void *b)
+{
+	return memcmp(&((const struct wait_total *)a)->key, &((const struct wait_total *)b)->key,
+		      sizeof(struct wait_key));
+}
+
+/* Merges totals that differ in nothing that is told; those of other marks, unless 0, are left out. Returns how many are left. */
+static size_t totals_merge(struct stacks *s, struct wait_total *totals, size_t cnt, u32 watch)
+{
+	size_t left = 0, out = 0;
+
+	for (size_t i = 0; i < cnt; i++) {
+		struct sleeper *p;
+
+		if (watch && totals[i].key.watch != watch)
+			continue;
+		p = sleeper_get(s, totals[i].key.kernel);
+		if (p)
+			totals[i].key.kernel = p->alike;
+		totals[left++] = totals[i];
+	}
+	qsort(totals, left, sizeof(*totals), by_key);
+	for (size_t i = 0; i < left; i++)
+		if (out && !by_key(&totals[out - 1], &totals[i]))
+			wait_total_add(&totals[out - 1], &totals[i]);
+		else
+			totals[out++] = totals[i];
+	return out;
+}
+
+static void row_fill(struct stacks *s, struct stack_row *row, const struct wait_total *total,
+		     const struct sleeper *p)
+{
+	struct stack_frame *frames = s->frames[row - s->rows];
+	const struct wait_key *key = &total->key;
+
+	*row = (struct stack_row){
+		.class = class_find(key, p),
+		.pid = key->pid,
+		.call = key->call,
+		.cnt = total->value.cnt,
+		.blocked_ns = total->value.blocked_ns,
+		.unfinished_ns = total->unfinished_ns,
+		.longest_ns = total->value.longest_ns,
+		.cpu_wait_ns = total->value.cpu_wait_ns,
+		.before = total->before,
+		.waker = key->waker_kind,
+		.waker_pid = key->waker_pid,
+		.waker_tid = key->waker_tid,
+		.frames = frames,
+		.frame_cnt = p ? p->cnt : 0,
+	};
+	memcpy(row->waker_comm, total->value.waker_comm, STACKS_COMM);
+	if (p)
+		memcpy(frames, p->frames, p->cnt * sizeof(*frames));
+	if (key->pid)
+		row->frame_cnt += frames_find(s, (struct space_key){ key->pid, key->exec },
+					      key->user, frames + row->frame_cnt);
+}
+
+/* Tells the totals with this mark, 0: of all tasks. */
+static void report_fill(struct stacks *s, u32 watch, struct stack_report *ret)
+{
+	const struct stacks_state *state = kernel_waits_state(s->waits);
+	size_t cnt;
+	struct wait_total *totals = kernel_waits_totals(s->waits, &cnt);
+
+	*ret = (struct stack_report){
+		.rows = s->rows,
+		.lost_cnt = state->lost_cnt,
+		.lost_ns = state->lost_ns,
+		.stacks_lost = state->stacks_lost,
+	};
+	cnt = totals_merge(s, totals, cnt, watch);
+	qsort(totals, cnt, sizeof(*totals), by_blocked);
+	for (size_t i = 0; i < cnt; i++) {
+		const struct sleeper *p = sleeper_get(s, totals[i].key.kernel);
+
+		ret->class_ns[class_find(&totals[i].key, p)] += totals[i].value.blocked_ns;
+		if (ret->cnt < STACK_ROWS)
+			row_fill(s, &s->rows[ret->cnt++], &totals[i], p);
+	}
+	sleepers_clear(s);
+	ret->pending = names_pending(s->names);
+	ret->kernel_error = names_kernel_error(s->names);
+}
+
+void stacks_tick(struct stacks *s, u64 now_ns)
+{
+	struct stack_report report;
+
+	if (now_ns < s->rest_ns)
+		return;
+	if (!kernel_waits_read(s->waits, now_ns))
+		report_fill(s, 0, &report); /* asks for the names */
+	names_tick(s->names, now_ns);
+	s->rest_ns = now_ns + (clock_now_ns() - now_ns) * REST_FACTOR;
+}
+
+int stacks_read(struct stacks *s, u32 watch, struct stack_report *ret)
+{
+	u64 now_ns = clock_now_ns();
+	int err = kernel_waits_read(s->waits, now_ns);
+
+	if (err)
+		return err;
+	report_fill(s, watch, ret);
+	names_tick(s->names, now_ns);
+	return 0;
+}
+
+void stacks_forget(struct stacks *s, u32 watch)
+{
+	kernel_waits_forget(s->waits, watch);
+}
+
+struct stacks *stacks_open(struct probe_set *set, struct worker *worker, char *error,
+			   size_t error_size)
+{
+	struct stacks *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->names = names_new(worker);
+	s->waits = s->names ? kernel_waits_open(set, worker, error, error_size) : NULL;
+	if (s->waits)
+		return s;
+	stacks_close(s);
+	return NULL;
+}
+
+void stacks_close(struct stacks *s)
+{
+	if (!s)
+		return;
+	kernel_waits_close(s->waits);
+	names_free(s->names);
+	free(s);
+}
