@@ -16,7 +16,7 @@
 /* --- values */
 
 /* To four digits, so that it is short when it is written. Not known: left out. */
-static void number_set(json_t *o, const char *what, const char *unit, double value)
+void evidence_number(json_t *o, const char *what, const char *unit, double value)
 {
 	char key[64], text[32];
 
@@ -61,8 +61,8 @@ static json_t *reference(const struct scene *s, const char *metric, const struct
 	for (; where->label; where++)
 		text_set(labels, where->label, where->value);
 	json_object_set_new(o, "labels", labels);
-	number_set(o, "window", "seconds",
-		   (double)(s->now_window.end_ns - s->now_window.begin_ns) / NS_PER_SEC);
+	evidence_number(o, "window", "seconds",
+			(double)(s->now_window.end_ns - s->now_window.begin_ns) / NS_PER_SEC);
 	return o;
 }
 
@@ -96,7 +96,7 @@ static void measure_set(json_t *o, const char *prefix, const struct metric *row,
 
 		snprintf(what, sizeof(what), "%s%s", prefix, numbers[i].what);
 		if (numbers[i].wanted)
-			number_set(o, what, numbers[i].unit, numbers[i].value);
+			evidence_number(o, what, numbers[i].unit, numbers[i].value);
 	}
 }
 
@@ -108,33 +108,53 @@ static double ratio(const struct measure *value, const struct measure *of)
 /* --- sections */
 
 /* The rule's conditions as they are written, and the labels of the alert. */
-static void value_labels(const struct scene *s, struct condition where[2 * RULE_BY_MAX + 1])
+static unsigned alert_labels(const struct alert *a, struct condition where[2 * RULE_BY_MAX])
 {
-	const struct rule_conf *r = s->alert->rule;
+	const struct rule_conf *r = a->rule;
 	unsigned cnt = 0;
 
 	for (unsigned i = 0; i < r->term.where_cnt && i < RULE_BY_MAX; i++)
 		where[cnt++] = (struct condition){ r->term.where[i].key, r->term.where[i].value };
 	for (unsigned i = 0; i < r->by_cnt; i++)
-		where[cnt++] = (struct condition){ r->by[i], s->alert->label[i] };
-	where[cnt] = (struct condition){ NULL, NULL };
+		where[cnt++] = (struct condition){ r->by[i], a->label[i] };
+	return cnt;
+}
+
+/* What the subject says, as far as the metric has such labels. */
+static unsigned subject_labels(const struct scene *s, struct condition where[2 * RULE_BY_MAX])
+{
+	const struct subject *about = &s->subject;
+	const struct condition all[] = {
+		{ "device", about->device },   { "operation", about->operation },
+		{ "service", about->service }, { "direction", about->direction },
+		{ "peer", about->peer },
+	};
+	unsigned cnt = 0;
+
+	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
+		if (all[i].value && family_label(s->value.group.family, all[i].label) >= 0)
+			where[cnt++] = all[i];
+	return cnt;
 }
 
 static json_t *now_section(const struct scene *s)
 {
-	const struct rule_conf *r = s->alert->rule;
-	struct condition where[2 * RULE_BY_MAX + 1];
+	const struct alert *a = s->subject.alert;
+	struct condition where[2 * RULE_BY_MAX + 1] = { 0 };
 	json_t *o;
 
 	if (s->value.now.unknown)
 		return unknown(s->value.now.unknown);
-	value_labels(s, where);
-	o = reference(s, r->term.metric, where);
+	if (a)
+		alert_labels(a, where);
+	else
+		subject_labels(s, where);
+	o = reference(s, s->subject.metric, where);
 	measure_set(o, "", s->value.group.family->metric, false, &s->value.now);
-	if (s->of.group.family) {
-		text_set(o, "of", r->of.metric);
+	if (a && s->of.group.family) {
+		text_set(o, "of", a->rule->of.metric);
 		measure_set(o, "of_", s->of.group.family->metric, false, &s->of.now);
-		number_set(o, "ratio", "", ratio(&s->value.now, &s->of.now));
+		evidence_number(o, "ratio", "", ratio(&s->value.now, &s->of.now));
 	}
 	return o;
 }
@@ -146,13 +166,13 @@ static json_t *usual_section(const struct scene *s)
 	if (s->value.usual.unknown)
 		return unknown(s->value.usual.unknown);
 	o = json_pack("{s:s}", "from", s->usual_is_baseline ? "baseline" : "history");
-	number_set(o, "window", "seconds", s->value.usual.seconds);
+	evidence_number(o, "window", "seconds", s->value.usual.seconds);
 	if (!s->usual_is_baseline)
-		number_set(o, "ended", "seconds_ago",
-			   (double)(s->now_window.end_ns - s->usual->end_ns) / NS_PER_SEC);
+		evidence_number(o, "ended", "seconds_ago",
+				(double)(s->now_window.end_ns - s->usual->end_ns) / NS_PER_SEC);
 	measure_set(o, "", s->value.group.family->metric, false, &s->value.usual);
 	if (s->of.group.family)
-		number_set(o, "ratio", "", ratio(&s->value.usual, &s->of.usual));
+		evidence_number(o, "ratio", "", ratio(&s->value.usual, &s->of.usual));
 	return o;
 }
 
@@ -188,8 +208,8 @@ static json_t *device_section(const struct scene *s)
 		measure_set(o, "usual_queue_", row, true, &s->in_queue.usual);
 	}
 	text_set(o, "unknown", s->in_device.now.unknown ?: s->in_device.usual.unknown);
-	number_set(o, "in_flight", "total", s->in_flight);
-	number_set(o, "oldest", "seconds", s->device_oldest);
+	evidence_number(o, "in_flight", "total", s->in_flight);
+	evidence_number(o, "oldest", "seconds", s->device_oldest);
 	return o;
 }
 
@@ -207,12 +227,13 @@ static json_t *victim_json(const struct scene *s, size_t i)
 	json_t *o = json_pack("{s:s}", "service", w->service);
 	bool known = !w->now.unknown;
 
-	number_set(o, "share", "ratio", waiter_share(s, w));
+	evidence_number(o, "share", "ratio", waiter_share(s, w));
 	text_set(o, "serves", w->protocol);
-	number_set(o, "count", "total", known ? w->now.cnt : NAN);
-	number_set(o, "mean", "seconds", known ? measure_mean(&w->now) : NAN);
-	number_set(o, "usual_mean", "seconds", w->usual.unknown ? NAN : measure_mean(&w->usual));
-	number_set(o, "oldest", "seconds", w->oldest > 0 ? w->oldest : NAN);
+	evidence_number(o, "count", "total", known ? w->now.cnt : NAN);
+	evidence_number(o, "mean", "seconds", known ? measure_mean(&w->now) : NAN);
+	evidence_number(o, "usual_mean", "seconds",
+			w->usual.unknown ? NAN : measure_mean(&w->usual));
+	evidence_number(o, "oldest", "seconds", w->oldest > 0 ? w->oldest : NAN);
 	return o;
 }
 
@@ -246,10 +267,10 @@ static json_t *user_json(const struct scene *s, size_t i)
 	const struct user *u = &s->users[i];
 	json_t *o = json_pack("{s:s}", "service", u->service);
 
-	number_set(o, "rate", "bytes_per_second", u->bytes);
-	number_set(o, "usual_rate", "bytes_per_second", u->usual_bytes);
-	number_set(o, "rate", "per_second", u->ops);
-	number_set(o, "usual_rate", "per_second", u->usual_ops);
+	evidence_number(o, "rate", "bytes_per_second", u->bytes);
+	evidence_number(o, "usual_rate", "bytes_per_second", u->usual_bytes);
+	evidence_number(o, "rate", "per_second", u->ops);
+	evidence_number(o, "usual_rate", "per_second", u->usual_ops);
 	return o;
 }
 
@@ -265,10 +286,10 @@ static json_t *others_section(const struct scene *s)
 {
 	json_t *o = json_object();
 
-	number_set(o, "services_waiting", "total", s->waiting_total);
-	number_set(o, "services_slower", "total", s->slower_total);
-	number_set(o, "services_as_usual", "total", s->as_usual_total);
-	number_set(o, "other_devices_slower", "total", s->slower_devices);
+	evidence_number(o, "services_waiting", "total", s->waiting_total);
+	evidence_number(o, "services_slower", "total", s->slower_total);
+	evidence_number(o, "services_as_usual", "total", s->as_usual_total);
+	evidence_number(o, "other_devices_slower", "total", s->slower_devices);
 	return o;
 }
 
@@ -278,7 +299,7 @@ static json_t *part_json(const struct scene *s, const struct part *p)
 
 	text_set(o, p->protocol ? "peer" : "device", p->of);
 	text_set(o, "protocol", p->protocol);
-	number_set(o, "share", "ratio", scene_share(s, p));
+	evidence_number(o, "share", "ratio", scene_share(s, p));
 	text_set(o, "metric", p->row->metric);
 	return o;
 }
@@ -287,19 +308,18 @@ static json_t *time_section(const struct scene *s)
 {
 	const struct condition where[] = { { "service", s->service }, { NULL } };
 	json_t *o = reference(s, "seismo_request_duration_seconds", where), *list = json_array();
-	double rest = s->time;
 
-	if (!s->by_requests)
+	if (!s->budget.by_requests)
 		json_object_del(o, "metric");
-	text_set(o, "of", s->by_requests ? "requests" : "window");
-	number_set(o, "time", "seconds", s->time);
-	for (size_t i = 0; i < s->part_cnt; i++) {
-		rest -= s->parts[i].seconds;
-		if (scene_share(s, &s->parts[i]) >= 0.005)
-			json_array_append_new(list, part_json(s, &s->parts[i]));
+	text_set(o, "of", s->budget.by_requests ? "requests" : "window");
+	evidence_number(o, "time", "seconds", s->budget.time);
+	for (size_t i = 0; i < s->budget.part_cnt; i++) {
+		if (scene_share(s, &s->budget.parts[i]) >= 0.005)
+			json_array_append_new(list, part_json(s, &s->budget.parts[i]));
 	}
 	json_object_set_new(o, "list", list);
-	number_set(o, s->by_requests ? "unattributed" : "idle", "ratio", fmax(rest, 0) / s->time);
+	evidence_number(o, s->budget.by_requests ? "unattributed" : "idle", "ratio",
+			s->budget.rest / s->budget.time);
 	return o;
 }
 
@@ -319,7 +339,7 @@ static json_t *call_json(const struct scene *s, const struct call *c, const char
 		measure_set(o, "usual_", c->duration.group.family->metric, false,
 			    &c->duration.usual);
 	}
-	number_set(o, "oldest", "seconds", c->oldest > 0 ? c->oldest : NAN);
+	evidence_number(o, "oldest", "seconds", c->oldest > 0 ? c->oldest : NAN);
 	return o;
 }
 
@@ -333,7 +353,7 @@ static json_t *calls_section(const struct scene *s)
 	if (s->callee.service)
 		json_object_set_new(o, "callee",
 				    call_json(s, &s->callee, s->service, s->callee.service));
-	number_set(o, "callers", "total", s->callers_total);
+	evidence_number(o, "callers", "total", s->callers_total);
 	return o;
 }
 
@@ -342,7 +362,7 @@ static json_t *change_json(const struct scene *s, const struct change *c)
 	json_t *o = json_pack("{s:s, s:s}", "change", change_kinds[c->kind], "service", c->service);
 
 	text_set(o, "detail", c->detail);
-	number_set(o, "count", "total", (double)c->cnt);
+	evidence_number(o, "count", "total", (double)c->cnt);
 	time_set(o, "first", s, c->first_ns);
 	if (c->cnt > 1)
 		time_set(o, "last", s, c->last_ns);
@@ -365,8 +385,8 @@ static json_t *changed_section(const struct scene *s)
 	for (size_t i = 0; i < s->changed_cnt; i++)
 		json_array_append_new(list, change_json(s, &s->changed[i]));
 	json_object_set_new(o, "list", list);
-	number_set(o, "changes", "total", (double)s->changed_total);
-	number_set(o, "concerned", "total", (double)s->concerned_total);
+	evidence_number(o, "changes", "total", (double)s->changed_total);
+	evidence_number(o, "concerned", "total", (double)s->concerned_total);
 	return o;
 }
 
@@ -380,8 +400,8 @@ static json_t *oldest_section(const struct scene *s)
 		json_t *one = reference(s, old->row->metric, where);
 
 		json_object_del(one, "window_seconds");
-		number_set(one, "oldest", "seconds", old->seconds);
-		number_set(one, "under_way", "total", old->cnt);
+		evidence_number(one, "oldest", "seconds", old->seconds);
+		evidence_number(one, "under_way", "total", old->cnt);
 		json_array_append_new(list, one);
 	}
 	json_object_set_new(o, "list", list);
@@ -395,7 +415,7 @@ static json_t *coverage_section(const struct scene *s)
 
 	if (s->value.now.unknown || !s->value.group.cnt)
 		return o;
-	number_set(o, "ratio", "", c->ratio);
+	evidence_number(o, "ratio", "", c->ratio);
 	missing = json_array();
 	for (unsigned bit = 0; history_missing_words[bit]; bit++)
 		if (c->missing & 1U << bit)
@@ -498,24 +518,32 @@ static void fit(const json_t *doc, json_t *figures)
 	}
 }
 
+json_t *evidence_figures(const struct scene *s)
+{
+	json_t *figures = json_object();
+
+	for (size_t i = 0; i < SECTIONS; i++)
+		if ((sections[i].needs != A_DEVICE || s->device) &&
+		    (sections[i].needs != A_SERVICE || s->service))
+			json_object_set_new(figures, sections[i].name, sections[i].make(s));
+	return figures;
+}
+
 json_t *evidence_make(const struct evidence_sources *src, const struct alert *a)
 {
-	json_t *doc = json_object(), *figures = json_object();
+	const struct subject about = subject_of_alert(src, a);
+	json_t *doc = json_object(), *figures;
 	struct scene scene;
 
-	if (scene_make(&scene, src, a)) {
+	if (scene_make(&scene, src, &about)) {
 		scene_release(&scene);
 		json_decref(doc);
-		json_decref(figures);
 		return unknown("nothing has been read yet");
 	}
 	reason_find(&scene);
 	text_set(doc, "kind", reason_kinds[scene.reason->kind]);
 	lines_set(doc, &scene);
-	for (size_t i = 0; i < SECTIONS; i++)
-		if ((sections[i].needs != A_DEVICE || scene.device) &&
-		    (sections[i].needs != A_SERVICE || scene.service))
-			json_object_set_new(figures, sections[i].name, sections[i].make(&scene));
+	figures = evidence_figures(&scene);
 	json_object_set_new(doc, "figures", figures);
 	scene_release(&scene);
 	fit(doc, figures);

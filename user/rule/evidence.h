@@ -8,7 +8,7 @@
 
 #include <jansson.h>
 
-#include "rule/sources.h"
+#include "rule/scene.h"
 
 #define EVIDENCE_BYTES 4096 /* of the document as compact JSON; what matters least is left out */
 #define EVIDENCE_JSON  (JSON_COMPACT | JSON_REAL_PRECISION(12)) /* flags to write it with */
@@ -21,5 +21,11 @@
  * reason.
  */
 json_t *evidence_make(const struct evidence_sources *s, const struct alert *a);
+
+/* The figures of a scene that has its reason, without a limit of its size; the caller's. */
+json_t *evidence_figures(const struct scene *s);
+
+/* Sets WHAT_UNIT to a number of four digits at most, so that it is short when it is written; one that is not finite is left out. */
+void evidence_number(json_t *o, const char *what, const char *unit, double value);
 
 #endif

@@ -52,16 +52,45 @@
 	X(memory_full, "")                                        \
 	X(memory_limited, "")                                     \
 	X(is_stopped, "")                                         \
-	X(was_replaced, "")
+	X(was_replaced, "")                                       \
+	X(about_limits, "")                                       \
+	X(files_limited, "")                                      \
+	X(tasks_limited, "")                                      \
+	X(space_limited, "")                                      \
+	X(killed_at_limit, "")                                    \
+	X(killed_by_host, "")                                     \
+	X(crashes, "")                                            \
+	X(refused, "")                                            \
+	X(connects_hang, "")                                      \
+	X(callee_is_dns, "")                                      \
+	X(callee_unanswering, "")                                 \
+	X(callee_flat, "how long the callee itself takes")        \
+	X(callee_idle, "")                                        \
+	X(callee_alive, "")                                       \
+	X(callee_accepts_late, "")                                \
+	X(accepts_late, "")                                       \
+	X(resent, "")                                             \
+	X(callee_resent, "")                                      \
+	X(path_slow, "what round trips are usual")                \
+	X(resets, "")                                             \
+	X(swaps, "")                                              \
+	X(rereads, "")                                            \
+	X(outgrown, "")                                           \
+	X(hogs, "")                                               \
+	X(connects_slow, "")                                      \
+	X(is_gone, "")                                            \
+	X(queues, "")
 
 #define FACT_NUMBER(name, missing) FACT_##name,
 enum { FACTS(FACT_NUMBER) FACT_CNT };
-_Static_assert(FACT_CNT <= 64, "bits of them");
-#define FACT(name) (1ULL << FACT_##name)
+_Static_assert(FACT_CNT <= 128, "bits of them");
+/* A set of facts. */
+typedef unsigned __int128 facts_t;
+#define FACT(name) ((facts_t)1 << FACT_##name)
 
 /* Which of the facts hold, and which cannot be told; bits of both. */
-void facts_find(const struct scene *s, u64 *yes, u64 *unknown);
+void facts_find(const struct scene *s, facts_t *yes, facts_t *unknown);
 /* What is missing to tell the first of these; NULL: there is none. */
-const char *facts_missing(u64 unknown);
+const char *facts_missing(facts_t unknown);
 
 #endif

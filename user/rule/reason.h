@@ -3,7 +3,7 @@
 #ifndef RULE_REASON_H
 #define RULE_REASON_H
 
-#include "rule/scene.h"
+#include "rule/facts.h"
 
 enum reason_kind {
 	REASON_UNKNOWN,
@@ -19,12 +19,25 @@ enum reason_kind {
 };
 extern const char *const reason_kinds[REASON_KINDS]; /* "unknown", "hardware", "own load", ... */
 
+/* Whom a reason blames. */
+enum reason_subject {
+	BLAMES_SERVICE, /* that of the scene */
+	BLAMES_DEVICE,
+	BLAMES_CALLEE,
+	BLAMES_LOADER,	 /* who loads the device */
+	BLAMES_CPU_USER, /* who uses the CPUs */
+	BLAMES_CALLER,	 /* who asks more than usual */
+	BLAMES_PATH,	 /* between the service and its callee */
+};
+
 /* Texts with variables of words.c; what is between [ and ] is left out where one in it is not known. */
 struct reason {
 	enum reason_kind kind;
 	const char *name; /* of the row, for whoever wants to know why */
-	u64 yes, no;	  /* facts */
+	facts_t yes, no;
 	const char *why, *todo;
+	enum reason_subject blames;
+	bool vague; /* it says where the time goes, or what stands out, but not why */
 };
 
 /*

@@ -33,14 +33,12 @@ static u64 window_ns(const struct rule_conf *r)
 static void usual_window(struct scene *s)
 {
 	const struct registry *r = s->src->registry;
-	s64 since = s->alert->active_at_ns
-			    ? (s64)r->now_ns + s->src->wall_offset_ns - s->alert->active_at_ns
-			    : 0;
-	u64 ago = (since > 0 ? (u64)since : 0) + s->now_window.asked_ns;
+	u64 ago = s->subject.usual_ns;
 	struct history_stats stats;
 
 	history_stats(s->src->history, &stats);
-	if (ago < USUAL_AGO && r->now_ns - stats.begin_ns > USUAL_AGO + s->now_window.asked_ns)
+	if (s->subject.alert && ago < USUAL_AGO &&
+	    r->now_ns - stats.begin_ns > USUAL_AGO + s->now_window.asked_ns)
 		ago = USUAL_AGO;
 	if (history_window_past(s->src->history, ago + USUAL_WINDOW, ago, &s->usual_window) &&
 	    2 * (s->usual_window.end_ns - s->usual_window.begin_ns) >=
@@ -80,20 +78,20 @@ double measured_mean_factor(const struct measured *m)
 
 double scene_share(const struct scene *s, const struct part *p)
 {
-	return s->time > 0 ? p->seconds / s->time : NAN;
+	return s->budget.time > 0 ? p->seconds / s->budget.time : NAN;
 }
 
 const struct part *scene_part(const struct scene *s, const char *name)
 {
-	for (size_t i = 0; i < s->part_cnt; i++)
-		if (s->parts[i].row && !strcmp(s->parts[i].row->name, name))
-			return &s->parts[i];
+	for (size_t i = 0; i < s->budget.part_cnt; i++)
+		if (!strcmp(s->budget.parts[i].row->name, name))
+			return &s->budget.parts[i];
 	return NULL;
 }
 
 /* --- what it is about */
 
-static void subject_set(struct scene *s, const char *label, const char *value)
+static void subject_set(struct subject *s, const char *label, const char *value)
 {
 	const struct {
 		const char *label, **subject;
@@ -109,21 +107,27 @@ static void subject_set(struct scene *s, const char *label, const char *value)
 }
 
 /* Labels of the alert, and those that its rule has one value for. */
-static void subject_find(struct scene *s)
+struct subject subject_of_alert(const struct evidence_sources *src, const struct alert *a)
 {
-	const struct rule_conf *r = s->alert->rule;
+	const struct rule_conf *r = a->rule;
+	s64 since = a->active_at_ns
+			    ? (s64)src->registry->now_ns + src->wall_offset_ns - a->active_at_ns
+			    : 0;
+	struct subject ret = { .metric = r->term.metric, .alert = a, .window_ns = window_ns(r) };
 
+	ret.usual_ns = (since > 0 ? (u64)since : 0) + ret.window_ns;
 	for (unsigned i = 0; i < r->term.where_cnt; i++)
 		if (!strpbrk(r->term.where[i].value, "*?[|!\\"))
-			subject_set(s, r->term.where[i].key, r->term.where[i].value);
+			subject_set(&ret, r->term.where[i].key, r->term.where[i].value);
 	for (unsigned i = 0; i < r->by_cnt; i++)
-		subject_set(s, r->by[i], s->alert->label[i]);
+		subject_set(&ret, r->by[i], a->label[i]);
+	return ret;
 }
 
 /* What is usual at this load, where the rule knows it. */
-static void baseline_take(struct scene *s)
+static void baseline_take(struct scene *s, const struct alert *a)
 {
-	const struct rule_conf *r = s->alert->rule;
+	const struct rule_conf *r = a->rule;
 	struct load load = { .rate = measure_rate(&s->value.now) };
 	struct hist hist = { 0 };
 	double seconds;
@@ -133,32 +137,58 @@ static void baseline_take(struct scene *s)
 	if (r->load.metric) {
 		struct measured of = { 0 };
 
-		group_find_term(&of.group, s->src->registry, &r->load, r->by, s->alert->label,
-				r->by_cnt);
+		group_find_term(&of.group, s->src->registry, &r->load, r->by, a->label, r->by_cnt);
 		measured_take(s, &of);
 		group_release(&of.group);
 		load.size = of.now.cnt / s->value.now.cnt;
 	}
-	s->usual_is_baseline = baseline_hist(s->src->baselines, baseline_key(r, s->alert->label),
-					     &load, &hist, &seconds);
+	s->usual_is_baseline =
+		baseline_hist(s->src->baselines, baseline_key(r, a->label), &load, &hist, &seconds);
 	if (s->usual_is_baseline)
 		hist_measure(&hist, seconds, &s->value.usual);
 }
 
-static void value_measure(struct scene *s)
+/* The terms of the alert's rule. */
+static void terms_measure(struct scene *s, const struct alert *a)
 {
-	const struct rule_conf *r = s->alert->rule;
-	double most = 0;
+	const struct rule_conf *r = a->rule;
 
-	group_find_term(&s->value.group, s->src->registry, &r->term, r->by, s->alert->label,
-			r->by_cnt);
+	group_find_term(&s->value.group, s->src->registry, &r->term, r->by, a->label, r->by_cnt);
 	measured_take(s, &s->value);
-	baseline_take(s);
+	baseline_take(s, a);
 	if (r->of.metric) {
-		group_find_term(&s->of.group, s->src->registry, &r->of, r->by, s->alert->label,
-				r->by_cnt);
+		group_find_term(&s->of.group, s->src->registry, &r->of, r->by, a->label, r->by_cnt);
 		measured_take(s, &s->of);
 	}
+}
+
+/* What the metric has of the subject. */
+static void subject_measure(struct scene *s)
+{
+	const struct subject *about = &s->subject;
+	const struct condition all[] = {
+		{ "device", about->device },   { "operation", about->operation },
+		{ "service", about->service }, { "direction", about->direction },
+		{ "peer", about->peer },
+	};
+	const struct family *f = registry_find(s->src->registry, about->metric);
+	struct condition where[sizeof(all) / sizeof(*all) + 1] = { 0 };
+	size_t cnt = 0;
+
+	for (size_t i = 0; f && i < sizeof(all) / sizeof(*all); i++)
+		if (family_label(f, all[i].label) >= 0)
+			where[cnt++] = all[i];
+	scene_measure(s, &s->value, about->metric, where);
+}
+
+static void value_measure(struct scene *s)
+{
+	double most = 0;
+
+	if (s->subject.alert)
+		terms_measure(s, s->subject.alert);
+	else
+		subject_measure(s);
 	for (size_t i = 0; i < s->value.group.cnt; i++) {
 		double increase = series_increase(s->value.group.at[i], &s->now_window);
 
@@ -180,7 +210,8 @@ static const struct oldest_row oldest_rows[] = {
 	{ "blocked_task", "seismo_blocked_oldest_seconds", "service", "seismo_blocked_tasks" },
 };
 
-double scene_gauge(const struct scene *s, const char *metric, const struct condition *where)
+static double gauge_in(const struct scene *s, const char *metric, const struct condition *where,
+		       bool peak)
 {
 	struct group g;
 	struct measure m;
@@ -188,7 +219,17 @@ double scene_gauge(const struct scene *s, const char *metric, const struct condi
 	group_find(&g, s->src->registry, metric, where);
 	group_measure(&g, &s->now_window, NULL, &m);
 	group_release(&g);
-	return m.unknown ? NAN : m.last;
+	return m.unknown ? NAN : peak ? m.max : m.last;
+}
+
+double scene_gauge(const struct scene *s, const char *metric, const struct condition *where)
+{
+	return gauge_in(s, metric, where, false);
+}
+
+double scene_age(const struct scene *s, const char *metric, const struct condition *where)
+{
+	return gauge_in(s, metric, where, s->subject.peaks);
 }
 
 /* Keeps them sorted; the youngest gives way. */
@@ -209,7 +250,7 @@ static void oldest_find(struct scene *s)
 		const struct condition where[] = { { row->label, of }, { NULL } };
 		struct oldest add = { .row = row, .of = of, .cnt = NAN };
 
-		add.seconds = of ? scene_gauge(s, row->metric, where) : NAN;
+		add.seconds = of ? scene_age(s, row->metric, where) : NAN;
 		if (!(add.seconds >= OLDEST_MIN))
 			continue;
 		if (row->cnt_metric)
@@ -235,18 +276,41 @@ static bool is_concerned(const struct scene *s, const char *service)
 	return false;
 }
 
+static size_t changes_read(const struct scene *s, struct change list[CHANGES_READ])
+{
+	size_t cnt;
+
+	if (!s->src->changes)
+		return 0;
+	cnt = changes_list(s->src->changes, s->src->registry->now_ns, list, CHANGES_READ);
+	return cnt < CHANGES_READ ? cnt : CHANGES_READ;
+}
+
+/* Has a process of the service failed, or been killed for want of memory? How often; 0: no, or it does so all the time. */
+u64 scene_deaths(const struct scene *s, const char *service)
+{
+	struct change list[CHANGES_READ];
+	size_t cnt = changes_read(s, list);
+	u64 deaths = 0;
+
+	for (size_t i = 0; service && i < cnt; i++)
+		if ((list[i].kind == CHANGE_DIED || list[i].kind == CHANGE_OOM) &&
+		    !strcmp(list[i].service, service))
+			deaths += list[i].cnt;
+	return deaths;
+}
+
 /* Those of the services concerned come first. */
 static void changed_find(struct scene *s)
 {
 	u64 now_ns = s->src->registry->now_ns;
 	struct change list[CHANGES_READ];
-	size_t cnt;
+	size_t cnt = changes_read(s, list);
 
 	if (!s->src->changes)
 		return;
 	s->changed_since_ns = changes_known_ns(s->src->changes, now_ns);
-	s->changed_total = changes_list(s->src->changes, now_ns, list, CHANGES_READ);
-	cnt = s->changed_total < CHANGES_READ ? s->changed_total : CHANGES_READ;
+	s->changed_total = changes_list(s->src->changes, now_ns, list, 0);
 	for (size_t i = 0; i < cnt; i++)
 		s->concerned_total += is_concerned(s, list[i].service);
 	for (int others = 0; others < 2; others++)
@@ -257,19 +321,27 @@ static void changed_find(struct scene *s)
 
 /* --- together */
 
-int scene_make(struct scene *s, const struct evidence_sources *src, const struct alert *a)
+int scene_make(struct scene *s, const struct evidence_sources *src, const struct subject *about)
 {
 	*s = (struct scene){ .src = src,
-			     .alert = a,
+			     .subject = *about,
+			     .device = about->device,
+			     .operation = about->operation,
+			     .service = about->service,
+			     .direction = about->direction,
+			     .protocol = about->protocol,
+			     .peer = about->peer,
 			     .device_oldest = NAN,
 			     .in_flight = NAN,
 			     .bytes = NAN,
 			     .usual_bytes = NAN,
+			     .usual_time = NAN,
+			     .usual_rest = NAN,
 			     .cpu_used = NAN };
-	if (!history_window(src->history, window_ns(a->rule), &s->now_window))
+	if (!history_window_past(src->history, about->ended_ns + about->window_ns, about->ended_ns,
+				 &s->now_window))
 		return -EAGAIN;
 	usual_window(s);
-	subject_find(s);
 	value_measure(s);
 	if (s->device)
 		scene_device(s);
@@ -292,10 +364,15 @@ int scene_make(struct scene *s, const struct evidence_sources *src, const struct
 
 void scene_release(struct scene *s)
 {
-	struct measured *const groups[] = {
-		&s->value, &s->of,	&s->in_device,	     &s->in_queue,
-		&s->io,	   &s->inbound, &s->callee.duration, &s->caller.duration
-	};
+	struct measured *const groups[] = { &s->value,
+					    &s->of,
+					    &s->in_device,
+					    &s->in_queue,
+					    &s->io,
+					    &s->inbound,
+					    &s->callee.duration,
+					    &s->caller.duration,
+					    &s->callee_inbound };
 
 	for (size_t i = 0; i < sizeof(groups) / sizeof(*groups); i++)
 		group_release(&groups[i]->group);

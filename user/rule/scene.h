@@ -41,6 +41,17 @@ struct part {
 	const struct part_row *row;
 	const char *of, *protocol; /* device or callee; NULL: none */
 	double seconds;
+	double usual; /* of as many requests, or as long a window, usually; NAN: not known */
+};
+
+/* The time of a service in a window. */
+struct time_budget {
+	struct part parts[PARTS_MAX]; /* the largest first */
+	size_t part_cnt;
+	double time;	  /* that the parts are of, in seconds */
+	double rest;	  /* of it: what no part explains */
+	bool by_requests; /* time in which requests were under way; otherwise of the window */
+	double requests;  /* that it is of; 0: of none */
 };
 
 /* Who calls the service, or whom it calls. */
@@ -58,9 +69,20 @@ struct oldest {
 	double cnt; /* how many are under way; NAN: not known */
 };
 
+/* What a scene is about, and when: NULL and 0 where nothing is said of it. */
+struct subject {
+	const char *metric; /* that tells of it */
+	const char *device, *operation, *service, *direction, *protocol, *peer;
+	const struct alert
+		*alert; /* whose rule says what `value` is; otherwise it is that of the metric */
+	u64 window_ns, ended_ns; /* how long the window is, and how long ago it ended */
+	u64 usual_ns;		 /* how long ago it was still as usual, at least */
+	bool peaks; /* of what is under way the oldest at any time in the window, not at its end */
+};
+
 struct scene {
 	const struct evidence_sources *src;
-	const struct alert *alert;
+	struct subject subject;
 	struct history_window now_window, usual_window;
 	const struct history_window *usual; /* NULL: unknown, because of usual_why */
 	const char *usual_why;
@@ -85,16 +107,18 @@ struct scene {
 	size_t user_cnt;
 
 	/* The service. */
-	struct part parts[PARTS_MAX]; /* the largest first */
-	size_t part_cnt;
-	double time;	  /* that the parts are of, in seconds */
-	bool by_requests; /* ... in which requests were under way; otherwise of the window */
+	struct time_budget budget;
+	double usual_time; /* of as many requests, or as long a window, usually; NAN: not known */
+	double usual_rest;
+	const struct part *focus; /* the only part that facts look at; NULL: all of them */
 	struct measured inbound;
 	struct call callee,
-		caller;	      /* the one that takes most of its time; the one that asks most */
-	u32 callers_total;    /* services, each once for every protocol */
-	const char *cpu_user; /* the other service that uses most CPU; NULL: none */
-	double cpu_used;      /* by it, in CPUs */
+		caller; /* the one that takes most of its time; the one that asks most */
+	struct measured
+		callee_inbound; /* as the callee itself sees it; unknown where it is elsewhere */
+	u32 callers_total;	/* services, each once for every protocol */
+	const char *cpu_user;	/* the other service that uses most CPU; NULL: none */
+	double cpu_used;	/* by it, in CPUs */
 
 	struct oldest oldest[OLDEST_MAX];
 	size_t oldest_cnt;
@@ -116,8 +140,10 @@ struct oldest_row {
 	const char *metric, *label, *cnt_metric;
 };
 
+/* That of an alert: what its labels say, in the window of its rule. */
+struct subject subject_of_alert(const struct evidence_sources *src, const struct alert *a);
 /* -EAGAIN: there is no history yet. Release it in any case. */
-int scene_make(struct scene *s, const struct evidence_sources *src, const struct alert *a);
+int scene_make(struct scene *s, const struct evidence_sources *src, const struct subject *about);
 void scene_release(struct scene *s);
 
 /* Its parts: with `device` and `service`, what there is to know about them. */
@@ -126,14 +152,27 @@ void scene_service(struct scene *s);
 /* Measures a group now and usually; what was in `ret` is released before. */
 void scene_measure(const struct scene *s, struct measured *ret, const char *metric,
 		   const struct condition *where);
-/* The present value of a gauge; NAN: no such metric. */
+/* The value of a gauge at the end of the window; NAN: no such metric. */
 double scene_gauge(const struct scene *s, const char *metric, const struct condition *where);
+/* The age of the oldest that is under way: at the end of the window, or its peak, as the subject has it. */
+double scene_age(const struct scene *s, const char *metric, const struct condition *where);
 
 /* How many times the usual the rate of events, or the mean of a histogram, is; NAN where either is not known. */
 double measured_rate_factor(const struct measured *m);
 double measured_mean_factor(const struct measured *m);
 /* What part of its time this takes, 0 to 1; NAN: not known. */
 double scene_share(const struct scene *s, const struct part *p);
+/*
+ * What part of that by which its time has grown this has grown by, less than 0 where it has fallen; NAN: what is usual is not
+ * known, or its time has not grown.
+ */
+double scene_growth(const struct scene *s, const struct part *p);
+/* Limits that calls of a service can run into. */
+enum limit_kind { LIMIT_FILES, LIMIT_TASKS, LIMIT_SPACE, LIMITS };
+/* The calls that failed most for it in the window, and how often all did; NULL: none, or no more than usual. */
+const struct series *scene_limited(const struct scene *s, enum limit_kind kind, double *ret_cnt);
+/* How often processes of the service have failed lately, or were killed; 0: not, or no more often than always. */
+u64 scene_deaths(const struct scene *s, const char *service);
 /* The part of its requests' time, or of the window, that it waits for the device. */
 double waiter_share(const struct scene *s, const struct waiter *w);
 /* The part of this name that takes most; NULL: there is none. */

@@ -165,7 +165,7 @@ static void waiter_make(struct scene *s, const struct sum *sum)
 	group_release(&io.group);
 	w.now = io.now;
 	w.usual = io.usual;
-	w.oldest = scene_gauge(s, "seismo_service_block_io_oldest_seconds", where);
+	w.oldest = scene_age(s, "seismo_service_block_io_oldest_seconds", where);
 	w.busy = serves(s, w.service, &w.protocol);
 	factor = measured_mean_factor(&io);
 	s->slower_total += factor >= SLOWER || w.oldest >= STUCK;
@@ -315,7 +315,7 @@ void scene_device(struct scene *s)
 	scene_measure(s, &s->in_queue, metric, where);
 	if (s->is_volume)
 		s->in_queue.now.unknown = s->in_queue.usual.unknown = "a volume has no queue";
-	s->device_oldest = scene_gauge(s, "seismo_block_io_oldest_seconds", device);
+	s->device_oldest = scene_age(s, "seismo_block_io_oldest_seconds", device);
 	s->in_flight = scene_gauge(s, "seismo_block_io_in_flight", device);
 	s->disk = disk_infos_find(s->src->disks, s->device);
 	waiters_find(s);

@@ -177,6 +177,49 @@ static bool callee_usual(struct buf *out, const struct scene *s)
 	return mean_usual(out, &s->callee.duration);
 }
 
+/* What the callee itself takes for a request. */
+static bool callee_own(struct buf *out, const struct scene *s)
+{
+	return mean(out, &s->callee_inbound.now);
+}
+
+static bool accept_now(struct buf *out, const struct scene *s)
+{
+	const struct condition where[] = { { "service", s->service ?: "" }, { NULL } };
+	struct measured m = { 0 };
+
+	scene_measure(s, &m, "seismo_tcp_accept_duration_seconds", where);
+	group_release(&m.group);
+	return mean(out, &m.now);
+}
+
+/* "accept4 EMFILE, 412 times": what failed most, and how often all did that ran into this limit. */
+static bool limited(struct buf *out, const struct scene *s, enum limit_kind kind)
+{
+	double cnt;
+	const struct series *most = scene_limited(s, kind, &cnt);
+
+	if (!most)
+		return false;
+	buf_printf(out, "%s %s, %.0f times", most->label[1] ?: "", most->label[2] ?: "", cnt);
+	return true;
+}
+
+static bool files_limited(struct buf *out, const struct scene *s)
+{
+	return limited(out, s, LIMIT_FILES);
+}
+
+static bool tasks_limited(struct buf *out, const struct scene *s)
+{
+	return limited(out, s, LIMIT_TASKS);
+}
+
+static bool space_limited(struct buf *out, const struct scene *s)
+{
+	return limited(out, s, LIMIT_SPACE);
+}
+
 static bool caller(struct buf *out, const struct scene *s)
 {
 	return text(out, s->caller.service);
@@ -214,13 +257,13 @@ static bool sleep_share(struct buf *out, const struct scene *s)
 	return part_share(out, s, "sleep_at_most");
 }
 
-/* What its last processes ended with. */
-static bool callee_death(struct buf *out, const struct scene *s)
+/* What the last processes of a service ended with. */
+static bool death_of(struct buf *out, const struct scene *s, const char *service)
 {
-	for (size_t i = 0; s->callee.service && i < s->changed_cnt; i++) {
+	for (size_t i = 0; service && i < s->changed_cnt; i++) {
 		const struct change *c = &s->changed[i];
 
-		if (strcmp(c->service, s->callee.service) != 0)
+		if (strcmp(c->service, service) != 0)
 			continue;
 		if (c->kind == CHANGE_OOM)
 			return text(out, "killed for want of memory");
@@ -228,6 +271,16 @@ static bool callee_death(struct buf *out, const struct scene *s)
 			return text(out, c->detail);
 	}
 	return false;
+}
+
+static bool callee_death(struct buf *out, const struct scene *s)
+{
+	return death_of(out, s, s->callee.service);
+}
+
+static bool death(struct buf *out, const struct scene *s)
+{
+	return death_of(out, s, s->service);
 }
 
 static bool limited_device(struct buf *out, const struct scene *s)
@@ -247,9 +300,9 @@ static void part_write(struct buf *out, const struct scene *s, const struct part
 
 static bool most_part(struct buf *out, const struct scene *s)
 {
-	const struct part *p = s->parts;
+	const struct part *p = s->budget.parts;
 
-	if (!s->part_cnt)
+	if (!s->budget.part_cnt)
 		return false;
 	part_write(out, s, p);
 	return true;
@@ -332,19 +385,21 @@ static const struct {
 	const char *name;
 	bool (*write)(struct buf *out, const struct scene *s);
 } variables[] = {
-	{ VARIABLE(device) },	      { VARIABLE(serial) },	  { VARIABLE(operations) },
-	{ VARIABLE(service) },	      { VARIABLE(victim) },	  { VARIABLE(slower) },
-	{ VARIABLE(device_oldest) },  { VARIABLE(in_flight) },	  { VARIABLE(device_now) },
-	{ VARIABLE(device_usual) },   { VARIABLE(queue_now) },	  { VARIABLE(queue_usual) },
-	{ VARIABLE(user) },	      { VARIABLE(user_rate) },	  { VARIABLE(user_ops) },
-	{ VARIABLE(user_usual) },     { VARIABLE(callee) },	  { VARIABLE(callee_protocol) },
-	{ VARIABLE(callee_oldest) },  { VARIABLE(callee_now) },	  { VARIABLE(callee_usual) },
-	{ VARIABLE(caller) },	      { VARIABLE(callee_share) }, { VARIABLE(cpu_share) },
-	{ VARIABLE(cpu_wait_share) }, { VARIABLE(locks_share) },  { VARIABLE(limited_device) },
-	{ VARIABLE(most_part) },      { VARIABLE(cpu_user) },	  { VARIABLE(cpu_used) },
-	{ VARIABLE(cpu_quota) },      { VARIABLE(memory_limit) }, { VARIABLE(requests_now) },
-	{ VARIABLE(requests_usual) }, { VARIABLE(detail) },	  { VARIABLE(replaced) },
-	{ VARIABLE(missing) },	      { VARIABLE(sleep_share) },  { VARIABLE(callee_death) },
+	{ VARIABLE(device) },	      { VARIABLE(serial) },	   { VARIABLE(operations) },
+	{ VARIABLE(service) },	      { VARIABLE(victim) },	   { VARIABLE(slower) },
+	{ VARIABLE(device_oldest) },  { VARIABLE(in_flight) },	   { VARIABLE(device_now) },
+	{ VARIABLE(device_usual) },   { VARIABLE(queue_now) },	   { VARIABLE(queue_usual) },
+	{ VARIABLE(user) },	      { VARIABLE(user_rate) },	   { VARIABLE(user_ops) },
+	{ VARIABLE(user_usual) },     { VARIABLE(callee) },	   { VARIABLE(callee_protocol) },
+	{ VARIABLE(callee_oldest) },  { VARIABLE(callee_now) },	   { VARIABLE(callee_usual) },
+	{ VARIABLE(caller) },	      { VARIABLE(callee_share) },  { VARIABLE(cpu_share) },
+	{ VARIABLE(cpu_wait_share) }, { VARIABLE(locks_share) },   { VARIABLE(limited_device) },
+	{ VARIABLE(most_part) },      { VARIABLE(cpu_user) },	   { VARIABLE(cpu_used) },
+	{ VARIABLE(cpu_quota) },      { VARIABLE(memory_limit) },  { VARIABLE(requests_now) },
+	{ VARIABLE(requests_usual) }, { VARIABLE(detail) },	   { VARIABLE(replaced) },
+	{ VARIABLE(missing) },	      { VARIABLE(sleep_share) },   { VARIABLE(callee_death) },
+	{ VARIABLE(callee_own) },     { VARIABLE(accept_now) },	   { VARIABLE(files_limited) },
+	{ VARIABLE(tasks_limited) },  { VARIABLE(space_limited) }, { VARIABLE(death) },
 };
 
 static bool variable_write(struct buf *out, const struct template_part *part, const struct scene *s)
@@ -398,7 +453,8 @@ void words_write(struct buf *out, const char *template, const struct scene *s)
 
 static void summary_line(struct buf *out, const struct scene *s)
 {
-	summary_write(out, s->alert);
+	if (s->subject.alert)
+		summary_write(out, s->subject.alert);
 }
 
 static void cause_line(struct buf *out, const struct scene *s)
@@ -545,12 +601,13 @@ static void time_line(struct buf *out, const struct scene *s)
 {
 	size_t said = 0;
 
-	if (!s->service || !s->part_cnt || scene_share(s, s->parts) < LITTLE)
+	if (!s->service || !s->budget.part_cnt || scene_share(s, s->budget.parts) < LITTLE)
 		return;
 	buf_printf(out, "%s, of %s:", s->service,
-		   s->by_requests ? "the time in which requests are under way" : "each second");
-	for (size_t i = 0; i < s->part_cnt; i++) {
-		const struct part *p = &s->parts[i];
+		   s->budget.by_requests ? "the time in which requests are under way"
+					 : "each second");
+	for (size_t i = 0; i < s->budget.part_cnt; i++) {
+		const struct part *p = &s->budget.parts[i];
 
 		if (scene_share(s, p) < LITTLE)
 			break;
@@ -568,3 +625,10 @@ const struct words_row words_rows[] = {
 	{ "time", time_line },
 	{ NULL, NULL },
 };
+
+void words_line(struct buf *out, const char *name, const struct scene *s)
+{
+	for (const struct words_row *row = words_rows; row->name; row++)
+		if (!strcmp(row->name, name))
+			row->write(out, s);
+}

@@ -13,6 +13,9 @@ struct words_row {
 };
 extern const struct words_row words_rows[]; /* ends with a row without name */
 
+/* Writes the line of this name. */
+void words_line(struct buf *out, const char *name, const struct scene *s);
+
 /*
  * Writes a template (conf/template.h) with variables of the scene. What is between [ and ] is left out where a variable in it is
  * not known; one that is not known elsewhere is "unknown".

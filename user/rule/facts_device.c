@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Facts about the device of a scene. */
+#include <string.h>
+
+#include "rule/fact.h"
+
+#define LOADS_MOST 0.5 /* of the bytes or requests of a device */
+#define PHASE_MIN  0.2 /* of what a phase and the other take together, for it to matter */
+
+enum answer fact_device_hangs(const struct scene *s)
+{
+	return s->device ? at_least(s->device_oldest, HANGS) : NO;
+}
+
+/* Nothing has completed in the last tick. */
+enum answer fact_device_silent(const struct scene *s)
+{
+	struct history_window tick;
+	struct measure m;
+
+	if (!s->device)
+		return NO;
+	if (!history_window_tick(s->src->history, &tick))
+		return UNKNOWN;
+	group_measure(&s->io.group, &tick, NULL, &m);
+	return m.unknown ? UNKNOWN : m.cnt == 0;
+}
+
+/* Its share of the time matters, too: a queue that was empty is soon many times as long. */
+static enum answer phase_up(const struct scene *s, const struct measured *phase)
+{
+	double mean = measure_mean(&phase->now), device = measure_mean(&s->in_device.now),
+	       queue = s->in_queue.now.unknown ? 0 : measure_mean(&s->in_queue.now);
+
+	if (!s->device)
+		return NO;
+	if (phase->now.unknown || isnan(mean))
+		return UNKNOWN;
+	if (mean < PHASE_MIN * (device + (isnan(queue) ? 0 : queue)))
+		return NO;
+	return at_least(measured_mean_factor(phase), UP);
+}
+
+/* Where nothing tells what is usual, the rule itself says that it is too slow. */
+enum answer fact_device_slow(const struct scene *s)
+{
+	enum answer up = phase_up(s, &s->in_device);
+
+	if (up == UNKNOWN && s->operation && subject_begins(s, "seismo_block_io_duration"))
+		return YES;
+	return up;
+}
+
+enum answer fact_queue_slow(const struct scene *s)
+{
+	return s->device && s->is_volume ? NO : phase_up(s, &s->in_queue);
+}
+
+static double bytes_by_request(double bytes, double ops)
+{
+	return bytes / ops;
+}
+
+enum answer fact_device_loaded(const struct scene *s)
+{
+	double now = bytes_by_request(s->bytes, measure_rate(&s->io.now)),
+	       usual = s->io.usual.unknown
+			       ? NAN
+			       : bytes_by_request(s->usual_bytes, measure_rate(&s->io.usual));
+
+	if (!s->device)
+		return NO;
+	return either(at_least(measured_rate_factor(&s->io), LOAD_UP),
+		      at_least(usual > 0 ? now / usual : NAN, LOAD_UP));
+}
+
+enum answer fact_several_suffer(const struct scene *s)
+{
+	return s->device && s->slower_total >= 2;
+}
+
+/* Others use it, and for them it is as always. */
+enum answer fact_others_fine(const struct scene *s)
+{
+	return s->device && s->slower_total == 1 && s->as_usual_total > 0;
+}
+
+static const struct user *loader(const struct scene *s)
+{
+	return s->user_cnt ? &s->users[0] : NULL;
+}
+
+enum answer fact_one_loads(const struct scene *s)
+{
+	const struct user *u = loader(s);
+	double ops = s->io.now.unknown ? NAN : measure_rate(&s->io.now);
+
+	if (!s->device || !u)
+		return NO;
+	return either(at_least(u->bytes / s->bytes, LOADS_MOST),
+		      at_least(u->ops / ops, LOADS_MOST));
+}
+
+/* It does so more than usual, or had not done so before. */
+enum answer fact_loader_up(const struct scene *s)
+{
+	const struct user *u = loader(s);
+
+	if (!s->device || !u)
+		return NO;
+	return either(at_least(u->bytes / u->usual_bytes, LOAD_UP),
+		      at_least(u->ops / u->usual_ops, LOAD_UP));
+}
+
+/* Who loads it is the one that suffers, or the only one that uses it. */
+enum answer fact_loads_itself(const struct scene *s)
+{
+	const struct user *u = loader(s);
+
+	return u && (s->service ? !strcmp(u->service, s->service) : s->waiting_total <= 1);
+}
