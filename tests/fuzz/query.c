@@ -13,7 +13,7 @@
 #define REQUIRE(cond) ((cond) ? (void)0 : abort())
 #define TICK_NS	      5000000000ULL
 
-static const char *const keys[] = { "metric", "window", "by", "where" };
+static const char *const keys[] = { "metric", "window", "by", "where", "ago" };
 #define KEYS (sizeof(keys) / sizeof(*keys))
 
 static const struct metric rows[] = {
@@ -64,7 +64,7 @@ static json_t *ask(struct params *p, unsigned *status)
 	doc = json_loadb(out.data, out.len, JSON_REJECT_DUPLICATES, NULL);
 	REQUIRE(json_is_object(doc));
 	REQUIRE((*status == 200) == !json_object_get(doc, "error"));
-	REQUIRE(*status == 200 || *status == 400);
+	REQUIRE(*status == 200 || *status == 400 || (*status == 404 && p->value[4]));
 	buf_release(&out);
 	return doc;
 }

@@ -498,6 +498,70 @@ static void errors_say_what_is_right(void **state)
 	world_free(w);
 }
 
+/* A past window is answered as it was when it ended, whatever has come since: other values, and other series. */
+static void past_is_as_it_was(void **state)
+{
+	static const char *const questions[] = {
+		"metric=seismo_requests_total&window=20s&by=service,peer",
+		"metric=seismo_request_duration_seconds&window=20s&by=service",
+		"metric=seismo_memory_resident_bytes&window=20s&by=service",
+	};
+	enum { TICKS = 12, QUESTIONS = sizeof(questions) / sizeof(*questions) };
+	struct world *w = world_new();
+	json_t *then[TICKS][QUESTIONS];
+	char question[256];
+
+	(void)state;
+	for (int t = 0; t < TICKS; t++) {
+		const char *peer = t < 5 ? "db" : "late";
+
+		struct hist *h = get(w, DURATION, t % 2 ? "web" : "app", NULL, NULL)->hist;
+
+		*get(w, REQUESTS, "web", "outbound", peer)->value += 7 * t + 1;
+		h->bucket[40 + t] += 3;
+		h->sum_ns += 1000 * (u64)(t + 1);
+		*get(w, MEMORY, t < 8 ? "web" : "late", NULL, NULL)->value = t * t % 11;
+		tick(w);
+		for (int q = 0; q < QUESTIONS; q++)
+			then[t][q] = ask(w, questions[q], 200);
+	}
+	for (int t = 0; t < TICKS; t++)
+		for (int q = 0; q < QUESTIONS; q++) {
+			json_t *now;
+
+			snprintf(question, sizeof(question), "%s&ago=%ds", questions[q],
+				 5 * (TICKS - 1 - t));
+			now = ask(w, question, 200);
+			number_is(now, "age_seconds", 5 * (TICKS - 1 - t) + 1);
+			number_is(now, "window_seconds", number(then[t][q], "window_seconds"));
+			if (!json_equal(json_object_get(now, "groups"),
+					json_object_get(then[t][q], "groups")))
+				fail_msg("%s is not what it was", question);
+			json_decref(now);
+			json_decref(then[t][q]);
+		}
+	world_free(w);
+}
+
+static void past_is_refused_before_the_history(void **state)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	(void)state;
+	*get(w, REQUESTS, "web", NULL, NULL)->value = 3;
+	tick(w);
+	tick(w);
+	error_is(w, "metric=seismo_requests_total&ago=1h", 404, "begins later");
+	error_is(w, "metric=seismo_requests_total&ago=later", 400, "is no duration");
+	error_is(w, "metric=seismo_requests_total&ago=25h", 400, "more than 24h");
+	doc = ask(w, "metric=seismo_requests_total&window=20s&ago=5s", 200);
+	number_is(group(doc, 0), "count_total", 3);
+	number_is(group(doc, 0), "coverage_ratio", 0.25);
+	json_decref(doc);
+	world_free(w);
+}
+
 static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(counters_are_added_up),
 	cmocka_unit_test(series_are_chosen),
@@ -509,6 +573,8 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(groups_are_limited),
 	cmocka_unit_test(counters_may_fall),
 	cmocka_unit_test(errors_say_what_is_right),
+	cmocka_unit_test(past_is_as_it_was),
+	cmocka_unit_test(past_is_refused_before_the_history),
 };
 
 int main(void)

@@ -7,6 +7,7 @@
 
 #include <jansson.h>
 #include <math.h>
+#include <string.h>
 
 #include "expo/services.h"
 
@@ -69,12 +70,22 @@ static void seconds_pass(unsigned cnt)
 	assert_int_equal(history_tick(history, 0), 0);
 }
 
+/* The parameters of the request; NULL: not sent. */
+static const char *window, *ago;
+
+static const char *param(void *ctx, const char *key)
+{
+	(void)ctx;
+	return !strcmp(key, "window") ? window : !strcmp(key, "ago") ? ago : NULL;
+}
+
 static void ask(void)
 {
+	const struct expo_params params = { param, NULL };
 	struct buf out = { 0 };
 
 	json_decref(doc);
-	expo_services(&registry, history, &out);
+	assert_int_equal(expo_services(&registry, history, &params, &out), 200);
 	assert_false(out.failed);
 	doc = json_loadb(out.data, out.len, 0, NULL);
 	assert_non_null(doc);
@@ -204,21 +215,69 @@ static void durations_may_be_missing(void **state)
 /* The family may not run. */
 static void requests_may_be_off(void **state)
 {
+	const struct expo_params params = { param, NULL };
 	struct registry none = { .now_ns = 1 };
 	struct buf out = { 0 };
 
 	(void)state;
-	expo_services(&none, history, &out);
+	assert_int_equal(expo_services(&none, history, &params, &out), 200);
 	assert_false(out.failed);
+	buf_release(&out);
+}
+
+/* What was asked then, and is asked again later. */
+static void window_may_be_past(void **state)
+{
+	json_t *then;
+
+	(void)state;
+	request("web", "inbound", "200", NULL, 30);
+	seconds_pass(10);
+	window = "10s";
+	ask();
+	window_is(10);
+	counts_are(call(service(0, "web", 1, 0), "requests", 0), 30, 0, 3, 0);
+	then = json_deep_copy(call(service(0, "web", 1, 0), "requests", 0));
+	request("web", "inbound", "500", NULL, 100);
+	request("late", "inbound", "200", NULL, 1);
+	seconds_pass(20);
+	ago = "20s";
+	ask();
+	assert_int_equal(json_array_size(json_object_get(doc, "services")), 1);
+	for (int i = 0; i < 2; i++) {
+		static const char *const keys[] = { "p99_seconds", "requests_per_second" };
+
+		number_is(call(service(0, "web", 1, 0), "requests", 0), keys[i],
+			  json_number_value(json_object_get(then, keys[i])));
+	}
+	json_decref(then);
+	window = ago = NULL;
+}
+
+static void wrong_windows_are_refused(void **state)
+{
+	const struct expo_params params = { param, NULL };
+	struct buf out = { 0 };
+
+	(void)state;
+	ago = "soon";
+	assert_int_equal(expo_services(&registry, history, &params, &out), 400);
+	ago = "10h";
+	assert_int_equal(expo_services(&registry, history, &params, &out), 404);
+	ago = NULL;
 	buf_release(&out);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 static const struct CMUnitTest tests[] = {
-	TEST(nothing_yet),	   TEST(statuses_are_added_up),
-	TEST(calls_stay),	   TEST(durations_may_be_missing),
+	TEST(nothing_yet),
+	TEST(statuses_are_added_up),
+	TEST(calls_stay),
+	TEST(durations_may_be_missing),
 	TEST(requests_may_be_off),
+	TEST(window_may_be_past),
+	TEST(wrong_windows_are_refused),
 };
 
 int main(void)

@@ -56,21 +56,24 @@ static void serve_metrics(void *ctx, const struct http_request *request, struct 
 	agent_spend(&d->agent, cpu_ns);
 }
 
-static void serve_services(void *ctx, const struct http_request *request, struct http_reply *reply)
-{
-	struct daemon *d = ctx;
-
-	(void)request;
-	if (!read_now(d, reply))
-		return;
-	reply->content_type = JSON_TYPE;
-	if (!http_reply_share(reply, &d->services, agent_read_ns(&d->agent)))
-		expo_services(&d->agent.registry, d->agent.history, &reply->body);
-}
-
 static const char *param_get(void *request, const char *key)
 {
 	return http_request_query(request, key);
+}
+
+/* The same for all who ask for nothing else. */
+static void serve_services(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const struct expo_params params = { param_get, (void *)request };
+	struct daemon *d = ctx;
+
+	if (!read_now(d, reply))
+		return;
+	reply->content_type = JSON_TYPE;
+	if (http_request_query(request, "window") || http_request_query(request, "ago") ||
+	    !http_reply_share(reply, &d->services, agent_read_ns(&d->agent)))
+		reply->status =
+			expo_services(&d->agent.registry, d->agent.history, &params, &reply->body);
 }
 
 static void serve_query(void *ctx, const struct http_request *request, struct http_reply *reply)

@@ -8,15 +8,12 @@
 
 #include "conf/suggest.h"
 #include "expo/json.h"
-#include "lib/parse.h"
 #include "metric/hist.h"
 #include "metric/label.h"
 #include "metric/query.h"
 
 #define NS_PER_SEC     1000000000ULL
 #define WINDOW_DEFAULT (30 * NS_PER_SEC)
-#define WINDOW_MIN     NS_PER_SEC
-#define WINDOW_MAX     (24 * 3600 * NS_PER_SEC)
 #define CONDITIONS_MAX 16
 #define GROUPS_MAX     1000
 
@@ -28,21 +25,12 @@ struct request {
 	struct buf error;
 };
 
-/* Appends client input, made safe, in quotes. */
-static void error_quote(struct buf *error, const char *before, const char *text, const char *after)
-{
-	char clean[LABEL_VALUE_SIZE];
-
-	label_clean(clean, text);
-	buf_printf(error, "%s'%s'%s", before, clean, after);
-}
-
 static int metric_unknown(struct request *q, const struct registry *r, const char *name)
 {
 	const char **names = calloc(r->family_cnt + 1, sizeof(*names));
 	size_t cnt = 0;
 
-	error_quote(&q->error, "unknown metric ", name, "");
+	expo_quote(&q->error, "unknown metric ", name, "");
 	for (size_t i = 0; names && i < r->family_cnt; i++)
 		if (!r->families[i]->metric->hidden)
 			names[cnt++] = r->families[i]->metric->name;
@@ -63,17 +51,14 @@ static int metric_read(struct request *q, const struct registry *r, const char *
 	return q->query.family ? 0 : metric_unknown(q, r, name);
 }
 
-static int window_read(struct request *q, const char *text)
+static int window_read(struct request *q, const struct expo_params *params)
 {
-	u64 ns = WINDOW_DEFAULT;
-	int err = text ? parse_duration(text, &ns) : 0;
+	struct expo_window w = { .length_ns = WINDOW_DEFAULT };
+	int err = expo_window_read(&w, params, &q->error);
 
-	q->query.window_ns = ns;
-	if (err == -EINVAL)
-		error_quote(&q->error, "window ", text, " is no duration such as 30s, 5m or 1h");
-	else if (err || ns < WINDOW_MIN || ns > WINDOW_MAX)
-		error_quote(&q->error, "window ", text, " is not between 1s and 24h");
-	return q->error.len ? -EINVAL : 0;
+	q->query.window_ns = w.length_ns;
+	q->query.ago_ns = w.ago_ns;
+	return err;
 }
 
 /* Returns the index of a label of the metric, or -EINVAL. */
@@ -87,7 +72,7 @@ static int label_read(struct request *q, const char *name)
 		return label;
 	memcpy(names, f->label_names, f->label_cnt * sizeof(*names));
 	buf_str(&q->error, f->metric->name);
-	error_quote(&q->error, " has no label ", name, "");
+	expo_quote(&q->error, " has no label ", name, "");
 	if (f->label_cnt)
 		suggest(&q->error, name, names);
 	return -EINVAL;
@@ -141,7 +126,7 @@ static char *value_cut(char **text)
 
 static int where_error(struct request *q, const char *text)
 {
-	error_quote(&q->error, "where ", text, " is not LABEL=VALUE,... or LABEL=\"VALUE\",...");
+	expo_quote(&q->error, "where ", text, " is not LABEL=VALUE,... or LABEL=\"VALUE\",...");
 	return -EINVAL;
 }
 
@@ -178,7 +163,7 @@ static int request_read(struct request *q, const struct registry *r,
 {
 	int err = metric_read(q, r, params->get(params->ctx, "metric"));
 
-	err = err ?: window_read(q, params->get(params->ctx, "window"));
+	err = err ?: window_read(q, params);
 	err = err ?: by_read(q, params->get(params->ctx, "by"));
 	return err ?: where_read(q, params->get(params->ctx, "where"));
 }
@@ -290,16 +275,6 @@ static json_t *result_json(const struct query *q, const struct query_result *r, 
 	return o;
 }
 
-static unsigned error_write(int err, struct buf *error, struct buf *out)
-{
-	if (err == -EAGAIN)
-		buf_str(error, "nothing has been counted yet: ask again in a second");
-	else if (err == -ENOMEM)
-		buf_str(error, "there is no memory");
-	json_write(json_pack("{s:s}", "error", buf_cstr(error)), out);
-	return err == -EINVAL ? 400 : 503;
-}
-
 unsigned expo_query(const struct registry *r, const struct history *h, u64 now_ns,
 		    const struct expo_params *params, struct buf *out)
 {
@@ -310,7 +285,7 @@ unsigned expo_query(const struct registry *r, const struct history *h, u64 now_n
 
 	err = err ?: query_run(&request.query, h, &result);
 	if (err)
-		status = error_write(err, &request.error, out);
+		status = expo_error(err, &request.error, out);
 	else
 		json_write(result_json(&request.query, &result, now_ns), out);
 	query_release(&result);

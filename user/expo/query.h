@@ -3,18 +3,12 @@
 #ifndef EXPO_QUERY_H
 #define EXPO_QUERY_H
 
-#include "lib/buf.h"
+#include "expo/window.h"
 #include "metric/history.h"
 
-/* Looks up a request parameter: its decoded value, or NULL. */
-struct expo_params {
-	const char *(*get)(void *ctx, const char *key);
-	void *ctx;
-};
-
 /*
- * Answers metric=NAME&window=30s&by=LABEL,...&where=LABEL=VALUE,... with the JSON that README.md describes, and returns the
- * HTTP status: 200, 400 (a parameter is wrong) or 503 (nothing has been read yet, or no memory). Errors are
+ * Answers metric=NAME&window=30s&ago=0s&by=LABEL,...&where=LABEL=VALUE,... with the JSON that README.md describes, and
+ * returns the HTTP status: 200, 400 (a parameter is wrong), 404 (the history begins after that window) or 503 (nothing has been read yet, or no memory). Errors are
  * {"error": "..."}.
  */
 unsigned expo_query(const struct registry *r, const struct history *h, u64 now_ns,

@@ -9,8 +9,8 @@
 #include "metric/hist.h"
 #include "metric/query.h"
 
-#define WINDOW_NS (60 * 1000000000ULL)
-#define CALLS_MAX 4096 /* more than the kernel side can count */
+#define WINDOW_DEFAULT (60 * 1000000000ULL)
+#define CALLS_MAX      4096 /* more than the kernel side can count */
 
 /* Calls differ in the first four labels; the fifth tells errors. */
 enum { SERVICE, DIRECTION, PEER, PROTOCOL, KEYS, STATUS = KEYS };
@@ -18,11 +18,13 @@ static const char *const labels[SERIES_LABELS] = { "service", "direction", "peer
 						   "status" };
 
 /* Queries a metric by the first `by_cnt` labels, which it must have. A metric that does not exist has no groups. */
-static int metric_query(const struct registry *r, const struct history *h, const char *name,
-			unsigned by_cnt, struct query_result *ret)
+static int metric_query(const struct registry *r, const struct history *h,
+			const struct expo_window *w, const char *name, unsigned by_cnt,
+			struct query_result *ret)
 {
 	struct query q = { .family = registry_find(r, name),
-			   .window_ns = WINDOW_NS,
+			   .window_ns = w->length_ns,
+			   .ago_ns = w->ago_ns,
 			   .by_cnt = by_cnt,
 			   .groups_max = CALLS_MAX };
 
@@ -123,18 +125,27 @@ static json_t *services_json(const struct query_result *requests,
 	return services;
 }
 
-void expo_services(const struct registry *r, const struct history *h, struct buf *out)
+unsigned expo_services(const struct registry *r, const struct history *h,
+		       const struct expo_params *params, struct buf *out)
 {
 	struct query_result requests = { 0 }, durations = { 0 };
-	int err = metric_query(r, h, "seismo_requests_total", KEYS + 1, &requests);
+	struct expo_window w = { .length_ns = WINDOW_DEFAULT };
+	struct buf error = { 0 };
+	unsigned status = 200;
 	double seconds;
+	int err = expo_window_read(&w, params, &error);
 
-	err = err ?: metric_query(r, h, "seismo_request_duration_seconds", KEYS, &durations);
-	out->failed |= err == -ENOMEM;
+	err = err ?: metric_query(r, h, &w, "seismo_requests_total", KEYS + 1, &requests);
+	err = err ?: metric_query(r, h, &w, "seismo_request_duration_seconds", KEYS, &durations);
 	seconds = (double)(requests.window.end_ns - requests.window.begin_ns) / 1e9;
-	json_write(json_pack("{s:f, s:o}", "window_seconds", seconds, "services",
-			     services_json(&requests, &durations, seconds)),
-		   out);
+	if (err && err != -EAGAIN)
+		status = expo_error(err, &error, out);
+	else
+		json_write(json_pack("{s:f, s:o}", "window_seconds", seconds, "services",
+				     services_json(&requests, &durations, seconds)),
+			   out);
+	buf_release(&error);
 	query_release(&requests);
 	query_release(&durations);
+	return status;
 }

@@ -3,10 +3,14 @@
 #ifndef EXPO_SERVICES_H
 #define EXPO_SERVICES_H
 
-#include "lib/buf.h"
+#include "expo/window.h"
 #include "metric/history.h"
 
-/* Rates and percentiles are those of the last minute, or of as much of it as the history covers. */
-void expo_services(const struct registry *r, const struct history *h, struct buf *out);
+/*
+ * Rates and percentiles are those of the parameters `window` (default 1m) and `ago`, or of as much of that as the history
+ * covers. Returns the HTTP status, as expo_query() does.
+ */
+unsigned expo_services(const struct registry *r, const struct history *h,
+		       const struct expo_params *params, struct buf *out);
 
 #endif

@@ -361,6 +361,11 @@ static u32 first_column(const struct history_window *w, const struct series *s)
 	return i;
 }
 
+bool history_has(const struct history_window *w, const struct series *s)
+{
+	return w->running || first_column(w, s) < w->end;
+}
+
 s64 history_delta(const struct history_window *w, const struct series *s)
 {
 	const struct history *h = w->history;

@@ -75,6 +75,8 @@ bool history_window_ticks(const struct history *h, u64 window_ns, struct history
 /* The tick that history_tick() ended last. False: there was none. */
 bool history_window_tick(const struct history *h, struct history_window *ret);
 
+/* Was the series there before the end of the window? */
+bool history_has(const struct history_window *w, const struct series *s);
 /* The increase of a counter in a window, or the change of a gauge. Before it was created a series was 0. */
 s64 history_delta(const struct history_window *w, const struct series *s);
 /* Adds the increase of a histogram to `ret`. */

@@ -232,6 +232,9 @@ static int groups_fill(struct plan *p, struct query_result *ret)
 	for (size_t i = 0; i < f->series_cnt; i++) {
 		struct query_group *group;
 
+		/* what came later was not there, which is not the same as 0 */
+		if (p->query->ago_ns && !history_has(&ret->window, f->series[i]))
+			continue;
 		if (!plan_selects(p, f->series[i]))
 			continue;
 		if (group_get(p->query, ret, f->series[i], &group))
@@ -244,15 +247,24 @@ static int groups_fill(struct plan *p, struct query_result *ret)
 	return 0;
 }
 
+static int window_get(const struct query *q, const struct history *h, struct history_window *ret)
+{
+	if (q->ticks)
+		return history_window_ticks(h, q->window_ns, ret) ? 0 : -EAGAIN;
+	if (history_window_past(h, q->ago_ns + q->window_ns, q->ago_ns, ret))
+		return 0;
+	return q->ago_ns ? -ENODATA : -EAGAIN;
+}
+
 int query_run(const struct query *q, const struct history *h, struct query_result *ret)
 {
 	struct plan plan;
 	int err;
 
 	*ret = (struct query_result){ 0 };
-	if (!(q->ticks ? history_window_ticks(h, q->window_ns, &ret->window)
-		       : history_window(h, q->window_ns, &ret->window)))
-		return -EAGAIN;
+	err = window_get(q, h, &ret->window);
+	if (err)
+		return err;
 	history_family_coverage(&ret->window, q->family, &ret->coverage);
 	err = query_plan(q, &plan);
 	err = err ?: groups_fill(&plan, ret);

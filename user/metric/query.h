@@ -17,6 +17,7 @@ struct query_match {
 struct query {
 	const struct family *family;
 	u64 window_ns;
+	u64 ago_ns;		    /* since its end; 0: it ends now. Not with `ticks` */
 	unsigned by[SERIES_LABELS]; /* labels of the family to group by, or QUERY_ABSENT */
 	unsigned by_cnt;
 	const struct query_match *where; /* conditions; all must hold */
@@ -49,7 +50,10 @@ struct query_result {
 	struct query_entry *index; /* private */
 };
 
-/* Returns 0, -EAGAIN (nothing has been read yet) or -ENOMEM. The result must be released in any case. */
+/*
+ * Returns 0, -EAGAIN (nothing has been read yet), -ENODATA (the history begins after the window) or -ENOMEM. The result must be
+ * released in any case.
+ */
 int query_run(const struct query *q, const struct history *h, struct query_result *ret);
 void query_release(struct query_result *r);
 /*
