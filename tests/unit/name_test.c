@@ -209,8 +209,9 @@ static void program_test(void **state)
 
 		got = service_name(NULL, 0, &nowhere, &f, name, sizeof(name));
 		assert_string_equal(name, rows[i].name);
-		assert_int_equal(got.program,
-				 strcmp(name, "kernel") != 0 && strcmp(name, "unknown") != 0);
+		assert_int_equal(got.kind, !strcmp(name, "kernel")    ? SERVICE_KERNEL
+					   : !strcmp(name, "unknown") ? SERVICE_OTHER
+								      : SERVICE_PROGRAM);
 	}
 }
 

@@ -194,6 +194,13 @@ const char *collector_service(struct collector *c, u32 identity, u32 gen)
 	return s ? s->name : NULL;
 }
 
+const char *collector_kind(const struct collector *c, const char *service)
+{
+	const struct service *s = services_find(&c->services, service);
+
+	return service_kinds[s ? s->kind : SERVICE_OTHER];
+}
+
 void collector_exposed(struct collector *c)
 {
 	c->services.exposed_ns = c->read_ns;

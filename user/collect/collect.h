@@ -51,6 +51,9 @@ void collector_reconfigure(struct collector *c, const struct conf *conf, u64 now
  */
 const char *collector_service(struct collector *c, u32 identity, u32 gen);
 
+/* What gave the service its name, in a word; of one that has gone "other". */
+const char *collector_kind(const struct collector *c, const char *service);
+
 /* The values of the last reading are exposed: what services that are gone had done is known. */
 void collector_exposed(struct collector *c);
 

@@ -71,14 +71,15 @@ static struct service *owner_service(struct identities *t, u32 id,
 	struct identity_owner *o = &t->owners[id];
 	struct service *s;
 
-	o->is_short = from->program && !matters(t, id) && !mattered(t, from->service);
+	o->is_short =
+		from->kind == SERVICE_PROGRAM && !matters(t, id) && !mattered(t, from->service);
 	if (o->is_short && t->conf->short_commands == SHORT_COMMANDS_FOLD)
 		return t->services->commands;
 	s = services_get(t->services, from->service, t->now_ns);
-	if (!s || !from->program)
-		return s;
-	s->program = true;
-	if (!o->is_short && !s->matters)
+	if (!s)
+		return NULL;
+	s->kind = from->kind;
+	if (s->kind == SERVICE_PROGRAM && !o->is_short && !s->matters)
 		s->matters = t->promoted = true;
 	return s;
 }

@@ -60,7 +60,7 @@ bool identity_name(const struct identity *row, const struct conf *conf, struct l
 	origin = service_name(conf->services, conf->service_cnt, lookups, &facts, ret->service,
 			      sizeof(ret->service));
 	snprintf(ret->cgroup, sizeof(ret->cgroup), "%.*s", (int)origin.len, origin.path ?: "");
-	ret->program = origin.program;
+	ret->kind = origin.kind;
 	return !origin.pending;
 }
 

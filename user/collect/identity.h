@@ -7,6 +7,7 @@
 
 #include "conf/conf.h"
 #include "service/lookup.h"
+#include "service/name.h"
 #include "types.h"
 
 #define NAME_SIZE 512
@@ -14,7 +15,7 @@
 struct identity_origin {
 	char service[NAME_SIZE];		       /* never empty */
 	char cgroup[IDENTITY_CGROUPS + IDENTITY_NAME]; /* that gave the name, "" none */
-	bool program; /* ... nor did a rule: it is the program's own */
+	enum service_kind kind;			       /* of what did */
 };
 
 /* The row may hold anything. False: the name is not known yet, see service/lookup.h. */

@@ -42,7 +42,10 @@ int services_init(struct services *t, u32 max, void (*on_forget)(void *, struct 
 	*t = (struct services){ .max = max, .on_forget = on_forget, .ctx = ctx };
 	t->other = service_add(t, "other", 0);
 	t->commands = service_add(t, "commands", 0);
-	return t->other && t->commands ? 0 : -ENOMEM;
+	if (!t->other || !t->commands)
+		return -ENOMEM;
+	t->commands->kind = SERVICE_PROGRAM;
+	return 0;
 }
 
 void services_release(struct services *t)
@@ -70,7 +73,7 @@ static bool may_give_way(const struct services *t, const struct service *s, u64 
 {
 	bool told = t->exposed_ns > s->used_ns || services_unseen(t, s);
 
-	return is_unused(t, s, now_ns, told && !s->program ? 0 : SERVICE_KEEP_NS);
+	return is_unused(t, s, now_ns, told && s->kind != SERVICE_PROGRAM ? 0 : SERVICE_KEEP_NS);
 }
 
 /* The service that gives way to a new one; NULL: there is none yet. */

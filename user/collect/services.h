@@ -9,6 +9,7 @@
 #include <stdbool.h>
 #include <uthash.h>
 
+#include "service/name.h"
 #include "types.h"
 
 struct service {
@@ -16,8 +17,8 @@ struct service {
 	u32 identities; /* that are this service's now */
 	u64 used_ns;	/* when it last had one */
 	u64 born_ns;
-	bool program; /* the name of a program, which may run again */
-	bool matters; /* ... which is more than a short command */
+	enum service_kind kind;
+	bool matters; /* a program that is more than a short command */
 	UT_hash_handle hh;
 };
 

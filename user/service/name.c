@@ -447,7 +447,7 @@ static struct name_origin rule_origin(const struct service_match *m, const struc
 {
 	const char *path = m->cgroup ? cgroup_matching(m->cgroup, f) : NULL;
 
-	return (struct name_origin){ path, path ? path_part(path).len : 0, false, false };
+	return (struct name_origin){ path, path ? path_part(path).len : 0, false, SERVICE_RULE };
 }
 
 static void place_find(struct place *ret, const struct service_facts *f)
@@ -467,6 +467,9 @@ void service_look_up(struct lookups *lookups, const struct service_facts *f)
 		place_write(&place, f, lookups, name, sizeof(name));
 }
 
+const char *const service_kinds[SERVICE_KINDS] = { "other", "rule",    "container",
+						   "unit",  "command", "kernel" };
+
 struct name_origin service_name(const struct service_rule *rules, unsigned rule_cnt,
 				struct lookups *lookups, const struct service_facts *f, char *buf,
 				size_t size)
@@ -483,16 +486,20 @@ struct name_origin service_name(const struct service_rule *rules, unsigned rule_
 		struct name_origin at = place.container.len ? place.container_at : place.pod_at;
 
 		at.pending = !place_write(&place, f, lookups, buf, size);
+		at.kind = SERVICE_CONTAINER;
 		return at;
 	}
 	if (unit_names(place.unit.name)) {
 		size_t len = managers_write(&place.unit, false, buf, size);
 
 		part_write(place.unit.name, buf + len, size - len);
+		place.unit_at.kind = SERVICE_UNIT;
 		return place.unit_at;
 	}
 	if (!f->kernel)
-		return (struct name_origin){ .program = program_write(f, &place.unit, buf, size) };
+		return (struct name_origin){ .kind = program_write(f, &place.unit, buf, size)
+							     ? SERVICE_PROGRAM
+							     : SERVICE_OTHER };
 	name_write("kernel", buf, size);
-	return (struct name_origin){ 0 };
+	return (struct name_origin){ .kind = SERVICE_KERNEL };
 }

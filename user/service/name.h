@@ -27,12 +27,24 @@ struct service_facts {
 	bool kernel;	/* kernel thread */
 };
 
-/* The part of a cgroup path that gave the name; NULL if something else did. */
+/* What gave a service its name. */
+enum service_kind {
+	SERVICE_OTHER, /* nothing that is known */
+	SERVICE_RULE,
+	SERVICE_CONTAINER, /* or a pod */
+	SERVICE_UNIT,
+	SERVICE_PROGRAM, /* its own name: no rule, container or unit has one */
+	SERVICE_KERNEL,
+	SERVICE_KINDS
+};
+extern const char *const service_kinds[SERVICE_KINDS]; /* "other", "rule", "container", ... */
+
 struct name_origin {
-	const char *path;
+	const char *
+		path; /* the part of a cgroup path that gave the name; NULL if something else did */
 	size_t len;
 	bool pending; /* the name is not known yet: ask again later */
-	bool program; /* the program's own name: no rule, container or unit has one */
+	enum service_kind kind;
 };
 
 /*
