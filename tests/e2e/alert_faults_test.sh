@@ -9,42 +9,21 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/servers.sh
 . "$(dirname "$0")/servers.sh"
-# shellcheck source=tools/record/lib.sh
-. "$ROOT/tools/record/lib.sh"
+# shellcheck source=tests/faults/world.sh
+. "$ROOT/tests/faults/world.sh"
+# shellcheck source=tests/faults/live.sh
+. "$ROOT/tests/faults/live.sh"
 
 need nginx /usr/bin/python3
 
 faults=(slow frozen gone crash oom quota)
 healthy_seconds=$((${SEISMO_LONG:-0} ? 600 : 26))
 
-# The built-in rules, their durations divided: a rule of the same name replaces a built-in one.
-rules_scaled() { # DIVISOR
-	awk -v divisor="$1" '
-	function scaled(text,	n, unit) {
-		n = text + 0
-		unit = text
-		gsub(/[0-9.]/, "", unit)
-		return n * (unit == "h" ? 3600 : unit == "m" ? 60 : 1) * 1000 / divisor "ms"
-	}
-	/^ +(window|for|keep_firing_for): / { sub(/[0-9.]+[smh]$/, scaled($2)) }
-	match($0, /long: [0-9]+[smh]/) {
-		text = substr($0, RSTART + 6, RLENGTH - 6)
-		sub(/long: [0-9]+[smh]/, "long: " scaled(text))
-	}
-	match($0, /short: [0-9]+[smh]/) {
-		text = substr($0, RSTART + 7, RLENGTH - 7)
-		sub(/short: [0-9]+[smh]/, "short: " scaled(text))
-	}
-	# periods of a quota and the like are as many a second as ever
-	/^ +min_events: / && $2 >= 50 { sub(/[0-9]+$/, int($2 / divisor)) }
-	{ print }' "$ROOT/user/rule/builtin.yaml"
-}
-
 # A front, a callee and a client.
 system_start() { # NAME NUMBER RATES
 	local port=$((8100 + 10 * $2))
 	: >"$TMP/callee-$1.settings"
-	service_supervise "callee-$1" /usr/bin/python3 -B "$HERE/services/price.py" $port "$TMP/callee-$1.settings"
+	service_supervise "callee-$1" /usr/bin/python3 -B "$FAULTS/services/price.py" $port "$TMP/callee-$1.settings"
 	mkdir -p "$TMP/work"
 	cat >"$TMP/front-$1.conf" <<-END
 		user root;
@@ -71,7 +50,7 @@ system_start() { # NAME NUMBER RATES
 	wait_until port_open $port || bail "callee-$1 does not start: $(tail -n 3 "$TMP/callee-$1.log")"
 	service_start "front-$1" nginx -p "$TMP" -c "front-$1.conf"
 	wait_until port_open $((port + 1)) || bail "front-$1 does not start"
-	PREFIX=x$$- service_start "client-$1" /usr/bin/python3 -B "$HERE/services/client.py" "http://127.0.0.1:$((port + 1))/" "$3" \
+	PREFIX=x$$- service_start "client-$1" /usr/bin/python3 -B "$FAULTS/services/client.py" "http://127.0.0.1:$((port + 1))/" "$3" \
 		"$TMP/client-$1.requests"
 }
 
@@ -124,7 +103,7 @@ suffers() { # NAME FROM
 
 {
 	echo "rules:"
-	rules_scaled 5 | sed '1,/^rules:/d'
+	rules_scaled 5 50 | sed '1,/^rules:/d'
 } >"$CONFIG"
 number=0
 for name in "${faults[@]}"; do

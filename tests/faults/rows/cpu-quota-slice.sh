@@ -1,0 +1,14 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2317
+# SPDX-License-Identifier: BSD-3-Clause
+# The slice that the shop is in may use a part of a CPU that is less than it wants, the less the larger `magnitude` is.
+row=7
+expect=("quota cpu_quota shop *")
+slice[shop]=shops
+
+inject() {
+	limit_cpu "$(dirname "$(service_cgroup shop cpu)")" "$(calc "0.3 / $magnitude + 0.02")"
+}
+
+heal() {
+	limit_cpu "$(dirname "$(service_cgroup shop cpu)")" none
+}

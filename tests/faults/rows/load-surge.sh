@@ -1,0 +1,13 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2317
+# SPDX-License-Identifier: BSD-3-Clause
+# The client asks `magnitude` times as often.
+row=27
+expect=("own-load * * *")
+
+inject() {
+	echo "$magnitude" >"$TMP/client.factor"
+}
+
+heal() {
+	echo 1 >"$TMP/client.factor"
+}
