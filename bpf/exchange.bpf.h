@@ -52,11 +52,4 @@ static __always_inline int exchange_begin(struct event *e)
 	return 1;
 }
 
-static __always_inline u64 event_dimension(const struct event *e, u32 status)
-{
-	const struct request_ctx *r = &e->sc->request;
-
-	return dimension(r->protocol, e->sc->direction, r->peer, status);
-}
-
 #endif

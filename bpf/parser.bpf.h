@@ -121,6 +121,7 @@ struct parser {
 	u32 request_cnt;
 	u32 blocking; /* one of them is a blocking command */
 	u32 desync;
+	u32 setup; /* the last of FOUND_SETUP and so on, 0: none */
 	u32 head_len;
 	struct run runs[RUNS]; /* responses, in order */
 	u32 run;	       /* the run being counted */
@@ -308,6 +309,8 @@ static __always_inline void parser_found(struct parser *p)
 		p->desync = 1;
 	else if (found->kind == FOUND_PROTOCOL)
 		parser_switch(p, found->protocol);
+	else if (found->kind >= FOUND_SETUP)
+		p->setup = found->kind;
 }
 
 /* 1: at the end. */
@@ -401,7 +404,7 @@ static __noinline int parser_begin(struct event *e)
 	p->peer = r->peer;
 	p->protocol = p->began_as = r->protocol;
 	p->is_request = e->is_request;
-	p->request_cnt = p->blocking = p->desync = 0;
+	p->request_cnt = p->blocking = p->desync = p->setup = 0;
 	__builtin_memset(p->runs, 0, sizeof(p->runs));
 	__builtin_memcpy(p->bytes, f->carry, PROTOCOL_CARRY);
 	p->pos = PROTOCOL_CARRY - (f->carry_len < PROTOCOL_CARRY ? f->carry_len : 0);
@@ -433,6 +436,65 @@ static __noinline int parser_end(struct event *e)
 	return 0;
 }
 
+/* --- the set-up of a connection, which counts as a request if it fails */
+
+enum { SETUP_NONE, SETUP_BEGUN, SETUP_DONE, SETUP_FAILED };
+
+static __always_inline u64 event_dimension(const struct event *e, u32 status)
+{
+	const struct request_ctx *r = &e->sc->request;
+
+	return dimension(r->protocol, e->sc->direction, r->peer, status);
+}
+
+/* Once per connection: looks up the peer, or records that this service answers here. */
+static __noinline int peer_resolve(struct event *e)
+{
+	struct sock_ctx *sc = e->sc;
+
+	sc->request.peer_known = 1;
+	if (sc->direction == TCP_OUTBOUND)
+		sc->request.peer = peer_find(e->sk);
+	else
+		peer_note(e->sk, sc->identity);
+	return 0;
+}
+
+/* It counts for the request in flight, if a client did not wait for the end of the set-up. */
+static __always_inline void setup_failed(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	struct inflight *b = &r->inflight[r->oldest % INFLIGHT_GROUPS];
+	u64 since = r->outstanding ? b->since_ns : r->setup ? r->begun_ns : 0;
+
+	request_count(e->sc->identity, event_dimension(e, STATUS_ERROR), 1, since, e->now);
+	r->outstanding = b->cnt = 0;
+	r->response_ns = 0;
+}
+
+static __noinline int setup_found(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	u32 found = e->p->setup;
+
+	if (!r->peer_known)
+		peer_resolve(e);
+	if (found == FOUND_SETUP) {
+		r->setup = SETUP_BEGUN;
+		r->begun_ns = e->now;
+		return 0;
+	}
+	if (r->setup == SETUP_FAILED) /* the connection may have ended before this was read */
+		return 0;
+	if (found == FOUND_SETUP_FAILURE) {
+		setup_failed(e);
+		r->setup = SETUP_FAILED;
+	} else {
+		r->setup = r->setup && found == FOUND_SETUP_DONE ? SETUP_DONE : SETUP_NONE;
+	}
+	return 0;
+}
+
 /* Parses all bytes; the results are in e->p. 0: there are none, or r->desync is set. */
 static __always_inline int parse(struct event *e)
 {
@@ -444,6 +506,8 @@ static __always_inline int parse(struct event *e)
 	}
 	parser_run(e->sent);
 	parser_end(e);
+	if (e->p->setup)
+		setup_found(e);
 	return 1;
 }
 

@@ -47,22 +47,12 @@ static __always_inline int requests_begun(struct event *e)
 		__builtin_memset(&r->stream.flow[FLOW_RESPONSE], 0, sizeof(struct flow));
 	if (r->protocol == PROTOCOL_TLS) {
 		tls_on_request(e);
-		return e->p->request_cnt ? exchange_begin(e) : 0;
+		if (!e->p->request_cnt)
+			return 0;
+		r->setup = SETUP_NONE;
+		return exchange_begin(e);
 	}
 	return e->p->request_cnt;
-}
-
-/* Once per connection: looks up the peer, or records that this service answers here. */
-static __noinline int peer_resolve(struct event *e)
-{
-	struct sock_ctx *sc = e->sc;
-
-	sc->request.peer_known = 1;
-	if (e->sent)
-		sc->request.peer = peer_find(e->sk);
-	else
-		peer_note(e->sk, sc->identity);
-	return 0;
 }
 
 static __always_inline void on_request(struct event *e)

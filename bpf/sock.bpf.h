@@ -91,12 +91,13 @@ struct request_ctx {
 	u8 race_cnt;	     /* responses seen before their requests */
 	u8 watched;	     /* the connection was seen to open */
 	u8 oneway;	     /* the sender does not wait for responses, as it seems */
+	u8 setup; /* since begun_ns the set-up of the connection is under way: see parser.bpf.h */
 	u16 race_status;
 	u32 sent_seq; /* TCP: write sequence at the last send seen */
 	u32 epoch;    /* connection_epoch() */
 	u32 later_seq; /* TCP: the byte that arrived at later_ns, when those before it had been read */
 	u64 later_ns;
-	u64 begun_ns; /* exchanges: when the first bytes of the one in flight were read or sent */
+	u64 begun_ns; /* exchanges: when the first bytes of the one in flight were read or sent; or the set-up's */
 	u64 answered_ns; /* ... and when the last one was completed */
 	struct stream stream;
 };

@@ -100,6 +100,21 @@ static __always_inline bool client_waited(const struct request_ctx *r, u32 reaso
 	       (r->protocol != PROTOCOL_UNKNOWN && r->protocol != PROTOCOL_TLS);
 }
 
+/*
+ * The handshake of TLS was given up, or nothing was asked after it and no goodbye said: as by a client that does not like the
+ * server's certificate. Nobody knows who waited until now: it has no duration.
+ */
+static __noinline int setup_ends(struct sock_ctx *sc)
+{
+	struct request_ctx *r = &sc->request;
+
+	r->setup = SETUP_FAILED;
+	if (r->protocol == PROTOCOL_TLS)
+		count_add(requests_total, sock_owner(sc),
+			  dimension(PROTOCOL_TLS, sc->direction, r->peer, STATUS_ERROR), 1);
+	return 0;
+}
+
 /* What still waits on this connection will have no response; it waited until `now`. */
 static __always_inline void unanswered(struct sock *sk, struct sock_ctx *sc, u32 reason, u64 now)
 {
@@ -108,6 +123,8 @@ static __always_inline void unanswered(struct sock *sk, struct sock_ctx *sc, u32
 	u64 ns;
 	u32 n;
 
+	if (r->setup && r->setup != SETUP_FAILED)
+		setup_ends(sc);
 	if (protocol_has_streams(r->protocol)) {
 		h = holders_of(sk);
 		if (h)

@@ -185,7 +185,7 @@ static inline u32 protocol_step(u32 protocol, u32 is_request, struct stream *s, 
 	case PROTOCOL_DNS:
 		return dns_step(f, head, avail, is_request, ret);
 	case PROTOCOL_TLS:
-		return tls_step(f, head, avail, is_request, ret);
+		return tls_step(s, head, avail, is_request, ret);
 	case PROTOCOL_HTTP2:
 	case PROTOCOL_GRPC:
 		ret->protocol = PROTOCOL_GRPC;

@@ -70,6 +70,11 @@ enum found_kind {
 	FOUND_BLOCKING,	    /* a request that waits on purpose */
 	FOUND_PROTOCOL,	    /* another protocol begins here */
 	FOUND_DESYNC,	    /* the bytes make no sense */
+	/* The set-up of the connection, which is no request unless it fails. */
+	FOUND_SETUP,	     /* it begins */
+	FOUND_SETUP_DONE,    /* both sides agreed */
+	FOUND_SETUP_LEFT,    /* the client says goodbye */
+	FOUND_SETUP_FAILURE, /* one side says that it failed */
 };
 
 struct found {

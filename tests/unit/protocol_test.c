@@ -121,6 +121,18 @@ static void found_text(char *text, size_t size, const struct found *found)
 	case FOUND_DESYNC:
 		snprintf(text, size, "desync");
 		break;
+	case FOUND_SETUP:
+		snprintf(text, size, "setup");
+		break;
+	case FOUND_SETUP_DONE:
+		snprintf(text, size, "done");
+		break;
+	case FOUND_SETUP_LEFT:
+		snprintf(text, size, "left");
+		break;
+	case FOUND_SETUP_FAILURE:
+		snprintf(text, size, "failed");
+		break;
 	default:
 		fail_msg("kind %u", found->kind);
 	}
@@ -416,7 +428,7 @@ static const struct row grpc_rows[] = {
 #define PG_BIND	   "B\0\0\0\x0d\0s\0\0\0\0\0\0\0"
 #define PG_EXECUTE "E\0\0\0\x09\0\0\0\0\0"
 #define PG_SYNC	   "S\0\0\0\4"
-#define TLS_HELLO  "\x16\3\1\1\0"
+#define TLS_HELLO  "\x16\3\1\1\0\1"
 
 static const struct row postgresql_rows[] = {
 	{ "start and query",
@@ -431,8 +443,8 @@ static const struct row postgresql_rows[] = {
 	  { REQUEST(PG_GSS), RESPONSE("N"), REQUEST(PG_SSL), RESPONSE("N"), REQUEST(PG_STARTUP),
 	    RESPONSE("R\0\0\0\x08\0\0\0\0" PG_READY) } },
 	{ "SSL",
-	  "tls req ?",
-	  { REQUEST(PG_SSL), RESPONSE("S"), REQUEST_MORE(TLS_HELLO, 256),
+	  "tls setup done req ?",
+	  { REQUEST(PG_SSL), RESPONSE("S"), REQUEST_MORE(TLS_HELLO, 255),
 	    RESPONSE_MORE("\x16\3\3\0\x7a", 122), REQUEST_MORE("\x16\3\3\0\x82", 130),
 	    REQUEST("\x14\3\3\0\1\1"), REQUEST_MORE("\x16\3\3\0\x28", 40),
 	    RESPONSE("\x14\3\3\0\1\1"), REQUEST_MORE("\x17\3\3\0\x30", 48),
@@ -516,9 +528,9 @@ static const struct row mysql_rows[] = {
 	    RESPONSE(MY_RESULT), REQUEST("\5\0\0\0\x19\1\0\0\0\1\0\0\0\x0e"),
 	    RESPONSE(MY_OK("\1")) } },
 	{ "TLS",
-	  "tls",
+	  "tls setup",
 	  { RESPONSE(MY_GREETING), REQUEST_MORE("\x20\0\0\1\0\x0e\0\0", 28),
-	    REQUEST_MORE(TLS_HELLO, 256), RESPONSE_MORE("\x16\3\3\0\x7a", 122) } },
+	    REQUEST_MORE(TLS_HELLO, 255), RESPONSE_MORE("\x16\3\3\0\x7a", 122) } },
 	{ "a file from the client",
 	  "req ok",
 	  { REQUEST("\x09\0\0\0\3LOAD f,t"),
@@ -844,36 +856,57 @@ static void dns_question_test(void **state)
 #define HANDSHAKE(req, high, low) { req, "\x16\3\3" high low, 5, (u8)high[0] << 8 | (u8)low[0] }
 #define DATA(req, len) { req, "\x17\3\3\0" len, 5, (u8)len[0] }
 #define CHANGE(req) { req, "\x14\3\3\0\1\1", 6, 0 }
+#define HELLO { true, TLS_HELLO, sizeof(TLS_HELLO) - 1, 255 }
 /* clang-format on */
 
 static const struct row tls_rows[] = {
 	{ "1.2",
-	  "req ? req ?",
-	  { HANDSHAKE(true, "\1", "\0"), HANDSHAKE(false, "\x10", "\0"),
-	    HANDSHAKE(true, "\0", "\x46"), CHANGE(true), HANDSHAKE(true, "\0", "\x28"),
-	    CHANGE(false), HANDSHAKE(false, "\0", "\x28"), DATA(true, "\x30"), DATA(false, "\x60"),
-	    DATA(true, "\x35"), DATA(false, "\x60") } },
+	  "setup done req ? req ?",
+	  { HELLO, HANDSHAKE(false, "\x10", "\0"), HANDSHAKE(true, "\0", "\x46"), CHANGE(true),
+	    HANDSHAKE(true, "\0", "\x28"), CHANGE(false), HANDSHAKE(false, "\0", "\x28"),
+	    DATA(true, "\x30"), DATA(false, "\x60"), DATA(true, "\x35"), DATA(false, "\x60") } },
 	{ "1.2, SHA-384 in blocks",
-	  "req",
+	  "done req",
 	  { HANDSHAKE(true, "\1", "\0"), CHANGE(true), HANDSHAKE(true, "\0", "\x60"),
 	    DATA(true, "\x30") } },
 	{ "1.3",
-	  "? req ?",
-	  { HANDSHAKE(true, "\1", "\0"), HANDSHAKE(false, "\0", "\x7a"), CHANGE(false),
-	    DATA(false, "\xf0"), CHANGE(true), DATA(true, "\x35"), DATA(true, "\x30"),
-	    DATA(false, "\x60") } },
+	  "setup ? done req ?",
+	  { HELLO, HANDSHAKE(false, "\0", "\x7a"), CHANGE(false), DATA(false, "\xf0"), CHANGE(true),
+	    DATA(true, "\x35"), DATA(true, "\x30"), DATA(false, "\x60") } },
 	{ "1.3, with a certificate, SHA-384",
-	  "req",
+	  "done req",
 	  { HANDSHAKE(true, "\1", "\0"), CHANGE(true), DATA(true, "\xf0"), DATA(true, "\xa0"),
 	    DATA(true, "\x45"), DATA(true, "\x30") } },
 	{ "1.3, asked to say hello again",
-	  "req",
-	  { HANDSHAKE(true, "\1", "\0"), CHANGE(true), HANDSHAKE(true, "\1", "\0"),
-	    DATA(true, "\x35"), DATA(true, "\x30") } },
-	{ "alerts",
-	  "req",
+	  "setup done req",
+	  { HELLO, CHANGE(true), HELLO, DATA(true, "\x35"), DATA(true, "\x30") } },
+	{ "1.3, with padding",
+	  "setup done req",
+	  { HELLO, CHANGE(true), DATA(true, "\x55"), DATA(true, "\x30") } },
+	{ "1.3, without a certificate that was asked for",
+	  "setup done req",
+	  { HELLO, CHANGE(true), DATA(true, "\x19"), DATA(true, "\x35"), DATA(true, "\x30") } },
+	{ "goodbye",
+	  "req left",
 	  { DATA(true, "\x30"), REQUEST("\x15\3\3\0\2\1\0"), DATA(true, "\x13"),
 	    DATA(false, "\x13") } },
+	{ "the client refuses, in the clear",
+	  "setup failed",
+	  { HELLO, HANDSHAKE(false, "\x10", "\0"), REQUEST("\x15\3\3\0\2\2\x2d") } },
+	{ "the client refuses, encrypted",
+	  "setup ? failed",
+	  { HELLO, HANDSHAKE(false, "\0", "\x7a"), CHANGE(false), DATA(false, "\xf0"), CHANGE(true),
+	    DATA(true, "\x13") } },
+	{ "the server refuses", "setup failed", { HELLO, RESPONSE("\x15\3\3\0\2\2\x28") } },
+	{ "the server wants a certificate, which it says after the handshake",
+	  "setup ? ? done req failed",
+	  { HELLO, HANDSHAKE(false, "\0", "\x7a"), CHANGE(false), DATA(false, "\xf0"),
+	    DATA(false, "\x35"), CHANGE(true), DATA(true, "\x19"), DATA(true, "\x35"),
+	    DATA(true, "\x30"), DATA(false, "\x13") } },
+	{ "a warning",
+	  "setup done req",
+	  { HELLO, RESPONSE("\x15\3\3\0\2\1\x70"), CHANGE(true), HANDSHAKE(true, "\0", "\x28"),
+	    DATA(true, "\x30") } },
 	{ "no record", "desync", { REQUEST("GET / HTTP/1.1\r\n\r\n") } },
 	{ "too long", "desync", { REQUEST("\x17\3\3\x50\0") } },
 };

@@ -233,7 +233,8 @@ const struct probe probe_request = {
 	.metrics =
 		(const struct metric[]){
 			{ "seismo_requests_total", METRIC_COUNTER, UNIT_NONE,
-			  "Requests that got a response.", .service = true,
+			  "Requests that got a response, and TLS handshakes that failed (status \"error\").",
+			  .service = true,
 			  .labels = { { DIRECTION },
 				      { PROTOCOL },
 				      { "status", REQUEST_STATUS_AT, REQUEST_STATUS_BITS,
