@@ -9,8 +9,8 @@
 . "$(dirname "$0")/request.sh"
 
 python=/usr/bin/python3
-need redis-server redis-benchmark redis-cli $python
-own_copy redis-server redis-benchmark redis-cli
+need redis-server redis-benchmark redis-cli dnsmasq nft $python
+own_copy redis-server redis-benchmark redis-cli dnsmasq
 
 none_slower() { # TEXT SECONDS SERVICE DIRECTION
 	ok "$1: $3 has requests" between 1 1e9 "$(grown seismo_requests_total service="$3" direction="$4")"
@@ -68,7 +68,36 @@ for t in threads: t.start()
 for t in threads: t.join()
 print("%.9f" % max(longest))
 END
+# Asks for names one after the other, each again until there is an answer; prints how often it had to, and the longest time.
+cat >"$TMP/bin/d-client-$$" <<'END'
+import socket, struct, sys, time
+s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+s.connect(("127.0.0.1", int(sys.argv[1])))
+s.settimeout(0.1)
+again, longest = 0, 0
+for i in range(int(sys.argv[2])):
+    query = struct.pack(">6H", i + 1, 0x100, 1, 0, 0, 0) + b"\5found\4test\0" + struct.pack(">2H", 1, 1)
+    begin = time.monotonic()
+    s.send(query)
+    while True:
+        try:
+            if s.recv(512)[:2] == query[:2]: break
+        except socket.timeout:
+            again += 1
+            s.send(query)
+    longest = max(longest, time.monotonic() - begin)
+print(again, "%.9f" % longest)
+END
 background $python "$TMP/bin/w-server-$$" >"$TMP/w-port"
+dns_port=$(free_port)
+server_start "$dns_port" dnsmasq-$$ --keep-in-foreground --no-resolv --no-hosts --conf-file=/dev/null --user=root \
+	--listen-address=127.0.0.1 --bind-interfaces --port="$dns_port" --pid-file="$TMP/dnsmasq.pid" --address=/found.test/192.0.2.1
+nft -f - <<END || bail "nft failed"
+table inet healthy-$$ {
+	chain in { type filter hook input priority 0; udp sport $dns_port numgen inc mod 50 0 drop; udp dport $dns_port numgen inc mod 50 7 drop; }
+}
+END
+at_exit nft delete table inet healthy-$$
 wait_until test -s "$TMP/w-port"
 redis_port=$(free_port)
 server_start "$redis_port" redis-server-$$ --port "$redis_port" --bind 127.0.0.1 --save '' --dir "$TMP"
@@ -84,7 +113,11 @@ pgbench-$$ -h 127.0.0.1 -p "$port" -U postgres -n -f "$TMP/select.sql" -c 4 -T 4
 bench=$!
 redis-benchmark-$$ -p "$redis_port" -c 4 -n $((20000 / scale)) -t set,get,lpush --csv >"$TMP/redis" 2>/dev/null &
 redis=$!
+queries=$((400 / scale))
+$python "$TMP/bin/d-client-$$" "$dns_port" $queries >"$TMP/d-said" &
+dns=$!
 $python "$TMP/bin/w-client-$$" "$(<"$TMP/w-port")" >"$TMP/w-said" || bail "the WebSockets failed"
+wait $dns || bail "the DNS client failed"
 wait $bench || bail "pgbench: $(tail -n 1 "$TMP/pgbench")"
 wait $redis || bail "redis-benchmark failed"
 sleep 0.2
@@ -102,4 +135,9 @@ for end in "w-client-$$ outbound" "w-server-$$ inbound"; do
 done
 is_counted w-client-$$ "WebSockets and events" "outbound http 101 8" "outbound http 200 16"
 is_counted w-server-$$ "WebSockets and events" "inbound http 101 8" "inbound http 200 16"
+read -r again most <"$TMP/d-said"
+ok "DNS: one query in 25 was lost, or its answer ($again)" between $((queries / 30)) $((queries / 15)) "$again"
+none_slower "DNS" "$most" d-client-$$ outbound
+none_slower "DNS" 0.1 dnsmasq-$$ inbound
+is_counted d-client-$$ "DNS" "outbound dns ok $queries"
 stop_seismo
