@@ -9,7 +9,16 @@
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
-VERSION := 0.1.0
+# From the tag, 1.2.0 or 1.2.0+3.g0123abc; before the first one and without git the number here. All that is built of a
+# commit has its time.
+RELEASE := 0.1.0
+GIT := git -c safe.directory='*'
+VERSION := $(shell $(GIT) describe --tags --match 'v[0-9]*' 2>/dev/null | sed 's/^v//; s/-\([0-9]*\)-g/+\1.g/')
+ifeq ($(VERSION),)
+VERSION := $(RELEASE)$(addprefix ~,$(shell $(GIT) rev-list --count HEAD 2>/dev/null))
+endif
+COMMIT := $(or $(shell $(GIT) describe --always --abbrev=12 --exclude='*' --dirty=+ 2>/dev/null),unknown)
+export SOURCE_DATE_EPOCH ?= $(or $(shell $(GIT) log -1 --format=%ct 2>/dev/null),0)
 PREFIX ?= /usr/local
 # make has a default of its own for CC, so ?= would have no effect
 ifeq ($(origin CC),default)
@@ -34,7 +43,7 @@ MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-missing-field-initializers -Iuser -Iinclude -I$(O)/gen \
-	-DVERSION='"$(VERSION)"' -MMD -MP $(CFLAGS)
+	-MMD -MP $(CFLAGS)
 BPF_CFLAGS = -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -target bpf -mcpu=v2 -D__bpf__ \
 	-D__TARGET_ARCH_$(BPF_ARCH) -Iinclude -Ibpf $(if $(MULTIARCH),-I$(SYSROOT)/usr/include/$(MULTIARCH)) -MMD -MP
 ifdef SANITIZE
@@ -80,7 +89,7 @@ endif
 
 .DELETE_ON_ERROR:
 .PRECIOUS: $(O)/bpf/%.bpf.o
-.PHONY: all run test test-unit test-vm test-fresh lint fuzz bench install uninstall clean help \
+.PHONY: FORCE all run test test-unit test-vm test-fresh lint fuzz bench install uninstall clean help \
 	deps deps-test deps-servers deps-vm programs
 
 all: $(O)/seismo
@@ -96,6 +105,13 @@ $(O)/libseismo.a: $(LIB_OBJ)
 $(O)/user/%.o: user/%.c | $(O)/gen/syscalls.h
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) $(ALL_CFLAGS) -c $< -o $@
+
+# Written only when it changes.
+$(O)/user/lib/version.o $(O)/fuzz/obj/lib/version.o: $(O)/gen/version_gen.h
+$(O)/gen/version_gen.h: FORCE
+	$(Q)mkdir -p $(@D) && printf '#define VERSION "%s"\n#define COMMIT "%s"\n' '$(VERSION)' '$(COMMIT)' >$@.new && \
+		if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+FORCE:
 
 # Names of system calls by number, from the headers of the architecture; the preprocessor knows the number
 # of one that is defined by another.
@@ -136,7 +152,7 @@ $(O)/workload/%: tests/workload/%.c
 		$(if $(filter slowfuse,$*),$$(pkg-config --cflags --libs fuse3))
 
 # Fuzz targets link a library of their own, built with the fuzzer's instrumentation.
-FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-missing-field-initializers -O1 -g -Iuser -Iinclude -I$(O)/gen -DVERSION='"$(VERSION)"' \
+FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-missing-field-initializers -O1 -g -Iuser -Iinclude -I$(O)/gen \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined -MMD -MP
 FUZZ_OBJ := $(patsubst user/%.c,$(O)/fuzz/obj/%.o,$(filter-out user/main.c user/cmd/% user/probe/% user/collect/%,$(SRC)) \
 	user/collect/identity.c)
@@ -196,7 +212,7 @@ lint:
 	$(call say,LINT,cppcheck)
 	$(Q)cppcheck --quiet --error-exitcode=1 --enable=warning,performance,portability --inline-suppr \
 		--suppress=missingIncludeSystem --suppress=normalCheckLevelMaxBranches \
-		'-DVERSION=""' '-DLIBBPF_OPTS(t,v,...)=struct t v = {}' '-DHASH_ITER(h,l,e,t)=while ((e = l))' \
+		'-DLIBBPF_OPTS(t,v,...)=struct t v = {}' '-DHASH_ITER(h,l,e,t)=while ((e = l))' \
 		'-DDL_FOREACH(l,e)=while ((e = l))' '-DDL_FOREACH_SAFE(l,e,t)=while ((e = l))' \
 		'-DLL_FOREACH_SAFE(l,e,t)=while ((e = l))' '-Djson_array_foreach(a,i,v)=while ((v = a))' \
 		'-Djson_object_foreach(o,k,v)=while ((v = (k = "", o)))' '-Djson_object_foreach_safe(o,n,k,v)=while ((v = (k = "", o)))' \

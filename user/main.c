@@ -7,17 +7,24 @@
 
 #include "cmd/cmd.h"
 #include "lib/log.h"
+#include "lib/version.h"
+#include "probe/kernel.h"
 
 const struct command commands[] = {
-	{ "run", "[OPTION...]", "collect and serve metrics, in the foreground", cmd_run },
+	{ "run", "[OPTION...]", "collect and serve metrics, in the foreground", cmd_run,
+	  &run_usage },
 	{ "check", "[OPTION...]", "what works on this kernel, what is missing, what to do about it",
-	  cmd_check },
+	  cmd_check, &check_usage },
+	{ "config", "[KEY...]", "the configuration in effect, each key with what has set it",
+	  cmd_config, &config_usage },
 	{ "events", "[OPTION...]", "the event log, filtered; what it has, and what comes",
-	  cmd_events },
-	{ "metrics", "[OPTION...]", "reference of every metric", cmd_metrics },
-	{ "rules", "[RULE]", "the rules, their state, what to do when one fires", cmd_rules },
-	{ "silence", "ACTION ...", "add, list and end silences of alerts", cmd_silence },
-	{ "help", "[COMMAND]", "this list, or the options of a command", cmd_help },
+	  cmd_events, &events_usage },
+	{ "metrics", "[OPTION...]", "reference of every metric", cmd_metrics, &metrics_usage },
+	{ "rules", "[RULE]", "the rules, their state, what to do when one fires", cmd_rules,
+	  &rules_usage },
+	{ "silence", "ACTION ...", "add, list and end silences of alerts", cmd_silence,
+	  &silence_usage },
+	{ "help", "[COMMAND]", "this list, or the options of a command", cmd_help, &help_usage },
 	{ .name = NULL },
 };
 
@@ -40,7 +47,8 @@ int main(int argc, char **argv)
 	on_exit(stdout_check, NULL);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
-		puts("seismo " VERSION);
+		printf("seismo %s (commit %s, libbpf %s)\n", version, version_commit,
+		       kernel_libbpf_version());
 		return EXIT_OK;
 	}
 	if (!strcmp(name, "--help") || !strcmp(name, "-h"))
@@ -48,6 +56,5 @@ int main(int argc, char **argv)
 	for (const struct command *c = commands; c->name; c++)
 		if (!strcmp(c->name, name))
 			return c->run(argc > 1 ? argc - 1 : 1, argc > 1 ? argv + 1 : argv);
-	log_printf(SEISMO_LOG_ERR, "unknown command '%s'; 'seismo help' lists all commands", name);
-	return EXIT_USAGE;
+	return command_unknown(name);
 }

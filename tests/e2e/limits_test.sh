@@ -58,12 +58,3 @@ if memory=$(cgroup_controller memory) && cgroup_make "$memory/w-limit-$$"; then
 else
 	skip_one "a limit of memory" "no cgroup with the memory controller here"
 fi
-
-# --- a full disk
-
-for command in help --version metrics "metrics --format json" "check --probes none" "run --help"; do
-	# shellcheck disable=SC2086 # words
-	"$SEISMO" $command >/dev/full 2>"$TMP/run.err"
-	is 1 $? "seismo $command >/dev/full: exit status"
-	ok "seismo $command >/dev/full: says so" grep -q 'standard output' "$TMP/run.err"
-done

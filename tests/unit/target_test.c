@@ -2,6 +2,8 @@
 /* Who is told of alerts, what is expected, where events go. */
 #include "conf.h"
 
+#include "conf/describe.h"
+
 static const struct conf_family none[] = { { .name = NULL } };
 const struct conf_family *const conf_families = none;
 
@@ -211,9 +213,9 @@ static void compare_test(void **state)
 		buf_cstr(&changes),
 		"restart data_dir: /var/lib/seismo -> /data\n"
 		"alertmanagers: [ { url: http://a:1 } ] -> [ { url: https://a:1, tls: { ca_file: /ca } } ]\n"
-		"commands: [ { command: [ /x, \"a b\" ] } ] -> \n"
-		"alert_labels:  -> { team: a }\n"
-		"expect:  -> [ { match: { service: \"*\" }, daily: \"01:00-02:00\", reason: \"it's\" }, "
+		"commands: [ { command: [ /x, \"a b\" ] } ] -> none\n"
+		"alert_labels: none -> { team: a }\n"
+		"expect: none -> [ { match: { service: \"*\" }, daily: \"01:00-02:00\", reason: \"it's\" }, "
 		"{ match: { a: b }, from: 2026-11-26T12:00:00Z, to: 2026-11-26T12:00:01Z, reason: r } ]\n"
 		"restart events.file: /var/log/seismo/events.jsonl -> off\n"
 		"events.keep: 8 -> 9\n");

@@ -9,6 +9,7 @@
 #include <dlfcn.h>
 #include <errno.h>
 #include <pthread.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -16,6 +17,7 @@
 #include "lib/file.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "lib/version.h"
 
 #define ANSWER_KEPT_BYTES 512
 #define ANSWER_MAX_BYTES  (64 * 1024) /* with its header */
@@ -205,11 +207,14 @@ static void tls_set(struct post *p)
 
 static void request_set(struct post *p, const struct buf *json)
 {
+	char agent[64];
+
+	snprintf(agent, sizeof(agent), "seismo/%s", version);
 	curl.easy_reset(p->handle); /* but its connection */
 	curl.easy_setopt(p->handle, CURLOPT_URL, p->url);
 	curl.easy_setopt(p->handle, CURLOPT_PROTOCOLS_STR, "http,https");
 	curl.easy_setopt(p->handle, CURLOPT_PROXY, ""); /* whatever the environment says */
-	curl.easy_setopt(p->handle, CURLOPT_USERAGENT, "seismo/" VERSION);
+	curl.easy_setopt(p->handle, CURLOPT_USERAGENT, agent);
 	curl.easy_setopt(p->handle, CURLOPT_HTTPHEADER, p->headers);
 	curl.easy_setopt(p->handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)json->len);
 	curl.easy_setopt(p->handle, CURLOPT_POSTFIELDS, json->data);

@@ -9,6 +9,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/configure.h"
+#include "conf/describe.h"
 #include "lib/buf.h"
 #include "lib/log.h"
 #include "lib/loop.h"
@@ -107,17 +108,6 @@ const struct argp agent_argp = {
 	.parser = parse,
 };
 
-/* The command line comes before the configuration. */
-static char *socket_path(const struct conf *conf, const struct agent_options *o)
-{
-	const char *path = o->socket ?: o->state_dir ? NULL : conf->socket;
-	char *ret;
-
-	if (path)
-		return strdup(path);
-	return asprintf(&ret, "%s/api.sock", o->state_dir ?: DEFAULT_STATE_DIR) < 0 ? NULL : ret;
-}
-
 int agent_configure(struct agent *a, const struct agent_options *options)
 {
 	struct buf error = { 0 };
@@ -126,7 +116,7 @@ int agent_configure(struct agent *a, const struct agent_options *options)
 	a->options = options;
 	err = configure(&a->conf, NULL, options, &error);
 	if (!err) {
-		a->socket = socket_path(a->conf, options);
+		a->socket = strdup(a->conf->socket);
 		err = a->socket ? 0 : -ENOMEM;
 	}
 	if (err)

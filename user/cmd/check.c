@@ -39,7 +39,21 @@ static const struct argp argp = {
 		},
 	.parser = parse,
 	.children = (const struct argp_child[]){ { &agent_argp, 0, NULL, 0 }, { 0 } },
-	.doc = "Reports what works on this kernel, what is missing, and what to do about it: what a running daemon says, or by starting every probe for a moment. With --config FILE alone it checks that file, which needs no root, and says what a reload of a running daemon would change.\vExit status: 0 everything works, 1 something is missing, 2 bad options or configuration, 3 Seismo cannot run here.",
+	.doc = "Reports what works on this kernel, what is missing, and what to do about it: what a running daemon says, or by starting every probe for a moment. With --config FILE alone it checks that file, which needs no root, and says what a reload of a running daemon would change.",
+};
+
+const struct usage check_usage = {
+	.argp = &argp,
+	.examples =
+		(const struct usage_example[]){
+			{ "check",
+			  "what works on this machine, what is missing, and what to do about it" },
+			{ "check --verbose", "with every hook and setting" },
+			{ "check --config new.yaml",
+			  "is this file right, and what would a reload change?" },
+			{ .command = NULL } },
+	.status = { "everything works", "something is missing", "bad options or configuration",
+		    "Seismo cannot run here" },
 };
 
 /* What a running daemon does is not what was asked about when one of these was given. */
@@ -92,9 +106,7 @@ int cmd_check(int argc, char **argv)
 	struct agent agent = { 0 };
 	int status;
 
-	argp_err_exit_status = EXIT_USAGE;
-	argv[0] = "seismo check";
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	usage_parse(&check_usage, "check", argc, argv, &options);
 	status = agent_configure(&agent, &options.agent);
 	if (!status && is_about_config(&options.agent))
 		status = check_config(&agent, options.json);

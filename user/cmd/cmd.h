@@ -3,16 +3,16 @@
 #ifndef CMD_CMD_H
 #define CMD_CMD_H
 
-enum exit_status {
-	EXIT_OK = 0,
-	EXIT_PROBLEM = 1,     /* the command found a problem */
-	EXIT_USAGE = 2,	      /* bad options or configuration */
-	EXIT_UNSUPPORTED = 3, /* cannot run on this machine or as this user */
-};
+#include "cmd/usage.h"
+
+/* A sentence: what the program is. */
+#define ABOUT \
+	"Seismo reports, per service, what the kernel observes: requests, system calls, block I/O, TCP, processes, CPU, memory."
 
 struct command {
 	const char *name, *arguments, *summary;
 	int (*run)(int argc, char **argv);
+	const struct usage *usage; /* for which it calls usage_parse() */
 };
 
 /* Ends with one without name. */
@@ -20,10 +20,17 @@ extern const struct command commands[];
 
 int cmd_run(int argc, char **argv);
 int cmd_check(int argc, char **argv);
+int cmd_config(int argc, char **argv);
 int cmd_events(int argc, char **argv);
 int cmd_metrics(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_silence(int argc, char **argv);
 int cmd_help(int argc, char **argv);
+
+/* Says so, with the one that was meant, and returns the exit status. */
+int command_unknown(const char *name);
+
+extern const struct usage run_usage, check_usage, config_usage, events_usage, metrics_usage,
+	rules_usage, silence_usage, help_usage;
 
 #endif

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -21,23 +22,64 @@ static const char *config_path(const struct agent_options *o)
 	return o->config ?: access(DEFAULT_CONFIG, F_OK) ? NULL : DEFAULT_CONFIG;
 }
 
-static int text_replace(char **text, const char *by)
+/* `by`, which this option has said, instead of what is at the top of the file; NULL: it has not. */
+static int text_replace(struct conf *c, char **text, const char *key, const char *by,
+			const char *option)
 {
+	char *copy;
+
 	if (!by)
 		return 0;
+	copy = strdup(by);
+	if (!copy)
+		return -ENOMEM;
 	free(*text);
-	*text = strdup(by);
-	return *text ? 0 : -ENOMEM;
+	*text = copy;
+	conf_origin_option(c, key, option);
+	return 0;
 }
 
 /* What outlives a daemon with its own state directory is its own as well: two would overwrite each other's. */
-static const char *data_dir(const struct conf *c, const struct agent_options *o)
+static int data_dir_replace(struct conf *c, const struct agent_options *o)
 {
 	bool second = o->state_dir && strcmp(o->state_dir, DEFAULT_STATE_DIR) != 0;
 
 	if (!o->data_dir && second && !strcmp(c->data_dir, CONF_DATA_DIR))
-		return o->state_dir;
-	return o->data_dir;
+		return text_replace(c, &c->data_dir, "data_dir", o->state_dir, "--state-dir");
+	return text_replace(c, &c->data_dir, "data_dir", o->data_dir, "--data-dir");
+}
+
+static int socket_replace(struct conf *c, const struct agent_options *o)
+{
+	if (o->socket)
+		return text_replace(c, &c->socket, "socket", o->socket, "--socket");
+	if (c->socket && !o->state_dir)
+		return 0;
+	free(c->socket);
+	if (asprintf(&c->socket, "%s/api.sock", o->state_dir ?: DEFAULT_STATE_DIR) >= 0) {
+		conf_origin_option(c, "socket", o->state_dir ? "--state-dir" : NULL);
+		return 0;
+	}
+	c->socket = NULL;
+	return -ENOMEM;
+}
+
+/* The command line comes before the file. */
+static int options_apply(struct conf *c, const struct agent_options *o, struct buf *error)
+{
+	int err = text_replace(c, &c->listen, "listen", o->listen, "--listen");
+
+	err = err ?: data_dir_replace(c, o);
+	err = err ?: socket_replace(c, o);
+	if (!err && o->probes) {
+		buf_str(error, "--probes: ");
+		err = conf_probes_parse(c, o->probes, error);
+	}
+	if (!err && o->interval_ns) {
+		c->interval_ns = o->interval_ns;
+		conf_origin_option(c, "interval", "--interval");
+	}
+	return err;
 }
 
 int configure(struct conf **ret, const char *file, const struct agent_options *o, struct buf *error)
@@ -55,15 +97,7 @@ int configure(struct conf **ret, const char *file, const struct agent_options *o
 	if (!err)
 		err = rules_complete(c, error);
 	if (!err)
-		err = text_replace(&c->listen, o->listen);
-	if (!err)
-		err = text_replace(&c->data_dir, data_dir(c, o));
-	if (!err && o->probes) {
-		buf_str(error, "--probes: ");
-		err = conf_probes_parse(c, o->probes, error);
-	}
-	if (!err && o->interval_ns)
-		c->interval_ns = o->interval_ns;
+		err = options_apply(c, o, error);
 	if (!err && o->own)
 		conf_withdraw(c);
 	if (err && !error->len)

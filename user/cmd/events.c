@@ -306,20 +306,19 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 
 #define OPTIONS 16
 
-/* Those of the filter's rows, and some more. */
-static const struct argp_option *options_make(void)
+static struct argp_option options[OPTIONS] = {
+	{ "follow", 'f', NULL, 0, "wait for more, until Ctrl-C", 0 },
+	{ "format", 'o', "text|json", 0, "output format (default: text)", 0 },
+	{ "file", KEY_FILE, "FILE", 0, "the event log (default: as configured); -: standard input",
+	  0 },
+	{ "config", 'c', "FILE", 0,
+	  "configuration file that names it (default: " DEFAULT_CONFIG ", if it exists)", 0 },
+	{ "kinds", KEY_KINDS, NULL, 0, "print what kinds there are, and what their lines have", 0 },
+};
+
+/* Those of the filter's rows as well. */
+static void options_complete(void)
 {
-	static struct argp_option options[OPTIONS] = {
-		{ "follow", 'f', NULL, 0, "wait for more, until Ctrl-C", 0 },
-		{ "format", 'o', "text|json", 0, "output format (default: text)", 0 },
-		{ "file", KEY_FILE, "FILE", 0,
-		  "the event log (default: as configured); -: standard input", 0 },
-		{ "config", 'c', "FILE", 0,
-		  "configuration file that names it (default: " DEFAULT_CONFIG ", if it exists)",
-		  0 },
-		{ "kinds", KEY_KINDS, NULL, 0,
-		  "print what kinds there are, and what their lines have", 0 },
-	};
 	unsigned cnt = 5;
 
 	for (unsigned i = 0; event_filter_rows[i].name && cnt < OPTIONS - 1; i++)
@@ -327,8 +326,29 @@ static const struct argp_option *options_make(void)
 			(struct argp_option){ event_filter_rows[i].name,     (int)(KEY_FILTER + i),
 					      event_filter_rows[i].argument, 0,
 					      event_filter_rows[i].help,     0 };
-	return options;
 }
+
+static const struct argp argp = {
+	.options = options,
+	.parser = parse,
+	.doc = "Prints the event log of this machine: which processes started, ended and were replaced, who was killed for want of memory, which disks failed, what was slow, which alerts changed.\vReads the files themselves, also those that were rotated, and needs no daemon.",
+};
+
+const struct usage events_usage = {
+	.argp = &argp,
+	.prepare = options_complete,
+	.examples =
+		(const struct usage_example[]){
+			{ "events --since 15m --service 'nginx*'",
+			  "what happened to this service lately" },
+			{ "events --kind oom,block_error --since 24h",
+			  "who was killed for memory, which disks failed" },
+			{ "events --follow --format json", "everything from now on, for programs" },
+			{ "events --kinds", "the reference of all lines" },
+			{ .command = NULL } },
+	.status = { "success", "the log cannot be read", "bad options or configuration",
+		    "only root may read the log" },
+};
 
 /* The configuration's file stays allocated: the command ends with it. */
 static int file_find(struct options *o)
@@ -355,17 +375,10 @@ static int file_find(struct options *o)
 
 int cmd_events(int argc, char **argv)
 {
-	const struct argp argp = {
-		.options = options_make(),
-		.parser = parse,
-		.doc = "Prints the event log of this machine: which processes started, ended and were replaced, who was killed for want of memory, which disks failed, what was slow, which alerts changed.\vReads the files themselves, also those that were rotated, and needs no daemon.",
-	};
 	struct options o = { .now_ns = utc_now_ns() };
 	int status;
 
-	argp_err_exit_status = EXIT_USAGE;
-	argv[0] = "seismo events";
-	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	usage_parse(&events_usage, "events", argc, argv, &o);
 	if (o.output == OUTPUT_MARKDOWN && !o.kinds) {
 		log_printf(SEISMO_LOG_ERR, "--format markdown is for --kinds only");
 		return EXIT_USAGE;

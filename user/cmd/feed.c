@@ -13,6 +13,7 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/utc.h"
+#include "lib/version.h"
 
 #define WINDOW_INTERVALS 12 /* a minute, by default */
 #define MISSED_TELL_NS	 (60000 * NS_PER_MS)
@@ -72,7 +73,7 @@ static void start_tell(struct feed *f)
 
 	event_begin(f->log, EVENT_START, NULL, utc_now_ns());
 	event_integer(f->log, "pid", getpid());
-	event_text(f->log, "version", VERSION);
+	event_text(f->log, "version", version);
 	event_text(f->log, "kernel", uname(&kernel) ? NULL : kernel.release);
 	event_end(f->log);
 }

@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 
 #include "lib/buf.h"
+#include "lib/version.h"
 
 static const char *const state_names[] = {
 	[PROBE_OFF] = "off",
@@ -191,7 +192,7 @@ json_t *report_json(const struct agent *a)
 	uname(&host);
 	for (struct probe_run *const *run = a->probes.list; *run; run++)
 		json_array_append_new(list, probe_json(a, *run));
-	return json_pack("{s:s, s:s, s:s, s:o, s:b, s:o}", "version", VERSION, "kernel",
+	return json_pack("{s:s, s:s, s:s, s:o, s:b, s:o}", "version", version, "kernel",
 			 host.release, "architecture", host.machine, "tables", tables_json(a),
 			 "problem", report_problem(a), "probes", list);
 }

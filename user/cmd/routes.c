@@ -7,6 +7,7 @@
 #include "cmd/daemon.h"
 #include "cmd/report.h"
 #include "cmd/rules_report.h"
+#include "cmd/settings.h"
 #include "expo/accept.h"
 #include "expo/query.h"
 #include "expo/services.h"
@@ -207,11 +208,6 @@ static void serve_rules_test(void *ctx, const struct http_request *request,
 	buf_release(&error);
 }
 
-static void setting_add(void *ctx, const char *key, const char *value, bool live)
-{
-	json_object_set_new(ctx, key, json_pack("{s:s, s:b}", "value", value, "live", live));
-}
-
 static void change_add(void *ctx, const char *key, const char *from, const char *to, bool live)
 {
 	json_array_append_new(ctx, json_pack("{s:s, s:s, s:s, s:b}", "setting", key, "from", from,
@@ -222,18 +218,16 @@ static void change_add(void *ctx, const char *key, const char *from, const char 
 static void serve_config(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
 	const char *file = http_request_query(request, "file");
-	json_t *settings = json_object(), *changes = json_array();
+	json_t *changes = json_array();
 	const struct daemon *d = ctx;
 	struct buf error = { 0 };
 
-	conf_describe(d->agent.conf, setting_add, settings);
 	if (file && agent_compare(&d->agent, file, change_add, changes, &error))
 		http_reply_fail(reply, 400, "%s", buf_cstr(&error));
 	else
-		json_reply(reply,
-			   json_pack("{s:O, s:O}", "settings", settings, "changes", changes));
+		json_reply(reply, json_pack("{s:o, s:O}", "settings", settings_json(d->agent.conf),
+					    "changes", changes));
 	buf_release(&error);
-	json_decref(settings);
 	json_decref(changes);
 }
 

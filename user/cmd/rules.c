@@ -84,7 +84,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options =
 		(const struct argp_option[]){
-			{ "format", 'f', "text|markdown|json|yaml|prometheus", 0,
+			{ "format", 'f', "text|markdown|json|yaml|prometheus|man", 0,
 			  "output format (default: text)", 0 },
 			{ "every", 'e', "DURATION", 0,
 			  "with --format prometheus: how often Prometheus scrapes Seismo and evaluates the rules (default: 5s); windows that are too short for that are widened",
@@ -99,14 +99,25 @@ static const struct argp argp = {
 	.children = (const struct argp_child[]){ { &agent_argp, 0, NULL, 0 }, { 0 } },
 	.doc = "Lists the rules, built-in ones and those of the configuration, with their state: what a running daemon says, or without states what the configuration has. With RULE all about that one: why it is as it is, what to do when it fires, its definition. With `test FILE` a running daemon says when the rules of the file would have fired.\v"
 	       "Symptoms page: users of a service suffer, or a disk or the host is dying. Causes are told as info until a symptom fires on the same service or device.\n\n"
-	       "  seismo rules SlowDisk             one rule, with its runbook\n"
-	       "  seismo rules --format markdown    the reference of all rules\n"
-	       "  seismo rules --format yaml        to change one: copy it to `rules:` of the configuration\n"
-	       "  seismo rules --format prometheus >seismo.rules.yml\n"
-	       "                                    the same rules for Prometheus\n"
-	       "  seismo rules test new.yaml        when would these have fired?\n\n"
-	       "A rule of the configuration replaces the built-in one of the same name; { alert: NAME, enabled: off } switches it off.\n\n"
-	       "Exit status: 0 success, 2 bad options or configuration, or no such rule, 3 the daemon cannot be asked.",
+	       "A rule of the configuration replaces the built-in one of the same name; { alert: NAME, enabled: off } switches it off.",
+};
+
+const struct usage rules_usage = {
+	.argp = &argp,
+	.words = "seismo config rules 2>/dev/null | sed -n 's/^rules[.]\\([^. ]*\\) .*/\\1/p'",
+	.examples =
+		(const struct usage_example[]){
+			{ "rules SlowDisk", "one rule, with its runbook" },
+			{ "rules --format markdown", "the reference of all rules" },
+			{ "rules --format yaml",
+			  "to change one: copy it to `rules:` of the configuration" },
+			{ "rules --format prometheus >seismo.rules.yml",
+			  "the same rules for Prometheus" },
+			{ "rules test new.yaml", "when would these have fired?" },
+			{ .command = NULL } },
+	.status = { [EXIT_OK] = "success",
+		    [EXIT_USAGE] = "bad options or configuration, or no such rule",
+		    [EXIT_UNSUPPORTED] = "the daemon cannot be asked" },
 };
 
 static int ask(const struct agent *a, const struct options *o, struct buf *answer, bool *answered)
@@ -168,9 +179,7 @@ int cmd_rules(int argc, char **argv)
 	struct agent agent = { 0 };
 	int status;
 
-	argp_err_exit_status = EXIT_USAGE;
-	argv[0] = "seismo rules";
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	usage_parse(&rules_usage, "rules", argc, argv, &options);
 	status = agent_configure(&agent, &options.agent);
 	if (!status && options.test)
 		status = backtest_ask(&agent, options.file, options.since_ns,

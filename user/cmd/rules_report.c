@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "cmd/roff.h"
 #include "expo/json.h"
 #include "rule/check.h"
 #include "rule/rule_file.h"
@@ -51,28 +52,6 @@ static const char *state_of(const struct rule_conf *rule, const struct engine_ru
 	if (said->pending)
 		return "pending";
 	return said->why && said->unknown == said->groups ? "unknown" : "inactive";
-}
-
-/* Running text, each line after a prefix. */
-static void text_wrap(struct buf *out, const char *text, const char *prefix)
-{
-	size_t at = 0;
-
-	for (const char *word = text; *word; word += strspn(word, " \n")) {
-		size_t len = strcspn(word, " \n");
-
-		if (!at || at + 1 + len > WIDTH) {
-			buf_printf(out, "%s%s", at ? "\n" : "", prefix);
-			at = strlen(prefix);
-		} else {
-			buf_char(out, ' ');
-			at++;
-		}
-		buf_add(out, word, len);
-		at += len;
-		word += len;
-	}
-	buf_str(out, at ? "\n" : "");
 }
 
 static const char *tells(const struct rule_conf *rule)
@@ -137,11 +116,11 @@ static void text_detail(const struct rules_report *r, const struct rule_conf *ru
 		buf_printf(out, "\n  %s\n", rule->summary);
 	if (rule->reason) {
 		buf_str(out, "\nWhy\n");
-		text_wrap(out, rule->reason, "  ");
+		buf_wrap(out, rule->reason, "  ", WIDTH);
 	}
 	if (rule->runbook) {
 		buf_str(out, "\nWhat to do\n");
-		text_wrap(out, rule->runbook, "  ");
+		buf_wrap(out, rule->runbook, "  ", WIDTH);
 	}
 	if (rule->runbook_url)
 		buf_printf(out, "  %s\n", rule->runbook_url);
@@ -186,11 +165,11 @@ static void markdown_row(const struct rules_report *r, const struct rule_conf *r
 	buf_char(out, '\n');
 	if (rule->reason) {
 		buf_char(out, '\n');
-		text_wrap(out, rule->reason, "");
+		buf_wrap(out, rule->reason, "", WIDTH);
 	}
 	if (rule->runbook) {
 		buf_str(out, "\n**What to do.**\n");
-		text_wrap(out, rule->runbook, "");
+		buf_wrap(out, rule->runbook, "", WIDTH);
 	}
 	if (rule->runbook_url)
 		buf_printf(out, "\n<%s>\n", rule->runbook_url);
@@ -210,6 +189,43 @@ static void markdown_begin(const struct rules_report *r, struct buf *out)
 			"until a symptom fires on the same service or device.\nConditions are "
 			"shown as expressions for Prometheus; `seismo rules --format yaml` has "
 			"them as Seismo evaluates them.\n\n");
+}
+
+/* --- a manual page */
+
+static void man_row(const struct rules_report *r, const struct rule_conf *rule, struct buf *out)
+{
+	struct buf expr = { 0 };
+
+	(void)r;
+	roff_subsection(out, rule->alert);
+	roff_text(out, rule->cause ? "Cause, with a symptom " : "");
+	roff_text(out, rule_severities[rule->severity]);
+	roff_text(out, rule->off ? "(off):" : ":");
+	roff_text(out, rule->summary ?: "");
+	buf_str(out, ".PP\n");
+	roff_text(out, rule->reason ?: "");
+	if (rule->runbook) {
+		buf_str(out, ".PP\n");
+		roff_text(out, "`What to do.`");
+		roff_text(out, rule->runbook);
+	}
+	if (!rule->term.metric)
+		return;
+	expression_add(&expr, rule, "");
+	roff_example(out, buf_cstr(&expr));
+	buf_release(&expr);
+}
+
+static void man_begin(const struct rules_report *r, struct buf *out)
+{
+	(void)r;
+	roff_begin(out, "seismo-rules", 7, "rules of Seismo, and what to do when one fires");
+	roff_section(out, "DESCRIPTION");
+	roff_text(
+		out,
+		"Symptoms page: users of a service suffer, or a disk or the host is dying. Causes are told as info until a symptom fires on the same service or device. Conditions are shown as expressions for Prometheus; `seismo rules NAME` shows a rule as Seismo evaluates it. See `seismo.yaml`(5) for how to change one.");
+	roff_section(out, "RULES");
 }
 
 /* --- YAML, for the configuration */
@@ -297,6 +313,7 @@ static const struct format {
 	{ "json", "application/json", NULL, NULL, json_all },
 	{ "yaml", "application/yaml", yaml_begin, yaml_row, NULL },
 	{ "prometheus", "application/yaml", NULL, NULL, prometheus_all },
+	{ "man", "text/troff", man_begin, man_row, NULL },
 	{ .name = NULL },
 };
 

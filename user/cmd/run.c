@@ -16,6 +16,7 @@
 #include "http/listen.h"
 #include "lib/lock.h"
 #include "lib/log.h"
+#include "lib/version.h"
 
 #define TICK_NS	    (200 * NS_PER_MS)
 #define JOBS_MAX    512 /* names of the containers of a large machine, at the start */
@@ -271,7 +272,7 @@ static void announce(const struct daemon *d)
 	json_t *report = report_json(&d->agent);
 
 	url_write(d, &url);
-	printf("seismo " VERSION " is running:\n");
+	printf("seismo %s is running:\n", version);
 	report_probes(stdout, report);
 	json_decref(report);
 	printf("  tables %.1f MiB of limits.memory %llu MiB: %u identities, %u counters, %u histograms on %u possible CPUs\n",
@@ -442,8 +443,24 @@ static const struct argp argp = {
 		},
 	.parser = parse,
 	.children = (const struct argp_child[]){ { &agent_argp, 0, NULL, 0 }, { 0 } },
-	.doc = "Collects and serves metrics of this machine until SIGINT or SIGTERM.\vModes of syscall: count (calls, errors, durations of slow calls), sampled (default; also a sample of the other durations, taken in a twentieth of the time), full (durations of every call).\n\n"
-	       "Exit status: 0 ended by a signal, 2 bad options or configuration, 3 Seismo cannot run here.",
+	.doc = "Collects and serves metrics of this machine until SIGINT or SIGTERM.\vModes of syscall: count (calls, errors, durations of slow calls), sampled (default; also a sample of the other durations, taken in a twentieth of the time), full (durations of every call).",
+};
+
+const struct usage run_usage = {
+	.argp = &argp,
+	.examples =
+		(const struct usage_example[]){
+			{ "run",
+			  "with /etc/seismo/seismo.yaml, if it is there: http://127.0.0.1:9469/metrics" },
+			{ "run --listen 127.0.0.1:9000 --probes syscall=full,block",
+			  "two probes only, on another port" },
+			{ "run --probes request=off", "all but the most expensive probe" },
+			{ "run --config try.yaml --state-dir /run/try",
+			  "a second daemon, to try something" },
+			{ .command = NULL } },
+	.status = { [EXIT_OK] = "ended by a signal",
+		    [EXIT_USAGE] = "bad options or configuration",
+		    [EXIT_UNSUPPORTED] = "Seismo cannot run here" },
 };
 
 int daemon_main(const struct agent_options *options)
@@ -477,8 +494,6 @@ int cmd_run(int argc, char **argv)
 {
 	struct agent_options options = { 0 };
 
-	argp_err_exit_status = EXIT_USAGE;
-	argv[0] = "seismo run";
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	usage_parse(&run_usage, "run", argc, argv, &options);
 	return daemon_main(&options);
 }

@@ -73,8 +73,22 @@ static const struct argp argp = {
 	.args_doc = "add MATCHER... --duration DURATION --reason TEXT\nlist\nend ID...",
 	.children = (const struct argp_child[]){ { &agent_argp, 0, NULL, 0 }, { 0 } },
 	.doc = "Alerts that fulfil all matchers of a silence are not told to Alertmanagers, webhooks and commands, until its time has passed; what was told before is told as resolved. They are still in the log, the journal and the API, marked.\v"
-	       "Matchers are those of Alertmanager: alertname=SlowDisk, device=~\"sd.*\", service!=backup.service; a word alone is the name of the alert.\n\n"
-	       "Exit status: 0 success, 2 bad options, 3 there is no daemon, or it may not be asked.",
+	       "Matchers are those of Alertmanager: alertname=SlowDisk, device=~\"sd.*\", service!=backup.service; a word alone is the name of the alert.",
+};
+
+const struct usage silence_usage = {
+	.argp = &argp,
+	.words = "echo add list end",
+	.examples =
+		(const struct usage_example[]){
+			{ "silence add SlowDisk 'device=~\"sd.*\"' --duration 2h --reason 'moving data off sdb'",
+			  "alerts of this rule about these disks; prints the id of the silence" },
+			{ "silence list", "those in effect, and how long they last" },
+			{ "silence end 5c0f2a91", "ends one before its time" },
+			{ .command = NULL } },
+	.status = { [EXIT_OK] = "success",
+		    [EXIT_USAGE] = "bad options",
+		    [EXIT_UNSUPPORTED] = "there is no daemon, or it may not be asked" },
 };
 
 static int no_daemon(void)
@@ -210,9 +224,7 @@ int cmd_silence(int argc, char **argv)
 	struct agent agent = { 0 };
 	int status;
 
-	argp_err_exit_status = EXIT_USAGE;
-	argv[0] = "seismo silence";
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	usage_parse(&silence_usage, "silence", argc, argv, &options);
 	status = agent_configure(&agent, &options.agent);
 	for (size_t i = 0; !status && i < sizeof(actions) / sizeof(*actions); i++)
 		if (!strcmp(options.words[0] ?: "list", actions[i].name)) {

@@ -11,6 +11,9 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "lib/version.h"
+#include "probe/kernel.h"
+
 #define NS_PER_SEC 1000000000ULL
 
 /* Counting runs and their time costs each run some 20 ns: it is done for a part of each period. */
@@ -62,7 +65,8 @@ const struct metric self_metrics[] = {
 	[SELF_MAP_CAPACITY] = { "seismo_map_capacity", METRIC_GAUGE, UNIT_NONE,
 				"Entries that a BPF table has room for.", .labels = { { "map" } } },
 	[SELF_BUILD] = { "seismo_build_info", METRIC_GAUGE, UNIT_NONE,
-			 "Always 1; the label is the version.", .labels = { { "version" } } },
+			 "Always 1; the labels say what was built, and which libbpf it runs with.",
+			 .labels = { { "version" }, { "commit" }, { "libbpf" } } },
 	[SELF_RELOADED] = { "seismo_config_last_reload_successful", METRIC_GAUGE, UNIT_NONE,
 			    "Whether the configuration could be read the last time (0: the one before is in effect)." },
 	[SELF_RELOAD_TIME] = { "seismo_config_last_reload_success_timestamp_seconds", METRIC_GAUGE,
@@ -124,6 +128,16 @@ static void set(struct self *self, enum self_metric m, const char *value, s64 v)
 
 	if (s)
 		*s->value = v;
+}
+
+static void build_set(struct self *self)
+{
+	struct series *s = family_series(self->families[SELF_BUILD],
+					 (const char *[SERIES_LABELS]){ version, version_commit,
+									kernel_libbpf_version() });
+
+	if (s)
+		*s->value = 1;
 }
 
 static s64 epoch_ns(void)
@@ -344,7 +358,7 @@ void self_read(struct self *self, const struct collector *c, const struct tables
 	hooks_read(self);
 	tables_read(self, c, tables, conf);
 	process_read(self);
-	set(self, SELF_BUILD, VERSION, 1);
+	build_set(self);
 }
 
 struct self *self_new(struct registry *registry, struct probe_run *const *runs)

@@ -1,13 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#define HASH_NONFATAL_OOM 1
 #include "conf/conf.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <uthash.h>
 
-#include "lib/buf.h"
 #include "lib/parse.h"
 
 #define MIB	   (1ULL << 20)
@@ -94,47 +91,110 @@ static const struct field_list expect_list = { AT(expect_cnt), sizeof(struct exp
 					       expectation_fields, expectation_check };
 static const struct field_list alert_label_list = { AT(alert_label_cnt) };
 
-#define EVENTS_FILE "/var/log/seismo/events.jsonl"
-
 #define LIVE	true
 #define OUTWARD true
 
 const struct conf_field conf_fields[] = {
 	{ NULL,
 	  { "listen", &field_text, AT(listen), "127.0.0.1:9469", .check = listen_check,
-	    .max = CONF_NAME_MAX } },
-	{ NULL, { "socket", &field_text, AT(socket), .check = socket_check } },
-	{ NULL, { "data_dir", &field_text, AT(data_dir), CONF_DATA_DIR, .check = path_check } },
-	{ NULL, { "interval", &field_setting, AT(interval_ns), &conf_interval }, LIVE },
-	{ NULL, { "short_commands", &field_setting, AT(short_commands), &short_commands }, LIVE },
-	{ "limits", { "services", &field_setting, AT(limits.services), &services_max }, LIVE },
-	{ "limits", { "series", &field_setting, AT(limits.series), &series_max }, LIVE },
-	{ "limits", { "memory", &field_setting, AT(limits.memory_bytes), &memory_max } },
+	    .max = CONF_NAME_MAX,
+	    .help = "Address and port of the HTTP endpoint: 127.0.0.1:9469, [::1]:9469; :9469 for all addresses; none: only the control socket." } },
+	{ NULL,
+	  { "socket", &field_text, AT(socket), .check = socket_check,
+	    .example = "/run/seismo/api.sock",
+	    .help = "The control socket, which commands ask and only root may use; by default api.sock in the state directory." } },
+	{ NULL,
+	  { "data_dir", &field_text, AT(data_dir), CONF_DATA_DIR, .check = path_check,
+	    .help = "The directory of what outlives the daemon: what is usual, alerts, silences." } },
+	{ NULL,
+	  { "interval", &field_setting, AT(interval_ns), &conf_interval,
+	    .help = "How often the kernel's tables are read and the rules evaluated." },
+	  LIVE },
+	{ NULL,
+	  { "short_commands", &field_setting, AT(short_commands), &short_commands,
+	    .help = "Programs outside of units and containers that live for a moment count together as `commands` (fold), or each by its name (name)." },
+	  LIVE },
+	{ NULL,
+	  { "services", &field_list, AT(services), &service_list, .max = SERVICES_MAX,
+	    .example = "[ { name: checkout, match: { cgroup: \"*/checkout*.service\" } } ]",
+	    .help = "Names of services, which come before those that Seismo finds by itself. The first that matches counts." },
+	  LIVE },
 	{ "limits",
-	  { "forget_after", &field_setting, AT(limits.forget_after_ns), &forget_after },
+	  { "services", &field_setting, AT(limits.services), &services_max,
+	    .help = "How many services have a name of their own; what does not fit is counted as `other`." },
+	  LIVE },
+	{ "limits",
+	  { "series", &field_setting, AT(limits.series), &series_max,
+	    .help = "How many samples are exposed." },
+	  LIVE },
+	{ "limits",
+	  { "memory", &field_setting, AT(limits.memory_bytes), &memory_max,
+	    .help = "Memory of all tables in the kernel." } },
+	{ "limits",
+	  { "forget_after", &field_setting, AT(limits.forget_after_ns), &forget_after,
+	    .help = "A service that has gone keeps its counters for so long." },
 	  LIVE },
 	{ NULL,
-	  { "services", &field_list, AT(services), &service_list, .max = SERVICES_MAX },
+	  { "builtin_rules", &field_setting, AT(builtin_rules), &builtin_rules,
+	    .help = "Whether the built-in rules are evaluated; `seismo rules` lists them." },
 	  LIVE },
-	{ NULL, { "builtin_rules", &field_setting, AT(builtin_rules), &builtin_rules }, LIVE },
-	{ NULL, { "include", &field_texts, AT(includes) }, LIVE },
 	{ NULL,
-	  { "alertmanagers", &field_list, AT(alertmanagers), &alertmanager_list },
+	  { "include", &field_texts, AT(includes), .example = "/etc/seismo/rules.d",
+	    .help = "Files, patterns, or folders of *.yaml with more `rules`, relative to this file; they have to exist." },
+	  LIVE },
+	{ NULL,
+	  { "alertmanagers", &field_list, AT(alertmanagers), &alertmanager_list,
+	    .example = "[ { url: \"http://127.0.0.1:9093\" } ]",
+	    .help = "Alertmanagers that are told of alerts." },
 	  LIVE,
 	  OUTWARD },
-	{ NULL, { "webhooks", &field_list, AT(webhooks), &webhook_list }, LIVE, OUTWARD },
-	{ NULL, { "commands", &field_list, AT(commands), &command_list }, LIVE, OUTWARD },
-	{ NULL, { "alert_labels", &field_pairs, AT(alert_labels), &alert_label_list }, LIVE },
-	{ NULL, { "alert_resend", &field_setting, AT(alert_resend_ns), &alert_resend }, LIVE },
-	{ NULL, { "external_url", &field_text, AT(external_url), .check = url_check }, LIVE },
-	{ NULL, { "expect", &field_list, AT(expect), &expect_list }, LIVE },
+	{ NULL,
+	  { "webhooks", &field_list, AT(webhooks), &webhook_list,
+	    .example = "[ { url: \"https://pager.example/hook\", severity: page } ]",
+	    .help = "Who gets a POST of the JSON that Alertmanager's webhooks send." },
+	  LIVE,
+	  OUTWARD },
+	{ NULL,
+	  { "commands", &field_list, AT(commands), &command_list,
+	    .example = "[ { command: [ /usr/local/bin/page-me ], user: nobody } ]",
+	    .help = "Programs that get alerts as the same JSON on standard input; no shell is used." },
+	  LIVE,
+	  OUTWARD },
+	{ NULL,
+	  { "alert_labels", &field_pairs, AT(alert_labels), &alert_label_list,
+	    .example = "{ site: berlin }", .help = "Labels that every alert gets." },
+	  LIVE },
+	{ NULL,
+	  { "alert_resend", &field_setting, AT(alert_resend_ns), &alert_resend,
+	    .help = "How often Alertmanagers are told again what fires." },
+	  LIVE },
+	{ NULL,
+	  { "external_url", &field_text, AT(external_url), .check = url_check,
+	    .example = "https://host1.example",
+	    .help = "Where this daemon is found, for links in alerts; by default made from host and port." },
+	  LIVE },
+	{ NULL,
+	  { "expect", &field_list, AT(expect), &expect_list,
+	    .example = "[ { match: { device: sdb }, daily: \"02:00-04:00\", reason: backup } ]",
+	    .help = "When alerts are expected: they are marked, and nobody is told." },
+	  LIVE },
 	{ "events",
-	  { "file", &field_text_or_off, AT(events.file), EVENTS_FILE, .check = path_check },
+	  { "file", &field_text_or_off, AT(events.file), CONF_EVENTS_FILE, .check = path_check,
+	    .help = "The event log; from or to off takes a restart." },
 	  LIVE,
 	  OUTWARD },
-	{ "events", { "max_size", &field_setting, AT(events.max_size_bytes), &events_size }, LIVE },
-	{ "events", { "keep", &field_setting, AT(events.keep), &events_keep }, LIVE },
-	{ "events", { "journald", &field_setting, AT(events.journald), &journald }, LIVE },
+	{ "events",
+	  { "max_size", &field_setting, AT(events.max_size_bytes), &events_size,
+	    .help = "At this size a new file begins." },
+	  LIVE },
+	{ "events",
+	  { "keep", &field_setting, AT(events.keep), &events_keep,
+	    .help = "How many old files are kept beside it." },
+	  LIVE },
+	{ "events",
+	  { "journald", &field_setting, AT(events.journald), &journald,
+	    .help = "Whether events that are rare go to the journal as well; auto: where there is one." },
+	  LIVE },
 	{ .field = { .key = NULL } },
 };
 
@@ -220,189 +280,17 @@ void conf_free(struct conf *c)
 		rule_free(c->rules[i]);
 	free(c->rules);
 	free(c->probes);
+	free(c->file);
 	free(c);
 }
 
-/* --- what it says */
+_Static_assert(sizeof(conf_fields) / sizeof(*conf_fields) <= CONF_FIELDS_MAX, "an origin for each");
 
-struct description {
-	void (*each)(void *ctx, const char *key, const char *value, bool live);
-	void *ctx;
-	struct buf key, value;
-};
-
-/* Of the key and the value that were written. */
-static void describe(struct description *d, bool live)
+void conf_origin_option(struct conf *c, const char *key, const char *option)
 {
-	d->each(d->ctx, buf_cstr(&d->key), buf_cstr(&d->value), live);
-	buf_reset(&d->key);
-	buf_reset(&d->value);
-}
-
-/* Settings always have a value, everything else only if it was given one. */
-static void describe_field(struct description *d, const struct conf_field *f, const struct conf *c)
-{
-	const struct field *field = &f->field;
-	const char *const *text = (const void *)((const char *)c + field->offset);
-
-	buf_printf(&d->key, "%s%s%s", f->section ?: "", f->section ? "." : "", field->key);
-	if (field->type == &field_setting)
-		setting_write(field->row, *(const u64 *)text, &d->value);
-	else if (field->type == &field_text)
-		buf_str(&d->value, *text ?: "default");
-	else if (field->type == &field_text_or_off)
-		buf_str(&d->value, *text ?: "off");
-	else
-		field->type->write(field, c, &d->value);
-	describe(d, f->live);
-}
-
-static void describe_buckets(struct description *d, const struct conf *c)
-{
-	static const struct setting bound = { .kind = SETTING_DURATION };
-
-	buf_str(&d->key, conf_buckets.name);
-	if (c->buckets != BUCKETS_LIST)
-		setting_write(&conf_buckets, c->buckets, &d->value);
-	for (unsigned i = 0; i < c->bucket_cnt; i++) {
-		buf_str(&d->value, i ? ", " : "");
-		setting_write(&bound, c->bucket_ns[i], &d->value);
-	}
-	describe(d, false);
-}
-
-static void describe_probe(struct description *d, const struct conf_probe *p)
-{
-	const char *name = p->family->name;
-
-	buf_printf(&d->key, "probes.%s", name);
-	buf_str(&d->value, conf_mode_words[p->mode]);
-	describe(d, false);
-	for (const struct setting *s = p->family->settings; s && s->name; s++) {
-		buf_printf(&d->key, "probes.%s.%s", name, s->name);
-		setting_write(s, p->settings[s->offset / sizeof(u64)], &d->value);
-		describe(d, s->live);
-	}
-}
-
-/* Of a built-in rule only that it is one. */
-static void describe_rule(struct description *d, const struct rule_conf *r)
-{
-	buf_printf(&d->key, "rules.%s", r->alert);
-	buf_printf(&d->value, "%s%s", r->builtin ? "built-in, " : "", r->off ? "off" : "on");
-	describe(d, true);
-	for (const struct field *f = rule_fields; f->key && !r->builtin; f++) {
-		if (!strcmp(f->key, "alert") || !strcmp(f->key, "enabled"))
-			continue;
-		f->type->write(f, r, &d->value);
-		if (!d->value.len)
-			continue;
-		buf_printf(&d->key, "rules.%s.%s", r->alert, f->key);
-		describe(d, true);
-	}
-}
-
-void conf_describe(const struct conf *c,
-		   void (*each)(void *ctx, const char *key, const char *value, bool live),
-		   void *ctx)
-{
-	struct description d = { each, ctx, { 0 }, { 0 } };
-
 	for (const struct conf_field *f = conf_fields; f->field.key; f++)
-		describe_field(&d, f, c);
-	describe_buckets(&d, c);
-	for (unsigned i = 0; i < c->probe_cnt; i++)
-		describe_probe(&d, &c->probes[i]);
-	for (unsigned i = 0; i < c->rule_cnt; i++)
-		describe_rule(&d, c->rules[i]);
-	buf_release(&d.key);
-	buf_release(&d.value);
-}
-
-/* What one configuration says, to be compared with another. */
-struct said {
-	char *key, *value;
-	bool live, seen;
-	UT_hash_handle hh;
-};
-
-struct comparison {
-	struct said *said; /* in order */
-	struct buf told;
-	void (*each)(void *ctx, const char *key, const char *from, const char *to, bool live);
-	void *ctx;
-};
-
-/* Where a rule is new or has gone, nothing is said of its keys. */
-static void change_tell(struct comparison *c, const char *key, const char *from, const char *to,
-			bool live)
-{
-	size_t len = c->told.len;
-
-	if (len && !strncmp(key, buf_cstr(&c->told), len) && key[len] == '.')
-		return;
-	buf_reset(&c->told);
-	buf_str(&c->told, key);
-	c->each(c->ctx, key, from, to, live);
-}
-
-static void said_free(struct said *said)
-{
-	free(said->key);
-	free(said->value);
-	free(said);
-}
-
-static void value_keep(void *ctx, const char *key, const char *value, bool live)
-{
-	struct said *said = calloc(1, sizeof(*said));
-	struct comparison *c = ctx;
-
-	if (!said)
-		return;
-	*said = (struct said){ strdup(key), strdup(value), live };
-	if (said->key && said->value)
-		HASH_ADD_KEYPTR(hh, c->said, said->key, strlen(said->key), said);
-	if (!said->hh.tbl)
-		said_free(said);
-}
-
-/* The event log may move, but its thread runs from the start or not at all. */
-static bool is_switch(const char *key, const char *from, const char *to)
-{
-	return !strcmp(key, "events.file") && (!strcmp(from, "off") || !strcmp(to, "off"));
-}
-
-static void value_compare(void *ctx, const char *key, const char *value, bool live)
-{
-	struct comparison *c = ctx;
-	struct said *said;
-
-	HASH_FIND_STR(c->said, key, said);
-	if (said)
-		said->seen = true;
-	if (!said || strcmp(said->value, value) != 0)
-		change_tell(c, key, said ? said->value : "none", value,
-			    live && !(said && is_switch(key, said->value, value)));
-}
-
-void conf_compare(const struct conf *a, const struct conf *b,
-		  void (*each)(void *ctx, const char *key, const char *from, const char *to,
-			       bool live),
-		  void *ctx)
-{
-	struct comparison c = { .each = each, .ctx = ctx };
-	struct said *said, *next;
-
-	conf_describe(a, value_keep, &c);
-	conf_describe(b, value_compare, &c);
-	HASH_ITER(hh, c.said, said, next) {
-		if (!said->seen)
-			change_tell(&c, said->key, said->value, "none", said->live);
-		HASH_DEL(c.said, said);
-		said_free(said);
-	}
-	buf_release(&c.told);
+		if (!f->section && !strcmp(f->field.key, key))
+			c->origins[f - conf_fields] = (struct conf_origin){ .option = option };
 }
 
 _Static_assert(sizeof(char *) == sizeof(u64), "what is fixed is of one size");
@@ -416,24 +304,41 @@ static void word_swap(void *a, void *b)
 	memcpy(b, &word, sizeof(word));
 }
 
+/* The event log may move, but its thread runs from the start or not at all. */
+static bool is_event_switch(const struct conf_field *f, const struct conf *c,
+			    const struct conf *now)
+{
+	return f->field.offset == AT(events.file) && !c->events.file != !now->events.file;
+}
+
 void conf_keep_fixed(struct conf *c, struct conf *now)
 {
-	/* each is a u64 or a pointer */
-	for (const struct conf_field *f = conf_fields; f->field.key; f++)
-		if (!f->live)
-			word_swap((char *)c + f->field.offset, (char *)now + f->field.offset);
-	if (!c->events.file != !now->events.file)
-		word_swap(&c->events.file, &now->events.file);
+	/* the lines that they are from still have a name */
+	if (!c->file)
+		word_swap(&c->file, &now->file);
+	for (const struct conf_field *f = conf_fields; f->field.key; f++) {
+		if (f->live && !is_event_switch(f, c, now))
+			continue;
+		/* each is a u64 or a pointer */
+		word_swap((char *)c + f->field.offset, (char *)now + f->field.offset);
+		c->origins[f - conf_fields] = now->origins[f - conf_fields];
+	}
+	c->buckets_origin = now->buckets_origin;
 	c->buckets = now->buckets;
 	c->bucket_cnt = now->bucket_cnt;
 	memcpy(c->bucket_ns, now->bucket_ns, sizeof(c->bucket_ns));
 	for (unsigned i = 0; i < c->probe_cnt; i++) {
-		const struct setting *s = c->probes[i].family->settings;
+		struct conf_probe *p = &c->probes[i], *old = &now->probes[i];
 
-		c->probes[i].mode = now->probes[i].mode;
-		for (; s && s->name; s++)
-			if (!s->live)
-				c->probes[i].settings[s->offset / sizeof(u64)] =
-					now->probes[i].settings[s->offset / sizeof(u64)];
+		p->mode = old->mode;
+		p->mode_origin = old->mode_origin;
+		for (const struct setting *s = p->family->settings; s && s->name; s++) {
+			unsigned at = s->offset / sizeof(u64);
+
+			if (s->live)
+				continue;
+			p->settings[at] = old->settings[at];
+			p->origins[at] = old->origins[at];
+		}
 	}
 }

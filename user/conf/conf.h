@@ -25,6 +25,7 @@ struct conf_family {
 	const char *name;
 	bool has_modes;			/* besides on and off */
 	const struct setting *settings; /* ends with a row without name; may be NULL */
+	const char *summary;		/* for the reference */
 };
 
 /* What counts as a service outside of units and containers: words of `short_commands`. */
@@ -37,13 +38,21 @@ enum bucket_choice { BUCKETS_DEFAULT, BUCKETS_FINE, BUCKETS_LIST };
 
 #define CONF_SETTINGS 8
 
-#define CONF_DATA_DIR  "/var/lib/seismo"
-#define CONF_NO_LISTEN "none"
+#define CONF_DATA_DIR	 "/var/lib/seismo"
+#define CONF_NO_LISTEN	 "none"
+#define CONF_EVENTS_FILE "/var/log/seismo/events.jsonl"
+
+/* What set a value, besides the file that it is in; neither: it is as by default. */
+struct conf_origin {
+	unsigned line;	    /* of the file */
+	const char *option; /* of the command line, such as "--listen" */
+};
 
 struct conf_probe {
 	const struct conf_family *family;
 	enum probe_mode mode;
 	u64 settings[CONF_SETTINGS]; /* the family's own structure, see struct setting */
+	struct conf_origin mode_origin, origins[CONF_SETTINGS];
 };
 
 struct conf_limits {
@@ -53,7 +62,12 @@ struct conf_limits {
 	u64 forget_after_ns;
 };
 
+#define CONF_FIELDS_MAX 64
+
 struct conf {
+	char *file;				     /* that was loaded, NULL: none */
+	struct conf_origin origins[CONF_FIELDS_MAX]; /* by the rows of conf_fields */
+	struct conf_origin buckets_origin;
 	char *listen;		     /* ADDR:PORT, or CONF_NO_LISTEN */
 	char *socket;		     /* the control socket, NULL: where it is by default */
 	u64 interval_ns;	     /* between readings of the tables */
@@ -105,21 +119,11 @@ void conf_free(struct conf *c);
 /* Leaves nothing in it because of which others are told of alerts, or the event log is written. */
 void conf_withdraw(struct conf *c);
 
-/*
- * Calls `each` with the key and the value, as text, of every setting, and whether it is live: changes with a reload. The
- * rules of `services`, whose order counts, are one. A rule is "rules.NAME", on or off, and one setting for each of its keys.
- */
-void conf_describe(const struct conf *c,
-		   void (*each)(void *ctx, const char *key, const char *value, bool live),
-		   void *ctx);
-/* Calls `each` for every setting that differs. */
-void conf_compare(const struct conf *a, const struct conf *b,
-		  void (*each)(void *ctx, const char *key, const char *from, const char *to,
-			       bool live),
-		  void *ctx);
 /* Takes over from `now` what cannot change while it is in effect. */
 void conf_keep_fixed(struct conf *c, struct conf *now);
 
+/* An option of the command line has set what is at the top of the file under this key. */
+void conf_origin_option(struct conf *c, const char *key, const char *option);
 /* NULL if there is no family of this name. */
 struct conf_probe *conf_probe_find(const struct conf *c, const char *name);
 /* ON also if there is no family of this name. */

@@ -87,13 +87,21 @@ static int text_load(struct yaml_doc *d, const struct field *f, yaml_node_t *val
 	return text_keep(d, f, value, member(f, structure));
 }
 
-/* Quoted where YAML would need it, or might. */
-static void text_write(const char *text, struct buf *out)
+/* 127.0.0.1:9469 and URLs are no mappings, and unlike 12:30 no numbers of YAML 1.1. */
+static bool is_plain(const char *text)
 {
 	static const char plain[] =
-		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-";
+		"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_./+-:";
+	size_t len = strlen(text);
 
-	if (*text && !text[strspn(text, plain)]) {
+	if (!len || text[strspn(text, plain)])
+		return false;
+	return !strchr(text, ':') || (*text != ':' && text[len - 1] != ':' && strpbrk(text, "./"));
+}
+
+void yaml_text_write(const char *text, struct buf *out)
+{
+	if (is_plain(text)) {
 		buf_str(out, text);
 		return;
 	}
@@ -118,7 +126,7 @@ static void text_field_write(const struct field *f, const void *structure, struc
 	if (f->show)
 		f->show(*text, out);
 	else
-		text_write(*text, out);
+		yaml_text_write(*text, out);
 }
 
 static void text_init(const struct field *f, void *structure)
@@ -136,7 +144,8 @@ static void text_release(const struct field *f, void *structure)
 	*text = NULL;
 }
 
-const struct field_type field_text = { text_load, text_field_write, text_init, text_release };
+const struct field_type field_text = { text_load, text_field_write, text_init, text_release,
+				       "text" };
 
 static int text_or_off_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
 			    void *structure)
@@ -158,7 +167,7 @@ static void text_or_off_write(const struct field *f, const void *structure, stru
 }
 
 const struct field_type field_text_or_off = { text_or_off_load, text_or_off_write, text_init,
-					      text_release };
+					      text_release, "text, or off" };
 
 static int texts_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
 		      void *structure)
@@ -194,7 +203,7 @@ static void texts_write(const struct field *f, const void *structure, struct buf
 	buf_char(out, '[');
 	for (size_t i = 0; list[i]; i++) {
 		buf_str(out, i ? ", " : " ");
-		text_write(list[i], out);
+		yaml_text_write(list[i], out);
 	}
 	buf_str(out, " ]");
 }
@@ -209,7 +218,8 @@ static void texts_release(const struct field *f, void *structure)
 	*list = NULL;
 }
 
-const struct field_type field_texts = { texts_load, texts_write, .release = texts_release };
+const struct field_type field_texts = { texts_load, texts_write, .release = texts_release,
+					"a text or a list of texts" };
 
 /* --- numbers and words */
 
@@ -265,8 +275,8 @@ static void switch_write(const struct field *f, const void *structure, struct bu
 		buf_str(out, f->type == &field_switch_off ? "off" : "on");
 }
 
-const struct field_type field_switch = { switch_load, switch_write, NULL, NULL };
-const struct field_type field_switch_off = { switch_load, switch_write, NULL, NULL };
+const struct field_type field_switch = { switch_load, switch_write, NULL, NULL, "off or on" };
+const struct field_type field_switch_off = { switch_load, switch_write, NULL, NULL, "off or on" };
 
 static int word_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value, void *structure)
 {
@@ -518,7 +528,7 @@ static void pairs_write(const struct field *f, const void *structure, struct buf
 
 	for (unsigned i = 0; i < *list_cnt(f, structure); i++) {
 		buf_printf(out, "%s%s: ", i ? ", " : "{ ", pairs[i].key);
-		text_write(pairs[i].value, out);
+		yaml_text_write(pairs[i].value, out);
 	}
 	buf_str(out, *list_cnt(f, structure) ? " }" : "");
 }
@@ -537,4 +547,5 @@ static void pairs_release(const struct field *f, void *structure)
 	*cnt = 0;
 }
 
-const struct field_type field_pairs = { pairs_load, pairs_write, .release = pairs_release };
+const struct field_type field_pairs = { pairs_load, pairs_write, .release = pairs_release,
+					"{ NAME: TEXT, ... }" };

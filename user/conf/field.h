@@ -28,6 +28,8 @@ struct field_type {
 	/* Optional: sets what is by default, and frees what was loaded. */
 	void (*init)(const struct field *f, void *structure);
 	void (*release)(const struct field *f, void *structure);
+	const char *
+		accepts; /* for the reference: what may stand there; NULL: it has rows that say so */
 };
 
 struct field {
@@ -41,7 +43,9 @@ struct field {
 		     const char *text);
 	/* Of texts, optional: writes what may be shown of a text that can have secrets in it. */
 	void (*show)(const char *text, struct buf *out);
-	unsigned max; /* of texts: bytes; of lists: elements; 0: as below */
+	unsigned max;	     /* of texts: bytes; of lists: elements; 0: as below */
+	const char *help;    /* a sentence or two for the reference */
+	const char *example; /* as in the file; NULL: the default is one */
 };
 
 #define CONF_NAME_MAX 255
@@ -96,6 +100,8 @@ int value_wrong(struct yaml_doc *d, const char *key, const yaml_node_t *value,
 		const char *expected);
 /* Letters, digits and _, no digit first: names of labels. */
 bool is_label_name(const char *text);
+/* Quoted where YAML would need it, or might. */
+void yaml_text_write(const char *text, struct buf *out);
 /* The text of a value; NULL: it is none, it is empty or longer than `max`, and the error of `d` is written. */
 const char *value_text(struct yaml_doc *d, const char *key, const yaml_node_t *value, unsigned max);
 

@@ -69,14 +69,38 @@ static int buckets_load(struct yaml_doc *d, const struct field *f, yaml_node_t *
 static int section_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
 			void *structure);
 
-static const struct field_type buckets_type = { .load = buckets_load },
-			       section_type = { .load = section_load };
+static const struct field_type
+	buckets_type = { .load = buckets_load,
+			 .accepts =
+				 "default or fine, or a list of durations such as [10ms, 100ms, 1s]" },
+	section_type = { .load = section_load };
 
-/* What is at the top of the file besides conf_fields. */
-static const struct field special_fields[] = {
-	{ "buckets", &buckets_type }, { "probes", &field_probes }, { "limits", &section_type },
-	{ "events", &section_type },  { "rules", &field_rules },
+const struct field conf_parts[] = {
+	{ "buckets", &buckets_type, .example = "default",
+	  .help = "Bounds of the buckets in which histograms are exposed: few, near those that people set alerts at (default), every power of two (fine), or a list of durations." },
+	{ "probes", &field_probes,
+	  .help = "What is observed: for each probe on, off or its mode, alone or with its settings." },
+	{ "limits", &section_type, .help = "What Seismo may use." },
+	{ "events", &section_type, .help = "The event log." },
+	{ "rules", &field_rules, .example = "[ { alert: CpuStarvation, enabled: off } ]",
+	  .help = "Rules: what is looked at, when that is wrong, and what people are told. One with the name of a built-in rule replaces it; { alert: NAME, enabled: off } switches one off." },
+	{ .key = NULL },
 };
+
+static bool is_in_section(const struct conf_field *f, const char *section)
+{
+	return section && f->section ? !strcmp(section, f->section) : section == f->section;
+}
+
+static void origins_note(struct yaml_doc *d, const char *section, const yaml_node_t *node,
+			 struct conf *c)
+{
+	for (const struct conf_field *f = conf_fields; f->field.key; f++)
+		if (is_in_section(f, section))
+			c->origins[f - conf_fields].line = yaml_doc_line(d, node, f->field.key);
+	if (!section)
+		c->buckets_origin.line = yaml_doc_line(d, node, conf_buckets.name);
+}
 
 /* Loads a section of the file; NULL: its top. */
 static int part_load(struct yaml_doc *d, const char *section, yaml_node_t *node, struct conf *c)
@@ -85,10 +109,11 @@ static int part_load(struct yaml_doc *d, const char *section, yaml_node_t *node,
 	size_t cnt = 0;
 
 	for (const struct conf_field *f = conf_fields; f->field.key; f++)
-		if (section && f->section ? !strcmp(section, f->section) : section == f->section)
+		if (is_in_section(f, section))
 			fields[cnt++] = f->field;
-	for (size_t i = 0; !section && i < sizeof(special_fields) / sizeof(*special_fields); i++)
-		fields[cnt++] = special_fields[i];
+	for (const struct field *f = conf_parts; !section && f->key; f++)
+		fields[cnt++] = *f;
+	origins_note(d, section, node, c);
 	return fields_load(d, section ?: "", node, fields, c);
 }
 
@@ -258,7 +283,10 @@ static int entry_include(struct conf *c, struct yaml_doc *d, const yaml_node_t *
 static int file_load(struct yaml_doc *d, struct conf *c)
 {
 	yaml_node_t *root = yaml_doc_root(d), *include = yaml_doc_value(d, root, "include");
-	int err = part_load(d, NULL, root, c);
+	int err;
+
+	c->file = strdup(d->path);
+	err = c->file ? part_load(d, NULL, root, c) : -ENOMEM;
 
 	for (size_t i = 0; !err && c->includes && c->includes[i]; i++) {
 		const yaml_node_t *node = include;

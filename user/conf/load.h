@@ -7,6 +7,9 @@
 
 struct buf;
 
+/* What is at the top of the file besides conf_fields: sections of these, and what has a form of its own. */
+extern const struct field conf_parts[];
+
 /*
  * Loads a file over the defaults; families as for conf_default(). On failure *ret is untouched and `error` holds
  * one line without a newline, "FILE:LINE: what is wrong", or "FILE: ..." if it is about the whole file. -EINVAL for its

@@ -66,14 +66,19 @@ static int probe_load(struct yaml_doc *d, const struct field *f, yaml_node_t *va
 	struct field fields[CONF_SETTINGS + 2] = { { "mode", &field_mode, 0, p->family } };
 	unsigned cnt = 1;
 
-	if (value->type != YAML_MAPPING_NODE)
+	if (value->type != YAML_MAPPING_NODE) {
+		p->mode_origin.line = (unsigned)value->start_mark.line + 1;
 		return mode_load(d, &fields[0], value, p);
+	}
 	if (value->data.mapping.pairs.start == value->data.mapping.pairs.top)
 		return yaml_doc_error(d, value, "missing key 'mode' in '%s'", f->key);
-	for (const struct setting *s = p->family->settings; s && s->name; s++)
+	p->mode_origin.line = yaml_doc_line(d, value, "mode");
+	for (const struct setting *s = p->family->settings; s && s->name; s++) {
+		p->origins[s->offset / sizeof(u64)].line = yaml_doc_line(d, value, s->name);
 		fields[cnt++] =
 			(struct field){ s->name, &field_setting,
 					offsetof(struct conf_probe, settings) + s->offset, s };
+	}
 	return fields_load(d, f->key, value, fields, p);
 }
 
@@ -151,8 +156,12 @@ int conf_probes_parse(struct conf *c, const char *list, struct buf *error)
 		modes[i] = list_only_off(list) ? c->probes[i].mode : PROBE_MODE_OFF;
 	while (!err && (item = strsep(&rest, ",")))
 		err = item_parse(c, modes, item, error);
-	for (unsigned i = 0; !err && i < c->probe_cnt; i++)
+	for (unsigned i = 0; !err && i < c->probe_cnt; i++) {
+		/* a list that only switches off leaves the others to the file */
+		if (!list_only_off(list) || c->probes[i].mode != modes[i])
+			c->probes[i].mode_origin = (struct conf_origin){ .option = "--probes" };
 		c->probes[i].mode = modes[i];
+	}
 	free(copy);
 	free(modes);
 	return err;

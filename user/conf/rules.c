@@ -218,13 +218,18 @@ static int rule_add(struct conf *c, struct rule_conf *r)
 /* One of both only switches the other one off, which stays. */
 static void rule_switch(struct rule_conf **have, struct rule_conf *r)
 {
+	struct rule_conf *off = r;
+
 	if (only_switches(*have)) {
-		rule_free(*have);
+		off = *have;
 		*have = r;
-	} else {
-		rule_free(r);
 	}
 	(*have)->off = true;
+	free((*have)->switch_file);
+	(*have)->switch_file = off->file;
+	(*have)->switch_line = off->line;
+	off->file = NULL;
+	rule_free(off);
 }
 
 static int rule_load(struct conf *c, struct yaml_doc *d, yaml_node_t *node)
@@ -236,6 +241,8 @@ static int rule_load(struct conf *c, struct yaml_doc *d, yaml_node_t *node)
 		return -ENOMEM;
 	r->line = (unsigned)node->start_mark.line + 1;
 	r->file = strdup(d->path);
+	for (const struct field *f = rule_fields; f->key; f++)
+		r->key_line[f - rule_fields] = yaml_doc_line(d, node, f->key);
 	err = r->file ? fields_load(d, "rules", node, rule_fields, r) : -ENOMEM;
 	if (!err) {
 		defaults_set(d, node, r);

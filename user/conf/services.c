@@ -29,20 +29,26 @@ static void port_write(const struct field *f, const void *structure, struct buf 
 		buf_u64(out, port);
 }
 
-static const struct field_type field_port = { port_load, port_write, NULL, NULL };
+static const struct field_type field_port = { port_load, port_write, NULL, NULL,
+					      "an integer from 1 to 65535" };
 
 static const struct field match_fields[] = {
-	{ "cgroup", &field_text, offsetof(struct service_match, cgroup) },
-	{ "exe", &field_text, offsetof(struct service_match, exe) },
-	{ "command", &field_text, offsetof(struct service_match, command) },
-	{ "port", &field_port, offsetof(struct service_match, port) },
+	{ "cgroup", &field_text, offsetof(struct service_match, cgroup),
+	  .help = "A pattern for the path of its cgroup; * matches / as well." },
+	{ "exe", &field_text, offsetof(struct service_match, exe),
+	  .help = "A pattern for the path of its program." },
+	{ "command", &field_text, offsetof(struct service_match, command),
+	  .help = "A pattern for its arguments, separated by spaces." },
+	{ "port", &field_port, offsetof(struct service_match, port),
+	  .help = "A TCP port on which it listens." },
 	{ .key = NULL },
 };
 
 const struct field service_fields[] = {
 	{ "name", &field_text, offsetof(struct service_rule, name), .required = true,
-	  .max = CONF_NAME_MAX },
-	{ "match", &field_mapping, offsetof(struct service_rule, match), match_fields, true },
+	  .max = CONF_NAME_MAX, .help = "The name that the service gets." },
+	{ "match", &field_mapping, offsetof(struct service_rule, match), match_fields, true,
+	  .help = "Conditions of which all must hold." },
 	{ .key = NULL },
 };
 

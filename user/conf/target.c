@@ -62,28 +62,35 @@ static void url_show(const char *url, struct buf *out)
 #define TLS(member) offsetof(struct http_target, tls.member) - offsetof(struct http_target, tls)
 
 static const struct field auth_fields[] = {
-	{ "username", &field_text, AUTH(username), .required = true },
-	{ "password_file", &field_text, AUTH(password_file), .required = true,
-	  .check = path_check },
+	{ "username", &field_text, AUTH(username), .required = true, .help = "The name." },
+	{ "password_file", &field_text, AUTH(password_file), .required = true, .check = path_check,
+	  .help = "The file with the password, read for each message." },
 	{ .key = NULL },
 };
 
 static const struct setting insecure = { .kind = SETTING_BOOL };
 
 static const struct field tls_fields[] = {
-	{ "ca_file", &field_text, TLS(ca_file), .check = path_check },
-	{ "cert_file", &field_text, TLS(cert_file), .check = path_check },
-	{ "key_file", &field_text, TLS(key_file), .check = path_check },
-	{ "insecure_skip_verify", &field_setting, TLS(insecure_skip_verify), &insecure },
+	{ "ca_file", &field_text, TLS(ca_file), .check = path_check,
+	  .help = "Certificates of the authorities that are trusted; by default the system's." },
+	{ "cert_file", &field_text, TLS(cert_file), .check = path_check,
+	  .help = "A certificate of Seismo's own, with key_file." },
+	{ "key_file", &field_text, TLS(key_file), .check = path_check, .help = "Its key." },
+	{ "insecure_skip_verify", &field_setting, TLS(insecure_skip_verify), &insecure,
+	  .help = "Do not check who answers." },
 	{ .key = NULL },
 };
 
 const struct field http_target_fields[] = {
 	{ "url", &field_text, offsetof(struct http_target, url), .required = true,
-	  .check = url_check, .show = url_show },
-	{ "basic_auth", &field_mapping, offsetof(struct http_target, basic_auth), auth_fields },
-	{ "tls", &field_mapping, offsetof(struct http_target, tls), tls_fields },
-	{ "severity", &field_setting, offsetof(struct http_target, severity), &severity },
+	  .check = url_check, .show = url_show,
+	  .help = "Where it is, with http:// or https://; of Alertmanagers without the path of the API." },
+	{ "basic_auth", &field_mapping, offsetof(struct http_target, basic_auth), auth_fields,
+	  .help = "Name and password." },
+	{ "tls", &field_mapping, offsetof(struct http_target, tls), tls_fields,
+	  .help = "Of https://." },
+	{ "severity", &field_setting, offsetof(struct http_target, severity), &severity,
+	  .help = "It is told of alerts with this severity and graver ones." },
 	{ .key = NULL },
 };
 
@@ -110,11 +117,14 @@ static const struct setting timeout = { .kind = SETTING_DURATION,
 					.max = 300 * NS_PER_SEC };
 
 const struct field command_target_fields[] = {
-	{ "command", &field_texts, offsetof(struct command_target, command), .required = true },
+	{ "command", &field_texts, offsetof(struct command_target, command), .required = true,
+	  .help = "The absolute path of the program, and its arguments." },
 	{ "user", &field_text, offsetof(struct command_target, user), "nobody",
-	  .max = CONF_NAME_MAX },
-	{ "timeout", &field_setting, offsetof(struct command_target, timeout_ns), &timeout },
-	{ "severity", &field_setting, offsetof(struct command_target, severity), &severity },
+	  .max = CONF_NAME_MAX, .help = "The user that it runs as, without any capability." },
+	{ "timeout", &field_setting, offsetof(struct command_target, timeout_ns), &timeout,
+	  .help = "After this time it is killed, with what it has started." },
+	{ "severity", &field_setting, offsetof(struct command_target, severity), &severity,
+	  .help = "It is told of alerts with this severity and graver ones." },
 	{ .key = NULL },
 };
 
@@ -156,7 +166,8 @@ static void time_write(const struct field *f, const void *structure, struct buf 
 	buf_str(out, text);
 }
 
-static const struct field_type field_time = { time_load, time_write, NULL, NULL };
+static const struct field_type field_time = { time_load, time_write, NULL, NULL,
+					      "a time such as 2026-11-26T02:00:00Z" };
 
 /* Reads 02:00, at most 24:00, and moves the text behind it. */
 static bool clock_parse(const char **text, u32 *ret_s)
@@ -197,16 +208,20 @@ static void daily_write(const struct field *f, const void *structure, struct buf
 		buf_printf(out, "\"%02u:%02u-%02u:%02u\"", from / 60, from % 60, to / 60, to % 60);
 }
 
-static const struct field_type field_daily = { daily_load, daily_write, NULL, NULL };
+static const struct field_type field_daily = { daily_load, daily_write, NULL, NULL,
+					       "two times of the day such as \"02:00-04:00\"" };
 
 static const struct field_list match_list = { offsetof(struct expectation, match_cnt) };
 
 const struct field expectation_fields[] = {
-	{ "match", &field_pairs, offsetof(struct expectation, match), &match_list, true },
-	{ "from", &field_time, offsetof(struct expectation, from_ns) },
-	{ "to", &field_time, offsetof(struct expectation, to_ns) },
-	{ "daily", &field_daily, 0 },
-	{ "reason", &field_text, offsetof(struct expectation, reason), .required = true },
+	{ "match", &field_pairs, offsetof(struct expectation, match), &match_list, true,
+	  .help = "Labels of the alert, with alertname and severity, and patterns for their values." },
+	{ "from", &field_time, offsetof(struct expectation, from_ns),
+	  .help = "When that begins, with to." },
+	{ "to", &field_time, offsetof(struct expectation, to_ns), .help = "When it ends." },
+	{ "daily", &field_daily, 0, .help = "Instead of both: this part of every day, in UTC." },
+	{ "reason", &field_text, offsetof(struct expectation, reason), .required = true,
+	  .help = "Why, for those who see it." },
 	{ .key = NULL },
 };
 

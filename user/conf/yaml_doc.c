@@ -152,18 +152,33 @@ yaml_node_t *yaml_doc_node(struct yaml_doc *d, int id)
 	return yaml_document_get_node(&d->yaml, id);
 }
 
-yaml_node_t *yaml_doc_value(struct yaml_doc *d, yaml_node_t *mapping, const char *key)
+static const yaml_node_pair_t *pair_find(struct yaml_doc *d, const yaml_node_t *mapping,
+					 const char *key)
 {
 	if (!mapping || mapping->type != YAML_MAPPING_NODE)
 		return NULL;
-	for (yaml_node_pair_t *p = mapping->data.mapping.pairs.start;
+	for (const yaml_node_pair_t *p = mapping->data.mapping.pairs.start;
 	     p < mapping->data.mapping.pairs.top; p++) {
 		const char *text = yaml_doc_text(yaml_doc_node(d, p->key));
 
 		if (text && !strcmp(text, key))
-			return yaml_doc_node(d, p->value);
+			return p;
 	}
 	return NULL;
+}
+
+yaml_node_t *yaml_doc_value(struct yaml_doc *d, yaml_node_t *mapping, const char *key)
+{
+	const yaml_node_pair_t *p = pair_find(d, mapping, key);
+
+	return p ? yaml_doc_node(d, p->value) : NULL;
+}
+
+unsigned yaml_doc_line(struct yaml_doc *d, const yaml_node_t *mapping, const char *key)
+{
+	const yaml_node_pair_t *p = pair_find(d, mapping, key);
+
+	return p ? (unsigned)yaml_doc_node(d, p->key)->start_mark.line + 1 : 0;
 }
 
 const char *yaml_doc_text(const yaml_node_t *node)

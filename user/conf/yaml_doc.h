@@ -27,6 +27,8 @@ yaml_node_t *yaml_doc_root(struct yaml_doc *d);
 yaml_node_t *yaml_doc_node(struct yaml_doc *d, int id);
 /* The value of a key, NULL if there is none. The mapping may be NULL. */
 yaml_node_t *yaml_doc_value(struct yaml_doc *d, yaml_node_t *mapping, const char *key);
+/* The line of this key in the mapping; 0: it is not there, or the node is no mapping. */
+unsigned yaml_doc_line(struct yaml_doc *d, const yaml_node_t *mapping, const char *key);
 /* The text of a scalar without NUL bytes; NULL for any other node. */
 const char *yaml_doc_text(const yaml_node_t *node);
 

@@ -113,6 +113,27 @@ void buf_printf(struct buf *b, const char *fmt, ...)
 	b->len += (size_t)len;
 }
 
+void buf_wrap(struct buf *b, const char *text, const char *prefix, size_t width)
+{
+	size_t at = 0;
+
+	for (const char *word = text; *word; word += strspn(word, " \n")) {
+		size_t len = strcspn(word, " \n");
+
+		if (!at || at + 1 + len > width) {
+			buf_printf(b, "%s%s", at ? "\n" : "", prefix);
+			at = strlen(prefix);
+		} else {
+			buf_char(b, ' ');
+			at++;
+		}
+		buf_add(b, word, len);
+		at += len;
+		word += len;
+	}
+	buf_str(b, at ? "\n" : "");
+}
+
 const char *buf_cstr(struct buf *b)
 {
 	if (!buf_reserve(b, 1))

@@ -30,6 +30,8 @@ void buf_i64(struct buf *b, int64_t v);
 /* Nanoseconds as decimal seconds without trailing zeros: 1500000000 -> "1.5", 2000000000 -> "2". */
 void buf_seconds(struct buf *b, uint64_t ns);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* Running text in lines of this width, each after a prefix and with a newline. */
+void buf_wrap(struct buf *b, const char *text, const char *prefix, size_t width);
 /* NUL-terminates (not counted in len) and returns the data; "" when the buffer is empty or failed. */
 const char *buf_cstr(struct buf *b);
 

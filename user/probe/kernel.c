@@ -265,6 +265,11 @@ static const struct reason *reason_find(int err)
 	return NULL;
 }
 
+const char *kernel_libbpf_version(void)
+{
+	return libbpf_version_string() + 1; /* v1.1 */
+}
+
 const char *kernel_reason(int err)
 {
 	const struct reason *r = reason_find(err);

@@ -58,6 +58,9 @@ bool kernel_calls(const struct bpf_program *program);
  */
 int kernel_check_namespace(void);
 
+/* Of the library in use, which may be another than the one of the build: "1.1". */
+const char *kernel_libbpf_version(void);
+
 /* Explains a negative errno of the kernel's in plain words. */
 const char *kernel_reason(int err);
 /* What to do about it, NULL if there is no advice. */

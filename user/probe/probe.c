@@ -26,7 +26,7 @@ const struct conf_family *probe_families(void)
 		if (!(*p)->required)
 			families[cnt++] =
 				(struct conf_family){ (*p)->name, (*p)->mode != PROBE_MODE_ON,
-						      (*p)->settings };
+						      (*p)->settings, (*p)->summary };
 	return families;
 }
 
