@@ -79,8 +79,8 @@ check
 is 0 "$status" "check: a valid file"
 is "$CONFIG is valid.
 A reload would change:
+  services: none -> [ { name: reloaded-$$, match: { exe: w-reload-$$ } } ]
   limits.services: 4000 -> 4100
-  services:  -> [ { name: reloaded-$$, match: { exe: w-reload-$$ } } ]
   events.keep: 8 -> 3
   probes.request.long_poll: 5s -> 10s
   rules.Busy: none -> on
@@ -88,7 +88,7 @@ A reload would change:
   rules.DiskErrors: built-in, off -> built-in, on
 These take a restart:
   limits.memory: 64MiB -> 32MiB
-  buckets: fine -> 1ms, 1s
+  buckets: fine -> [1ms, 1s]
   probes.request.status: code -> class" "$output" "check: what a reload would change, and what takes a restart"
 check --format json
 is "7 3" "$(jq -r '[.changes | map(select(.live)), map(select(.live | not)) | length] | join(" ")' <<<"$output")" \
@@ -105,8 +105,8 @@ is "10" "$(jq '.changes | length' <<<"$output")" "check: a path of any bytes"
 # --- a reload
 
 reload
-said "limits.services: 4000 -> 4100" "rules.DiskReads.above: 50ms -> 80ms" "services:  -> [ { name: reloaded-$$, match: { exe: w-reload-$$ } } ]" "probes.request.long_poll: 5s -> 10s" \
-	"limits.memory: 64MiB -> 32MiB takes a restart" "buckets: fine -> 1ms, 1s takes a restart" "probes.request.status: code -> class takes a restart"
+said "limits.services: 4000 -> 4100" "rules.DiskReads.above: 50ms -> 80ms" "services: none -> [ { name: reloaded-$$, match: { exe: w-reload-$$ } } ]" "probes.request.long_poll: 5s -> 10s" \
+	"limits.memory: 64MiB -> 32MiB takes a restart" "buckets: fine -> [1ms, 1s] takes a restart" "probes.request.status: code -> class takes a restart"
 is 1 "$(successful)" "the reload was successful"
 ok "and is younger than the start" between "$began" 9999999999 \
 	"$(calc "$(value seismo_config_last_reload_success_timestamp_seconds) - 0.001")"
@@ -117,7 +117,7 @@ check
 is "$CONFIG is valid.
 These take a restart:
   limits.memory: 64MiB -> 32MiB
-  buckets: fine -> 1ms, 1s
+  buckets: fine -> [1ms, 1s]
   probes.request.status: code -> class" "$output" "check: what takes a restart still does"
 
 # --- while a service is counting
