@@ -13,6 +13,8 @@
 const struct command commands[] = {
 	{ "run", "[OPTION...]", "collect and serve metrics, in the foreground", cmd_run,
 	  &run_usage },
+	{ "diagnose", "[OPTION...]", "what is wrong, why, and what to do about it", cmd_diagnose,
+	  &diagnose_usage },
 	{ "check", "[OPTION...]", "what works on this kernel, what is missing, what to do about it",
 	  cmd_check, &check_usage },
 	{ "config", "[KEY...]", "the configuration in effect, each key with what has set it",

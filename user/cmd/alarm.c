@@ -8,6 +8,7 @@
 
 #include "alert/deliver.h"
 #include "cmd/witness.h"
+#include "diagnose/diagnosis.h"
 #include "event/event.h"
 #include "expo/json.h"
 #include "lib/log.h"
@@ -453,6 +454,14 @@ json_t *alarm_json(const struct alarm *a, bool files)
 	engine_each(a->engine, alert_list, (void *)&l);
 	engine_each_rule(a->engine, rule_list, unknown);
 	return json_pack("{s:o, s:o}", "alerts", l.alerts, "unknown_rules", unknown);
+}
+
+json_t *alarm_diagnosis(const struct alarm *a, u64 since_ns, const char *service)
+{
+	const struct evidence_sources sources = witness_sources(a->witness);
+	const struct diagnosis_params params = { &sources, a->engine, since_ns, service };
+
+	return diagnosis_make(&params);
 }
 
 /* --- the whole */

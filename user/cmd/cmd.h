@@ -19,6 +19,7 @@ struct command {
 extern const struct command commands[];
 
 int cmd_run(int argc, char **argv);
+int cmd_diagnose(int argc, char **argv);
 int cmd_check(int argc, char **argv);
 int cmd_config(int argc, char **argv);
 int cmd_events(int argc, char **argv);
@@ -30,7 +31,7 @@ int cmd_help(int argc, char **argv);
 /* Says so, with the one that was meant, and returns the exit status. */
 int command_unknown(const char *name);
 
-extern const struct usage run_usage, check_usage, config_usage, events_usage, metrics_usage,
-	rules_usage, silence_usage, help_usage;
+extern const struct usage run_usage, diagnose_usage, check_usage, config_usage, events_usage,
+	metrics_usage, rules_usage, silence_usage, help_usage;
 
 #endif

@@ -141,6 +141,25 @@ static void serve_alerts(void *ctx, const struct http_request *request, struct h
 	json_reply(reply, alarm_json(d->agent.alarm, http_request_control(request)));
 }
 
+/* What is wrong, and why: of the last `since` seconds, and of one service or all. */
+static void serve_diagnosis(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const char *since = http_request_query(request, "since") ?: "900",
+		   *service = http_request_query(request, "service");
+	struct daemon *d = ctx;
+	u64 seconds, cpu_ns = agent_cpu_ns();
+
+	if (parse_u64(since, 1, DAY_SECONDS, &seconds)) {
+		http_reply_fail(reply, 400, "'since' must be a number of seconds from 1 to %d.",
+				DAY_SECONDS);
+		return;
+	}
+	if (!read_now(d, reply))
+		return;
+	json_reply(reply, alarm_diagnosis(d->agent.alarm, seconds * 1000 * NS_PER_MS, service));
+	agent_spend(&d->agent, cpu_ns);
+}
+
 static void attaching_write(const struct daemon *d, struct http_reply *reply)
 {
 	unsigned all = 0;
@@ -318,6 +337,7 @@ const struct http_route daemon_routes[] = {
 	{ "/api/v1/services", serve_services },
 	{ "/api/v1/query", serve_query, .heavy = true },
 	{ "/api/v1/alerts", serve_alerts, .heavy = true },
+	{ "/api/v1/diagnosis", serve_diagnosis, .heavy = true },
 	{ "/api/v1/events", serve_events, .control = true, .heavy = true },
 	{ "/api/v1/check", serve_check, .heavy = true },
 	{ "/api/v1/config", serve_config, .control = true },

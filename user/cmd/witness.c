@@ -61,9 +61,9 @@ void witness_seen(struct witness *w, const struct process_event *e)
 	changes_note(w->changes, CHANGE_REPLACED, e->service, detail, 1, e->time_ns);
 }
 
-json_t *witness_evidence(const struct witness *w, const struct alert *a)
+struct evidence_sources witness_sources(const struct witness *w)
 {
-	const struct evidence_sources sources = {
+	return (struct evidence_sources){
 		.registry = w->registry,
 		.history = w->history,
 		.baselines = w->baselines,
@@ -71,6 +71,11 @@ json_t *witness_evidence(const struct witness *w, const struct alert *a)
 		.disks = w->disks,
 		.wall_offset_ns = utc_now_ns() - (s64)clock_now_ns(),
 	};
+}
+
+json_t *witness_evidence(const struct witness *w, const struct alert *a)
+{
+	const struct evidence_sources sources = witness_sources(w);
 
 	return evidence_make(&sources, a);
 }

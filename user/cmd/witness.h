@@ -8,6 +8,7 @@
 #include "lib/worker.h"
 #include "metric/history.h"
 #include "rule/alert.h"
+#include "rule/sources.h"
 
 struct witness;
 struct baselines;
@@ -21,6 +22,8 @@ void witness_free(struct witness *w);
 void witness_tick(struct witness *w);
 /* The kernel side has told something of a process: that its program was replaced is not in any counter. */
 void witness_seen(struct witness *w, const struct process_event *e);
+/* What it knows, at present. */
+struct evidence_sources witness_sources(const struct witness *w);
 /* See evidence_make(); the caller's. */
 json_t *witness_evidence(const struct witness *w, const struct alert *a);
 

@@ -1,53 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include "rule/facts.h"
+
 #include <string.h>
-
-#include "conf/pattern.h"
-#include "rule/fact.h"
-
-bool subject_begins(const struct scene *s, const char *prefix)
-{
-	return !strncmp(s->subject.metric, prefix, strlen(prefix));
-}
-
-enum answer part_takes(const struct scene *s, const char *name, double share)
-{
-	const struct part *p = s->focus ?: scene_part(s, name);
-	double growth;
-
-	if (!p || strcmp(p->row->name, name) != 0)
-		return NO;
-	growth = scene_growth(s, p);
-	return at_least(isnan(growth) ? scene_share(s, p) : growth, share);
-}
-
-struct counted service_counted(const struct scene *s, const char *metric, const char *service,
-			       const char *label, const char *values)
-{
-	const struct condition where[] = { { "service", service ?: "" }, { NULL } };
-	struct counted ret = { 0, s->usual ? 0 : NAN };
-	struct group g;
-
-	group_find(&g, s->src->registry, metric, where);
-	for (size_t i = 0; service && i < g.cnt; i++) {
-		int at = label ? family_label(g.family, label) : -1;
-
-		if (label && (at < 0 || !pattern_match(values, g.at[i]->label[at] ?: "")))
-			continue;
-		ret.now += series_increase(g.at[i], &s->now_window);
-		if (s->usual)
-			ret.usual += series_increase(g.at[i], s->usual);
-	}
-	group_release(&g);
-	if (s->usual)
-		ret.usual *= (double)(s->now_window.end_ns - s->now_window.begin_ns) /
-			     (double)(s->usual->end_ns - s->usual->begin_ns);
-	return ret;
-}
-
-enum answer is_up(struct counted c, double least)
-{
-	return c.now >= least && (isnan(c.usual) || c.now >= MANY * c.usual);
-}
 
 /* --- the alert */
 

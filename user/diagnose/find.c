@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "diagnose/find.h"
+
+#include <string.h>
+
+bool find_is_recent(const struct finder *f, const struct run *r)
+{
+	return f->steps.at[r->end - 1].end_ns + f->since_ns > f->steps.now_ns;
+}
+
+void find_date(const struct finder *f, const struct run *r, struct symptom *s)
+{
+	s->begin_ns = r->first ? f->steps.at[r->first].begin_ns : 0;
+	s->end_ns = f->steps.at[r->end - 1].end_ns;
+	s->ongoing = r->ongoing;
+}
+
+u32 find_now_first(const struct finder *f, const struct run *r)
+{
+	u32 first = r->end - 1;
+
+	while (first > r->first &&
+	       f->steps.at[first].begin_ns + FIND_NOW_NS > f->steps.at[r->end - 1].end_ns)
+		first--;
+	return first;
+}
+
+bool find_is_anonymous(const char *service)
+{
+	return !strcmp(service, "kernel") || !strcmp(service, "other") ||
+	       !strcmp(service, "unknown") || !strcmp(service, "commands");
+}
+
+void symptoms_find(struct symptoms *ret, const struct symptom_params *p)
+{
+	struct finder f = {
+		.src = p->src, .since_ns = p->since_ns, .service = p->service, .to = ret
+	};
+
+	*ret = (struct symptoms){ .slowest_seconds = 0 };
+	steps_make(&f.steps, p->src->history, p->src->registry->now_ns,
+		   p->since_ns + p->since_ns / 2);
+	if (!f.steps.cnt)
+		return;
+	find_requests(&f);
+	find_devices(&f);
+	find_conditions(&f);
+}

@@ -1,0 +1,421 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/*
+ * Requests that take longer than usual, fail, or are not answered. What is usual is what was at a time of the same load: a burst
+ * that is always slower is no news.
+ */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "diagnose/find.h"
+#include "metric/hist.h"
+
+#define RISE	      0.30   /* of the logarithm of the mean */
+#define FLOOR_S	      0.0005 /* second: means below differ by chance */
+#define FLOOR_RATIO   0.02   /* ratios of errors below differ by chance */
+#define EVENTS_MIN    2	     /* in a step, for its mean to count */
+#define SAME_LOAD     0.67   /* times the rate: not less than that */
+#define LIKE_MIN      3	     /* steps of the same load, to compare with */
+#define SLOWER	      1.8
+#define SLOWER_WEAK   1.3
+#define SLOWER_S      0.005
+#define SLOWER_WEAK_S 0.002
+#define TAIL	      2.0  /* times the usual p95 */
+#define TAIL_S	      0.03 /* and by so much more */
+#define TAIL_MIN      40   /* requests, to speak of a p95 */
+#define ERRORS_MIN    3
+#define ERRORS_RATIO  0.02
+#define ERRORS_SURE   0.10
+#define MANY	      3.0 /* times the usual ratio, or age */
+#define STALLED_S     4.0
+#define RECENT_NS     (15 * 1000000000ULL)
+#define FEWER	      0.5 /* of the usual answers */
+
+/* Requests of a service in one direction, of one protocol. Interned. */
+struct flow {
+	const char *service, *direction, *protocol;
+};
+
+struct flows {
+	struct flow *at;
+	size_t cnt, cap;
+};
+
+static int flow_compare(const void *a, const void *b)
+{
+	return memcmp(a, b, sizeof(struct flow));
+}
+
+static const char *label_of(const struct series *s, const char *name)
+{
+	int at = family_label(s->family, name);
+
+	return at < 0 ? NULL : s->label[at];
+}
+
+static bool protocol_counts(const char *protocol)
+{
+	return protocol && strcmp(protocol, "unknown") != 0 && strcmp(protocol, "mqtt") != 0;
+}
+
+static void flows_add(struct flows *list, const struct registry *r, const char *metric)
+{
+	const struct family *f = registry_find(r, metric);
+
+	for (size_t i = 0; f && i < f->series_cnt; i++) {
+		const struct series *s = f->series[i];
+		struct flow flow = { s->label[0], label_of(s, "direction"),
+				     label_of(s, "protocol") };
+
+		if (!flow.service || !flow.direction || !protocol_counts(flow.protocol) ||
+		    find_is_anonymous(flow.service) ||
+		    (list->cnt && !memcmp(&list->at[list->cnt - 1], &flow, sizeof(flow))))
+			continue;
+		if (list->cnt == list->cap) {
+			size_t cap = list->cap ? 2 * list->cap : 64;
+			struct flow *at = reallocarray(list->at, cap, sizeof(*at));
+
+			if (!at)
+				return;
+			list->at = at;
+			list->cap = cap;
+		}
+		list->at[list->cnt++] = flow;
+	}
+}
+
+static void flows_find(struct flows *list, const struct registry *r)
+{
+	size_t cnt = 0;
+
+	flows_add(list, r, "seismo_requests_total");
+	flows_add(list, r, "seismo_request_oldest_seconds");
+	flows_add(list, r, "seismo_requests_unanswered_total");
+	if (!list->cnt)
+		return;
+	qsort(list->at, list->cnt, sizeof(*list->at), flow_compare);
+	for (size_t i = 0; i < list->cnt; i++)
+		if (!cnt || flow_compare(&list->at[cnt - 1], &list->at[i]))
+			list->at[cnt++] = list->at[i];
+	list->cnt = cnt;
+}
+
+/* --- by step */
+
+/* Of a flow, by step. */
+struct table {
+	double cnt[STEPS_MAX], errors[STEPS_MAX], lost[STEPS_MAX], seconds[STEPS_MAX];
+	struct group total, duration, unanswered, oldest;
+	double all;
+};
+
+static bool is_error(const struct series *s)
+{
+	const char *status = label_of(s, "status") ?: "";
+
+	return !strcmp(status, "error") || (*status == '5' && strlen(status) == 3);
+}
+
+/* Who gives up has waited too long, or changed its mind: that is counted where it is more than usual. */
+static void table_count(struct table *t, const struct steps *steps, u32 i)
+{
+	const struct history_window *w = &steps->at[i];
+
+	t->cnt[i] = t->errors[i] = t->lost[i] = t->seconds[i] = 0;
+	for (size_t k = 0; k < t->total.cnt; k++) {
+		double cnt = series_increase(t->total.at[k], w);
+
+		t->cnt[i] += cnt;
+		t->errors[i] += is_error(t->total.at[k]) ? cnt : 0;
+	}
+	for (size_t k = 0; k < t->unanswered.cnt; k++)
+		t->lost[i] += series_increase(t->unanswered.at[k], w);
+	for (size_t k = 0; k < t->duration.cnt; k++)
+		t->seconds[i] += series_increase(t->duration.at[k], w);
+	t->all += t->cnt[i] + t->lost[i];
+}
+
+static void table_make(struct table *t, const struct finder *f, const struct flow *flow)
+{
+	const struct condition where[] = { { "service", flow->service },
+					   { "direction", flow->direction },
+					   { "protocol", flow->protocol },
+					   { NULL } };
+	const struct registry *r = f->src->registry;
+
+	t->all = 0;
+	group_find(&t->total, r, "seismo_requests_total", where);
+	group_find(&t->duration, r, "seismo_request_duration_seconds", where);
+	group_find(&t->unanswered, r, "seismo_requests_unanswered_total", where);
+	group_find(&t->oldest, r, "seismo_request_oldest_seconds", where);
+	for (u32 i = 0; i < f->steps.cnt; i++)
+		table_count(t, &f->steps, i);
+}
+
+static void table_release(struct table *t)
+{
+	group_release(&t->total);
+	group_release(&t->duration);
+	group_release(&t->unanswered);
+	group_release(&t->oldest);
+}
+
+static double step_seconds(const struct steps *s, u32 i)
+{
+	return (double)(s->at[i].end_ns - s->at[i].begin_ns) / 1e9;
+}
+
+static double rate_in(const struct table *t, const struct steps *s, u32 first, u32 end)
+{
+	double cnt = 0, seconds = 0;
+
+	for (u32 i = first; i < end; i++) {
+		cnt += t->cnt[i];
+		seconds += step_seconds(s, i);
+	}
+	return seconds > 0 ? cnt / seconds : 0;
+}
+
+static void hist_take(const struct table *t, const struct history_window *w, struct hist *to)
+{
+	for (size_t k = 0; k < t->duration.cnt; k++)
+		history_hist(w, t->duration.at[k], to);
+}
+
+/*
+ * What was usual: steps before the run or, where it has ended and they are too few, after it; those of the same load or more
+ * where there are enough, otherwise all of them. Returns whether they are of the same load.
+ */
+static bool usual_take(const struct table *t, const struct finder *f, const struct run *r,
+		       double rate, struct hist *ret)
+{
+	u32 like = 0, before = 0;
+
+	for (u32 i = 0; i < r->first; i++) {
+		before += t->cnt[i] > 0;
+		like += t->cnt[i] > 0 && t->cnt[i] / step_seconds(&f->steps, i) >= SAME_LOAD * rate;
+	}
+	for (u32 i = 0; i < f->steps.cnt; i++) {
+		double at = t->cnt[i] / step_seconds(&f->steps, i);
+
+		if ((i >= r->first && i < r->end) || (i >= r->end && before >= LIKE_MIN))
+			continue;
+		if (like < LIKE_MIN || at >= SAME_LOAD * rate)
+			hist_take(t, &f->steps.at[i], ret);
+	}
+	return like >= LIKE_MIN;
+}
+
+/* --- slow */
+
+struct compared {
+	struct hist now, usual;
+	double p50, p75, p95, was50, was75, was95;
+	double cnt;
+	bool same_load;
+};
+
+static void compare(const struct table *t, const struct finder *f, const struct run *r,
+		    struct compared *c)
+{
+	u32 first = find_now_first(f, r);
+
+	memset(c, 0, sizeof(*c));
+	for (u32 i = first; i < r->end; i++)
+		hist_take(t, &f->steps.at[i], &c->now);
+	c->same_load = usual_take(t, f, r, rate_in(t, &f->steps, first, r->end), &c->usual);
+	c->cnt = (double)hist_count(&c->now);
+	c->p50 = hist_quantile(&c->now, 0.5);
+	c->p75 = hist_quantile(&c->now, 0.75);
+	c->p95 = hist_quantile(&c->now, 0.95);
+	c->was50 = hist_quantile(&c->usual, 0.5);
+	c->was75 = hist_quantile(&c->usual, 0.75);
+	c->was95 = hist_quantile(&c->usual, 0.95);
+}
+
+static bool is_slower(double now, double was, double factor, double seconds)
+{
+	return now >= factor * was && now - was >= seconds;
+}
+
+static void slow_find(struct finder *f, const struct flow *flow, const struct table *t)
+{
+	double values[STEPS_MAX];
+	struct symptom s = { .kind = SYMPTOM_SLOW,
+			     .metric = "seismo_request_duration_seconds",
+			     .service = flow->service,
+			     .direction = flow->direction,
+			     .protocol = flow->protocol };
+	struct compared c;
+	struct run r;
+	bool body, tail;
+
+	for (u32 i = 0; i < f->steps.cnt; i++)
+		values[i] =
+			t->cnt[i] >= EVENTS_MIN ? log(t->seconds[i] / t->cnt[i] + FLOOR_S) : NAN;
+	if (!run_find(values, f->steps.cnt, RISE, &r) || !find_is_recent(f, &r))
+		return;
+	compare(t, f, &r, &c);
+	if (!(c.cnt > 0) || isnan(c.was50))
+		return;
+	body = is_slower(c.p50, c.was50, SLOWER, SLOWER_S) ||
+	       is_slower(c.p75, c.was75, SLOWER, SLOWER_S);
+	tail = c.cnt >= TAIL_MIN && is_slower(c.p95, c.was95, TAIL, TAIL_S);
+	s.weak = !body && !tail;
+	if (s.weak && !is_slower(c.p50, c.was50, SLOWER_WEAK, SLOWER_WEAK_S) &&
+	    !is_slower(c.p75, c.was75, SLOWER_WEAK, SLOWER_WEAK_S) &&
+	    !(c.cnt >= TAIL_MIN && is_slower(c.p95, c.was95, SLOWER_WEAK, TAIL_S / 2)))
+		return;
+	s.now = tail && !body ? c.p95 : c.p75;
+	s.usual = tail && !body ? c.was95 : c.was75;
+	s.rate = rate_in(t, &f->steps, find_now_first(f, &r), r.end);
+	s.weight = fmin(log2(s.now / s.usual), 6) / 6 * (s.weak ? 0.3 : 1);
+	find_date(f, &r, &s);
+	symptoms_add(f->to, &s);
+}
+
+/* --- failing */
+
+static void failing_find(struct finder *f, const struct flow *flow, const struct table *t)
+{
+	double values[STEPS_MAX], bad = 0, all = 0, was_bad = 0, was_all = 0, sum = 0;
+	struct symptom s = { .kind = SYMPTOM_FAILING,
+			     .metric = "seismo_requests_total",
+			     .service = flow->service,
+			     .direction = flow->direction,
+			     .protocol = flow->protocol };
+	struct run r;
+
+	for (u32 i = 0; i < f->steps.cnt; i++) {
+		double cnt = t->cnt[i] + t->lost[i];
+
+		sum += t->errors[i] + t->lost[i];
+		values[i] = cnt > 0 ? log((t->errors[i] + t->lost[i]) / cnt + FLOOR_RATIO) : NAN;
+	}
+	if (!(sum >= ERRORS_MIN) || !run_find(values, f->steps.cnt, RISE, &r) ||
+	    !find_is_recent(f, &r))
+		return;
+	for (u32 i = 0; i < f->steps.cnt; i++) {
+		bool in = i >= r.first && i < r.end;
+
+		*(in ? &bad : &was_bad) += t->errors[i] + t->lost[i];
+		*(in ? &all : &was_all) += t->cnt[i] + t->lost[i];
+	}
+	s.now = bad / all;
+	s.usual = was_all > 0 ? was_bad / was_all : NAN;
+	if (bad < ERRORS_MIN || s.now < ERRORS_RATIO || s.now < MANY * s.usual)
+		return;
+	s.weak = s.now < ERRORS_SURE;
+	s.rate = rate_in(t, &f->steps, r.first, r.end);
+	s.weight = s.weak ? 0.3 : 0.5 + s.now / 2;
+	find_date(f, &r, &s);
+	symptoms_add(f->to, &s);
+}
+
+/* --- stalled */
+
+static double age_in(const struct table *t, const struct history_window *w)
+{
+	s64 max = 0;
+
+	for (size_t k = 0; k < t->oldest.cnt; k++) {
+		struct history_gauge g;
+
+		history_gauge(w, t->oldest.at[k], &g);
+		max = g.max > max ? g.max : max;
+	}
+	return (double)max / 1e9;
+}
+
+/* What waits now has waited longer than ever is usual, and others are not answered as they usually are. */
+static void stalled_find(struct finder *f, const struct flow *flow, const struct table *t)
+{
+	u64 now_ns = f->steps.now_ns;
+	struct history_window now, before;
+	struct symptom s = { .kind = SYMPTOM_STALLED,
+			     .metric = "seismo_request_oldest_seconds",
+			     .service = flow->service,
+			     .direction = flow->direction,
+			     .protocol = flow->protocol,
+			     .ongoing = true,
+			     .end_ns = now_ns,
+			     .usual = NAN };
+	double answers = 0, usually = NAN;
+	u64 age_ns;
+
+	if (!strcmp(flow->protocol, "tls") || !t->oldest.cnt ||
+	    !history_window(f->src->history, RECENT_NS, &now))
+		return;
+	s.now = age_in(t, &now);
+	if (s.now < STALLED_S)
+		return;
+	age_ns = (u64)(s.now * 1e9) + RECENT_NS;
+	for (size_t k = 0; k < t->total.cnt; k++)
+		answers += series_increase(t->total.at[k], &now);
+	answers /= (double)(now.end_ns - now.begin_ns) / 1e9;
+	if (history_window_past(f->src->history, f->since_ns + age_ns, age_ns, &before)) {
+		usually = 0;
+		for (size_t k = 0; k < t->total.cnt; k++)
+			usually += series_increase(t->total.at[k], &before);
+		usually /= (double)(before.end_ns - before.begin_ns) / 1e9;
+		s.usual = age_in(t, &before);
+	}
+	/* long polls and streams always wait */
+	if (s.now < MANY * s.usual || !(answers <= FEWER * usually || (isnan(usually) && !answers)))
+		return;
+	s.begin_ns = now_ns > (u64)(s.now * 1e9) ? now_ns - (u64)(s.now * 1e9) : 0;
+	s.rate = answers;
+	s.weight = 1.2;
+	symptoms_add(f->to, &s);
+}
+
+/* --- all */
+
+static void flow_look(struct finder *f, const struct flow *flow)
+{
+	struct table t = { 0 };
+	bool inbound = !strcmp(flow->direction, "inbound");
+	struct hist recent = { 0 };
+
+	table_make(&t, f, flow);
+	if (t.all > 0 || t.oldest.cnt) {
+		slow_find(f, flow, &t);
+		failing_find(f, flow, &t);
+		stalled_find(f, flow, &t);
+	}
+	if (inbound && t.all > 0) {
+		struct history_window w;
+		double seconds;
+
+		f->to->services++;
+		f->to->rate += rate_in(&t, &f->steps, f->steps.cnt - 1, f->steps.cnt);
+		if (history_window(f->src->history, FIND_NOW_NS, &w))
+			hist_take(&t, &w, &recent);
+		seconds = hist_quantile(&recent, 0.95);
+		if (seconds > f->to->slowest_seconds) {
+			f->to->slowest_seconds = seconds;
+			f->to->slowest = flow->service;
+		}
+	}
+	table_release(&t);
+}
+
+static bool serves(const struct flows *list, const char *service)
+{
+	for (size_t i = 0; i < list->cnt; i++)
+		if (list->at[i].service == service && !strcmp(list->at[i].direction, "inbound"))
+			return true;
+	return false;
+}
+
+/* Of services that serve requests what they ask of others is looked at as a cause: it counts by itself where nobody asks them. */
+void find_requests(struct finder *f)
+{
+	struct flows list = { 0 };
+
+	flows_find(&list, f->src->registry);
+	for (size_t i = 0; i < list.cnt; i++)
+		if (!strcmp(list.at[i].direction, "inbound") || !serves(&list, list.at[i].service))
+			flow_look(f, &list.at[i]);
+	free(list.at);
+}
