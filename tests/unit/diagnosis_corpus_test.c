@@ -365,7 +365,7 @@ static void answer_print(const struct recording *r, const struct way *w, u32 sec
 		char *subject = json_dumps(json_object_get(cause, "subject"), JSON_COMPACT);
 
 		print_message(" %s%s(%.2f %s)", text_of(cause, "cause"), subject,
-			      json_number_value(json_object_get(cause, "share")),
+			      json_number_value(json_object_get(cause, "share_ratio")),
 			      text_of(cause, "sure"));
 		free(subject);
 	}
@@ -373,7 +373,7 @@ static void answer_print(const struct recording *r, const struct way *w, u32 sec
 	if (getenv("CORPUS_VERBOSE") && !strcmp(getenv("CORPUS_VERBOSE"), r->fault)) {
 		char *text = json_dumps(doc, JSON_INDENT(1) | JSON_REAL_PRECISION(6));
 
-		print_message("%s\n", text);
+		puts(text);
 		free(text);
 	}
 }
@@ -429,6 +429,7 @@ static void causes_are_right(void **state)
 static int setup(void **state)
 {
 	(void)state;
+	setvbuf(stdout, NULL, _IONBF, 0);
 	corpus_dir = getenv("CORPUS") ?: corpus_dir;
 	expected_read();
 	recordings_read();

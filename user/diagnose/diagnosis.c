@@ -209,11 +209,12 @@ static json_t *chain_json(const struct cause *c)
 	return list;
 }
 
-static void part_append(json_t *list, const char *part, const char *of, double ratio)
+static void part_append(json_t *list, const char *part, const char *of, double ratio, double growth)
 {
 	json_t *o = json_pack("{s:s, s:s?}", "part", part, "of", of);
 
 	evidence_number(o, "ratio", "", ratio);
+	evidence_number(o, "growth", "ratio", growth);
 	json_array_append_new(list, o);
 }
 
@@ -229,11 +230,12 @@ static json_t *time_list(const struct scene *s)
 		if (!(scene_share(s, p) >= 0.005))
 			continue;
 		rest -= scene_share(s, p);
-		part_append(list, p->row->name, p->of ?: p->protocol, scene_share(s, p));
+		part_append(list, p->row->name, p->of ?: p->protocol, scene_share(s, p),
+			    scene_growth(s, p));
 	}
 	if (s->service)
 		part_append(list, s->budget.by_requests ? "unattributed" : "idle", NULL,
-			    fmax(rest, 0));
+			    fmax(rest, 0), NAN);
 	return list;
 }
 
@@ -367,11 +369,14 @@ static bool concerns(const struct cause *c, const char *service)
 	return false;
 }
 
-static json_t *causes_json(const struct making *m)
+/* Those that are told, or those that follow them in the list and are not. */
+static json_t *causes_json(const struct making *m, bool told)
 {
+	u32 i = told ? 0 : m->trace.cause_cnt,
+	    end = m->trace.cause_cnt + (told ? 0 : m->trace.ruled_out);
 	json_t *list = json_array();
 
-	for (u32 i = 0; i < m->trace.cause_cnt; i++)
+	for (; i < end; i++)
 		if (!m->params->service || concerns(&m->trace.causes[i], m->params->service))
 			json_array_append_new(list, cause_json(m, &m->trace.causes[i]));
 	return list;
@@ -422,7 +427,7 @@ static void summary_write_all(struct buf *b, const struct making *m, const json_
 
 static json_t *document(const struct making *m)
 {
-	json_t *causes = causes_json(m), *o = json_object();
+	json_t *causes = causes_json(m, true), *o = json_object();
 	bool wrong = json_array_size(causes) > 0, blind = unknown_is_blind(m->params->src);
 	struct buf text = { 0 };
 
@@ -434,6 +439,7 @@ static json_t *document(const struct making *m)
 	json_object_set_new(o, "summary", text_take(&text));
 	json_object_set_new(o, "unknown", json_incref(m->unknown));
 	json_object_set_new(o, "causes", causes);
+	json_object_set_new(o, "ruled_out", causes_json(m, false));
 	json_object_set_new(o, "notes", notes_json(m));
 	json_object_set_new(o, "symptoms", symptoms_json(m));
 	json_object_set_new(o, "seen",

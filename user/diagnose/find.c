@@ -5,7 +5,9 @@
 
 bool find_is_recent(const struct finder *f, const struct run *r)
 {
-	return f->steps.at[r->end - 1].end_ns + f->since_ns > f->steps.now_ns;
+	/* how it was just after the start is not how it is */
+	return (r->first || r->ongoing) &&
+	       f->steps.at[r->end - 1].end_ns + f->since_ns > f->steps.now_ns;
 }
 
 void find_date(const struct finder *f, const struct run *r, struct symptom *s)

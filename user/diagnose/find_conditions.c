@@ -16,6 +16,7 @@ static const struct condition_row {
 	const char *label2, *values2;
 	double least; /* in the last minute of it */
 	double weight;
+	bool weak; /* it happens without harm, as when something is started again */
 } rows[] = {
 	{ SYMPTOM_LIMIT, "seismo_syscall_errors_total", "errno", "EMFILE|ENFILE", NULL, NULL, 5,
 	  0.5 },
@@ -25,7 +26,7 @@ static const struct condition_row {
 	  "!inotify_add_watch|bpf|perf_event_open|epoll_ctl", 3, 0.5 },
 	{ SYMPTOM_LIMIT, "seismo_tcp_listen_overflows_total", NULL, NULL, NULL, NULL, 5, 0.45 },
 	{ SYMPTOM_LIMIT, "seismo_tcp_connect_failures_total", "errno",
-	  "ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH", NULL, NULL, 5, 0.4 },
+	  "ECONNREFUSED|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH", NULL, NULL, 5, 0.4, true },
 	{ SYMPTOM_DEATHS, "seismo_oom_kills_total", NULL, NULL, NULL, NULL, 1, 0.6 },
 	{ SYMPTOM_DEATHS, "seismo_process_exits_total", "reason", "error|signal|oom", NULL, NULL, 4,
 	  0.4 },
@@ -45,7 +46,8 @@ static void series_look(struct finder *f, const struct condition_row *row, const
 			       .metric = row->metric,
 			       .service = s->label[0],
 			       .rate = NAN,
-			       .weight = row->weight };
+			       .weight = row->weight,
+			       .weak = row->weak };
 	double before = 0, before_seconds = 0;
 	u32 last = f->steps.cnt, first;
 

@@ -172,7 +172,9 @@ static void cause_add(struct tracer *t, const struct way *w, const struct scene 
 		to->cause_cnt++;
 		*c = (struct cause){ .subject = subject };
 	}
-	if (!c->scene || weight > c->symptom->weight * c->share) {
+	if (!c->scene || (c->scene->reason->vague && !s->reason->vague) ||
+	    (c->scene->reason->vague == s->reason->vague &&
+	     weight > c->symptom->weight * c->share)) {
 		c->scene = s;
 		c->symptom = w->symptom;
 		c->share = w->share;
@@ -434,14 +436,21 @@ static bool cause_has(const struct cause *c, const char *service)
 	return false;
 }
 
-/* What is only known to take the time of a victim of something that is known better. */
+/*
+ * What is only known to take the time of a victim of something that is known better, or lies on the way to such a victim, is its
+ * consequence.
+ */
 static bool is_consequence(const struct trace *t, const struct cause *c)
 {
-	for (u32 i = 0; i < t->cause_cnt && c->scene->reason->vague; i++) {
+	const struct reason *r = c->scene->reason;
+	bool open = r->vague || r->blames == BLAMES_PATH || r->blames == BLAMES_CALLEE ||
+		    r->kind == REASON_OWN_LOAD;
+
+	for (u32 i = 0; i < t->cause_cnt && open; i++) {
 		const struct cause *other = &t->causes[i];
 
 		if (other != c && !other->scene->reason->vague && cause_counts(other) &&
-		    cause_has(other, c->subject))
+		    (r->vague || other->weight >= c->weight) && cause_has(other, c->subject))
 			return true;
 	}
 	return false;

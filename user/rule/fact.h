@@ -81,6 +81,9 @@
 	X(hogs, "")                                               \
 	X(connects_slow, "")                                      \
 	X(is_gone, "")                                            \
+	X(cpu_much, "")                                           \
+	X(restarted, "")                                          \
+	X(answers_errors, "")                                     \
 	X(queues, "")
 
 enum answer { NO, YES, UNKNOWN };

@@ -10,7 +10,7 @@
 #define ACCEPT_LATE   0.01  /* second until a connection is accepted */
 #define RESENT_LEAST  3	    /* segments */
 #define RESENT	      0.015 /* segments a request */
-#define RTT_LONG      0.003 /* second: more than a busy CPU on a fast path makes of it */
+#define RTT_LONG      0.01  /* second: more than a busy CPU on a fast path makes of it */
 
 enum answer fact_about_errors(const struct scene *s)
 {
@@ -82,6 +82,12 @@ enum answer fact_callee_errs(const struct scene *s)
 	double inbound = errors_in(s, "inbound");
 
 	return inbound > 0 && errors_in(s, "outbound") >= inbound / 2;
+}
+
+/* More than usual, and no few. */
+enum answer fact_answers_errors(const struct scene *s)
+{
+	return errors_in(s, "inbound") >= 2;
 }
 
 enum answer fact_has_died(const struct scene *s)
@@ -340,7 +346,7 @@ enum answer fact_path_slow(const struct scene *s)
 		group_release(&m.group);
 		mean = m.now.unknown ? NAN : measure_mean(&m.now);
 		if (mean >= RTT_LONG)
-			ret = either(ret, at_least(measured_mean_factor(&m), UP));
+			ret = either(ret, at_least(measured_mean_factor(&m), MANY));
 	}
 	return ret;
 }

@@ -62,6 +62,11 @@ enum answer fact_cpu_dominates(const struct scene *s)
 	return part_takes(s, "cpu", DOMINATES);
 }
 
+enum answer fact_cpu_much(const struct scene *s)
+{
+	return part_takes(s, "cpu", MUCH);
+}
+
 enum answer fact_cpu_up(const struct scene *s)
 {
 	return is_more(part_factor(s, "seismo_cpu_seconds_total", true));
@@ -171,6 +176,16 @@ enum answer fact_is_gone(const struct scene *s)
 
 	return s->service && f && family_find(f, labels) &&
 	       scene_gauge(s, "seismo_processes", where) == 0;
+}
+
+/* It was started again within what is known of it. */
+enum answer fact_restarted(const struct scene *s)
+{
+	for (size_t i = 0; s->service && i < s->changed_cnt; i++)
+		if ((s->changed[i].kind == CHANGE_STARTED || s->changed[i].kind == CHANGE_DIED) &&
+		    !strcmp(s->changed[i].service, s->service))
+			return YES;
+	return NO;
 }
 
 /* --- memory */

@@ -477,7 +477,8 @@ static void callee_find(struct scene *s)
 	if (s->peer) {
 		c->service = s->peer;
 		c->protocol = s->protocol;
-	} else if (!about_time(s) && callee_troubled(s, &c->service, &c->protocol)) {
+	} else if ((!about_time(s) || s->budget.rest > s->budget.time / 2) &&
+		   callee_troubled(s, &c->service, &c->protocol)) {
 		;
 	} else if (most) {
 		c->service = most->of;

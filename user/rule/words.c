@@ -374,6 +374,18 @@ static bool replaced(struct buf *out, const struct scene *s)
 	return false;
 }
 
+/* When it was started last. */
+static bool started(struct buf *out, const struct scene *s)
+{
+	for (size_t i = 0; s->service && i < s->changed_cnt; i++)
+		if ((s->changed[i].kind == CHANGE_STARTED || s->changed[i].kind == CHANGE_DIED) &&
+		    !strcmp(s->changed[i].service, s->service)) {
+			buf_str(out, "at ");
+			return clock_time(out, s, s->changed[i].last_ns);
+		}
+	return false;
+}
+
 static bool missing(struct buf *out, const struct scene *s)
 {
 	return text(out, s->reason_unknown);
@@ -400,6 +412,7 @@ static const struct {
 	{ VARIABLE(missing) },	      { VARIABLE(sleep_share) },   { VARIABLE(callee_death) },
 	{ VARIABLE(callee_own) },     { VARIABLE(accept_now) },	   { VARIABLE(files_limited) },
 	{ VARIABLE(tasks_limited) },  { VARIABLE(space_limited) }, { VARIABLE(death) },
+	{ VARIABLE(started) },
 };
 
 static bool variable_write(struct buf *out, const struct template_part *part, const struct scene *s)
