@@ -20,13 +20,19 @@
 #define SLOWER_WEAK   1.3
 #define SLOWER_S      0.005
 #define SLOWER_WEAK_S 0.002
+#define SEVERE	      2.5
+#define SEVERE_S      0.02
+#define SEVERE_TAIL_S 0.1
 #define TAIL	      2.0  /* times the usual p95 */
 #define TAIL_S	      0.03 /* and by so much more */
 #define TAIL_MIN      40   /* requests, to speak of a p95 */
 #define ERRORS_MIN    3
 #define ERRORS_RATIO  0.02
 #define ERRORS_SURE   0.10
-#define MANY	      3.0 /* times the usual ratio, or age */
+#define MANY	      3.0  /* times the usual ratio, or age */
+#define ERRORS_MANY   0.3  /* wrong whatever is usual */
+#define LONG_S	      0.02 /* second: worth looking at whatever is usual */
+#define YOUNG_NS      (60 * 1000000000ULL)
 #define STALLED_S     4.0
 #define RECENT_NS     (15 * 1000000000ULL)
 #define FEWER	      0.5 /* of the usual answers */
@@ -266,6 +272,8 @@ static void slow_find(struct finder *f, const struct flow *flow, const struct ta
 	    !is_slower(c.p75, c.was75, SLOWER_WEAK, SLOWER_WEAK_S) &&
 	    !(c.cnt >= TAIL_MIN && is_slower(c.p95, c.was95, SLOWER_WEAK, TAIL_S / 2)))
 		return;
+	s.severe = is_slower(c.p75, c.was75, SEVERE, SEVERE_S) ||
+		   (tail && is_slower(c.p95, c.was95, SEVERE, SEVERE_TAIL_S));
 	s.now = tail && !body ? c.p95 : c.p75;
 	s.usual = tail && !body ? c.was95 : c.was75;
 	s.rate = rate_in(t, &f->steps, find_now_first(f, &r), r.end);
@@ -306,6 +314,7 @@ static void failing_find(struct finder *f, const struct flow *flow, const struct
 	if (bad < ERRORS_MIN || s.now < ERRORS_RATIO || s.now < MANY * s.usual)
 		return;
 	s.weak = s.now < ERRORS_SURE;
+	s.severe = !s.weak;
 	s.rate = rate_in(t, &f->steps, r.first, r.end);
 	s.weight = s.weak ? 0.3 : 0.5 + s.now / 2;
 	find_date(f, &r, &s);
@@ -337,6 +346,7 @@ static void stalled_find(struct finder *f, const struct flow *flow, const struct
 			     .service = flow->service,
 			     .direction = flow->direction,
 			     .protocol = flow->protocol,
+			     .severe = true,
 			     .ongoing = true,
 			     .end_ns = now_ns,
 			     .usual = NAN };
@@ -369,6 +379,50 @@ static void stalled_find(struct finder *f, const struct flow *flow, const struct
 	symptoms_add(f->to, &s);
 }
 
+/* --- where nothing tells what is usual */
+
+/* Has it been watched for so short a time that what is wrong now may have been so from its beginning? */
+static bool is_young(const struct finder *f)
+{
+	return f->steps.now_ns - f->steps.at[0].begin_ns < YOUNG_NS;
+}
+
+static void absolute_find(struct finder *f, const struct flow *flow, const struct table *t)
+{
+	struct symptom s = { .service = flow->service,
+			     .direction = flow->direction,
+			     .protocol = flow->protocol,
+			     .absolute = true,
+			     .ongoing = true,
+			     .end_ns = f->steps.now_ns,
+			     .usual = NAN,
+			     .rate = rate_in(t, &f->steps, 0, f->steps.cnt) };
+	struct hist now = { 0 };
+	double bad = 0, all = 0;
+
+	for (u32 i = 0; i < f->steps.cnt; i++) {
+		hist_take(t, &f->steps.at[i], &now);
+		bad += t->errors[i] + t->lost[i];
+		all += t->cnt[i] + t->lost[i];
+	}
+	s.now = bad / all;
+	if (bad >= ERRORS_MIN && s.now >= ERRORS_SURE) {
+		s.kind = SYMPTOM_FAILING;
+		s.metric = "seismo_requests_total";
+		s.weight = 0.5 + s.now / 2;
+		s.severe = s.now >= ERRORS_MANY;
+		symptoms_add(f->to, &s);
+	}
+	s.now = hist_quantile(&now, 0.75);
+	if (hist_count(&now) < ERRORS_MIN || !(s.now >= LONG_S))
+		return;
+	s.kind = SYMPTOM_SLOW;
+	s.metric = "seismo_request_duration_seconds";
+	s.weight = 0.4;
+	s.severe = false;
+	symptoms_add(f->to, &s);
+}
+
 /* --- all */
 
 static void flow_look(struct finder *f, const struct flow *flow)
@@ -382,6 +436,8 @@ static void flow_look(struct finder *f, const struct flow *flow)
 		slow_find(f, flow, &t);
 		failing_find(f, flow, &t);
 		stalled_find(f, flow, &t);
+		if (is_young(f) && inbound)
+			absolute_find(f, flow, &t);
 	}
 	if (inbound && t.all > 0) {
 		struct history_window w;

@@ -34,7 +34,7 @@ void symptoms_add(struct symptoms *list, const struct symptom *add)
 	while (at < list->cnt && !same_subject(&list->at[at], add))
 		at++;
 	if (at < list->cnt) {
-		if (list->at[at].weight >= add->weight)
+		if (list->at[at].weight >= add->weight || (add->absolute && !list->at[at].absolute))
 			return;
 	} else if (list->cnt < SYMPTOMS_MAX) {
 		list->cnt++;

@@ -139,10 +139,11 @@ static void victims_add(struct cause *c, const struct way *w)
 			victim_add(c, c->scene->waiters[i].service);
 }
 
+/* What is on the way to a service is not the service. */
 static bool is_same_cause(const struct cause *c, const struct scene *s, const char *subject)
 {
-	return is_same(c->subject, subject) && (c->scene->reason->blames == s->reason->blames ||
-						c->scene->reason->kind == s->reason->kind);
+	return is_same(c->subject, subject) &&
+	       (c->scene->reason->blames == BLAMES_PATH) == (s->reason->blames == BLAMES_PATH);
 }
 
 /* Keeps the weightiest first. */
@@ -153,6 +154,18 @@ static void cause_sort(struct trace *t, u32 at)
 	for (; at > 0 && t->causes[at - 1].weight < c.weight; at--)
 		t->causes[at] = t->causes[at - 1];
 	t->causes[at] = c;
+}
+
+/* Does the symptom count with this reason? Where little is known of the one, the other has to be clear. */
+static bool is_enough(const struct symptom *s, const struct scene *scene)
+{
+	const struct reason *r = scene->reason;
+	bool clear = !r->vague && r->kind != REASON_SOFTWARE && r->kind != REASON_OWN_LOAD &&
+		     r->kind != REASON_NEIGHBOUR;
+
+	if (s->absolute)
+		return s->severe || clear || r->outright;
+	return s->severe || (!s->weak && !r->vague);
 }
 
 static void cause_add(struct tracer *t, const struct way *w, const struct scene *s)
@@ -182,7 +195,7 @@ static void cause_add(struct tracer *t, const struct way *w, const struct scene 
 		c->chain_cnt = w->cnt;
 	}
 	c->weight += weight;
-	c->strong |= !w->symptom->weak;
+	c->strong |= is_enough(w->symptom, s);
 	c->suffered |= is_about_requests(w->symptom);
 	c->symptoms++;
 	victims_add(c, w);
@@ -268,13 +281,16 @@ static bool follow(struct tracer *t, struct way *w, const struct scene *s)
 	return walk_slow(t, &on, &about);
 }
 
-/* The scene has a reason: it is the first cause unless somebody is behind it. */
+/*
+ * The scene has a reason: it is the first cause unless somebody is behind it. What the callee itself does not know its caller may: that
+ * it is away, or silent.
+ */
 static bool settle(struct tracer *t, struct way *w, struct scene *s)
 {
 	if (s->reason->blames == BLAMES_CALLEE && follow(t, w, s))
 		return true;
 	cause_add(t, w, s);
-	return is_specific(s);
+	return !s->reason->vague || is_specific(s);
 }
 
 struct branch {
@@ -456,7 +472,7 @@ static bool is_consequence(const struct trace *t, const struct cause *c)
 	return false;
 }
 
-/* Those that count come first, the others are ruled out. */
+/* Those that count come first, and those that say why before those that only say where; the others are ruled out. */
 static void causes_judge(struct trace *t)
 {
 	struct cause sorted[CAUSES_MAX];
@@ -470,11 +486,12 @@ static void causes_judge(struct trace *t)
 		counts[i] = cause_counts(c) && !is_consequence(t, c);
 		most = counts[i] ? fmax(most, c->weight) : most;
 	}
-	for (u32 i = 0; i < all; i++) {
-		counts[i] &= t->causes[i].weight >= TOLD * most;
-		if (counts[i])
-			sorted[cnt++] = t->causes[i];
-	}
+	for (int vague = 0; vague < 2; vague++)
+		for (u32 i = 0; i < all; i++) {
+			counts[i] &= t->causes[i].weight >= TOLD * most;
+			if (counts[i] && t->causes[i].scene->reason->vague == vague)
+				sorted[cnt++] = t->causes[i];
+		}
 	told = cnt;
 	for (u32 i = 0; i < all; i++)
 		if (!counts[i])

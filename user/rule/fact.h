@@ -84,6 +84,9 @@
 	X(cpu_much, "")                                           \
 	X(restarted, "")                                          \
 	X(answers_errors, "")                                     \
+	X(callee_accepts_slowly, "")                              \
+	X(device_very_slow, "")                                   \
+	X(disk_takes, "")                                         \
 	X(queues, "")
 
 enum answer { NO, YES, UNKNOWN };

@@ -4,8 +4,12 @@
 
 #include "rule/fact.h"
 
-#define LOADS_MOST 0.5 /* of the bytes or requests of a device */
-#define PHASE_MIN  0.2 /* of what a phase and the other take together, for it to matter */
+#define LOADS_MOST   0.5	  /* of the bytes or requests of a device */
+#define FEW	     4		  /* requests, to speak of their mean */
+#define SLOW_FOR_ANY 0.025	  /* second */
+#define VERY_SLOW    0.08	  /* second */
+#define LARGE	     (512 * 1024) /* bytes of a request */
+#define PHASE_MIN    0.2 /* of what a phase and the other take together, for it to matter */
 
 enum answer fact_device_hangs(const struct scene *s)
 {
@@ -49,6 +53,16 @@ enum answer fact_device_slow(const struct scene *s)
 	if (up == UNKNOWN && s->operation && subject_begins(s, "seismo_block_io_duration"))
 		return YES;
 	return up;
+}
+
+/* Requests of a few KiB that take so long are slow whatever is usual: where it is the subject itself, longer. */
+enum answer fact_device_very_slow(const struct scene *s)
+{
+	double mean = measure_mean(&s->in_device.now), ops = measure_rate(&s->io.now);
+
+	if (!s->device || s->in_device.now.unknown || s->in_device.now.cnt < FEW)
+		return NO;
+	return mean >= (s->service ? SLOW_FOR_ANY : VERY_SLOW) && !(s->bytes / ops > LARGE);
 }
 
 enum answer fact_queue_slow(const struct scene *s)

@@ -5,12 +5,13 @@
 #include "conf/pattern.h"
 #include "rule/fact.h"
 
-#define CONNECT_HANGS 0.9   /* second: the first SYN had no answer */
-#define FLAT	      0.4   /* of what the service waits, at most: the callee has no part in it */
-#define ACCEPT_LATE   0.01  /* second until a connection is accepted */
-#define RESENT_LEAST  3	    /* segments */
-#define RESENT	      0.015 /* segments a request */
-#define RTT_LONG      0.01  /* second: more than a busy CPU on a fast path makes of it */
+#define CONNECT_HANGS  0.9 /* second: the first SYN had no answer */
+#define MANY_PROCESSES 5
+#define FLAT	       0.4   /* of what the service waits, at most: the callee has no part in it */
+#define ACCEPT_LATE    0.01  /* second until a connection is accepted */
+#define RESENT_LEAST   3     /* segments */
+#define RESENT	       0.015 /* segments a request */
+#define RTT_LONG       0.01  /* second: more than a busy CPU on a fast path makes of it */
 
 enum answer fact_about_errors(const struct scene *s)
 {
@@ -88,15 +89,6 @@ enum answer fact_callee_errs(const struct scene *s)
 enum answer fact_answers_errors(const struct scene *s)
 {
 	return errors_in(s, "inbound") >= 2;
-}
-
-enum answer fact_has_died(const struct scene *s)
-{
-	for (size_t i = 0; s->service && i < s->changed_cnt; i++)
-		if ((s->changed[i].kind == CHANGE_DIED || s->changed[i].kind == CHANGE_OOM) &&
-		    !strcmp(s->changed[i].service, s->service))
-			return YES;
-	return NO;
 }
 
 /* --- limits */
@@ -181,12 +173,28 @@ enum answer fact_killed_by_host(const struct scene *s)
 	return is_up(service_counted(s, "seismo_oom_kills_total", s->service, "scope", "host"), 1);
 }
 
-/* Again and again, and not as always. */
+/*
+ * So many processes fail, and that not as always. Servers with a process for each client end some with an error whenever clients go
+ * away, which is a consequence of what these suffer from.
+ */
+static enum answer processes_fail(const struct scene *s, double least)
+{
+	const struct condition where[] = { { "service", s->service ?: "" }, { NULL } };
+	bool many = s->service && scene_gauge(s, "seismo_processes", where) >= MANY_PROCESSES;
+
+	return is_up(service_counted(s, "seismo_process_exits_total", s->service, "reason",
+				     many ? "signal|oom" : "error|signal|oom"),
+		     least);
+}
+
+enum answer fact_has_died(const struct scene *s)
+{
+	return processes_fail(s, 1);
+}
+
 enum answer fact_crashes(const struct scene *s)
 {
-	return is_up(service_counted(s, "seismo_process_exits_total", s->service, "reason",
-				     "error|signal|oom"),
-		     2);
+	return processes_fail(s, 2);
 }
 
 /* --- connects */
@@ -281,22 +289,32 @@ enum answer fact_callee_alive(const struct scene *s)
 	return callee_gauge(s, "seismo_processes") > 0;
 }
 
-static enum answer accepts_late(const struct scene *s, const char *service)
+static enum answer accepts_slowly(const struct scene *s, const char *service)
 {
 	const struct condition where[] = { { "service", service ?: "" }, { NULL } };
-	struct counted dropped =
-		service_counted(s, "seismo_tcp_listen_overflows_total", service, NULL, NULL);
 	struct measured m = { 0 };
 	double mean;
 
 	if (!service)
 		return NO;
-	if (is_up(dropped, 2))
-		return YES;
 	scene_measure(s, &m, "seismo_tcp_accept_duration_seconds", where);
 	group_release(&m.group);
 	mean = m.now.unknown ? NAN : measure_mean(&m.now);
 	return mean >= ACCEPT_LATE && !(measured_mean_factor(&m) < MANY);
+}
+
+/* ... or drops them. */
+static enum answer accepts_late(const struct scene *s, const char *service)
+{
+	struct counted dropped =
+		service_counted(s, "seismo_tcp_listen_overflows_total", service, NULL, NULL);
+
+	return either(is_up(dropped, 2), accepts_slowly(s, service));
+}
+
+enum answer fact_callee_accepts_slowly(const struct scene *s)
+{
+	return accepts_slowly(s, s->callee.service);
 }
 
 enum answer fact_callee_accepts_late(const struct scene *s)

@@ -4,15 +4,37 @@
 
 #include "rule/fact.h"
 
-#define THROTTLED   0.1 /* of the periods of a quota */
-#define MEMORY_FULL 0.9 /* of the limit */
-#define SWAPS	    100 /* pages a second that come back */
-#define STALLED	    0.1 /* of each second */
-#define CPU_MORE    0.3 /* CPUs that are used more than before */
+#define THROTTLED_LEAST 3    /* requests in an I/O limit */
+#define THROTTLED_LONG	0.05 /* second that they wait there */
+#define THROTTLED	0.1  /* of the periods of a quota */
+#define MEMORY_FULL	0.9  /* of the limit */
+#define SWAPS		100  /* pages a second that come back */
+#define STALLED		0.1  /* of each second */
+#define CPU_MORE	0.3  /* CPUs that are used more than before */
+
+/* Half of what has to wait there waits long, and that is not as always: who does not get on at all has little of it. */
+static enum answer io_throttled(const struct scene *s)
+{
+	const struct condition where[] = { { "service", s->service ?: "" }, { NULL } };
+	struct measured m = { 0 };
+
+	if (!s->service || s->focus)
+		return NO;
+	scene_measure(s, &m, "seismo_service_block_io_throttled_seconds", where);
+	group_release(&m.group);
+	if (m.now.unknown || !(m.now.p50 >= THROTTLED_LONG))
+		return NO;
+	return m.usual.unknown ? m.now.cnt >= THROTTLED_LEAST : !(m.usual.p50 > m.now.p50 / UP);
+}
 
 enum answer fact_io_limited(const struct scene *s)
 {
-	return part_takes(s, "io_limit", MUCH);
+	return either(part_takes(s, "io_limit", MUCH), io_throttled(s));
+}
+
+enum answer fact_disk_takes(const struct scene *s)
+{
+	return part_takes(s, "disk", MUCH);
 }
 
 enum answer fact_disk_matters(const struct scene *s)

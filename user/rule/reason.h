@@ -37,7 +37,8 @@ struct reason {
 	facts_t yes, no;
 	const char *why, *todo;
 	enum reason_subject blames;
-	bool vague; /* it says where the time goes, or what stands out, but not why */
+	bool outright; /* it is wrong whatever is usual, though it is no one else's doing */
+	bool vague;    /* it says where the time goes, or what stands out, but not why */
 };
 
 /*
