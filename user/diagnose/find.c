@@ -3,11 +3,21 @@
 
 #include <string.h>
 
+#define BEFORE_NS  (10 * 1000000000ULL)
+#define LASTING_NS (10 * 1000000000ULL)
+
+/*
+ * How it was just after the start is not how it is, and what was over at once is nobody's trouble any more: there has to be some
+ * time before a run, and one that has ended must have lasted.
+ */
 bool find_is_recent(const struct finder *f, const struct run *r)
 {
-	/* how it was just after the start is not how it is */
-	return (r->first || r->ongoing) &&
-	       f->steps.at[r->end - 1].end_ns + f->since_ns > f->steps.now_ns;
+	const struct history_window *first = &f->steps.at[r->first],
+				    *last = &f->steps.at[r->end - 1];
+
+	return first->begin_ns >= f->steps.at[0].begin_ns + BEFORE_NS &&
+	       (r->ongoing || last->end_ns - first->begin_ns >= LASTING_NS) &&
+	       last->end_ns + f->since_ns > f->steps.now_ns;
 }
 
 void find_date(const struct finder *f, const struct run *r, struct symptom *s)

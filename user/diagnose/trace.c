@@ -486,11 +486,13 @@ static void causes_judge(struct trace *t)
 		counts[i] = cause_counts(c) && !is_consequence(t, c);
 		most = counts[i] ? fmax(most, c->weight) : most;
 	}
-	for (int vague = 0; vague < 2; vague++)
+	for (unsigned rank = 0; rank < 4; rank++)
 		for (u32 i = 0; i < all; i++) {
-			counts[i] &= t->causes[i].weight >= TOLD * most;
-			if (counts[i] && t->causes[i].scene->reason->vague == vague)
-				sorted[cnt++] = t->causes[i];
+			const struct cause *c = &t->causes[i];
+
+			counts[i] &= c->weight >= TOLD * most;
+			if (counts[i] && 2U * !c->strong + c->scene->reason->vague == rank)
+				sorted[cnt++] = *c;
 		}
 	told = cnt;
 	for (u32 i = 0; i < all; i++)

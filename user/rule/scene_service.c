@@ -337,7 +337,12 @@ static double answers_trouble(const struct scene *s, const struct candidate *c)
 					   { "protocol", c->protocol },
 					   { "peer", c->service },
 					   { NULL } };
+	const struct condition protocol[] = { { "service", s->service },
+					      { "direction", "outbound" },
+					      { "protocol", c->protocol },
+					      { NULL } };
 	double answers = 0, errors = 0, usual = 0, usual_errors = 0, fewer = 0;
+	struct measured lost = { 0 };
 	struct group g;
 
 	group_find(&g, s->src->registry, "seismo_requests_total", where);
@@ -353,6 +358,13 @@ static double answers_trouble(const struct scene *s, const struct candidate *c)
 		usual_errors += status_is_error(g.at[i]) ? before : 0;
 	}
 	group_release(&g);
+	/* whose they were is not known, but of which protocol */
+	scene_measure(s, &lost, "seismo_requests_unanswered_total", protocol);
+	group_release(&lost.group);
+	if (!lost.now.unknown && lost.now.cnt > 0 && !(measured_rate_factor(&lost) < 2)) {
+		errors += lost.now.cnt;
+		answers += lost.now.cnt;
+	}
 	if (usual > 0)
 		fewer = fmax(1 - answers / usual, 0);
 	if (answers > 0)
