@@ -125,13 +125,25 @@ struct inode {
 	struct list_head i_sb_list;
 };
 
+struct vfsmount {
+	struct dentry *mnt_root;
+};
+
+struct mount {
+	struct mount *mnt_parent;
+	struct dentry *mnt_mountpoint;
+	struct vfsmount mnt;
+};
+
 struct path {
+	struct vfsmount *mnt;
 	struct dentry *dentry;
 };
 
 struct file {
 	struct path f_path;
 	struct inode *f_inode;
+	s64 f_pos;
 	void *private_data;
 };
 
@@ -180,6 +192,7 @@ struct signal_struct {
 	atomic_t live;
 	int group_exit_code;
 	unsigned int flags;
+	unsigned long maxrss;
 	struct mm_struct *oom_mm;
 };
 
@@ -193,11 +206,11 @@ struct task_struct {
 	void *stack;
 	unsigned int __state, flags;
 	unsigned int on_cpu; /* libbpf adapts unsigned ones: 7.3 has a byte */
-	unsigned int frozen : 1;
+	unsigned int frozen : 1, in_iowait : 1;
 	int pid, tgid;
 	int exit_code;
 	char comm[16];
-	unsigned long maj_flt;
+	unsigned long min_flt, maj_flt;
 	u64 start_time;
 	u64 self_exec_id;
 	struct sched_info sched_info;
@@ -212,7 +225,7 @@ struct task_struct {
 
 struct pt_regs {
 #if defined(__TARGET_ARCH_x86)
-	unsigned long ax, cx, dx, si, di, bp, ip, cs, sp;
+	unsigned long ax, cx, dx, si, di, bp, r10, ip, cs, sp;
 	long orig_ax;
 #elif defined(__TARGET_ARCH_arm64)
 	u64 regs[31], sp, pc;

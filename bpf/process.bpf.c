@@ -4,6 +4,7 @@
  * and have already updated the identity.
  */
 #include "cgroup.bpf.h"
+#include "exit.bpf.h"
 #include "hist.bpf.h"
 #include "process.h"
 #include "process_event.bpf.h"
@@ -62,15 +63,7 @@ TRACEPOINT(cgroup_attach_task, cgroup_attach, struct cgroup *dst, const char *pa
 	return READ(task, pid) == READ(task, tgid) ? on_change(task) : 0;
 }
 
-#define SIGNAL_GROUP_EXIT 4
-#define SIGKILL		  9
-
-/* As wait(2) reports it. */
-static __always_inline u32 exit_code(struct task_struct *leader, struct signal_struct *signal)
-{
-	return READ(signal, flags) & SIGNAL_GROUP_EXIT ? READ(signal, group_exit_code)
-						       : READ(leader, exit_code);
-}
+#define SIGKILL 9
 
 static __always_inline u32 exit_reason(u32 code, struct signal_struct *signal)
 {
@@ -117,28 +110,17 @@ static __always_inline int process_ended(struct task_struct *task)
 	return 0;
 }
 
-/* Newer kernels tell whether it was the last thread; otherwise check that no live thread is left. */
-const volatile u32 arity_sched_process_exit SEC(".rodata");
-
 TRACEPOINT(sched_process_exit, exit, struct task_struct *task)
 {
-	struct signal_struct *signal = READ(task, signal);
-
-	if (arity_sched_process_exit > 1 ? !(bool)ARG(ctx, 1) : READ(signal, live.counter))
-		return 0;
-	return process_ended(task);
+	return exit_is_last(ctx, task) ? process_ended(task) : 0;
 }
 
 SEC("?tp/sched/sched_process_exit")
 int exit_tp(struct trace_event_raw_sched_process_exit *event)
 {
 	struct task_struct *task = task_current();
-	struct signal_struct *signal = READ(task, signal);
 
-	if (bpf_core_field_exists(event->group_dead) ? !event->group_dead
-						     : READ(signal, live.counter))
-		return 0;
-	return process_ended(task);
+	return exit_is_last_tp(event, task) ? process_ended(task) : 0;
 }
 
 /* Runs in the context of the task that needed memory; the victim is the argument, or its process id. */

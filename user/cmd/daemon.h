@@ -4,6 +4,7 @@
 #define CMD_DAEMON_H
 
 #include "cmd/agent.h"
+#include "cmd/attaching.h"
 #include "cmd/backtest.h"
 #include "cmd/feed.h"
 #include "expo/expo.h"
@@ -26,6 +27,7 @@ struct daemon {
 	struct exposition expositions[EXPO_FORMATS];
 	struct http_shared *services;
 	struct backtest_session backtest;
+	struct attaching *attaching;
 	struct timer *starter, *ticker, *clock;
 	struct watch *arrivals;
 	struct watchdog watchdog;

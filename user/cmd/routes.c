@@ -298,6 +298,71 @@ static void serve_silence_end(void *ctx, const struct http_request *request,
 	json_reply(reply, json_pack("{s:s}", "id", id));
 }
 
+static u64 number_of(const struct http_request *request, const char *key)
+{
+	u64 number = 0;
+
+	parse_u64(http_request_query(request, key) ?: "", 0, INT64_MAX, &number);
+	return number;
+}
+
+/* Which attachment it is, is known at once; whether it has succeeded, when it is asked for. */
+static void serve_attach(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const char *slow = http_request_query(request, "slow");
+	struct attach_request r = {
+		.pid = number_of(request, "pid"),
+		.client = number_of(request, "client"),
+		.execs = number_of(request, "exec"),
+	};
+	struct buf error = { 0 };
+	struct daemon *d = ctx;
+	unsigned status;
+	u64 id;
+
+	if (!d->ready) {
+		attaching_write(d, reply);
+		return;
+	}
+	if (!r.pid || r.pid > INT32_MAX)
+		http_reply_fail(reply, 400, "'pid' must be the number of a process");
+	else if (slow && parse_duration(slow, &r.slow_ns))
+		http_reply_fail(reply, 400, "'slow' must be a duration such as 10ms");
+	else if ((status = attaching_begin(d->attaching, &r, &id, &error)) != 200)
+		http_reply_fail(reply, status, "%s", buf_cstr(&error));
+	else
+		json_reply(reply, json_pack("{s:I}", "id", (json_int_t)id));
+	buf_release(&error);
+}
+
+static void attachment_serve(void *ctx, const struct http_request *request,
+			     struct http_reply *reply, bool end)
+{
+	struct buf error = { 0 };
+	struct daemon *d = ctx;
+	json_t *found = NULL;
+	unsigned status = attaching_get(d->attaching, number_of(request, "id"),
+					number_of(request, "after"), end, &found, &error);
+
+	if (status == 200)
+		json_reply(reply, found);
+	else
+		http_reply_fail(reply, status, "%s", buf_cstr(&error));
+	buf_release(&error);
+}
+
+static void serve_attachment(void *ctx, const struct http_request *request,
+			     struct http_reply *reply)
+{
+	attachment_serve(ctx, request, reply, false);
+}
+
+static void serve_attachment_end(void *ctx, const struct http_request *request,
+				 struct http_reply *reply)
+{
+	attachment_serve(ctx, request, reply, true);
+}
+
 static void serve_healthy(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
 	(void)ctx;
@@ -346,6 +411,9 @@ const struct http_route daemon_routes[] = {
 	{ "/api/v1/silences", serve_silences },
 	{ "/api/v1/silences", serve_silence_add, .control = true, .post = true },
 	{ "/api/v1/silences/end", serve_silence_end, .control = true, .post = true },
+	{ "/api/v1/attach", serve_attach, .control = true, .post = true },
+	{ "/api/v1/attach", serve_attachment, .control = true },
+	{ "/api/v1/attach/end", serve_attachment_end, .control = true, .post = true },
 	{ "/-/healthy", serve_healthy },
 	{ "/-/ready", serve_ready },
 	{ "/-/reload", serve_reload, .control = true, .post = true },

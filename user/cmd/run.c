@@ -65,6 +65,7 @@ static void tick(void *ctx, u64 now_ns)
 	self_tick(d->agent.self, now_ns);
 	history_tidy(d->agent.history);
 	alarm_deliver(d->agent.alarm);
+	attaching_tick(d->attaching, now_ns);
 	expositions_drop(d);
 	watchdog_tick(d, now_ns);
 }
@@ -350,8 +351,9 @@ static int loop_open(struct daemon *d)
 		d->clock = loop_timer(d->loop, clock_tick, d);
 		d->agent.worker = worker_new(d->loop, JOBS_MAX);
 		d->agent.slow_worker = worker_new(d->loop, 1);
+		d->attaching = attaching_new(&d->agent, d->loop);
 	}
-	if (d->ticker && d->starter && d->clock && d->agent.worker && d->agent.slow_worker &&
+	if (d->attaching && d->ticker && d->starter && d->clock && d->agent.worker && d->agent.slow_worker &&
 	    !loop_signal(d->loop, SIGHUP, reload_raised, d))
 		return EXIT_OK;
 	log_err(-errno, "cannot start the event loop");
@@ -403,6 +405,7 @@ static bool parts_end(struct daemon *d, int status)
 
 	ended &= worker_end(d->agent.worker, END_WAIT_NS);
 	ended &= worker_end(d->agent.slow_worker, END_WAIT_NS);
+	ended &= attaching_end(d->attaching, END_WAIT_NS);
 	ended &= feed_end(&d->feed, status, END_WAIT_NS);
 	return ended;
 }
@@ -482,6 +485,7 @@ int daemon_main(const struct agent_options *options)
 	if (!parts_end(&d, status))
 		end_at_once(&d, status);
 	backtest_end(&d.backtest);
+	attaching_free(d.attaching);
 	feed_free(&d.feed);
 	agent_stop(&d.agent);
 	loop_free(d.loop);

@@ -1,0 +1,284 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "attach/attachment.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "attach/calls.h"
+#include "lib/loop.h"
+#include "probe/elf.h"
+#include "probe/kernel.h"
+
+PROBE_ELF(attach);
+
+#define MARK_WALKS 100
+/* Calls on files that are told, to know which files are slow; user space raises it where there are too many. */
+#define FILE_NS (1000 * 1000)
+
+/* One of these is used: on kernels that preempt tracepoint programs, with types, without. */
+static const struct {
+	const char *lossless, *typed, *untyped;
+	bool without_storage;
+} programs[] = {
+	{ "end_tp", "end_btf", "end_raw" },
+	{ "wakeup_new_btf", "fork_btf", "fork_raw" },
+	{ "switch_btf", "switch_btf", "switch_raw" },
+	{ "exit_tp", "exit_btf", "exit_raw" },
+	{ "enter_tp", "enter_btf", "enter_raw" },
+	{ "free_btf", "free_btf", "free_raw", .without_storage = true },
+};
+#define PROGRAMS (sizeof(programs) / sizeof(*programs))
+
+static const char *program_name(unsigned i, const struct kernel *k)
+{
+	if (programs[i].without_storage && k->storage)
+		return NULL;
+	if (!k->typed)
+		return programs[i].untyped;
+	return k->preemptible ? programs[i].lossless : programs[i].typed;
+}
+
+/* --- loading */
+
+static int constants_set(struct attachment *a, const struct attach_target *target,
+			 const struct kernel *k)
+{
+	const u32 pid = (u32)target->pid, rt_sigreturn = SYS_rt_sigreturn, execve = SYS_execve;
+	struct bpf_object *o = a->object;
+	u16 flags[SYSCALLS];
+	int err;
+
+	calls_describe(flags);
+	err = elf_const_set(o, "typed", &k->typed, sizeof(bool));
+	err = err ?: elf_const_set(o, "storage", &k->storage, sizeof(bool));
+	err = err ?: elf_const_set(o, "watch", &target->watch, sizeof(u32));
+	err = err ?: elf_const_set(o, "target", &pid, sizeof(u32));
+	err = err ?: elf_const_set(o, "rt_sigreturn", &rt_sigreturn, sizeof(u32));
+	err = err ?: elf_const_set(o, "execve_number", &execve, sizeof(u32));
+	err = err ?: elf_const_set(o, "call_flags", flags, sizeof(flags));
+	elf_const_set(o, "preemptible", &k->preemptible, sizeof(bool));
+	return err;
+}
+
+/* The kernel's types are needed once more: those of the families have been dropped. */
+static int arities_set(struct attachment *a, const char *btf_path, char *error, size_t error_size)
+{
+	struct kernel k;
+	int err = kernel_open(&k, btf_path, error, error_size);
+
+	if (err)
+		return err;
+	kernel_set_arities(&k, a->object);
+	kernel_drop_btf(&k);
+	return 0;
+}
+
+static void programs_choose(struct attachment *a, const struct kernel *k)
+{
+	struct bpf_program *program;
+
+	bpf_object__for_each_program(program, a->object)
+		bpf_program__set_autoload(program, false);
+	for (unsigned i = 0; i < PROGRAMS; i++) {
+		const char *name = program_name(i, k);
+
+		program = name ? bpf_object__find_program_by_name(a->object, name) : NULL;
+		if (program)
+			bpf_program__set_autoload(program, true);
+	}
+	bpf_program__set_autoload(bpf_object__find_program_by_name(a->object, "attach_iter"), true);
+}
+
+static int object_load(struct attachment *a, const struct attach_target *target,
+		       const struct tables *tables, const struct kernel *k, const char *btf_path,
+		       char *error, size_t error_size)
+{
+	struct bpf_map *lasts;
+	int err;
+
+	a->object = elf_open(&attach_elf, "attach", btf_path);
+	if (!a->object)
+		return -errno;
+	err = arities_set(a, btf_path, error, error_size);
+	err = err ?: constants_set(a, target, k);
+	err = err ?: tables_share(tables, k, a->object);
+	if (err)
+		return err;
+	a->cpus = tables->sizes.cpus;
+	lasts = bpf_object__find_map_by_name(a->object, "attach_lasts");
+	err = bpf_map__set_max_entries(lasts, a->cpus * ATTACH_LAST);
+	if (err)
+		return err;
+	programs_choose(a, k);
+	return bpf_object__load(a->object);
+}
+
+static size_t map_bytes(const struct bpf_map *map)
+{
+	size_t page = (size_t)sysconf(_SC_PAGESIZE);
+	size_t len = ((bpf_map__value_size(map) + 7UL) & ~7UL) * bpf_map__max_entries(map);
+
+	return (len + page - 1) & ~(page - 1);
+}
+
+static void *map_mapped(struct attachment *a, const char *name)
+{
+	const struct bpf_map *map = bpf_object__find_map_by_name(a->object, name);
+	void *mem =
+		mmap(NULL, map_bytes(map), PROT_READ | PROT_WRITE, MAP_SHARED, bpf_map__fd(map), 0);
+
+	return mem == MAP_FAILED ? NULL : mem;
+}
+
+static void map_unmapped(struct attachment *a, const char *name, void *mem)
+{
+	if (mem)
+		munmap(mem, map_bytes(bpf_object__find_map_by_name(a->object, name)));
+}
+
+static int event_come(void *ctx, void *data, size_t size)
+{
+	const struct attachment *a = ctx;
+
+	if (size >= sizeof(struct attach_event) && a->event)
+		a->event(a->ctx, data);
+	return 0;
+}
+
+static int tables_open(struct attachment *a, u64 slow_ns)
+{
+	const struct bpf_map *events = bpf_object__find_map_by_name(a->object, "attach_events");
+
+	a->state = map_mapped(a, "attach_states");
+	a->calls = map_mapped(a, "attach_calls");
+	a->lasts = map_mapped(a, "attach_lasts");
+	if (!a->state || !a->calls || !a->lasts)
+		return -ENOMEM;
+	a->ring = ring_buffer__new(bpf_map__fd(events), event_come, a, NULL);
+	if (!a->ring)
+		return -errno;
+	a->state->slow_ns = slow_ns;
+	a->state->file_ns = FILE_NS;
+	a->state->wake_bytes = bpf_map__max_entries(events) / 4;
+	return 0;
+}
+
+static int programs_attach(struct attachment *a, const struct kernel *k)
+{
+	for (unsigned i = 0; i < PROGRAMS; i++) {
+		const char *name = program_name(i, k);
+
+		if (!name)
+			continue;
+		a->links[a->link_cnt] =
+			bpf_program__attach(bpf_object__find_program_by_name(a->object, name));
+		if (!a->links[a->link_cnt])
+			return -errno;
+		a->link_cnt++;
+	}
+	a->iterator =
+		bpf_program__attach(bpf_object__find_program_by_name(a->object, "attach_iter"));
+	return a->iterator ? 0 : -errno;
+}
+
+/* --- looking at all tasks */
+
+static int tasks_walk(struct attachment *a)
+{
+	struct attach_state *s = a->state;
+	char drain[64];
+	ssize_t n;
+	int fd;
+
+	s->marked = s->thread_cnt = s->process_cnt = s->underway_cnt = 0;
+	s->now = (struct attach_sums){ 0 };
+	fd = bpf_iter_create(bpf_link__fd(a->iterator));
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, drain, sizeof(drain))) > 0 || (n < 0 && errno == EAGAIN))
+		;
+	n = n < 0 ? -errno : 0;
+	close(fd);
+	return (int)n;
+}
+
+/* A task that is forked while the others are being marked is found the next time: until there is nobody new. */
+static int tasks_mark(struct attachment *a)
+{
+	int err;
+
+	for (unsigned i = 0; i < MARK_WALKS; i++) {
+		err = tasks_walk(a);
+		if (err || !a->state->marked)
+			return err;
+		__atomic_fetch_add(&a->state->epoch, 1, __ATOMIC_SEQ_CST);
+	}
+	return 0;
+}
+
+int attachment_open(struct attachment *a, const struct attach_target *target,
+		    const struct tables *tables, const struct kernel *kernel, const char *btf_path,
+		    char *error, size_t error_size)
+{
+	int err = object_load(a, target, tables, kernel, btf_path, error, error_size);
+
+	err = err ?: tables_open(a, target->slow_ns);
+	if (!err && !target->execs) {
+		a->state->begin_ns = clock_now_ns();
+		a->state->begun = 1;
+	}
+	err = err ?: programs_attach(a, kernel);
+	err = err ?: tasks_mark(a);
+	if (!err && !a->state->thread_cnt)
+		err = kill(target->pid, 0) && errno == ESRCH ? -ESRCH : -EBUSY;
+	if (err && !*error)
+		snprintf(error, error_size, "%s", kernel_reason(err));
+	return err;
+}
+
+void attachment_close(struct attachment *a)
+{
+	if (a->iterator && a->state) {
+		a->state->off = 1;
+		tasks_mark(a);
+	}
+	for (unsigned i = 0; i < a->link_cnt; i++)
+		bpf_link__destroy(a->links[i]);
+	bpf_link__destroy(a->iterator);
+	ring_buffer__free(a->ring);
+	if (a->object) {
+		map_unmapped(a, "attach_states", a->state);
+		map_unmapped(a, "attach_calls", a->calls);
+		map_unmapped(a, "attach_lasts", a->lasts);
+	}
+	bpf_object__close(a->object);
+	*a = (struct attachment){ 0 };
+}
+
+int attachment_read(struct attachment *a)
+{
+	int err = tasks_walk(a);
+
+	if (!err && a->state->marked) /* for which there was no memory before */
+		__atomic_fetch_add(&a->state->epoch, 1, __ATOMIC_SEQ_CST);
+	attachment_drain(a);
+	return err;
+}
+
+void attachment_drain(struct attachment *a)
+{
+	__atomic_store_n(&a->state->woken, 0, __ATOMIC_SEQ_CST);
+	ring_buffer__consume(a->ring);
+}
+
+int attachment_fd(const struct attachment *a)
+{
+	return ring_buffer__epoll_fd(a->ring);
+}

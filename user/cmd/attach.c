@@ -1,0 +1,538 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* `seismo attach`: asks the daemon, be it its own, to watch one process, and shows what it finds. */
+#include <argp.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "cmd/agent.h"
+#include "cmd/ask.h"
+#include "cmd/attach_text.h"
+#include "cmd/cmd.h"
+#include "cmd/own_daemon.h"
+#include "lib/log.h"
+#include "lib/parse.h"
+
+#define ROUTE	   "/api/v1/attach"
+#define START_MS   20
+#define LOOK_MS	   200
+#define LIVE_NS	   (1000 * NS_PER_MS)
+#define LINE_NS	   (5000 * NS_PER_MS)
+#define LIVE_CALLS 20
+
+struct options {
+	struct agent_options agent;
+	u64 pid, duration_ns, slow_ns;
+	bool json;
+	const char *output; /* NULL: standard output */
+	char **command;	    /* ends with NULL; NULL: there is none */
+};
+
+struct follow {
+	const struct options *o;
+	const char *socket;
+	u64 id, after;
+	pid_t child; /* the command's, 0: none */
+	int go;	     /* closed: the child executes its command */
+	int failed;  /* readable: why it could not */
+	bool tty;
+	unsigned shown;	    /* lines of the live table that are on the terminal */
+	json_t *doc, *line; /* the last answer, and that of the last line */
+	u64 next_ns;
+};
+
+/* --- the command */
+
+static volatile sig_atomic_t interrupts;
+
+static void interrupt_raised(int signal)
+{
+	(void)signal;
+	interrupts++;
+}
+
+static void child_noticed(int signal)
+{
+	(void)signal;
+}
+
+/* Waits until it is attached to, or its parent has ended. */
+static void child_run(const char *path, char **command, int go, int failed)
+{
+	sigset_t none;
+	char byte;
+
+	signal(SIGINT, SIG_DFL);
+	signal(SIGTERM, SIG_DFL);
+	signal(SIGCHLD, SIG_DFL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	if (read(go, &byte, 1) == 1)
+		execv(path, command);
+	else
+		_exit(EXIT_OK);
+	byte = (char)errno;
+	if (write(failed, &byte, 1) != 1)
+		_exit(EXIT_UNSUPPORTED);
+	_exit(EXIT_USAGE);
+}
+
+/* The path of the command, so that it is executed by one call; NULL: there is none. */
+static char *command_find(const char *name)
+{
+	const char *dirs = getenv("PATH") ?: "/usr/bin:/bin";
+	char *path;
+
+	if (strchr(name, '/'))
+		return strdup(name);
+	while (*dirs) {
+		int len = (int)strcspn(dirs, ":");
+
+		if (asprintf(&path, "%.*s/%s", len ? len : 1, len ? dirs : ".", name) < 0)
+			return NULL;
+		if (!access(path, X_OK))
+			return path;
+		free(path);
+		dirs += len + (dirs[len] == ':');
+	}
+	return NULL;
+}
+
+static int command_start(struct follow *f)
+{
+	char *path = command_find(f->o->command[0]);
+	int go[2], failed[2];
+
+	if (!path) {
+		log_printf(SEISMO_LOG_ERR, "there is no command '%s'", f->o->command[0]);
+		return EXIT_USAGE;
+	}
+	if (pipe2(go, O_CLOEXEC) || pipe2(failed, O_CLOEXEC)) {
+		log_err(-errno, "cannot start the command");
+		return EXIT_UNSUPPORTED;
+	}
+	fflush(NULL);
+	f->child = fork();
+	if (!f->child) {
+		close(go[1]);
+		child_run(path, f->o->command, go[0], failed[1]);
+	}
+	free(path);
+	close(go[0]);
+	close(failed[1]);
+	f->go = go[1];
+	f->failed = failed[0];
+	if (f->child > 0)
+		return EXIT_OK;
+	log_err(-errno, "cannot start the command");
+	f->child = 0;
+	return EXIT_UNSUPPORTED;
+}
+
+/* It is attached to: off it goes. */
+static int command_go(struct follow *f)
+{
+	char byte = 0;
+	int status = EXIT_OK;
+
+	if (write(f->go, &byte, 1) == 1 && read(f->failed, &byte, 1) == 1) {
+		log_printf(SEISMO_LOG_ERR, "cannot execute '%s': %s", f->o->command[0],
+			   strerror(byte));
+		status = EXIT_USAGE;
+	}
+	close(f->go);
+	close(f->failed);
+	f->go = f->failed = -1;
+	return status;
+}
+
+/* One that was not attached to ends; one that was goes on. */
+static void command_release(struct follow *f)
+{
+	if (f->go < 0)
+		return;
+	close(f->go);
+	close(f->failed);
+	waitpid(f->child, NULL, 0);
+}
+
+/* --- asking the daemon */
+
+static int ask(struct follow *f, const char *end)
+{
+	char path[128];
+	json_t *doc = NULL;
+	int status;
+
+	snprintf(path, sizeof(path), ROUTE "%s?id=%llu&after=%llu", end, (unsigned long long)f->id,
+		 (unsigned long long)f->after);
+	status = *end ? tell_daemon(f->socket, path, &doc) : ask_daemon(f->socket, path, &doc);
+	if (!status && !doc) {
+		log_printf(SEISMO_LOG_ERR, "the daemon at %s has ended", f->socket);
+		status = EXIT_UNSUPPORTED;
+	}
+	if (status)
+		return status;
+	if (json_object_get(doc, "after"))
+		f->after = (u64)json_integer_value(json_object_get(doc, "after"));
+	json_decref(f->doc);
+	f->doc = doc;
+	return EXIT_OK;
+}
+
+static bool is_state(const struct follow *f, const char *state)
+{
+	const char *is = json_string_value(json_object_get(f->doc, "state"));
+
+	return is && !strcmp(is, state);
+}
+
+/* Until a signal, a child's end, or for so long; nobody reads on: ends it. */
+static void wait_ms(int ms)
+{
+	const struct timespec pause = { ms / 1000, (long)(ms % 1000) * (long)NS_PER_MS };
+	struct pollfd out = { .fd = STDOUT_FILENO };
+
+	if (ppoll(&out, 1, &pause, NULL) > 0 && out.revents & (POLLERR | POLLNVAL))
+		interrupts = 100;
+}
+
+static int begin(struct follow *f)
+{
+	char path[160];
+	json_t *answer = NULL;
+	int len = snprintf(path, sizeof(path), ROUTE "?pid=%llu&client=%d&exec=%d",
+			   (unsigned long long)(f->child ? (u64)f->child : f->o->pid), getpid(),
+			   f->child != 0);
+	int status;
+
+	if (f->o->slow_ns)
+		snprintf(path + len, sizeof(path) - (size_t)len, "&slow=%lluus",
+			 (unsigned long long)f->o->slow_ns / 1000);
+	status = tell_daemon(f->socket, path, &answer);
+	if (!status && !answer) {
+		log_printf(SEISMO_LOG_ERR, "the daemon at %s has ended", f->socket);
+		status = EXIT_UNSUPPORTED;
+	}
+	f->id = (u64)json_integer_value(json_object_get(answer, "id"));
+	json_decref(answer);
+	while (!status && !(status = ask(f, "")) && is_state(f, "starting"))
+		wait_ms(START_MS);
+	if (status || !is_state(f, "failed"))
+		return status;
+	log_printf(SEISMO_LOG_ERR, "cannot attach: %s",
+		   json_string_value(json_object_get(f->doc, "error")) ?: "?");
+	return EXIT_UNSUPPORTED;
+}
+
+/* --- showing */
+
+static void view_of_terminal(struct attach_view *view)
+{
+	struct winsize size;
+
+	*view = (struct attach_view){ .width = 80, .calls = LIVE_CALLS, .live = true };
+	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
+		return;
+	view->width = size.ws_col;
+	if (size.ws_row < LIVE_CALLS + 12u)
+		view->calls = size.ws_row > 16 ? size.ws_row - 12u : 4;
+}
+
+static void live_clear(struct follow *f)
+{
+	if (f->shown)
+		printf("\033[%uA\033[J", f->shown);
+	f->shown = 0;
+}
+
+static unsigned lines_of(const struct buf *text, unsigned width)
+{
+	unsigned lines = 0, column = 0;
+
+	for (size_t i = 0; i < text->len; i++) {
+		column = text->data[i] == '\n' ? 0 : column + 1;
+		lines += text->data[i] == '\n' || (width && column > width && column % width == 1);
+	}
+	return lines;
+}
+
+static void live_show(struct follow *f)
+{
+	struct buf text = { 0 };
+	struct attach_view view;
+
+	view_of_terminal(&view);
+	attach_text_summary(f->doc, &view, &text);
+	live_clear(f);
+	fwrite(text.data, 1, text.len, stdout);
+	f->shown = lines_of(&text, view.width);
+	fflush(stdout);
+	buf_release(&text);
+}
+
+static void line_show(struct follow *f)
+{
+	struct buf text = { 0 };
+
+	attach_text_line(f->doc, f->line, &text);
+	fwrite(text.data, 1, text.len, stdout);
+	fflush(stdout);
+	buf_release(&text);
+	json_decref(f->line);
+	f->line = json_incref(f->doc);
+}
+
+static void slow_show(const struct follow *f)
+{
+	const json_t *list = json_object_get(f->doc, "slow"),
+		     *lost = json_object_get(f->doc, "slow_lost_total"), *e;
+	struct buf text = { 0 };
+	size_t i;
+
+	json_array_foreach((json_t *)list, i, e)
+	{
+		if (f->o->json) {
+			json_dumpf(e, stdout, JSON_COMPACT);
+			putchar('\n');
+			continue;
+		}
+		buf_reset(&text);
+		attach_text_slow(e, &text);
+		fwrite(text.data, 1, text.len, stdout);
+	}
+	if (json_integer_value(lost))
+		log_warn("%lld slow calls came faster than they could be shown",
+			 (long long)json_integer_value(lost));
+	buf_release(&text);
+	fflush(stdout);
+}
+
+static void show(struct follow *f, u64 now_ns)
+{
+	if (f->o->slow_ns)
+		slow_show(f);
+	else if (f->o->json || now_ns < f->next_ns)
+		return;
+	else if (f->tty)
+		live_show(f);
+	else
+		line_show(f);
+	f->next_ns = now_ns + (f->tty ? LIVE_NS : LINE_NS);
+}
+
+static void summary_show(struct follow *f)
+{
+	struct attach_view view = { 0 };
+	struct buf text = { 0 };
+
+	live_clear(f);
+	if (f->o->slow_ns)
+		slow_show(f);
+	json_object_del(f->doc, "slow");
+	json_object_del(f->doc, "slow_lost_total");
+	json_object_del(f->doc, "after");
+	json_object_del(f->doc, "id");
+	if (f->o->json) {
+		json_dumpf(f->doc, stdout, f->o->slow_ns ? JSON_COMPACT : JSON_INDENT(2));
+		putchar('\n');
+		return;
+	}
+	attach_text_summary(f->doc, &view, &text);
+	fwrite(text.data, 1, text.len, stdout);
+	buf_release(&text);
+}
+
+/* --- from the begin to the end */
+
+/* The terminal's Ctrl-C is for the command, if there is one, which may end of it. */
+static bool wants_end(const struct follow *f, u64 end_ns)
+{
+	return interrupts > (f->child ? 1 : 0) || (end_ns && clock_now_ns() >= end_ns) ||
+	       ferror(stdout);
+}
+
+static int follow(struct follow *f)
+{
+	u64 end_ns = f->o->duration_ns ? clock_now_ns() + f->o->duration_ns : 0, now_ns;
+	int status = EXIT_OK;
+
+	f->next_ns = clock_now_ns() + (f->tty ? 0 : LINE_NS);
+	while (!status && is_state(f, "attached") && !wants_end(f, end_ns)) {
+		u64 left_ms = end_ns ? (end_ns - clock_now_ns()) / NS_PER_MS + 1 : LOOK_MS;
+
+		wait_ms(left_ms < LOOK_MS ? (int)left_ms : LOOK_MS);
+		if (wants_end(f, end_ns))
+			break;
+		status = ask(f, "");
+		now_ns = clock_now_ns();
+		if (!status)
+			show(f, now_ns);
+	}
+	status = status ?: ask(f, "/end");
+	if (!status)
+		summary_show(f);
+	return status;
+}
+
+static void signals_catch(bool command)
+{
+	const struct sigaction interrupt = { .sa_handler = interrupt_raised },
+			       child = { .sa_handler = child_noticed };
+
+	sigaction(SIGINT, &interrupt, NULL);
+	sigaction(SIGTERM, &interrupt, NULL);
+	if (command)
+		sigaction(SIGCHLD, &child, NULL);
+	signal(SIGPIPE, SIG_IGN);
+}
+
+/* The command keeps the one that we have been given. */
+static int output_open(struct follow *f)
+{
+	if (f->o->output && !freopen(f->o->output, "we", stdout)) {
+		log_err(-errno, "cannot write to '%s'", f->o->output);
+		return EXIT_USAGE;
+	}
+	f->tty = isatty(STDOUT_FILENO) && !f->o->json;
+	return EXIT_OK;
+}
+
+static int attach(const struct options *o, const char *socket)
+{
+	struct follow f = { .o = o, .socket = socket, .go = -1, .failed = -1 };
+	int status = EXIT_OK;
+
+	signals_catch(o->command);
+	if (o->command)
+		status = command_start(&f);
+	status = status ?: output_open(&f);
+	status = status ?: begin(&f);
+	if (!status && o->command)
+		status = command_go(&f);
+	if (!status)
+		status = follow(&f);
+	command_release(&f);
+	if (f.child)
+		waitpid(f.child, NULL, WNOHANG);
+	json_decref(f.doc);
+	json_decref(f.line);
+	return status;
+}
+
+/* --- options */
+
+enum { KEY_SLOW = 0x1000, KEY_DURATION, KEY_OUTPUT };
+
+static void duration_parse(const char *name, const char *arg, u64 *ret, struct argp_state *state)
+{
+	if (parse_duration(arg, ret) || *ret < 1000)
+		argp_error(state, "--%s is '%s', must be a duration such as 500us, 10ms, 30s", name,
+			   arg);
+}
+
+static void pid_parse(struct options *o, const char *arg, struct argp_state *state)
+{
+	if (o->pid)
+		argp_error(state, "one process at a time: %llu or '%s'", (unsigned long long)o->pid,
+			   arg);
+	if (parse_u64(arg, 1, INT32_MAX, &o->pid))
+		argp_error(state, "'%s' is no process id; a command comes after --", arg);
+}
+
+static error_t parse(int key, char *arg, struct argp_state *state)
+{
+	struct options *o = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = &o->agent;
+		return 0;
+	case 'p':
+		pid_parse(o, arg, state);
+		return 0;
+	case KEY_SLOW:
+		duration_parse("slow", arg, &o->slow_ns, state);
+		return 0;
+	case KEY_DURATION:
+		duration_parse("duration", arg, &o->duration_ns, state);
+		return 0;
+	case KEY_OUTPUT:
+		o->output = arg;
+		return 0;
+	case 'o':
+		if (strcmp(arg, "text") != 0 && strcmp(arg, "json") != 0)
+			argp_error(state, "--format must be text or json, not '%s'", arg);
+		o->json = !strcmp(arg, "json");
+		return 0;
+	case ARGP_KEY_ARG:
+		if (state->quoted && state->next > state->quoted) {
+			o->command = state->argv + state->next - 1;
+			state->next = state->argc;
+		} else {
+			pid_parse(o, arg, state);
+		}
+		return 0;
+	case ARGP_KEY_END:
+		if (!o->pid == !o->command)
+			argp_error(state,
+				   o->pid ? "a process or a command, not both"
+					  : "which process? Give its id, or a command after --");
+		return 0;
+	}
+	return ARGP_ERR_UNKNOWN;
+}
+
+static const struct argp argp = {
+	.options =
+		(const struct argp_option[]){
+			{ "pid", 'p', "PID", 0, "the process", 0 },
+			{ "slow", KEY_SLOW, "DURATION", 0,
+			  "print each call that takes so long as it happens; not those that wait on purpose",
+			  0 },
+			{ "duration", KEY_DURATION, "DURATION", 0,
+			  "end after this time (default: when the process ends)", 0 },
+			{ "format", 'o', "text|json", 0,
+			  "output format (default: text); with --slow one object of JSON a line",
+			  0 },
+			{ "output", KEY_OUTPUT, "FILE", 0,
+			  "write to this file (default: standard output, which a command shares)",
+			  0 },
+			{ 0 },
+		},
+	.parser = parse,
+	.args_doc = "PID\n-- COMMAND [ARGUMENT...]",
+	.children = (const struct argp_child[]){ { &agent_argp, 0, "Daemon:", 1 }, { 0 } },
+	.doc = "Follows one process with its threads and children until it ends, or Ctrl-C: every system call with errors and time, where its time goes, which files are slow.",
+};
+
+int cmd_attach(int argc, char **argv)
+{
+	struct options options = { 0 };
+	struct own_daemon own = { 0 };
+	struct agent agent = { 0 };
+	struct buf ready = { 0 };
+	bool answered = false;
+	int status;
+
+	argp_err_exit_status = EXIT_USAGE;
+	argv[0] = "seismo attach";
+	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	status = agent_configure(&agent, &options.agent);
+	status = status ?: ask_text(agent.socket, "/-/ready", &ready, &answered);
+	if (!status && !answered)
+		status = own_daemon_start(&own, &options.agent);
+	if (!status)
+		status = attach(&options, answered ? agent.socket : own.socket);
+	own_daemon_stop(&own);
+	buf_release(&ready);
+	agent_stop(&agent);
+	return status;
+}

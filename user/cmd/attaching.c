@@ -1,0 +1,393 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cmd/attaching.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include "attach/attachment.h"
+#include "attach/details.h"
+#include "attach/summary.h"
+#include "attach/target.h"
+#include "lib/log.h"
+#include "lib/worker.h"
+
+#define ATTACHMENTS 4 /* at a time: each costs everybody a test at each system call */
+#define PATIENCE_NS (30 * 1000 * NS_PER_MS) /* of a client that does not ask */
+#define LOOK_NS	    (200 * NS_PER_MS)	    /* tasks are not looked at more often */
+/* So many events on files in a tick are enough: from then on only slower calls are told. */
+#define FILE_EVENTS_MAX 500
+
+enum state { FREE, STARTING, RUNNING, FAILED, CLOSING };
+
+struct one {
+	struct attaching *all;
+	enum state state;
+	u64 id;
+	struct target target;
+	struct attach_target setup;
+	struct attachment attachment;
+	struct details details;
+	struct summary_sums sums;
+	struct job job;
+	struct watch *events, *process, *client;
+	int process_fd, client_fd; /* pidfds; -1: none */
+	bool quiet;		   /* events are not waited for until the next tick */
+	bool over; /* the process has ended, or nobody wants to know any more: only the last reading is left */
+	bool gone; /* nobody will ask for it */
+	u64 asked_ns, file_events;
+	u64 resident_pages;
+	int err;
+	char error[512];
+};
+
+struct attaching {
+	struct agent *agent;
+	struct loop *loop;
+	struct worker *worker; /* NULL: nobody has attached yet */
+	u64 next_id;
+	u32 next_watch;
+	struct one ones[ATTACHMENTS];
+};
+
+struct attaching *attaching_new(struct agent *a, struct loop *loop)
+{
+	struct attaching *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->agent = a;
+	t->loop = loop;
+	t->next_id = (u64)getpid() << 20; /* another daemon has other numbers */
+	return t;
+}
+
+bool attaching_end(struct attaching *t, u64 wait_ns)
+{
+	return !t || !t->worker || worker_end(t->worker, wait_ns);
+}
+
+static void watches_remove(struct one *o)
+{
+	watch_remove(o->events);
+	watch_remove(o->process);
+	watch_remove(o->client);
+	o->events = o->process = o->client = NULL;
+	if (o->process_fd >= 0)
+		close(o->process_fd);
+	if (o->client_fd >= 0)
+		close(o->client_fd);
+	o->process_fd = o->client_fd = -1;
+}
+
+static void one_free(struct one *o)
+{
+	details_release(&o->details);
+	*o = (struct one){ .process_fd = -1, .client_fd = -1 };
+}
+
+void attaching_free(struct attaching *t)
+{
+	if (!t)
+		return;
+	for (struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++)
+		if (o->state != FREE)
+			watches_remove(o);
+	worker_free(t->worker);
+	for (struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++) {
+		attachment_close(&o->attachment);
+		details_release(&o->details);
+	}
+	free(t);
+}
+
+/* --- the end */
+
+static void close_work(struct job *job)
+{
+	struct one *o = (struct one *)((char *)job - offsetof(struct one, job));
+
+	attachment_close(&o->attachment);
+}
+
+static void close_done(struct job *job)
+{
+	struct one *o = (struct one *)((char *)job - offsetof(struct one, job));
+
+	if (job->dropped)
+		return;
+	one_free(o);
+}
+
+/* Everything about it is known, or nobody wants to know it. */
+static void one_close(struct one *o)
+{
+	watches_remove(o);
+	o->state = CLOSING;
+	o->job = (struct job){ .work = close_work, .done = close_done };
+	if (worker_add(o->all->worker, &o->job)) {
+		attachment_close(&o->attachment);
+		one_free(o);
+	}
+}
+
+/* --- events */
+
+static void event_come(void *ctx, const struct attach_event *e)
+{
+	struct one *o = ctx;
+
+	o->file_events += e->on_file;
+	details_note(&o->details, e);
+}
+
+static void events_ready(void *ctx, unsigned events)
+{
+	struct one *o = ctx;
+
+	(void)events;
+	attachment_drain(&o->attachment);
+	o->quiet = !watch_set(o->events, 0);
+}
+
+static void one_look(struct one *o, u64 now_ns)
+{
+	u64 pages = target_resident(o->target.pid);
+
+	if (now_ns - o->sums.at_ns < LOOK_NS && !o->over)
+		return;
+	o->err = attachment_read(&o->attachment);
+	summary_look(&o->sums, &o->attachment);
+	o->resident_pages = o->attachment.state->ended ? 0 : pages;
+}
+
+static void process_ended(void *ctx, unsigned events)
+{
+	struct one *o = ctx;
+
+	(void)events;
+	watch_set(o->process, 0);
+	o->over = true;
+	one_look(o, clock_now_ns());
+}
+
+static void client_ended(void *ctx, unsigned events)
+{
+	struct one *o = ctx;
+
+	(void)events;
+	watch_set(o->client, 0);
+	o->gone = true;
+}
+
+/* --- the begin */
+
+static void open_work(struct job *job)
+{
+	struct one *o = (struct one *)((char *)job - offsetof(struct one, job));
+	const struct probe_set *set = &o->all->agent->probes;
+
+	o->err = attachment_open(&o->attachment, &o->setup, &set->tables, &set->kernel,
+				 set->btf_path, o->error, sizeof(o->error));
+	if (o->err)
+		attachment_close(&o->attachment);
+}
+
+static void open_done(struct job *job)
+{
+	struct one *o = (struct one *)((char *)job - offsetof(struct one, job));
+	struct loop *l = o->all->loop;
+
+	if (job->dropped)
+		return;
+	if (o->err) {
+		o->state = FAILED;
+		return;
+	}
+	o->state = RUNNING;
+	o->attachment.event = event_come;
+	o->attachment.ctx = o;
+	o->events = loop_watch(l, attachment_fd(&o->attachment), LOOP_READ, events_ready, o);
+	o->process = loop_watch(l, o->process_fd, LOOP_READ, process_ended, o);
+	if (o->client_fd >= 0)
+		o->client = loop_watch(l, o->client_fd, LOOP_READ, client_ended, o);
+	summary_look(&o->sums, &o->attachment);
+}
+
+static struct one *one_new(struct attaching *t)
+{
+	for (struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++)
+		if (o->state == FREE)
+			return o;
+	return NULL;
+}
+
+static int pidfd_open_(pid_t pid)
+{
+	return (int)syscall(SYS_pidfd_open, pid, 0);
+}
+
+static bool attached_already(const struct attaching *t, pid_t pid)
+{
+	for (const struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++)
+		if ((o->state == STARTING || o->state == RUNNING) && o->target.pid == pid)
+			return true;
+	return false;
+}
+
+/* The process that has this number is this one from now on, or it has ended. */
+static unsigned target_open(struct attaching *t, pid_t pid, struct target *target, int *fd,
+			    struct buf *error)
+{
+	if (target_find(pid, target, error))
+		return 404;
+	if (attached_already(t, target->pid)) {
+		buf_printf(error, "somebody is attached to %s[%d] already", target->comm,
+			   target->pid);
+		return 409;
+	}
+	*fd = pidfd_open_(target->pid);
+	if (*fd >= 0)
+		return 200;
+	buf_printf(error, "%s[%d] has just ended", target->comm, target->pid);
+	return 404;
+}
+
+unsigned attaching_begin(struct attaching *t, const struct attach_request *r, u64 *id,
+			 struct buf *error)
+{
+	struct one *o = one_new(t);
+	struct target target;
+	unsigned status;
+	int fd;
+
+	if (!o) {
+		buf_printf(error,
+			   "%d processes are being watched already, which is the most at a time",
+			   ATTACHMENTS);
+		return 409;
+	}
+	t->worker = t->worker ?: worker_new(t->loop, 2 * ATTACHMENTS);
+	if (!t->worker) {
+		buf_str(error, "there is no memory");
+		return 500;
+	}
+	status = target_open(t, (pid_t)r->pid, &target, &fd, error);
+	if (status != 200)
+		return status;
+	*o = (struct one){
+		.all = t,
+		.state = STARTING,
+		.id = ++t->next_id,
+		.target = target,
+		.setup = { target.pid, ++t->next_watch, r->execs, r->slow_ns },
+		.job = { .work = open_work, .done = open_done },
+		.process_fd = fd,
+		.client_fd = r->client ? pidfd_open_((pid_t)r->client) : -1,
+		.asked_ns = clock_now_ns(),
+	};
+	*id = o->id;
+	if (!worker_add(t->worker, &o->job))
+		return 200;
+	watches_remove(o);
+	one_free(o);
+	buf_str(error, "it is busy with other attachments");
+	return 503;
+}
+
+/* --- asking */
+
+static struct one *one_find(struct attaching *t, u64 id)
+{
+	for (struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++)
+		if (o->state != FREE && o->state != CLOSING && o->id == id)
+			return o;
+	return NULL;
+}
+
+static const char *state_name(const struct one *o)
+{
+	switch (o->state) {
+	case STARTING:
+		return "starting";
+	case FAILED:
+		return "failed";
+	default:
+		return o->over ? "ended" : "attached";
+	}
+}
+
+static void found_add(struct one *o, json_t *doc, u64 after)
+{
+	const struct attach_state *state = o->attachment.state;
+	const struct summary s = {
+		.attachment = &o->attachment,
+		.details = &o->details,
+		.target = &o->target,
+		.sums = &o->sums,
+		.service = collector_service(o->all->agent->collector, state->identity, state->gen),
+		.resident_pages = o->resident_pages,
+	};
+	u64 lost;
+
+	summary_add(doc, &s);
+	json_object_set_new(doc, "slow", summary_slow(&o->details, &after, &lost));
+	json_object_set_new(doc, "slow_lost_total", json_integer((json_int_t)lost));
+	json_object_set_new(doc, "after", json_integer((json_int_t)after));
+}
+
+unsigned attaching_get(struct attaching *t, u64 id, u64 after, bool end, json_t **ret,
+		       struct buf *error)
+{
+	struct one *o = one_find(t, id);
+
+	if (!o) {
+		buf_str(error, "there is no such attachment, or not any more");
+		return 404;
+	}
+	o->asked_ns = clock_now_ns();
+	if (o->state == RUNNING) {
+		o->over |= end;
+		if (!o->attachment.state->ended || end)
+			one_look(o, o->asked_ns);
+	}
+	*ret = json_pack("{s:I, s:s}", "id", (json_int_t)id, "state", state_name(o));
+	if (o->state == FAILED)
+		json_object_set_new(*ret, "error", json_string(o->error));
+	if (o->state == RUNNING)
+		found_add(o, *ret, after);
+	if (o->state == STARTING)
+		o->gone |= end;
+	else if (end || o->state == FAILED)
+		one_close(o);
+	return 200;
+}
+
+/* --- from time to time */
+
+static void one_tick(struct one *o, u64 now_ns)
+{
+	o->gone |= now_ns > o->asked_ns && now_ns - o->asked_ns > PATIENCE_NS && !o->client;
+	if (o->state == STARTING || o->state == FREE || o->state == CLOSING)
+		return;
+	if (o->gone) {
+		one_close(o);
+		return;
+	}
+	if (o->state != RUNNING)
+		return;
+	attachment_drain(&o->attachment);
+	if (o->quiet)
+		o->quiet = watch_set(o->events, LOOP_READ);
+	if (o->file_events > FILE_EVENTS_MAX)
+		o->attachment.state->file_ns *= 2;
+	o->file_events = 0;
+}
+
+void attaching_tick(struct attaching *t, u64 now_ns)
+{
+	for (struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++)
+		one_tick(o, now_ns);
+}
