@@ -175,22 +175,28 @@ TRACEPOINT(sched_wakeup_new, wakeup_new, struct task_struct *child)
 
 /* --- on and off the CPU */
 
+static __always_inline u64 task_id(struct task_struct *task)
+{
+	return (u64)READ(task, tgid) << 32 | (u32)READ(task, pid);
+}
+
 TRACEPOINT(sched_switch, switch, bool preempt, struct task_struct *prev, struct task_struct *next)
 {
 	struct attach_state *state = attach_state();
 	struct attach_cpu *cpu = attach_cpu();
 	struct attach_task *t;
 	bool was, is;
-	u64 epoch, now;
+	u64 epoch, now, id;
 
 	if (!cpu || !state)
 		return 0;
 	epoch = *(volatile u64 *)&state->epoch;
-	was = cpu->epoch == epoch ? cpu->watched : READ(prev, pid) && is_watched(prev);
+	id = task_id(prev);
+	was = cpu_knows(cpu, epoch, id) ? cpu->watched : READ(prev, pid) && is_watched(prev);
 	is = READ(next, pid) && is_watched(next);
 	cpu->watched = is;
-	/* who comes after the idle task may come unseen */
-	cpu->epoch = READ(next, pid) ? epoch : ~0ULL;
+	cpu->id = task_id(next);
+	cpu->epoch = epoch;
 	if (!(was | is) || !state->begun)
 		return 0;
 	now = bpf_ktime_get_ns();

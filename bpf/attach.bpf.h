@@ -32,6 +32,7 @@ struct {
 
 struct attach_cpu {
 	u64 epoch; /* in which `watched` was found out */
+	u64 id;	   /* of whom: process and thread */
 	u32 watched;
 	u32 last; /* rows of attach_lasts written so far */
 };
@@ -77,6 +78,12 @@ static __always_inline bool is_watched(struct task_struct *task)
 	return task_watch(task) == watch;
 }
 
+/* Is it known of this task? Not every switch is seen: on some machines those from some tasks, and from the idle one, are not. */
+static __always_inline bool cpu_knows(const struct attach_cpu *cpu, u64 epoch, u64 id)
+{
+	return cpu->id == id && cpu->epoch == epoch;
+}
+
 /*
  * Does the running task belong to the attachment? The epoch is read before the task is looked at: if it is marked meanwhile, it
  * will be looked at again.
@@ -84,13 +91,14 @@ static __always_inline bool is_watched(struct task_struct *task)
 static __always_inline bool running_watched(struct attach_state *state)
 {
 	struct attach_cpu *cpu = attach_cpu();
-	u64 epoch = *(volatile u64 *)&state->epoch;
+	u64 epoch = *(volatile u64 *)&state->epoch, id = bpf_get_current_pid_tgid();
 
 	if (!cpu)
 		return false;
-	if (cpu->epoch != epoch) {
+	if (!cpu_knows(cpu, epoch, id)) {
 		cpu->watched = is_watched(task_current());
 		barrier();
+		cpu->id = id;
 		cpu->epoch = epoch;
 	}
 	return cpu->watched;

@@ -114,8 +114,8 @@ static __always_inline u64 sched_arrival(struct task_struct *task)
 }
 
 /*
- * The task runs: what it was away from the CPU. The scheduler tells when it came: on some machines the switch from the idle task
- * cannot be seen on every CPU. Of one that was away when it was marked only that is known.
+ * The task runs: how long was it away from the CPU? The scheduler tells when it came: not every switch is seen. One that was away
+ * when it was marked was so at least from then on.
  */
 static __always_inline void task_came(struct attach_task *t, u64 arrival_clock, u64 now)
 {

@@ -35,7 +35,10 @@ static int daemon_connect(const char *path)
 		return -errno;
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
 	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof(patience));
-	if (!connect(fd, (struct sockaddr *)&addr, sizeof(addr)))
+	do
+		err = connect(fd, (struct sockaddr *)&addr, sizeof(addr));
+	while (err && errno == EINTR);
+	if (!err)
 		return fd;
 	err = errno == ECONNREFUSED || errno == ENOTDIR ? -ENOENT : -errno;
 	close(fd);
@@ -65,7 +68,7 @@ static int answer_read(int fd, struct buf *answer)
 			return -ENOMEM;
 		n = recv(fd, answer->data + answer->len, 65535, 0);
 		answer->len += n > 0 ? (size_t)n : 0;
-	} while (n > 0);
+	} while (n > 0 || (n < 0 && errno == EINTR)); /* a handler of the caller's has run */
 	return n ? -errno : 0;
 }
 
