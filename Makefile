@@ -4,13 +4,13 @@
 # sudo make test        installs what is missing, builds, runs every test
 # sudo make test-vm     the tests in every kernel, in virtual machines
 # sudo make test-fresh  both commands in minimal roots of Debian 12 and 13
+# make deb              build/deb/seismo_*.deb
 
 # a pipe fails when one of its commands does
 SHELL := /bin/bash
 .SHELLFLAGS := -o pipefail -c
 
-# From the tag, 1.2.0 or 1.2.0+3.g0123abc; before the first one and without git the number here. All that is built of a
-# commit has its time.
+# From the tag, 1.2.0 or 1.2.0+3.g0123abc; before the first one and without git the number here.
 RELEASE := 0.1.0
 GIT := git -c safe.directory='*'
 VERSION := $(shell $(GIT) describe --tags --match 'v[0-9]*' 2>/dev/null | sed 's/^v//; s/-\([0-9]*\)-g/+\1.g/')
@@ -18,7 +18,6 @@ ifeq ($(VERSION),)
 VERSION := $(RELEASE)$(addprefix ~,$(shell $(GIT) rev-list --count HEAD 2>/dev/null))
 endif
 COMMIT := $(or $(shell $(GIT) describe --always --abbrev=12 --exclude='*' --dirty=+ 2>/dev/null),unknown)
-export SOURCE_DATE_EPOCH ?= $(or $(shell $(GIT) log -1 --format=%ct 2>/dev/null),0)
 PREFIX ?= /usr/local
 # make has a default of its own for CC, so ?= would have no effect
 ifeq ($(origin CC),default)
@@ -44,7 +43,7 @@ MULTIARCH := $(shell $(CC) -print-multiarch 2>/dev/null)
 CFLAGS ?= -O2 -g
 ALL_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-missing-field-initializers -Iuser -Iinclude -I$(O)/gen \
 	-MMD -MP $(CFLAGS)
-BPF_CFLAGS = -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -target bpf -mcpu=v2 -D__bpf__ \
+BPF_CFLAGS = -O2 -g -Wall -Wextra -Wno-unused-parameter -Werror -target bpf -mcpu=v2 -D__bpf__ -ffile-compilation-dir=. \
 	-D__TARGET_ARCH_$(BPF_ARCH) -Iinclude -Ibpf $(if $(MULTIARCH),-I$(SYSROOT)/usr/include/$(MULTIARCH)) -MMD -MP
 ifdef SANITIZE
 SANITIZERS := -fsanitize=address,undefined -fno-sanitize-recover=undefined
@@ -90,7 +89,7 @@ endif
 .DELETE_ON_ERROR:
 .PRECIOUS: $(O)/bpf/%.bpf.o
 .PHONY: FORCE all run test test-unit test-vm test-fresh lint fuzz bench install uninstall clean help \
-	deps deps-test deps-servers deps-vm programs
+	deps deps-test deps-servers deps-vm deps-deb deb programs
 
 all: $(O)/seismo
 
@@ -238,14 +237,43 @@ bench: all
 	tools/bench/syscall
 	tools/bench/requests
 
+# Manual pages and completion, which the program makes of its own tables; of another architecture's, this one's does.
+SHARE := $(O)/share
+PAGES := man/man1/seismo.1 man/man5/seismo.yaml.5 man/man7/seismo-metrics.7 man/man7/seismo-rules.7
+ZSH := zsh/$(if $(filter /usr,$(PREFIX)),vendor-completions,site-functions)/_seismo
+SCRIPTS := bash-completion/completions/seismo $(ZSH) fish/vendor_completions.d/seismo.fish
+WRITER := $(if $(SYSROOT),build,$(O))/seismo
+$(SHARE)/man/man1/seismo.1: WRITE = help --format man
+$(SHARE)/man/man5/seismo.yaml.5: WRITE = config --defaults --format man
+$(SHARE)/man/man7/seismo-metrics.7: WRITE = metrics --format man
+$(SHARE)/man/man7/seismo-rules.7: WRITE = rules --config $(SHARE)/empty.yaml --format man
+$(SHARE)/bash-completion/completions/seismo: WRITE = help --format bash
+$(SHARE)/$(ZSH): WRITE = help --format zsh
+$(SHARE)/fish/vendor_completions.d/seismo.fish: WRITE = help --format fish
+$(addprefix $(SHARE)/,$(PAGES) $(SCRIPTS)): $(WRITER)
+	$(call say,GEN,$@)
+	$(Q)mkdir -p $(@D) && : >$(SHARE)/empty.yaml && $(WRITER) $(WRITE) >$@
+ifdef SYSROOT
+$(WRITER): FORCE
+	$(Q)$(MAKE) --no-print-directory ARCH=$(NATIVE) O=build all
+endif
+
 UNIT_DIR := $(DESTDIR)$(PREFIX)/lib/systemd/system
-install: all
+install: all $(addprefix $(SHARE)/,$(PAGES) $(SCRIPTS))
 	install -d -m 755 $(DESTDIR)$(PREFIX)/bin $(UNIT_DIR)
+	for file in $(PAGES) $(SCRIPTS); do install -D -m 644 $(SHARE)/$$file $(DESTDIR)$(PREFIX)/share/$$file || exit; done
 	install -m 755 $(O)/seismo $(DESTDIR)$(PREFIX)/bin/seismo
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' tools/deploy/seismo.service | install -m 644 /dev/stdin $(UNIT_DIR)/seismo.service
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/seismo $(UNIT_DIR)/seismo.service
+	rm -f $(DESTDIR)$(PREFIX)/bin/seismo $(UNIT_DIR)/seismo.service $(addprefix $(DESTDIR)$(PREFIX)/share/,$(PAGES) $(SCRIPTS))
+
+# The Debian package, of what git knows of this tree.
+SOURCE_DATE_EPOCH ?= $(or $(shell $(GIT) log -1 --format=%ct 2>/dev/null),0)
+deb: export SOURCE_DATE_EPOCH := $(SOURCE_DATE_EPOCH)
+deb: deps-deb
+	$(Q)$(AS_OWNER) $(if $(SYSROOT),DEB_HOST_ARCH=$(ARCH)) tools/deploy/package '$(VERSION)' '$(COMMIT)' $(O)/deb
+	$(Q)ls $(O)/deb/*.deb
 
 clean:
 	rm -rf build build-*
@@ -261,7 +289,8 @@ DEPS_TEST := $(DEPS) libclang-rt-dev libcmocka-dev clang-format cppcheck shellch
 deps: PACKAGES = $(DEPS)
 deps-test: PACKAGES = $(DEPS_TEST)
 deps-vm: PACKAGES = $(DEPS_TEST) qemu-system-arm
-deps deps-test deps-vm:
+deps-deb: PACKAGES = $(DEPS) dpkg-dev debhelper jq pkg-config
+deps deps-test deps-vm deps-deb:
 	$(Q)tools/install-packages $(PACKAGES)
 
 # The servers that tests compare with, once for all of them: they run side by side, in networks without a way out.
@@ -272,7 +301,7 @@ deps-servers:
 	[ -z "$$missing" ] || tools/install-packages $$missing || echo "the tests that need these are skipped"
 
 help:
-	@sed -n '2,6s/^# //p' Makefile; \
-		echo 'more: deps test-unit lint fuzz bench install uninstall clean; SANITIZE=1, CC=clang, ARCH=arm64, V=1'
+	@sed -n '2,7s/^# //p' Makefile; \
+		echo 'more: deps test-unit test-deb lint fuzz bench install uninstall clean; SANITIZE=1, CC=clang, ARCH=arm64, V=1'
 
 -include $(OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(FUZZ:=.d) $(BPF:%=$(O)/bpf/%.d) $(UNIT:=.d)
