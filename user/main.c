@@ -18,6 +18,8 @@ const struct command commands[] = {
 	{ "attach", "PID | -- COMMAND",
 	  "one process with its threads and children: its system calls, and where its time goes",
 	  cmd_attach, &attach_usage },
+	{ "top", "[OPTION...]", "a live table of services, those that suffer first", cmd_top,
+	  &top_usage },
 	{ "check", "[OPTION...]", "what works on this kernel, what is missing, what to do about it",
 	  cmd_check, &check_usage },
 	{ "config", "[KEY...]", "the configuration in effect, each key with what has set it",

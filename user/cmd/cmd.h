@@ -27,12 +27,13 @@ int cmd_events(int argc, char **argv);
 int cmd_metrics(int argc, char **argv);
 int cmd_rules(int argc, char **argv);
 int cmd_silence(int argc, char **argv);
+int cmd_top(int argc, char **argv);
 int cmd_help(int argc, char **argv);
 
 /* Says so, with the one that was meant, and returns the exit status. */
 int command_unknown(const char *name);
 
 extern const struct usage run_usage, diagnose_usage, check_usage, config_usage, events_usage,
-	metrics_usage, rules_usage, silence_usage, help_usage;
+	metrics_usage, rules_usage, silence_usage, top_usage, help_usage;
 
 #endif

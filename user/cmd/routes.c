@@ -14,6 +14,7 @@
 #include "lib/log.h"
 #include "lib/parse.h"
 #include "lib/utc.h"
+#include "top/measure.h"
 
 #define JSON_TYPE   "application/json"
 #define DAY_SECONDS (24 * 3600)
@@ -87,6 +88,31 @@ static void serve_query(void *ctx, const struct http_request *request, struct ht
 	reply->content_type = JSON_TYPE;
 	reply->status = expo_query(&d->agent.registry, d->agent.history, clock_now_ns(), &params,
 				   &reply->body);
+}
+
+static const char *kind_of(void *collector, const char *service)
+{
+	return collector_kind(collector, service);
+}
+
+static void serve_top(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const struct expo_params params = { param_get, (void *)request };
+	struct daemon *d = ctx;
+	struct top_sources sources = {
+		.registry = &d->agent.registry,
+		.history = d->agent.history,
+		.engine = d->agent.alarm ? alarm_engine(d->agent.alarm) : NULL,
+		.kind = kind_of,
+		.ctx = d->agent.collector,
+	};
+
+	if (!read_now(d, reply))
+		return;
+	sources.now_ns = clock_now_ns();
+	sources.wall_ns = utc_now_ns();
+	reply->content_type = JSON_TYPE;
+	reply->status = top_answer(&sources, &params, &reply->body);
 }
 
 #define EVENTS_DEFAULT 100
@@ -401,6 +427,7 @@ const struct http_route daemon_routes[] = {
 	{ "/metrics", serve_metrics },
 	{ "/api/v1/services", serve_services },
 	{ "/api/v1/query", serve_query, .heavy = true },
+	{ "/api/v1/top", serve_top, .heavy = true },
 	{ "/api/v1/alerts", serve_alerts, .heavy = true },
 	{ "/api/v1/diagnosis", serve_diagnosis, .heavy = true },
 	{ "/api/v1/events", serve_events, .control = true, .heavy = true },

@@ -113,7 +113,7 @@ static bool plan_selects(const struct plan *p, const struct series *s)
 
 static struct query_entry *entry_new(const struct query *q, const char *const label[])
 {
-	bool histogram = q->family->metric->kind == METRIC_HISTOGRAM;
+	bool histogram = q->family->metric->kind == METRIC_HISTOGRAM && !q->sums;
 	struct query_entry *e = calloc(1, sizeof(*e) + (histogram ? sizeof(*e->hist) : 0));
 
 	if (!e)
@@ -185,7 +185,10 @@ static void series_add(struct query_group *g, const struct query_result *r, cons
 		g->coverage = coverage;
 	switch (s->family->metric->kind) {
 	case METRIC_HISTOGRAM:
-		history_hist(w, s, g->hist);
+		if (g->hist)
+			history_hist(w, s, g->hist);
+		else
+			g->sum_ns += history_hist_sum(w, s);
 		break;
 	case METRIC_GAUGE:
 		gauge_add(g, w, s);

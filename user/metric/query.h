@@ -25,6 +25,7 @@ struct query {
 	u32 groups_max;
 	bool ticks;    /* of whole ticks: see history_window_ticks() */
 	bool unsorted; /* groups come in any order */
+	bool sums;     /* of histograms only the sum, which costs less */
 };
 
 /* The sum of the series with the same values of the labels in `by`. */
@@ -34,7 +35,8 @@ struct query_group {
 	u32 series_cnt;
 	u64 total;	   /* counters: since the beginning */
 	u64 delta;	   /* in the window: of counters, and the number of events in histograms */
-	struct hist *hist; /* histograms */
+	struct hist *hist; /* histograms, but with `sums` */
+	u64 sum_ns;	   /* of histograms, with `sums` */
 	s64 gauge_last;	   /* gauges: sum (or largest, see struct metric) of the last values */
 	double gauge_mean;
 	s64 gauge_max;			  /* the largest value of a single series */
