@@ -510,7 +510,22 @@ static const struct argp argp = {
 	.parser = parse,
 	.args_doc = "PID\n-- COMMAND [ARGUMENT...]",
 	.children = (const struct argp_child[]){ { &agent_argp, 0, "Daemon:", 1 }, { 0 } },
-	.doc = "Follows one process with its threads and children until it ends, or Ctrl-C: every system call with errors and time, where its time goes, which files are slow.",
+	.doc = "Follows one process with its threads and children until it ends, or Ctrl-C: every system call with errors and time, where its time goes, which files are slow.\v"
+	       "A terminal shows a table that is refreshed, anything else a line every five seconds; at the end there is a summary. Others on the machine pay a test for each system call as long as it lasts. With a command the first Ctrl-C is the command's, the second ends this.",
+};
+
+const struct usage attach_usage = {
+	.argp = &argp,
+	.examples =
+		(const struct usage_example[]){
+			{ "attach 812", "what this process does, until Ctrl-C" },
+			{ "attach 812 --slow 10ms", "each call that takes longer, as it happens" },
+			{ "attach --duration 30s --format json 812", "for scripts" },
+			{ "attach -- make -j2", "a command from its first call to its last" },
+			{ .command = NULL } },
+	.words = "pgrep .",
+	.status = { "the process ended, or the time is up; how the process ended is in the summary",
+		    NULL, "bad options, or no such process", "Seismo cannot run here" },
 };
 
 int cmd_attach(int argc, char **argv)
@@ -522,9 +537,7 @@ int cmd_attach(int argc, char **argv)
 	bool answered = false;
 	int status;
 
-	argp_err_exit_status = EXIT_USAGE;
-	argv[0] = "seismo attach";
-	argp_parse(&argp, argc, argv, 0, NULL, &options);
+	usage_parse(&attach_usage, "attach", argc, argv, &options);
 	status = agent_configure(&agent, &options.agent);
 	status = status ?: ask_text(agent.socket, "/-/ready", &ready, &answered);
 	if (!status && !answered)

@@ -33,7 +33,7 @@ int cmd_help(int argc, char **argv);
 /* Says so, with the one that was meant, and returns the exit status. */
 int command_unknown(const char *name);
 
-extern const struct usage run_usage, diagnose_usage, check_usage, config_usage, events_usage,
-	metrics_usage, rules_usage, silence_usage, top_usage, help_usage;
+extern const struct usage run_usage, attach_usage, diagnose_usage, check_usage, config_usage,
+	events_usage, metrics_usage, rules_usage, silence_usage, top_usage, help_usage;
 
 #endif

@@ -353,8 +353,8 @@ static int loop_open(struct daemon *d)
 		d->agent.slow_worker = worker_new(d->loop, 1);
 		d->attaching = attaching_new(&d->agent, d->loop);
 	}
-	if (d->attaching && d->ticker && d->starter && d->clock && d->agent.worker && d->agent.slow_worker &&
-	    !loop_signal(d->loop, SIGHUP, reload_raised, d))
+	if (d->attaching && d->ticker && d->starter && d->clock && d->agent.worker &&
+	    d->agent.slow_worker && !loop_signal(d->loop, SIGHUP, reload_raised, d))
 		return EXIT_OK;
 	log_err(-errno, "cannot start the event loop");
 	return EXIT_UNSUPPORTED;
