@@ -226,7 +226,7 @@ static void title_write(struct buf *b, const struct top_part *p, bool *written)
 /* The largest first; what did nothing in the window is left out. */
 static void groups_write(struct buf *b, const struct top_part *p, const json_t *list)
 {
-	struct group groups[GROUPS_MAX];
+	struct group groups[GROUPS_MAX] = { 0 };
 	bool written = false;
 	size_t cnt = 0, i;
 	const json_t *o;
