@@ -3,6 +3,7 @@
 # sudo make run         installs what is missing, builds, runs the daemon
 # sudo make test        installs what is missing, builds, runs every test
 # sudo make test-vm     the tests in every kernel, in virtual machines
+# sudo make test-faults faults in real servers: does the diagnosis name them?
 # sudo make test-fresh  both commands in minimal roots of Debian 12 and 13
 # make deb              build/deb/seismo_*.deb
 
@@ -88,7 +89,7 @@ endif
 
 .DELETE_ON_ERROR:
 .PRECIOUS: $(O)/bpf/%.bpf.o
-.PHONY: FORCE all run test test-unit test-vm test-fresh lint fuzz bench install uninstall clean help \
+.PHONY: FORCE all run test test-unit test-vm test-faults test-fresh lint fuzz bench install uninstall clean help \
 	deps deps-test deps-servers deps-vm deps-deb deb programs
 
 all: $(O)/seismo
@@ -197,6 +198,14 @@ test-vm: deps-vm
 		$(MAKE) --no-print-directory ARCH=$$arch deps && $(SUBMAKE) ARCH=$$arch programs || exit; \
 	done
 	$(Q)tests/vm/matrix $(KERNELS)
+
+# FAULTS names some of them; RUNS, MAGNITUDES, WORKLOADS and SEED as tests/faults/run --help has them.
+RUNS ?= 1
+MAGNITUDES ?= 5
+WORKLOADS ?= busy
+test-faults: deps-test
+	$(Q)$(SUBMAKE) programs
+	$(Q)O=$(O) tests/faults/run --runs $(RUNS) --magnitude $(MAGNITUDES) --workload $(WORKLOADS) $(if $(SEED),--seed $(SEED)) $(FAULTS)
 
 # RELEASES names others than both.
 test-fresh:

@@ -54,15 +54,14 @@ pause() { # SECONDS
 # --- the verdict
 
 diagnose() { # FILE
-	local status=0
-	"$SEISMO" diagnose --socket "$TMP/state/api.sock" --since 10s --format json >"$1" 2>"$1.err" || status=$?
-	((status < 2)) || bail "seismo diagnose: $status, $(<"$1.err")"
-	jq empty "$1" || bail "seismo diagnose answers no JSON"
+	"$SEISMO" diagnose --socket "$TMP/state/api.sock" --since 30s --format json >"$1" 2>"$1.err"
+	jq -e .verdict "$1" >/dev/null || bail "seismo diagnose: $(<"$1.err")"
 }
 
 # The causes in this world that the verdict names, "KIND CAUSE SUBJECT VICTIM" each, the first one first.
-causes() { # FILE
-	jq -r '.causes[]? | [.kind, .cause, .subject, (.victims[0].service? // "-")] | map(gsub(" "; "-")) | join(" ")' "$1" |
+causes() { # FILE [JQ-CONDITION]
+	jq -r ".causes[] | select(${2:-true})"' |
+		[.kind, .cause, (.subject[]? // "-"), (.victims[0].service? // "-")] | map(gsub(" "; "-")) | join(" ")' "$1" |
 		awk -v prefix="$PREFIX" -v device="$device" 'index($0, prefix) || index($0, device)' |
 		sed "s/\<$device\>/disk/g; s/\<$PREFIX//g; s/\.service\>//g"
 }
@@ -152,7 +151,7 @@ goes_away() { # FOLDER
 	while ((SECONDS < end)); do
 		pause 1
 		diagnose "$1/after.json"
-		[[ $(causes "$1/after.json") ]] || return 0
+		[[ $(causes "$1/after.json" '.until == null') ]] || return 0
 	done
 	client_suffers "$said_before" "$(client_says client "$(calc "$EPOCHREALTIME - 5")" "$EPOCHREALTIME")"
 }

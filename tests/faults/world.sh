@@ -200,10 +200,10 @@ tell() { # NAME KEY=NUMBER...
 # --- the shop
 
 disk_start() {
+	service_make disk # whose speed is no matter of the CPU; it ends after what uses it
+	weight disk 100
 	slow_disk 512
 	disk_number=$(lsblk -dno MAJ:MIN "$loop" | tr -d ' ')
-	service_make disk # whose speed is no matter of the CPU
-	weight disk 100
 	pgrep -f "^$BUILD/workload/slowfuse $slow " >"$(service_cgroup disk cpu)/cgroup.procs"
 	mkfs.ext4 -q -E lazy_itable_init=0,lazy_journal_init=0 "$loop" || bail "no file system"
 	mkdir "$TMP/disk"
