@@ -302,29 +302,31 @@ int probe_set_start_next(struct probe_set *set)
 	return 1;
 }
 
-int probe_start_extra(struct probe_set *set, struct probe_run *run, const struct probe *probe)
+int probe_extra_start(struct probe_extra *extra, const struct probe_set *set,
+		      const struct probe *probe)
 {
-	bool dropped = !set->kernel.btf;
-	int err = dropped ? kernel_load_btf(&set->kernel, set->btf_path) : 0;
+	struct probe_run *run = &extra->run;
+	int err;
 
+	extra->set = *set;
 	*run = (struct probe_run){
-		.probe = probe, .set = set, .mode = probe->mode, .metric_base = METRIC_FIRST
+		.probe = probe, .set = &extra->set, .mode = probe->mode, .metric_base = METRIC_FIRST
 	};
+	err = kernel_load_btf(&extra->set.kernel, set->btf_path);
 	if (err) {
 		snprintf(run->error, sizeof(run->error), "%s", kernel_reason(err));
 		return err;
 	}
 	probe_start(run);
-	if (dropped) {
-		kernel_drop_btf(&set->kernel);
-		malloc_trim(0);
-	}
+	kernel_drop_btf(&extra->set.kernel);
+	malloc_trim(0);
 	return run->err;
 }
 
-void probe_stop_extra(struct probe_run *run)
+void probe_extra_stop(struct probe_extra *extra)
 {
-	probe_stop(run);
+	if (extra->run.object)
+		probe_stop(&extra->run);
 }
 
 /* Refuses a build with more rows than the tables have room for. */

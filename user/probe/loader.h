@@ -19,11 +19,18 @@ int probe_set_start_next(struct probe_set *set);
 void probe_set_reconfigure(struct probe_set *set, const struct conf *conf);
 void probe_set_close(struct probe_set *set);
 
+/* A family that is not in the list: its object is loaded while somebody needs it. */
+struct probe_extra {
+	struct probe_set set; /* a copy: all else of the set is left alone */
+	struct probe_run run;
+};
+
 /*
- * Starts a family that is not in the list: its object is loaded while somebody needs it, and shares the others' tables. 0, or
- * negative errno and run->error. Parses the kernel's BTF: some tens of milliseconds.
+ * Starts it, with the tables and on the kernel of a set that has started. May be called in a thread, one at a time: it takes some
+ * tens of milliseconds. 0, or negative errno and run.error.
  */
-int probe_start_extra(struct probe_set *set, struct probe_run *run, const struct probe *probe);
-void probe_stop_extra(struct probe_run *run);
+int probe_extra_start(struct probe_extra *extra, const struct probe_set *set,
+		      const struct probe *probe);
+void probe_extra_stop(struct probe_extra *extra);
 
 #endif

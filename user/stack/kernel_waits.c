@@ -69,8 +69,8 @@ struct walks {
 };
 
 struct kernel_waits {
-	struct probe_run run;
-	const struct hook_run *scan;
+	struct probe_extra extra;
+	struct hook_run *scan;
 	struct stacks_state *state;
 	int waits_fd, now_fd, stacks_fd;
 	struct worker *worker;
@@ -393,7 +393,7 @@ int kernel_waits_read(struct kernel_waits *k, u64 now_ns)
 
 	k->now_ns = now_ns;
 	k->state->scan++;
-	err = hook_iterate((struct hook_run *)k->scan);
+	err = hook_iterate(k->scan);
 	err = err ?: read_all(k);
 	if (!err && k->state->waits - k->removed > FULL)
 		make_room(k);
@@ -458,43 +458,51 @@ void kernel_waits_forget(struct kernel_waits *k, u32 watch)
 
 static int tables_find(struct kernel_waits *k)
 {
-	const struct bpf_object *object = k->run.object;
+	struct probe_run *run = &k->extra.run;
 
-	k->scan = probe_hook(&k->run, "blocked_iter");
-	k->state = probe_global(&k->run, "state", sizeof(*k->state));
-	k->waits_fd = bpf_object__find_map_fd_by_name(object, "waits");
-	k->now_fd = bpf_object__find_map_fd_by_name(object, "waits_now");
-	k->stacks_fd = bpf_object__find_map_fd_by_name(object, "stacks");
-	k->rows = calloc(ROWS_MAX, sizeof(*k->rows));
-	k->totals = calloc(ROWS_MAX, sizeof(*k->totals));
-	return k->state && k->rows && k->totals ? 0 : -ENOMEM;
+	k->scan = probe_hook(run, "blocked_iter");
+	k->state = probe_global(run, "state", sizeof(*k->state));
+	k->waits_fd = bpf_object__find_map_fd_by_name(run->object, "waits");
+	k->now_fd = bpf_object__find_map_fd_by_name(run->object, "waits_now");
+	k->stacks_fd = bpf_object__find_map_fd_by_name(run->object, "stacks");
+	return k->state ? 0 : -ENOMEM;
 }
 
-struct kernel_waits *kernel_waits_open(struct probe_set *set, struct worker *worker, char *error,
-				       size_t error_size)
+struct kernel_waits *kernel_waits_new(struct worker *worker)
 {
 	struct kernel_waits *k = calloc(1, sizeof(*k));
-	int err = k ? probe_start_extra(set, &k->run, &probe_stacks) : -ENOMEM;
 
-	err = err ?: tables_find(k);
-	if (!err) {
-		k->worker = worker;
+	if (!k)
+		return NULL;
+	k->worker = worker;
+	k->rows = calloc(ROWS_MAX, sizeof(*k->rows));
+	k->totals = calloc(ROWS_MAX, sizeof(*k->totals));
+	if (k->rows && k->totals)
 		return k;
-	}
-	snprintf(error, error_size, "%s", k && *k->run.error ? k->run.error : strerror(-err));
-	kernel_waits_close(k);
+	kernel_waits_free(k);
 	return NULL;
 }
 
-void kernel_waits_close(struct kernel_waits *k)
+int kernel_waits_load(struct kernel_waits *k, const struct probe_set *set, char *error,
+		      size_t error_size)
+{
+	int err = probe_extra_start(&k->extra, set, &probe_stacks);
+
+	err = err ?: tables_find(k);
+	if (err)
+		snprintf(error, error_size, "%s",
+			 *k->extra.run.error ? k->extra.run.error : kernel_reason(err));
+	return err;
+}
+
+void kernel_waits_free(struct kernel_waits *k)
 {
 	struct row *r, *next;
 	struct stack *stack, *next_stack;
 
 	if (!k)
 		return;
-	if (k->run.object)
-		probe_stop_extra(&k->run);
+	probe_extra_stop(&k->extra);
 	if (k->walks)
 		k->walks->owner = NULL;
 	HASH_ITER(hh, k->ended, r, next) {

@@ -154,6 +154,19 @@ static int by_key(const void *a, const void *b)
 		      sizeof(struct wait_key));
 }
 
+/* The kernel's threads for interrupts that it has put off. Nobody else can give a thread of the kernel a name. */
+static void interrupts_fold(struct wait_total *total)
+{
+	static const char softirq[] = "ksoftirqd/";
+
+	if (total->key.waker_kind != WAKER_KERNEL ||
+	    strncmp(total->value.waker_comm, softirq, sizeof(softirq) - 1) != 0)
+		return;
+	total->key.waker_kind = WAKER_INTERRUPT;
+	total->key.waker_pid = total->key.waker_tid = 0;
+	memset(total->value.waker_comm, 0, sizeof(total->value.waker_comm));
+}
+
 /* Merges totals that differ in nothing that is told; those of other marks, unless 0, are left out. Returns how many are left. */
 static size_t totals_merge(struct stacks *s, struct wait_total *totals, size_t cnt, u32 watch)
 {
@@ -167,6 +180,7 @@ static size_t totals_merge(struct stacks *s, struct wait_total *totals, size_t c
 		p = sleeper_get(s, totals[i].key.kernel);
 		if (p)
 			totals[i].key.kernel = p->alike;
+		interrupts_fold(&totals[i]);
 		totals[left++] = totals[i];
 	}
 	qsort(totals, left, sizeof(*totals), by_key);
@@ -264,26 +278,30 @@ void stacks_forget(struct stacks *s, u32 watch)
 	kernel_waits_forget(s->waits, watch);
 }
 
-struct stacks *stacks_open(struct probe_set *set, struct worker *worker, char *error,
-			   size_t error_size)
+struct stacks *stacks_new(struct worker *worker)
 {
 	struct stacks *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
 	s->names = names_new(worker);
-	s->waits = s->names ? kernel_waits_open(set, worker, error, error_size) : NULL;
-	if (s->waits)
+	s->waits = kernel_waits_new(worker);
+	if (s->names && s->waits)
 		return s;
-	stacks_close(s);
+	stacks_free(s);
 	return NULL;
 }
 
-void stacks_close(struct stacks *s)
+int stacks_load(struct stacks *s, const struct probe_set *set, char *error, size_t error_size)
+{
+	return kernel_waits_load(s->waits, set, error, error_size);
+}
+
+void stacks_free(struct stacks *s)
 {
 	if (!s)
 		return;
-	kernel_waits_close(s->waits);
+	kernel_waits_free(s->waits);
 	names_free(s->names);
 	free(s);
 }

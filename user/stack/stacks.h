@@ -63,12 +63,16 @@ struct stack_report {
 };
 
 /*
- * Loads and attaches the programs. The worker, which reads other people's files and may hang in them, must outlive it and be
- * used for nothing else that matters; NULL: no names. On failure NULL, and `error` says why.
+ * The worker reads other people's files and may hang in them: it must outlive this, and be used for nothing else that matters;
+ * NULL: no names. NULL: no memory.
  */
-struct stacks *stacks_open(struct probe_set *set, struct worker *worker, char *error,
-			   size_t error_size);
-void stacks_close(struct stacks *s);
+struct stacks *stacks_new(struct worker *worker);
+/*
+ * Loads and attaches the programs, once, before anything else is done with it. May be called in a thread, as it takes some tens
+ * of milliseconds. 0, or negative errno and `error`; then it can only be freed.
+ */
+int stacks_load(struct stacks *s, const struct probe_set *set, char *error, size_t error_size);
+void stacks_free(struct stacks *s);
 /* Some times a second: finds tasks that do not wake up, and names for what is new while its process lives. */
 void stacks_tick(struct stacks *s, u64 now_ns);
 /* What the tasks with this mark have waited for since they have it. Valid until the next call of any. 0 or negative errno. */
