@@ -8,38 +8,14 @@
 #include <unistd.h>
 
 #include "attach/calls.h"
+#include "attach/values.h"
 #include "lib/loop.h"
-#include "lib/utf8.h"
 #include "lib/utc.h"
 #include "metric/hist.h"
 #include "probe/probe.h"
 #include "probe/syscall_names.h"
 
 #define FILES_SHOWN 20
-
-static json_t *seconds(u64 ns)
-{
-	return json_real((double)ns / 1e9);
-}
-
-static json_t *integer(u64 n)
-{
-	return json_integer((json_int_t)n);
-}
-
-/* Any bytes, as text. */
-static json_t *text(const char *bytes, size_t max)
-{
-	struct buf b = { 0 };
-	char *copy = strndup(bytes, max);
-	json_t *ret;
-
-	utf8_json(&b, copy ?: "");
-	free(copy);
-	ret = json_loads(buf_cstr(&b), JSON_DECODE_ANY, NULL);
-	buf_release(&b);
-	return ret;
-}
 
 static const char *call_name(u64 nr)
 {
@@ -60,14 +36,14 @@ static void object_add(json_t *o, const struct attach_event *e)
 	details_path(e, path);
 	details_peer(e, peer, sizeof(peer));
 	if (*path)
-		json_object_set_new(o, "file", text(path, sizeof(path)));
+		json_object_set_new(o, "file", values_text_n(path, sizeof(path)));
 	if (*path && e->object == ATTACH_FILE && call_file_operation((unsigned)e->call) &&
 	    strcmp(call_file_operation((unsigned)e->call), "open") != 0)
-		json_object_set_new(o, "offset_bytes", integer(e->offset));
+		json_object_set_new(o, "offset_bytes", values_integer(e->offset));
 	if (*peer)
 		json_object_set_new(o, "peer", json_string(peer));
 	if (e->object == ATTACH_SOCKET && e->local_port)
-		json_object_set_new(o, "local_port", integer(e->local_port));
+		json_object_set_new(o, "local_port", values_integer(e->local_port));
 }
 
 static void result_add(json_t *o, s64 ret)
@@ -91,12 +67,12 @@ static json_t *event_json(const struct attach_event *e)
 	utc_add(&time, &cache, utc_now_ns() - (s64)(clock_now_ns() - e->end_ns));
 	json_object_set_new(o, "time", json_string(buf_cstr(&time)));
 	buf_release(&time);
-	json_object_set_new(o, "pid", integer(e->pid));
-	json_object_set_new(o, "tid", integer(e->tid));
-	json_object_set_new(o, "command", text(e->comm, sizeof(e->comm)));
+	json_object_set_new(o, "pid", values_integer(e->pid));
+	json_object_set_new(o, "tid", values_integer(e->tid));
+	json_object_set_new(o, "command", values_text_n(e->comm, sizeof(e->comm)));
 	json_object_set_new(o, "call", json_string(call_name((u64)e->call)));
-	json_object_set_new(o, "duration_seconds", seconds(e->ns));
-	json_object_set_new(o, "off_cpu_seconds", seconds(e->away_ns));
+	json_object_set_new(o, "duration_seconds", values_seconds(e->ns));
+	json_object_set_new(o, "off_cpu_seconds", values_seconds(e->away_ns));
 	result_add(o, e->ret);
 	object_add(o, e);
 	return o;
@@ -131,7 +107,7 @@ static json_t *errors_json(const struct attach_call *c, u64 *total)
 			snprintf(name, sizeof(name), "other");
 		else
 			label_errno(errno_of(i), name, sizeof(name));
-		json_object_set_new(errors, name, integer(c->errors[i]));
+		json_object_set_new(errors, name, values_integer(c->errors[i]));
 		*total += c->errors[i];
 	}
 	return errors;
@@ -152,15 +128,15 @@ static json_t *call_json(const struct attach_call *c, unsigned nr,
 
 	errors = errors_json(c, &total);
 	json_object_set_new(o, "call", json_string(call_name(nr)));
-	json_object_set_new(o, "calls_total", integer(c->cnt));
-	json_object_set_new(o, "errors_total", integer(total));
+	json_object_set_new(o, "calls_total", values_integer(c->cnt));
+	json_object_set_new(o, "errors_total", values_integer(total));
 	json_object_set_new(o, "errors", errors);
-	json_object_set_new(o, "wall_seconds", seconds(c->hist.sum_ns));
-	json_object_set_new(o, "cpu_seconds", seconds(c->hist.sum_ns - away));
+	json_object_set_new(o, "wall_seconds", values_seconds(c->hist.sum_ns));
+	json_object_set_new(o, "cpu_seconds", values_seconds(c->hist.sum_ns - away));
 	quantile_add(o, "p50_seconds", &c->hist, 0.5);
 	quantile_add(o, "p99_seconds", &c->hist, 0.99);
 	json_object_set_new(o, "max_seconds",
-			    longest ? seconds(longest->ns) : seconds(c->longest_ns));
+			    longest ? values_seconds(longest->ns) : values_seconds(c->longest_ns));
 	if (longest)
 		object_add(slowest, longest);
 	json_object_set_new(o, "slowest", slowest);
@@ -211,12 +187,12 @@ static json_t *last_json(const struct attach_last *l, u64 end_ns)
 	json_t *o = json_object(), *args = json_array();
 
 	json_object_set_new(o, "before_end_seconds",
-			    seconds(end_ns > l->end_ns ? end_ns - l->end_ns : 0));
-	json_object_set_new(o, "pid", integer(l->pid));
-	json_object_set_new(o, "tid", integer(l->tid));
+			    values_seconds(end_ns > l->end_ns ? end_ns - l->end_ns : 0));
+	json_object_set_new(o, "pid", values_integer(l->pid));
+	json_object_set_new(o, "tid", values_integer(l->tid));
 	json_object_set_new(o, "call",
 			    l->call < 0 ? json_null() : json_string(call_name((u64)l->call)));
-	json_object_set_new(o, "duration_seconds", seconds(l->ns));
+	json_object_set_new(o, "duration_seconds", values_seconds(l->ns));
 	for (unsigned i = 0; i < ATTACH_ARGS; i++)
 		json_array_append_new(args, json_integer((json_int_t)l->args[i]));
 	json_object_set_new(o, "arguments", args);
@@ -266,10 +242,10 @@ static void time_add(json_t *doc, const struct attach_sums *sums)
 		char key[32];
 
 		snprintf(key, sizeof(key), "%s_seconds", wait_name(wait));
-		json_object_set_new(blocked, key, seconds(sums->wait_ns[wait]));
+		json_object_set_new(blocked, key, values_seconds(sums->wait_ns[wait]));
 	}
-	json_object_set_new(doc, "cpu_seconds", seconds(sums->cpu_ns));
-	json_object_set_new(doc, "run_queue_wait_seconds", seconds(sums->run_queue_ns));
+	json_object_set_new(doc, "cpu_seconds", values_seconds(sums->cpu_ns));
+	json_object_set_new(doc, "run_queue_wait_seconds", values_seconds(sums->run_queue_ns));
 	json_object_set_new(doc, "blocked", blocked);
 }
 
@@ -283,13 +259,13 @@ static json_t *files_json(const struct details *d)
 		const struct slow_file *f = files[i];
 		const char *path = f->key + strlen(f->operation) + 1;
 
-		json_array_append_new(list,
-				      json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "operation",
-						f->operation, "file", text(path, strlen(path)),
-						"calls_total", integer(f->cnt), "wall_seconds",
-						seconds(f->sum_ns), "max_seconds",
-						seconds(f->longest_ns), "size_bytes",
-						integer(f->bytes)));
+		json_array_append_new(list, json_pack("{s:s, s:o, s:o, s:o, s:o, s:o}", "operation",
+						      f->operation, "file",
+						      values_text_n(path, strlen(path)),
+						      "calls_total", values_integer(f->cnt),
+						      "wall_seconds", values_seconds(f->sum_ns),
+						      "max_seconds", values_seconds(f->longest_ns),
+						      "size_bytes", values_integer(f->bytes)));
 	}
 	return list;
 }
@@ -304,7 +280,7 @@ static json_t *processes_json(const struct attach_state *s)
 		ended += s->exits[i];
 		snprintf(key, sizeof(key), "%u", i);
 		if (s->exits[i])
-			json_object_set_new(exits, key, integer(s->exits[i]));
+			json_object_set_new(exits, key, values_integer(s->exits[i]));
 	}
 	for (unsigned i = 0; i < ATTACH_SIGNALS; i++) {
 		const char *name = sigabbrev_np((int)i);
@@ -314,12 +290,14 @@ static json_t *processes_json(const struct attach_state *s)
 		if (!name)
 			snprintf(key, sizeof(key), "%u", i);
 		if (s->killed[i])
-			json_object_set_new(killed, key, integer(s->killed[i]));
+			json_object_set_new(killed, key, values_integer(s->killed[i]));
 	}
-	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "started_total", integer(s->forks),
-			 "threads_started_total", integer(s->threads), "ended_total",
-			 integer(ended), "exit_status", exits, "killed_by", killed, "running",
-			 integer(s->process_cnt), "threads_running", integer(s->thread_cnt));
+	return json_pack("{s:o, s:o, s:o, s:o, s:o, s:o, s:o}", "started_total",
+			 values_integer(s->forks), "threads_started_total",
+			 values_integer(s->threads), "ended_total", values_integer(ended),
+			 "exit_status", exits, "killed_by", killed, "running",
+			 values_integer(s->process_cnt), "threads_running",
+			 values_integer(s->thread_cnt));
 }
 
 /* /proc tells what a descriptor is without asking the file system. */
@@ -330,7 +308,7 @@ static json_t *descriptor_json(u32 pid, u64 fd)
 
 	snprintf(link, sizeof(link), "/proc/%u/fd/%llu", pid, (unsigned long long)fd);
 	n = readlink(link, path, sizeof(path) - 1);
-	return n < 0 ? NULL : text(path, (size_t)n);
+	return n < 0 ? NULL : values_text_n(path, (size_t)n);
 }
 
 static json_t *underway_json(const struct attach_state *s, u64 now_ns)
@@ -345,13 +323,13 @@ static json_t *underway_json(const struct attach_state *s, u64 now_ns)
 		u64 since_ns = u->since_ns ?: s->begin_ns;
 		json_t *o = json_object();
 
-		json_object_set_new(o, "pid", integer(u->pid));
-		json_object_set_new(o, "tid", integer(u->tid));
-		json_object_set_new(o, "command", text(u->comm, sizeof(u->comm)));
+		json_object_set_new(o, "pid", values_integer(u->pid));
+		json_object_set_new(o, "tid", values_integer(u->tid));
+		json_object_set_new(o, "command", values_text_n(u->comm, sizeof(u->comm)));
 		json_object_set_new(o, "call", json_string(call_name((u64)u->call)));
 		json_object_set_new(o, "waits_for", json_string(wait_name(u->wait)));
 		json_object_set_new(o, "duration_seconds",
-				    seconds(now_ns > since_ns ? now_ns - since_ns : 0));
+				    values_seconds(now_ns > since_ns ? now_ns - since_ns : 0));
 		json_object_set_new(o, "since_before", json_boolean(!u->since_ns));
 		if (u->call < SYSCALLS && flags[u->call] & ATTACH_FD)
 			json_object_set_new(o, "file",
@@ -366,18 +344,20 @@ static json_t *target_json(const struct summary *s)
 	const struct attach_state *state = s->attachment->state;
 	json_t *o = json_object();
 
-	json_object_set_new(o, "pid", integer((u64)s->target->pid));
+	json_object_set_new(o, "pid", values_integer((u64)s->target->pid));
 	json_object_set_new(o, "command",
-			    *state->comm ? text(state->comm, sizeof(state->comm))
-					 : text(s->target->comm, sizeof(s->target->comm)));
-	json_object_set_new(o, "service", s->service ? text(s->service, 512) : json_null());
+			    *state->comm ? values_text_n(state->comm, sizeof(state->comm))
+					 : values_text_n(s->target->comm, sizeof(s->target->comm)));
+	json_object_set_new(o, "service",
+			    s->service ? values_text_n(s->service, 512) : json_null());
 	json_object_set_new(o, "pid_inside",
-			    s->target->inside ? integer((u64)s->target->inside) : json_null());
+			    s->target->inside ? values_integer((u64)s->target->inside)
+					      : json_null());
 	json_object_set_new(o, "ended", json_boolean(state->ended));
 	if (state->ended && state->exit_code & 0x7f)
-		json_object_set_new(o, "signal", integer(state->exit_code & 0x7f));
+		json_object_set_new(o, "signal", values_integer(state->exit_code & 0x7f));
 	else if (state->ended)
-		json_object_set_new(o, "exit_status", integer(state->exit_code >> 8 & 0xff));
+		json_object_set_new(o, "exit_status", values_integer(state->exit_code >> 8 & 0xff));
 	return o;
 }
 
@@ -389,26 +369,28 @@ void summary_add(json_t *doc, const struct summary *s)
 	u64 elapsed_ns = state->begin_ns && end_ns > state->begin_ns ? end_ns - state->begin_ns : 0;
 
 	json_object_set_new(doc, "process", target_json(s));
-	json_object_set_new(doc, "elapsed_seconds", seconds(elapsed_ns));
+	json_object_set_new(doc, "elapsed_seconds", values_seconds(elapsed_ns));
 	time_add(doc, &s->sums->sums);
 	json_object_set_new(doc, "calls", calls_json(s));
-	json_object_set_new(doc, "calls_since_before_total", integer(state->since_before));
+	json_object_set_new(doc, "calls_since_before_total", values_integer(state->since_before));
 	json_object_set_new(doc, "under_way", underway_json(state, s->sums->at_ns));
-	json_object_set_new(doc, "under_way_total", integer(state->underway_cnt));
+	json_object_set_new(doc, "under_way_total", values_integer(state->underway_cnt));
 	json_object_set_new(doc, "files", files_json(s->details));
-	json_object_set_new(doc, "files_above_seconds", seconds(state->file_ns));
+	json_object_set_new(doc, "files_above_seconds", values_seconds(state->file_ns));
 	json_object_set_new(doc, "processes", processes_json(state));
-	json_object_set_new(doc, "memory",
-			    json_pack("{s:o, s:o, s:o, s:o, s:o}", "resident_bytes",
-				      integer(s->resident_pages * page), "resident_before_bytes",
-				      integer(s->target->resident_pages * page),
-				      "resident_max_bytes", integer(state->resident_pages * page),
-				      "minor_faults_total", integer(s->sums->sums.minor_faults),
-				      "major_faults_total", integer(s->sums->sums.major_faults)));
+	json_object_set_new(
+		doc, "memory",
+		json_pack("{s:o, s:o, s:o, s:o, s:o}", "resident_bytes",
+			  values_integer(s->resident_pages * page), "resident_before_bytes",
+			  values_integer(s->target->resident_pages * page), "resident_max_bytes",
+			  values_integer(state->resident_pages * page), "minor_faults_total",
+			  values_integer(s->sums->sums.minor_faults), "major_faults_total",
+			  values_integer(s->sums->sums.major_faults)));
 	if (state->ended)
 		json_object_set_new(doc, "last_calls", lasts_json(s->attachment));
 	json_object_set_new(doc, "lost",
-			    json_pack("{s:o, s:o, s:o}", "tasks_total", integer(state->tasks_lost),
-				      "events_total", integer(state->events_lost), "files_total",
-				      integer(s->details->files_lost)));
+			    json_pack("{s:o, s:o, s:o}", "tasks_total",
+				      values_integer(state->tasks_lost), "events_total",
+				      values_integer(state->events_lost), "files_total",
+				      values_integer(s->details->files_lost)));
 }

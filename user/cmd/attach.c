@@ -20,12 +20,13 @@
 #include "lib/log.h"
 #include "lib/parse.h"
 
-#define ROUTE	   "/api/v1/attach"
-#define START_MS   20
-#define LOOK_MS	   200
-#define LIVE_NS	   (1000 * NS_PER_MS)
-#define LINE_NS	   (5000 * NS_PER_MS)
-#define LIVE_CALLS 20
+#define ROUTE	      "/api/v1/attach"
+#define START_MS      20
+#define NAMES_WAIT_MS 1000
+#define LOOK_MS	      200
+#define LIVE_NS	      (1000 * NS_PER_MS)
+#define LINE_NS	      (5000 * NS_PER_MS)
+#define LIVE_CALLS    20
 
 struct options {
 	struct agent_options agent;
@@ -359,6 +360,13 @@ static bool wants_end(const struct follow *f, u64 end_ns)
 	       ferror(stdout);
 }
 
+/* Names of functions are being looked up. */
+static bool names_pending(const struct follow *f)
+{
+	return json_integer_value(json_object_get(f->doc, "blocked_in_pending_total")) &&
+	       interrupts < 2;
+}
+
 static int follow(struct follow *f)
 {
 	u64 end_ns = f->o->duration_ns ? clock_now_ns() + f->o->duration_ns : 0, now_ns;
@@ -375,6 +383,10 @@ static int follow(struct follow *f)
 		now_ns = clock_now_ns();
 		if (!status)
 			show(f, now_ns);
+	}
+	for (int i = 0; !status && i < NAMES_WAIT_MS / LOOK_MS && names_pending(f); i++) {
+		wait_ms(LOOK_MS);
+		status = ask(f, "");
 	}
 	status = status ?: ask(f, "/end");
 	if (!status)

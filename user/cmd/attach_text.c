@@ -336,6 +336,111 @@ static void underway_add(struct buf *out, const json_t *doc, unsigned width)
 	}
 }
 
+/* --- where it waits, and who wakes it */
+
+#define STACKS_SHOWN 4
+#define FRAMES_SHOWN 10
+#define WAKERS_SHOWN 4
+
+static bool is_idle(const json_t *row)
+{
+	return !strcmp(text(row, "waits_for"), "idle") || real(row, "blocked_seconds") < 0.001;
+}
+
+static void stack_add(struct buf *out, const json_t *row, unsigned width)
+{
+	const json_t *frames = json_object_get(row, "frames"), *frame;
+	size_t i, from = out->len, shown = 0;
+
+	buf_printf(out, "blocked in  %.2f s (%s, longest ", real(row, "blocked_seconds"),
+		   text(row, "waits_for"));
+	attach_text_duration(out, real(row, "longest_seconds"));
+	buf_str(out, ") ");
+	json_array_foreach((json_t *)frames, i, frame)
+	{
+		const char *function = text(frame, "function");
+
+		if (!*function || shown == FRAMES_SHOWN)
+			continue;
+		buf_str(out, shown++ ? " < " : "");
+		clean_add(out, function);
+	}
+	cut(out, from, width);
+	buf_char(out, '\n');
+}
+
+struct waker {
+	const json_t *who;
+	double seconds;
+};
+
+static bool same_waker(const json_t *a, const json_t *b)
+{
+	return !strcmp(text(a, "kind"), text(b, "kind")) && integer(a, "tid") == integer(b, "tid");
+}
+
+static void waker_add(struct buf *out, const struct waker *w)
+{
+	const char *kind = text(w->who, "kind");
+
+	if (*text(w->who, "command")) {
+		clean_add(out, text(w->who, "command"));
+		buf_printf(out, "[%llu]", integer(w->who, "tid"));
+	} else {
+		buf_str(out, !strcmp(kind, "interrupt")
+				     ? "an interrupt (a device, a timer, a packet)"
+				     : "nobody that was seen");
+	}
+	buf_printf(out, " %.2f s", w->seconds);
+}
+
+static void wakers_add(struct buf *out, const json_t *rows)
+{
+	struct waker wakers[WAKERS_SHOWN] = { 0 };
+	const json_t *row;
+	unsigned cnt = 0;
+	size_t i;
+
+	json_array_foreach((json_t *)rows, i, row)
+	{
+		const json_t *who = json_object_get(row, "waker");
+		unsigned at = 0;
+
+		if (is_idle(row))
+			continue;
+		while (at < cnt && !same_waker(wakers[at].who, who))
+			at++;
+		if (at == WAKERS_SHOWN)
+			continue;
+		cnt += at == cnt;
+		wakers[at].who = who;
+		wakers[at].seconds += real(row, "blocked_seconds");
+	}
+	for (unsigned at = 0; at < cnt; at++) {
+		buf_str(out, at ? "; " : "woken by    ");
+		waker_add(out, &wakers[at]);
+	}
+	if (cnt)
+		buf_char(out, '\n');
+}
+
+static void blocked_add(struct buf *out, const json_t *doc, unsigned width)
+{
+	const json_t *rows = json_object_get(doc, "blocked_in"), *row;
+	size_t i, shown = 0;
+
+	json_array_foreach((json_t *)rows, i, row)
+	{
+		if (shown < STACKS_SHOWN && !is_idle(row)) {
+			stack_add(out, row, width);
+			shown++;
+		}
+	}
+	wakers_add(out, rows);
+	if (*text(doc, "blocked_in_error"))
+		buf_printf(out, "blocked in  not known: %s\n", text(doc, "blocked_in_error"));
+}
+
 static void ends_add(struct buf *out, const json_t *ends, const char *how)
 {
 	const json_t *count;
@@ -440,6 +545,7 @@ void attach_text_summary(const json_t *doc, const struct attach_view *view, stru
 			   integer(doc, "calls_since_before_total"));
 	files_add(out, doc, view->width);
 	underway_add(out, doc, view->width);
+	blocked_add(out, doc, view->width);
 	memory_add(out, doc);
 	if (!view->live) {
 		lasts_add(out, doc, view->width);

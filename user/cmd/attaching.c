@@ -8,15 +8,18 @@
 #include <unistd.h>
 
 #include "attach/attachment.h"
+#include "attach/blocked.h"
 #include "attach/details.h"
 #include "attach/summary.h"
 #include "attach/target.h"
 #include "lib/log.h"
 #include "lib/worker.h"
+#include "stack/stacks.h"
 
 #define ATTACHMENTS 4 /* at a time: each costs everybody a test at each system call */
 #define PATIENCE_NS (30 * 1000 * NS_PER_MS) /* of a client that does not ask */
 #define LOOK_NS	    (200 * NS_PER_MS)	    /* tasks are not looked at more often */
+#define SYMBOL_JOBS 64
 /* So many events on files in a tick are enough: from then on only slower calls are told. */
 #define FILE_EVENTS_MAX 500
 
@@ -32,6 +35,7 @@ struct one {
 	struct details details;
 	struct summary_sums sums;
 	struct job job;
+	bool last; /* it closes what all share */
 	struct watch *events, *process, *client;
 	int process_fd, client_fd; /* pidfds; -1: none */
 	bool quiet;		   /* events are not waited for until the next tick */
@@ -47,6 +51,10 @@ struct attaching {
 	struct agent *agent;
 	struct loop *loop;
 	struct worker *worker; /* NULL: nobody has attached yet */
+	/* Where tasks wait, for all attachments; `opened` is the worker's, the other one ours while somebody is attached. */
+	struct worker *symbols;
+	struct stacks *stacks, *opened;
+	char stacks_error[256];
 	u64 next_id;
 	u32 next_watch;
 	struct one ones[ATTACHMENTS];
@@ -66,7 +74,8 @@ struct attaching *attaching_new(struct agent *a, struct loop *loop)
 
 bool attaching_end(struct attaching *t, u64 wait_ns)
 {
-	return !t || !t->worker || worker_end(t->worker, wait_ns);
+	return !t || !t->worker ||
+	       (worker_end(t->worker, wait_ns) && worker_end(t->symbols, wait_ns));
 }
 
 static void watches_remove(struct one *o)
@@ -96,6 +105,8 @@ void attaching_free(struct attaching *t)
 		if (o->state != FREE)
 			watches_remove(o);
 	worker_free(t->worker);
+	stacks_close(t->opened);
+	worker_free(t->symbols);
 	for (struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++) {
 		attachment_close(&o->attachment);
 		details_release(&o->details);
@@ -110,6 +121,10 @@ static void close_work(struct job *job)
 	struct one *o = (struct one *)((char *)job - offsetof(struct one, job));
 
 	attachment_close(&o->attachment);
+	if (o->last) {
+		stacks_close(o->all->opened);
+		o->all->opened = NULL;
+	}
 }
 
 static void close_done(struct job *job)
@@ -124,11 +139,20 @@ static void close_done(struct job *job)
 /* Everything about it is known, or nobody wants to know it. */
 static void one_close(struct one *o)
 {
+	struct attaching *t = o->all;
+
 	watches_remove(o);
 	o->state = CLOSING;
+	if (t->stacks)
+		stacks_forget(t->stacks, o->setup.watch);
+	o->last = true;
+	for (struct one *other = t->ones; other < t->ones + ATTACHMENTS; other++)
+		o->last &= other->state != STARTING && other->state != RUNNING;
+	if (o->last)
+		t->stacks = NULL;
 	o->job = (struct job){ .work = close_work, .done = close_done };
-	if (worker_add(o->all->worker, &o->job)) {
-		attachment_close(&o->attachment);
+	if (worker_add(t->worker, &o->job)) {
+		close_work(&o->job);
 		one_free(o);
 	}
 }
@@ -187,7 +211,11 @@ static void client_ended(void *ctx, unsigned events)
 static void open_work(struct job *job)
 {
 	struct one *o = (struct one *)((char *)job - offsetof(struct one, job));
-	const struct probe_set *set = &o->all->agent->probes;
+	struct attaching *t = o->all;
+	struct probe_set *set = &t->agent->probes;
+
+	if (!t->opened)
+		t->opened = stacks_open(set, t->symbols, t->stacks_error, sizeof(t->stacks_error));
 
 	o->err = attachment_open(&o->attachment, &o->setup, &set->tables, &set->kernel,
 				 set->btf_path, o->error, sizeof(o->error));
@@ -207,6 +235,7 @@ static void open_done(struct job *job)
 		return;
 	}
 	o->state = RUNNING;
+	o->all->stacks = o->all->opened;
 	o->attachment.event = event_come;
 	o->attachment.ctx = o;
 	o->events = loop_watch(l, attachment_fd(&o->attachment), LOOP_READ, events_ready, o);
@@ -270,7 +299,8 @@ unsigned attaching_begin(struct attaching *t, const struct attach_request *r, u6
 		return 409;
 	}
 	t->worker = t->worker ?: worker_new(t->loop, 2 * ATTACHMENTS);
-	if (!t->worker) {
+	t->symbols = t->symbols ?: worker_new(t->loop, SYMBOL_JOBS);
+	if (!t->worker || !t->symbols) {
 		buf_str(error, "there is no memory");
 		return 500;
 	}
@@ -333,6 +363,7 @@ static void found_add(struct one *o, json_t *doc, u64 after)
 	u64 lost;
 
 	summary_add(doc, &s);
+	blocked_add(doc, o->all->stacks, o->setup.watch, o->all->stacks_error);
 	json_object_set_new(doc, "slow", summary_slow(&o->details, &after, &lost));
 	json_object_set_new(doc, "slow_lost_total", json_integer((json_int_t)lost));
 	json_object_set_new(doc, "after", json_integer((json_int_t)after));
@@ -390,4 +421,6 @@ void attaching_tick(struct attaching *t, u64 now_ns)
 {
 	for (struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++)
 		one_tick(o, now_ns);
+	if (t->stacks)
+		stacks_tick(t->stacks, now_ns);
 }
