@@ -119,7 +119,7 @@ static const char *subject_name(const struct scene *s)
 
 static void victim_add(struct cause *c, const char *service)
 {
-	if (!service)
+	if (!service || find_is_anonymous(service))
 		return;
 	for (u32 i = 0; i < c->victim_cnt; i++)
 		if (!strcmp(c->victims[i], service))
@@ -130,10 +130,11 @@ static void victim_add(struct cause *c, const char *service)
 		c->victims_omitted++;
 }
 
+/* Who is nearest to the cause comes first. */
 static void victims_add(struct cause *c, const struct way *w)
 {
-	for (u32 i = 0; i < w->cnt; i++)
-		victim_add(c, w->services[i]);
+	for (u32 i = w->cnt; i > 0; i--)
+		victim_add(c, w->services[i - 1]);
 	if (!w->symptom->service)
 		for (size_t i = 0; i < c->scene->waiter_cnt; i++)
 			victim_add(c, c->scene->waiters[i].service);
@@ -174,6 +175,7 @@ static void cause_add(struct tracer *t, const struct way *w, const struct scene 
 	double weight = w->symptom->weight * w->share * (s->reason->vague ? VAGUE : 1);
 	struct trace *to = t->to;
 	struct cause *c;
+	double score;
 	u32 at = 0;
 
 	while (at < to->cause_cnt && !is_same_cause(&to->causes[at], s, subject))
@@ -185,12 +187,13 @@ static void cause_add(struct tracer *t, const struct way *w, const struct scene 
 		to->cause_cnt++;
 		*c = (struct cause){ .subject = subject };
 	}
-	if (!c->scene || (c->scene->reason->vague && !s->reason->vague) ||
-	    (c->scene->reason->vague == s->reason->vague &&
-	     weight > c->symptom->weight * c->share)) {
+	score = weight * (is_about_requests(w->symptom) ? 1 + w->cnt : 1) *
+		(s->reason->vague ? VAGUE : 1);
+	if (!c->scene || score > c->score) {
 		c->scene = s;
 		c->symptom = w->symptom;
 		c->share = w->share;
+		c->score = score;
 		memcpy(c->chain, w->services, sizeof(c->chain));
 		c->chain_cnt = w->cnt;
 	}
@@ -503,6 +506,16 @@ static void causes_judge(struct trace *t)
 	t->ruled_out = all - told;
 }
 
+/* It had processes, and has none any more. */
+static bool is_gone(const struct tracer *t, const char *service)
+{
+	const struct family *f = registry_find(t->params->src->registry, "seismo_processes");
+	const struct series *s =
+		f ? family_find(f, (const char *[SERIES_LABELS]){ service }) : NULL;
+
+	return s && !*s->value;
+}
+
 static bool suffers(const struct symptoms *list, const char *service)
 {
 	for (u32 i = 0; i < list->cnt; i++)
@@ -511,21 +524,26 @@ static bool suffers(const struct symptoms *list, const char *service)
 	return false;
 }
 
-/* Is it asked on this host, by services none of which suffers from it? */
+/*
+ * Is it asked on this host, by services none of which suffers from it? Of a service that has ended only those that ask it can
+ * suffer.
+ */
 static bool is_harmless(const struct tracer *t, const struct symptoms *list, const char *service)
 {
 	const struct condition where[] = { { "direction", "outbound" },
 					   { "peer", service },
 					   { NULL } };
+	bool asked = is_gone(t, service), suffer = false;
 	struct group g;
-	bool asked = false, suffer = false;
 
 	group_find(&g, t->params->src->registry, "seismo_requests_total", where);
 	for (size_t i = 0; i < g.cnt && !suffer; i++) {
-		if (!g.at[i]->label[0])
+		const char *caller = g.at[i]->label[0];
+
+		if (!caller || is_gone(t, caller))
 			continue;
 		asked = true;
-		suffer = suffers(list, g.at[i]->label[0]);
+		suffer = suffers(list, caller);
 	}
 	group_release(&g);
 	return asked && !suffer;
@@ -537,8 +555,10 @@ void trace_make(struct trace *to, const struct symptom_params *p, struct symptom
 
 	*to = (struct trace){ .cause_cnt = 0 };
 	for (u32 i = 0; i < list->cnt; i++)
-		if (is_about_requests(&list->at[i]))
-			list->at[i].weak |= is_harmless(&t, list, list->at[i].service);
+		if (is_about_requests(&list->at[i]) && is_harmless(&t, list, list->at[i].service)) {
+			list->at[i].weak = true;
+			list->at[i].severe = list->at[i].absolute = false;
+		}
 	for (u32 i = 0; i < list->cnt; i++)
 		if (is_about_requests(&list->at[i]) || list->at[i].device || list->at[i].alert)
 			symptom_walk(&t, &list->at[i]);

@@ -24,9 +24,9 @@ struct cause {
 	u32 victim_cnt, victims_omitted;
 	const struct symptom *symptom; /* the weightiest of those that it explains */
 	double share;		       /* of what the symptom has grown by */
-	double weight;
-	bool strong;   /* some symptom of its is clear by itself */
-	bool suffered; /* requests did */
+	double weight, score;	       /* score: of the symptom that the scene is of */
+	bool strong;		       /* some symptom of its is clear by itself */
+	bool suffered;		       /* requests did */
 	u32 symptoms;
 };
 
