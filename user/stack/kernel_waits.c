@@ -468,9 +468,11 @@ static int tables_find(struct kernel_waits *k)
 	return k->state ? 0 : -ENOMEM;
 }
 
-struct kernel_waits *kernel_waits_new(struct worker *worker)
+struct kernel_waits *kernel_waits_open(const struct probe_set *set, struct worker *worker,
+				       char *error, size_t error_size)
 {
 	struct kernel_waits *k = calloc(1, sizeof(*k));
+	int err = -ENOMEM;
 
 	if (!k)
 		return NULL;
@@ -478,24 +480,17 @@ struct kernel_waits *kernel_waits_new(struct worker *worker)
 	k->rows = calloc(ROWS_MAX, sizeof(*k->rows));
 	k->totals = calloc(ROWS_MAX, sizeof(*k->totals));
 	if (k->rows && k->totals)
+		err = probe_extra_start(&k->extra, set, &probe_stacks);
+	err = err ?: tables_find(k);
+	if (!err)
 		return k;
-	kernel_waits_free(k);
+	snprintf(error, error_size, "%s",
+		 *k->extra.run.error ? k->extra.run.error : kernel_reason(err));
+	kernel_waits_close(k);
 	return NULL;
 }
 
-int kernel_waits_load(struct kernel_waits *k, const struct probe_set *set, char *error,
-		      size_t error_size)
-{
-	int err = probe_extra_start(&k->extra, set, &probe_stacks);
-
-	err = err ?: tables_find(k);
-	if (err)
-		snprintf(error, error_size, "%s",
-			 *k->extra.run.error ? k->extra.run.error : kernel_reason(err));
-	return err;
-}
-
-void kernel_waits_free(struct kernel_waits *k)
+void kernel_waits_close(struct kernel_waits *k)
 {
 	struct row *r, *next;
 	struct stack *stack, *next_stack;

@@ -22,12 +22,10 @@ struct wait_total {
 
 void wait_total_add(struct wait_total *to, const struct wait_total *from);
 
-/* The worker may be NULL. NULL: no memory. */
-struct kernel_waits *kernel_waits_new(struct worker *worker);
-/* See stacks_load(). */
-int kernel_waits_load(struct kernel_waits *k, const struct probe_set *set, char *error,
-		      size_t error_size);
-void kernel_waits_free(struct kernel_waits *k);
+/* As stacks_open(). */
+struct kernel_waits *kernel_waits_open(const struct probe_set *set, struct worker *worker,
+				       char *error, size_t error_size);
+void kernel_waits_close(struct kernel_waits *k);
 /*
  * Reads all of them, those that last yet included; after it kernel_waits_totals(). Makes room in the tables when they get
  * full: what processes that have ended have waited for is kept here, without numbers of processes (0) and stacks of theirs.
@@ -36,7 +34,7 @@ void kernel_waits_free(struct kernel_waits *k);
 int kernel_waits_read(struct kernel_waits *k, u64 now_ns);
 /* Valid until the next call; the caller may sort them. */
 struct wait_total *kernel_waits_totals(struct kernel_waits *k, size_t *ret_cnt);
-/* The stack with this key, NULL: not known. Valid until kernel_waits_free(). */
+/* The stack with this key, NULL: not known. Valid until kernel_waits_close(). */
 const struct stack_trace *kernel_waits_stack(struct kernel_waits *k, u64 key);
 /* Counts since it was opened. */
 const struct stacks_state *kernel_waits_state(const struct kernel_waits *k);

@@ -2,6 +2,7 @@
 #define HASH_NONFATAL_OOM 1
 #include "stack/stacks.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
@@ -278,30 +279,27 @@ void stacks_forget(struct stacks *s, u32 watch)
 	kernel_waits_forget(s->waits, watch);
 }
 
-struct stacks *stacks_new(struct worker *worker)
+struct stacks *stacks_open(const struct probe_set *set, struct worker *worker, char *error,
+			   size_t error_size)
 {
 	struct stacks *s = calloc(1, sizeof(*s));
 
+	snprintf(error, error_size, "there is no memory");
 	if (!s)
 		return NULL;
 	s->names = names_new(worker);
-	s->waits = kernel_waits_new(worker);
-	if (s->names && s->waits)
+	s->waits = s->names ? kernel_waits_open(set, worker, error, error_size) : NULL;
+	if (s->waits)
 		return s;
-	stacks_free(s);
+	stacks_close(s);
 	return NULL;
 }
 
-int stacks_load(struct stacks *s, const struct probe_set *set, char *error, size_t error_size)
-{
-	return kernel_waits_load(s->waits, set, error, error_size);
-}
-
-void stacks_free(struct stacks *s)
+void stacks_close(struct stacks *s)
 {
 	if (!s)
 		return;
-	kernel_waits_free(s->waits);
+	kernel_waits_close(s->waits);
 	names_free(s->names);
 	free(s);
 }

@@ -63,16 +63,14 @@ struct stack_report {
 };
 
 /*
- * The worker reads other people's files and may hang in them: it must outlive this, and be used for nothing else that matters;
- * NULL: no names. NULL: no memory.
+ * Loads and attaches the programs; may be called in a thread, as it takes some tens of milliseconds. The worker reads other
+ * people's files and may hang in them: it must outlive this, and be used for nothing else that matters; NULL: no names. On
+ * failure NULL, and `error` says why.
  */
-struct stacks *stacks_new(struct worker *worker);
-/*
- * Loads and attaches the programs, once, before anything else is done with it. May be called in a thread, as it takes some tens
- * of milliseconds. 0, or negative errno and `error`; then it can only be freed.
- */
-int stacks_load(struct stacks *s, const struct probe_set *set, char *error, size_t error_size);
-void stacks_free(struct stacks *s);
+struct stacks *stacks_open(const struct probe_set *set, struct worker *worker, char *error,
+			   size_t error_size);
+/* In the event loop, as all that follows: it is quick, and does not wait for the worker. */
+void stacks_close(struct stacks *s);
 /* Some times a second: finds tasks that do not wake up, and names for what is new while its process lives. */
 void stacks_tick(struct stacks *s, u64 now_ns);
 /* What the tasks with this mark have waited for since they have it. Valid until the next call of any. 0 or negative errno. */
