@@ -113,11 +113,13 @@ static json_t *errors_json(const struct attach_call *c, u64 *total)
 	return errors;
 }
 
-static void quantile_add(json_t *o, const char *key, const struct hist *h, double q)
+/* Of a bucket, the upper part may be above all that is in it. */
+static void quantile_add(json_t *o, const char *key, const struct hist *h, double q, u64 max_ns)
 {
-	double value = hist_quantile(h, q);
+	double value = hist_quantile(h, q), max = (double)max_ns / 1e9;
 
-	json_object_set_new(o, key, isnan(value) ? json_null() : json_real(value));
+	json_object_set_new(o, key,
+			    isnan(value) ? json_null() : json_real(value < max ? value : max));
 }
 
 static json_t *call_json(const struct attach_call *c, unsigned nr,
@@ -125,6 +127,7 @@ static json_t *call_json(const struct attach_call *c, unsigned nr,
 {
 	json_t *o = json_object(), *slowest = json_object(), *errors;
 	u64 total, away = c->away_ns < c->hist.sum_ns ? c->away_ns : c->hist.sum_ns;
+	u64 max_ns = longest && longest->ns > c->longest_ns ? longest->ns : c->longest_ns;
 
 	errors = errors_json(c, &total);
 	json_object_set_new(o, "call", json_string(call_name(nr)));
@@ -133,10 +136,9 @@ static json_t *call_json(const struct attach_call *c, unsigned nr,
 	json_object_set_new(o, "errors", errors);
 	json_object_set_new(o, "wall_seconds", values_seconds(c->hist.sum_ns));
 	json_object_set_new(o, "cpu_seconds", values_seconds(c->hist.sum_ns - away));
-	quantile_add(o, "p50_seconds", &c->hist, 0.5);
-	quantile_add(o, "p99_seconds", &c->hist, 0.99);
-	json_object_set_new(o, "max_seconds",
-			    longest ? values_seconds(longest->ns) : values_seconds(c->longest_ns));
+	quantile_add(o, "p50_seconds", &c->hist, 0.5, max_ns);
+	quantile_add(o, "p99_seconds", &c->hist, 0.99, max_ns);
+	json_object_set_new(o, "max_seconds", values_seconds(max_ns));
 	if (longest)
 		object_add(slowest, longest);
 	json_object_set_new(o, "slowest", slowest);
