@@ -105,7 +105,7 @@ void attaching_free(struct attaching *t)
 		if (o->state != FREE)
 			watches_remove(o);
 	worker_free(t->worker);
-	stacks_free(t->opened);
+	stacks_close(t->opened);
 	worker_free(t->symbols);
 	for (struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++) {
 		attachment_close(&o->attachment);
@@ -122,7 +122,7 @@ static void close_work(struct job *job)
 
 	attachment_close(&o->attachment);
 	if (o->last) {
-		stacks_free(o->all->opened);
+		stacks_close(o->all->opened);
 		o->all->opened = NULL;
 	}
 }
@@ -208,16 +208,6 @@ static void client_ended(void *ctx, unsigned events)
 
 /* --- the begin */
 
-static struct stacks *stacks_make(struct attaching *t)
-{
-	struct stacks *s = stacks_new(t->symbols);
-
-	if (!s || !stacks_load(s, &t->agent->probes, t->stacks_error, sizeof(t->stacks_error)))
-		return s;
-	stacks_free(s);
-	return NULL;
-}
-
 static void open_work(struct job *job)
 {
 	struct one *o = (struct one *)((char *)job - offsetof(struct one, job));
@@ -225,7 +215,8 @@ static void open_work(struct job *job)
 	struct probe_set *set = &t->agent->probes;
 
 	if (!t->opened)
-		t->opened = stacks_make(t);
+		t->opened = stacks_open(set, t->symbols, t->stacks_error, sizeof(t->stacks_error));
+
 	o->err = attachment_open(&o->attachment, &o->setup, &set->tables, &set->kernel,
 				 set->btf_path, o->error, sizeof(o->error));
 	if (o->err)
