@@ -472,6 +472,14 @@ static __always_inline void setup_failed(struct event *e)
 	r->response_ns = 0;
 }
 
+/* Who refuses what the other side has shown does so at once. Later an end is that of a connection that nobody needs. */
+#define SETUP_SETTLED_NS 3000000000ULL
+
+static __always_inline bool setup_settled(const struct request_ctx *r, u64 now)
+{
+	return r->setup == SETUP_DONE && (s64)(now - r->begun_ns) > (s64)SETUP_SETTLED_NS;
+}
+
 static __noinline int setup_found(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
@@ -486,7 +494,7 @@ static __noinline int setup_found(struct event *e)
 	}
 	if (r->setup == SETUP_FAILED) /* the connection may have ended before this was read */
 		return 0;
-	if (found == FOUND_SETUP_FAILURE) {
+	if (found == FOUND_SETUP_FAILURE && !setup_settled(r, e->now)) {
 		setup_failed(e);
 		r->setup = SETUP_FAILED;
 	} else {

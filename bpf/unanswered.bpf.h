@@ -123,7 +123,7 @@ static __always_inline void unanswered(struct sock *sk, struct sock_ctx *sc, u32
 	u64 ns;
 	u32 n;
 
-	if (r->setup && r->setup != SETUP_FAILED)
+	if (r->setup && r->setup != SETUP_FAILED && !setup_settled(r, now))
 		setup_ends(sc);
 	if (protocol_has_streams(r->protocol)) {
 		h = holders_of(sk);

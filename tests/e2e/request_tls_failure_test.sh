@@ -47,6 +47,7 @@ nginx_start "$good_port" "
 	ssl_protocols TLSv1.2 TLSv1.3;
 	server {
 		listen $good_port ssl;
+		client_header_timeout 4s;
 		root $TMP/www;
 		ssl_certificate good.pem;
 		ssl_certificate_key good.key;
@@ -110,6 +111,23 @@ mark
 python3 "$TMP/hello-$$" || bail "the client that says hello alone failed"
 are_counted nginx-$$ "closed in the middle" "inbound tls error $n"
 are_counted hello-$$ "closed in the middle" "outbound tls error $n"
+
+# Connections for later, which the server closes after a while
+cat >"$TMP/idle-$$" <<END
+import socket, ssl
+context = ssl.create_default_context(cafile="$TMP/good.pem")
+idle = []
+for version in [ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3] * $n:
+    context.maximum_version = version
+    idle.append(context.wrap_socket(socket.create_connection(("localhost", $good_port)), server_hostname="localhost", suppress_ragged_eofs=True))
+for s in idle:
+    assert not s.recv(1)
+    s.close()
+END
+mark
+python3 "$TMP/idle-$$" || bail "the client that asks nothing failed"
+is_counted nginx-$$ "not used, and closed"
+is_counted idle-$$ "not used, and closed"
 
 # What is well
 mark

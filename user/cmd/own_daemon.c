@@ -52,7 +52,7 @@ static void output_quiet(void)
 		log_level = SEISMO_LOG_WARN;
 }
 
-/* The directory goes with it: nobody else is sure to be there at its end. */
+/* The directory goes with it: the parent may have been killed. */
 static void child_run(const struct own_daemon *d, const struct agent_options *options, pid_t parent)
 {
 	struct agent_options o = *options;
@@ -166,6 +166,8 @@ void own_daemon_stop(struct own_daemon *d)
 		while (waitpid(d->pid, NULL, 0) < 0 && errno == EINTR)
 			;
 	}
+	if (d->dir) /* one that was killed has left it */
+		directory_remove(d->dir);
 	free(d->dir);
 	free(d->socket);
 	*d = (struct own_daemon){ 0 };
