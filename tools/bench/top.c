@@ -144,30 +144,30 @@ static const char *kind_of(void *ctx, const char *service)
 	return "unit";
 }
 
-static void measure(const struct top_sources *src, unsigned passes, u64 ago_ns)
+static const char *param(void *ctx, const char *key)
 {
-	const struct expo_window w = { .length_ns = TOP_WINDOW_NS, .ago_ns = ago_ns };
-	double measured = 0, written = 0;
-	size_t bytes = 0, rows = 0;
+	const char *const *params = ctx; /* window, ago, limit */
+
+	return !strcmp(key, "ago") ? params[0] : !strcmp(key, "limit") ? params[1] : NULL;
+}
+
+static void measure(const struct top_sources *src, unsigned passes, const char *ago,
+		    const char *limit)
+{
+	const char *values[] = { ago, limit };
+	const struct expo_params params = { param, values };
+	double start = cpu_ms();
+	size_t bytes = 0;
 
 	for (unsigned i = 0; i < passes; i++) {
 		struct buf out = { 0 };
-		struct top_table t;
-		double start = cpu_ms(), middle;
 
-		if (top_measure(&t, src, &w))
+		if (top_answer(src, &params, &out) != 200)
 			exit(1);
-		middle = cpu_ms();
-		top_table_write(&t, t.row_cnt, &out);
-		written += cpu_ms() - middle;
-		measured += middle - start;
 		bytes = out.len;
-		rows = t.row_cnt;
-		top_table_release(&t);
 		buf_release(&out);
 	}
-	printf("  %4llu s ago: %zu rows: measured in %.1f ms, written in %.1f ms, %zu KiB\n",
-	       (unsigned long long)(ago_ns / NS_PER_SEC), rows, measured / passes, written / passes,
+	printf("  %4s ago, %5s rows: %.1f ms, %zu KiB\n", ago, limit, (cpu_ms() - start) / passes,
 	       bytes >> 10);
 }
 
@@ -196,9 +196,11 @@ int main(int argc, char **argv)
 			series_change(r.families[f]->series[i]);
 	r.now_ns += 2 * NS_PER_SEC;
 	printf("%u services, %u series:\n", services, cnt);
-	measure(&src, passes, 0);
-	measure(&src, passes, 60 * NS_PER_SEC);
-	measure(&src, passes, 1800 * NS_PER_SEC);
+	measure(&src, passes, "0s", "1");
+	measure(&src, passes, "0s", "200");
+	measure(&src, passes, "0s", "10000");
+	measure(&src, passes, "1m", "200");
+	measure(&src, passes, "30m", "200");
 	history_free(h);
 	registry_release(&r);
 	return 0;

@@ -46,6 +46,7 @@ struct top {
 	struct timer *timer;
 	struct watch *keys;
 	struct top_ask ask;
+	bool ended;	    /* the terminal is not ours any more */
 	bool asking, again; /* what was asked for is no more what is wanted */
 	u64 asked_ns;
 	unsigned empty_reads;
@@ -280,7 +281,7 @@ static void ask_done(struct job *job)
 	struct top_state *s = &t->state;
 
 	t->asking = false;
-	if (job->dropped) {
+	if (job->dropped || t->ended) {
 		top_ask_release(ask);
 		return;
 	}
@@ -420,6 +421,7 @@ static int live(struct top *t)
 		refresh(t);
 		draw(t);
 		status = t->keys && loop_run(t->loop) >= 0 ? EXIT_OK : EXIT_UNSUPPORTED;
+		t->ended = true;
 		top_screen_close();
 	}
 	parts_free(t);

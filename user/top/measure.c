@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#define HASH_NONFATAL_OOM 1
+#define HASH_NONFATAL_OOM	      1
+#define HASH_FUNCTION(key, len, hash) ((hash) = pointer_hash(key))
 #include "top/measure.h"
 
 #include <errno.h>
@@ -20,6 +21,14 @@
 #define USUAL_TO_NS   (900 * NS_PER_SEC)
 #define ROWS_MAX      10000
 #define SOURCES_MAX   (TOP_COLUMNS * TOP_SOURCES)
+
+/* Of a key that is a pointer. */
+static inline unsigned pointer_hash(const void *key)
+{
+	const uintptr_t *pointer = key;
+
+	return (unsigned)(*pointer * 0x9e3779b97f4a7c15ULL >> 32);
+}
 
 /* What a source had in the window, by service; usual: from an hour to 15 minutes before, where a column asks for it. */
 struct amounts {

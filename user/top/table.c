@@ -79,8 +79,8 @@ static void member_write(struct buf *b, const char *key, const char *text)
 
 static void number_write(struct buf *b, double value)
 {
-	if (value == (double)(s64)value)
-		buf_i64(b, (s64)value);
+	if (value >= 0 && value < 1e10) /* to a billionth, several times as fast as printf */
+		buf_seconds(b, (u64)(value * 1e9 + 0.5));
 	else
 		buf_printf(b, "%.9g", value);
 }
