@@ -89,7 +89,7 @@ endif
 
 .DELETE_ON_ERROR:
 .PRECIOUS: $(O)/bpf/%.bpf.o
-.PHONY: FORCE all run test test-unit test-vm test-faults test-fresh lint fuzz bench install uninstall clean help \
+.PHONY: FORCE all run test test-unit test-vm test-faults test-deb test-fresh lint fuzz bench install uninstall clean help \
 	deps deps-test deps-servers deps-vm deps-deb deb programs
 
 all: $(O)/seismo
@@ -210,6 +210,10 @@ test-faults: deps-test
 # RELEASES names others than both.
 test-fresh:
 	$(Q)tests/fresh $(RELEASES)
+
+# The package: built twice, installed, upgraded and purged in a minimal root.
+test-deb: deps-deb
+	$(Q)tests/package $(RELEASES)
 
 test-unit: $(UNIT)
 	$(Q)O=$(O) tests/run $^
