@@ -7,6 +7,7 @@
 #include "attach_event.bpf.h"
 #include "attach_task.bpf.h"
 #include "exit.bpf.h"
+#include "task.bpf.h"
 
 /* --- system calls */
 
@@ -294,6 +295,30 @@ static __always_inline bool belongs(struct task_struct *task)
 	       is_watched(task->real_parent);
 }
 
+/*
+ * From now on the task is of the attachment, and an identity apart: the families count it for its service as before. What it waits
+ * for before its command is executed is not its own.
+ */
+static __always_inline bool mark(struct attach_state *state, struct task_struct *task,
+				 struct task_ctx *tc)
+{
+	struct attach_task *t = state->begun ? attach_task_get_or_new(state, task) : NULL;
+
+	if (state->begun && !t)
+		return false;
+	if (t)
+		t->call = task_syscall(task);
+	if (t && !task->on_cpu) {
+		t->wait = wait_of(task, t->call);
+		t->left_ns = bpf_ktime_get_ns();
+	}
+	tc->watch = watch;
+	if (tc->identity)
+		task_move(task, tc);
+	state->marked++;
+	return true;
+}
+
 /* Marks what belongs to the process, and looks at what its tasks are at. */
 SEC("?iter/task")
 int attach_iter(struct bpf_iter__task *it)
@@ -308,25 +333,18 @@ int attach_iter(struct bpf_iter__task *it)
 	tc = task_ctx_get(task);
 	if (!tc)
 		return 0;
-	if (!tc->watch && !state->off && belongs(task)) {
-		t = attach_task_get_or_new(state, task);
-		if (!t)
-			return 0;
-		t->call = state->begun ? task_syscall(task) : -1;
-		if (!task->on_cpu) {
-			t->wait = wait_of(task, t->call);
-			t->left_ns = bpf_ktime_get_ns();
-		}
-		tc->watch = watch;
-		state->marked++;
-	}
+	if (!tc->watch && !state->off && belongs(task) && !mark(state, task, tc))
+		return 0;
 	if (tc->watch != watch)
 		return 0;
 	if (state->off) { /* the end of the attachment */
 		tc->watch = 0;
+		task_move(task, tc);
 		state->marked++;
 		return 0;
 	}
+	state->thread_cnt++;
+	state->process_cnt += task->pid == task->tgid;
 	if ((u32)task->pid == target) {
 		state->identity = tc->identity;
 		state->gen = tc->gen;

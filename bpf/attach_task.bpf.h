@@ -182,8 +182,6 @@ static __always_inline void task_look(struct attach_state *state, struct attach_
 	u64 time = bpf_ktime_get_ns();
 	u32 wait = t->wait;
 
-	state->thread_cnt++;
-	state->process_cnt += task->pid == task->tgid;
 	now->cpu_ns += runtime > counted ? runtime - counted : 0;
 	now->minor_faults += task->min_flt - t->minor_faults;
 	now->major_faults += task->maj_flt - t->major_faults;

@@ -78,7 +78,7 @@ static __always_inline u32 *identity_known(struct task_struct *task, struct task
 
 	row->key.cgroups = cgroups_walk((u64)BPF_CORE_READ(task, cgroups), 0);
 	row->key.program = tc->program;
-	row->key.port = tc->port;
+	row->key.port = tc->port | (u64)tc->watch << IDENTITY_WATCH_SHIFT;
 	found = bpf_map_lookup_elem(&identity_ids, &row->key);
 	if (found)
 		id_free(&free_identities, id);
@@ -114,7 +114,18 @@ static __always_inline u32 identity_find(struct task_struct *task, struct task_c
 	return identity_make(task, id, row);
 }
 
-/* The same for a task that changed its cgroup or its port, with the same program. */
+/* What was known of the program goes on to be. */
+static __always_inline u32 identity_inherit(u32 id, u32 from)
+{
+	struct identity_state *state = bpf_map_lookup_elem(&identity_states, &id);
+	struct identity_state *before = bpf_map_lookup_elem(&identity_states, &from);
+
+	if (state && before && before->matters)
+		state->matters = 1;
+	return id;
+}
+
+/* The same for a task that changed its cgroup, its port or who watches it, with the same program. */
 static __always_inline u32 identity_move(struct task_struct *task, struct task_ctx *tc)
 {
 	u32 id, *found;
@@ -126,7 +137,7 @@ static __always_inline u32 identity_move(struct task_struct *task, struct task_c
 	if (found)
 		return *found;
 	program_copy(row, tc->identity);
-	return identity_make(task, id, row);
+	return identity_inherit(identity_make(task, id, row), tc->identity);
 }
 
 /* The kernel allocates without waiting for locks that others hold: what it has not got at once it may get now. */

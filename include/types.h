@@ -54,8 +54,10 @@ struct hist {
 struct identity_key {
 	u64 cgroups; /* hash of the ids of its cgroups, 0: in the root of every hierarchy */
 	u64 program; /* hash of executable and name (and arguments if a rule matches them), 0: kernel */
-	u64 port; /* listening port, if a rule matches it */
+	/* Listening port, if a rule matches it; above, who watches the task: it is counted apart, for the same service. */
+	u64 port;
 };
+#define IDENTITY_WATCH_SHIFT 32
 
 /*
  * Paths are stored reversed: components from the last to the first, each with its NUL. An empty component ends a

@@ -238,7 +238,13 @@ int attachment_open(struct attachment *a, const struct attach_target *target,
 	err = err ?: tasks_mark(a);
 	if (!err && !a->state->thread_cnt)
 		err = kill(target->pid, 0) && errno == ESRCH ? -ESRCH : -EBUSY;
-	if (err && !*error)
+	if (err == -EBUSY)
+		snprintf(
+			error, error_size,
+			"it is a child of a process that somebody is attached to, and watched there");
+	else if (err == -ESRCH)
+		snprintf(error, error_size, "it has just ended");
+	else if (err && !*error)
 		snprintf(error, error_size, "%s", kernel_reason(err));
 	return err;
 }

@@ -65,6 +65,18 @@ static json_t *row_json(const struct stack_row *r)
 	return o;
 }
 
+/* A thread that waits for another one to have work for it, by a condition variable, waits for no lock: only its stack tells. */
+static void conditions_split(json_t *blocked, u64 condition_ns)
+{
+	double lock = json_number_value(json_object_get(blocked, "lock_seconds"));
+	double condition = (double)condition_ns / 1e9;
+
+	if (condition > lock)
+		condition = lock;
+	json_object_set_new(blocked, "lock_seconds", json_real(lock - condition));
+	json_object_set_new(blocked, "condition_seconds", json_real(condition));
+}
+
 void blocked_add(json_t *doc, struct stacks *stacks, u32 watch, const char *error)
 {
 	json_t *list = json_array();
@@ -74,6 +86,7 @@ void blocked_add(json_t *doc, struct stacks *stacks, u32 watch, const char *erro
 	for (unsigned i = 0; !err && i < report.cnt && i < ROWS_SHOWN; i++)
 		json_array_append_new(list, row_json(&report.rows[i]));
 	json_object_set_new(doc, "blocked_in", list);
+	conditions_split(json_object_get(doc, "blocked"), report.class_ns[WAIT_CONDITION]);
 	json_object_set_new(doc, "blocked_in_lost_total",
 			    json_integer((json_int_t)report.lost_cnt));
 	json_object_set_new(doc, "blocked_in_pending_total", json_integer(report.pending));

@@ -367,11 +367,27 @@ static bool names_pending(const struct follow *f)
 	       interrupts < 2;
 }
 
+/* What is not there yet is what a script waits for, as well as a person. */
+static void attached_tell(const struct follow *f)
+{
+	const json_t *process = json_object_get(f->doc, "process"),
+		     *processes = json_object_get(f->doc, "processes");
+
+	if (!f->child)
+		log_info("attached to %s[%lld]: %lld threads of %lld processes; Ctrl-C ends it",
+			 json_string_value(json_object_get(process, "command")) ?: "?",
+			 (long long)json_integer_value(json_object_get(process, "pid")),
+			 (long long)json_integer_value(
+				 json_object_get(processes, "threads_running")),
+			 (long long)json_integer_value(json_object_get(processes, "running")));
+}
+
 static int follow(struct follow *f)
 {
 	u64 end_ns = f->o->duration_ns ? clock_now_ns() + f->o->duration_ns : 0, now_ns;
 	int status = EXIT_OK;
 
+	attached_tell(f);
 	f->next_ns = clock_now_ns() + (f->tty ? 0 : LINE_NS);
 	while (!status && is_state(f, "attached") && !wants_end(f, end_ns)) {
 		u64 left_ms = end_ns ? (end_ns - clock_now_ns()) / NS_PER_MS + 1 : LOOK_MS;

@@ -4,9 +4,10 @@
 #include <stdio.h>
 #include <string.h>
 
-#define LAST_SHOWN  16
-#define FILES_SHOWN 8
-#define NAME_WIDTH  15
+#define LAST_SHOWN     16
+#define FILES_SHOWN    8
+#define UNDERWAY_SHOWN 6
+#define NAME_WIDTH     15
 
 static double real(const json_t *o, const char *key)
 {
@@ -306,34 +307,183 @@ static void files_add(struct buf *out, const json_t *doc, unsigned width)
 	}
 }
 
+static void underway_line(struct buf *out, const json_t *one, unsigned width)
+{
+	size_t from = out->len;
+
+	buf_str(out, "under way  ");
+	clean_add(out, text(one, "command"));
+	buf_printf(out, "[%llu] ", integer(one, "tid"));
+	clean_add(out, text(one, "call"));
+	buf_char(out, ' ');
+	clean_add(out, text(one, "file"));
+	buf_str(out, *text(one, "file") ? " for " : "for ");
+	attach_text_duration(out, real(one, "duration_seconds"));
+	if (json_is_true(json_object_get(one, "since_before")))
+		buf_str(out, " and since before");
+	buf_printf(out, ", waits for: %s", text(one, "waits_for"));
+	cut(out, from, width);
+	buf_char(out, '\n');
+}
+
+/* Locks last: threads without work wait for one. */
 static void underway_add(struct buf *out, const json_t *doc, unsigned width)
 {
 	const json_t *list = json_object_get(doc, "under_way"), *one;
+	size_t i, shown = 0;
+
+	for (int locks = 0; locks < 2; locks++)
+		json_array_foreach((json_t *)list, i, one)
+		{
+			if (shown == UNDERWAY_SHOWN || real(one, "duration_seconds") < 0.1 ||
+			    (strcmp(text(one, "waits_for"), "lock") == 0) != locks)
+				continue;
+			underway_line(out, one, width);
+			shown++;
+		}
+}
+
+/* --- what the families have counted: disks, connections, requests */
+
+/* The row of a metric whose labels are those given, as far as they are given (NULL: any); NULL: there is none. */
+static const json_t *metric_find(const json_t *doc, const char *metric, const json_t *labels)
+{
+	const json_t *rows = json_object_get(doc, "metrics"), *row, *value;
+	const char *key;
 	size_t i;
 
-	json_array_foreach((json_t *)list, i, one)
+	json_array_foreach((json_t *)rows, i, row)
 	{
-		bool before = json_is_true(json_object_get(one, "since_before"));
-		size_t from = out->len;
+		bool same = !strcmp(text(row, "metric"), metric);
 
-		if (i == FILES_SHOWN)
-			break;
-		if (real(one, "duration_seconds") < 0.1)
-			continue;
-		buf_str(out, "under way  ");
-		clean_add(out, text(one, "command"));
-		buf_printf(out, "[%llu] ", integer(one, "tid"));
-		clean_add(out, text(one, "call"));
-		buf_char(out, ' ');
-		clean_add(out, text(one, "file"));
-		buf_str(out, *text(one, "file") ? " for " : "for ");
-		attach_text_duration(out, real(one, "duration_seconds"));
-		if (before)
-			buf_str(out, " and since before");
-		buf_printf(out, ", waits for: %s", text(one, "waits_for"));
-		cut(out, from, width);
-		buf_char(out, '\n');
+		json_object_foreach((json_t *)labels, key, value) same =
+			same && !strcmp(text(json_object_get(row, "labels"), key),
+					json_string_value(value));
+		if (same)
+			return row;
 	}
+	return NULL;
+}
+
+static void latency_add(struct buf *out, const json_t *row)
+{
+	buf_str(out, " p50 ");
+	attach_text_duration(out, real(row, "p50_seconds"));
+	buf_str(out, ", p99 ");
+	attach_text_duration(out, real(row, "p99_seconds"));
+}
+
+static void disk_add(struct buf *out, const json_t *doc, const json_t *row)
+{
+	const json_t *labels = json_object_get(row, "labels"),
+		     *bytes = metric_find(doc, "seismo_service_block_io_bytes_total", labels);
+
+	buf_str(out, "disk   ");
+	clean_add(out, text(labels, "device"));
+	buf_printf(out, "  %s ", text(labels, "operation"));
+	count_add(out, integer(row, "count_total"));
+	buf_str(out, " at");
+	latency_add(out, row);
+	if (bytes) {
+		buf_str(out, ", ");
+		bytes_add(out, real(bytes, "value_bytes"));
+	}
+	buf_char(out, '\n');
+}
+
+/* Requests that did not succeed, as far as their protocol has a status: all of these labels but that of success. */
+static unsigned long long failed(const json_t *doc, const json_t *labels)
+{
+	const json_t *rows = json_object_get(doc, "metrics"), *row;
+	unsigned long long sum = 0;
+	size_t i;
+
+	json_array_foreach((json_t *)rows, i, row)
+	{
+		const json_t *of = json_object_get(row, "labels");
+		const char *status = text(of, "status");
+
+		if (!strcmp(text(row, "metric"), "seismo_requests_total") &&
+		    !strcmp(text(of, "direction"), text(labels, "direction")) &&
+		    !strcmp(text(of, "protocol"), text(labels, "protocol")) &&
+		    (*status == '5' || strstr(status, "error")))
+			sum += integer(row, "value_total");
+	}
+	return sum;
+}
+
+static void request_add(struct buf *out, const json_t *doc, const json_t *row)
+{
+	const json_t *labels = json_object_get(row, "labels");
+
+	buf_printf(out, "requests  %s ", text(labels, "direction"));
+	clean_add(out, text(labels, "protocol"));
+	if (*text(labels, "peer")) {
+		buf_str(out, " to ");
+		clean_add(out, text(labels, "peer"));
+	}
+	buf_str(out, ": ");
+	count_add(out, integer(row, "count_total"));
+	buf_char(out, ',');
+	latency_add(out, row);
+	buf_printf(out, ", %llu failed\n", failed(doc, labels));
+}
+
+static unsigned long long value_of(const json_t *doc, const char *metric, const char *key,
+				   const char *value, const char *unit)
+{
+	json_t *labels = json_pack("{s:s}", key, value);
+	const json_t *row = metric_find(doc, metric, labels);
+
+	json_decref(labels);
+	return row ? integer(row, unit) : 0;
+}
+
+static void sockets_add(struct buf *out, const json_t *doc)
+{
+	static const char connections[] = "seismo_tcp_connections_total",
+			  bytes[] = "seismo_tcp_bytes_total";
+	unsigned long long in = value_of(doc, connections, "direction", "inbound", "value_total"),
+			   to = value_of(doc, connections, "direction", "outbound", "value_total"),
+			   received = value_of(doc, bytes, "direction", "received", "value_bytes"),
+			   sent = value_of(doc, bytes, "direction", "sent", "value_bytes");
+	const json_t *rtt = metric_find(doc, "seismo_tcp_rtt_seconds", NULL),
+		     *connect = metric_find(doc, "seismo_tcp_connect_duration_seconds", NULL);
+
+	if (!in && !to && !received && !sent)
+		return;
+	buf_printf(out, "sockets  %llu TCP connections accepted, %llu made; ", in, to);
+	bytes_add(out, (double)received);
+	buf_str(out, " received, ");
+	bytes_add(out, (double)sent);
+	buf_str(out, " sent");
+	if (rtt) {
+		buf_str(out, "; RTT");
+		latency_add(out, rtt);
+	}
+	if (connect) {
+		buf_str(out, "; connects take");
+		latency_add(out, connect);
+	}
+	buf_char(out, '\n');
+}
+
+static void counted_add(struct buf *out, const json_t *doc)
+{
+	static const struct {
+		const char *metric;
+		void (*add)(struct buf *out, const json_t *doc, const json_t *row);
+	} shown[] = { { "seismo_service_block_io_duration_seconds", disk_add },
+		      { "seismo_request_duration_seconds", request_add } };
+	const json_t *rows = json_object_get(doc, "metrics"), *row;
+	size_t i;
+
+	for (size_t kind = 0; kind < sizeof(shown) / sizeof(*shown); kind++)
+		json_array_foreach((json_t *)rows, i,
+				   row) if (!strcmp(text(row, "metric"), shown[kind].metric))
+			shown[kind]
+				.add(out, doc, row);
+	sockets_add(out, doc);
 }
 
 /* --- where it waits, and who wakes it */
@@ -424,18 +574,22 @@ static void wakers_add(struct buf *out, const json_t *rows)
 		buf_char(out, '\n');
 }
 
+/* Waits for other threads to have work come last. */
 static void blocked_add(struct buf *out, const json_t *doc, unsigned width)
 {
 	const json_t *rows = json_object_get(doc, "blocked_in"), *row;
 	size_t i, shown = 0;
 
-	json_array_foreach((json_t *)rows, i, row)
-	{
-		if (shown < STACKS_SHOWN && !is_idle(row)) {
+	for (int last = 0; last < 2; last++)
+		json_array_foreach((json_t *)rows, i, row)
+		{
+			bool condition = !strcmp(text(row, "waits_for"), "condition");
+
+			if (shown >= STACKS_SHOWN || is_idle(row) || condition != last)
+				continue;
 			stack_add(out, row, width);
 			shown++;
 		}
-	}
 	wakers_add(out, rows);
 	if (*text(doc, "blocked_in_error"))
 		buf_printf(out, "blocked in  not known: %s\n", text(doc, "blocked_in_error"));
@@ -543,6 +697,7 @@ void attach_text_summary(const json_t *doc, const struct attach_view *view, stru
 	if (integer(doc, "calls_since_before_total"))
 		buf_printf(out, "%llu calls had begun before, and are counted without their time\n",
 			   integer(doc, "calls_since_before_total"));
+	counted_add(out, doc);
 	files_add(out, doc, view->width);
 	underway_add(out, doc, view->width);
 	blocked_add(out, doc, view->width);

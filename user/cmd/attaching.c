@@ -12,6 +12,7 @@
 #include "attach/details.h"
 #include "attach/summary.h"
 #include "attach/target.h"
+#include "cmd/attach_counted.h"
 #include "lib/log.h"
 #include "lib/worker.h"
 #include "stack/stacks.h"
@@ -145,6 +146,7 @@ static void one_close(struct one *o)
 	o->state = CLOSING;
 	if (t->stacks)
 		stacks_forget(t->stacks, o->setup.watch);
+	watched_forget(collector_watched(t->agent->collector), o->setup.watch);
 	o->last = true;
 	for (struct one *other = t->ones; other < t->ones + ATTACHMENTS; other++)
 		o->last &= other->state != STARTING && other->state != RUNNING;
@@ -275,7 +277,7 @@ static unsigned target_open(struct attaching *t, pid_t pid, struct target *targe
 	if (attached_already(t, target->pid)) {
 		buf_printf(error, "somebody is attached to %s[%d] already", target->comm,
 			   target->pid);
-		return 409;
+		return 400;
 	}
 	*fd = pidfd_open_(target->pid);
 	if (*fd >= 0)
@@ -296,7 +298,7 @@ unsigned attaching_begin(struct attaching *t, const struct attach_request *r, u6
 		buf_printf(error,
 			   "%d processes are being watched already, which is the most at a time",
 			   ATTACHMENTS);
-		return 409;
+		return 400;
 	}
 	t->worker = t->worker ?: worker_new(t->loop, 2 * ATTACHMENTS);
 	t->symbols = t->symbols ?: worker_new(t->loop, SYMBOL_JOBS);
@@ -363,6 +365,9 @@ static void found_add(struct one *o, json_t *doc, u64 after)
 	u64 lost;
 
 	summary_add(doc, &s);
+	json_object_set_new(doc, "metrics",
+			    attach_counted(collector_watched(o->all->agent->collector),
+					   o->setup.watch));
 	blocked_add(doc, o->all->stacks, o->setup.watch, o->all->stacks_error);
 	json_object_set_new(doc, "slow", summary_slow(&o->details, &after, &lost));
 	json_object_set_new(doc, "slow_lost_total", json_integer((json_int_t)lost));

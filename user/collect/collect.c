@@ -11,6 +11,7 @@
 #include "collect/proportional.h"
 #include "collect/slots.h"
 #include "collect/task_scan.h"
+#include "collect/watched.h"
 #include "collect/usages.h"
 
 #define NS_PER_SEC 1000000000ULL
@@ -30,6 +31,7 @@ struct collector {
 	struct arrivals *arrivals;
 	struct families families;
 	struct slots counters, hists;
+	struct watched watched;
 	struct cgroups cgroups;
 	struct proportional *proportional;
 	u64 read_ns, age_ns, forget_ns;
@@ -201,6 +203,11 @@ const char *collector_kind(const struct collector *c, const char *service)
 	return service_kinds[s ? s->kind : SERVICE_OTHER];
 }
 
+struct watched *collector_watched(struct collector *c)
+{
+	return &c->watched;
+}
+
 void collector_exposed(struct collector *c)
 {
 	c->services.exposed_ns = c->read_ns;
@@ -243,7 +250,9 @@ static int collector_init(struct collector *c, struct worker *worker, struct wor
 	c->proportional = proportional_new(&c->families, slow_worker);
 	err = err ?: (c->proportional ? 0 : -ENOMEM);
 	err = err ?: slots_init(&c->counters, POOL_COUNTER, c->tables, &c->families);
-	return err ?: slots_init(&c->hists, POOL_HIST, c->tables, &c->families);
+	err = err ?: slots_init(&c->hists, POOL_HIST, c->tables, &c->families);
+	watched_init(&c->watched, &c->counters, &c->hists);
+	return err;
 }
 
 struct collector *collector_new(struct tables *tables, const struct conf *conf,
@@ -279,6 +288,7 @@ void collector_free(struct collector *c)
 	arrivals_free(c->arrivals);
 	proportional_free(c->proportional);
 	cgroups_release(&c->cgroups);
+	watched_release(&c->watched);
 	slots_release(&c->counters);
 	slots_release(&c->hists);
 	identities_release(&c->identities);

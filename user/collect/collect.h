@@ -12,6 +12,7 @@
 #include "probe/probe.h"
 
 struct collector;
+struct watched;
 
 /*
  * A collector of the families of `runs`, which ends with NULL and may grow; none is added yet. The worker looks up names
@@ -53,6 +54,9 @@ const char *collector_service(struct collector *c, u32 identity, u32 gen);
 
 /* What gave the service its name, in a word; of one that has gone "other". */
 const char *collector_kind(const struct collector *c, const char *service);
+
+/* What was counted for tasks that somebody watches (collect/watched.h). */
+struct watched *collector_watched(struct collector *c);
 
 /* The values of the last reading are exposed: what services that are gone had done is known. */
 void collector_exposed(struct collector *c);

@@ -475,6 +475,8 @@ static void slot_free(struct slots *p, u32 slot)
 {
 	struct series_key *owner = &owners(p)[slot];
 
+	if (p->on_free)
+		p->on_free(p->ctx, p, slot);
 	tables_series_delete(p->tables, owner);
 	slot_leave(p, slot);
 	slot_clear(p, slot);
@@ -506,4 +508,12 @@ u32 slots_used(const struct slots *p)
 	for (u32 slot = METRIC_MAX; slot < p->top; slot++)
 		used += slot_metric(p, slot) != 0;
 	return used;
+}
+
+struct series_key slots_owner(const struct slots *p, u32 slot)
+{
+	struct series_key key = slot_key(p, slot);
+
+	key.metric = slot < METRIC_MAX ? 0 : slot_metric(p, slot);
+	return key;
 }

@@ -32,6 +32,9 @@ struct slots {
 	struct hist *
 		*left; /* histograms: what it had counted for other series before, NULL: nothing */
 	u64 refused[METRIC_MAX]; /* events counted as "other" here, by metric */
+	/* Optional: before a slot that counted for a dying identity is emptied. */
+	void (*on_free)(void *ctx, const struct slots *p, u32 slot);
+	void *ctx;
 };
 
 /* -ENOMEM; release it all the same. */
@@ -53,5 +56,8 @@ void slots_admit(struct slots *p);
 /* Reads the slots of dying identities a last time and gives them back. */
 void slots_reclaim(struct slots *p);
 u32 slots_used(const struct slots *p);
+
+/* Whose slot it is; the metric is 0 where it is nobody's. */
+struct series_key slots_owner(const struct slots *p, u32 slot);
 
 #endif
