@@ -475,6 +475,15 @@ static bool is_consequence(const struct trace *t, const struct cause *c)
 	return false;
 }
 
+/* What has a reason of its own is told beside something else, however much more of the time that takes. */
+static bool is_broken(const struct cause *c)
+{
+	enum reason_kind kind = c->scene->reason->kind;
+
+	return c->strong && !c->scene->reason->vague &&
+	       (kind == REASON_HARDWARE || kind == REASON_QUOTA || kind == REASON_MEMORY);
+}
+
 /* Those that count come first, and those that say why before those that only say where; the others are ruled out. */
 static void causes_judge(struct trace *t)
 {
@@ -493,7 +502,7 @@ static void causes_judge(struct trace *t)
 		for (u32 i = 0; i < all; i++) {
 			const struct cause *c = &t->causes[i];
 
-			counts[i] &= c->weight >= TOLD * most;
+			counts[i] &= c->weight >= TOLD * most || is_broken(c);
 			if (counts[i] && 2U * !c->strong + c->scene->reason->vague == rank)
 				sorted[cnt++] = *c;
 		}
