@@ -315,7 +315,7 @@ deps-servers:
 	[ -z "$$missing" ] || tools/install-packages $$missing || echo "the tests that need these are skipped"
 
 help:
-	@sed -n '2,7s/^# //p' Makefile; \
+	@sed -n '2,8s/^# //p' Makefile; \
 		echo 'more: deps test-unit test-deb lint fuzz bench install uninstall clean; SANITIZE=1, CC=clang, ARCH=arm64, V=1'
 
 -include $(OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(FUZZ:=.d) $(BPF:%=$(O)/bpf/%.d) $(UNIT:=.d)

@@ -63,7 +63,7 @@ causes() { # FILE [JQ-CONDITION]
 	jq -r ".causes[] | select(${2:-true})"' |
 		[.kind, .cause, (.subject[]? // "-"), (.victims[0].service? // "-")] | map(gsub(" "; "-")) | join(" ")' "$1" |
 		awk -v prefix="$PREFIX" -v device="$device" 'index($0, prefix) || index($0, device)' |
-		sed "s/\<$device\>/disk/g; s/\<$PREFIX//g; s/\.service\>//g"
+		sed "s/\<$device\>/disk/g; s/\<[rx]$$-//g; s/\.service\>//g"
 }
 
 # Pages of this world that fire, "RULE LABEL...".
@@ -108,6 +108,7 @@ is_right() { # FILE
 fault_judge() { # FOLDER BEGIN
 	local injected=$EPOCHREALTIME
 	said_before=$(client_says client "$2" "$injected") state=right verdict=
+	http_get /metrics "$1/before.metrics"
 	inject >>"$1/inject.log" 2>&1
 	if ((row == 30)); then
 		healthy_watch "$1" "$injected"
@@ -117,6 +118,8 @@ fault_judge() { # FOLDER BEGIN
 		verdict=$(causes "$1/during.json" | head -n 1)
 	fi
 	said_during=$(client_says client "$injected" "$EPOCHREALTIME")
+	http_get /metrics "$1/during.metrics"
+	http_get /api/v1/alerts "$1/during.alerts.json"
 	heal >>"$1/inject.log" 2>&1
 	if ((row == 30)); then
 		# others on this machine disturb

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # What is sent to the prices does not arrive.
 row=19
-expect=("network * * *")
+expect=("network * price *")
 
 inject() {
 	iptables -A INPUT -p tcp --dport $price_port -j DROP

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The database may not have as much page cache as its data take, on a disk that is slow at its best.
 row=14
-expect=("memory|quota * postgresql *")
+expect=("quota memory_thrash|memory_limit postgresql *")
 
 prepare() {
 	end_process "$cache_dropper"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Threads of the shop compute, and do nothing for anybody.
 row=9
-expect=("software|own-load cpu* shop *")
+expect=("software cpu_hog|cpu shop *")
 
 inject() {
 	tell shop hogs=$(((magnitude + 1) / 2)) "${shop_settings[@]}"

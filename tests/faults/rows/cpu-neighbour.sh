@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Others compute, `magnitude` of them for each CPU, and have more of a right to it.
 row=8
-expect=("neighbour cpu_neighbour * *")
+expect=("neighbour cpu_neighbour batch *")
 neighbours=()
 
 inject() {

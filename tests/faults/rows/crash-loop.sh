@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The prices end with 1 after a while, always, and are started again.
 row=28
-expect=("callee|software callee_dies|exits* price|shop *")
+expect=("callee|software callee_dies|exits*|crash* price *")
 
 inject() {
 	tell price crash_ms=$((1000 / magnitude + 200))

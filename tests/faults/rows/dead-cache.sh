@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Redis is gone.
 row=18
-expect=("callee callee_gone|refused|errors_connects redis|shop *")
+expect=("software|callee gone|callee_gone|refused redis *")
 
 inject() {
 	end_process "${service_pid[redis]}"

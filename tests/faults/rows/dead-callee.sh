@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The prices are gone, and nobody starts them again.
 row=18
-expect=("callee callee_gone|refused|errors_connects price|shop *")
+expect=("software|callee gone|callee_gone|refused price *")
 
 inject() {
 	supervise_end price

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Nothing is left of the file system.
 row=6
-expect=("* calls shop|postgresql *")
+expect=("quota disk_full shop|postgresql *")
 fillers=0
 
 inject() {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Somebody else keeps `magnitude` requests under way on the same disk.
 row=4
-expect=("neighbour disk_neighbour* disk|fio postgresql|shop")
+expect=("neighbour disk_neighbour* fio postgresql|shop")
 
 inject() {
 	service_start fio fio --name=neighbour --filename="$TMP/disk/neighbour" --size=64M --rw=randread --bs=4k --direct=1 \

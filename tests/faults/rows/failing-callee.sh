@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Of the answers of the prices some fail: 4 % times `magnitude`.
 row=16
-expect=("callee|software * price *")
+expect=("callee|software errors* price *")
 
 inject() {
 	tell price fail="$(calc "0.04 * $magnitude")"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The shop may not open as many files as it wants.
 row=11
-expect=("* calls shop *")
+expect=("quota files_limit shop *")
 
 inject() {
 	prlimit --pid "$(supervised_pid shop)" --nofile=4:

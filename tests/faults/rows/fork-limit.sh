@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The shop runs a program for each request, and may not have more tasks.
 row=10
-expect=("* calls shop *")
+expect=("quota tasks_limit shop *")
 shop_settings=(spawn=1)
 
 inject() {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The prices accept slowly, from a short queue: a connection in 20 ms times `magnitude`.
 row=23
-expect=("software overflows price *")
+expect=("software|callee backlog|callee_backlog*|overflows price *")
 shop_settings=(connect=1)
 
 inject() {

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The client asks `magnitude` times as often.
 row=27
-expect=("own-load * * *")
+expect=("own-load * client *")
 
 inject() {
 	echo "$magnitude" >"$TMP/client.factor"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The shop keeps memory of each request, and is killed at its cgroup's limit, again and again.
 row=12
-expect=("quota oom_limit|exits_by_oom shop *")
+expect=("quota killed_at_limit|oom_limit|exits_by_oom shop *")
 
 inject() {
 	tell shop leak_kb=$((magnitude * 100))

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Of the packets to and from the database some are lost: 1 % times `magnitude`.
 row=21
-expect=("network * * *")
+expect=("network * postgresql *")
 
 inject() {
 	local way

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The way to and from the prices is narrow, so that packets queue.
 row=22
-expect=("network * * *")
+expect=("network * price *")
 
 inject() {
 	tell price size=2000

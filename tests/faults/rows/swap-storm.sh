@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The shop may not have as much memory as it works with, and the rest is in swap, on the disk.
 row=13
-expect=("memory|quota * shop *")
+expect=("memory swap shop *")
 shop_settings=(work_mb=96 touch=20)
 
 prepare() {
