@@ -47,6 +47,8 @@
 	X(exits_by_oom, "")                                       \
 	X(connects_fail, "")                                      \
 	X(callee_errs, "")                                        \
+	X(handshakes_fail, "")                                    \
+	X(callee_handshakes_fail, "")                             \
 	X(has_died, "")                                           \
 	X(callee_dominates, "")                                   \
 	X(requests_up, "how many requests are usual")             \
@@ -127,10 +129,14 @@ static inline enum answer is_more(double factor)
 bool subject_begins(const struct scene *s, const char *prefix);
 /* Does this take so much of the time or, where what is usual is known, of that by which the time has grown? */
 enum answer part_takes(const struct scene *s, const char *name, double share);
-/* Increase of a metric of the service in the window, and in as long a time usually; NAN: not known. */
+/* Increase in the window, and in as long a time usually; NAN: not known. */
 struct counted {
 	double now, usual;
 };
+/* ... of a metric where the conditions hold and, if `label` is not NULL, that matches the pattern. */
+struct counted counted_where(const struct scene *s, const char *metric,
+			     const struct condition *where, const char *label, const char *values);
+/* ... of a service; NULL: none. */
 struct counted service_counted(const struct scene *s, const char *metric, const char *service,
 			       const char *label, const char *values);
 /* A gauge of the callee, where that is a service of this host; otherwise NAN. */

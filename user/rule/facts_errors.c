@@ -7,6 +7,7 @@
 
 #define CONNECT_HANGS  0.9 /* second: the first SYN had no answer */
 #define MANY_PROCESSES 5
+#define HANDSHAKES     3     /* that fail */
 #define FLAT	       0.4   /* of what the service waits, at most: the callee has no part in it */
 #define ACCEPT_LATE    0.01  /* second until a connection is accepted */
 #define RESENT_LEAST   3     /* segments */
@@ -325,6 +326,34 @@ enum answer fact_callee_accepts_late(const struct scene *s)
 enum answer fact_accepts_late(const struct scene *s)
 {
 	return accepts_late(s, s->service);
+}
+
+/* --- TLS */
+
+static enum answer handshakes_fail(const struct scene *s, const char *direction)
+{
+	const struct condition where[] = { { "service", s->service },
+					   { "direction", direction },
+					   { "protocol", "tls" },
+					   { NULL } };
+
+	return s->service
+		       ? is_up(counted_where(s, "seismo_requests_total", where, "status", "error"),
+			       HANDSHAKES)
+		       : NO;
+}
+
+/* Those of others with it. */
+enum answer fact_handshakes_fail(const struct scene *s)
+{
+	return handshakes_fail(s, "inbound");
+}
+
+/* Those of its own with the callee. */
+enum answer fact_callee_handshakes_fail(const struct scene *s)
+{
+	return both(s->callee.protocol && !strcmp(s->callee.protocol, "tls"),
+		    handshakes_fail(s, "outbound"));
 }
 
 /* --- the path */
