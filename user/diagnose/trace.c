@@ -13,6 +13,7 @@
 #define GUARD_NS   (5 * 1000000000ULL) /* between what is usual and the beginning */
 #define TOLD	   0.25 /* of the weight of the first cause, from which on others are told */
 #define VAGUE	   0.5	/* times the weight */
+#define RATE_UP	   1.5	/* times the usual rate */
 #define TWO_WEAK   2	/* weak symptoms that make one together */
 
 /* On the way from a symptom. */
@@ -98,7 +99,26 @@ static bool part_is(const struct part *p, const char *name)
 
 /* --- causes */
 
-static const char *subject_name(const struct scene *s)
+/* Who asks more than usual, and is not asked for more itself. */
+static const char *origin(struct tracer *t, const struct scene *s)
+{
+	const char *ret = s->service;
+
+	for (u32 i = 0; i < CHAIN_MAX && s && s->caller.service; i++) {
+		struct subject about = s->subject;
+
+		if (i && !(measured_rate_factor(&s->inbound) >= RATE_UP))
+			break;
+		ret = about.service = s->caller.service;
+		about.direction = "inbound";
+		about.alert = NULL;
+		about.peer = about.protocol = about.device = about.operation = NULL;
+		s = scene_new(t, &about);
+	}
+	return ret;
+}
+
+static const char *subject_name(struct tracer *t, const struct scene *s)
 {
 	switch (s->reason->blames) {
 	case BLAMES_DEVICE:
@@ -111,7 +131,7 @@ static const char *subject_name(const struct scene *s)
 	case BLAMES_CPU_USER:
 		return s->cpu_user ?: s->service;
 	case BLAMES_CALLER:
-		return s->caller.service ?: s->service;
+		return origin(t, s);
 	default:
 		return s->service ?: s->device;
 	}
@@ -171,7 +191,7 @@ static bool is_enough(const struct symptom *s, const struct scene *scene)
 
 static void cause_add(struct tracer *t, const struct way *w, const struct scene *s)
 {
-	const char *subject = subject_name(s);
+	const char *subject = subject_name(t, s);
 	double weight = w->symptom->weight * w->share * (s->reason->vague ? VAGUE : 1);
 	struct trace *to = t->to;
 	struct cause *c;
