@@ -34,8 +34,8 @@ TRACEPOINT(sys_enter, enter, struct pt_regs *regs, long number)
 	if (!t)
 		return 0;
 	now = bpf_ktime_get_ns();
-	task_came(t, sched_arrival(task), now);
-	t->call = number;
+	task_came(t, task, sched_arrival(task), now);
+	t->call = call_row(number, CALL_COMPAT_OF(task, task_registers(task)));
 	t->away_ns = 0;
 	t->enter_ns = now;
 	return 0;
@@ -134,10 +134,11 @@ TRACEPOINT(sys_exit, exit, struct pt_regs *regs, long ret)
 	    (t->call < 0 && flags & ATTACH_FORKS && !ret)) /* a child, which has made no call */
 		return 0;
 	now = bpf_ktime_get_ns();
-	task_came(t, sched_arrival(task), now);
+	task_came(t, task, sched_arrival(task), now);
 	ns = t->enter_ns ? now - t->enter_ns : 0;
 	call_count(state, row, t, ns);
-	if ((u64)-ret - 1 < 4095 && number >= 0)
+	/* rt_sigreturn returns what it restores */
+	if ((u64)-ret - 1 < 4095 && syscall_nr(regs) >= 0)
 		error_count(row, ret);
 	last_note(state, regs, nr, ret, now, ns, 0);
 	if (t->enter_ns)
@@ -209,7 +210,7 @@ TRACEPOINT(sched_switch, switch, bool preempt, struct task_struct *prev, struct 
 	if (is && !has_run_queue()) {
 		t = attach_task_get(next);
 		if (t)
-			task_came(t, 0, now);
+			task_came(t, next, 0, now);
 	}
 	return 0;
 }
@@ -259,6 +260,7 @@ static __always_inline int task_ends(struct task_struct *task, bool last)
 	if (t->call >= 0 || last)
 		last_note(state, task_registers(task), t->call, 0, now,
 			  t->enter_ns ? now - t->enter_ns : 0, 1);
+	t->call = -1;
 	if (last)
 		process_ended(state, task, READ(task, signal));
 	return 0;
@@ -295,6 +297,14 @@ static __always_inline bool belongs(struct task_struct *task)
 	       is_watched(task->real_parent);
 }
 
+/* The call that it is in; negative: none. */
+static __always_inline s32 task_call_row(struct task_struct *task)
+{
+	int number = task_syscall(task);
+
+	return number < 0 ? -1 : (s32)call_row(number, CALL_COMPAT_OF(task, task_registers(task)));
+}
+
 /*
  * From now on the task is of the attachment, and an identity apart: the families count it for its service as before. What it waits
  * for before its command is executed is not its own.
@@ -307,7 +317,7 @@ static __always_inline bool mark(struct attach_state *state, struct task_struct 
 	if (state->begun && !t)
 		return false;
 	if (t)
-		t->call = task_syscall(task);
+		t->call = task_call_row(task);
 	if (t && !task->on_cpu) {
 		t->wait = wait_of(task, t->call);
 		t->left_ns = bpf_ktime_get_ns();

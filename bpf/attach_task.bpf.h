@@ -69,11 +69,13 @@ static __always_inline u32 wait_by_file(struct task_struct *task, u32 state)
 	return wait_by_state(state);
 }
 
-/* What the task, which is not runnable, waits for. Outside of a call it is in a page fault. */
+/* What the task, which is not on a CPU, waits for. Outside of a call it is in a page fault. */
 static __always_inline u32 wait_of(struct task_struct *task, s32 call)
 {
 	u32 state = task_state(task), flags;
 
+	if (!state)
+		return ATTACH_WAIT_CPU;
 	if (task_in_iowait(task))
 		return ATTACH_WAIT_DISK;
 	if (call < 0)
@@ -117,15 +119,18 @@ static __always_inline u64 sched_arrival(struct task_struct *task)
  * The task runs: how long was it away from the CPU? The scheduler tells when it came: not every switch is seen. One that was away
  * when it was marked was so at least from then on.
  */
-static __always_inline void task_came(struct attach_task *t, u64 arrival_clock, u64 now)
+static __always_inline void task_came(struct attach_task *t, struct task_struct *task,
+				      u64 arrival_clock, u64 now)
 {
-	u64 away;
+	u64 away, ran;
 
 	if (!t->left_ns)
 		return;
-	if (!t->left_clock || !arrival_clock)
+	if (!t->left_clock || !arrival_clock) {
 		away = now - t->left_ns;
-	else
+		ran = READ(task, se.sum_exec_runtime) - t->runtime_ns;
+		away -= ran < away ? ran : away;
+	} else
 		away = arrival_clock > t->left_clock ? arrival_clock - t->left_clock : 0;
 	t->left_ns = 0;
 	t->away_ns += away;
@@ -138,15 +143,15 @@ static __always_inline void task_leaves(struct attach_state *state, struct attac
 {
 	u64 runtime = READ(task, se.sum_exec_runtime), delay = READ(task, sched_info.run_delay);
 
-	task_came(t, sched_arrival(task), now);
+	task_came(t, task, sched_arrival(task), now);
 	__sync_fetch_and_add(&state->sums.cpu_ns, runtime - t->runtime_ns);
 	wait_count(&state->sums, t, delay);
 	t->runtime_ns = runtime;
 	t->run_delay_ns = delay;
 	t->slept_ns = 0;
-	t->left_ns = now;
+	t->left_ns = task_state(task) & TASK_DEAD ? 0 : now;
 	t->left_clock = switch_clock(task);
-	t->wait = preempt || !task_state(task) ? ATTACH_WAIT_CPU : wait_of(task, t->call);
+	t->wait = preempt ? ATTACH_WAIT_CPU : wait_of(task, t->call);
 }
 
 static __always_inline void underway_look(struct attach_state *state, struct attach_task *t,

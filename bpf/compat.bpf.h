@@ -47,6 +47,7 @@ struct task_struct___state {
 } __attribute__((preserve_access_index));
 
 #define TASK_UNINTERRUPTIBLE 0x2
+#define TASK_DEAD	     0x80 /* as it leaves the CPU for good; the parent may not have looked yet */
 #define TASK_STOPPED_TRACED  0xc
 #define TASK_NOLOAD	     0x400
 #define TASK_FROZEN	     0x8000
@@ -266,13 +267,13 @@ static __always_inline int syscall_nr(struct pt_regs *regs)
 #endif
 }
 
-/* The running task is in a 32-bit system call, or a 64-bit process used int 0x80. */
-static __always_inline bool task_compat(void)
+/* The task is in a 32-bit system call, or a 64-bit process used int 0x80. */
+static __always_inline bool task_compat(struct task_struct *task)
 {
 #if defined(__TARGET_ARCH_x86)
-	return BPF_CORE_READ(task_current(), thread_info.status) & 2; /* TS_COMPAT */
+	return BPF_CORE_READ(task, thread_info.status) & 2; /* TS_COMPAT */
 #elif defined(__TARGET_ARCH_arm64)
-	return BPF_CORE_READ(task_current(), thread_info.flags) & (1UL << 22); /* TIF_32BIT */
+	return BPF_CORE_READ(task, thread_info.flags) & (1UL << 22); /* TIF_32BIT */
 #endif
 }
 
@@ -286,7 +287,7 @@ static __always_inline bool syscall_compat(struct pt_regs *regs)
 	if (READ(regs, cx) == READ(regs, ip))
 		return false;
 #endif
-	return task_compat();
+	return task_compat(task_current());
 }
 
 /* dd6e10fbd9fb ("bpf: Add bpf_task_pt_regs() helper"), 5.15. Before, they are at the end of the kernel stack. */
@@ -319,20 +320,22 @@ static __always_inline struct pt_regs *task_registers(struct task_struct *task)
 
 #if defined(__TARGET_ARCH_x86)
 /* The instruction syscall leaves its return address in rcx. */
-#define CALL_COMPAT(regs) (REGISTER(regs, cx) != REGISTER(regs, ip) && task_compat())
-#define CALL_NUMBER(regs) ((int)REGISTER(regs, orig_ax))
-#define CALL_SECOND(regs) REGISTER(regs, si)
-#define PROGRAM_IP(regs)  REGISTER(regs, ip)
-#define PROGRAM_SP(regs)  REGISTER(regs, sp)
-#define PROGRAM_FP(regs)  REGISTER(regs, bp)
+#define CALL_COMPAT_OF(task, regs) (REGISTER(regs, cx) != REGISTER(regs, ip) && task_compat(task))
+#define CALL_NUMBER(regs)	   ((int)REGISTER(regs, orig_ax))
+#define CALL_SECOND(regs)	   REGISTER(regs, si)
+#define PROGRAM_IP(regs)	   REGISTER(regs, ip)
+#define PROGRAM_SP(regs)	   REGISTER(regs, sp)
+#define PROGRAM_FP(regs)	   REGISTER(regs, bp)
 #elif defined(__TARGET_ARCH_arm64)
-#define CALL_COMPAT(regs) task_compat()
-#define CALL_NUMBER(regs) REGISTER(regs, syscallno)
-#define CALL_SECOND(regs) REGISTER(regs, regs[1])
-#define PROGRAM_IP(regs)  REGISTER(regs, pc)
-#define PROGRAM_SP(regs)  REGISTER(regs, sp)
-#define PROGRAM_FP(regs)  REGISTER(regs, regs[29])
+#define CALL_COMPAT_OF(task, regs) task_compat(task)
+#define CALL_NUMBER(regs)	   REGISTER(regs, syscallno)
+#define CALL_SECOND(regs)	   REGISTER(regs, regs[1])
+#define PROGRAM_IP(regs)	   REGISTER(regs, pc)
+#define PROGRAM_SP(regs)	   REGISTER(regs, sp)
+#define PROGRAM_FP(regs)	   REGISTER(regs, regs[29])
 #endif
+
+#define CALL_COMPAT(regs) CALL_COMPAT_OF(task_current(), regs)
 
 #define ENOSYS 38
 
