@@ -18,6 +18,7 @@ attach() { # OPTION...
 
 # Returns when it is attached; $attached is its pid.
 attach_to() { # OPTION...
+	: >"$TMP/attached" # the one before is no answer
 	attach "$@" >"$found" 2>"$TMP/attached" &
 	attached=$!
 	at_exit end_process $attached
