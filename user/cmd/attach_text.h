@@ -20,7 +20,4 @@ void attach_text_slow(const json_t *event, struct buf *out);
 /* In one line what has happened since `before`, NULL: since the begin. */
 void attach_text_line(const json_t *doc, const json_t *before, struct buf *out);
 
-/* For tests: "0.3 us", "12 us", "1.2 ms", "412 ms", "3.1 s", "2 min 5 s". */
-void attach_text_duration(struct buf *out, double seconds);
-
 #endif

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cmd/attach_text.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "cmd/attach_words.h"
+
+static void is_text(void (*add)(struct buf *out, double value), double value, const char *expected)
+{
+	struct buf out = { 0 };
+
+	add(&out, value);
+	assert_string_equal(buf_cstr(&out), expected);
+	buf_release(&out);
+}
+
+static void count(struct buf *out, double n)
+{
+	words_count(out, (unsigned long long)n);
+}
+
+static void test_figures(void **state)
+{
+	(void)state;
+	is_text(words_duration, 0, "0.0 us");
+	is_text(words_duration, 0.0000003, "0.3 us");
+	is_text(words_duration, 0.0000123, "12 us");
+	is_text(words_duration, 0.0012, "1.2 ms");
+	is_text(words_duration, 0.412, "412 ms");
+	is_text(words_duration, 3.14, "3.1 s");
+	is_text(words_duration, 125, "2 min 5 s");
+	is_text(words_bytes, 512, "512 B");
+	is_text(words_bytes, 1.5 * 1024 * 1024, "1.5 MiB");
+	is_text(words_bytes, 20.0 * 1024, "20 KiB");
+	is_text(count, 0, "0");
+	is_text(count, 999, "999");
+	is_text(count, 18204, "18,204");
+	is_text(count, 1234567, "1,234,567");
+}
+
+static void test_names_are_clean(void **state)
+{
+	struct buf out = { 0 };
+
+	(void)state;
+	words_clean(&out, "a\033[2Jb\n");
+	assert_string_equal(buf_cstr(&out), "a\\x1b[2Jb\\x0a");
+	buf_release(&out);
+}
+
+static json_t *document(void)
+{
+	static const char text[] =
+		"{\"process\": {\"pid\": 812, \"command\": \"postgres\", \"service\": \"postgresql.service\", \"ended\": true,"
+		" \"signal\": 9}, \"elapsed_seconds\": 30.0, \"cpu_seconds\": 2.1, \"run_queue_wait_seconds\": 0.2,"
+		" \"blocked\": {\"disk_seconds\": 24.9, \"lock_seconds\": 1.2, \"network_seconds\": 0.3, \"event_seconds\": 7},"
+		" \"calls\": [{\"call\": \"pread64\", \"calls_total\": 18204, \"errors_total\": 2,"
+		" \"errors\": {\"EIO\": 2}, \"wall_seconds\": 24.61, \"cpu_seconds\": 0.31, \"p50_seconds\": 0.0012,"
+		" \"p99_seconds\": 0.091, \"max_seconds\": 0.412, \"slowest\": {\"file\": \"/srv/pg/base/16384/2601\","
+		" \"offset_bytes\": 8493466}}],"
+		" \"metrics\": [{\"metric\": \"seismo_service_block_io_duration_seconds\", \"labels\": {\"device\": \"sdb\","
+		" \"operation\": \"read\"}, \"count_total\": 18204, \"p50_seconds\": 0.00136, \"p99_seconds\": 0.09},"
+		" {\"metric\": \"seismo_service_block_io_bytes_total\", \"labels\": {\"device\": \"sdb\", \"operation\": \"read\"},"
+		" \"value_bytes\": 148897792}],"
+		" \"processes\": {\"started_total\": 4, \"running\": 1, \"threads_running\": 1, \"ended_total\": 3,"
+		" \"exit_status\": {\"0\": 2, \"1\": 1}, \"killed_by\": {}},"
+		" \"lost\": {\"tasks_total\": 0, \"events_total\": 0}}";
+	json_t *doc = json_loads(text, 0, NULL);
+
+	assert_non_null(doc);
+	return doc;
+}
+
+static void has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("'%s' is not in:\n%s", part, text);
+}
+
+static void test_summary(void **state)
+{
+	const struct attach_view view = { 0 };
+	json_t *doc = document();
+	struct buf out = { 0 };
+	const char *text;
+
+	(void)state;
+	attach_text_summary(doc, &view, &out);
+	text = buf_cstr(&out);
+	has(text,
+	    "postgres[812] of postgresql.service and 4 children, 30.0 s: 2.1 s CPU, 26.4 s blocked (disk 24.9, locks 1.2, network 0.3)");
+	has(text,
+	    "7.0 s waiting on purpose (for events 7.0), 0.2 s waiting for a CPU; nothing lost\n");
+	has(text,
+	    "pread64              18,204  2 EIO                24.61    0.31   1.2 ms    91 ms   412 ms  base/16384/2601 at 8.1 MiB\n");
+	has(text, "disk   sdb  read 18,204 at p50 1.4 ms, p99 90 ms, 142 MiB\n");
+	has(text, "3 processes ended: 2 with 0, 1 with 1\n");
+	has(text, "it was killed by SIGKILL (9)\n");
+	buf_release(&out);
+	json_decref(doc);
+}
+
+/* No line is wider than the terminal. */
+static void test_narrow(void **state)
+{
+	const struct attach_view view = { .width = 40, .calls = 1, .live = true };
+	json_t *doc = document();
+	struct buf out = { 0 };
+	size_t column = 0;
+
+	(void)state;
+	attach_text_summary(doc, &view, &out);
+	for (size_t i = 0; i < out.len; i++) {
+		column = out.data[i] == '\n' ? 0 : column + 1;
+		assert_true(column <= 40);
+	}
+	buf_release(&out);
+	json_decref(doc);
+}
+
+/* What is lost is said, and what is missing is no reason to fail. */
+static void test_losses(void **state)
+{
+	json_t *doc = json_pack("{s:{s:i, s:i}}", "lost", "tasks_total", 3, "events_total", 0);
+	const struct attach_view view = { 0 };
+	struct buf out = { 0 };
+
+	(void)state;
+	attach_text_summary(doc, &view, &out);
+	has(buf_cstr(&out), "LOST: 3 threads were not followed");
+	buf_release(&out);
+	json_decref(doc);
+}
+
+static void test_slow(void **state)
+{
+	json_t *e = json_pack("{s:s, s:s, s:i, s:s, s:s, s:f, s:s}", "time",
+			      "2026-11-26T14:44:12.123456789Z", "command", "postgres", "tid", 812,
+			      "call", "fsync", "file", "/srv/pg/pg_wal/1", "duration_seconds",
+			      0.186, "errno", "EIO");
+	struct buf out = { 0 };
+
+	(void)state;
+	attach_text_slow(e, &out);
+	assert_string_equal(buf_cstr(&out),
+			    "14:44:12.123 postgres[812] fsync /srv/pg/pg_wal/1 186 ms EIO\n");
+	buf_release(&out);
+	json_decref(e);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_figures), cmocka_unit_test(test_names_are_clean),
+		cmocka_unit_test(test_summary), cmocka_unit_test(test_narrow),
+		cmocka_unit_test(test_losses),	cmocka_unit_test(test_slow),
+	};
+
+	cmocka_set_message_output(CM_OUTPUT_TAP);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cmd/attach_found.h"
+
+#include <string.h>
+
+#include "cmd/attach_words.h"
+
+/* --- what the families have counted: disks, connections, requests */
+
+/* The row of a metric whose labels are those given, as far as they are given (NULL: any); NULL: there is none. */
+static const json_t *metric_find(const json_t *doc, const char *metric, const json_t *labels)
+{
+	const json_t *rows = json_object_get(doc, "metrics"), *row, *value;
+	const char *key;
+	size_t i;
+
+	json_array_foreach((json_t *)rows, i, row)
+	{
+		bool same = !strcmp(words_text(row, "metric"), metric);
+
+		json_object_foreach((json_t *)labels, key, value) same =
+			same && !strcmp(words_text(json_object_get(row, "labels"), key),
+					json_string_value(value));
+		if (same)
+			return row;
+	}
+	return NULL;
+}
+
+static void latency_add(struct buf *out, const json_t *row)
+{
+	buf_str(out, " p50 ");
+	words_duration(out, words_real(row, "p50_seconds"));
+	buf_str(out, ", p99 ");
+	words_duration(out, words_real(row, "p99_seconds"));
+}
+
+static void disk_add(struct buf *out, const json_t *doc, const json_t *row)
+{
+	const json_t *labels = json_object_get(row, "labels"),
+		     *bytes = metric_find(doc, "seismo_service_block_io_bytes_total", labels);
+
+	buf_str(out, "disk   ");
+	words_clean(out, words_text(labels, "device"));
+	buf_printf(out, "  %s ", words_text(labels, "operation"));
+	words_count(out, words_integer(row, "count_total"));
+	buf_str(out, " at");
+	latency_add(out, row);
+	if (bytes) {
+		buf_str(out, ", ");
+		words_bytes(out, words_real(bytes, "value_bytes"));
+	}
+	buf_char(out, '\n');
+}
+
+/* Requests that did not succeed, as far as their protocol has a status: all of these labels but that of success. */
+static unsigned long long failed(const json_t *doc, const json_t *labels)
+{
+	const json_t *rows = json_object_get(doc, "metrics"), *row;
+	unsigned long long sum = 0;
+	size_t i;
+
+	json_array_foreach((json_t *)rows, i, row)
+	{
+		const json_t *of = json_object_get(row, "labels");
+		const char *status = words_text(of, "status");
+
+		if (!strcmp(words_text(row, "metric"), "seismo_requests_total") &&
+		    !strcmp(words_text(of, "direction"), words_text(labels, "direction")) &&
+		    !strcmp(words_text(of, "protocol"), words_text(labels, "protocol")) &&
+		    (*status == '5' || strstr(status, "error")))
+			sum += words_integer(row, "value_total");
+	}
+	return sum;
+}
+
+static void request_add(struct buf *out, const json_t *doc, const json_t *row)
+{
+	const json_t *labels = json_object_get(row, "labels");
+
+	buf_printf(out, "requests  %s ", words_text(labels, "direction"));
+	words_clean(out, words_text(labels, "protocol"));
+	if (*words_text(labels, "peer")) {
+		buf_str(out, " to ");
+		words_clean(out, words_text(labels, "peer"));
+	}
+	buf_str(out, ": ");
+	words_count(out, words_integer(row, "count_total"));
+	buf_char(out, ',');
+	latency_add(out, row);
+	buf_printf(out, ", %llu failed\n", failed(doc, labels));
+}
+
+static unsigned long long value_of(const json_t *doc, const char *metric, const char *key,
+				   const char *value, const char *unit)
+{
+	json_t *labels = json_pack("{s:s}", key, value);
+	const json_t *row = metric_find(doc, metric, labels);
+
+	json_decref(labels);
+	return row ? words_integer(row, unit) : 0;
+}
+
+static void sockets_add(struct buf *out, const json_t *doc)
+{
+	static const char connections[] = "seismo_tcp_connections_total",
+			  bytes[] = "seismo_tcp_bytes_total";
+	unsigned long long in = value_of(doc, connections, "direction", "inbound", "value_total"),
+			   to = value_of(doc, connections, "direction", "outbound", "value_total"),
+			   received = value_of(doc, bytes, "direction", "received", "value_bytes"),
+			   sent = value_of(doc, bytes, "direction", "sent", "value_bytes");
+	const json_t *rtt = metric_find(doc, "seismo_tcp_rtt_seconds", NULL),
+		     *connect = metric_find(doc, "seismo_tcp_connect_duration_seconds", NULL);
+
+	if (!in && !to && !received && !sent)
+		return;
+	buf_printf(out, "sockets  %llu TCP connections accepted, %llu made; ", in, to);
+	words_bytes(out, (double)received);
+	buf_str(out, " received, ");
+	words_bytes(out, (double)sent);
+	buf_str(out, " sent");
+	if (rtt) {
+		buf_str(out, "; RTT");
+		latency_add(out, rtt);
+	}
+	if (connect) {
+		buf_str(out, "; connects take");
+		latency_add(out, connect);
+	}
+	buf_char(out, '\n');
+}
+
+void attach_counted_text(struct buf *out, const json_t *doc)
+{
+	static const struct {
+		const char *metric;
+		void (*add)(struct buf *out, const json_t *doc, const json_t *row);
+	} shown[] = { { "seismo_service_block_io_duration_seconds", disk_add },
+		      { "seismo_request_duration_seconds", request_add } };
+	const json_t *rows = json_object_get(doc, "metrics"), *row;
+	size_t i;
+
+	for (size_t kind = 0; kind < sizeof(shown) / sizeof(*shown); kind++)
+		json_array_foreach((json_t *)rows, i,
+				   row) if (!strcmp(words_text(row, "metric"), shown[kind].metric))
+			shown[kind]
+				.add(out, doc, row);
+	sockets_add(out, doc);
+}
+
+/* --- where it waits, and who wakes it */
+
+#define STACKS_SHOWN 4
+#define FRAMES_SHOWN 10
+#define WAKERS_SHOWN 4
+
+static bool is_idle(const json_t *row)
+{
+	return !strcmp(words_text(row, "waits_for"), "idle") ||
+	       words_real(row, "blocked_seconds") < 0.001;
+}
+
+static void stack_add(struct buf *out, const json_t *row)
+{
+	const json_t *frames = json_object_get(row, "frames"), *frame;
+	size_t i, shown = 0;
+
+	buf_printf(out, "blocked in  %.2f s (%s, longest ", words_real(row, "blocked_seconds"),
+		   words_text(row, "waits_for"));
+	words_duration(out, words_real(row, "longest_seconds"));
+	buf_str(out, ") ");
+	json_array_foreach((json_t *)frames, i, frame)
+	{
+		const char *function = words_text(frame, "function");
+
+		if (!*function || shown == FRAMES_SHOWN)
+			continue;
+		buf_str(out, shown++ ? " < " : "");
+		words_clean(out, function);
+	}
+	buf_char(out, '\n');
+}
+
+struct waker {
+	const json_t *who;
+	double seconds;
+};
+
+static bool same_waker(const json_t *a, const json_t *b)
+{
+	return !strcmp(words_text(a, "kind"), words_text(b, "kind")) &&
+	       words_integer(a, "tid") == words_integer(b, "tid");
+}
+
+static void waker_add(struct buf *out, const struct waker *w)
+{
+	const char *kind = words_text(w->who, "kind");
+
+	if (*words_text(w->who, "command")) {
+		words_clean(out, words_text(w->who, "command"));
+		buf_printf(out, "[%llu]", words_integer(w->who, "tid"));
+	} else {
+		buf_str(out, !strcmp(kind, "interrupt")
+				     ? "an interrupt (a device, a timer, a packet)"
+				     : "nobody that was seen");
+	}
+	buf_printf(out, " %.2f s", w->seconds);
+}
+
+static void wakers_add(struct buf *out, const json_t *rows)
+{
+	struct waker wakers[WAKERS_SHOWN] = { 0 };
+	const json_t *row;
+	unsigned cnt = 0;
+	size_t i;
+
+	json_array_foreach((json_t *)rows, i, row)
+	{
+		const json_t *who = json_object_get(row, "waker");
+		unsigned at = 0;
+
+		if (is_idle(row))
+			continue;
+		while (at < cnt && !same_waker(wakers[at].who, who))
+			at++;
+		if (at == WAKERS_SHOWN)
+			continue;
+		cnt += at == cnt;
+		wakers[at].who = who;
+		wakers[at].seconds += words_real(row, "blocked_seconds");
+	}
+	for (unsigned at = 0; at < cnt; at++) {
+		buf_str(out, at ? "; " : "woken by    ");
+		waker_add(out, &wakers[at]);
+	}
+	if (cnt)
+		buf_char(out, '\n');
+}
+
+/* Waits for other threads to have work come last. */
+void attach_blocked_text(struct buf *out, const json_t *doc)
+{
+	const json_t *rows = json_object_get(doc, "blocked_in"), *row;
+	size_t i, shown = 0;
+
+	for (int last = 0; last < 2; last++)
+		json_array_foreach((json_t *)rows, i, row)
+		{
+			bool condition = !strcmp(words_text(row, "waits_for"), "condition");
+
+			if (shown >= STACKS_SHOWN || is_idle(row) || condition != last)
+				continue;
+			stack_add(out, row);
+			shown++;
+		}
+	wakers_add(out, rows);
+	if (*words_text(doc, "blocked_in_error"))
+		buf_printf(out, "blocked in  not known: %s\n", words_text(doc, "blocked_in_error"));
+}
