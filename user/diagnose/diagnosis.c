@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "diagnose/ruled_out.h"
+#include "diagnose/symptom_text.h"
 #include "diagnose/trace.h"
 #include "diagnose/unknown.h"
 #include "lib/utc.h"
@@ -44,55 +45,12 @@ static json_t *time_json(const struct making *m, u64 ns)
 
 /* --- symptoms */
 
-static void quantity_add(struct buf *b, const struct symptom *s, double value)
+static json_t *symptom_text(const struct making *m, const struct symptom *s)
 {
-	bool seconds = s->kind == SYMPTOM_SLOW || s->kind == SYMPTOM_STALLED ||
-		       s->kind == SYMPTOM_DISK_HUNG || s->kind == SYMPTOM_DISK_SLOW ||
-		       s->kind == SYMPTOM_BLOCKED;
+	struct buf text = { 0 };
 
-	quantity_write(b,
-		       seconds			    ? QUANTITY_SECONDS
-		       : s->kind == SYMPTOM_FAILING ? QUANTITY_PERCENT
-						    : QUANTITY_PLAIN,
-		       value);
-}
-
-static void symptom_write(struct buf *b, const struct symptom *s)
-{
-	static const char *const words[SYMPTOM_KINDS] = {
-		[SYMPTOM_SLOW] = " is slow: a quarter of its %s%s requests take ",
-		[SYMPTOM_FAILING] = " fails: %s%s requests without a good answer: ",
-		[SYMPTOM_STALLED] = " does not answer: %s%s requests wait for ",
-		[SYMPTOM_DISK_HUNG] = " does not answer: %s%sunder way for ",
-		[SYMPTOM_DISK_FAILS] = " fails requests: %s%s",
-		[SYMPTOM_DISK_SLOW] = " is slow: a quarter of the %s%ss take ",
-		[SYMPTOM_LIMIT] = " runs into a limit: %s%s",
-		[SYMPTOM_DEATHS] = ": processes are killed, or fail: %s%s",
-		[SYMPTOM_BLOCKED] = " hangs in the kernel: %s%sa thread for ",
-		[SYMPTOM_ALERT] = ": an alert fires%s%s",
-	};
-
-	buf_str(b, s->service ?: s->device ?: "");
-	if (s->alert) {
-		buf_str(b, ": ");
-		summary_write(b, s->alert);
-		return;
-	}
-	if (s->service)
-		buf_printf(b, words[s->kind], s->direction ?: "",
-			   s->direction && s->protocol ? "" : "");
-	else
-		buf_printf(b, words[s->kind], "", s->operation ?: "");
-	quantity_add(b, s, s->now);
-	if (!isnan(s->usual)) {
-		buf_str(b, ", usually ");
-		quantity_add(b, s, s->usual);
-	}
-	if (s->rate > 0) {
-		buf_str(b, " at ");
-		quantity_write(b, QUANTITY_PLAIN, s->rate);
-		buf_str(b, " requests/s");
-	}
+	symptom_write(&text, s, m->params->src->registry->now_ns, m->params->src->wall_offset_ns);
+	return text_take(&text);
 }
 
 static void text_set(json_t *o, const char *key, const char *value)
@@ -110,7 +68,6 @@ static json_t *symptom_json(const struct making *m, const struct symptom *s)
 			   : seconds			? "seconds"
 			   : s->kind == SYMPTOM_FAILING ? "ratio"
 							: "total";
-	struct buf text = { 0 };
 
 	text_set(o, "service", s->service);
 	text_set(o, "direction", s->direction);
@@ -124,8 +81,7 @@ static json_t *symptom_json(const struct making *m, const struct symptom *s)
 	json_object_set_new(o, "weak", json_boolean(s->weak));
 	json_object_set_new(o, "since", time_json(m, s->begin_ns));
 	json_object_set_new(o, "until", time_json(m, s->ongoing ? 0 : s->end_ns));
-	symptom_write(&text, s);
-	json_object_set_new(o, "text", text_take(&text));
+	json_object_set_new(o, "text", symptom_text(m, s));
 	return o;
 }
 
@@ -395,12 +351,8 @@ static json_t *notes_json(const struct making *m)
 {
 	json_t *list = json_array();
 
-	for (u32 i = 0; i < m->trace.note_cnt; i++) {
-		struct buf text = { 0 };
-
-		symptom_write(&text, m->trace.notes[i]);
-		json_array_append_new(list, text_take(&text));
-	}
+	for (u32 i = 0; i < m->trace.note_cnt; i++)
+		json_array_append_new(list, symptom_text(m, m->trace.notes[i]));
 	return list;
 }
 

@@ -40,9 +40,13 @@ static double count_in(const struct lane *l, const struct history_window *w, dou
 static void hist_of(const struct lane *l, const struct finder *f, u32 first, u32 end,
 		    struct hist *ret)
 {
-	for (u32 i = first; i < end; i++)
-		for (size_t k = 0; k < l->group.cnt; k++)
-			history_hist(&f->steps.at[i], l->group.at[k], ret);
+	struct history_window w;
+
+	if (first >= end)
+		return;
+	steps_window(&f->steps, first, end, &w);
+	for (size_t k = 0; k < l->group.cnt; k++)
+		history_hist(&w, l->group.at[k], ret);
 }
 
 static struct symptom slow(const struct lane *l)

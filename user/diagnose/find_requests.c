@@ -188,6 +188,18 @@ static void hist_take(const struct table *t, const struct history_window *w, str
 		history_hist(w, t->duration.at[k], to);
 }
 
+/* Steps that follow each other are one window: that costs as little as one step. */
+static void span_take(const struct table *t, const struct steps *s, u32 first, u32 end,
+		      struct hist *to)
+{
+	struct history_window w;
+
+	if (first >= end)
+		return;
+	steps_window(s, first, end, &w);
+	hist_take(t, &w, to);
+}
+
 /*
  * What was usual: steps before the run or, where it has ended and they are too few, after it; those of the same load or more
  * where there are enough, otherwise all of them. Returns whether they are of the same load.
@@ -195,7 +207,7 @@ static void hist_take(const struct table *t, const struct history_window *w, str
 static bool usual_take(const struct table *t, const struct finder *f, const struct run *r,
 		       double rate, struct hist *ret)
 {
-	u32 like = 0, before = 0;
+	u32 like = 0, before = 0, first = 0;
 
 	for (u32 i = 0; i < r->first; i++) {
 		before += t->cnt[i] > 0;
@@ -204,11 +216,13 @@ static bool usual_take(const struct table *t, const struct finder *f, const stru
 	for (u32 i = 0; i < f->steps.cnt; i++) {
 		double at = t->cnt[i] / step_seconds(&f->steps, i);
 
-		if ((i >= r->first && i < r->end) || (i >= r->end && before >= LIKE_MIN))
+		if ((i < r->first || (i >= r->end && before < LIKE_MIN)) &&
+		    (like < LIKE_MIN || at >= SAME_LOAD * rate))
 			continue;
-		if (like < LIKE_MIN || at >= SAME_LOAD * rate)
-			hist_take(t, &f->steps.at[i], ret);
+		span_take(t, &f->steps, first, i, ret);
+		first = i + 1;
 	}
+	span_take(t, &f->steps, first, f->steps.cnt, ret);
 	return like >= LIKE_MIN;
 }
 
@@ -227,8 +241,7 @@ static void compare(const struct table *t, const struct finder *f, const struct 
 	u32 first = find_now_first(f, r);
 
 	memset(c, 0, sizeof(*c));
-	for (u32 i = first; i < r->end; i++)
-		hist_take(t, &f->steps.at[i], &c->now);
+	span_take(t, &f->steps, first, r->end, &c->now);
 	c->same_load = usual_take(t, f, r, rate_in(t, &f->steps, first, r->end), &c->usual);
 	c->cnt = (double)hist_count(&c->now);
 	c->p50 = hist_quantile(&c->now, 0.5);
@@ -400,8 +413,8 @@ static void absolute_find(struct finder *f, const struct flow *flow, const struc
 	struct hist now = { 0 };
 	double bad = 0, all = 0;
 
+	span_take(t, &f->steps, 0, f->steps.cnt, &now);
 	for (u32 i = 0; i < f->steps.cnt; i++) {
-		hist_take(t, &f->steps.at[i], &now);
 		bad += t->errors[i] + t->lost[i];
 		all += t->cnt[i] + t->lost[i];
 	}

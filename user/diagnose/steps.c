@@ -38,6 +38,17 @@ void steps_make(struct steps *s, const struct history *h, u64 now_ns, u64 back_n
 	}
 }
 
+void steps_window(const struct steps *s, u32 first, u32 end, struct history_window *ret)
+{
+	const struct history_window *last = &s->at[end - 1];
+
+	*ret = s->at[first];
+	ret->end = last->end;
+	ret->end_ns = last->end_ns;
+	ret->running = last->running;
+	ret->asked_ns = ret->end_ns - ret->begin_ns;
+}
+
 /* Sums of the values before each step. */
 struct sums {
 	double value[STEPS_MAX + 1], square[STEPS_MAX + 1];

@@ -17,6 +17,9 @@ struct steps {
 /* Of the last `back_ns`, as far as the history goes. */
 void steps_make(struct steps *s, const struct history *h, u64 now_ns, u64 back_ns);
 
+/* The steps from `first` on and before `end`, of which there is one at least, as one window. */
+void steps_window(const struct steps *s, u32 first, u32 end, struct history_window *ret);
+
 /* Steps from `first` on and before `end`. */
 struct run {
 	u32 first, end;

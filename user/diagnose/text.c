@@ -25,20 +25,20 @@ static size_t columns(const char *text, size_t len)
 }
 
 /* A word at the beginning, and the text behind it, broken into lines between words. */
-static void paragraph(struct buf *out, const char *word, const char *text)
+static void paragraph_at(struct buf *out, size_t indent, const char *word, const char *text)
 {
-	size_t at = INDENT;
+	size_t at = indent;
 
 	if (!*text)
 		return;
-	buf_printf(out, "%-*s", INDENT, word);
+	buf_printf(out, "%-*s", (int)indent, word);
 	while (*text) {
 		size_t len = strcspn(text, " "), wide = columns(text, len);
 
-		if (at > INDENT && at + 1 + wide > DIAGNOSIS_COLUMNS) {
-			buf_printf(out, "\n%*s", INDENT, "");
-			at = INDENT;
-		} else if (at > INDENT) {
+		if (at > indent && at + 1 + wide > DIAGNOSIS_COLUMNS) {
+			buf_printf(out, "\n%*s", (int)indent, "");
+			at = indent;
+		} else if (at > indent) {
 			buf_char(out, ' ');
 			at++;
 		}
@@ -54,6 +54,11 @@ static void paragraph(struct buf *out, const char *word, const char *text)
 		text += *text == ' ';
 	}
 	buf_char(out, '\n');
+}
+
+static void paragraph(struct buf *out, const char *word, const char *text)
+{
+	paragraph_at(out, INDENT, word, text);
 }
 
 static void paragraph_take(struct buf *out, const char *word, struct buf *text)
@@ -189,12 +194,18 @@ void diagnosis_write(struct buf *out, const json_t *doc)
 {
 	const char *verdict = string_of(doc, "verdict");
 	const json_t *causes = json_object_get(doc, "causes"), *one;
+	struct buf text = { 0 };
 	size_t i;
 
 	json_array_foreach(json_object_get(doc, "unknown"), i, one)
-		buf_printf(out, "unknown: %s\n", json_string_value(one));
-	buf_printf(out, "%s%s%s\n", strcmp(verdict, "wrong") ? verdict : "",
+	{
+		buf_printf(&text, "unknown: %s", json_string_value(one));
+		paragraph_at(out, 0, "", buf_cstr(&text));
+		buf_reset(&text);
+	}
+	buf_printf(&text, "%s%s%s", strcmp(verdict, "wrong") ? verdict : "",
 		   strcmp(verdict, "wrong") ? ": " : "", string_of(doc, "summary"));
+	paragraph_at(out, 0, "", buf_cstr(&text));
 	json_array_foreach(causes, i, one)
 	{
 		if (i == CAUSES_TOLD)
@@ -205,7 +216,14 @@ void diagnosis_write(struct buf *out, const json_t *doc)
 	if (json_array_size(causes) > CAUSES_TOLD)
 		buf_printf(out, "\nand %zu more causes (--format json)\n",
 			   json_array_size(causes) - CAUSES_TOLD);
-	json_array_foreach(json_object_get(doc, "notes"), i, one) if (i < NOTES_TOLD)
-		buf_printf(out, "%snote: %s; nobody suffers from it\n", i ? "" : "\n",
-			   json_string_value(one));
+	json_array_foreach(json_object_get(doc, "notes"), i, one)
+	{
+		if (i == NOTES_TOLD)
+			break;
+		buf_reset(&text);
+		buf_printf(&text, "note: %s; nobody suffers from it", json_string_value(one));
+		buf_str(out, i ? "" : "\n");
+		paragraph_at(out, 0, "", buf_cstr(&text));
+	}
+	buf_release(&text);
 }

@@ -5,7 +5,8 @@
 
 #include "rule/scene.h"
 
-#define TROUBLE 0.1 /* of a callee, from which on it is looked at */
+#define CPU_LITTLE 0.02 /* CPUs, that no neighbour is blamed for */
+#define TROUBLE	   0.1	/* of a callee, from which on it is looked at */
 
 enum {
 	/* one series of the service each */
@@ -547,16 +548,19 @@ static void cpu_user_find(struct scene *s)
 
 	group_find(&g, s->src->registry, "seismo_cpu_seconds_total", where);
 	for (size_t i = 0; i < g.cnt; i++) {
-		double used = series_increase(g.at[i], &s->now_window) / window_seconds(s),
-		       usual = s->usual ? series_increase(g.at[i], s->usual) / seconds_of(s->usual)
-					: 0;
+		double used = series_increase(g.at[i], &s->now_window) / window_seconds(s), more;
 
-		if (used - usual > most && g.at[i]->label[0] &&
-		    strcmp(g.at[i]->label[0], s->service) != 0) {
-			most = used - usual;
-			s->cpu_user = g.at[i]->label[0];
-			s->cpu_used = used;
-		}
+		/* it has not grown by more than that: what is usual takes long to add up */
+		if (used < most + CPU_LITTLE || !g.at[i]->label[0] ||
+		    !strcmp(g.at[i]->label[0], s->service))
+			continue;
+		more = used -
+		       (s->usual ? series_increase(g.at[i], s->usual) / seconds_of(s->usual) : 0);
+		if (more <= most)
+			continue;
+		most = more;
+		s->cpu_user = g.at[i]->label[0];
+		s->cpu_used = used;
 	}
 	group_release(&g);
 }
