@@ -29,6 +29,7 @@
 #define ERRORS_MIN    3
 #define ERRORS_RATIO  0.02
 #define ERRORS_SURE   0.10
+#define ERRORS_CLEAR  30   /* so many are no accident, though most requests succeed */
 #define MANY	      3.0  /* times the usual ratio, or age */
 #define ERRORS_MANY   0.3  /* wrong whatever is usual */
 #define LONG_S	      0.02 /* second: worth looking at whatever is usual */
@@ -326,8 +327,8 @@ static void failing_find(struct finder *f, const struct flow *flow, const struct
 	s.usual = was_all > 0 ? was_bad / was_all : NAN;
 	if (bad < ERRORS_MIN || s.now < ERRORS_RATIO || s.now < MANY * s.usual)
 		return;
-	s.weak = s.now < ERRORS_SURE;
-	s.severe = !s.weak;
+	s.severe = s.now >= ERRORS_SURE;
+	s.weak = !s.severe && bad < ERRORS_CLEAR;
 	s.rate = rate_in(t, &f->steps, r.first, r.end);
 	s.weight = s.weak ? 0.3 : 0.5 + s.now / 2;
 	find_date(f, &r, &s);

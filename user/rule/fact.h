@@ -79,6 +79,7 @@
 	X(resets, "")                                             \
 	X(swaps, "")                                              \
 	X(rereads, "")                                            \
+	X(reclaims, "")                                           \
 	X(outgrown, "")                                           \
 	X(hogs, "")                                               \
 	X(connects_slow, "")                                      \

@@ -10,6 +10,7 @@
 #define MEMORY_FULL	0.9  /* of the limit */
 #define SWAPS		100  /* pages a second that come back */
 #define STALLED		0.1  /* of each second */
+#define RECLAIMS	1    /* a second, in which it waits for memory */
 #define CPU_MORE	0.3  /* CPUs that are used more than before */
 
 /* Half of what has to wait there waits long, and that is not as always: who does not get on at all has little of it. */
@@ -235,6 +236,20 @@ enum answer fact_rereads(const struct scene *s)
 	group_release(&m.group);
 	return !m.now.unknown && measure_rate(&m.now) >= STALLED &&
 	       is_more(measured_rate_factor(&m));
+}
+
+/* It has to give up some of its memory, or page cache, before it gets any, and did not before. */
+enum answer fact_reclaims(const struct scene *s)
+{
+	const struct condition where[] = { { "service", s->service ?: "" }, { NULL } };
+	struct measured m = { 0 };
+
+	if (!s->service)
+		return NO;
+	scene_measure(s, &m, "seismo_memory_reclaim_stall_seconds", where);
+	group_release(&m.group);
+	return !m.now.unknown && measure_rate(&m.now) >= RECLAIMS &&
+	       !(measured_rate_factor(&m) < MANY);
 }
 
 /* --- who computes */
