@@ -118,6 +118,7 @@ fault_judge() { # FOLDER BEGIN
 		verdict=$(causes "$1/during.json" | head -n 1)
 	fi
 	said_during=$(client_says client "$injected" "$EPOCHREALTIME")
+	"$SEISMO" diagnose --socket "$TMP/state/api.sock" --since 30s >"$1/during.txt" 2>&1
 	http_get /metrics "$1/during.metrics"
 	http_get /api/v1/alerts "$1/during.alerts.json"
 	heal >>"$1/inject.log" 2>&1

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "diagnose/judge.h"
 #include "diagnose/ruled_out.h"
 #include "diagnose/symptom_text.h"
 #include "diagnose/trace.h"
@@ -412,6 +413,7 @@ json_t *diagnosis_make(const struct diagnosis_params *p)
 	if (p->engine)
 		engine_each(p->engine, alert_take, &m);
 	trace_make(&m.trace, &params, &m.symptoms);
+	judge_causes(&m.trace);
 	doc = document(&m);
 	trace_release(&m.trace);
 	json_decref(m.unknown);

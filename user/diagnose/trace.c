@@ -11,10 +11,8 @@
 #define WINDOW_MAX FIND_NOW_NS
 #define WINDOW_MIN (5 * 1000000000ULL)
 #define GUARD_NS   (5 * 1000000000ULL) /* between what is usual and the beginning */
-#define TOLD	   0.25 /* of the weight of the first cause, from which on others are told */
-#define VAGUE	   0.5	/* times the weight */
-#define RATE_UP	   1.5	/* times the usual rate */
-#define TWO_WEAK   2	/* weak symptoms that make one together */
+#define VAGUE	   0.5		       /* times the weight */
+#define RATE_UP	   1.5		       /* times the usual rate */
 
 /* On the way from a symptom. */
 struct way {
@@ -137,7 +135,7 @@ static const char *subject_name(struct tracer *t, const struct scene *s)
 	}
 }
 
-static void victim_add(struct cause *c, const char *service)
+void cause_victim_add(struct cause *c, const char *service)
 {
 	if (!service || find_is_anonymous(service))
 		return;
@@ -154,10 +152,10 @@ static void victim_add(struct cause *c, const char *service)
 static void victims_add(struct cause *c, const struct way *w)
 {
 	for (u32 i = w->cnt; i > 0; i--)
-		victim_add(c, w->services[i - 1]);
+		cause_victim_add(c, w->services[i - 1]);
 	if (!w->symptom->service)
 		for (size_t i = 0; i < c->scene->waiter_cnt; i++)
-			victim_add(c, c->scene->waiters[i].service);
+			cause_victim_add(c, c->scene->waiters[i].service);
 }
 
 /* What is on the way to a service is not the service. */
@@ -452,89 +450,6 @@ static bool is_serving(const struct tracer *t, const char *service)
 	return ret;
 }
 
-/* A disk that is busier than usual is nobody's trouble until somebody suffers. */
-static bool device_counts(const struct cause *c)
-{
-	return c->symptom->kind != SYMPTOM_DISK_SLOW || c->suffered ||
-	       c->scene->reason->kind == REASON_HARDWARE;
-}
-
-static bool cause_counts(const struct cause *c)
-{
-	if (!device_counts(c))
-		return false;
-	return c->strong || (c->symptoms >= TWO_WEAK && !c->scene->reason->vague &&
-			     c->scene->reason->kind != REASON_SOFTWARE);
-}
-
-static bool cause_has(const struct cause *c, const char *service)
-{
-	for (u32 i = 0; service && i < c->victim_cnt; i++)
-		if (!strcmp(c->victims[i], service))
-			return true;
-	return false;
-}
-
-/*
- * What is only known to take the time of a victim of something that is known better, or lies on the way to such a victim, is its
- * consequence.
- */
-static bool is_consequence(const struct trace *t, const struct cause *c)
-{
-	const struct reason *r = c->scene->reason;
-	bool open = r->vague || r->blames == BLAMES_PATH || r->blames == BLAMES_CALLEE ||
-		    r->kind == REASON_OWN_LOAD;
-
-	for (u32 i = 0; i < t->cause_cnt && open; i++) {
-		const struct cause *other = &t->causes[i];
-
-		if (other != c && !other->scene->reason->vague && cause_counts(other) &&
-		    (r->vague || other->weight >= c->weight) && cause_has(other, c->subject))
-			return true;
-	}
-	return false;
-}
-
-/* What has a reason of its own is told beside something else, however much more of the time that takes. */
-static bool is_broken(const struct cause *c)
-{
-	enum reason_kind kind = c->scene->reason->kind;
-
-	return c->strong && !c->scene->reason->vague &&
-	       (kind == REASON_HARDWARE || kind == REASON_QUOTA || kind == REASON_MEMORY);
-}
-
-/* Those that count come first, and those that say why before those that only say where; the others are ruled out. */
-static void causes_judge(struct trace *t)
-{
-	struct cause sorted[CAUSES_MAX];
-	u32 cnt = 0, told, all = t->cause_cnt;
-	bool counts[CAUSES_MAX];
-	double most = 0;
-
-	for (u32 i = 0; i < all; i++) {
-		const struct cause *c = &t->causes[i];
-
-		counts[i] = cause_counts(c) && !is_consequence(t, c);
-		most = counts[i] ? fmax(most, c->weight) : most;
-	}
-	for (unsigned rank = 0; rank < 4; rank++)
-		for (u32 i = 0; i < all; i++) {
-			const struct cause *c = &t->causes[i];
-
-			counts[i] &= c->weight >= TOLD * most || is_broken(c);
-			if (counts[i] && 2U * !c->strong + c->scene->reason->vague == rank)
-				sorted[cnt++] = *c;
-		}
-	told = cnt;
-	for (u32 i = 0; i < all; i++)
-		if (!counts[i])
-			sorted[cnt++] = t->causes[i];
-	memcpy(t->causes, sorted, all * sizeof(*sorted));
-	t->cause_cnt = told;
-	t->ruled_out = all - told;
-}
-
 /* It had processes, and has none any more. */
 static bool is_gone(const struct tracer *t, const char *service)
 {
@@ -601,7 +516,6 @@ void trace_make(struct trace *to, const struct symptom_params *p, struct symptom
 		else
 			to->notes[to->note_cnt++] = s;
 	}
-	causes_judge(to);
 }
 
 void trace_release(struct trace *t)

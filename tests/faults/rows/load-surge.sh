@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2154,SC2317
 # SPDX-License-Identifier: BSD-3-Clause
-# The client asks `magnitude` times as often.
+# The client asks twice `magnitude` times as often.
 row=27
 expect=("own-load * client *")
 
 inject() {
-	echo "$magnitude" >"$TMP/client.factor"
+	echo $((2 * magnitude)) >"$TMP/client.factor"
 }
 
 heal() {

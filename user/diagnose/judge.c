@@ -1,0 +1,105 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "diagnose/judge.h"
+
+#include <math.h>
+#include <string.h>
+
+#define TOLD	 0.25 /* of the weight of the first cause, from which on others are told */
+#define TWO_WEAK 2    /* weak symptoms that make one together */
+
+/* A disk that is busier than usual is nobody's trouble until somebody suffers. */
+static bool device_counts(const struct cause *c)
+{
+	return c->symptom->kind != SYMPTOM_DISK_SLOW || c->suffered ||
+	       c->scene->reason->kind == REASON_HARDWARE;
+}
+
+static bool cause_counts(const struct cause *c)
+{
+	if (!device_counts(c))
+		return false;
+	return c->strong || (c->symptoms >= TWO_WEAK && !c->scene->reason->vague &&
+			     c->scene->reason->kind != REASON_SOFTWARE);
+}
+
+static bool cause_has(const struct cause *c, const char *service)
+{
+	for (u32 i = 0; service && i < c->victim_cnt; i++)
+		if (!strcmp(c->victims[i], service))
+			return true;
+	return false;
+}
+
+/* A device that fails requests, or answers none, brings down who uses it. */
+static bool is_ruin(const struct cause *c)
+{
+	return c->scene->reason->kind == REASON_HARDWARE &&
+	       (c->symptom->kind == SYMPTOM_DISK_FAILS || c->symptom->kind == SYMPTOM_DISK_HUNG);
+}
+
+/*
+ * Of what it is a consequence; NULL: of nothing. What is only known to take the time of a victim of something that is known better, or
+ * lies on the way to such a victim, is one.
+ */
+static struct cause *consequence_of(struct trace *t, const struct cause *c)
+{
+	const struct reason *r = c->scene->reason;
+	bool open = r->vague || r->blames == BLAMES_PATH || r->blames == BLAMES_CALLEE ||
+		    r->kind == REASON_OWN_LOAD;
+
+	for (u32 i = 0; i < t->cause_cnt; i++) {
+		struct cause *other = &t->causes[i];
+
+		if (other == c || other->scene->reason->vague || !cause_counts(other) ||
+		    !cause_has(other, c->subject))
+			continue;
+		if (open && (r->vague || other->weight >= c->weight))
+			return other;
+		if (r->kind == REASON_SOFTWARE && is_ruin(other))
+			return other;
+	}
+	return NULL;
+}
+
+/* What has a reason of its own is told beside something else, however much more of the time that takes. */
+static bool is_broken(const struct cause *c)
+{
+	enum reason_kind kind = c->scene->reason->kind;
+
+	return c->strong && !c->scene->reason->vague &&
+	       (kind == REASON_HARDWARE || kind == REASON_QUOTA || kind == REASON_MEMORY);
+}
+
+/* Those that count come first, and those that say why before those that only say where; the others are ruled out. */
+void judge_causes(struct trace *t)
+{
+	struct cause sorted[CAUSES_MAX];
+	u32 cnt = 0, told, all = t->cause_cnt;
+	bool counts[CAUSES_MAX];
+	double most = 0;
+
+	for (u32 i = 0; i < all; i++) {
+		const struct cause *c = &t->causes[i];
+		struct cause *of = cause_counts(c) ? consequence_of(t, c) : NULL;
+
+		counts[i] = cause_counts(c) && !of;
+		most = counts[i] ? fmax(most, c->weight) : most;
+		for (u32 k = 0; of && is_ruin(of) && k < c->victim_cnt; k++)
+			cause_victim_add(of, c->victims[k]);
+	}
+	for (unsigned rank = 0; rank < 4; rank++)
+		for (u32 i = 0; i < all; i++) {
+			const struct cause *c = &t->causes[i];
+
+			counts[i] &= c->weight >= TOLD * most || is_broken(c);
+			if (counts[i] && 2U * !c->strong + c->scene->reason->vague == rank)
+				sorted[cnt++] = *c;
+		}
+	told = cnt;
+	for (u32 i = 0; i < all; i++)
+		if (!counts[i])
+			sorted[cnt++] = t->causes[i];
+	memcpy(t->causes, sorted, all * sizeof(*sorted));
+	t->cause_cnt = told;
+	t->ruled_out = all - told;
+}
