@@ -119,10 +119,17 @@ keys 'g'
 wait_until not_on_screen '^  command: 1 '
 
 # One service
+"$server" --port "$(free_port)" --save '' >/dev/null &
+victim=$!
+wait_until test "$(ps -o comm= -p $victim)" != bash
+kill -KILL $victim
 keys Down Enter
 shows "^$server +command +HURT" "enter opens it"
 shows "inbound redis ok" "with its requests"
-shows "^system calls" "and system calls"
+shows "\[$victim\]  signal 9  after" "with the process of it that died"
+shows "^system calls" "with system calls"
+keys End
+shows "^ +$server_pid +redis-server" "and with processes"
 keys q '?'
 shows '^KEYS' "help"
 keys End

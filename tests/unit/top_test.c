@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "top/detail.h"
 #include "top/format.h"
 #include "top/frame.h"
 #include "top/measure.h"
@@ -491,6 +492,84 @@ static void lines_fit(void **state)
 		}
 }
 
+/* --- one service */
+
+static void path_add(struct buf *path, const char *key, const char *value)
+{
+	buf_printf(path, "%s=%s ", key, value);
+}
+
+static const struct top_part *part_of(const char *what)
+{
+	const struct top_part *p = top_parts;
+
+	while (strcmp(p->metric ?: p->route, what) != 0)
+		p++;
+	return p;
+}
+
+static void part_is(const char *what, const char *answer, const char *why, const char *expected)
+{
+	json_t *doc = answer ? json_loads(answer, 0, NULL) : NULL;
+	struct buf b = { 0 };
+
+	top_part_write(&b, part_of(what), "web", doc, why);
+	if (strcmp(buf_cstr(&b), expected) != 0)
+		fail_msg("%s is:\n%s\nand not:\n%s", what, buf_cstr(&b), expected);
+	buf_release(&b);
+	json_decref(doc);
+}
+
+static void details_are_asked_for(void **state)
+{
+	const struct top_window now = { .length_ns = 10 * NS_PER_SEC, .end_ns = 70 * NS_PER_SEC },
+				past = { .length_ns = 10 * NS_PER_SEC, .ago_ns = NS_PER_SEC };
+	struct buf b = { 0 };
+
+	(void)state;
+	assert_null(top_part_path(&b, part_of("seismo_syscalls_total"), "a\"b\\", &now, path_add));
+	assert_string_equal(
+		buf_cstr(&b),
+		"/api/v1/query?metric=seismo_syscalls_total window=10000ms by=syscall where=service=\"a\\\"b\\\\\" ");
+	buf_reset(&b);
+	assert_null(top_part_path(&b, part_of("/api/v1/events"), "a*b", &now, path_add));
+	assert_string_equal(
+		buf_cstr(&b),
+		"/api/v1/events?kind=process_exit since=1970-01-01T00:00:10.000000000Z service=a\\*b ");
+	assert_non_null(top_part_path(&b, part_of("/api/v1/alerts"), "a", &past, path_add));
+	buf_release(&b);
+}
+
+static void details_are_lines(void **state)
+{
+	(void)state;
+	part_is("seismo_syscalls_total",
+		"{\"groups\": [{\"labels\": {\"syscall\": \"read\"}, \"rate_per_second\": 2},"
+		"{\"labels\": {\"syscall\": \"open\"}, \"rate_per_second\": 0},"
+		"{\"labels\": {\"syscall\": \"write\"}, \"rate_per_second\": 30}]}",
+		NULL,
+		"system calls\n"
+		"  write                               /s     30\n"
+		"  read                                /s    2.0\n");
+	part_is("seismo_syscalls_total", NULL, "its probe does not run",
+		"system calls\n  ? its probe does not run\n");
+	part_is("seismo_syscalls_total", "{\"groups\": []}", NULL, "");
+	part_is("/api/v1/events",
+		"{\"recorded\": true, \"events\": ["
+		"{\"service\": \"web\", \"time\": \"2026-11-26T03:02:11.5Z\", \"pid\": 7, \"command\": \"a\","
+		" \"reason\": \"signal\", \"signal\": 9, \"life_seconds\": 81.4},"
+		"{\"service\": \"web\", \"time\": \"2026-11-26T03:02:12.5Z\", \"pid\": 8, \"reason\": \"ok\"},"
+		"{\"service\": \"db\", \"time\": \"2026-11-26T03:02:12.5Z\", \"pid\": 9, \"reason\": \"oom\"}]}",
+		NULL, "last deaths, in 60 s\n  03:02:11  a[7]  signal 9  after    81s\n");
+	part_is("/api/v1/events", "{\"recorded\": false, \"events\": []}", NULL,
+		"last deaths, in 60 s\n  ? there is no event log\n");
+	part_is("/api/v1/alerts",
+		"{\"alerts\": [{\"rule\": \"Slow\", \"labels\": {\"service\": \"db\"}},"
+		"{\"rule\": \"Slow\", \"labels\": {\"service\": \"web\"}, \"state\": \"firing\","
+		" \"severity\": \"page\", \"summary\": \"web is slow\", \"evidence\": {\"cause\": \"callee: db\"}}]}",
+		NULL, "alerts\n  firing page Slow: web is slow\n    cause: callee: db\n");
+}
+
 /* --- keys */
 
 static char screen[100][512];
@@ -647,7 +726,8 @@ static const struct CMUnitTest tests[] = {
 	MEASURE(values_are_measured),	       MEASURE(losses_are_told),
 	MEASURE(slower_than_usual_hurts),      cmocka_unit_test(lines_are_sorted),
 	cmocka_unit_test(lines_are_filtered),  cmocka_unit_test(groups_are_summed_up),
-	cmocka_unit_test(lines_fit),	       cmocka_unit_test(keys_choose),
+	cmocka_unit_test(lines_fit),	       cmocka_unit_test(details_are_asked_for),
+	cmocka_unit_test(details_are_lines),   cmocka_unit_test(keys_choose),
 	cmocka_unit_test(keys_move_in_time),   cmocka_unit_test(screens_fit),
 };
 

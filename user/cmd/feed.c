@@ -212,7 +212,7 @@ void feed_write(const struct feed *f, const struct event_filter *filter, unsigne
 	r->max = max < RECENT_MAX ? max : RECENT_MAX;
 	if (f->log && r->max)
 		writer_recent(event_log_writer(f->log), recent_take, r);
-	buf_str(out, "{\"events\":[");
+	buf_printf(out, "{\"recorded\":%s,\"events\":[", f->log ? "true" : "false");
 	for (unsigned i = r->cnt > r->max ? r->cnt - r->max : 0; i < r->cnt; i++) {
 		buf_printf(out, "%s\n", between);
 		buf_add(out, r->line[i % r->max].data, r->line[i % r->max].len);

@@ -115,6 +115,43 @@ static void serve_top(void *ctx, const struct http_request *request, struct http
 	reply->status = top_answer(&sources, &params, &reply->body);
 }
 
+static void json_reply(struct http_reply *reply, json_t *doc)
+{
+	char *text = doc ? json_dumps(doc, JSON_INDENT(2)) : NULL;
+
+	reply->content_type = JSON_TYPE;
+	if (text)
+		buf_printf(&reply->body, "%s\n", text);
+	else
+		reply->body.failed = true;
+	free(text);
+	json_decref(doc);
+}
+
+struct process_list {
+	const char *service; /* NULL: of all */
+	json_t *list;
+};
+
+static void process_add(void *ctx, const char *service, int pid, u64 bytes)
+{
+	const struct process_list *l = ctx;
+
+	if (!l->service || !strcmp(service, l->service))
+		json_array_append_new(l->list,
+				      json_pack("{s:i, s:s, s:I}", "pid", pid, "service", service,
+						"proportional_bytes", (json_int_t)bytes));
+}
+
+static void serve_processes(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	struct process_list l = { http_request_query(request, "service"), json_array() };
+	struct daemon *d = ctx;
+
+	collector_processes(d->agent.collector, process_add, &l);
+	json_reply(reply, json_pack("{s:o}", "processes", l.list));
+}
+
 #define EVENTS_DEFAULT 100
 #define EVENTS_MAX     1000
 
@@ -144,19 +181,6 @@ static void serve_events(void *ctx, const struct http_request *request, struct h
 	else
 		feed_write(&d->feed, &filter, (unsigned)max, &reply->body);
 	buf_release(&error);
-}
-
-static void json_reply(struct http_reply *reply, json_t *doc)
-{
-	char *text = doc ? json_dumps(doc, JSON_INDENT(2)) : NULL;
-
-	reply->content_type = JSON_TYPE;
-	if (text)
-		buf_printf(&reply->body, "%s\n", text);
-	else
-		reply->body.failed = true;
-	free(text);
-	json_decref(doc);
 }
 
 /* As the rules were evaluated last: nothing is read for it. */
@@ -428,6 +452,7 @@ const struct http_route daemon_routes[] = {
 	{ "/api/v1/services", serve_services },
 	{ "/api/v1/query", serve_query, .heavy = true },
 	{ "/api/v1/top", serve_top, .heavy = true },
+	{ "/api/v1/processes", serve_processes, .control = true },
 	{ "/api/v1/alerts", serve_alerts, .heavy = true },
 	{ "/api/v1/diagnosis", serve_diagnosis, .heavy = true },
 	{ "/api/v1/events", serve_events, .control = true, .heavy = true },

@@ -65,6 +65,41 @@ static bool table_ask(struct top_ask *a)
 	return !*a->error;
 }
 
+/* What the kernel says of a process, which may have ended. */
+static void process_describe(json_t *process)
+{
+	char path[64], line[512] = "", command[64] = "", state = 0, *rest;
+	long long threads = 0;
+	FILE *f;
+
+	snprintf(path, sizeof(path), "/proc/%lld/stat",
+		 (long long)json_integer_value(json_object_get(process, "pid")));
+	f = fopen(path, "r");
+	if (!f)
+		return;
+	rest = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
+	fclose(f);
+	if (!rest || sscanf(line, "%*d (%63[^\n]", command) != 1 ||
+	    sscanf(rest,
+		   ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %lld",
+		   &state, &threads) != 2)
+		return;
+	rest = strrchr(command, ')');
+	if (rest)
+		*rest = '\0';
+	json_object_set_new(process, "command", json_string(command));
+	json_object_set_new(process, "state", json_stringn(&state, 1));
+	json_object_set_new(process, "threads_total", json_integer(threads));
+}
+
+static void processes_describe(json_t *list)
+{
+	json_t *process;
+	size_t i;
+
+	json_array_foreach(list, i, process) process_describe(process);
+}
+
 static void part_ask(const struct top_ask *a, const struct top_part *p, struct buf *lines)
 {
 	struct top_window window = a->window;
@@ -78,6 +113,7 @@ static void part_ask(const struct top_ask *a, const struct top_part *p, struct b
 	why = top_part_path(&path, p, a->service, &window, query_add);
 	if (!why)
 		doc = ask_json(a->socket, buf_cstr(&path), error, sizeof(error), &refused);
+	processes_describe(json_object_get(doc, "processes"));
 	top_part_write(lines, p, a->service, doc, why ?: error);
 	json_decref(doc);
 	buf_release(&path);

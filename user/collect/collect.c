@@ -208,6 +208,13 @@ struct watched *collector_watched(struct collector *c)
 	return &c->watched;
 }
 
+void collector_processes(struct collector *c,
+			 void (*each)(void *ctx, const char *service, int pid, u64 bytes),
+			 void *ctx)
+{
+	proportional_each(c->proportional, each, ctx);
+}
+
 void collector_exposed(struct collector *c)
 {
 	c->services.exposed_ns = c->read_ns;

@@ -58,6 +58,11 @@ const char *collector_kind(const struct collector *c, const char *service);
 /* What was counted for tasks that somebody watches (collect/watched.h). */
 struct watched *collector_watched(struct collector *c);
 
+/* Each live process that is known, with the name of its service and its proportional memory; a new one is within a minute. */
+void collector_processes(struct collector *c,
+			 void (*each)(void *ctx, const char *service, int pid, u64 bytes),
+			 void *ctx);
+
 /* The values of the last reading are exposed: what services that are gone had done is known. */
 void collector_exposed(struct collector *c);
 

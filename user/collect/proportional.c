@@ -234,6 +234,28 @@ static struct family *own_family(const struct families *t)
 	return NULL;
 }
 
+static bool process_alive(const struct proportional *p, const struct process *process)
+{
+	return (!kill(process->pid, 0) || errno != ESRCH) &&
+	       identities_valid(p->families->identities, process->identity, process->gen);
+}
+
+void proportional_each(struct proportional *p,
+		       void (*each)(void *ctx, const char *service, int pid, u64 bytes), void *ctx)
+{
+	const struct process *process;
+
+	for (process = p->processes; process; process = process->hh.next) {
+		const struct service *s =
+			process_alive(p, process)
+				? identities_service(p->families->identities, process->identity)
+				: NULL;
+
+		if (s)
+			each(ctx, s->name, process->pid, process->bytes);
+	}
+}
+
 void proportional_read(struct proportional *p)
 {
 	struct family *f = own_family(p->families);
@@ -246,8 +268,7 @@ void proportional_read(struct proportional *p)
 		struct series *series;
 		bool refused;
 
-		if ((kill(process->pid, 0) && errno == ESRCH) ||
-		    !identities_valid(p->families->identities, process->identity, process->gen)) {
+		if (!process_alive(p, process)) {
 			process_drop(p, process);
 			continue;
 		}

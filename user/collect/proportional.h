@@ -17,6 +17,9 @@ struct proportional *proportional_new(struct families *families, struct worker *
 void proportional_free(struct proportional *p);
 /* Some times a second: asks for the next process when it is time. */
 void proportional_tick(struct proportional *p, u64 now_ns);
+/* Each live process that is known, with the name of its service and its memory. A new one is after some time. */
+void proportional_each(struct proportional *p,
+		       void (*each)(void *ctx, const char *service, int pid, u64 bytes), void *ctx);
 /* Sets the series of services whose processes are alive. */
 void proportional_read(struct proportional *p);
 

@@ -14,11 +14,13 @@
 #define LABELS_MAX   4
 #define GROUPS_MAX   256 /* that are sorted */
 
-#define EVENTS_ROUTE "/api/v1/events"
-#define ALERTS_ROUTE "/api/v1/alerts"
+#define EVENTS_ROUTE	"/api/v1/events"
+#define ALERTS_ROUTE	"/api/v1/alerts"
+#define PROCESSES_ROUTE "/api/v1/processes"
 
 const struct top_part top_parts[] = {
 	{ "alerts", .route = ALERTS_ROUTE, .max = 8 },
+	{ "last deaths, in 60 s", .route = EVENTS_ROUTE, .max = 20 },
 	{ "disks", "seismo_service_block_io_duration_seconds", "device,operation", .max = 8 },
 	{ "disks, bytes", "seismo_service_block_io_bytes_total", "device,operation", .max = 8 },
 	{ "disks, oldest under way", "seismo_service_block_io_oldest_seconds", "device", .max = 8 },
@@ -39,9 +41,9 @@ const struct top_part top_parts[] = {
 	{ "system calls, times by class", "seismo_syscall_duration_seconds", "class", .max = 16 },
 	{ "pressure", "seismo_pressure_stalled_seconds_total", "resource,kind", .max = 6 },
 	{ "processes", "seismo_processes", "", .max = 1 },
+	{ "processes, as far as they are known", .route = PROCESSES_ROUTE, .max = 12 },
 	{ "processes that ended, in 60 s", "seismo_process_exits_total", "reason", .max = 4,
 	  .window_ns = DEATHS_NS },
-	{ "last deaths, in 60 s", .route = EVENTS_ROUTE, .max = 20 },
 	{ NULL },
 };
 
@@ -120,6 +122,10 @@ const char *top_part_path(struct buf *path, const struct top_part *p, const char
 		return "only those of now are known";
 	else
 		buf_str(path, p->route);
+	if (!p->metric && !strcmp(p->route, PROCESSES_ROUTE)) {
+		buf_char(path, '?');
+		add(path, "service", service);
+	}
 	return NULL;
 }
 
@@ -321,6 +327,37 @@ static void alerts_write(struct buf *b, const struct top_part *p, const char *se
 	}
 }
 
+static void process_write(struct buf *b, const json_t *process)
+{
+	const char *command = text_of(process, "command");
+
+	buf_printf(b, "  %7lld  ", (long long)json_integer_value(json_object_get(process, "pid")));
+	top_text_add(b, *command ? command : "?", 16);
+	buf_printf(b, "  %s", text_of(process, "state"));
+	number_write(b, "threads ", TOP_UNIT_COUNT, json_object_get(process, "threads_total"));
+	number_write(b, "memory ", TOP_UNIT_BYTES, json_object_get(process, "proportional_bytes"));
+	buf_char(b, '\n');
+}
+
+/* The largest first. */
+static void processes_write(struct buf *b, const struct top_part *p, const json_t *list)
+{
+	struct group processes[GROUPS_MAX] = { 0 };
+	size_t cnt = 0, i;
+	const json_t *o;
+	bool written = false;
+
+	json_array_foreach((json_t *)list, i, o) if (cnt < GROUPS_MAX) processes[cnt++] =
+		(struct group){ o, json_number_value(json_object_get(o, "proportional_bytes")) };
+	qsort(processes, cnt, sizeof(*processes), groups_compare);
+	for (i = 0; i < cnt && i < p->max; i++) {
+		title_write(b, p, &written);
+		process_write(b, processes[i].o);
+	}
+	if (cnt > p->max)
+		buf_printf(b, "  ... and %zu more\n", cnt - p->max);
+}
+
 void top_part_write(struct buf *b, const struct top_part *p, const char *service,
 		    const json_t *answer, const char *why)
 {
@@ -330,6 +367,10 @@ void top_part_write(struct buf *b, const struct top_part *p, const char *service
 		groups_write(b, p, json_object_get(answer, "groups"));
 	else if (!strcmp(p->route, ALERTS_ROUTE))
 		alerts_write(b, p, service, json_object_get(answer, "alerts"));
+	else if (!strcmp(p->route, PROCESSES_ROUTE))
+		processes_write(b, p, json_object_get(answer, "processes"));
+	else if (json_is_false(json_object_get(answer, "recorded")))
+		buf_printf(b, "%s\n  ? there is no event log\n", p->title);
 	else
 		deaths_write(b, p, service, json_object_get(answer, "events"));
 }
