@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/utc.h"
 #include "top/detail.h"
 #include "top/format.h"
 #include "top/frame.h"
@@ -511,9 +512,11 @@ static const struct top_part *part_of(const char *what)
 static void part_is(const char *what, const char *answer, const char *why, const char *expected)
 {
 	json_t *doc = answer ? json_loads(answer, 0, NULL) : NULL;
+	struct top_window w = { .length_ns = 10 * NS_PER_SEC };
 	struct buf b = { 0 };
 
-	top_part_write(&b, part_of(what), "web", doc, why);
+	assert_int_equal(utc_parse("2026-11-26T03:02:20Z", &w.end_ns), 0);
+	top_part_write(&b, part_of(what), "web", &w, doc, why);
 	if (strcmp(buf_cstr(&b), expected) != 0)
 		fail_msg("%s is:\n%s\nand not:\n%s", what, buf_cstr(&b), expected);
 	buf_release(&b);
@@ -561,6 +564,12 @@ static void details_are_lines(void **state)
 		"{\"service\": \"web\", \"time\": \"2026-11-26T03:02:12.5Z\", \"pid\": 8, \"reason\": \"ok\"},"
 		"{\"service\": \"db\", \"time\": \"2026-11-26T03:02:12.5Z\", \"pid\": 9, \"reason\": \"oom\"}]}",
 		NULL, "last deaths, in 60 s\n  03:02:11  a[7]  signal 9  after    81s\n");
+	part_is("/api/v1/events",
+		"{\"recorded\": true, \"from\": \"2026-11-26T03:01:19Z\", \"events\": []}", NULL,
+		"");
+	part_is("/api/v1/events",
+		"{\"recorded\": true, \"from\": \"2026-11-26T03:01:21Z\", \"events\": []}", NULL,
+		"last deaths, in 60 s\n  ? before 03:01:21: see seismo events\n");
 	part_is("/api/v1/events", "{\"recorded\": false, \"events\": []}", NULL,
 		"last deaths, in 60 s\n  ? there is no event log\n");
 	part_is("/api/v1/alerts",

@@ -14,6 +14,7 @@
 #include "lib/loop.h"
 #include "lib/utc.h"
 #include "lib/version.h"
+#include "lib/utf8.h"
 
 #define WINDOW_INTERVALS 12 /* a minute, by default */
 #define MISSED_TELL_NS	 (60000 * NS_PER_MS)
@@ -180,16 +181,34 @@ void feed_free(struct feed *f)
 struct recent {
 	const struct event_filter *filter;
 	unsigned max, cnt; /* matched in all */
+	struct buf member; /* what the line of an event that matches has; empty: anything */
+	char from[40];	   /* time of the first line of all; "": there is none */
 	struct buf line[RECENT_MAX];
 };
+
+static void from_take(struct recent *r, const char *line, size_t len)
+{
+	static const char key[] = "\"time\":\"";
+	const char *time = memmem(line, len, key, sizeof(key) - 1), *end;
+
+	time = time ? time + sizeof(key) - 1 : NULL;
+	end = time ? memchr(time, '"', len - (size_t)(time - line)) : NULL;
+	if (end)
+		snprintf(r->from, sizeof(r->from), "%.*s", (int)(end - time), time);
+}
 
 static void recent_take(void *ctx, const char *line, size_t len)
 {
 	struct recent *r = ctx;
 	struct buf *b = &r->line[r->cnt % r->max];
+	json_t *event;
 	bool bad;
-	json_t *event = event_filter_line(r->filter, line, len - 1, &bad);
 
+	if (!*r->from)
+		from_take(r, line, len);
+	if (r->member.len && !memmem(line, len, r->member.data, r->member.len))
+		return;
+	event = event_filter_line(r->filter, line, len - 1, &bad);
 	if (!event)
 		return;
 	json_decref(event);
@@ -210,9 +229,16 @@ void feed_write(const struct feed *f, const struct event_filter *filter, unsigne
 	}
 	r->filter = filter;
 	r->max = max < RECENT_MAX ? max : RECENT_MAX;
+	/* to parse all lines takes long, and they are our own */
+	if (filter->service && !strpbrk(filter->service, "*?[\\")) {
+		buf_str(&r->member, "\"service\":");
+		utf8_json(&r->member, filter->service);
+	}
 	if (f->log && r->max)
 		writer_recent(event_log_writer(f->log), recent_take, r);
-	buf_printf(out, "{\"recorded\":%s,\"events\":[", f->log ? "true" : "false");
+	buf_printf(out, "{\"recorded\":%s,\"from\":", f->log ? "true" : "false");
+	buf_printf(out, *r->from ? "\"%s\"" : "null", r->from);
+	buf_str(out, ",\"events\":[");
 	for (unsigned i = r->cnt > r->max ? r->cnt - r->max : 0; i < r->cnt; i++) {
 		buf_printf(out, "%s\n", between);
 		buf_add(out, r->line[i % r->max].data, r->line[i % r->max].len);
@@ -221,5 +247,6 @@ void feed_write(const struct feed *f, const struct event_filter *filter, unsigne
 	buf_str(out, "\n]}\n");
 	for (unsigned i = 0; i < RECENT_MAX; i++)
 		buf_release(&r->line[i]);
+	buf_release(&r->member);
 	free(r);
 }

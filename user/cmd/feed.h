@@ -34,7 +34,8 @@ bool feed_end(struct feed *f, int status, u64 wait_ns);
 /* Before the agent's tables are gone. */
 void feed_free(struct feed *f);
 
-/* The last `max` events that match, as a document of JSON; `recorded`: there is an event log. */
+/* The last `max` events that match, as a document of JSON; `recorded`: there is an event
+ * log; `from`: time of the oldest event that is still at hand. */
 void feed_write(const struct feed *f, const struct event_filter *filter, unsigned max,
 		struct buf *out);
 

@@ -114,7 +114,7 @@ static void part_ask(const struct top_ask *a, const struct top_part *p, struct b
 	if (!why)
 		doc = ask_json(a->socket, buf_cstr(&path), error, sizeof(error), &refused);
 	processes_describe(json_object_get(doc, "processes"));
-	top_part_write(lines, p, a->service, doc, why ?: error);
+	top_part_write(lines, p, a->service, &window, doc, why ?: error);
 	json_decref(doc);
 	buf_release(&path);
 }

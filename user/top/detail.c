@@ -279,10 +279,13 @@ static void death_write(struct buf *b, const json_t *e)
 
 /* Those that ended without a failure are no deaths; the last first. */
 static void deaths_write(struct buf *b, const struct top_part *p, const char *service,
-			 const json_t *list)
+			 const struct top_window *w, const json_t *answer)
 {
+	const json_t *list = json_object_get(answer, "events");
+	const char *from = text_of(answer, "from");
 	bool written = false;
 	unsigned cnt = 0;
+	s64 from_ns = 0;
 
 	for (size_t i = json_array_size(list); i > 0 && cnt < p->max; i--) {
 		const json_t *e = json_array_get(list, i - 1);
@@ -293,6 +296,14 @@ static void deaths_write(struct buf *b, const struct top_part *p, const char *se
 		title_write(b, p, &written);
 		death_write(b, e);
 		cnt++;
+	}
+	if (json_is_false(json_object_get(answer, "recorded"))) {
+		title_write(b, p, &written);
+		buf_str(b, "  ? there is no event log\n");
+	} else if (!utc_parse(from, &from_ns) && from_ns > w->end_ns - (s64)DEATHS_NS) {
+		title_write(b, p, &written);
+		buf_printf(b, "  ? before %.8s: see seismo events\n",
+			   strchr(from, 'T') ? strchr(from, 'T') + 1 : from);
 	}
 }
 
@@ -359,7 +370,7 @@ static void processes_write(struct buf *b, const struct top_part *p, const json_
 }
 
 void top_part_write(struct buf *b, const struct top_part *p, const char *service,
-		    const json_t *answer, const char *why)
+		    const struct top_window *w, const json_t *answer, const char *why)
 {
 	if (!answer)
 		buf_printf(b, "%s\n  ? %s\n", p->title, why);
@@ -369,8 +380,6 @@ void top_part_write(struct buf *b, const struct top_part *p, const char *service
 		alerts_write(b, p, service, json_object_get(answer, "alerts"));
 	else if (!strcmp(p->route, PROCESSES_ROUTE))
 		processes_write(b, p, json_object_get(answer, "processes"));
-	else if (json_is_false(json_object_get(answer, "recorded")))
-		buf_printf(b, "%s\n  ? there is no event log\n", p->title);
 	else
-		deaths_write(b, p, service, json_object_get(answer, "events"));
+		deaths_write(b, p, service, w, answer);
 }

@@ -32,6 +32,6 @@ const char *top_part_path(struct buf *path, const struct top_part *p, const char
 			  const struct top_window *w, top_param_add add);
 /* Appends lines, each with its end, of what was answered; NULL: it is unknown, because of `why`. */
 void top_part_write(struct buf *b, const struct top_part *p, const char *service,
-		    const json_t *answer, const char *why);
+		    const struct top_window *w, const json_t *answer, const char *why);
 
 #endif
