@@ -62,7 +62,7 @@ is "$(hierarchies_wanted)" "$(hierarchies)" "the cgroup hierarchies"
 installed=/usr/local/lib/systemd/system/seismo.service # as by `make install`
 install -D "$SEISMO" /usr/local/bin/seismo
 install -D -m 644 "$ROOT/tools/deploy/seismo.service" "$installed" || bail "no unit"
-is "" "$(systemd-analyze verify "$installed" 2>&1)" "systemd finds nothing wrong with the unit"
+is "" "$(systemd-analyze verify --man=no "$installed" 2>&1)" "systemd finds nothing wrong with the unit"
 
 # What the daemon is to watch but for these: to load programs takes long in an emulated machine.
 configure() { # PROBE...
