@@ -149,7 +149,7 @@ $(O)/unit/%: tests/unit/%.c $(O)/libseismo.a
 $(O)/workload/%: tests/workload/%.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CC) -O2 -g -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -pthread $< -o $@ \
-		$(if $(filter slowfuse,$*),$$(pkg-config --cflags --libs fuse3))
+		$(if $(filter slowfuse,$*),$$(pkg-config --cflags --libs fuse3)) $(if $(filter waits,$*),-fno-omit-frame-pointer)
 
 # Fuzz targets link a library of their own, built with the fuzzer's instrumentation.
 FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-missing-field-initializers -O1 -g -Iuser -Iinclude -I$(O)/gen \

@@ -85,63 +85,104 @@ static __always_inline u64 stack_in_kernel(void *ctx)
 	return stack_keep(trace, false);
 }
 
-/* The first of these words that is between two addresses, 0: none is. */
-__noinline u64 word_between(u64 start, u64 end)
+/* The first of these words that points into the program's code; STACK_WORDS: none does. */
+__noinline u64 caller_find(u64 code_start, u64 code_size)
+{
+	u32 zero = 0;
+	struct stack_words *words = bpf_map_lookup_elem(&stack_words, &zero);
+	u64 found = STACK_WORDS;
+
+	for (u32 i = 0; words && i < STACK_WORDS && found == STACK_WORDS; i++)
+		if (words->word[i] - code_start < code_size)
+			found = i;
+	return found;
+}
+
+/* The frame pointer of the function that has made this call; 0: it has none. `fp` is what the register contains. */
+__noinline u64 frame_find(u64 sp, u64 caller, u64 fp, u64 code_start, u64 code_size)
 {
 	u32 zero = 0;
 	struct stack_words *words = bpf_map_lookup_elem(&stack_words, &zero);
 	u64 found = 0;
 
-	for (u32 i = 0; words && i < STACK_WORDS && !found; i++)
-		if (words->word[i] - start < end - start)
+	if (!words)
+		return 0;
+	if (stack_is_frame(words->word, sp, caller, fp, code_start, code_size))
+		found = fp;
+	for (u32 i = 0; i < STACK_WORDS && i < caller && !found; i++)
+		if (stack_is_frame(words->word, sp, caller, words->word[i], code_start, code_size))
 			found = words->word[i];
 	return found;
 }
 
-/* Where the program itself has called what it is in, 0: not found, or it is in the program itself. */
-static __always_inline u64 caller_find(struct task_struct *task, u64 ip)
-{
-	u64 start = BPF_CORE_READ(task, mm, start_code), end = BPF_CORE_READ(task, mm, end_code);
-	void *sp = (void *)PROGRAM_SP(task_registers(task));
-	u32 zero = 0;
-	struct stack_words *words = bpf_map_lookup_elem(&stack_words, &zero);
+#define STACK_BYTES (64 << 20) /* between two frames: more is no stack */
+#define FOLLOWED    32
 
-	if (!words || ip - start < end - start)
-		return 0;
-	if (bpf_probe_read_user(words, sizeof(*words), sp)) {
-		__builtin_memset(words, 0, sizeof(*words));
-		if (bpf_probe_read_user(words, sizeof(*words) / 4, sp))
-			return 0;
-	}
-	return word_between(start, end);
-}
-
-/* Makes room for a second frame, unless it is there already. */
-__noinline int caller_insert(u64 caller)
+/* Replaces all frames but the first by this caller and those that come from this frame pointer on. */
+__noinline int frames_follow(u64 caller, u64 fp)
 {
+	struct {
+		u64 fp, ip;
+	} frame;
 	u32 zero = 0;
 	struct stack_trace *trace = bpf_map_lookup_elem(&stack_at_switch, &zero);
-	bool there = false;
 
 	if (!trace)
 		return 0;
-	for (u32 i = 1; i < STACK_DEPTH && i < trace->cnt; i++)
-		there |= trace->frame[i] == caller;
-	if (there)
-		return 0;
-	for (u32 i = STACK_DEPTH - 1; i > 1; i--)
-		trace->frame[i] = trace->frame[i - 1];
 	trace->frame[1] = caller;
-	if (trace->cnt < STACK_DEPTH)
-		trace->cnt++;
+	trace->cnt = 2;
+	for (u32 i = 2; i < FOLLOWED && fp; i++) {
+		if (bpf_probe_read_user(&frame, sizeof(frame), (void *)fp))
+			frame.ip = 0;
+		if (frame.ip) {
+			trace->frame[i] = frame.ip;
+			trace->cnt = i + 1;
+		}
+		fp = frame.ip && frame.fp - fp - 1 < STACK_BYTES ? frame.fp : 0;
+	}
 	return 0;
+}
+
+/* Is it among the frames that frame pointers led to? */
+__noinline bool frames_contain(u64 address)
+{
+	u32 zero = 0;
+	struct stack_trace *trace = bpf_map_lookup_elem(&stack_at_switch, &zero);
+	bool found = false;
+
+	for (u32 i = 0; trace && i < STACK_DEPTH && i < trace->cnt; i++)
+		found |= trace->frame[i] == address;
+	return found;
+}
+
+static __always_inline void caller_follow(struct task_struct *task, u64 ip)
+{
+	u64 start = BPF_CORE_READ(task, mm, start_code);
+	u64 size = BPF_CORE_READ(task, mm, end_code) - start, caller, address;
+	struct pt_regs *regs = task_registers(task);
+	u64 sp = PROGRAM_SP(regs), fp = PROGRAM_FP(regs);
+	u32 zero = 0;
+	struct stack_words *words = bpf_map_lookup_elem(&stack_words, &zero);
+
+	if (!words || ip - start < size)
+		return;
+	if (bpf_probe_read_user(words, sizeof(*words), (void *)sp)) {
+		__builtin_memset(words, 0, sizeof(*words));
+		if (bpf_probe_read_user(words, sizeof(*words) / 4, (void *)sp))
+			return;
+	}
+	caller = caller_find(start, size);
+	if (caller >= STACK_WORDS)
+		return;
+	address = words->word[caller];
+	if (!frames_contain(address))
+		frames_follow(address, frame_find(sp, caller, fp, start, size));
 }
 
 static __always_inline u64 stack_in_program(void *ctx, struct task_struct *task)
 {
 	u32 zero = 0;
 	struct stack_trace *trace = bpf_map_lookup_elem(&stack_at_switch, &zero);
-	u64 caller;
 
 	if (!trace)
 		return 0;
@@ -149,9 +190,7 @@ static __always_inline u64 stack_in_program(void *ctx, struct task_struct *task)
 		frame_cnt(bpf_get_stack(ctx, trace->frame, sizeof(trace->frame), BPF_F_USER_STACK));
 	if (!trace->cnt)
 		return 0;
-	caller = caller_find(task, trace->frame[0]);
-	if (caller)
-		caller_insert(caller);
+	caller_follow(task, trace->frame[0]);
 	return stack_keep(trace, false);
 }
 

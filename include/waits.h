@@ -8,11 +8,27 @@
 #define STACK_DEPTH 64
 
 /*
- * A stack, innermost frame first; its key is a hash of it. That of a program is followed by frame pointers, and what has none
- * hides its caller. So the second frame may be one that was found otherwise, if there is one: the first word on the stack, of so
- * many, that points into the code of the program itself, which is where it called its libraries.
+ * A stack, innermost frame first; its key is a hash of it. That of a program is followed by frame pointers. A library that has
+ * none hides its caller, and uses the register for something else: where the program itself has called it is the first word on
+ * the stack, of so many, that points into the program's own code; and what it had in that register the library has saved on the
+ * stack, if not left in it.
  */
 #define STACK_WORDS 64
+
+/*
+ * Is this the frame pointer of the function whose call left word `caller` of the stack, which begins at sp? It is above that, and
+ * what it points to is a frame: the second word of it is an address in the program's code.
+ */
+static inline __attribute__((always_inline)) int stack_is_frame(const u64 *words, u64 sp,
+								u64 caller, u64 fp, u64 code_start,
+								u64 code_size)
+{
+	u64 at = (fp - sp) / sizeof(u64);
+
+	if (fp % sizeof(u64) || at <= caller || at >= STACK_WORDS - 1)
+		return 0;
+	return words[(at + 1) & (STACK_WORDS - 1)] - code_start < code_size;
+}
 struct stack_trace {
 	u64 frame[STACK_DEPTH];
 	u64 cnt;

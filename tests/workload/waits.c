@@ -113,6 +113,7 @@ static void *waiter(void *arg)
 
 		kind->wait();
 		waited += now() - before;
+		usleep(2000); /* or it would be busy with a mutex that nobody holds */
 	}
 	printf("waiter %d %.3f\n", gettid(), waited);
 	return NULL;

@@ -59,6 +59,7 @@ static json_t *row_json(const struct stack_row *r)
 	json_object_set_new(o, "waits_total", json_integer((json_int_t)r->cnt));
 	json_object_set_new(o, "blocked_seconds", values_seconds(r->blocked_ns));
 	json_object_set_new(o, "longest_seconds", values_seconds(r->longest_ns));
+	json_object_set_new(o, "run_queue_wait_seconds", values_seconds(r->cpu_wait_ns));
 	json_object_set_new(o, "since_before", json_boolean(r->before));
 	json_object_set_new(o, "waker", waker_json(r));
 	json_object_set_new(o, "frames", frames);

@@ -22,7 +22,7 @@
 
 #define ROUTE	      "/api/v1/attach"
 #define START_MS      20
-#define NAMES_WAIT_MS 1000
+#define NAMES_WAIT_MS 3000
 #define LOOK_MS	      200
 #define LIVE_NS	      (1000 * NS_PER_MS)
 #define LINE_NS	      (5000 * NS_PER_MS)

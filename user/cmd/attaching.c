@@ -36,7 +36,8 @@ struct one {
 	struct details details;
 	struct summary_sums sums;
 	struct job job;
-	bool last; /* it closes what all share */
+	bool last;	      /* it closes what all share */
+	struct stacks *drop; /* which is this */
 	struct watch *events, *process, *client;
 	int process_fd, client_fd; /* pidfds; -1: none */
 	bool quiet;		   /* events are not waited for until the next tick */
@@ -110,6 +111,7 @@ void attaching_free(struct attaching *t)
 	worker_free(t->symbols);
 	for (struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++) {
 		attachment_close(&o->attachment);
+		stacks_close(o->drop);
 		details_release(&o->details);
 	}
 	free(t);
@@ -123,7 +125,7 @@ static void close_work(struct job *job)
 
 	attachment_close(&o->attachment);
 	if (o->last) {
-		stacks_close(o->all->opened);
+		o->drop = o->all->opened;
 		o->all->opened = NULL;
 	}
 }
@@ -134,6 +136,7 @@ static void close_done(struct job *job)
 
 	if (job->dropped)
 		return;
+	stacks_close(o->drop);
 	one_free(o);
 }
 
@@ -155,7 +158,7 @@ static void one_close(struct one *o)
 	o->job = (struct job){ .work = close_work, .done = close_done };
 	if (worker_add(t->worker, &o->job)) {
 		close_work(&o->job);
-		one_free(o);
+		close_done(&o->job);
 	}
 }
 

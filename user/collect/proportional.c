@@ -11,9 +11,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 #include <uthash.h>
+
+#include "lib/thread.h"
 
 #define ROUND_INTERVALS \
 	12 /* a round through all processes begins after so many intervals at least */
@@ -60,14 +61,6 @@ struct proportional {
 	size_t pid_cnt, next;
 	u64 round_ns, rest_ns; /* when the round began, until when nothing is asked */
 };
-
-static u64 cpu_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
-}
 
 /* --- in the worker */
 
@@ -128,17 +121,17 @@ static bool identity_read(int tasks, int pid, u32 *identity, u32 *gen)
 static void work(struct job *job)
 {
 	struct question *q = (struct question *)job;
-	u64 before = cpu_ns();
+	u64 before = thread_cpu_ns();
 
 	if (q->list)
 		processes_list(q);
-	while (q->answered < q->cnt && cpu_ns() - before < COST_MAX) {
+	while (q->answered < q->cnt && thread_cpu_ns() - before < COST_MAX) {
 		struct answer *a = &q->answer[q->answered++];
 
 		a->known = memory_read(a->pid, &a->bytes) &&
 			   identity_read(q->tasks, a->pid, &a->identity, &a->gen);
 	}
-	q->cost_ns = cpu_ns() - before;
+	q->cost_ns = thread_cpu_ns() - before;
 }
 
 /* --- in the loop */

@@ -48,3 +48,11 @@ bool thread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t unti
 		return !pthread_cond_wait(cond, lock);
 	return !pthread_cond_timedwait(cond, lock, &until);
 }
+
+uint64_t thread_cpu_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
+	return (uint64_t)now.tv_sec * NS_PER_SEC + (uint64_t)now.tv_nsec;
+}

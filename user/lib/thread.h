@@ -16,4 +16,7 @@ void thread_cond_init(pthread_cond_t *cond);
 /* False when the deadline (UINT64_MAX: none) has passed. */
 bool thread_cond_wait(pthread_cond_t *cond, pthread_mutex_t *lock, uint64_t until_ns);
 
+/* The CPU time that this thread has used. */
+uint64_t thread_cpu_ns(void);
+
 #endif

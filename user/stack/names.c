@@ -6,15 +6,16 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <uthash.h>
 
+#include "lib/thread.h"
 #include "stack/lookup.h"
 
-#define NAMES_MAX   65536
-#define SPACES_MAX  512
-#define AT_ONCE	    512
-#define REST_FACTOR 10 /* so many times as long as the last job has taken, the next one waits */
+#define NAMES_MAX  65536
+#define SPACES_MAX 512
+#define AT_ONCE	   512
+#define REST_FACTOR \
+	3 /* so many times the CPU time of the last job the next one of its kind waits */
 
 struct entry_key {
 	struct space_key space;
@@ -55,7 +56,7 @@ struct names {
 	struct space *spaces;
 	struct question *asked; /* NULL: none is under way */
 	unsigned pending;
-	u64 rest_ns; /* until then nothing is asked */
+	u64 rest_ns[2]; /* until then nothing is asked of processes, of the kernel */
 	int kernel_err;
 };
 
@@ -68,22 +69,14 @@ static void question_free(struct question *q)
 
 /* --- in the worker */
 
-static u64 cpu_ns(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_THREAD_CPUTIME_ID, &now);
-	return (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
-}
-
 static void work(struct job *job)
 {
 	struct question *q = (struct question *)job;
-	u64 before = cpu_ns();
+	u64 before = thread_cpu_ns();
 
 	q->err = q->space.pid ? lookup_process(q->list, q->cnt, q->space.pid, &q->mappings)
 			      : lookup_kernel(q->list, q->cnt);
-	q->cost_ns = cpu_ns() - before;
+	q->cost_ns = thread_cpu_ns() - before;
 }
 
 /* --- in the loop */
@@ -188,7 +181,7 @@ static void done(struct job *job)
 	}
 	n->asked = NULL;
 	n->pending -= (unsigned)q->cnt;
-	n->rest_ns = clock_now_ns() + q->cost_ns * REST_FACTOR;
+	n->rest_ns[!q->space.pid] = clock_now_ns() + q->cost_ns * REST_FACTOR;
 	if (!q->space.pid)
 		n->kernel_err = q->err;
 	for (size_t i = 0; i < q->cnt; i++) {
@@ -207,12 +200,12 @@ static void done(struct job *job)
 }
 
 /* The process of which most names are wanted; processes end, so the kernel is last. */
-static struct space *space_next(struct names *n)
+static struct space *space_next(struct names *n, u64 now_ns)
 {
 	struct space *s, *next, *most = NULL;
 
 	HASH_ITER(hh, n->spaces, s, next)
-		if (s->wanted &&
+		if (s->wanted && now_ns >= n->rest_ns[!s->key.pid] &&
 		    (!most || !most->key.pid || (s->key.pid && s->wanted > most->wanted)))
 			most = s;
 	return most;
@@ -262,9 +255,9 @@ void names_tick(struct names *n, u64 now_ns)
 {
 	struct space *s;
 
-	if (!n->worker || n->asked || now_ns < n->rest_ns)
+	if (!n->worker || n->asked)
 		return;
-	s = space_next(n);
+	s = space_next(n, now_ns);
 	n->asked = s ? question_new(n, s) : NULL;
 	if (!n->asked || !worker_add(n->worker, &n->asked->job))
 		return;

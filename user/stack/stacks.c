@@ -8,9 +8,11 @@
 #include <uthash.h>
 
 #include "lib/loop.h"
+#include "lib/thread.h"
 #include "stack/kernel_waits.h"
 
-#define REST_FACTOR 50 /* a tick that took long is not repeated before so many times as long */
+#define REST_FACTOR \
+	50 /* so many times the CPU time of a reading the next tick waits with its own */
 
 struct sleeper;
 
@@ -252,14 +254,14 @@ static void report_fill(struct stacks *s, u32 watch, struct stack_report *ret)
 
 void stacks_tick(struct stacks *s, u64 now_ns)
 {
+	u64 before = thread_cpu_ns();
 	struct stack_report report;
 
-	if (now_ns < s->rest_ns)
-		return;
-	if (!kernel_waits_read(s->waits, now_ns))
+	if (now_ns >= s->rest_ns && !kernel_waits_read(s->waits, now_ns)) {
 		report_fill(s, 0, &report); /* asks for the names */
+		s->rest_ns = now_ns + (thread_cpu_ns() - before) * REST_FACTOR;
+	}
 	names_tick(s->names, now_ns);
-	s->rest_ns = now_ns + (clock_now_ns() - now_ns) * REST_FACTOR;
 }
 
 int stacks_read(struct stacks *s, u32 watch, struct stack_report *ret)

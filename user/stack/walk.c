@@ -14,50 +14,63 @@ static bool memory_read(u32 tid, u64 address, void *mem, size_t size)
 	return process_vm_readv((pid_t)tid, &here, 1, &there, 1, 0) == (ssize_t)size;
 }
 
-/* As caller_find() in bpf/stacks.bpf.c does. */
-static u64 caller_find(u32 tid, const struct wait_now *from)
+static void frames_follow(u32 tid, u64 fp, struct stack_trace *trace)
 {
-	u64 words[STACK_WORDS] = { 0 }, size = from->code_end - from->code_start;
-
-	if (from->ip - from->code_start < size)
-		return 0;
-	if (!memory_read(tid, from->sp, words, sizeof(words)) &&
-	    !memory_read(tid, from->sp, words, sizeof(words) / 4))
-		return 0;
-	for (unsigned i = 0; i < STACK_WORDS; i++)
-		if (words[i] - from->code_start < size)
-			return words[i];
-	return 0;
-}
-
-static void caller_insert(struct stack_trace *trace, u64 caller)
-{
-	for (u64 i = 1; i < trace->cnt; i++)
-		if (trace->frame[i] == caller)
-			return;
-	memmove(&trace->frame[2], &trace->frame[1], (STACK_DEPTH - 2) * sizeof(u64));
-	trace->frame[1] = caller;
-	if (trace->cnt < STACK_DEPTH)
-		trace->cnt++;
-}
-
-void stack_walk(u32 tid, const struct wait_now *from, struct stack_trace *ret)
-{
-	u64 sp = from->sp, fp = from->fp, caller;
 	struct {
 		u64 fp, ip;
 	} frame;
 
-	*ret = (struct stack_trace){ .frame[0] = from->ip, .cnt = 1 };
-	while (ret->cnt < STACK_DEPTH && fp >= sp && fp - sp < STACK_BYTES && !(fp % sizeof(u64)) &&
+	while (fp && !(fp % sizeof(u64)) && trace->cnt < STACK_DEPTH &&
 	       memory_read(tid, fp, &frame, sizeof(frame)) && frame.ip) {
-		ret->frame[ret->cnt++] = frame.ip;
-		sp = fp + sizeof(frame);
-		fp = frame.fp;
+		trace->frame[trace->cnt++] = frame.ip;
+		fp = frame.fp - fp - 1 < STACK_BYTES ? frame.fp : 0;
 	}
-	caller = caller_find(tid, from);
-	if (caller)
-		caller_insert(ret, caller);
+}
+
+static bool frames_contain(const struct stack_trace *trace, u64 address)
+{
+	for (u64 i = 0; i < trace->cnt; i++)
+		if (trace->frame[i] == address)
+			return true;
+	return false;
+}
+
+static u64 frame_find(const u64 *words, u64 caller, const struct wait_now *from, u64 code_size)
+{
+	u64 start = from->code_start;
+
+	if (stack_is_frame(words, from->sp, caller, from->fp, start, code_size))
+		return from->fp;
+	for (u64 i = 0; i < caller; i++)
+		if (stack_is_frame(words, from->sp, caller, words[i], start, code_size))
+			return words[i];
+	return 0;
+}
+
+/* As caller_follow() in bpf/stacks.bpf.c does. */
+static void caller_follow(u32 tid, const struct wait_now *from, struct stack_trace *trace)
+{
+	u64 words[STACK_WORDS] = { 0 }, size = from->code_end - from->code_start, caller = 0;
+
+	if (from->ip - from->code_start < size ||
+	    (!memory_read(tid, from->sp, words, sizeof(words)) &&
+	     !memory_read(tid, from->sp, words, sizeof(words) / 4)))
+		return;
+	while (caller < STACK_WORDS && words[caller] - from->code_start >= size)
+		caller++;
+	if (caller == STACK_WORDS || frames_contain(trace, words[caller]))
+		return;
+	trace->frame[1] = words[caller];
+	trace->cnt = 2;
+	frames_follow(tid, frame_find(words, caller, from, size), trace);
+}
+
+void stack_walk(u32 tid, const struct wait_now *from, struct stack_trace *ret)
+{
+	*ret = (struct stack_trace){ .frame[0] = from->ip, .cnt = 1 };
+	if (from->fp - from->sp < STACK_BYTES)
+		frames_follow(tid, from->fp, ret);
+	caller_follow(tid, from, ret);
 }
 
 /* As stack_hash() in bpf/stacks.bpf.c does. */
