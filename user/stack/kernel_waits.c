@@ -255,8 +255,32 @@ static bool process_ended(u32 pid)
 	return kill((pid_t)pid, 0) && errno == ESRCH;
 }
 
-/* No task of an ended process adds to its rows, so they can be moved without losing any. */
-static void row_move(struct kernel_waits *k, const struct wait_total *total)
+bool kernel_waits_waker_ended(const struct wait_key *key)
+{
+	return key->waker_pid && key->waker_pid != key->pid && process_ended(key->waker_pid);
+}
+
+/* The row that a moved one is added to, NULL: there is no room. */
+static struct row *ended_get(struct kernel_waits *k, const struct wait_key *key)
+{
+	struct row *r;
+
+	HASH_FIND(hh, k->ended, key, sizeof(*key), r);
+	if (r || HASH_COUNT(k->ended) >= STACKS_WAITS)
+		return r;
+	r = calloc(1, sizeof(*r));
+	if (!r)
+		return NULL;
+	r->total.key = *key;
+	HASH_ADD(hh, k->ended, total.key, sizeof(*key), r);
+	if (r->hh.tbl)
+		return r;
+	free(r);
+	return NULL;
+}
+
+/* Nobody adds to the row of a process that has ended, or was woken by one, so it can be moved without losing any. */
+static void row_move(struct kernel_waits *k, const struct wait_total *total, bool ended)
 {
 	struct wait_key key = total->key;
 	struct row *r;
@@ -264,20 +288,18 @@ static void row_move(struct kernel_waits *k, const struct wait_total *total)
 	if (bpf_map_delete_elem(k->waits_fd, &key))
 		return;
 	k->removed++;
-	key.pid = key.exec = key.waker_pid = key.waker_tid = 0;
-	key.user = 0;
-	HASH_FIND(hh, k->ended, &key, sizeof(key), r);
-	if (!r) {
-		r = HASH_COUNT(k->ended) < STACKS_WAITS ? calloc(1, sizeof(*r)) : NULL;
-		if (!r) {
-			k->state->lost_cnt += total->value.cnt;
-			k->state->lost_ns += total->value.blocked_ns;
-			return;
-		}
-		r->total.key = key;
-		HASH_ADD(hh, k->ended, total.key, sizeof(key), r);
+	key.waker_pid = key.waker_tid = 0;
+	if (ended) {
+		key.pid = key.exec = 0;
+		key.user = 0;
 	}
-	value_add(&r->total.value, &total->value);
+	r = ended_get(k, &key);
+	if (r) {
+		value_add(&r->total.value, &total->value);
+		return;
+	}
+	k->state->lost_cnt += total->value.cnt;
+	k->state->lost_ns += total->value.blocked_ns;
 }
 
 static void used_add(struct kernel_waits *k, u64 key)
@@ -361,9 +383,12 @@ static void make_room(struct kernel_waits *k)
 {
 	for (size_t i = 0; i < k->row_cnt; i++) {
 		const struct wait_total *total = &k->rows[i].total;
+		bool ended = process_ended(total->key.pid);
 
-		if (total->key.pid && !total->unfinished_ns && process_ended(total->key.pid))
-			row_move(k, total);
+		if (!total->key.pid || total->unfinished_ns)
+			continue;
+		if (ended || kernel_waits_waker_ended(&total->key))
+			row_move(k, total, ended);
 	}
 	stacks_prune(k);
 }

@@ -36,6 +36,8 @@ int kernel_waits_read(struct kernel_waits *k, u64 now_ns);
 struct wait_total *kernel_waits_totals(struct kernel_waits *k, size_t *ret_cnt);
 /* The stack with this key, NULL: not known. Valid until kernel_waits_close(). */
 const struct stack_trace *kernel_waits_stack(struct kernel_waits *k, u64 key);
+/* Was it another process that woke it, and has that ended? */
+bool kernel_waits_waker_ended(const struct wait_key *key);
 /* Counts since it was opened. */
 const struct stacks_state *kernel_waits_state(const struct kernel_waits *k);
 void kernel_waits_forget(struct kernel_waits *k, u32 watch);

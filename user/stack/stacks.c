@@ -157,17 +157,22 @@ static int by_key(const void *a, const void *b)
 		      sizeof(struct wait_key));
 }
 
-/* The kernel's threads for interrupts that it has put off. Nobody else can give a thread of the kernel a name. */
-static void interrupts_fold(struct wait_total *total)
+/*
+ * The kernel's threads for interrupts that it has put off are told as those: nobody else can give a thread of the kernel a name.
+ * Other processes that have ended are told by their name alone: there may be thousands.
+ */
+static void waker_fold(struct wait_total *total)
 {
 	static const char softirq[] = "ksoftirqd/";
 
-	if (total->key.waker_kind != WAKER_KERNEL ||
-	    strncmp(total->value.waker_comm, softirq, sizeof(softirq) - 1) != 0)
+	if (total->key.waker_kind == WAKER_KERNEL &&
+	    !strncmp(total->value.waker_comm, softirq, sizeof(softirq) - 1)) {
+		total->key.waker_kind = WAKER_INTERRUPT;
+		memset(total->value.waker_comm, 0, sizeof(total->value.waker_comm));
+	} else if (!kernel_waits_waker_ended(&total->key)) {
 		return;
-	total->key.waker_kind = WAKER_INTERRUPT;
+	}
 	total->key.waker_pid = total->key.waker_tid = 0;
-	memset(total->value.waker_comm, 0, sizeof(total->value.waker_comm));
 }
 
 /* Merges totals that differ in nothing that is told; those of other marks, unless 0, are left out. Returns how many are left. */
@@ -183,7 +188,7 @@ static size_t totals_merge(struct stacks *s, struct wait_total *totals, size_t c
 		p = sleeper_get(s, totals[i].key.kernel);
 		if (p)
 			totals[i].key.kernel = p->alike;
-		interrupts_fold(&totals[i]);
+		waker_fold(&totals[i]);
 		totals[left++] = totals[i];
 	}
 	qsort(totals, left, sizeof(*totals), by_key);
