@@ -16,7 +16,7 @@ for command in "${commands[@]}"; do
 	ok "$command --help is the same" diff "$TMP/help" <("$SEISMO" "$command" --help)
 	ok "$command: it has examples of itself" grep -q "^  *seismo $command" <(sed -n '/^Examples:/,$p' "$TMP/help")
 	ok "$command: it says what its exit status means" grep -q '^Exit status: 0 ' "$TMP/help"
-	is "" "$(sed -n '/^Examples:/,/^Exit status/p' "$TMP/help" | grep -o -- ' --[a-z-]*' | sort -u | while read -r option; do
+	is "" "$(sed -n '/^Examples:/,/^Exit status/p' "$TMP/help" | grep -o -- ' --[a-z][a-z-]*' | sort -u | while read -r option; do
 		grep -q -- "^ .*$option" <(sed '/^Examples:/,$d' "$TMP/help") || echo "$option"
 	done)" "$command: options of its examples are there"
 	"$SEISMO" "$command" --no-such-option >/dev/null 2>"$TMP/err"
@@ -70,7 +70,7 @@ is "" "$(for command in "${commands[@]}"; do
 	grep -q "^   seismo $command\$" "$TMP/seismo.1.txt" || echo "$command"
 done)" "seismo(1) has every command"
 is "" "$(for command in "${commands[@]}"; do
-	"$SEISMO" help "$command" | grep -o -- '^ .*--[a-z-]*' | grep -o -- '--[a-z-]*'
+	"$SEISMO" help "$command" | grep -o -- '^ .*--[a-z-]*' | grep -o -- '--[a-z][a-z-]*'
 done | sort -u | grep -vx -e '--help' -e '--usage' -e '--version' | while read -r option; do
 	grep -q -- "^ *$option\>" "$TMP/seismo.1.txt" || echo "$option"
 done)" "and every option"

@@ -46,7 +46,7 @@ int LLVMFuzzerInitialize(int *argc, char ***argv)
 	REQUIRE(fd >= 0);
 	port = listen_port(fd);
 	loop = loop_new();
-	REQUIRE(loop && !http_server_new(&server, loop, routes, NULL, 64));
+	REQUIRE(loop && !http_server_new(&server, loop, routes, NULL, 64, 1));
 	REQUIRE(!http_server_listen(server, fd, false));
 	limit = loop_timer(loop, limit_reached, loop);
 	REQUIRE(limit);

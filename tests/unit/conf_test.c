@@ -38,7 +38,8 @@ static void settings_check(const struct conf *c, struct request_settings expecte
 
 static void default_check(struct conf *c)
 {
-	assert_string_equal(c->listen, "127.0.0.1:9469");
+	assert_string_equal(c->listen[0], "127.0.0.1:9469");
+	assert_null(c->listen[1]);
 	assert_null(c->socket);
 	assert_int_equal(c->service_cnt, 0);
 	assert_int_equal(c->probe_cnt, KNOWN);
@@ -82,7 +83,7 @@ static void default_test(void **state)
 
 static void full_test(void **state)
 {
-	struct conf *c = conf_of("listen: '[::1]:80'\n"
+	struct conf *c = conf_of("listen: [ '[::1]:80', unix:/x ]\n"
 				 "socket: /run/x.sock\n"
 				 "services:\n"
 				 "  - name: checkout\n"
@@ -101,7 +102,9 @@ static void full_test(void **state)
 				 "buckets: [ 500us, 10ms, 2s ]\n");
 
 	(void)state;
-	assert_string_equal(c->listen, "[::1]:80");
+	assert_string_equal(c->listen[0], "[::1]:80");
+	assert_string_equal(c->listen[1], "unix:/x");
+	assert_null(c->listen[2]);
 	assert_string_equal(c->socket, "/run/x.sock");
 	assert_int_equal(c->service_cnt, 2);
 	assert_string_equal(c->services[0].name, "checkout");
@@ -225,15 +228,20 @@ static const struct {
 	{ "services:\n", ":1: 'services' must be a list" },
 	{ "services:\n  -\n", ":2: 'services' must hold 'key: value' pairs" },
 	{ "probes: [ tcp ]\n", ":1: 'probes' must hold 'key: value' pairs" },
-	{ "listen: [ a ]\n", ":1: 'listen' must be a single value of plain text" },
+	{ "listen: [ a ]\n",
+	  ":1: 'listen' is 'a', must be ADDR:PORT such as 127.0.0.1:9469, unix:PATH, or none" },
+	{ "listen: [ unix:a ]\n",
+	  ":1: 'listen' is 'unix:a', must be ADDR:PORT such as 127.0.0.1:9469, unix:PATH, or none" },
+	{ "listen: []\n", ":1: 'listen' has no entry" },
+	{ "data_dir: [ a ]\n", ":1: 'data_dir' must be a single value of plain text" },
 	{ "listen:\n", ":1: 'listen' has no value" },
 	/* values */
 	{ "socket: api.sock\n",
 	  ":1: 'socket' is 'api.sock', must be an absolute path of at most 107 bytes" },
 	{ "listen: localhost\n",
-	  ":1: 'listen' is 'localhost', must be ADDR:PORT such as 127.0.0.1:9469, or none" },
+	  ":1: 'listen' is 'localhost', must be ADDR:PORT such as 127.0.0.1:9469, unix:PATH, or none" },
 	{ "listen: ':99999'\n",
-	  ":1: 'listen' is ':99999', must be ADDR:PORT such as 127.0.0.1:9469, or none" },
+	  ":1: 'listen' is ':99999', must be ADDR:PORT such as 127.0.0.1:9469, unix:PATH, or none" },
 	{ "limits:\n  memory: 64MB\n",
 	  ":2: 'memory' is '64MB', must be a size such as 64MiB, at least 8MiB" },
 	{ "limits:\n  memory: 1MiB\n",

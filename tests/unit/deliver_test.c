@@ -143,7 +143,7 @@ static int setup(void **state)
 {
 	static char *command[] = { "/bin/sh", "-c", NULL, NULL };
 	static struct command_target target;
-	static char script[256];
+	static char script[256], *listen[] = { (char *)"127.0.0.1:9469", NULL };
 	FILE *f;
 
 	(void)state;
@@ -160,7 +160,7 @@ static int setup(void **state)
 					  .user = "nobody",
 					  .timeout_ns = 5 * SECOND_NS,
 					  .severity = RULE_INFO };
-	conf = (struct conf){ .listen = "127.0.0.1:9469",
+	conf = (struct conf){ .listen = listen,
 			      .data_dir = folder,
 			      .interval_ns = 100 * NS_PER_MS,
 			      .alert_resend_ns = SECOND_NS / 2,

@@ -146,7 +146,7 @@ static int setup(void **state)
 	port = listen_port(tcp);
 	loop = loop_new();
 	if (tcp < 0 || control < 0 || !loop || pipe(stop_pipe) ||
-	    http_server_new(&server, loop, routes, "you", 1024) ||
+	    http_server_new(&server, loop, routes, "you", 1024, 2) ||
 	    http_server_listen(server, tcp, false) || http_server_listen(server, control, true))
 		return -1;
 	stop = loop_watch(loop, stop_pipe[0], LOOP_READ, stop_ready, loop);

@@ -489,6 +489,16 @@ static void firing_tell(void *ctx, struct target *t)
 			target_put(t, r->notice, TOLD_NOTHING);
 }
 
+/* The port of the first address that has one, with its colon. */
+static const char *port_of(const struct conf *c)
+{
+	for (char *const *listen = c->listen; *listen; listen++)
+		if (strncmp(*listen, CONF_UNIX_LISTEN, strlen(CONF_UNIX_LISTEN)) != 0 &&
+		    strrchr(*listen, ':'))
+			return strrchr(*listen, ':');
+	return "";
+}
+
 /* Where others find this daemon, without a slash at the end. */
 static void url_write(const struct deliver *d, const struct conf *c, struct buf *url)
 {
@@ -499,7 +509,7 @@ static void url_write(const struct deliver *d, const struct conf *c, struct buf 
 	if (len)
 		buf_add(url, c->external_url, len);
 	else
-		buf_printf(url, "http://%s%s", d->host, strrchr(c->listen, ':') ?: "");
+		buf_printf(url, "http://%s%s", d->host, port_of(c));
 }
 
 int deliver_configure(struct deliver *d, const struct conf *c)

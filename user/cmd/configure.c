@@ -64,10 +64,32 @@ static int socket_replace(struct conf *c, const struct agent_options *o)
 	return -ENOMEM;
 }
 
+/* A list with commas. */
+static int listen_replace(struct conf *c, const struct agent_options *o)
+{
+	const char *text = o->listen;
+	size_t cnt = 0;
+
+	if (!text)
+		return 0;
+	for (char **listen = c->listen; *listen; listen++)
+		free(*listen);
+	free(c->listen);
+	c->listen = calloc(strlen(text) + 2, sizeof(*c->listen));
+	if (!c->listen)
+		return -ENOMEM;
+	for (size_t len; len = strcspn(text, ","), cnt == 0 || len;
+	     text += len + (text[len] == ','))
+		if (!(c->listen[cnt++] = strndup(text, len)))
+			return -ENOMEM;
+	conf_origin_option(c, "listen", "--listen");
+	return 0;
+}
+
 /* The command line comes before the file. */
 static int options_apply(struct conf *c, const struct agent_options *o, struct buf *error)
 {
-	int err = text_replace(c, &c->listen, "listen", o->listen, "--listen");
+	int err = listen_replace(c, o);
 
 	err = err ?: data_dir_replace(c, o);
 	err = err ?: socket_replace(c, o);

@@ -31,7 +31,9 @@ struct daemon {
 	struct timer *starter, *ticker, *clock;
 	struct watch *arrivals;
 	struct watchdog watchdog;
-	unsigned port;
+	unsigned port; /* of the first address that is listened on */
+	unsigned
+		listening; /* how many of the configuration's listening sockets are open, from the first on */
 	int lock;
 	bool control;	 /* the control socket is ours */
 	bool ready;	 /* every family was started */

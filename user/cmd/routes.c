@@ -5,6 +5,7 @@
 
 #include "alert/silence.h"
 #include "cmd/daemon.h"
+#include "cmd/landing.h"
 #include "cmd/report.h"
 #include "cmd/rules_report.h"
 #include "cmd/settings.h"
@@ -447,27 +448,42 @@ static void serve_reload(void *ctx, const struct http_request *request, struct h
 		http_reply_fail(reply, 500, "The configuration was not reloaded.");
 }
 
+static void serve_landing(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	const struct daemon *d = ctx;
+
+	(void)request;
+	reply->content_type = "text/html; charset=utf-8";
+	landing_write(&reply->body, daemon_routes, d->ready);
+}
+
 const struct http_route daemon_routes[] = {
-	{ "/metrics", serve_metrics },
-	{ "/api/v1/services", serve_services },
+	{ "/", serve_landing },
+	{ "/metrics", serve_metrics, .about = "every metric, for Prometheus" },
+	{ "/api/v1/services", serve_services, .about = "who calls whom, with rates and latency" },
 	{ "/api/v1/query", serve_query, .heavy = true },
-	{ "/api/v1/top", serve_top, .heavy = true },
+	{ "/api/v1/top", serve_top, .heavy = true,
+	  .about = "the services that suffer and use most" },
 	{ "/api/v1/processes", serve_processes, .control = true },
-	{ "/api/v1/alerts", serve_alerts, .heavy = true },
-	{ "/api/v1/diagnosis", serve_diagnosis, .heavy = true },
+	{ "/api/v1/alerts", serve_alerts, .heavy = true,
+	  .about = "alerts, with the reasons of those that fire" },
+	{ "/api/v1/diagnosis", serve_diagnosis, .heavy = true,
+	  .about = "what is wrong, why, and what to do" },
 	{ "/api/v1/events", serve_events, .control = true, .heavy = true },
-	{ "/api/v1/check", serve_check, .heavy = true },
+	{ "/api/v1/check", serve_check, .heavy = true,
+	  .about = "what works on this kernel, what is missing, why" },
 	{ "/api/v1/config", serve_config, .control = true },
-	{ "/api/v1/rules", serve_rules, .heavy = true },
+	{ "/api/v1/rules", serve_rules, .heavy = true, .about = "the rules with their state" },
 	{ "/api/v1/rules/test", serve_rules_test, .control = true },
-	{ "/api/v1/silences", serve_silences },
+	{ "/api/v1/silences", serve_silences, .about = "silences in effect" },
 	{ "/api/v1/silences", serve_silence_add, .control = true, .post = true },
 	{ "/api/v1/silences/end", serve_silence_end, .control = true, .post = true },
 	{ "/api/v1/attach", serve_attach, .control = true, .post = true },
 	{ "/api/v1/attach", serve_attachment, .control = true },
 	{ "/api/v1/attach/end", serve_attachment_end, .control = true, .post = true },
-	{ "/-/healthy", serve_healthy },
-	{ "/-/ready", serve_ready },
+	{ "/-/healthy", serve_healthy, .about = "200 as long as the daemon answers" },
+	{ "/-/ready", serve_ready,
+	  .about = "200 when all probes are started, with what is missing" },
 	{ "/-/reload", serve_reload, .control = true, .post = true },
 	{ NULL, NULL },
 };

@@ -1,19 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* The life of the daemon: from the lock to the last probe, and the way back. */
 #include <argp.h>
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
 #include "cmd/daemon.h"
+#include "cmd/endpoint.h"
 #include "cmd/report.h"
-#include "http/listen.h"
 #include "lib/lock.h"
 #include "lib/log.h"
 #include "lib/version.h"
@@ -23,10 +20,6 @@
 #define END_WAIT_NS (1000 * NS_PER_MS) /* for each part that may hang */
 /* Between two families, for those who ask meanwhile. */
 #define START_PAUSE_NS (2 * NS_PER_MS)
-/* File descriptors: connections, and what is opened for a moment now and then. */
-#define CONNECTIONS_MIN	  32
-#define CONNECTIONS_MAX	  1024
-#define DESCRIPTORS_SPARE 32
 
 /* Pings the watchdog only if the loop runs and the BPF maps can be read. */
 static void watchdog_tick(struct daemon *d, u64 now_ns)
@@ -111,139 +104,6 @@ static int lock_open(struct daemon *d, const struct agent_options *o)
 	return EXIT_UNSUPPORTED;
 }
 
-static bool is_loopback(const char *listen)
-{
-	struct sockaddr_storage addr;
-	socklen_t len;
-
-	if (listen_parse(listen, &addr, &len))
-		return true;
-	if (addr.ss_family == AF_INET)
-		return ntohl(((struct sockaddr_in *)&addr)->sin_addr.s_addr) >> 24 == 127;
-	return IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&addr)->sin6_addr);
-}
-
-/* How many connections there is room for, beside all that the daemon itself has open. */
-static int descriptors_plan(const struct daemon *d, unsigned *connections)
-{
-	rlim_t needed = agent_descriptors(&d->agent) + DESCRIPTORS_SPARE;
-	struct rlimit limit;
-
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		limit = (struct rlimit){ 0 };
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
-	if (limit.rlim_cur < needed + CONNECTIONS_MIN) {
-		log_printf(
-			SEISMO_LOG_ERR,
-			"%llu open files are too few: these probes need %llu; raise the limit (ulimit -n, LimitNOFILE= of a unit), or choose fewer with --probes",
-			(unsigned long long)limit.rlim_cur,
-			(unsigned long long)needed + CONNECTIONS_MIN);
-		return EXIT_UNSUPPORTED;
-	}
-	*connections = CONNECTIONS_MAX;
-	if (limit.rlim_cur - needed < CONNECTIONS_MAX)
-		*connections = (unsigned)(limit.rlim_cur - needed);
-	return EXIT_OK;
-}
-
-static int listener_add(struct daemon *d, int fd, bool control)
-{
-	int err = http_server_listen(d->http, fd, control);
-
-	if (err)
-		log_err(err, "cannot wait for connections");
-	return err ? EXIT_UNSUPPORTED : EXIT_OK;
-}
-
-static bool listens(const struct daemon *d)
-{
-	return strcmp(d->agent.conf->listen, CONF_NO_LISTEN) != 0;
-}
-
-static int endpoint_open(struct daemon *d)
-{
-	const char *listen = d->agent.conf->listen;
-	int fd;
-
-	if (!listens(d))
-		return EXIT_OK;
-	fd = listen_open(listen);
-	if (fd == -EINVAL) {
-		log_printf(
-			SEISMO_LOG_ERR,
-			"cannot listen on '%s': it must be ADDRESS:PORT, such as 127.0.0.1:9469, or " CONF_NO_LISTEN,
-			listen);
-		return EXIT_USAGE;
-	}
-	if (fd < 0) {
-		log_err(fd, "cannot listen on %s", listen);
-		return EXIT_UNSUPPORTED;
-	}
-	d->port = listen_port(fd);
-	if (!is_loopback(listen))
-		log_warn(
-			"%s can be reached from other hosts without encryption or authentication; use 127.0.0.1 unless the network is trusted",
-			listen);
-	return listener_add(d, fd, false);
-}
-
-static int control_open(struct daemon *d)
-{
-	const char *path = d->agent.socket;
-	int fd = listen_unix(path);
-
-	if (fd == -EADDRINUSE)
-		log_printf(SEISMO_LOG_ERR, "another program listens on the control socket %s",
-			   path);
-	else if (fd < 0)
-		log_err(fd, "cannot listen on the control socket %s", path);
-	if (fd < 0)
-		return EXIT_UNSUPPORTED;
-	d->control = true;
-	return listener_add(d, fd, true);
-}
-
-static int http_open(struct daemon *d)
-{
-	unsigned connections;
-	int status = descriptors_plan(d, &connections), err;
-
-	if (status)
-		return status;
-	err = http_server_new(&d->http, d->loop, daemon_routes, d, connections);
-	if (err) {
-		log_err(err, "cannot start the endpoint");
-		return EXIT_UNSUPPORTED;
-	}
-	return endpoint_open(d) ?: control_open(d);
-}
-
-static void http_close(struct daemon *d)
-{
-	http_server_free(d->http);
-	for (struct exposition *e = d->expositions; e < d->expositions + EXPO_FORMATS; e++)
-		http_shared_drop(&e->shared);
-	http_shared_drop(&d->services);
-	if (d->control)
-		unlink(d->agent.socket);
-}
-
-/* Where the metrics are. */
-static void url_write(const struct daemon *d, struct buf *url)
-{
-	const char *listen = d->agent.conf->listen;
-	int host;
-
-	if (!listens(d)) {
-		buf_str(url, d->agent.socket);
-		return;
-	}
-	host = (int)(strrchr(listen, ':') - listen);
-	buf_printf(url, "http://%.*s:%u/metrics", host ? host : 9, host ? listen : "127.0.0.1",
-		   d->port);
-}
-
 static void probes_write(const struct daemon *d, enum probe_state state, const char *what,
 			 struct buf *text)
 {
@@ -263,7 +123,7 @@ static void status_write(const struct daemon *d, struct buf *status)
 	probes_write(d, PROBE_ON, "watching", status);
 	probes_write(d, PROBE_UNAVAILABLE, "; unavailable", status);
 	buf_str(status, "; metrics at ");
-	url_write(d, status);
+	endpoint_url_write(d, status);
 }
 
 static void announce(const struct daemon *d)
@@ -272,7 +132,7 @@ static void announce(const struct daemon *d)
 	struct buf url = { 0 }, text = { 0 };
 	json_t *report = report_json(&d->agent);
 
-	url_write(d, &url);
+	endpoint_url_write(d, &url);
 	printf("seismo %s is running:\n", version);
 	report_probes(stdout, report);
 	json_decref(report);
@@ -439,8 +299,8 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 static const struct argp argp = {
 	.options =
 		(const struct argp_option[]){
-			{ "listen", 'l', "ADDR:PORT", 0,
-			  "address and port of the HTTP endpoint (default: 127.0.0.1:9469); none: only the control socket",
+			{ "listen", 'l', "ADDR:PORT,...", 0,
+			  "addresses and ports of the HTTP endpoint (default: 127.0.0.1:9469); unix:PATH: a Unix socket; none: only the control socket",
 			  0 },
 			{ 0 },
 		},
@@ -474,14 +334,14 @@ int daemon_main(const struct agent_options *options)
 	status = agent_configure(&d.agent, options);
 	status = status ?: loop_open(&d);
 	status = status ?: lock_open(&d, options);
-	status = status ?: http_open(&d);
+	status = status ?: endpoint_open(&d);
 	status = status ?: feed_open(&d.feed, &d.agent);
 	status = status ?: agent_begin(&d.agent, options);
 	status = status ?: agent_alarm(&d.agent, d.loop);
 	status = status ?: arrivals_open(&d);
 	status = status ?: daemon_run(&d);
 	watch_remove(d.arrivals);
-	http_close(&d);
+	endpoint_close(&d);
 	if (!parts_end(&d, status))
 		end_at_once(&d, status);
 	backtest_end(&d.backtest);

@@ -55,17 +55,26 @@ static const struct setting journald = { .kind = SETTING_ENUM,
 					 .words = (const char *const[]){ "auto", "on", "off",
 									 NULL } };
 
+static bool is_unix_listen(const char *text)
+{
+	size_t len = strlen(CONF_UNIX_LISTEN);
+
+	return !strncmp(text, CONF_UNIX_LISTEN, len) && text[len] == '/' &&
+	       strlen(text + len) <= SOCKET_MAX;
+}
+
 static int listen_check(struct yaml_doc *d, const struct field *f, const yaml_node_t *value,
 			const char *text)
 {
 	const char *port = strrchr(text, ':');
 	u64 v;
 
-	if (!strcmp(text, CONF_NO_LISTEN) ||
+	if (!strcmp(text, CONF_NO_LISTEN) || is_unix_listen(text) ||
 	    (port && port != text && !parse_u64(port + 1, 0, 65535, &v)))
 		return 0;
 	return value_wrong(d, f->key, value,
-			   "ADDR:PORT such as 127.0.0.1:9469, or " CONF_NO_LISTEN);
+			   "ADDR:PORT such as 127.0.0.1:9469, " CONF_UNIX_LISTEN
+			   "PATH, or " CONF_NO_LISTEN);
 }
 
 static int socket_check(struct yaml_doc *d, const struct field *f, const yaml_node_t *value,
@@ -96,9 +105,9 @@ static const struct field_list alert_label_list = { AT(alert_label_cnt) };
 
 const struct conf_field conf_fields[] = {
 	{ NULL,
-	  { "listen", &field_text, AT(listen), "127.0.0.1:9469", .check = listen_check,
+	  { "listen", &field_texts, AT(listen), "127.0.0.1:9469", .check = listen_check,
 	    .max = CONF_NAME_MAX,
-	    .help = "Address and port of the HTTP endpoint: 127.0.0.1:9469, [::1]:9469; :9469 for all addresses; none: only the control socket." } },
+	    .help = "Address and port of the HTTP endpoint: 127.0.0.1:9469, [::1]:9469; :9469 for all addresses; unix:PATH for a Unix socket; none: only the control socket. Or a list of these." } },
 	{ NULL,
 	  { "socket", &field_text, AT(socket), .check = socket_check,
 	    .example = "/run/seismo/api.sock",
@@ -255,7 +264,8 @@ struct conf *conf_default(const struct conf_family *families)
 	for (const struct conf_field *f = conf_fields; f->field.key; f++)
 		if (f->field.type->init)
 			f->field.type->init(&f->field, c);
-	if (!c->listen || !c->data_dir || !c->events.file || probes_init(c, families)) {
+	if (!c->listen || !c->listen[0] || !c->data_dir || !c->events.file ||
+	    probes_init(c, families)) {
 		conf_free(c);
 		return NULL;
 	}

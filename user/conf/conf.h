@@ -40,6 +40,7 @@ enum bucket_choice { BUCKETS_DEFAULT, BUCKETS_FINE, BUCKETS_LIST };
 
 #define CONF_DATA_DIR	 "/var/lib/seismo"
 #define CONF_NO_LISTEN	 "none"
+#define CONF_UNIX_LISTEN "unix:"
 #define CONF_EVENTS_FILE "/var/log/seismo/events.jsonl"
 
 /* What set a value, besides the file that it is in; neither: it is as by default. */
@@ -68,7 +69,7 @@ struct conf {
 	char *file;				     /* that was loaded, NULL: none */
 	struct conf_origin origins[CONF_FIELDS_MAX]; /* by the rows of conf_fields */
 	struct conf_origin buckets_origin;
-	char *listen;		     /* ADDR:PORT, or CONF_NO_LISTEN */
+	char **listen; /* ADDR:PORT, CONF_UNIX_LISTEN and a path, or CONF_NO_LISTEN; ends with NULL */
 	char *socket;		     /* the control socket, NULL: where it is by default */
 	u64 interval_ns;	     /* between readings of the tables */
 	u64 short_commands;	     /* enum short_commands */

@@ -34,6 +34,11 @@ static void item_tell(struct description *d, bool live, const struct conf_origin
 	buf_reset(&d->value);
 }
 
+static bool is_single(char *const *texts)
+{
+	return texts && texts[0] && !texts[1];
+}
+
 /* Also what is as by default, if it has a value then. */
 static void describe_field(struct description *d, const struct conf_field *f, const struct conf *c)
 {
@@ -45,6 +50,8 @@ static void describe_field(struct description *d, const struct conf_field *f, co
 		setting_write(field->row, *(const u64 *)text, &d->value);
 	else if ((field->type == &field_text || field->type == &field_text_or_off) && *text)
 		yaml_text_write(*text, &d->value);
+	else if (field->type == &field_texts && is_single(*(char *const *const *)text))
+		yaml_text_write(**(char *const *const *)text, &d->value);
 	else
 		field->type->write(field, c, &d->value);
 	item_tell(d, f->live, &c->origins[f - conf_fields]);

@@ -169,6 +169,25 @@ static void text_or_off_write(const struct field *f, const void *structure, stru
 const struct field_type field_text_or_off = { text_or_off_load, text_or_off_write, text_init,
 					      text_release, "text, or off" };
 
+static void texts_init(const struct field *f, void *structure)
+{
+	char ***list = member(f, structure);
+
+	*list = f->row ? calloc(2, sizeof(**list)) : NULL;
+	if (*list)
+		(*list)[0] = strdup(f->row);
+}
+
+static void texts_release(const struct field *f, void *structure)
+{
+	char ***list = member(f, structure);
+
+	for (size_t i = 0; *list && (*list)[i]; i++)
+		free((*list)[i]);
+	free(*list);
+	*list = NULL;
+}
+
 static int texts_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
 		      void *structure)
 {
@@ -176,6 +195,7 @@ static int texts_load(struct yaml_doc *d, const struct field *f, yaml_node_t *va
 	const yaml_node_item_t *item;
 	int err = 0;
 
+	texts_release(f, structure);
 	if (value->type == YAML_SCALAR_NODE) {
 		*list = calloc(2, sizeof(**list));
 		return *list ? text_keep(d, f, value, &(*list)[0]) : -ENOMEM;
@@ -208,17 +228,7 @@ static void texts_write(const struct field *f, const void *structure, struct buf
 	buf_str(out, " ]");
 }
 
-static void texts_release(const struct field *f, void *structure)
-{
-	char ***list = member(f, structure);
-
-	for (size_t i = 0; *list && (*list)[i]; i++)
-		free((*list)[i]);
-	free(*list);
-	*list = NULL;
-}
-
-const struct field_type field_texts = { texts_load, texts_write, .release = texts_release,
+const struct field_type field_texts = { texts_load, texts_write, texts_init, texts_release,
 					"a text or a list of texts" };
 
 /* --- numbers and words */

@@ -57,7 +57,7 @@ struct field {
 extern const struct field_type field_text;
 /* char *, NULL: off; otherwise the same */
 extern const struct field_type field_text_or_off;
-/* char **, ends with NULL: texts, not empty; a single text is a list of one */
+/* char **, ends with NULL: texts, not empty; a single text is a list of one. `row`: a text that is the default, NULL: none */
 extern const struct field_type field_texts;
 /* u64; `row`: its struct setting, whose name and offset are not used */
 extern const struct field_type field_setting;

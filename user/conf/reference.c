@@ -43,7 +43,9 @@ static void initial_write(const struct field *f, struct buf *out)
 
 	if (s && (s->initial || s->can_be_off || setting_words(s)))
 		setting_write(s, s->initial, out);
-	else if ((f->type == &field_text || f->type == &field_text_or_off) && f->row)
+	else if ((f->type == &field_text || f->type == &field_text_or_off ||
+		  f->type == &field_texts) &&
+		 f->row)
 		yaml_text_write(f->row, out);
 }
 

@@ -18,7 +18,6 @@
 #define CONNECTION_MEMORY    ((size_t)16 * 1024)
 #define IDLE_TIMEOUT_SECONDS 10u
 #define ACCEPT_RETRY_NS	     (100 * NS_PER_MS)
-#define LISTENERS_MAX	     2
 #define HEAVY_NS	     (15 * NS_PER_MS) /* for heavy replies in one turn of the loop, while others wait */
 /*
  * What is handed to the kernel at a time, so that nobody's big reply keeps the others waiting; as much again
@@ -46,10 +45,10 @@ struct http_server {
 	const struct http_route *routes;
 	void *ctx;
 	unsigned connection_max, big_cnt;
-	uint64_t heavy_ns; /* taken by heavy replies in this turn of the loop */
-	struct listener listeners[LISTENERS_MAX];
-	unsigned listener_cnt;
+	uint64_t heavy_ns;	    /* taken by heavy replies in this turn of the loop */
 	struct listener *accepting; /* on which the connection came that is being added */
+	unsigned listener_max, listener_cnt;
+	struct listener listeners[];
 };
 
 struct http_request {
@@ -408,15 +407,19 @@ static struct MHD_Daemon *daemon_start(struct http_server *s)
 }
 
 int http_server_new(struct http_server **ret, struct loop *loop, const struct http_route *routes,
-		    void *ctx, unsigned connections)
+		    void *ctx, unsigned connections, unsigned listeners)
 {
-	struct http_server *s = calloc(1, sizeof(*s));
+	struct http_server *s = calloc(1, sizeof(*s) + listeners * sizeof(*s->listeners));
 	int fd;
 
 	if (!s)
 		return -ENOMEM;
 	*s = (struct http_server){
-		.loop = loop, .routes = routes, .ctx = ctx, .connection_max = connections
+		.loop = loop,
+		.routes = routes,
+		.ctx = ctx,
+		.connection_max = connections,
+		.listener_max = listeners,
 	};
 	s->daemon = daemon_start(s);
 	s->timeout = loop_timer(loop, timeout_expired, s);
@@ -437,14 +440,16 @@ static unsigned listener_max(const struct http_server *s, bool control)
 {
 	unsigned eighth = s->connection_max / 8;
 
-	return control ? eighth : s->connection_max - 2 * eighth;
+	unsigned others = s->listener_max > 1 ? s->listener_max - 1 : 1;
+
+	return control ? eighth : (s->connection_max - 2 * eighth + others - 1) / others;
 }
 
 int http_server_listen(struct http_server *s, int fd, bool control)
 {
 	struct listener *l = &s->listeners[s->listener_cnt];
 
-	if (s->listener_cnt == LISTENERS_MAX) {
+	if (s->listener_cnt == s->listener_max) {
 		close(fd);
 		return -ENOSPC;
 	}

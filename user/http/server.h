@@ -31,14 +31,16 @@ struct http_route {
 	bool heavy; /* takes long to make: what there is no time for is refused, but to control clients */
 	/* By POST, of which the body is dropped, instead of GET and HEAD: a path may have a route for either. */
 	bool post;
+	const char *about; /* for the page with links; NULL: it is not on it */
 };
 
 /*
- * The routes end with one without path and outlive the server, which holds so many connections at most.
+ * The routes end with one without path and outlive the server, which holds so many connections at most, of so many listening
+ * sockets, of which one is a control socket.
  * 0 or negative errno.
  */
 int http_server_new(struct http_server **ret, struct loop *loop, const struct http_route *routes,
-		    void *ctx, unsigned connections);
+		    void *ctx, unsigned connections, unsigned listeners);
 /* Serves this listening socket (http/listen.h), and closes it in any case. 0 or negative errno. */
 int http_server_listen(struct http_server *s, int fd, bool control);
 void http_server_free(struct http_server *s);

@@ -1,0 +1,191 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cmd/endpoint.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "cmd/cmd.h"
+#include "http/listen.h"
+#include "lib/log.h"
+
+/* File descriptors: connections, and what is opened for a moment now and then. */
+#define CONNECTIONS_MIN	  32
+#define CONNECTIONS_MAX	  1024
+#define DESCRIPTORS_SPARE 32
+
+static bool is_loopback(const char *listen)
+{
+	struct sockaddr_storage addr;
+	socklen_t len;
+
+	if (listen_parse(listen, &addr, &len))
+		return true;
+	if (addr.ss_family == AF_INET)
+		return ntohl(((struct sockaddr_in *)&addr)->sin_addr.s_addr) >> 24 == 127;
+	return IN6_IS_ADDR_LOOPBACK(&((struct sockaddr_in6 *)&addr)->sin6_addr);
+}
+
+/* How many connections there is room for, beside all that the daemon itself has open. */
+static int descriptors_plan(const struct daemon *d, unsigned *connections)
+{
+	rlim_t needed = agent_descriptors(&d->agent) + DESCRIPTORS_SPARE;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		limit = (struct rlimit){ 0 };
+	limit.rlim_cur = limit.rlim_max;
+	setrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur < needed + CONNECTIONS_MIN) {
+		log_printf(
+			SEISMO_LOG_ERR,
+			"%llu open files are too few: these probes need %llu; raise the limit (ulimit -n, LimitNOFILE= of a unit), or choose fewer with --probes",
+			(unsigned long long)limit.rlim_cur,
+			(unsigned long long)needed + CONNECTIONS_MIN);
+		return EXIT_UNSUPPORTED;
+	}
+	*connections = CONNECTIONS_MAX;
+	if (limit.rlim_cur - needed < CONNECTIONS_MAX)
+		*connections = (unsigned)(limit.rlim_cur - needed);
+	return EXIT_OK;
+}
+
+static int listener_add(struct daemon *d, int fd, bool control)
+{
+	int err = http_server_listen(d->http, fd, control);
+
+	if (err)
+		log_err(err, "cannot wait for connections");
+	return err ? EXIT_UNSUPPORTED : EXIT_OK;
+}
+
+static bool is_unix(const char *listen)
+{
+	return !strncmp(listen, CONF_UNIX_LISTEN, strlen(CONF_UNIX_LISTEN));
+}
+
+static const char *unix_path(const char *listen)
+{
+	return listen + strlen(CONF_UNIX_LISTEN);
+}
+
+/* Like a port of the loopback address, it is for everybody on this machine who gets to its folder. */
+static int unix_open(const char *listen)
+{
+	int fd = *unix_path(listen) == '/' ? listen_unix(unix_path(listen)) : -EINVAL;
+
+	if (fd >= 0 && chmod(unix_path(listen), 0666)) {
+		int err = -errno;
+
+		close(fd);
+		return err;
+	}
+	return fd;
+}
+
+/* 0 is no port of one that has none. */
+static int listener_open(struct daemon *d, const char *listen)
+{
+	int fd = is_unix(listen) ? unix_open(listen) : listen_open(listen);
+
+	if (fd == -EINVAL) {
+		log_printf(
+			SEISMO_LOG_ERR,
+			"cannot listen on '%s': it must be ADDRESS:PORT, such as 127.0.0.1:9469, " CONF_UNIX_LISTEN
+			"PATH, or " CONF_NO_LISTEN,
+			listen);
+		return EXIT_USAGE;
+	}
+	if (fd < 0) {
+		log_err(fd, "cannot listen on %s", listen);
+		return EXIT_UNSUPPORTED;
+	}
+	if (!d->port && !is_unix(listen))
+		d->port = listen_port(fd);
+	if (!is_unix(listen) && !is_loopback(listen))
+		log_warn(
+			"%s can be reached from other hosts without encryption or authentication; use 127.0.0.1 unless the network is trusted",
+			listen);
+	return listener_add(d, fd, false);
+}
+
+/* All of them, or none. */
+static int listeners_open(struct daemon *d)
+{
+	char *const *listen = d->agent.conf->listen;
+	int status = EXIT_OK;
+
+	for (; *listen && !status; listen++) {
+		if (!strcmp(*listen, CONF_NO_LISTEN))
+			continue;
+		status = listener_open(d, *listen);
+		d->listening += !status;
+	}
+	return status;
+}
+
+static int control_open(struct daemon *d)
+{
+	const char *path = d->agent.socket;
+	int fd = listen_unix(path);
+
+	if (fd == -EADDRINUSE)
+		log_printf(SEISMO_LOG_ERR, "another program listens on the control socket %s",
+			   path);
+	else if (fd < 0)
+		log_err(fd, "cannot listen on the control socket %s", path);
+	if (fd < 0)
+		return EXIT_UNSUPPORTED;
+	d->control = true;
+	return listener_add(d, fd, true);
+}
+
+int endpoint_open(struct daemon *d)
+{
+	unsigned connections, listeners = 1; /* that of the control socket */
+	int status = descriptors_plan(d, &connections), err;
+
+	if (status)
+		return status;
+	for (char *const *listen = d->agent.conf->listen; *listen; listen++)
+		listeners++;
+	err = http_server_new(&d->http, d->loop, daemon_routes, d, connections, listeners);
+	if (err) {
+		log_err(err, "cannot start the endpoint");
+		return EXIT_UNSUPPORTED;
+	}
+	return listeners_open(d) ?: control_open(d);
+}
+
+void endpoint_close(struct daemon *d)
+{
+	char *const *listen = d->agent.conf ? d->agent.conf->listen : NULL;
+
+	http_server_free(d->http);
+	for (struct exposition *e = d->expositions; e < d->expositions + EXPO_FORMATS; e++)
+		http_shared_drop(&e->shared);
+	http_shared_drop(&d->services);
+	if (d->control)
+		unlink(d->agent.socket);
+	for (unsigned i = 0; i < d->listening && listen[i]; i++)
+		if (is_unix(listen[i]))
+			unlink(unix_path(listen[i]));
+}
+
+void endpoint_url_write(const struct daemon *d, struct buf *url)
+{
+	const char *listen = d->agent.conf->listen[0];
+	int host;
+
+	if (!d->listening || is_unix(listen)) {
+		buf_str(url, d->listening ? unix_path(listen) : d->agent.socket);
+		return;
+	}
+	host = (int)(strrchr(listen, ':') - listen);
+	buf_printf(url, "http://%.*s:%u/metrics", host ? host : 9, host ? listen : "127.0.0.1",
+		   d->port);
+}
