@@ -13,9 +13,18 @@
 
 static void list_write(struct buf *out)
 {
+	int name_width = 0, width = 0;
+
+	for (const struct command *c = commands; c->name; c++) {
+		int name_len = (int)strlen(c->name), len = (int)strlen(c->arguments);
+
+		name_width = name_len > name_width ? name_len : name_width;
+		width = len > width ? len : width;
+	}
 	buf_printf(out, "Seismo %s. %s\n\n", version, ABOUT);
 	for (const struct command *c = commands; c->name; c++)
-		buf_printf(out, "  seismo %-8s %-12s %s\n", c->name, c->arguments, c->summary);
+		buf_printf(out, "  seismo %-*s %-*s  %s\n", name_width, c->name, width,
+			   c->arguments, c->summary);
 	buf_str(out,
 		"  seismo --version\n\n'seismo help COMMAND' shows a command's options, `man seismo` all of it.\n");
 }
