@@ -115,13 +115,10 @@ static void progress(u64 left_ns, bool terminal)
 
 static void watch_for(u64 duration_ns)
 {
-	const struct sigaction action = { .sa_handler = interrupt };
 	const struct timespec pause = { .tv_nsec = 200 * NS_PER_MS };
 	u64 end_ns = clock_now_ns() + duration_ns, now_ns;
 	bool terminal = isatty(STDERR_FILENO);
 
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
 	while (!interrupted && (now_ns = clock_now_ns()) < end_ns) {
 		progress(end_ns - now_ns, terminal);
 		nanosleep(&pause, NULL);
@@ -148,9 +145,13 @@ static int ask(const char *socket, const struct options *o, u64 since_ns, json_t
 
 static int watch_and_ask(const struct options *o, json_t **answer)
 {
+	const struct sigaction action = { .sa_handler = interrupt, .sa_flags = SA_RESTART };
 	struct own_daemon daemon;
-	int status = own_daemon_start(&daemon, &o->agent);
+	int status;
 
+	sigaction(SIGINT, &action, NULL);
+	sigaction(SIGTERM, &action, NULL);
+	status = own_daemon_start(&daemon, &o->agent);
 	if (!status) {
 		watch_for(o->duration_ns);
 		status = ask(daemon.socket, o, o->duration_ns + NS_PER_SEC, answer);
