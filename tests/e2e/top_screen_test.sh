@@ -109,8 +109,8 @@ shows 'by HURT' "and by what hurts"
 is "$firing" "$(screen | awk '/^  SERVICE/ { getline; print $2 }')" "what an alert is about comes first"
 
 # Filter
-keys '/' 'C-u' 'redis-serv'
-shows 'filter: redis-serv_' "a filter is typed"
+keys '/' 'C-u' "$server"
+shows "filter: ${server}_" "a filter is typed"
 wait_until not_on_screen "$firing "
 is "" "$(screen | grep -E "^. $firing ")" "and leaves out what it does not fit"
 keys Enter 'g'

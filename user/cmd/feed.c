@@ -13,8 +13,8 @@
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/utc.h"
-#include "lib/version.h"
 #include "lib/utf8.h"
+#include "lib/version.h"
 
 #define WINDOW_INTERVALS 12 /* a minute, by default */
 #define MISSED_TELL_NS	 (60000 * NS_PER_MS)
