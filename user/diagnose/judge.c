@@ -37,6 +37,24 @@ static bool is_ruin(const struct cause *c)
 	       (c->symptom->kind == SYMPTOM_DISK_FAILS || c->symptom->kind == SYMPTOM_DISK_HUNG);
 }
 
+/* Has the service ever asked anything of the device that the cause is about? */
+static bool is_used(const struct cause *disk, const char *service)
+{
+	const struct condition where[] = { { "service", service },
+					   { "device", disk->scene->device },
+					   { NULL } };
+	struct group g;
+	bool ret;
+
+	if (!service || !disk->scene->device)
+		return false;
+	group_find(&g, disk->scene->src->registry, "seismo_service_block_io_duration_seconds",
+		   where);
+	ret = g.cnt > 0;
+	group_release(&g);
+	return ret;
+}
+
 /*
  * Of what it is a consequence; NULL: of nothing. What is only known to take the time of a victim of something that is known better, or
  * lies on the way to such a victim, is one.
@@ -50,12 +68,12 @@ static struct cause *consequence_of(struct trace *t, const struct cause *c)
 	for (u32 i = 0; i < t->cause_cnt; i++) {
 		struct cause *other = &t->causes[i];
 
-		if (other == c || other->scene->reason->vague || !cause_counts(other) ||
-		    !cause_has(other, c->subject))
+		if (other == c || other->scene->reason->vague || !cause_counts(other))
 			continue;
-		if (open && (r->vague || other->weight >= c->weight))
+		if (open && (r->vague || other->weight >= c->weight) &&
+		    cause_has(other, c->subject))
 			return other;
-		if (r->kind == REASON_SOFTWARE && is_ruin(other))
+		if (r->kind == REASON_SOFTWARE && is_ruin(other) && is_used(other, c->subject))
 			return other;
 	}
 	return NULL;
@@ -84,7 +102,10 @@ void judge_causes(struct trace *t)
 
 		counts[i] = cause_counts(c) && !of;
 		most = counts[i] ? fmax(most, c->weight) : most;
-		for (u32 k = 0; of && is_ruin(of) && k < c->victim_cnt; k++)
+		if (!of || !is_ruin(of))
+			continue;
+		cause_victim_add(of, c->subject);
+		for (u32 k = 0; k < c->victim_cnt; k++)
 			cause_victim_add(of, c->victims[k]);
 	}
 	for (unsigned rank = 0; rank < 4; rank++)
