@@ -3,6 +3,7 @@
 #ifndef DETECT_BPF_H
 #define DETECT_BPF_H
 
+#include "bytes.bpf.h"
 #include "parser.bpf.h"
 
 /* Reads the start of the first buffer into the table. */
@@ -45,19 +46,36 @@ __noinline int parser_gather(u32 sent)
 	return 0;
 }
 
-/* The protocol of these bytes, the first of `total`. */
-__noinline int parser_detect(u32 sent, u32 total)
+/* Whether these bytes, the first of `total`, begin a connection of the protocol. */
+__noinline int parser_begins(u32 sent, u32 protocol, u32 total, u32 flags)
 {
 	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
-	const u8 *head;
+	u32 avail;
+
+	if (!p)
+		return 0;
+	avail = p->len - p->pos < PARSE_WINDOW ? p->len - p->pos : PARSE_WINDOW;
+	return protocol_begins(protocol, &p->bytes[p->pos & PARSER_MASK], avail, total, flags);
+}
+
+__noinline int parser_greets(u32 sent, u32 total)
+{
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
 	u32 avail;
 
 	if (!p)
 		return PROTOCOL_UNKNOWN;
-	head = &p->bytes[p->pos & PARSER_MASK];
 	avail = p->len - p->pos < PARSE_WINDOW ? p->len - p->pos : PARSE_WINDOW;
-	return p->is_request ? protocol_detect(head, avail, total)
-			     : protocol_detect_greeting(head, avail, total);
+	return protocol_detect_greeting(&p->bytes[p->pos & PARSER_MASK], avail, total);
+}
+
+/* The protocol of these bytes. The verifier checks parser_begins() once, for any protocol. */
+__noinline int parser_detect(u32 sent, u32 total, u32 flags)
+{
+	for (u32 protocol = 1; protocol < PROTOCOL_CNT; protocol++)
+		if (parser_begins(sent, protocol, total, flags))
+			return protocol;
+	return PROTOCOL_UNKNOWN;
 }
 
 #define DETECT_MIN 4 /* bytes needed to tell the protocol */
@@ -81,17 +99,49 @@ static __noinline int parser_peek(struct event *e, u32 least)
 	return HEAD_SHORT;
 }
 
-/* 0: too few bytes to tell. */
+/* Bytes received by the kernel and not yet read. */
+static __always_inline u32 unread(struct sock *sk)
+{
+	struct tcp_sock *tp = tcp_sock_or_null(sk);
+
+	return tp ? READ(tp, rcv_nxt) - READ(tp, copied_seq) : 0;
+}
+
+/* The first bytes of the first request were too few to tell the protocol; since begun_ns. */
+static __always_inline bool detect_waits(const struct request_ctx *r)
+{
+	return !r->protocol && !r->outstanding &&
+	       r->stream.flow[FLOW_REQUEST].carry_len >= DETECT_MIN;
+}
+
+/*
+ * 0: too few bytes to tell. A server may read the length of a message first, and then the rest, which has arrived.
+ */
 static __noinline int event_detect_protocol(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	u32 total = e->bytes + event_flow(e)->carry_len;
+	u32 total = e->bytes + event_flow(e)->carry_len, more = e->sent ? 0 : unread(e->sk);
+	u32 carried = detect_waits(r);
 	int there = parser_peek(e, DETECT_MIN);
+	struct parser *p = e->p;
 
 	if (there != HEAD_READY)
 		return there == HEAD_UNREADABLE;
+	r->protocol = e->is_request ? parser_detect(e->sent, total + more,
+						    (!r->watched || r->tries ? DETECT_LATE : 0) |
+							    (r->greeted ? DETECT_GREETED : 0))
+				    : parser_greets(e->sent, total + more);
+	if (!r->protocol && more && !r->answered_ns && p->len - p->pos < PROTOCOL_CARRY) {
+		if (!carried)
+			r->begun_ns = e->now;
+		parser_end(e);
+		return 0;
+	}
+	if (carried)
+		e->now = r->begun_ns;
 	r->tries++;
-	r->protocol = parser_detect(e->sent, total);
+	if (!r->protocol)
+		event_flow(e)->carry_len = 0;
 	return 1;
 }
 

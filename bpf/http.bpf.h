@@ -4,14 +4,23 @@
 #define HTTP_BPF_H
 
 #include "detect.bpf.h"
+#include "exchange.bpf.h"
 #include "http_fastpath.bpf.h"
+
+/* Whether the bytes in p->head may begin a request. */
+__noinline int parser_may_begin(u32 sent)
+{
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+
+	return p && http_may_begin(p->head, p->head_len);
+}
 
 /* The request in flight was not parsed, and more bytes arrive. False: they look like the rest of it. */
 static __noinline int http_begins_another(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 
-	if (!head_read(e) || !http_may_begin(e->p->head, e->p->head_len))
+	if (!head_read(e) || !parser_may_begin(e->sent))
 		return 0;
 	r->unparsed = 0;
 	if (!e->sent)
@@ -44,6 +53,10 @@ static __always_inline int http_requests_begun(struct event *e)
 	if (!parse(e))
 		return r->desync && !r->outstanding;
 	n = e->p->request_cnt;
+	if (e->p->lost) {
+		parser_lost(e);
+		return n ?: exchange_begin(e);
+	}
 	if (r->desync)
 		flows_reset(r);
 	else if (n == 1 && begins && flow_at_boundary(f))
@@ -72,6 +85,7 @@ static __always_inline void http_upgrade(struct request_ctx *r, u32 status)
 /* Instead of the status of a response to all that is in flight. */
 #define RESPONSE_LATER (-1) /* it is still to come */
 #define RESPONSE_RUNS  (-2) /* several were parsed, or none */
+#define RESPONSE_LOST  (-3) /* the same, and what follows is in no protocol that is known */
 
 /* The status of a response to HTTP requests. After an interim one, at which r->interim is set, another follows. */
 static __noinline int http_response(struct event *e)

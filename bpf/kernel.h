@@ -449,6 +449,7 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 srtt_us, total_retrans;
 	u32 write_seq, snd_nxt, copied_seq, rcv_nxt;
+	u64 bytes_sent, bytes_received;
 };
 
 struct sk_buff;

@@ -15,6 +15,7 @@ METRIC(requests_total);
 METRIC(request_duration_seconds);
 METRIC(request_queue_seconds);
 METRIC(requests_unanswered_total);
+METRIC(request_parser_lost_total);
 
 static __always_inline u64 dimension(u32 protocol, u32 direction, u32 peer, u32 status)
 {
@@ -121,6 +122,7 @@ struct parser {
 	u32 request_cnt;
 	u32 blocking; /* one of them is a blocking command */
 	u32 desync;
+	u32 lost;  /* the bytes made no sense */
 	u32 setup; /* the last of FOUND_SETUP and so on, 0: none */
 	u32 head_len;
 	struct run runs[RUNS]; /* responses, in order */
@@ -274,7 +276,7 @@ static __always_inline bool is_stream(u32 kind)
 	       kind == FOUND_STREAM_RESET;
 }
 
-static __always_inline void parser_response(struct parser *p, u32 status)
+static __always_inline void parser_response(struct parser *p, u32 status, u32 n)
 {
 	struct run *run = p->runs;
 
@@ -283,7 +285,7 @@ static __always_inline void parser_response(struct parser *p, u32 status)
 		run++;
 	if (!run->cnt)
 		run->status = status;
-	run->cnt++;
+	run->cnt += n;
 }
 
 /* Another protocol begins here, between two messages; for streams, HTTP/2 turned out to be gRPC. */
@@ -302,11 +304,11 @@ static __always_inline void parser_found(struct parser *p)
 		p->request_cnt++;
 		p->blocking |= found->kind == FOUND_BLOCKING;
 	} else if (found->kind == FOUND_RESPONSE)
-		parser_response(p, found->status);
+		parser_response(p, found->status, 1);
 	else if (is_stream(found->kind))
 		parser_stream(p);
 	else if (found->kind == FOUND_DESYNC)
-		p->desync = 1;
+		p->desync = p->lost = 1;
 	else if (found->kind == FOUND_PROTOCOL)
 		parser_switch(p, found->protocol);
 	else if (found->kind >= FOUND_SETUP)
@@ -404,7 +406,7 @@ static __noinline int parser_begin(struct event *e)
 	p->peer = r->peer;
 	p->protocol = p->began_as = r->protocol;
 	p->is_request = e->is_request;
-	p->request_cnt = p->blocking = p->desync = p->setup = 0;
+	p->request_cnt = p->blocking = p->desync = p->lost = p->setup = 0;
 	__builtin_memset(p->runs, 0, sizeof(p->runs));
 	__builtin_memcpy(p->bytes, f->carry, PROTOCOL_CARRY);
 	p->pos = PROTOCOL_CARRY - (f->carry_len < PROTOCOL_CARRY ? f->carry_len : 0);
@@ -503,9 +505,41 @@ static __noinline int setup_found(struct event *e)
 	return 0;
 }
 
+#define TRIES	   4 /* to detect the protocol */
+#define LOSSES_MAX 4 /* so often it is tried anew */
+
+/* Nothing of a connection that was seen from its begin has made sense: it never was this protocol. */
+static __always_inline bool parser_was_wrong(const struct request_ctx *r)
+{
+	return r->watched && !r->answered_ns;
+}
+
+/*
+ * The bytes make no sense: from here on it is no protocol that is known, and exchanges count. If that was a mistake, as after
+ * bytes that were not seen, the protocol is found again.
+ */
+static __noinline int parser_lost(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+
+	if (!r->lost)
+		count_add(request_parser_lost_total, e->sc->identity,
+			  dimension(r->protocol, 0, 0, 0), 1);
+	if (parser_was_wrong(r))
+		r->lost = LOSSES_MAX;
+	else if (r->lost < LOSSES_MAX)
+		r->lost++;
+	r->tries = r->lost < LOSSES_MAX ? 1 : TRIES;
+	r->protocol = PROTOCOL_UNKNOWN;
+	r->setup = r->tls = r->interim = r->unparsed = r->fastpath_score = 0;
+	flows_reset(r);
+	return 0;
+}
+
 /* Parses all bytes; the results are in e->p. 0: there are none, or r->desync is set. */
 static __always_inline int parse(struct event *e)
 {
+	e->p->lost = e->p->setup = 0;
 	if (message_skip(e))
 		return 0;
 	if (!parser_begin(e)) {

@@ -91,6 +91,8 @@ struct request_ctx {
 	u8 race_cnt;	     /* responses seen before their requests */
 	u8 watched;	     /* the connection was seen to open */
 	u8 oneway;	     /* the sender does not wait for responses, as it seems */
+	u8 lost;	     /* how often the parser has lost its way */
+	u8 greeted;	     /* the server has spoken first, in no protocol that is known */
 	u8 setup; /* since begun_ns the set-up of the connection is under way: see parser.bpf.h */
 	u16 race_status;
 	u32 sent_seq; /* TCP: write sequence at the last send seen */

@@ -6,8 +6,8 @@
 #ifndef TLS_BPF_H
 #define TLS_BPF_H
 
+#include "detect.bpf.h"
 #include "inflight.bpf.h"
-#include "bytes.bpf.h"
 
 enum tls_state {
 	TLS_OPEN,   /* no more tickets expected */
@@ -15,14 +15,6 @@ enum tls_state {
 	TLS_HELD,   /* the data at response_ns is a ticket or the response: the next data tells */
 	TLS_TICKET, /* one ticket came, another may follow */
 };
-
-/* Bytes received by the kernel and not yet read. */
-static __always_inline u32 unread(struct sock *sk)
-{
-	struct tcp_sock *tp = tcp_sock_or_null(sk);
-
-	return tp ? READ(tp, rcv_nxt) - READ(tp, copied_seq) : 0;
-}
 
 /* More request bytes, or the end of the connection: the data held back was the response. */
 static __noinline int tls_release(struct event *e)

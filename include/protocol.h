@@ -20,112 +20,69 @@
 
 /* --- detecting the protocol by the first bytes of the client */
 
-static inline u32 memcached_is_command(u32 word)
+enum {
+	DETECT_LATE = 1,    /* these may not be the first bytes of the connection */
+	DETECT_GREETED = 2, /* the server has spoken first, in no protocol that is known */
+};
+
+/*
+ * `head`: the first `avail` of the `total` bytes that the client has sent. Each protocol's first message is checked as far as it
+ * is there; at most one protocol may be satisfied.
+ */
+static inline u32 protocol_is_first(u32 protocol, const u8 *head, u32 avail, u32 total)
 {
-	switch (word) {
-	case PROTOCOL_WORD('g', 'e', 't', ' '):
-	case PROTOCOL_WORD('g', 'e', 't', 's'):
-	case PROTOCOL_WORD('g', 'a', 't', ' '):
-	case PROTOCOL_WORD('s', 'e', 't', ' '):
-	case PROTOCOL_WORD('a', 'd', 'd', ' '):
-	case PROTOCOL_WORD('c', 'a', 's', ' '):
-	case PROTOCOL_WORD('r', 'e', 'p', 'l'):
-	case PROTOCOL_WORD('a', 'p', 'p', 'e'):
-	case PROTOCOL_WORD('p', 'r', 'e', 'p'):
-	case PROTOCOL_WORD('d', 'e', 'l', 'e'):
-	case PROTOCOL_WORD('i', 'n', 'c', 'r'):
-	case PROTOCOL_WORD('d', 'e', 'c', 'r'):
-	case PROTOCOL_WORD('t', 'o', 'u', 'c'):
-	case PROTOCOL_WORD('s', 't', 'a', 't'):
-	case PROTOCOL_WORD('v', 'e', 'r', 's'):
-	case PROTOCOL_WORD('f', 'l', 'u', 's'):
-	case PROTOCOL_WORD('v', 'e', 'r', 'b'):
-	case PROTOCOL_WORD('m', 'g', ' ', 0):
-	case PROTOCOL_WORD('m', 's', ' ', 0):
-	case PROTOCOL_WORD('m', 'd', ' ', 0):
-	case PROTOCOL_WORD('m', 'a', ' ', 0):
-	case PROTOCOL_WORD('m', 'n', '\r', 0):
-		return 1;
+	switch (protocol) {
+	case PROTOCOL_HTTP:
+		return http_is_first(head, avail, total);
+	case PROTOCOL_HTTP2:
+		return http2_is_first(head, avail);
+	case PROTOCOL_TLS:
+		return tls_is_first(head, avail);
+	case PROTOCOL_REDIS:
+		return redis_is_first(head, avail);
+	case PROTOCOL_MEMCACHED:
+		return memcached_is_first(head, avail);
+	case PROTOCOL_MEMCACHED_BINARY:
+		return memcached_binary_is_first(head, avail);
+	case PROTOCOL_MQTT:
+		return mqtt_is_first(head, avail);
+	case PROTOCOL_POSTGRESQL:
+		return postgresql_is_first(head, avail, total);
+	case PROTOCOL_DNS:
+		return dns_is_first(head, avail, total);
 	}
 	return 0;
 }
 
-/* The value may be longer than one read. */
-static inline u32 memcached_binary_is_first(const u8 *head)
+/* The same in the middle of a connection, where only what matches exactly counts. */
+static inline u32 protocol_is_late(u32 protocol, const u8 *head, u32 avail, u32 total)
 {
-	u32 key = be16_at(head + 2), extras = head[4], body = be32_at(head + 8);
-
-	return head[0] == 0x80 && head[1] <= 0x40 && !head[5] && key <= 250 && extras <= 20 &&
-	       key + extras <= body && body < 1U << 30;
+	switch (protocol) {
+	case PROTOCOL_TLS:
+		return avail >= TLS_RECORD && head[0] == TLS_DATA && tls_is_record(head, avail);
+	case PROTOCOL_POSTGRESQL:
+		return postgresql_is_query(head, avail, total);
+	case PROTOCOL_MYSQL:
+		return mysql_is_command(head, avail, total);
+	}
+	return 0;
 }
 
-static inline u32 postgresql_is_first(const u8 *head, u32 avail, u32 total)
+static inline u32 protocol_begins(u32 protocol, const u8 *head, u32 avail, u32 total, u32 flags)
 {
-	u32 len = be32_at(head), code = be32_at(head + 4);
-
-	if (avail < 8 || len < 8 || len > 10000)
+	if (avail < 4 || (flags & DETECT_GREETED && protocol != PROTOCOL_TLS))
 		return 0;
-	return code >> 16 == POSTGRESQL_VERSION
-		       ? (code & 0xffff) < 16 && len <= total
-		       : code >= POSTGRESQL_CANCEL && code <= POSTGRESQL_GSS;
-}
-
-/* On a connection older than the daemon, only an exact match counts. */
-static inline u32 postgresql_is_query(const u8 *head, u32 avail, u32 total)
-{
-	if (avail < 6 || (head[0] != 'Q' && head[0] != 'P' && head[0] != 'B'))
-		return 0;
-	return head[0] == 'Q' ? be32_at(head + 1) + 1 == total : be32_at(head + 1) + 1 < total;
-}
-
-static inline u32 mysql_is_command(const u8 *head, u32 avail, u32 total)
-{
-	u32 command = head[4];
-
-	return avail >= 5 && (le32_at(head) & 0xffffff) + 4 == total && !head[3] &&
-	       (command == 0x03 || command == 0x0e || command == 0x16 || command == 0x17 ||
-		command == 0x02);
-}
-
-/* `head`: the first `avail` of the `total` bytes that the client has sent. */
-static inline u32 protocol_detect(const u8 *head, u32 avail, u32 total)
-{
-	u32 word = le32_at(head);
-
-	if (avail < 4)
-		return PROTOCOL_UNKNOWN;
-	if (http_is_method(word))
-		return PROTOCOL_HTTP;
-	if (word == PROTOCOL_WORD('P', 'R', 'I', ' '))
-		return PROTOCOL_HTTP2;
-	if (head[0] >= TLS_CCS && head[0] <= TLS_DATA && head[1] == 3 && head[2] <= 4)
-		return PROTOCOL_TLS;
-	if ((head[0] == '*' && head[1] >= '1' && head[1] <= '9') ||
-	    word == PROTOCOL_WORD('P', 'I', 'N', 'G'))
-		return PROTOCOL_REDIS;
-	if (memcached_is_command(head[2] == ' ' || head[2] == '\r' ? word & 0xffffff : word))
-		return PROTOCOL_MEMCACHED;
-	if (avail >= 24 && memcached_binary_is_first(head))
-		return PROTOCOL_MEMCACHED_BINARY;
-	if (mqtt_is_first(head, avail))
-		return PROTOCOL_MQTT;
-	if (postgresql_is_first(head, avail, total) || postgresql_is_query(head, avail, total))
-		return PROTOCOL_POSTGRESQL;
-	if (avail >= 14 && be16_at(head) + 2 == total && dns_is_query(head + 2))
-		return PROTOCOL_DNS;
-	if (mysql_is_command(head, avail, total))
-		return PROTOCOL_MYSQL;
-	return PROTOCOL_UNKNOWN;
+	return protocol_is_first(protocol, head, avail, total) ||
+	       (flags & DETECT_LATE && protocol_is_late(protocol, head, avail, total));
 }
 
 /*
- * The same for what a server sends before a request of its client was seen: the greeting of MySQL, the settings with which
- * HTTP/2 begins.
+ * The same for what a server sends before a request of its client was seen: the greeting of MySQL, or why there is none; the
+ * settings with which HTTP/2 begins.
  */
 static inline u32 protocol_detect_greeting(const u8 *head, u32 avail, u32 total)
 {
-	if (avail >= 6 && (le32_at(head) & 0xffffff) + 4 == total && !head[3] &&
-	    (head[4] == 10 || head[4] == 0xff))
+	if (mysql_is_greeting(head, avail, total))
 		return PROTOCOL_MYSQL;
 	return avail >= 9 && http2_is_settings(head) ? PROTOCOL_HTTP2 : PROTOCOL_UNKNOWN;
 }
@@ -175,7 +132,7 @@ static inline u32 protocol_step(u32 protocol, u32 is_request, struct stream *s, 
 	case PROTOCOL_POSTGRESQL:
 		return postgresql_step(s, head, avail, is_request, ret);
 	case PROTOCOL_MYSQL:
-		return mysql_step(f, head, avail, is_request, ret);
+		return mysql_step(s, head, avail, is_request, ret);
 	case PROTOCOL_MEMCACHED:
 		return memcached_step(f, head, avail, is_request, ret);
 	case PROTOCOL_MEMCACHED_BINARY:

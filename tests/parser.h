@@ -13,6 +13,15 @@
 #define PARSER_CHUNK	 976
 #define PARSER_FOUND_MAX 4096 /* what is found later is only counted */
 
+/* The protocol that the first bytes of a client begin. */
+static inline u32 protocol_detect(const u8 *head, u32 avail, u32 total, u32 flags)
+{
+	for (u32 protocol = 1; protocol < PROTOCOL_CNT; protocol++)
+		if (protocol_begins(protocol, head, avail, total, flags))
+			return protocol;
+	return PROTOCOL_UNKNOWN;
+}
+
 struct parser {
 	struct stream stream;
 	u32 protocol;

@@ -37,6 +37,13 @@ static inline void dns_question(const u8 *head, u64 words[DNS_QUESTION_WORDS])
 	words[2] = (u32)words[2] | (u64)be16_at(head) << 32;
 }
 
+/* One query on a stream, a length before it; and perhaps additional records. */
+static inline u32 dns_is_first(const u8 *head, u32 avail, u32 total)
+{
+	return avail >= 15 && be16_at(head) + 2U == total && total >= 2 + DNS_LEN_MIN &&
+	       dns_is_query(head + 2) && be16_at(head + 12) <= 2 && head[14] < 64;
+}
+
 static inline u32 dns_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,
 			   struct found *ret)
 {

@@ -94,6 +94,13 @@ static inline u32 forget(struct found *ret, u32 number)
 	return *forgotten;
 }
 
+/* An index within the bytes that a step sees. The compiler would drop a mask that it knows to be needless; the verifier needs it. */
+static inline u32 within_window(u32 at)
+{
+	__asm__ volatile("" : "+r"(at));
+	return at & (PARSE_WINDOW - 1);
+}
+
 static inline u32 be16_at(const u8 *p)
 {
 	return (u32)p[0] << 8 | p[1];

@@ -32,10 +32,73 @@ static inline u32 http_is_method(u32 word)
 	return 0;
 }
 
-/* The same for possibly fewer bytes. */
+#define HTTP_METHOD_MAX 24 /* bytes of a method, with the blank behind it */
+
+/* Any method: capital letters, as all have that are registered; and some with dashes. */
+static inline u32 http_is_token(const u8 *head, u32 len)
+{
+	u64 bad = 0;
+
+	UNROLL
+	for (u32 i = 0; i < HTTP_METHOD_MAX; i++) {
+		u64 letter = SCRIPT_LESS((head[i] - 'A') & 0xffU, 26);
+
+		bad |= SCRIPT_LESS(i, len) & ~letter & ~SCRIPT_EQUAL(head[i], '-') &
+		       ~SCRIPT_EQUAL(head[i], '_');
+	}
+	return !(bad & 1) && head[0] >= 'A';
+}
+
+/* These bytes begin a request: with a method, and if that is none of the known ones, a target. */
 static inline u32 http_may_begin(const u8 *head, u32 avail)
 {
-	return avail < 4 ? head[0] >= 'A' && head[0] <= 'Z' : http_is_method(le32_at(head));
+	u32 len, target;
+
+	if (avail >= 4 && http_is_method(le32_at(head)))
+		return 1;
+	len = byte_find(head, avail, ' ');
+	len = len < avail ? len : avail;
+	if (len >= HTTP_METHOD_MAX || !http_is_token(head, len) || (len < avail && len < 3) ||
+	    (avail >= 4 && le32_at(head) == PROTOCOL_WORD('P', 'R', 'I', ' '))) /* HTTP/2 */
+		return 0;
+	target = head[within_window(len + 1)];
+	return len + 1 >= avail || target == '/' || target == '*' || target == 'h';
+}
+
+/*
+ * The end of a request line has the version. `len`: bytes up to the end of the line, of which HTTP_VERSION at least are
+ * there if the line is that long.
+ */
+#define HTTP_VERSION 10 /* bytes of "HTTP/1.1\r\n" */
+
+static inline u32 http_has_version(const u8 *head, u32 len)
+{
+	u64 word;
+	u32 at;
+
+	if (len < HTTP_VERSION)
+		return 0;
+	at = len - HTTP_VERSION + (head[within_window(len - 2)] != '\r');
+	word = word_at(head + within_window(at));
+	return (word & ~0ULL >> 8) == SCRIPT_WORD('H', 'T', 'T', 'P', '/', '1', '.', 0);
+}
+
+/* HTTP/0.9 has GET alone, and no version. */
+static inline u32 http_is_get(const u8 *head)
+{
+	return le32_at(head) == PROTOCOL_WORD('G', 'E', 'T', ' ');
+}
+
+/* The first bytes of a connection, four at least: what has not been read of `total` may tell more. */
+static inline u32 http_is_first(const u8 *head, u32 avail, u32 total)
+{
+	u32 end = line_end(head, avail);
+
+	if (!http_may_begin(head, avail))
+		return 0;
+	if (!end)
+		return avail >= PROTOCOL_CARRY || avail >= total;
+	return http_has_version(head, end) || (http_is_get(head) && head[4] == '/');
 }
 
 /* The response is still to come. After 101 the connection speaks another protocol. */
@@ -44,7 +107,7 @@ static inline u32 http_is_interim(u32 status)
 	return status >= 100 && status < 200 && status != 101;
 }
 
-enum http_at { HTTP_START, HTTP_HEAD, HTTP_LENGTH, HTTP_CHUNK, HTTP_TRAILER };
+enum http_at { HTTP_START, HTTP_FIRST, HTTP_HEAD, HTTP_LENGTH, HTTP_CHUNK, HTTP_TRAILER };
 
 static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 is_request,
 			     struct found *ret)
@@ -56,19 +119,44 @@ static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 is_r
 	if (avail < (is_request ? 4 : 12))
 		return 0;
 	status = http_status(head, avail);
-	if (is_request ? !http_is_method(le32_at(head)) : !status)
+	if (!forget(ret, is_request ? http_may_begin(head, avail) : status))
 		return found(ret, FOUND_DESYNC, 0);
+	avail = forget(ret, avail);
+	if (is_request && avail < HTTP_METHOD_MAX && byte_find(head, avail, ' ') + 1 >= avail)
+		return 0; /* the target tells, too */
 	if (is_request || !http_is_interim(status)) {
 		ret->kind = is_request ? FOUND_REQUEST : FOUND_RESPONSE;
 		ret->status = is_request ? STATUS_UNKNOWN : status;
 	}
 	f->named = is_request && le32_at(head) == PROTOCOL_WORD('C', 'O', 'N', 'N');
-	f->line = HTTP_HEAD;
+	f->line = is_request ? HTTP_FIRST : HTTP_HEAD;
+	f->status = is_request && http_is_get(head); /* may be without a version: a name alone */
 	f->within = 1;
 	f->rest = 0;
 	f->size_at = 0;				      /* 1: chunked body */
 	f->no_reply = status == 204 || status == 304; /* no body */
 	return is_request ? 4 : 12;
+}
+
+/* The rest of the request line, of which as many bytes are left as are needed to see the version at its end. */
+static inline u32 http_first(struct flow *f, const u8 *head, u32 avail, struct found *ret)
+{
+	u32 len = forget(ret, line_end(head, avail)), blank = byte_find(head, avail, ' ');
+
+	if (!len && avail < PROTOCOL_CARRY)
+		return 0;
+	if (blank < (len ? len : avail - HTTP_VERSION - 1))
+		f->status = 0;
+	if (!len)
+		return avail - HTTP_VERSION - 1;
+	f->within = 0;
+	f->line = HTTP_HEAD;
+	if (forget(ret, http_has_version(head, len)))
+		return len;
+	if (!f->status)
+		return found(ret, FOUND_DESYNC, 0);
+	f->line = HTTP_START;
+	return len;
 }
 
 /* Looks at a header field. Returns the length of its name if it is Content-Length, else 0. */
@@ -155,6 +243,8 @@ static inline u32 http_step(struct flow *f, const u8 *head, u32 avail, u32 is_re
 
 	if (f->line == HTTP_START)
 		return http_start(f, head, avail, is_request, ret);
+	if (f->line == HTTP_FIRST)
+		return http_first(f, head, avail, ret);
 	len = forget(ret, line_end(head, avail));
 	if (f->within)
 		return http_rest(f, len, avail);

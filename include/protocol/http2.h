@@ -5,12 +5,33 @@
 
 #include "protocol/flow.h"
 
-#define HTTP2_HEADERS  1
-#define HTTP2_RESET    3
-#define HTTP2_SETTINGS 4
+enum http2_type {
+	HTTP2_DATA,
+	HTTP2_HEADERS,
+	HTTP2_PRIORITIES,
+	HTTP2_RESET,
+	HTTP2_SETTINGS,
+	HTTP2_PUSH,
+	HTTP2_PING,
+	HTTP2_GOAWAY,
+	HTTP2_WINDOW,
+	HTTP2_CONTINUATION,
+};
 #define HTTP2_PADDED   0x08
 #define HTTP2_PRIORITY 0x20
 #define HTTP2_PREFACE  24
+
+/* The client's first bytes, as many of them as are there. */
+static inline u32 http2_is_first(const u8 *head, u32 avail)
+{
+	return le32_at(head) == PROTOCOL_WORD('P', 'R', 'I', ' ') &&
+	       (avail < 8 ||
+		word_at(head) == SCRIPT_WORD('P', 'R', 'I', ' ', '*', ' ', 'H', 'T')) &&
+	       (avail < 16 ||
+		word_at(head + 8) == SCRIPT_WORD('T', 'P', '/', '2', '.', '0', '\r', '\n')) &&
+	       (avail < 24 ||
+		word_at(head + 16) == SCRIPT_WORD('\r', '\n', 'S', 'M', '\r', '\n', '\r', '\n'));
+}
 
 /* The first frame of a server, which has some settings of six bytes each, or none. */
 static inline u32 http2_is_settings(const u8 *head)
@@ -115,6 +136,33 @@ static inline u32 http2_scan(struct flow *f, const u8 *head, u32 avail, struct f
 	return n;
 }
 
+#define HTTP2_LEN_MAX 0x100000
+
+/* The header of a frame, of types that are known or not, has lengths and streams that there may be. */
+static inline u32 http2_is_frame(u32 type, u32 len, u32 stream)
+{
+	switch (type) {
+	case HTTP2_DATA:
+	case HTTP2_HEADERS:
+	case HTTP2_PUSH:
+	case HTTP2_CONTINUATION:
+		return stream && len <= HTTP2_LEN_MAX;
+	case HTTP2_PRIORITIES:
+		return stream && len == 5;
+	case HTTP2_RESET:
+		return stream && len == 4;
+	case HTTP2_SETTINGS:
+		return !stream && len % 6 == 0 && len <= HTTP2_LEN_MAX;
+	case HTTP2_PING:
+		return !stream && len == 8;
+	case HTTP2_GOAWAY:
+		return !stream && len >= 8 && len <= HTTP2_LEN_MAX;
+	case HTTP2_WINDOW:
+		return len == 4;
+	}
+	return len <= HTTP2_LEN_MAX;
+}
+
 static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 is_request, u32 scan,
 			     struct found *ret)
 {
@@ -131,10 +179,10 @@ static inline u32 http2_step(struct flow *f, const u8 *head, u32 avail, u32 is_r
 	len = be32_at(head) >> 8;
 	type = head[3];
 	flags = head[4];
-	if (len > 0x100000 || type > 0x10)
+	ret->stream = be32_at(head + 5) & 0x7fffffff;
+	if (!http2_is_frame(type, len, ret->stream))
 		return found(ret, FOUND_DESYNC, 0);
 	f->skip = len;
-	ret->stream = be32_at(head + 5) & 0x7fffffff;
 	if (type == HTTP2_RESET)
 		return found(ret, FOUND_STREAM_RESET, 9);
 	if (type != HTTP2_HEADERS)

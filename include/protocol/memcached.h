@@ -5,6 +5,55 @@
 
 #include "protocol/flow.h"
 
+/* The length of the command that begins so; 0: there is none. */
+static inline u32 memcached_command_len(u32 word)
+{
+	switch (word) {
+	case PROTOCOL_WORD('g', 'e', 't', ' '):
+	case PROTOCOL_WORD('g', 'a', 't', ' '):
+	case PROTOCOL_WORD('s', 'e', 't', ' '):
+	case PROTOCOL_WORD('a', 'd', 'd', ' '):
+	case PROTOCOL_WORD('c', 'a', 's', ' '):
+		return 3;
+	case PROTOCOL_WORD('g', 'e', 't', 's'):
+	case PROTOCOL_WORD('g', 'a', 't', 's'):
+	case PROTOCOL_WORD('i', 'n', 'c', 'r'):
+	case PROTOCOL_WORD('d', 'e', 'c', 'r'):
+		return 4;
+	case PROTOCOL_WORD('t', 'o', 'u', 'c'):
+	case PROTOCOL_WORD('s', 't', 'a', 't'):
+		return 5;
+	case PROTOCOL_WORD('a', 'p', 'p', 'e'):
+	case PROTOCOL_WORD('d', 'e', 'l', 'e'):
+		return 6;
+	case PROTOCOL_WORD('r', 'e', 'p', 'l'):
+	case PROTOCOL_WORD('p', 'r', 'e', 'p'):
+	case PROTOCOL_WORD('v', 'e', 'r', 's'):
+		return 7;
+	case PROTOCOL_WORD('f', 'l', 'u', 's'):
+	case PROTOCOL_WORD('v', 'e', 'r', 'b'):
+		return 9;
+	case PROTOCOL_WORD('m', 'g', ' ', 0):
+	case PROTOCOL_WORD('m', 's', ' ', 0):
+	case PROTOCOL_WORD('m', 'd', ' ', 0):
+	case PROTOCOL_WORD('m', 'a', ' ', 0):
+	case PROTOCOL_WORD('m', 'e', ' ', 0):
+	case PROTOCOL_WORD('m', 'n', '\r', 0):
+		return 2;
+	}
+	return 0;
+}
+
+/* A command, as long as it has to be. */
+static inline u32 memcached_is_first(const u8 *head, u32 avail)
+{
+	u32 word = le32_at(head), len, end;
+
+	len = memcached_command_len(head[2] == ' ' || head[2] == '\r' ? word & 0xffffff : word);
+	end = head[within_window(len)];
+	return len && (len >= avail || end == ' ' || end == '\r' || end == '\n');
+}
+
 /* From the first word: which word has the number of bytes that follow the line, and whether there is a response. */
 static inline void memcached_command(struct flow *f, const u8 *head)
 {
@@ -66,6 +115,10 @@ static inline u32 memcached_step(struct flow *f, const u8 *head, u32 avail, u32 
 	if (blank >= avail && end >= avail && avail < PROTOCOL_CARRY)
 		return 0;
 	if (!f->line) {
+		if (is_request
+			    ? head[0] < 'a' || head[0] > 'z'
+			    : (head[0] < 'A' || head[0] > 'Z') && (head[0] < '0' || head[0] > '9'))
+			return found(ret, FOUND_DESYNC, 0);
 		if (is_request)
 			memcached_command(f, head);
 		else
@@ -85,6 +138,15 @@ static inline u32 memcached_step(struct flow *f, const u8 *head, u32 avail, u32 
 	else if (f->line < 255)
 		f->line++;
 	return len + 1;
+}
+
+/* The value may be longer than one read. */
+static inline u32 memcached_binary_is_first(const u8 *head, u32 avail)
+{
+	u32 key = be16_at(head + 2), extras = head[4], body = be32_at(head + 8);
+
+	return avail >= 24 && head[0] == 0x80 && head[1] <= 0x40 && !head[5] && key <= 250 &&
+	       extras <= 20 && key + extras <= body && body < 1U << 30;
 }
 
 /* Nobody waits for the response, if there is one: quiet commands, and quit, after which clients close. */

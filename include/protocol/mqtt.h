@@ -31,7 +31,7 @@ enum mqtt_type {
 	(MQTT_BIT(CONNACK) | MQTT_BIT(PUBACK) | MQTT_BIT(PUBREC) | MQTT_BIT(SUBACK) | \
 	 MQTT_BIT(UNSUBACK) | MQTT_BIT(PINGRESP))
 
-/* The first packet of a connection: CONNECT, with the protocol's name behind a length of one or two bytes. */
+/* CONNECT, with the protocol's name behind a length of one or two bytes. */
 static inline u32 mqtt_is_first(const u8 *head, u32 avail)
 {
 	u32 two = head[1] >> 7, name = two ? be32_at(head + 3) : be32_at(head + 2);

@@ -10,6 +10,43 @@
 #define POSTGRESQL_CANCEL  80877102
 #define POSTGRESQL_VERSION 3
 
+/* The start-up message, whose parameters begin with a name; or one of those with a number in place of the version. */
+static inline u32 postgresql_is_first(const u8 *head, u32 avail, u32 total)
+{
+	u32 len = be32_at(head), code = be32_at(head + 4);
+
+	if (avail < 8 || len != total)
+		return 0;
+	if (code == POSTGRESQL_SSL || code == POSTGRESQL_GSS)
+		return len == 8;
+	if (code == POSTGRESQL_CANCEL)
+		return len >= 16 && len <= 268;
+	return len > 8 && len <= 10000 && code >> 16 == POSTGRESQL_VERSION &&
+	       (avail < 9 || len == 9 || head[8] == '_' || (head[8] | 0x20u) - 'a' < 26);
+}
+
+#define POSTGRESQL_PARSE_MIN 8 /* bytes of the shortest */
+#define POSTGRESQL_BIND_MIN  12
+
+/*
+ * In the middle of a connection only what matches exactly counts: a query is all that is sent, other messages follow the
+ * parts of an extended one.
+ */
+static inline u32 postgresql_is_query(const u8 *head, u32 avail, u32 total)
+{
+	u32 len = be32_at(head + 1), next = head[within_window(len + 1)];
+
+	if (avail < 6 || len >= total)
+		return 0;
+	if (head[0] == 'Q')
+		return len + 1 == total && len > 4;
+	if (len + 1 == total || (len + 1 < avail && next != 'B' && next != 'D' && next != 'E' &&
+				 next != 'H' && next != 'S' && next != 'P' && next != 'C'))
+		return 0;
+	return head[0] == 'P' ? len >= POSTGRESQL_PARSE_MIN
+			      : head[0] == 'B' && len >= POSTGRESQL_BIND_MIN;
+}
+
 static inline u32 postgresql_first(struct stream *s, const u8 *head, u32 avail, struct found *ret)
 {
 	u32 len, code;
@@ -60,7 +97,7 @@ static inline u32 postgresql_step(struct stream *s, const u8 *head, u32 avail, u
 	len = be32_at(head + 1);
 	if (is_request && type == 0x16 && head[1] == 3)
 		return found(ret, FOUND_PROTOCOL, 0);
-	if (len < 4 || len > 0x40000000)
+	if (len < 4 || len > 0x40000000 || ((type | 0x20) - 'a' > 25 && type - '1' > 2))
 		return found(ret, FOUND_DESYNC, 0);
 	f->skip = len - 4;
 	if (is_request) {

@@ -184,6 +184,22 @@ static inline u32 redis_inline(struct flow *f, u32 type, struct found *ret)
 	return 1;
 }
 
+/* A command with lengths, of its words and of the first of them; or PING as people type it. */
+static inline u32 redis_is_first(const u8 *head, u32 avail)
+{
+	u32 end = byte_find(head, avail, '\n');
+
+	if (le32_at(head) == PROTOCOL_WORD('P', 'I', 'N', 'G'))
+		return avail < 5 || head[4] == '\r' || head[4] == '\n';
+	if (head[0] != '*' || head[1] < '1' || head[1] > '9')
+		return 0;
+	if (end >= avail)
+		return avail < PROTOCOL_CARRY / 2;
+	return end > 2 && number_at(head + 1, end - 2) != NUMBER_NONE &&
+	       head[within_window(end - 1)] == '\r' &&
+	       (end + 1 >= avail || head[within_window(end + 1)] == '$');
+}
+
 static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,
 			     struct found *ret)
 {

@@ -19,6 +19,22 @@
 #define TLS_CLIENT_HELLO 1
 #define TLS_FATAL	 2
 
+static inline u32 tls_is_record(const u8 *head, u32 avail)
+{
+	return head[1] == 3 && head[2] <= 4 &&
+	       (avail < TLS_RECORD || be16_at(head + 3) <= TLS_RECORD_MAX);
+}
+
+/* A connection begins with ClientHello, of some version from 3.0 on, and with a record of it. */
+static inline u32 tls_is_first(const u8 *head, u32 avail)
+{
+	return head[0] == TLS_HANDSHAKE && tls_is_record(head, avail) &&
+	       (avail < TLS_RECORD || be16_at(head + 3) > 4) &&
+	       (avail < 6 || head[5] == TLS_CLIENT_HELLO) &&
+	       (avail < 9 || (be32_at(head + 5) & 0xffffff) + 4 >= be16_at(head + 3)) &&
+	       (avail < 10 || head[9] == 3);
+}
+
 /* TLS 1.3's Finished message, recognized by its length: 32 or 48 bytes, a header of 4, the type and a tag of 16. */
 static inline u32 tls_is_finished(u32 len)
 {

@@ -63,6 +63,17 @@ for ((i = 1; i <= n; i++)); do
 done >"$TMP/failing.sql"
 errors=$(grep -cE "missing|SELEC;" "$TMP/failing.sql")
 load_counted "statements that fail" "$errors" mariadb-$$ "${address[@]}" -f <"$TMP/failing.sql"
+# Compressed, some answers that are no errors cannot be told to be none
+mark_log
+mariadb-$$ "${address[@]}" -C -f <"$TMP/failing.sql" >"$TMP/client" 2>&1
+commands=$(logged)
+for end in mariadbd:inbound mariadb:outbound; do
+	wait_until grown_to "$commands" seismo_requests_total service="${end%:*}-$$" protocol=mysql
+	is "$commands $errors" "$(grown seismo_requests_total service="${end%:*}-$$" direction="${end#*:}" protocol=mysql) $(
+		grown seismo_requests_total service="${end%:*}-$$" direction="${end#*:}" protocol=mysql status=error)" \
+		"statements that fail, compressed: ${end#*:}"
+done
+load_counted "an answer of 10 MB, compressed" 0 mariadb-$$ "${address[@]}" -C -e "SELECT REPEAT('Z', 1000) FROM seq_1_to_10000" test
 load_counted "an answer of 10 MB" 0 mariadb-$$ "${address[@]}" -e "SELECT REPEAT('Z', 1000) FROM seq_1_to_10000" test
 load_counted "a query of 2 MB" 0 mariadb-$$ "${address[@]}" --max-allowed-packet=16M \
 	< <(printf "SELECT LENGTH('%s');" "$(head -c 2M /dev/zero | tr '\0' Q)")

@@ -38,7 +38,7 @@ ab_alone_counted() { # REQUESTS CONNECTIONS OPTION...
 		is "$requests" "$(grown seismo_requests_total service="$name" direction="${end#*:}" protocol=tls status=unknown)" \
 			"ab ${*:3}, a connection each: $name"
 		ok "ab ${*:3}: handshakes that it dropped: $name" between 0 "$2" \
-			"$(value_or_0 seismo_requests_total service="$name" direction="${end#*:}" protocol=tls status=error)"
+			"$(grown seismo_requests_total service="$name" direction="${end#*:}" protocol=tls status=error)"
 	done
 }
 

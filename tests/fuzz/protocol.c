@@ -63,8 +63,10 @@ static void detect(const uint8_t *data, size_t size)
 	memset(b, 0xff, sizeof(b));
 	memcpy(a, data, avail);
 	memcpy(b, data, avail);
-	if (protocol_detect(a, avail, (u32)size) != protocol_detect(b, avail, (u32)size))
-		abort();
+	for (u32 flags = 0; flags <= DETECT_LATE + DETECT_GREETED; flags++)
+		if (protocol_detect(a, avail, (u32)size, flags) !=
+		    protocol_detect(b, avail, (u32)size, flags))
+			abort();
 	if (protocol_detect_greeting(a, avail, (u32)size) !=
 	    protocol_detect_greeting(b, avail, (u32)size))
 		abort();

@@ -261,7 +261,21 @@ static const struct row http_rows[] = {
 	  "req 200 desync",
 	  { REQUEST("GET / HTTP/1.0\r\n\r\n"),
 	    RESPONSE("HTTP/1.0 200 OK\r\nServer: a\r\n\r\n<html>and so on</html>") } },
-	{ "no request", "desync", { REQUEST("BREW / HTCPCP/1.0\r\n\r\n") } },
+	{ "any method",
+	  "req req req req 207 200 404 200",
+	  { REQUEST("PROPFIND /a-path-that-is-longer-than-all-that-a-step-can-see HTTP/1.1\r\n\r\n"
+		    "VERSION-CONTROL /a HTTP/1.1\r\n\r\nPURGE * HTTP/1.0\n\nM-SEARCH * HTTP/1.1\r\n\r\n"),
+	    RESPONSE("HTTP/1.1 207 Multi\r\nContent-Length: 0\r\n\r\n"
+		     "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n"
+		     "HTTP/1.1 404 No\r\nContent-Length: 0\r\n\r\n"
+		     "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n") } },
+	{ "no version",
+	  "req req",
+	  { REQUEST("GET /a\r\nGET /a-longer-name-that-does-not-fit\n") } },
+	{ "another version", "req desync", { REQUEST("BREW / HTCPCP/1.0\r\n\r\n") } },
+	{ "no method", "desync", { REQUEST("Brew / HTTP/1.0\r\n\r\n") } },
+	{ "no target", "desync", { REQUEST("USER anonymous\r\n") } },
+	{ "no end of the method", "desync", { REQUEST("ABCDEFGHIJKLMNOPQRSTUVWXYZABCDEF") } },
 	{ "no status",
 	  "req desync",
 	  { REQUEST("GET / HTTP/1.1\r\n\r\n"), RESPONSE("HTTP/1.1 abc d\r\n") } },
@@ -516,7 +530,7 @@ static const struct row postgresql_rows[] = {
 static const struct row mysql_rows[] = {
 	{ "login and query",
 	  "req ok",
-	  { RESPONSE(MY_GREETING), REQUEST("\4\0\0\1user"), RESPONSE(MY_OK("\2")),
+	  { RESPONSE(MY_GREETING), REQUEST("\x08\0\0\1\5\0\0\0user"), RESPONSE(MY_OK("\2")),
 	    REQUEST(MY_QUERY), RESPONSE(MY_RESULT), REQUEST("\1\0\0\0\1") } },
 	{ "errors",
 	  "req error req ok",
@@ -546,6 +560,18 @@ static const struct row mysql_rows[] = {
 	    RESPONSE("\x0a\0\0\1\xff\xff\xff\1\1\2\x10\0\0\0"
 		     "\x0a\0\0\2\xff\xff\xff\1\1\2\x20\0\0\0" MY_OK("\3")),
 	    REQUEST(MY_QUERY), RESPONSE(MY_ERROR) } },
+	{ "compressed",
+	  "req ok req error req error req ok",
+	  { RESPONSE(MY_GREETING), REQUEST_MORE("\x25\0\0\1\x25\2\0\0", 33), RESPONSE(MY_OK("\2")),
+	    REQUEST("\x0d\0\0\0\0\0\0" MY_QUERY), RESPONSE("\x0b\0\0\1\0\0\0" MY_OK("\1")),
+	    REQUEST("\x0d\0\0\0\0\0\0" MY_QUERY), RESPONSE("\x0e\0\0\1\0\0\0" MY_ERROR),
+	    REQUEST("\x0d\0\0\0\0\0\0" MY_QUERY),
+	    RESPONSE(
+		    "\x4d\x00\x00\x01\x68\x00\x00\x78\x9c\x4b\x61\x60\x60\xfc\x5f\xc5\xa2\x6c\x62\x14\x6c\x60\x14\x92\x98\x94\x93\xaa\xa0\x9e\x9b\x59\x5c\x9c\x99\x97\xae\x07\xa5\xd5\x15\x52\xf2\x53\x8b\xf3\xd4\x4b\x14\x52\x2b\x32\x8b\x4b\x14\x32\xf3\x14\x52\xf3\xd2\x33\xf3\x52\xad\x15\xa0\x2a\x74\x70\x33\x14\x12\xf3\x52\x14\x72\xf3\x8b\x00\x20\x3c\x24\x2f"),
+	    REQUEST("\x0d\0\0\0\0\0\0" MY_QUERY "\1\0\0\1\0\0\0x"),
+	    RESPONSE(
+		    "\x15\x00\x00\x02\xed\x03\x00\x78\x9c\x63\x64\x60\x60\x64\xac\x18\x05\xa3\x60\x14\x0c\x7b\x00\x00\xb6\xb9\xd4\xd3"
+		    "\x05\0\0\3\0\0\0hello") } },
 	{ "a replica: the stream, and what it acknowledges",
 	  "req ok",
 	  { REQUEST("\x0b\0\0\0\x12\0\0\0\0\0\0\0\0\0\0"), RESPONSE("\3\0\0\1\0ab\3\0\0\2\0cd"),
@@ -913,21 +939,23 @@ static const struct row tls_rows[] = {
 
 /* --- which protocol it is */
 
-#define FIRST(protocol, s, more) ((struct first){ protocol, s, sizeof(s) - 1, more })
+#define FIRST(protocol, s, more) ((struct first){ protocol, s, sizeof(s) - 1, more, false })
+#define LATE(protocol, s, more)	 ((struct first){ protocol, s, sizeof(s) - 1, more, true })
 
 static const struct first {
 	u32 protocol;
 	const char *bytes;
 	u32 len;
-	u32 more; /* bytes behind these */
+	u32 more;  /* bytes behind these */
+	bool late; /* in the middle of a connection */
 } first_rows[] = {
 	FIRST(PROTOCOL_HTTP, "GET / HTTP/1.1\r\n", 100), FIRST(PROTOCOL_HTTP, "POST", 0),
 	FIRST(PROTOCOL_HTTP, "DELETE /", 0), FIRST(PROTOCOL_HTTP, "CONNECT a:443", 0),
 	FIRST(PROTOCOL_HTTP2, PREFACE, 50), FIRST(PROTOCOL_POSTGRESQL, PG_STARTUP, 0),
 	FIRST(PROTOCOL_POSTGRESQL, PG_SSL, 0), FIRST(PROTOCOL_POSTGRESQL, PG_GSS, 0),
-	FIRST(PROTOCOL_POSTGRESQL, PG_CANCEL, 0), FIRST(PROTOCOL_POSTGRESQL, PG_QUERY, 0),
-	FIRST(PROTOCOL_POSTGRESQL, PG_PARSE PG_BIND, 14), FIRST(PROTOCOL_MYSQL, MY_QUERY, 0),
-	FIRST(PROTOCOL_MYSQL, "\1\0\0\0\x0e", 0), FIRST(PROTOCOL_REDIS, "*1\r\n$4\r\nPING\r\n", 0),
+	FIRST(PROTOCOL_POSTGRESQL, PG_CANCEL, 0), LATE(PROTOCOL_POSTGRESQL, PG_QUERY, 0),
+	LATE(PROTOCOL_POSTGRESQL, PG_PARSE PG_BIND, 14), LATE(PROTOCOL_MYSQL, MY_QUERY, 0),
+	LATE(PROTOCOL_MYSQL, "\1\0\0\0\x0e", 0), FIRST(PROTOCOL_REDIS, "*1\r\n$4\r\nPING\r\n", 0),
 	FIRST(PROTOCOL_REDIS, "PING\r\n", 0), FIRST(PROTOCOL_MEMCACHED, "get a\r\n", 0),
 	FIRST(PROTOCOL_MEMCACHED, "gets a\r\n", 0),
 	FIRST(PROTOCOL_MEMCACHED, "set a 0 0 1\r\nx\r\n", 0),
@@ -937,8 +965,9 @@ static const struct first {
 	FIRST(PROTOCOL_MEMCACHED_BINARY,
 	      BINARY("\x80", "\1", "\1", "\x08", "\0", "\x7f") "12345678a", 0),
 	FIRST(PROTOCOL_MQTT, MQTT_HELLO, 0), FIRST(PROTOCOL_MQTT, "\x10\x80\1\0\6MQIsdp", 110),
-	FIRST(PROTOCOL_DNS, "\0\x13" DNS_QUERY("\1\0"), 0), FIRST(PROTOCOL_TLS, TLS_HELLO, 256),
-	FIRST(PROTOCOL_TLS, "\x17\3\3\0\x30", 48),
+	FIRST(PROTOCOL_DNS, "\0\x13" DNS_QUERY("\1\0"), 0),
+	FIRST(PROTOCOL_TLS, "\x16\3\1\2\0\1\0\1\xfc\3\3", 506),
+	LATE(PROTOCOL_TLS, "\x17\3\3\0\x30", 48),
 	/* nothing that is known */
 	FIRST(PROTOCOL_UNKNOWN, "", 0), FIRST(PROTOCOL_UNKNOWN, "GET", 0),
 	FIRST(PROTOCOL_UNKNOWN, "SSH-2.0-OpenSSH_9.2\r\n", 0),
@@ -946,8 +975,9 @@ static const struct first {
 	FIRST(PROTOCOL_UNKNOWN, "*a\r\n", 0), FIRST(PROTOCOL_UNKNOWN, "\x16\2\0\0\0", 0),
 	FIRST(PROTOCOL_UNKNOWN, "\0\0\0\x10\0\4\0\0user\0a\0\0", 0), /* version 4 */
 	FIRST(PROTOCOL_UNKNOWN, "\0\0\0\x20\0\3\0\0user\0a\0\0", 0), /* not as long as it says */
-	FIRST(PROTOCOL_UNKNOWN, PG_QUERY, 1), FIRST(PROTOCOL_UNKNOWN, MY_QUERY, 1),
-	FIRST(PROTOCOL_UNKNOWN, "\1\0\0\1\x0e", 0),
+	LATE(PROTOCOL_UNKNOWN, PG_QUERY, 1), LATE(PROTOCOL_UNKNOWN, MY_QUERY, 1),
+	FIRST(PROTOCOL_UNKNOWN, PG_QUERY, 0), FIRST(PROTOCOL_UNKNOWN, MY_QUERY, 0),
+	FIRST(PROTOCOL_UNKNOWN, "\x17\3\3\0\x30", 48), LATE(PROTOCOL_UNKNOWN, "\1\0\0\1\x0e", 0),
 	FIRST(PROTOCOL_UNKNOWN, "\0\x13" DNS_QUERY("\x81\0"), 0),
 	FIRST(PROTOCOL_UNKNOWN, "\0\x14" DNS_QUERY("\1\0"), 0),
 	FIRST(PROTOCOL_UNKNOWN, BINARY("\x80", "\0", "\2", "\0", "\0", "\1") "a", 0),
@@ -958,6 +988,16 @@ static const struct first {
 };
 
 /* Of both sides' bytes, of which those that are not there do not matter. */
+static u32 detect_first(const u8 *head, u32 avail, u32 total)
+{
+	return protocol_detect(head, avail, total, 0);
+}
+
+static u32 detect_late(const u8 *head, u32 avail, u32 total)
+{
+	return protocol_detect(head, avail, total, DETECT_LATE);
+}
+
 static u32 detect(u32 (*find)(const u8 *, u32, u32), const char *bytes, u32 len, u32 more)
 {
 	u32 avail = len < PARSE_WINDOW ? len : PARSE_WINDOW, protocol;
@@ -977,8 +1017,8 @@ static void first_test(void **state)
 {
 	(void)state;
 	for (size_t i = 0; i < sizeof(first_rows) / sizeof(*first_rows); i++) {
-		u32 protocol = detect(protocol_detect, first_rows[i].bytes, first_rows[i].len,
-				      first_rows[i].more);
+		u32 protocol = detect(first_rows[i].late ? detect_late : detect_first,
+				      first_rows[i].bytes, first_rows[i].len, first_rows[i].more);
 
 		if (protocol != first_rows[i].protocol)
 			fail_msg("%s, row %zu: %u, not %u", first_rows[i].bytes, i, protocol,

@@ -1,0 +1,101 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# What no parser understands counts by exchanges, all of it; and what is taken for another protocol than it is, is so only until its
+# bytes make no sense, which is told.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/servers.sh
+. "$(dirname "$0")/servers.sh"
+# shellcheck source=tests/e2e/request.sh
+. "$(dirname "$0")/request.sh"
+
+need nginx curl python3
+own_copy nginx curl
+# shellcheck disable=SC2034 # for is_counted: what is told apart by its response has no time in the queue of its protocol
+unanswered=1
+port=$(free_port)
+n=20
+
+losses() {
+	grown seismo_request_parser_lost_total "$@"
+}
+
+# A server and a client that say these lines by turns, on one connection; a service each.
+talk_counted() { # TEXT STATUS REQUEST RESPONSE TIMES
+	cat >"$TMP/talk-$$" <<-END
+		import socket, sys, threading
+		request, response, times = sys.argv[1].encode().decode("unicode_escape").encode("latin1"), \
+			sys.argv[2].encode().decode("unicode_escape").encode("latin1"), int(sys.argv[3])
+		server = socket.create_server(("127.0.0.1", 0))
+		def serve():
+		    s = server.accept()[0]
+		    while s.recv(4096):
+		        s.sendall(response)
+		threading.Thread(target=serve, daemon=True).start()
+		client = socket.create_connection(server.getsockname())
+		for i in range(times):
+		    client.sendall(request)
+		    assert client.recv(4096) == response
+		client.close()
+	END
+	mark
+	python3 "$TMP/talk-$$" "$3" "$4" "$5" || bail "$1"
+	is_counted talk-$$ "$1" "inbound $2 $5" "outbound $2 $5"
+}
+
+mkdir "$TMP/www"
+chmod 755 "$TMP"
+head -c 1000 /dev/zero >"$TMP/www/file"
+nginx_start "$port" "server {
+	listen 127.0.0.1:$port;
+	root $TMP/www;
+	location /dav { return 207 multi; }
+	location /gone { return 410 gone; }
+}"
+start_seismo --probes request
+
+talk_counted "a protocol of nobody" "unknown unknown" '\x01\x02\x03hello' 'world' $n
+talk_counted "SMTP-like lines" "unknown unknown" 'NOOP now\r\n' '250 ok\r\n' $n
+is 0 "$(losses service=talk-$$)" "nothing of it was taken for a protocol"
+# Taken for Redis and for memcached, and answered in another way
+talk_counted "like Redis" "unknown unknown" '*1\r\n$4\r\nPING\r\n' '\x01\x02\x03\x04' $n
+is 2 "$(losses service=talk-$$ protocol=redis)" "both ends say so, once"
+talk_counted "like memcached" "unknown unknown" 'get a\r\n' '{"a": 1}\n' $n
+is 2 "$(losses service=talk-$$ protocol=memcached)" "both ends say so, once"
+talk_counted "like HTTP/0.9, of another version" "unknown unknown" 'GET / RTSP/1.0\r\n\r\n' 'RTSP/1.0 200 OK\r\n\r\n' $n
+
+# Methods that are not those of everyday, among some that are
+mark
+for ((i = 0; i < n; i++)); do
+	printf 'next\nurl = http://127.0.0.1:%d/%s\nrequest = %s\noutput = /dev/null\nsilent\n' "$port" dav PROPFIND "$port" dav REPORT \
+		"$port" file GET "$port" gone PURGE
+done | sed 1d >"$TMP/methods"
+curl-$$ -K "$TMP/methods"
+for end in nginx:inbound curl:outbound; do
+	is_counted "${end%:*}-$$" "WebDAV and PURGE among GET" "${end#*:} http 200 $n" "${end#*:} http 207 $((2 * n))" "${end#*:} http 410 $n"
+done
+
+# TLS, and what is nothing, to a server of HTTP, which says what it thinks of that in HTTP
+mark
+for ((i = 0; i < n; i++)); do
+	curl-$$ -ks "https://127.0.0.1:$port/file"
+done
+is_counted nginx-$$ "TLS to a server of HTTP" "inbound http 400 $n"
+is_counted curl-$$ "TLS to a server of HTTP, of whose answer it reads five bytes" "outbound tls error $n"
+mark
+cat >"$TMP/garbage-$$" <<END
+import socket
+for i in range($n):
+    s = socket.create_connection(("127.0.0.1", $port))
+    s.sendall(b"\x05\x01\x00\x07\x09\r\n\r\n")
+    assert s.recv(4096).startswith(b"HTTP/1.1 400")
+END
+python3 "$TMP/garbage-$$" || bail "nginx does not mind"
+is_counted nginx-$$ "garbage" "inbound http 400 $n"
+is_counted garbage-$$ "garbage" "outbound http 400 $n"
+mark
+curl-$$ -s "http://127.0.0.1:$port/file?[1-$n]" -o "$TMP/body"
+is_counted nginx-$$ "others are counted as ever" "inbound http 200 $n"
+is 0 "$(losses service=nginx-$$)" "and nobody is lost"
+
+stop_seismo

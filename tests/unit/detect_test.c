@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The confusion table: the first messages of real clients against all detectors, of which one knows each. */
+#include "../parser.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <cmocka.h>
+
+#include "first_messages.h"
+
+static u32 message_avail(const struct first_message *m, u32 cut)
+{
+	u32 avail = m->total < PARSE_WINDOW ? m->total : PARSE_WINDOW;
+
+	return avail < cut ? avail : cut;
+}
+
+/* Of the first `cut` bytes, with others behind them that must not matter. */
+static u32 begins(u32 protocol, const struct first_message *m, u32 cut, int noise, u32 flags)
+{
+	u32 avail = message_avail(m, cut);
+	u8 head[PARSE_WINDOW];
+
+	memset(head, noise, sizeof(head));
+	memcpy(head, m->bytes, avail);
+	return protocol_begins(protocol, head, avail, m->total, flags);
+}
+
+#define MESSAGES (sizeof(first_messages) / sizeof(*first_messages))
+
+static void confusion_test(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < MESSAGES; i++) {
+		const struct first_message *m = &first_messages[i];
+
+		for (u32 protocol = 1; protocol < PROTOCOL_CNT; protocol++)
+			for (int noise = 0; noise < 256; noise += 5) {
+				if (begins(protocol, m, PARSE_WINDOW, noise, 0) !=
+				    (protocol == m->protocol))
+					fail_msg("%s: protocol %u", m->name, protocol);
+				/* in the middle of a connection it is no other one, either */
+				if (begins(protocol, m, PARSE_WINDOW, noise, DETECT_LATE) !=
+				    (protocol == m->protocol))
+					fail_msg("%s, late: protocol %u", m->name, protocol);
+			}
+	}
+}
+
+/* A server may read some bytes of it first: it is taken for another one by none of them. */
+static void cut_test(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < MESSAGES; i++)
+		for (u32 cut = 0; cut < PARSE_WINDOW; cut++)
+			for (u32 protocol = 1; protocol < PROTOCOL_CNT; protocol++)
+				if (protocol != first_messages[i].protocol &&
+				    begins(protocol, &first_messages[i], cut, 0xff, 0))
+					fail_msg("%s, %u bytes: protocol %u",
+						 first_messages[i].name, cut, protocol);
+}
+
+/* Where the server greets in no protocol that is known, no client's message but TLS is believed. */
+static void greeted_test(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < MESSAGES; i++)
+		for (u32 protocol = 1; protocol < PROTOCOL_CNT; protocol++)
+			if (begins(protocol, &first_messages[i], PARSE_WINDOW, 0, DETECT_GREETED) !=
+			    (protocol == PROTOCOL_TLS &&
+			     first_messages[i].protocol == PROTOCOL_TLS))
+				fail_msg("%s: protocol %u", first_messages[i].name, protocol);
+}
+
+/* What it is taken for, its parser understands: the first step finds no desync. */
+static void parsed_test(void **state)
+{
+	static struct parser p;
+
+	(void)state;
+	for (size_t i = 0; i < MESSAGES; i++) {
+		if (!first_messages[i].protocol)
+			continue;
+		memset(&p, 0, sizeof(p));
+		p.protocol = first_messages[i].protocol;
+		parser_piece(&p, 1, (const u8 *)first_messages[i].bytes,
+			     message_avail(&first_messages[i], PARSE_WINDOW));
+		if (p.desync)
+			fail_msg("%s makes no sense", first_messages[i].name);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(confusion_test),
+		cmocka_unit_test(cut_test),
+		cmocka_unit_test(greeted_test),
+		cmocka_unit_test(parsed_test),
+	};
+
+	return cmocka_run_group_tests_name("detect", tests, NULL, NULL);
+}
