@@ -41,7 +41,7 @@ ours() { # COMMAND...
 	what '.calls[] | select(.call != "futex") | "\(.call) \(.calls_total) \(.errors_total)"' | sort
 }
 
-start_seismo
+start_seismo --probes all
 
 # --- the same calls as strace
 
@@ -74,6 +74,30 @@ ok "fio: its reads, and two of its libraries'" between "$ios" $((ios + 3)) "$(wh
 near "$(jq '.jobs[0].read.clat_ns.percentile["50.000000"] / 1e9' "$TMP/fio.json")" \
 	"$(what '.calls[] | select(.call == "pread64").p50_seconds')" 20 "fio: its median"
 is "$TMP/fio" "$(what '.calls[] | select(.call == "pread64").slowest.file')" "the file of the slowest read"
+
+# --- what the families count for it, they count for its service as ever
+
+mark
+counted=$(workload syscall "w-attached-$$")
+"$counted" loop 1 $((40000 / scale)) >"$TMP/own" &
+worker=$!
+attach --duration 300ms --format json --output "$found" "$worker" 2>/dev/null
+wait "$worker"
+is_metric $((40000 / scale)) "attached to for a while, no call of the service is counted twice or lost" \
+	seismo_syscalls_total "service=w-attached-$$" syscall=getppid
+
+need redis-server redis-benchmark
+own_copy redis-server
+"redis-server-$$" --port 6399 --save "" --dir "$TMP" >/dev/null &
+at_exit end_process $!
+wait_until redis-cli -p 6399 ping
+attach_to --format json --duration 60s $!
+redis-benchmark -p 6399 -n 1000 -c 3 -t set -q >/dev/null
+kill -INT "$attached"
+wait "$attached"
+ok "requests: those of the benchmark, and some more of its own" between 1000 1020 "$(what '[.metrics[] | select(.metric == "seismo_requests_total" and
+	.labels.direction == "inbound" and .labels.protocol == "redis").value_total] | add')"
+ok "connections: those that it accepted" between 3 6 "$(what '[.calls[] | select(.call | startswith("accept")) | .calls_total - .errors_total] | add')"
 
 # --- each slow call as it happens
 

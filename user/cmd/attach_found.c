@@ -101,11 +101,24 @@ static unsigned long long value_of(const json_t *doc, const char *metric, const 
 	return row ? words_integer(row, unit) : 0;
 }
 
+/* Connections at a listener that was there before the attachment are still counted with that: the calls that took them tell. */
+static unsigned long long accepted(const json_t *doc)
+{
+	const json_t *call;
+	unsigned long long sum = 0;
+	size_t i;
+
+	json_array_foreach(json_object_get(doc, "calls"), i,
+			   call) if (!strncmp(words_text(call, "call"), "accept", 6)) sum +=
+		words_integer(call, "calls_total") - words_integer(call, "errors_total");
+	return sum;
+}
+
 static void sockets_add(struct buf *out, const json_t *doc)
 {
 	static const char connections[] = "seismo_tcp_connections_total",
 			  bytes[] = "seismo_tcp_bytes_total";
-	unsigned long long in = value_of(doc, connections, "direction", "inbound", "value_total"),
+	unsigned long long in = accepted(doc),
 			   to = value_of(doc, connections, "direction", "outbound", "value_total"),
 			   received = value_of(doc, bytes, "direction", "received", "value_bytes"),
 			   sent = value_of(doc, bytes, "direction", "sent", "value_bytes");
@@ -114,7 +127,7 @@ static void sockets_add(struct buf *out, const json_t *doc)
 
 	if (!in && !to && !received && !sent)
 		return;
-	buf_printf(out, "sockets  %llu TCP connections accepted, %llu made; ", in, to);
+	buf_printf(out, "sockets  %llu connections accepted, %llu made by TCP; ", in, to);
 	words_bytes(out, (double)received);
 	buf_str(out, " received, ");
 	words_bytes(out, (double)sent);
