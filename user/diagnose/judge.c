@@ -91,7 +91,7 @@ static bool is_broken(const struct cause *c)
 /* Those that count come first, and those that say why before those that only say where; the others are ruled out. */
 void judge_causes(struct trace *t)
 {
-	struct cause sorted[CAUSES_MAX];
+	struct cause sorted[CAUSES_MAX] = { 0 };
 	u32 cnt = 0, told, all = t->cause_cnt;
 	bool counts[CAUSES_MAX];
 	double most = 0;

@@ -88,7 +88,7 @@ static void victims_write(struct buf *out, const json_t *cause)
 {
 	const json_t *victim;
 	struct buf text = { 0 };
-	size_t i;
+	size_t i = 0;
 
 	json_array_foreach(json_object_get(cause, "victims"), i, victim)
 		buf_printf(&text, "%s%s", i ? ", " : "victims: ", string_of(victim, "service"));
@@ -101,7 +101,7 @@ static void time_write(struct buf *out, const json_t *cause)
 	const json_t *part;
 	struct buf text = { 0 };
 	bool idle = false;
-	size_t i;
+	size_t i = 0;
 
 	json_array_foreach(json_object_get(cause, "time"), i, part) idle |=
 		!strcmp(string_of(part, "part"), "idle");
@@ -125,7 +125,7 @@ static void time_write(struct buf *out, const json_t *cause)
 static void do_write(struct buf *out, const json_t *cause)
 {
 	const json_t *one;
-	size_t i;
+	size_t i = 0;
 
 	json_array_foreach(json_object_get(cause, "do"), i, one)
 	{
@@ -152,7 +152,7 @@ static void figures_write(struct buf *out, const json_t *cause)
 {
 	const json_t *figures = json_object_get(cause, "figures"), *section;
 	struct buf text = { 0 };
-	size_t i;
+	size_t i = 0;
 
 	buf_printf(&text, "sure: %s", string_of(cause, "sure"));
 	json_array_foreach(figures, i, section)
@@ -195,7 +195,7 @@ void diagnosis_write(struct buf *out, const json_t *doc)
 	const char *verdict = string_of(doc, "verdict");
 	const json_t *causes = json_object_get(doc, "causes"), *one;
 	struct buf text = { 0 };
-	size_t i;
+	size_t i = 0;
 
 	json_array_foreach(json_object_get(doc, "unknown"), i, one)
 	{
