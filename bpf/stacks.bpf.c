@@ -11,7 +11,6 @@
 #include "percpu.bpf.h"
 #include "watch.bpf.h"
 
-
 #define FUTEX_CMD	      (~(128 | 256)) /* without its options */
 #define FUTEX_WAIT_BITSET     9
 #define FUTEX_WAIT_REQUEUE_PI 11

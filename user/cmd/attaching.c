@@ -36,7 +36,7 @@ struct one {
 	struct details details;
 	struct summary_sums sums;
 	struct job job;
-	bool last;	      /* it closes what all share */
+	bool last;	     /* it closes what all share */
 	struct stacks *drop; /* which is this */
 	struct watch *events, *process, *client;
 	int process_fd, client_fd; /* pidfds; -1: none */
