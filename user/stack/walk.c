@@ -18,7 +18,7 @@ static void frames_follow(u32 tid, u64 fp, struct stack_trace *trace)
 {
 	struct {
 		u64 fp, ip;
-	} frame;
+	} frame = { 0, 0 };
 
 	while (fp && !(fp % sizeof(u64)) && trace->cnt < STACK_DEPTH &&
 	       memory_read(tid, fp, &frame, sizeof(frame)) && frame.ip) {
