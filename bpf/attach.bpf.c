@@ -34,7 +34,7 @@ TRACEPOINT(sys_enter, enter, struct pt_regs *regs, long number)
 	if (!t)
 		return 0;
 	now = bpf_ktime_get_ns();
-	task_came(t, task, sched_arrival(task), now);
+	task_came(t, task, arrival_clock(task), now);
 	t->call = call_row(number, CALL_COMPAT_OF(task, task_registers(task)));
 	t->away_ns = 0;
 	t->enter_ns = now;
@@ -134,7 +134,7 @@ TRACEPOINT(sys_exit, exit, struct pt_regs *regs, long ret)
 	    (t->call < 0 && flags & ATTACH_FORKS && !ret)) /* a child, which has made no call */
 		return 0;
 	now = bpf_ktime_get_ns();
-	task_came(t, task, sched_arrival(task), now);
+	task_came(t, task, arrival_clock(task), now);
 	ns = t->enter_ns ? now - t->enter_ns : 0;
 	call_count(state, row, t, ns);
 	/* rt_sigreturn returns what it restores */

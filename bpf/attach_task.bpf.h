@@ -128,7 +128,7 @@ static __always_inline void task_came(struct attach_task *t, struct task_struct 
 		return;
 	if (!t->left_clock || !arrival_clock) {
 		away = now - t->left_ns;
-		ran = READ(task, se.sum_exec_runtime) - t->runtime_ns;
+		ran = BPF_CORE_READ(task, se.sum_exec_runtime) - t->runtime_ns;
 		away -= ran < away ? ran : away;
 	} else
 		away = arrival_clock > t->left_clock ? arrival_clock - t->left_clock : 0;
