@@ -99,6 +99,10 @@ rate=$(column IN/s "$server")
 real=$(calc "($(commands) - $first) * 1e9 / ($(date +%s%N) - $first_ns)")
 near "$real" "${rate:-none}" 20 "its rate is what the client makes"
 
+keys a
+shows '^ALERTS THAT FIRE' "all of them"
+keys q
+
 # Order
 keys '>' '>' '>'
 shows 'by RUNQ' "sorted by another column"

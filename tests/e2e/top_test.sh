@@ -59,8 +59,24 @@ count=$(commands)
 wait_until is_made "$count"
 is "$count" "$(made_since "$began_ms")" "the rate times the window is what the server has answered"
 ok "which is what the client asked ($count)" test "$count" -ge "$requests"
-is "unit command" "$(ask '[.services[].kind] | unique | map(select(. == "unit" or . == "command")) | reverse | join(" ")' window=1m |
-	sed 's/^command$/unit command/')" "each service has what gave it its name"
+kind_of() { # SERVICE
+	ask ".services[] | select(.service == \"$1\").kind" window=1m
+}
+is_kind() { # KIND SERVICE
+	[[ $(kind_of "$2") == "$1" ]]
+}
+cgroups=$(cgroup_mounts | head -n 1)
+container=$(printf '%08x%056x' $$ 7)
+cgroup_make "$cgroups/system.slice/top-$$.service"
+cgroup_make "$cgroups/docker/$container"
+enter_cgroup "$cgroups/system.slice/top-$$.service" sleep 1000 &
+at_exit end_process $!
+enter_cgroup "$cgroups/docker/$container" sleep 1000 &
+at_exit end_process $!
+wait_until is_kind unit "top-$$.service"
+wait_until is_kind container "${container:0:12}"
+is "command unit container" "$(kind_of "$server") $(kind_of "top-$$.service") $(kind_of "${container:0:12}")" \
+	"each service has what gave it its name"
 is "null" "$(ask ".services[] | select(.service == \"$server\").disk_oldest_seconds" window=1m)" "what is not there is null"
 is true "$(ask "[.services[] | select(.service == \"$server\") | (.in_p99_seconds > 0) and (.memory_bytes > 1e6) and (.processes_total == 1)] | all" window=1m)" \
 	"times, memory and processes have their values"
@@ -110,6 +126,11 @@ is "2" "$?" "before the start there is nothing to replay"
 ok "which it says" grep -q "nothing is known of that time" "$TMP/out"
 top --sort beauty >"$TMP/out" 2>&1
 is "2" "$?" "no such column to sort by"
+
+# By others than root
+setpriv --reuid 65534 --regid 65534 --clear-groups "$SEISMO" top --state-dir "$TMP/state" --batch 1 >"$TMP/out" 2>&1
+is 3 $? "another user cannot ask"
+ok "and is told who may" grep -q "only root" "$TMP/out"
 stop_seismo
 
 # Without a daemon

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "cmd/agent.h"
+#include "cmd/ask.h"
 #include "cmd/cmd.h"
 #include "cmd/own_daemon.h"
 #include "cmd/top_ask.h"
@@ -458,14 +459,18 @@ int cmd_top(int argc, char **argv)
 {
 	static struct options options = { .window_ns = WINDOW_NS, .view.by = TOP_BY_HURT };
 	struct agent agent = { 0 };
+	struct buf answer = { 0 };
+	bool answered = false;
 	int status;
 
 	setlocale(LC_CTYPE, "");
 	usage_parse(&top_usage, "top", argc, argv, &options);
 	status = agent_configure(&agent, &options.agent);
+	status = status ?: ask_text(agent.socket, "/-/healthy", &answer, &answered);
 	if (!status)
-		status = top_ask_runs(agent.socket) ? with_daemon(&options, agent.socket, false)
-						    : without_daemon(&options);
+		status = answered ? with_daemon(&options, agent.socket, false)
+				  : without_daemon(&options);
+	buf_release(&answer);
 	agent_stop(&agent);
 	return status;
 }

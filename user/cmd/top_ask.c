@@ -137,13 +137,3 @@ void top_ask_release(struct top_ask *a)
 	free(a->detail);
 	a->detail = NULL;
 }
-
-bool top_ask_runs(const char *socket)
-{
-	struct buf body = { 0 };
-	unsigned status;
-	int err = control_get(socket, "/-/healthy", &status, &body);
-
-	buf_release(&body);
-	return err != -ENOENT;
-}

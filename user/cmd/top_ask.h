@@ -26,7 +26,4 @@ struct top_ask {
 void top_ask(struct top_ask *a);
 void top_ask_release(struct top_ask *a);
 
-/* Does a daemon answer behind this socket, or refuse to? */
-bool top_ask_runs(const char *socket);
-
 #endif

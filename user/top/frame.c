@@ -187,6 +187,21 @@ static void detail_show(struct frame *f)
 	buf_release(&b);
 }
 
+static void alerts_show(struct frame *f)
+{
+	struct top_state *s = f->state;
+	struct buf b = { 0 };
+
+	line_add(f, TOP_STYLE_HEADER, "ALERTS THAT FIRE");
+	for (size_t i = 0; i == 0 || i < s->table.alert_cnt; i++) {
+		buf_str(&b, "  ");
+		top_alert_write(&b, &s->table, i);
+		buf_char(&b, '\n');
+	}
+	text_show(f, buf_cstr(&b), &s->detail_scroll, (unsigned)top_state_room(s));
+	buf_release(&b);
+}
+
 static void help_show(struct frame *f)
 {
 	struct buf b = { 0 };
@@ -228,7 +243,7 @@ static void foot_show(struct frame *f)
 		buf_printf(&b, "filter: %s_", s->view.filter);
 	else if (s->mode == TOP_MODE_TABLE)
 		buf_str(&b,
-			"q quit  ? help  enter open  / filter  < > sort  g group  left right replay");
+			"q quit  ? help  enter open  / filter  < > sort  g group  a alerts  left right replay");
 	else
 		buf_str(&b, "q back  up down scroll  left right replay");
 	f->left = 1;
@@ -245,6 +260,8 @@ void top_frame(struct top_state *s, top_frame_line line, void *ctx)
 		table_show(&f);
 	else if (s->mode == TOP_MODE_DETAIL)
 		detail_show(&f);
+	else if (s->mode == TOP_MODE_ALERTS)
+		alerts_show(&f);
 	else
 		help_show(&f);
 	while (f.left)

@@ -191,6 +191,13 @@ static enum top_wish help(struct top_state *s)
 	return TOP_WISH_NOTHING;
 }
 
+static enum top_wish alerts(struct top_state *s)
+{
+	s->mode = s->mode == TOP_MODE_ALERTS ? TOP_MODE_TABLE : TOP_MODE_ALERTS;
+	s->detail_scroll = 0;
+	return TOP_WISH_NOTHING;
+}
+
 static enum top_wish sort_step(struct top_state *s, int step)
 {
 	s->view.by = top_by_step(s->view.by, step);
@@ -308,6 +315,7 @@ const struct top_binding top_bindings[] = {
 	{ '/', 0, "/", "type a filter: a part of the name, or a pattern such as *.service|nginx*",
 	  filter },
 	{ 'g', 0, "g", "group by what gives the name: unit, container, command, rule", group },
+	{ 'a', 0, "a", "all alerts that fire", alerts },
 	{ TOP_KEY_LEFT, 0, "left, right", "step back, or forward, in time: replay", earlier },
 	{ TOP_KEY_RIGHT, 0, NULL, NULL, later },
 	{ '[', 0, "[ ]", "5 minutes back, forward", much_earlier },

@@ -21,7 +21,7 @@ enum top_key {
 	TOP_KEY_REDRAW,
 };
 
-enum top_mode { TOP_MODE_TABLE, TOP_MODE_DETAIL, TOP_MODE_HELP };
+enum top_mode { TOP_MODE_TABLE, TOP_MODE_DETAIL, TOP_MODE_ALERTS, TOP_MODE_HELP };
 enum top_wish { TOP_WISH_NOTHING, TOP_WISH_DATA, TOP_WISH_END, TOP_WISH_REDRAW };
 
 #define TOP_NAME  256
@@ -37,7 +37,7 @@ struct top_state {
 	char selected[TOP_NAME]; /* the service */
 	size_t at, scroll;	 /* its line; the first line that is shown */
 	char *detail;		 /* lines of the service that is open; NULL: not there yet */
-	size_t detail_scroll, help_scroll;
+	size_t detail_scroll, help_scroll; /* of what is open; of the help */
 	unsigned width, height;
 	u64 window_ns;
 	/* The end of the window that is asked for, CLOCK_MONOTONIC; 0: now, always. And the present. */
