@@ -155,7 +155,7 @@ goes_away() { # FOLDER
 	while ((SECONDS < end)); do
 		pause 1
 		diagnose "$1/after.json"
-		[[ $(causes "$1/after.json" '.until == null') ]] || return 0
+		causes "$1/after.json" '.until == null' | grep -qF "${verdict% *} " || return 0
 	done
 	client_suffers "$said_before" "$(client_says client "$(calc "$EPOCHREALTIME - 5")" "$EPOCHREALTIME")"
 }

@@ -138,6 +138,7 @@ void group_measure(const struct group *g, const struct history_window *w, const 
 		   struct measure *ret)
 {
 	struct hist hist = { 0 };
+	u64 known_ns = g->cnt ? UINT64_MAX : 0;
 
 	*ret = (struct measure){ .p50 = NAN,
 				 .p99 = NAN,
@@ -146,7 +147,12 @@ void group_measure(const struct group *g, const struct history_window *w, const 
 						       : NULL };
 	if (ret->unknown)
 		return;
-	ret->seconds = (double)(w->end_ns - w->begin_ns) / NS_PER_SEC;
+	for (size_t i = 0; i < g->cnt; i++)
+		known_ns = g->at[i]->known_ns < known_ns ? g->at[i]->known_ns : known_ns;
+	/* how many there were before the probe ran, or the service was there, is not known: they are no 0 in a rate */
+	if (known_ns < w->begin_ns || known_ns >= w->end_ns)
+		known_ns = w->begin_ns;
+	ret->seconds = (double)(w->end_ns - known_ns) / NS_PER_SEC;
 	for (size_t i = 0; i < g->cnt; i++) {
 		struct history_coverage coverage;
 
