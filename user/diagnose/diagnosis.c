@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "diagnose/acquit.h"
 #include "diagnose/judge.h"
 #include "diagnose/ruled_out.h"
 #include "diagnose/symptom_text.h"
@@ -410,6 +411,7 @@ json_t *diagnosis_make(const struct diagnosis_params *p)
 	json_t *doc;
 
 	symptoms_find(&m.symptoms, &params);
+	symptoms_acquit(&m.symptoms, &params);
 	if (p->engine)
 		engine_each(p->engine, alert_take, &m);
 	trace_make(&m.trace, &params, &m.symptoms);

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "diagnose/acquit.h"
+
 #define BRANCH	   0.2 /* of what it has grown by: worth following */
 #define SOLID	   0.3 /* from which on soft parts beside it are its consequences */
 #define BRANCHES   3
@@ -31,11 +33,6 @@ struct tracer {
 static bool is_same(const char *a, const char *b)
 {
 	return a == b || (a && b && !strcmp(a, b));
-}
-
-static bool is_about_requests(const struct symptom *s)
-{
-	return s->kind == SYMPTOM_SLOW || s->kind == SYMPTOM_FAILING || s->kind == SYMPTOM_STALLED;
 }
 
 /* --- scenes */
@@ -205,7 +202,7 @@ static void cause_add(struct tracer *t, const struct way *w, const struct scene 
 		to->cause_cnt++;
 		*c = (struct cause){ .subject = subject };
 	}
-	score = weight * (is_about_requests(w->symptom) ? 1 + w->cnt : 1) *
+	score = weight * (symptom_is_about_requests(w->symptom) ? 1 + w->cnt : 1) *
 		(s->reason->vague ? VAGUE : 1);
 	if (!c->scene || score > c->score) {
 		c->scene = s;
@@ -217,7 +214,7 @@ static void cause_add(struct tracer *t, const struct way *w, const struct scene 
 	}
 	c->weight += weight;
 	c->strong |= is_enough(w->symptom, s);
-	c->suffered |= is_about_requests(w->symptom);
+	c->suffered |= symptom_is_about_requests(w->symptom);
 	c->symptoms++;
 	victims_add(c, w);
 	cause_sort(to, at);
@@ -450,66 +447,19 @@ static bool is_serving(const struct tracer *t, const char *service)
 	return ret;
 }
 
-/* It had processes, and has none any more. */
-static bool is_gone(const struct tracer *t, const char *service)
-{
-	const struct family *f = registry_find(t->params->src->registry, "seismo_processes");
-	const struct series *s =
-		f ? family_find(f, (const char *[SERIES_LABELS]){ service }) : NULL;
-
-	return s && !*s->value;
-}
-
-static bool suffers(const struct symptoms *list, const char *service)
-{
-	for (u32 i = 0; i < list->cnt; i++)
-		if (is_about_requests(&list->at[i]) && !strcmp(list->at[i].service, service))
-			return true;
-	return false;
-}
-
-/*
- * Is it asked on this host, by services none of which suffers from it? Of a service that has ended only those that ask it can
- * suffer.
- */
-static bool is_harmless(const struct tracer *t, const struct symptoms *list, const char *service)
-{
-	const struct condition where[] = { { "direction", "outbound" },
-					   { "peer", service },
-					   { NULL } };
-	bool asked = is_gone(t, service), suffer = false;
-	struct group g;
-
-	group_find(&g, t->params->src->registry, "seismo_requests_total", where);
-	for (size_t i = 0; i < g.cnt && !suffer; i++) {
-		const char *caller = g.at[i]->label[0];
-
-		if (!caller || is_gone(t, caller))
-			continue;
-		asked = true;
-		suffer = suffers(list, caller);
-	}
-	group_release(&g);
-	return asked && !suffer;
-}
-
-void trace_make(struct trace *to, const struct symptom_params *p, struct symptoms *list)
+void trace_make(struct trace *to, const struct symptom_params *p, const struct symptoms *list)
 {
 	struct tracer t = { p, to, p->src->registry->now_ns };
 
 	*to = (struct trace){ .cause_cnt = 0 };
 	for (u32 i = 0; i < list->cnt; i++)
-		if (is_about_requests(&list->at[i]) && is_harmless(&t, list, list->at[i].service)) {
-			list->at[i].weak = true;
-			list->at[i].severe = list->at[i].absolute = false;
-		}
-	for (u32 i = 0; i < list->cnt; i++)
-		if (is_about_requests(&list->at[i]) || list->at[i].device || list->at[i].alert)
+		if (symptom_is_about_requests(&list->at[i]) || list->at[i].device ||
+		    list->at[i].alert)
 			symptom_walk(&t, &list->at[i]);
 	for (u32 i = 0; i < list->cnt; i++) {
 		const struct symptom *s = &list->at[i];
 
-		if (is_about_requests(s) || s->device || s->alert || is_explained(to, s))
+		if (symptom_is_about_requests(s) || s->device || s->alert || is_explained(to, s))
 			continue;
 		if (is_serving(&t, s->service) || s->kind == SYMPTOM_BLOCKED)
 			symptom_walk(&t, s);

@@ -41,11 +41,8 @@ struct trace {
 	bool incomplete; /* there was more to look at than SCENES_MAX, or no memory */
 };
 
-/*
- * All causes are told, whether they count or not: judge.h. Scenes and causes point to the symptoms, which must outlive it; those of services whose callers do not suffer become weak. Release
- * it in any case.
- */
-void trace_make(struct trace *t, const struct symptom_params *p, struct symptoms *list);
+/* All causes are told, whether they count or not: judge.h. Scenes and causes point to the symptoms, which must outlive it. Release it in any case. */
+void trace_make(struct trace *t, const struct symptom_params *p, const struct symptoms *list);
 void trace_release(struct trace *t);
 /* Each once; NULL and those who stand for nobody are none. */
 void cause_victim_add(struct cause *c, const char *service);

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* Asks for diagnoses of what is made by hand. Include it after cmocka.h. */
+#ifndef UNIT_DIAGNOSE_H
+#define UNIT_DIAGNOSE_H
+
+#include "diagnose/diagnosis.h"
+#include "world.h"
+
+#define SINCE_NS (900 * NS_PER_SEC)
+
+static inline json_t *ask(const struct world *w, u64 since_ns, const char *service)
+{
+	const struct evidence_sources sources = { .registry = &w->registry,
+						  .history = w->history,
+						  .changes = w->changes,
+						  .wall_offset_ns = WALL_NS };
+	const struct diagnosis_params params = { &sources, NULL, since_ns, service };
+
+	return diagnosis_make(&params);
+}
+
+static inline const char *text_of(const json_t *o, const char *key)
+{
+	return json_string_value(json_object_get(o, key)) ?: "";
+}
+
+static inline const json_t *first_cause(const json_t *doc)
+{
+	return json_array_get(json_object_get(doc, "causes"), 0);
+}
+
+#endif
