@@ -138,7 +138,7 @@ struct attach_state {
 	u32 thread_cnt, process_cnt;
 	u32 identity, gen; /* of the process */
 	char comm[ATTACH_COMM];
-	u32 underway_cnt;  /* in calls; no more than ATTACH_UNDERWAY are told */
+	u32 underway_cnt; /* in calls; no more than ATTACH_UNDERWAY are told */
 	struct attach_sums now;
 	struct attach_underway underway[ATTACH_UNDERWAY];
 };
