@@ -349,12 +349,34 @@ static json_t *symptoms_json(const struct making *m)
 	return list;
 }
 
+/* Where nothing tells what is usual: where the time of who takes longest goes. */
+static void note_longest(const struct making *m, json_t *list)
+{
+	const struct cause *c = &m->trace.causes[m->trace.cause_cnt];
+	struct buf text = { 0 };
+
+	if (m->trace.cause_cnt || !m->trace.ruled_out || !c->symptom->absolute)
+		return;
+	symptom_write(&text, c->symptom, m->params->src->registry->now_ns,
+		      m->params->src->wall_offset_ns);
+	buf_str(&text, ", and nothing tells whether that is usual: ");
+	words_write(&text, c->scene->reason->why, c->scene);
+	json_array_append_new(list, text_take(&text));
+}
+
 static json_t *notes_json(const struct making *m)
 {
 	json_t *list = json_array();
 
-	for (u32 i = 0; i < m->trace.note_cnt; i++)
-		json_array_append_new(list, symptom_text(m, m->trace.notes[i]));
+	note_longest(m, list);
+	for (u32 i = 0; i < m->trace.note_cnt; i++) {
+		struct buf text = { 0 };
+
+		symptom_write(&text, m->trace.notes[i], m->params->src->registry->now_ns,
+			      m->params->src->wall_offset_ns);
+		buf_str(&text, "; nobody suffers from it");
+		json_array_append_new(list, text_take(&text));
+	}
 	return list;
 }
 
@@ -375,7 +397,7 @@ static void summary_write_all(struct buf *b, const struct making *m, const json_
 	if (s->slowest) {
 		buf_printf(b, "; the slowest is %s, p95 ", s->slowest);
 		quantity_write(b, QUANTITY_SECONDS, s->slowest_seconds);
-		buf_str(b, ", and that is usual for it");
+		buf_str(b, json_array_size(m->unknown) ? "" : ", and that is usual for it");
 	}
 }
 

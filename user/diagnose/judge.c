@@ -88,6 +88,14 @@ static bool is_broken(const struct cause *c)
 	       (kind == REASON_HARDWARE || kind == REASON_QUOTA || kind == REASON_MEMORY);
 }
 
+/* Does it say where, and not why: or that somebody else is the reason, and not who? */
+static bool is_open(const struct cause *c)
+{
+	const struct reason *r = c->scene->reason;
+
+	return r->vague || (r->blames == BLAMES_CALLEE && !c->scene->callee.service);
+}
+
 /* Those that count come first, and those that say why before those that only say where; the others are ruled out. */
 void judge_causes(struct trace *t)
 {
@@ -113,7 +121,7 @@ void judge_causes(struct trace *t)
 			const struct cause *c = &t->causes[i];
 
 			counts[i] &= c->weight >= TOLD * most || is_broken(c);
-			if (counts[i] && 2U * !c->strong + c->scene->reason->vague == rank)
+			if (counts[i] && 2U * !c->strong + is_open(c) == rank)
 				sorted[cnt++] = *c;
 		}
 	told = cnt;

@@ -5,10 +5,11 @@
 
 #define NS_PER_SEC  1000000000ULL
 #define STEP_MIN    NS_PER_SEC
-#define STEPS_FEW   120	 /* as many as are aimed at */
-#define INSIDE_MIN  2	 /* values in a run */
-#define OUTSIDE_MIN 3	 /* and besides it, to compare with */
-#define CLEAR	    3.5	 /* times what chance does */
+#define STEPS_FEW   120 /* as many as are aimed at */
+#define INSIDE_MIN  2	/* values in a run */
+#define OUTSIDE_MIN 3	/* and besides it, to compare with */
+#define CLEAR	    3.5 /* times what chance does */
+#define NEARLY	    0.5
 #define SCATTER	    0.06 /* what values vary by at least, so that a few equal ones prove nothing */
 
 void steps_make(struct steps *s, const struct history *h, u64 now_ns, u64 back_ns)
@@ -102,6 +103,10 @@ bool run_find(const double *values, u32 cnt, double rise, struct run *ret)
 				going = r;
 		}
 	}
-	*ret = going.clearness >= CLEAR ? going : best;
+	/* what has ended seems to go on as long as the time since then is short beside it, but less clearly */
+	*ret = going.clearness >= CLEAR && (going.clearness >= NEARLY * best.clearness ||
+					    best.end <= going.first)
+		       ? going
+		       : best;
 	return ret->clearness >= CLEAR;
 }

@@ -221,7 +221,7 @@ void diagnosis_write(struct buf *out, const json_t *doc)
 		if (i == NOTES_TOLD)
 			break;
 		buf_reset(&text);
-		buf_printf(&text, "note: %s; nobody suffers from it", json_string_value(one));
+		buf_printf(&text, "note: %s", json_string_value(one));
 		buf_str(out, i ? "" : "\n");
 		paragraph_at(out, 0, "", buf_cstr(&text));
 	}

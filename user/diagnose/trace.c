@@ -119,8 +119,10 @@ static const char *subject_name(struct tracer *t, const struct scene *s)
 	case BLAMES_DEVICE:
 		return s->device;
 	case BLAMES_CALLEE:
-	case BLAMES_PATH:
 		return s->callee.service ?: s->service;
+	case BLAMES_PATH: /* to whom, where that is known */
+		return s->callee.service && (s->callee_troubled || s->focus) ? s->callee.service
+									     : s->service;
 	case BLAMES_LOADER:
 		return s->user_cnt ? s->users[0].service : s->device;
 	case BLAMES_CPU_USER:

@@ -90,6 +90,7 @@
 	X(callee_accepts_slowly, "")                              \
 	X(device_very_slow, "")                                   \
 	X(disk_takes, "")                                         \
+	X(callee_in_trouble, "")                                  \
 	X(queues, "")
 
 enum answer { NO, YES, UNKNOWN };

@@ -285,6 +285,12 @@ enum answer fact_callee_idle(const struct scene *s)
 	return !(oldest >= FLAT * s->callee.oldest);
 }
 
+/* It is known to be the one, not only the one that is asked most. */
+enum answer fact_callee_in_trouble(const struct scene *s)
+{
+	return s->callee_troubled;
+}
+
 enum answer fact_callee_alive(const struct scene *s)
 {
 	return callee_gauge(s, "seismo_processes") > 0;

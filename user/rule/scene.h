@@ -113,7 +113,8 @@ struct scene {
 	const struct part *focus; /* the only part that facts look at; NULL: all of them */
 	struct measured inbound;
 	struct call callee,
-		caller; /* the one that takes most of its time; the one that asks most */
+		caller;	      /* the one that takes most of its time; the one that asks most */
+	bool callee_troubled; /* the callee is the one that fails it, or that the subject names */
 	struct measured
 		callee_inbound; /* as the callee itself sees it; unknown where it is elsewhere */
 	u32 callers_total;	/* services, each once for every protocol */

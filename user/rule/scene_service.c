@@ -490,9 +490,10 @@ static void callee_find(struct scene *s)
 	if (s->peer) {
 		c->service = s->peer;
 		c->protocol = s->protocol;
+		s->callee_troubled = true;
 	} else if ((!about_time(s) || s->budget.rest > s->budget.time / 2) &&
 		   callee_troubled(s, &c->service, &c->protocol)) {
-		;
+		s->callee_troubled = true;
 	} else if (most) {
 		c->service = most->of;
 		c->protocol = most->protocol;
