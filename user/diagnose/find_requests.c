@@ -26,6 +26,9 @@
 #define TAIL	      2.0  /* times the usual p95 */
 #define TAIL_S	      0.03 /* and by so much more */
 #define TAIL_MIN      40   /* requests, to speak of a p95 */
+#define NEW_KIND      5.0  /* times the usual p95 */
+#define NEW_LEAST     0.10 /* of all requests */
+#define NEW_CHANCE    0.10 /* by which rates differ by chance */
 #define ERRORS_MIN    3
 #define ERRORS_RATIO  0.02
 #define ERRORS_SURE   0.10
@@ -253,6 +256,25 @@ static void compare(const struct table *t, const struct finder *f, const struct 
 	c->was95 = hist_quantile(&c->usual, 0.95);
 }
 
+/*
+ * Are those that take long additional, such as the first long polls or streams of a day? All others are as fast and as many as
+ * ever.
+ */
+static bool is_new_kind(const struct table *t, const struct finder *f, const struct run *r,
+			const struct compared *c)
+{
+	double fast = 0, usual = rate_in(t, &f->steps, 0, r->first),
+	       now = rate_in(t, &f->steps, find_now_first(f, r), r->end);
+
+	for (u32 b = 0; b < HIST_BUCKETS; b++)
+		if (exp2((double)b / HIST_SUB + HIST_MIN_EXP) <= NEW_KIND * c->was95)
+			fast += (double)c->now.bucket[b];
+	fast /= c->cnt;
+	return fast <= 1 - NEW_LEAST && c->p50 < SLOWER_WEAK * c->was50 &&
+	       now * fast >= (1 - NEW_CHANCE) * usual && now * fast <= (1 + NEW_CHANCE) * usual &&
+	       now >= (1 + NEW_CHANCE) * usual;
+}
+
 static bool is_slower(double now, double was, double factor, double seconds)
 {
 	return now >= factor * was && now - was >= seconds;
@@ -288,6 +310,10 @@ static void slow_find(struct finder *f, const struct flow *flow, const struct ta
 		return;
 	s.severe = is_slower(c.p75, c.was75, SEVERE, SEVERE_S) ||
 		   (tail && is_slower(c.p95, c.was95, SEVERE, SEVERE_TAIL_S));
+	if (is_new_kind(t, f, &r, &c)) {
+		s.weak = true;
+		s.severe = false;
+	}
 	s.now = tail && !body ? c.p95 : c.p75;
 	s.usual = tail && !body ? c.was95 : c.was75;
 	s.rate = rate_in(t, &f->steps, find_now_first(f, &r), r.end);

@@ -5,11 +5,11 @@
 
 #define NS_PER_SEC  1000000000ULL
 #define STEP_MIN    NS_PER_SEC
-#define STEPS_FEW   120 /* as many as are aimed at */
-#define INSIDE_MIN  2	/* values in a run */
-#define OUTSIDE_MIN 3	/* and besides it, to compare with */
-#define CLEAR	    3.5 /* times what chance does */
-#define NEARLY	    0.5
+#define STEPS_FEW   120	 /* as many as are aimed at */
+#define INSIDE_MIN  2	 /* values in a run */
+#define OUTSIDE_MIN 3	 /* and besides it, to compare with */
+#define CLEAR	    3.5	 /* times what chance does */
+#define LAST	    3	 /* values that say whether it goes on */
 #define SCATTER	    0.06 /* what values vary by at least, so that a few equal ones prove nothing */
 
 void steps_make(struct steps *s, const struct history *h, u64 now_ns, u64 back_ns)
@@ -85,6 +85,24 @@ static bool run_judge(const struct sums *s, u32 cnt, u32 first, u32 end, struct 
 	return true;
 }
 
+/*
+ * Are the last values of it still high? What has ended seems to go on as long as the time since then is short beside it.
+ */
+static bool goes_on(const struct sums *s, const double *values, u32 cnt, const struct run *r,
+		    double rise)
+{
+	double in = (s->value[cnt] - s->value[r->first]) / (s->cnt[cnt] - s->cnt[r->first]),
+	       sum = 0;
+	u32 n = 0;
+
+	for (u32 i = cnt; i > r->first && n < LAST; i--)
+		if (!isnan(values[i - 1])) {
+			sum += values[i - 1];
+			n++;
+		}
+	return sum / n >= in - r->rise + rise / 2;
+}
+
 bool run_find(const double *values, u32 cnt, double rise, struct run *ret)
 {
 	struct run best = { .clearness = 0 }, going = { .clearness = 0 }, r;
@@ -103,10 +121,6 @@ bool run_find(const double *values, u32 cnt, double rise, struct run *ret)
 				going = r;
 		}
 	}
-	/* what has ended seems to go on as long as the time since then is short beside it, but less clearly */
-	*ret = going.clearness >= CLEAR && (going.clearness >= NEARLY * best.clearness ||
-					    best.end <= going.first)
-		       ? going
-		       : best;
+	*ret = going.clearness >= CLEAR && goes_on(&sums, values, cnt, &going, rise) ? going : best;
 	return ret->clearness >= CLEAR;
 }
