@@ -51,15 +51,15 @@ is_strace() { # TEXT COMMAND...
 }
 
 syscall=$BUILD/workload/syscall
-is_strace "one thread" "$syscall" loop 1 $((2000 / scale))
-is_strace "500 threads" "$syscall" loop 500 $((1000 / scale))
+is_strace "one thread" "$syscall" loop 1 $((500 / scale))
+is_strace "500 threads" "$syscall" loop 500 $((500 / scale))
 is 499 "$(what .processes.threads_started_total)" "500 threads: as many were started"
 # shellcheck disable=SC2016 # the other shell's
 is_strace "children" bash -c 'for i in 1 2 3; do /bin/ls / >/dev/null; cat /nonexistent; done; (exit 7)'
 is "7 3 3 2" "$(what '[.processes.started_total, .processes.exit_status["0"], .processes.exit_status["1"], .processes.exit_status["7"]] | join(" ")')" \
 	"children: how they ended"
 
-forks=$((2000 / scale))
+forks=$((1000 / scale))
 ours "$(workload process "fork-$$")" end "ok:$forks" >/dev/null
 is "$forks" "$(what .processes.started_total)" "$forks children, as fast as they come: all were followed"
 is "$((forks + 1))" "$(what .processes.ended_total)" "and to their ends"
