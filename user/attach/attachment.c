@@ -268,10 +268,28 @@ void attachment_close(struct attachment *a)
 	*a = (struct attachment){ 0 };
 }
 
+/* Runs that the kernel has left out, since a program had been preempted. */
+static u64 runs_missed(const struct attachment *a)
+{
+	struct bpf_program *program;
+	u64 sum = 0;
+
+	bpf_object__for_each_program(program, a->object) {
+		struct bpf_prog_info info = { 0 };
+		u32 len = sizeof(info);
+		int fd = bpf_program__fd(program);
+
+		if (fd >= 0 && !bpf_obj_get_info_by_fd(fd, &info, &len))
+			sum += info.recursion_misses;
+	}
+	return sum;
+}
+
 int attachment_read(struct attachment *a)
 {
 	int err = tasks_walk(a);
 
+	a->missed = runs_missed(a);
 	if (!err && a->state->marked) /* for which there was no memory before */
 		__atomic_fetch_add(&a->state->epoch, 1, __ATOMIC_SEQ_CST);
 	attachment_drain(a);

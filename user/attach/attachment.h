@@ -29,6 +29,7 @@ struct attachment {
 	struct attach_call *calls; /* SYSCALLS */
 	struct attach_last *lasts; /* ATTACH_LAST for each of `cpus` */
 	u32 cpus;
+	u64 missed; /* when it was read last: events that the kernel did not tell the programs of */
 	/* Called for each event when the ring buffer is read. */
 	void (*event)(void *ctx, const struct attach_event *e);
 	void *ctx;

@@ -391,8 +391,9 @@ void summary_add(json_t *doc, const struct summary *s)
 	if (state->ended)
 		json_object_set_new(doc, "last_calls", lasts_json(s->attachment));
 	json_object_set_new(doc, "lost",
-			    json_pack("{s:o, s:o, s:o}", "tasks_total",
+			    json_pack("{s:o, s:o, s:o, s:o}", "tasks_total",
 				      values_integer(state->tasks_lost), "events_total",
 				      values_integer(state->events_lost), "files_total",
-				      values_integer(s->details->files_lost)));
+				      values_integer(s->details->files_lost), "missed_total",
+				      values_integer(s->attachment->missed)));
 }

@@ -24,23 +24,31 @@ static const struct wait {
 	{ "sleep_seconds", "asleep", true },	 { "child_seconds", "for children", true },
 };
 
-static void waits_add(struct buf *out, const json_t *blocked, bool on_purpose, const char *what)
+/* Digits behind the point: hundredths of a second tell something of a short life only. */
+static int digits(const json_t *doc)
 {
+	return words_real(doc, "elapsed_seconds") < 10 ? 2 : 1;
+}
+
+static void waits_add(struct buf *out, const json_t *doc, bool on_purpose, const char *what)
+{
+	const json_t *blocked = json_object_get(doc, "blocked");
+	double shown = digits(doc) == 2 ? 0.005 : 0.05;
 	const char *between = " (";
 	double sum = 0;
 
 	for (size_t i = 0; i < sizeof(waits) / sizeof(*waits); i++)
 		if (waits[i].on_purpose == on_purpose)
 			sum += words_real(blocked, waits[i].key);
-	if (on_purpose && sum < 0.05)
+	if (on_purpose && sum < shown)
 		return;
-	buf_printf(out, ", %.1f s %s", sum, what);
+	buf_printf(out, ", %.*f s %s", digits(doc), sum, what);
 	for (size_t i = 0; i < sizeof(waits) / sizeof(*waits); i++) {
 		double s = words_real(blocked, waits[i].key);
 
-		if (waits[i].on_purpose != on_purpose || s < 0.05)
+		if (waits[i].on_purpose != on_purpose || s < shown)
 			continue;
-		buf_printf(out, "%s%s %.1f", between, waits[i].name, s);
+		buf_printf(out, "%s%s %.*f", between, waits[i].name, digits(doc), s);
 		between = ", ";
 	}
 	if (*between == ',')
@@ -49,17 +57,24 @@ static void waits_add(struct buf *out, const json_t *blocked, bool on_purpose, c
 
 static void lost_add(struct buf *out, const json_t *doc)
 {
+	static const struct {
+		const char *key, *text;
+	} losses[] = {
+		{ "tasks_total", "threads were not followed, for want of memory" },
+		{ "missed_total", "calls and switches the kernel did not tell of" },
+		{ "events_total", "calls were counted, but not what they were about" },
+	};
 	const json_t *lost = json_object_get(doc, "lost");
-	unsigned long long tasks = words_integer(lost, "tasks_total"),
-			   events = words_integer(lost, "events_total");
+	bool any = false;
 
-	if (tasks)
-		buf_printf(out, "; LOST: %llu threads were not followed, for want of memory",
-			   tasks);
-	if (events)
-		buf_printf(out, "; %llu calls were counted, but their files and peers lost",
-			   events);
-	if (!tasks && !events)
+	for (size_t i = 0; i < sizeof(losses) / sizeof(*losses); i++) {
+		unsigned long long n = words_integer(lost, losses[i].key);
+
+		if (n)
+			buf_printf(out, "; LOST: %llu %s", n, losses[i].text);
+		any |= n;
+	}
+	if (!any)
 		buf_str(out, "; nothing lost");
 }
 
@@ -87,11 +102,12 @@ static void head_add(struct buf *out, const json_t *doc)
 										: "children");
 	if (threads > running)
 		buf_printf(out, " (%llu threads)", threads);
-	buf_printf(out, ", %.1f s: %.1f s CPU", words_real(doc, "elapsed_seconds"),
-		   words_real(doc, "cpu_seconds"));
-	waits_add(out, json_object_get(doc, "blocked"), false, "blocked");
-	waits_add(out, json_object_get(doc, "blocked"), true, "waiting on purpose");
-	buf_printf(out, ", %.1f s waiting for a CPU", words_real(doc, "run_queue_wait_seconds"));
+	buf_printf(out, ", %.*f s: %.*f s CPU", digits(doc), words_real(doc, "elapsed_seconds"),
+		   digits(doc), words_real(doc, "cpu_seconds"));
+	waits_add(out, doc, false, "blocked");
+	waits_add(out, doc, true, "waiting on purpose");
+	buf_printf(out, ", %.*f s waiting for a CPU", digits(doc),
+		   words_real(doc, "run_queue_wait_seconds"));
 	lost_add(out, doc);
 	buf_char(out, '\n');
 }
