@@ -10,6 +10,7 @@
 #include "lib/loop.h"
 #include "lib/thread.h"
 #include "stack/kernel_waits.h"
+#include "stack/walk.h"
 
 #define REST_FACTOR \
 	50 /* so many times the CPU time of a reading the next tick waits with its own */
@@ -19,7 +20,7 @@ struct sleeper;
 struct stacks {
 	struct kernel_waits *waits;
 	struct names *names;
-	struct sleeper *sleepers; /* during a reading */
+	struct sleeper *sleepers, *contents; /* during a reading */
 	u64 rest_ns;
 	struct stack_row rows[STACK_ROWS];
 	struct stack_frame frames[STACK_ROWS][2 * STACK_DEPTH];
@@ -79,7 +80,8 @@ struct sleeper {
 	unsigned cnt;
 	enum wait_class class;
 	bool named; /* the class is by the names of functions */
-	UT_hash_handle hh;
+	u64 content;
+	UT_hash_handle hh, by_content; /* the latter of the first one with these frames */
 };
 
 static void sleeper_find_class(struct sleeper *p)
@@ -93,18 +95,19 @@ static void sleeper_find_class(struct sleeper *p)
 	p->class = wait_class_of(functions, p->cnt);
 }
 
-static bool sleepers_alike(const struct sleeper *a, const struct sleeper *b)
+static u64 sleeper_content(const struct sleeper *p)
 {
-	for (unsigned i = 0; i < a->cnt && a->cnt == b->cnt; i++)
-		if (a->frames[i].address != b->frames[i].address)
-			return false;
-	return a->cnt == b->cnt;
+	struct stack_trace trace = { .cnt = p->cnt };
+
+	for (unsigned i = 0; i < p->cnt; i++)
+		trace.frame[i] = p->frames[i].address;
+	return stack_key(&trace);
 }
 
 /* The same code of the kernel's may have come to the measurement on several ways. */
 static struct sleeper *sleeper_get(struct stacks *s, u64 key)
 {
-	struct sleeper *p, *other, *next;
+	struct sleeper *p, *other;
 	unsigned skip;
 
 	HASH_FIND(hh, s->sleepers, &key, sizeof(key), p);
@@ -119,14 +122,17 @@ static struct sleeper *sleeper_get(struct stacks *s, u64 key)
 	p->cnt -= skip;
 	memmove(p->frames, p->frames + skip, p->cnt * sizeof(*p->frames));
 	sleeper_find_class(p);
-	HASH_ITER(hh, s->sleepers, other, next)
-		if (other->alike == other->key && sleepers_alike(p, other)) {
-			p->alike = other->key;
-			break;
-		}
+	p->content = sleeper_content(p);
+	HASH_FIND(by_content, s->contents, &p->content, sizeof(p->content), other);
+	if (other)
+		p->alike = other->key;
+	else
+		HASH_ADD(by_content, s->contents, content, sizeof(p->content), p);
 	HASH_ADD(hh, s->sleepers, key, sizeof(key), p);
 	if (p->hh.tbl)
 		return p;
+	if (!other && p->by_content.tbl)
+		HASH_DELETE(by_content, s->contents, p);
 	free(p);
 	return NULL;
 }
@@ -136,6 +142,7 @@ static void sleepers_clear(struct stacks *s)
 {
 	struct sleeper *p, *next;
 
+	HASH_CLEAR(by_content, s->contents);
 	HASH_ITER(hh, s->sleepers, p, next) {
 		HASH_DEL(s->sleepers, p);
 		free(p);

@@ -3,10 +3,11 @@
  * Where watched tasks (bpf/watch.bpf.h) wait: the stacks in the kernel and in the program with which they leave the CPU, for how
  * long, and who woke them. The programs in the kernel are loaded while one of these is open.
  *
- * Stacks of programs are found by frame pointers. A function that has none hides the one that called it: that is often the
- * caller of libc, which has none in Debian. Names come from the tables of symbols of the files that are mapped, or from their
- * debug files, or from /tmp/perf-PID.map; they are not demangled. Of a process that ends before its new addresses were looked
- * up, within some 200 ms, they have none.
+ * Stacks of programs are found by frame pointers. Debian's libraries and servers have none: then they consist of the library's
+ * function in which the program waits, and of the one of its own that has called the library, which is found by looking for an
+ * address of its code on the stack. From there on frame pointers are followed again, if that function has one. Names come from
+ * the tables of symbols of the files that are mapped, or from their debug files, or from /tmp/perf-PID.map; they are not
+ * demangled. Of a process that ends before its new addresses were looked up, within some 200 ms, they have none.
  */
 #ifndef STACK_STACKS_H
 #define STACK_STACKS_H
