@@ -100,21 +100,26 @@ static void perf_map_test(void **state)
 
 static void kernel_test(void **state)
 {
-	struct symbol_slot slots[] = { { 0xffffffff81000042, 0 }, { 0xffffffffc0000010, 1 } };
-	int fd = text_open("ffffffff81000000 T _text\nffffffff81000000 T first\n"
+	struct kernel_symbols k;
+	u64 start = 0;
+	int fd = text_open("ffffffffc0000000 t ext4_sync\t[ext4]\n"
+			   "ffffffff81000000 T _text\nffffffff81000000 T first\n"
 			   "ffffffff81000030 t futex_wait\nffffffff81000040 D data\n"
-			   "ffffffff81000100 T next\n"
-			   "ffffffffc0000000 t ext4_sync\t[ext4]\n");
+			   "ffffffff81000100 T next\nnonsense\n");
 
 	(void)state;
-	assert_int_equal(kernel_symbols_find(fd, slots, 2), 0);
-	assert_string_equal(slots[0].name, "futex_wait");
-	assert_string_equal(slots[1].name, "ext4_sync");
+	assert_int_equal(kernel_symbols_read(&k, fd), 0);
 	close(fd);
+	assert_string_equal(kernel_symbols_find(&k, 0xffffffff81000042, &start), "futex_wait");
+	assert_true(start == 0xffffffff81000030);
+	assert_string_equal(kernel_symbols_find(&k, 0xffffffff81000001, &start), "_text");
+	assert_string_equal(kernel_symbols_find(&k, 0xffffffffc0000010, &start), "ext4_sync");
+	assert_null(kernel_symbols_find(&k, 0xffffffff80ffffff, &start));
+	assert_null(kernel_symbols_find(&k, 0xffffffffd0000000, &start));
+	kernel_symbols_release(&k);
 	fd = text_open("0000000000000000 T first\n0000000000000000 t futex_wait\n");
-	slots[0] = (struct symbol_slot){ .address = 0xffffffff81000042 };
-	assert_int_equal(kernel_symbols_find(fd, slots, 1), -EACCES);
-	assert_false(slots[0].found);
+	assert_int_equal(kernel_symbols_read(&k, fd), -EACCES);
+	kernel_symbols_release(&k);
 	close(fd);
 }
 

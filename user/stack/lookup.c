@@ -2,7 +2,6 @@
 #include "stack/lookup.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,26 +25,6 @@ static void slots_take(const struct symbol_slot *slots, size_t cnt, struct looku
 		memcpy(l->function, slots[i].name, sizeof(l->function));
 		l->offset = slots[i].address - slots[i].start;
 	}
-}
-
-int lookup_kernel(struct lookup *list, size_t cnt)
-{
-	struct symbol_slot *slots = calloc(cnt, sizeof(*slots));
-	int fd = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
-	int err = fd < 0 ? -errno : slots ? 0 : -ENOMEM;
-
-	for (size_t i = 0; !err && i < cnt; i++) {
-		slots[i].address = list[i].address;
-		slots[i].index = (u32)i;
-		snprintf(list[i].file, sizeof(list[i].file), "kernel");
-	}
-	err = err ?: kernel_symbols_find(fd, slots, cnt);
-	if (!err)
-		slots_take(slots, cnt, list);
-	if (fd >= 0)
-		close(fd);
-	free(slots);
-	return err;
 }
 
 /* --- a file that is mapped */

@@ -14,8 +14,6 @@ struct lookup {
 	u64 offset;		    /* in the function, otherwise in the file */
 };
 
-/* -EACCES: the kernel's addresses are hidden; otherwise 0 or negative errno. */
-int lookup_kernel(struct lookup *list, size_t cnt);
 /* Reads the mappings again if there are none, or if an address is in none. 0 or negative errno. */
 int lookup_process(struct lookup *list, size_t cnt, u32 pid, struct mappings *m);
 

@@ -3,19 +3,21 @@
 #include "stack/names.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include <uthash.h>
 
 #include "lib/thread.h"
 #include "stack/lookup.h"
+#include "stack/text_symbols.h"
 
-#define NAMES_MAX  65536
-#define SPACES_MAX 512
-#define AT_ONCE	   512
-#define REST_FACTOR \
-	3 /* so many times the CPU time of the last job the next one of its kind waits */
+#define NAMES_MAX   65536
+#define SPACES_MAX  512
+#define AT_ONCE	    512
+#define REST_FACTOR 3 /* so many times the CPU time of the last job the next one waits */
 
 struct entry_key {
 	struct space_key space;
@@ -46,7 +48,6 @@ struct question {
 	struct mappings mappings;
 	struct lookup *list;
 	size_t cnt;
-	int err;
 	u64 cost_ns;
 };
 
@@ -56,7 +57,8 @@ struct names {
 	struct space *spaces;
 	struct question *asked; /* NULL: none is under way */
 	unsigned pending;
-	u64 rest_ns[2]; /* until then nothing is asked of processes, of the kernel */
+	u64 rest_ns; /* until then nothing is asked */
+	struct kernel_symbols kernel;
 	int kernel_err;
 };
 
@@ -74,14 +76,11 @@ static void work(struct job *job)
 	struct question *q = (struct question *)job;
 	u64 before = thread_cpu_ns();
 
-	q->err = q->space.pid ? lookup_process(q->list, q->cnt, q->space.pid, &q->mappings)
-			      : lookup_kernel(q->list, q->cnt);
+	lookup_process(q->list, q->cnt, q->space.pid, &q->mappings);
 	q->cost_ns = thread_cpu_ns() - before;
 }
 
 /* --- in the loop */
-
-static const struct name hidden = { .file = "kernel" };
 
 static struct entry *entry_find(struct names *n, struct space_key space, u64 address)
 {
@@ -113,7 +112,7 @@ static void spaces_prune(struct names *n)
 	struct space *s, *next;
 
 	HASH_ITER(hh, n->spaces, s, next)
-		if (!s->wanted && s->key.pid && kill((pid_t)s->key.pid, 0) && errno == ESRCH)
+		if (!s->wanted && kill((pid_t)s->key.pid, 0) && errno == ESRCH)
 			space_drop(n, s);
 }
 
@@ -138,6 +137,34 @@ static struct space *space_get(struct names *n, struct space_key key)
 	return NULL;
 }
 
+static struct entry *entry_new(struct names *n, struct space_key space, u64 address)
+{
+	struct entry *e = HASH_COUNT(n->entries) < NAMES_MAX ? calloc(1, sizeof(*e)) : NULL;
+
+	if (!e)
+		return NULL;
+	e->key = (struct entry_key){ .space = space, .address = address };
+	HASH_ADD(hh, n->entries, key, sizeof(e->key), e);
+	if (e->hh.tbl)
+		return e;
+	free(e);
+	return NULL;
+}
+
+static const struct name *kernel_name(struct names *n, u64 address)
+{
+	struct entry *e = entry_new(n, (struct space_key){ 0, 0 }, address);
+	u64 start = address;
+	const char *function = kernel_symbols_find(&n->kernel, address, &start);
+
+	if (!e)
+		return NULL;
+	e->state = ENTRY_KNOWN;
+	e->name = (struct name){ function ? strdup(function) : NULL, strdup("kernel"),
+				 address - start };
+	return &e->name;
+}
+
 const struct name *names_find(struct names *n, struct space_key space, u64 address)
 {
 	struct entry *e = entry_find(n, space, address);
@@ -145,22 +172,13 @@ const struct name *names_find(struct names *n, struct space_key space, u64 addre
 
 	if (e)
 		return e->state == ENTRY_KNOWN ? &e->name : NULL;
-	if (!space.pid && n->kernel_err) /* it would not tell this one either */
-		return &hidden;
-	if (!n->worker || HASH_COUNT(n->entries) >= NAMES_MAX)
-		return NULL;
-	s = space_get(n, space);
-	e = s ? calloc(1, sizeof(*e)) : NULL;
-	if (!e)
-		return NULL;
-	e->key = (struct entry_key){ .space = space, .address = address };
-	HASH_ADD(hh, n->entries, key, sizeof(e->key), e);
-	if (!e->hh.tbl) {
-		free(e);
-		return NULL;
+	if (!space.pid)
+		return kernel_name(n, address);
+	s = n->worker ? space_get(n, space) : NULL;
+	if (s && entry_new(n, space, address)) {
+		s->wanted++;
+		n->pending++;
 	}
-	s->wanted++;
-	n->pending++;
 	return NULL;
 }
 
@@ -181,9 +199,7 @@ static void done(struct job *job)
 	}
 	n->asked = NULL;
 	n->pending -= (unsigned)q->cnt;
-	n->rest_ns[!q->space.pid] = clock_now_ns() + q->cost_ns * REST_FACTOR;
-	if (!q->space.pid)
-		n->kernel_err = q->err;
+	n->rest_ns = clock_now_ns() + q->cost_ns * REST_FACTOR;
 	for (size_t i = 0; i < q->cnt; i++) {
 		struct entry *e = entry_find(n, q->space, q->list[i].address);
 
@@ -199,14 +215,13 @@ static void done(struct job *job)
 	question_free(q);
 }
 
-/* The process of which most names are wanted; processes end, so the kernel is last. */
-static struct space *space_next(struct names *n, u64 now_ns)
+/* The process of which most names are wanted. */
+static struct space *space_next(struct names *n)
 {
 	struct space *s, *next, *most = NULL;
 
 	HASH_ITER(hh, n->spaces, s, next)
-		if (s->wanted && now_ns >= n->rest_ns[!s->key.pid] &&
-		    (!most || !most->key.pid || (s->key.pid && s->wanted > most->wanted)))
+		if (s->wanted && (!most || s->wanted > most->wanted))
 			most = s;
 	return most;
 }
@@ -255,9 +270,9 @@ void names_tick(struct names *n, u64 now_ns)
 {
 	struct space *s;
 
-	if (!n->worker || n->asked)
+	if (!n->worker || n->asked || now_ns < n->rest_ns)
 		return;
-	s = space_next(n, now_ns);
+	s = space_next(n);
 	n->asked = s ? question_new(n, s) : NULL;
 	if (!n->asked || !worker_add(n->worker, &n->asked->job))
 		return;
@@ -280,9 +295,16 @@ const char *names_kernel_error(const struct names *n)
 struct names *names_new(struct worker *w)
 {
 	struct names *n = calloc(1, sizeof(*n));
+	int fd = open("/proc/kallsyms", O_RDONLY | O_CLOEXEC);
 
-	if (n)
+	if (n) {
 		n->worker = w;
+		n->kernel_err = fd < 0 ? -errno : kernel_symbols_read(&n->kernel, fd);
+		if (n->kernel_err)
+			kernel_symbols_release(&n->kernel);
+	}
+	if (fd >= 0)
+		close(fd);
 	return n;
 }
 
@@ -303,5 +325,6 @@ void names_free(struct names *n)
 	}
 	HASH_ITER(hh, n->spaces, s, next_space)
 		space_drop(n, s);
+	kernel_symbols_release(&n->kernel);
 	free(n);
 }

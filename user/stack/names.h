@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Names of addresses in the kernel and in processes. They are looked up by the worker, once: who asks again later finds them.
+ * Names of addresses in the kernel and in processes. The latter are looked up by the worker, once: who asks again later finds them.
  * A process can choose what its files and tables say, and when reading them ends; so all that is read of it is bounded, and a
  * job that hangs keeps only names from coming.
  */
@@ -23,7 +23,9 @@ struct name {
 
 struct names;
 
-/* NULL: no memory. The worker, which may be NULL, must outlive it. */
+/*
+ * Reads the names of the kernel's functions: in a thread. NULL: no memory. The worker, which may be NULL, must outlive it.
+ */
 struct names *names_new(struct worker *w);
 void names_free(struct names *n);
 /* NULL: not known yet, it will be looked up. Valid until names_free(). */
