@@ -111,6 +111,25 @@ static __noinline int http_response(struct event *e)
 	return status;
 }
 
+/* HTTP also answers to what is no HTTP. */
+static __noinline int http_answer(struct event *e)
+{
+	u32 status = head_read(e) ? http_status(e->p->head, e->p->head_len) : STATUS_UNKNOWN;
+
+	if (status < 200)
+		return STATUS_UNKNOWN;
+	e->sc->request.protocol = PROTOCOL_HTTP;
+	return status;
+}
+
+/* The protocol is unknown: the first response may tell, or one after the parser had lost its way. */
+static __always_inline int response_unknown(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+
+	return !r->answered_ns || r->lost ? http_answer(e) : STATUS_UNKNOWN;
+}
+
 /*
  * The bytes from an interim response on have been parsed. If the final one is among them, the response is there; what
  * follows its status is not looked at.

@@ -107,6 +107,15 @@ static inline u32 mysql_compressed_step(struct stream *s, const u8 *head, u32 av
 	return MYSQL_COMPRESSED;
 }
 
+/* Before the first command: why there will be none, or all is well. */
+static inline void mysql_setup(const u8 *head, u32 len, struct found *ret)
+{
+	if (head[4] == MYSQL_ERROR && len >= 3)
+		ret->kind = FOUND_SETUP_FAILURE;
+	else if (!head[4] && head[3] >= 2)
+		ret->kind = FOUND_SETUP_DONE;
+}
+
 /* The first packet of a response, but for reports of progress before it: f->named. */
 static inline void mysql_response(struct flow *f, const u8 *head, u32 len, struct found *ret)
 {
@@ -149,12 +158,16 @@ static inline u32 mysql_step(struct stream *s, const u8 *head, u32 avail, u32 is
 	if (is_request && !f->begun && head[0] == 0x16 && head[1] == 3)
 		return found(ret, FOUND_PROTOCOL, 0);
 	f->skip = len;
+	if (is_request && !f->begun && head[3] == 1)
+		ret->kind = FOUND_SETUP;
 	if (is_request && !head[3]) {
 		f->begun = 1;
 		if (len && mysql_has_response(head[4]))
 			ret->kind = FOUND_REQUEST;
 	} else if (!is_request && len) {
 		mysql_response(f, head, len, ret);
+		if (!s->flow[FLOW_REQUEST].begun && ret->kind != FOUND_RESPONSE)
+			mysql_setup(head, len, ret);
 	}
 	if (!is_request) /* a 1 that follows belongs to the same response, unless this packet ends it */
 		f->begun = !head[3] && len && head[4] < 0xfe;

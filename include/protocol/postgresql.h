@@ -60,7 +60,9 @@ static inline u32 postgresql_first(struct stream *s, const u8 *head, u32 avail, 
 	     (code < POSTGRESQL_CANCEL || code > POSTGRESQL_GSS)))
 		return found(ret, FOUND_DESYNC, 0);
 	if (code == POSTGRESQL_SSL || code == POSTGRESQL_GSS)
-		s->flow[FLOW_RESPONSE].skip = 1; /* the response is one letter */
+		s->flow[FLOW_RESPONSE].named = 1; /* the response is one letter, or an error */
+	if (code >> 16 == POSTGRESQL_VERSION)
+		ret->kind = FOUND_SETUP;
 	s->flow[FLOW_REQUEST].skip = len - 8;
 	return 8;
 }
@@ -82,6 +84,15 @@ static inline void postgresql_response(struct flow *f, u32 type, struct found *r
 	f->begun = 0;
 }
 
+/* An error that ends the connection, be it at its begin: no ReadyForQuery follows. `head` has twelve bytes. */
+static inline u32 postgresql_is_fatal(const u8 *head)
+{
+	u64 severity = word_at(head + 5) & ~0ULL >> 8;
+
+	return severity == SCRIPT_WORD('S', 'F', 'A', 'T', 'A', 'L', 0, 0) ||
+	       severity == SCRIPT_WORD('S', 'P', 'A', 'N', 'I', 'C', 0, 0);
+}
+
 static inline u32 postgresql_step(struct stream *s, const u8 *head, u32 avail, u32 is_request,
 				  struct found *ret)
 {
@@ -90,6 +101,11 @@ static inline u32 postgresql_step(struct stream *s, const u8 *head, u32 avail, u
 
 	if (is_request && !type)
 		return postgresql_first(s, head, avail, ret);
+	if (!is_request && f->named) {
+		f->named = 0;
+		if (type != 'E')
+			return 1;
+	}
 	if (avail < 5)
 		return is_request && type == 0x16 && avail > 1 && head[1] == 3
 			       ? found(ret, FOUND_PROTOCOL, 0)
@@ -99,12 +115,16 @@ static inline u32 postgresql_step(struct stream *s, const u8 *head, u32 avail, u
 		return found(ret, FOUND_PROTOCOL, 0);
 	if (len < 4 || len > 0x40000000 || ((type | 0x20) - 'a' > 25 && type - '1' > 2))
 		return found(ret, FOUND_DESYNC, 0);
+	if (!is_request && type == 'E' && avail < 5 + 8 && avail < 1 + len)
+		return 0;
 	f->skip = len - 4;
 	if (is_request) {
 		if (type == 'Q' || type == 'S' || type == 'F')
 			ret->kind = FOUND_REQUEST;
 	} else {
 		postgresql_response(f, type, ret);
+		if (type == 'E' && len >= 12 && postgresql_is_fatal(head))
+			ret->kind = FOUND_SETUP_FAILURE;
 	}
 	return 5;
 }

@@ -74,6 +74,16 @@ for end in mariadbd:inbound mariadb:outbound; do
 		"statements that fail, compressed: ${end#*:}"
 done
 load_counted "an answer of 10 MB, compressed" 0 mariadb-$$ "${address[@]}" -C -e "SELECT REPEAT('Z', 1000) FROM seq_1_to_10000" test
+# No such database: the server says so in place of its welcome
+mark
+for _ in {1..5}; do
+	mariadb-$$ "${address[@]}" nosuch -e "SELECT 1" 2>/dev/null
+done
+for end in mariadbd:inbound mariadb:outbound; do
+	wait_until grown_to 5 seismo_requests_total service="${end%:*}-$$" protocol=mysql
+	is "5" "$(grown seismo_requests_total service="${end%:*}-$$" direction="${end#*:}" protocol=mysql status=error)" \
+		"connections that are refused: ${end#*:}"
+done
 load_counted "an answer of 10 MB" 0 mariadb-$$ "${address[@]}" -e "SELECT REPEAT('Z', 1000) FROM seq_1_to_10000" test
 load_counted "a query of 2 MB" 0 mariadb-$$ "${address[@]}" --max-allowed-packet=16M \
 	< <(printf "SELECT LENGTH('%s');" "$(head -c 2M /dev/zero | tr '\0' Q)")

@@ -109,6 +109,36 @@ wait "$listener"
 is 20 "$(grep -c 'what happened' "$TMP/news")" "the listener got all notifications"
 is_counted postgres-$$ "LISTEN, 20 NOTIFY, and SELECT" "inbound postgresql ok 22"
 
+# Connections that are refused, and those that are ended from outside in a statement
+fatal_counted() { # TEXT NUMBER
+	local end
+	for end in postgres:inbound psql:outbound; do
+		wait_until grown_to "$2" seismo_requests_total service="${end%:*}-$$" protocol=postgresql status=error
+		is "$2" "$(grown seismo_requests_total service="${end%:*}-$$" direction="${end#*:}" protocol=postgresql status=error)" \
+			"$1: ${end#*:}"
+	done
+}
+admin() { # SQL
+	pgbench-$$ -n -h 127.0.0.1 -p "$port" -U postgres -t 1 -f <(echo "$1") postgres >"$TMP/pgbench" 2>&1
+}
+admin "CREATE ROLE nobody LOGIN CONNECTION LIMIT 0;"
+mark
+for _ in {1..5}; do
+	psql-$$ -h 127.0.0.1 -p "$port" -U postgres missing -c "" 2>/dev/null
+	psql-$$ -h 127.0.0.1 -p "$port" -U nobody postgres -c "" 2>/dev/null
+done
+fatal_counted "no such database, too many connections" 10
+mark
+for _ in {1..3}; do
+	psql-$$ -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres -c "SELECT pg_sleep(60)" >/dev/null 2>&1 &
+done
+sleeping() {
+	[[ $(pgrep -cf "postgres: .*postgres.* SELECT") == 3 ]]
+}
+wait_until sleeping
+admin "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%';"
+fatal_counted "ended in a statement" 3
+
 mark
 pgbench-$$ -n -M prepared -h "$TMP/run" -p "$port" -U postgres -f <(echo "SELECT 1;") -t $n postgres >"$TMP/pgbench" 2>&1
 is "$n/$n" "$(sed -n 's/.*actually processed: //p' "$TMP/pgbench")" "pgbench over a Unix socket"

@@ -436,6 +436,7 @@ static const struct row grpc_rows[] = {
 #define PG_ROW	   "D\0\0\0\x0a\0\1\0\0\0\0"
 #define PG_DONE	   "C\0\0\0\x0dSELECT 1\0"
 #define PG_ERROR   "E\0\0\0\x0cSERROR\0\0"
+#define PG_FATAL   "E\0\0\0\x1aSFATAL\0VFATAL\0C53300\0\0"
 #define PG_NOTICE  "N\0\0\0\x0eSWARNING\0\0"
 #define PG_READY   "Z\0\0\0\5I"
 #define PG_PARSE   "P\0\0\0\x11s\0SELECT 1\0\0\0"
@@ -446,14 +447,14 @@ static const struct row grpc_rows[] = {
 
 static const struct row postgresql_rows[] = {
 	{ "start and query",
-	  "ok req ok",
+	  "setup ok req ok",
 	  { REQUEST(PG_STARTUP), RESPONSE("R\0\0\0\x0c\0\0\0\5abcd"), REQUEST("p\0\0\0\x08pwd\0"),
 	    RESPONSE("R\0\0\0\x08\0\0\0\0S\0\0\0\x0c"
 		     "a\0bcdef\0K\0\0\0\x0c\0\0\0\1\0\0\0\2" PG_READY),
 	    REQUEST(PG_QUERY), RESPONSE("T\0\0\0\6\0\0" PG_ROW PG_ROW PG_DONE PG_READY),
 	    REQUEST("X\0\0\0\4") } },
 	{ "no SSL, no GSS",
-	  "ok",
+	  "setup ok",
 	  { REQUEST(PG_GSS), RESPONSE("N"), REQUEST(PG_SSL), RESPONSE("N"), REQUEST(PG_STARTUP),
 	    RESPONSE("R\0\0\0\x08\0\0\0\0" PG_READY) } },
 	{ "SSL",
@@ -464,6 +465,11 @@ static const struct row postgresql_rows[] = {
 	    RESPONSE("\x14\3\3\0\1\1"), REQUEST_MORE("\x17\3\3\0\x30", 48),
 	    RESPONSE_MORE("\x17\3\3\0\x30", 48) } },
 	{ "cancel", "", { REQUEST(PG_CANCEL) } },
+	{ "no welcome", "setup failed", { REQUEST(PG_STARTUP), RESPONSE(PG_FATAL) } },
+	{ "no welcome for who asks for SSL", "failed", { REQUEST(PG_SSL), RESPONSE(PG_FATAL) } },
+	{ "the end, in a query",
+	  "req failed",
+	  { REQUEST(PG_QUERY), RESPONSE("T\0\0\0\6\0\0" PG_ROW PG_FATAL) } },
 	{ "errors and notices",
 	  "req req error ok",
 	  { REQUEST(PG_QUERY PG_QUERY), RESPONSE(PG_NOTICE PG_ERROR PG_READY),
@@ -529,9 +535,14 @@ static const struct row postgresql_rows[] = {
 
 static const struct row mysql_rows[] = {
 	{ "login and query",
-	  "req ok",
+	  "setup done req ok",
 	  { RESPONSE(MY_GREETING), REQUEST("\x08\0\0\1\5\0\0\0user"), RESPONSE(MY_OK("\2")),
 	    REQUEST(MY_QUERY), RESPONSE(MY_RESULT), REQUEST("\1\0\0\0\1") } },
+	{ "too many connections", "failed", { RESPONSE("\x09\0\0\0\xff\x10\4#08004") } },
+	{ "access denied",
+	  "setup failed",
+	  { RESPONSE(MY_GREETING), REQUEST("\x08\0\0\1\5\0\0\0user"),
+	    RESPONSE("\x0a\0\0\2\xff\x15\4#28000x") } },
 	{ "errors",
 	  "req error req ok",
 	  { REQUEST(MY_QUERY), RESPONSE(MY_ERROR), REQUEST(MY_QUERY), RESPONSE(MY_OK("\1")) } },
@@ -542,7 +553,7 @@ static const struct row mysql_rows[] = {
 	    RESPONSE(MY_RESULT), REQUEST("\5\0\0\0\x19\1\0\0\0\1\0\0\0\x0e"),
 	    RESPONSE(MY_OK("\1")) } },
 	{ "TLS",
-	  "tls setup",
+	  "setup tls setup",
 	  { RESPONSE(MY_GREETING), REQUEST_MORE("\x20\0\0\1\0\x0e\0\0", 28),
 	    REQUEST_MORE(TLS_HELLO, 255), RESPONSE_MORE("\x16\3\3\0\x7a", 122) } },
 	{ "a file from the client",
@@ -561,7 +572,7 @@ static const struct row mysql_rows[] = {
 		     "\x0a\0\0\2\xff\xff\xff\1\1\2\x20\0\0\0" MY_OK("\3")),
 	    REQUEST(MY_QUERY), RESPONSE(MY_ERROR) } },
 	{ "compressed",
-	  "req ok req error req error req ok",
+	  "setup done req ok req error req error req ok",
 	  { RESPONSE(MY_GREETING), REQUEST_MORE("\x25\0\0\1\x25\2\0\0", 33), RESPONSE(MY_OK("\2")),
 	    REQUEST("\x0d\0\0\0\0\0\0" MY_QUERY), RESPONSE("\x0b\0\0\1\0\0\0" MY_OK("\1")),
 	    REQUEST("\x0d\0\0\0\0\0\0" MY_QUERY), RESPONSE("\x0e\0\0\1\0\0\0" MY_ERROR),

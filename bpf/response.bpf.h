@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/* The status of responses, and which of the requests in flight they complete. */
+#ifndef RESPONSE_BPF_H
+#define RESPONSE_BPF_H
+
+#include "http.bpf.h"
+#include "tls.bpf.h"
+
+/* The first bytes of a response contain its status, and at most one request is in flight. */
+static __always_inline bool is_simple(const struct request_ctx *r)
+{
+	return !r->pipelined && (r->protocol == PROTOCOL_REDIS ||
+				 (r->protocol == PROTOCOL_MYSQL &&
+				  !r->stream.flow[FLOW_REQUEST].size_at)); /* not compressed */
+}
+
+static __always_inline int exchange_status(struct event *e)
+{
+	u32 protocol = e->sc->request.protocol;
+
+	if (protocol == PROTOCOL_HTTP)
+		return http_response(e);
+	return protocol == PROTOCOL_UNKNOWN ? response_unknown(e) : STATUS_UNKNOWN;
+}
+
+/*
+ * The only request in flight gets its response, whose status is in its first bytes. The rest is not parsed. 0: the
+ * status is not there.
+ */
+static __noinline int response_simple(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	struct parser *p = e->p;
+	struct flow *flow = &p->stream.flow[FLOW_RESPONSE];
+
+	if (!is_simple(r) || r->outstanding != 1 || event_flow(e)->carry_len || !head_read(e))
+		return 0;
+	__builtin_memset(&p->found, 0, sizeof(p->found));
+	__builtin_memset(flow, 0, sizeof(*flow));
+	p->stream.flow[FLOW_REQUEST].size_at = 0;
+	p->stream.flow[FLOW_REQUEST].begun = 1;
+	if (r->protocol == PROTOCOL_REDIS)
+		redis_step(flow, p->head, p->head_len, false, &p->found);
+	else
+		mysql_step(&p->stream, p->head, p->head_len, false, &p->found);
+	if (p->found.kind != FOUND_RESPONSE)
+		return 0;
+	inflight_complete_one(e->sc, event_dimension(e, p->found.status), e->now);
+	return 1;
+}
+
+/* The parsed responses belong to the requests in flight, oldest first. */
+static __always_inline void response_runs(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	struct parser *p = e->p;
+	bool upgraded = false;
+
+	p->run = 0;
+	for (int i = 0; i < RUNS + INFLIGHT_GROUPS && p->run < RUNS && r->outstanding; i++) {
+		struct run *run = &p->runs[p->run & (RUNS - 1)];
+
+		if (!run->cnt)
+			break;
+		run->cnt -=
+			inflight_complete(e->sc, event_dimension(e, run->status), run->cnt, e->now);
+		upgraded |= run->status == 101;
+		if (!run->cnt)
+			p->run++;
+	}
+	if (upgraded)
+		r->protocol = PROTOCOL_OPAQUE;
+	if (!r->outstanding && p->runs[p->run & (RUNS - 1)].cnt && is_race(e))
+		race_note(r, p->runs[p->run & (RUNS - 1)].cnt, p->runs[p->run & (RUNS - 1)].status);
+}
+
+/* The response makes no sense: whatever is in flight is taken to have it. A handshake was a request, as it turns out. */
+static __noinline int response_lost(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	u32 protocol = r->protocol, setup = r->setup, status;
+	bool wrong = parser_was_wrong(r) && !setup;
+
+	parser_lost(e);
+	if (!r->outstanding && setup)
+		inflight_add(r, r->begun_ns, 1);
+	status = e->p->runs[0].cnt ? STATUS_UNKNOWN : http_answer(e);
+	parser_response(e->p, status ?: setup ? STATUS_ERROR : STATUS_UNKNOWN, r->outstanding);
+	if (status || wrong)
+		return RESPONSE_RUNS;
+	r->protocol = protocol;
+	return RESPONSE_LOST;
+}
+
+static __always_inline int response_parse(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	int parsed;
+
+	if (r->protocol == PROTOCOL_TLS)
+		event_flow(e)->rest = 0;
+	parsed = parse(e);
+	if (r->interim)
+		return http_past_interim(e, parsed);
+	if (parsed && e->p->lost && r->protocol != PROTOCOL_HTTP && (r->outstanding || r->setup))
+		return response_lost(e);
+	if (r->desync && r->outstanding)
+		return exchange_status(e);
+	if (r->protocol == PROTOCOL_TLS && !r->outstanding && r->tls == TLS_OPEN && parsed &&
+	    e->p->runs[0].cnt && is_race(e))
+		race_note(r, 1, STATUS_UNKNOWN);
+	if (r->protocol == PROTOCOL_TLS && !tls_on_response(e, parsed ? e->p->runs[0].cnt : 0))
+		return RESPONSE_LATER;
+	if (!parsed || r->desync)
+		return RESPONSE_LATER;
+	if (e->p->runs[0].cnt && r->setup != SETUP_FAILED)
+		r->setup = SETUP_NONE;
+	if (!e->p->runs[0].cnt && !protocol_response_begun(r->protocol, event_flow(e)))
+		r->response_ns = 0;
+	return RESPONSE_RUNS;
+}
+
+static __always_inline void response_to_all(struct event *e, u32 status)
+{
+	struct request_ctx *r = &e->sc->request;
+
+	e->p->runs[0] = (struct run){ status, r->outstanding };
+	e->p->runs[1].cnt = 0;
+}
+
+/* The only request in flight has its response. */
+static __always_inline int response_to_one(struct event *e, u32 status)
+{
+	inflight_complete_one(e->sc, event_dimension(e, status), e->now);
+	http_upgrade(&e->sc->request, status);
+	return 0;
+}
+
+#endif
