@@ -72,11 +72,74 @@ static void callers_that_are_well_acquit(void **state)
 	world_free(w);
 }
 
+/* A subscription that never ends, on a disk that becomes slow. `protocol`: of the subscription. */
+static void who_always_waits(const char *protocol, double ever_since)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	for (int i = 0; i < 132; i++) {
+		double in_device = i >= 120 ? 0.084 : 0.0004;
+
+		reads(w, "shop.service", "sdb", 100, in_device, 0.00005);
+		serves(w, "shop.service", "http", 100, 0.002 + in_device);
+		computes(w, "shop.service", 0.05);
+		computes(w, "feed.service", 0.01);
+		serves(w, "feed.service", protocol, 1, 0.001);
+		calls(w, "shop.service", protocol, "feed.service", 1, 0.001);
+		set(w, "seismo_request_oldest_seconds",
+		    LABELS("shop.service", "outbound", protocol, "feed.service"),
+		    ever_since + i * TICK_S);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	assert_string_equal(text_of(json_object_get(first_cause(doc), "subject"), "device"), "sdb");
+	assert_int_equal(json_array_size(json_object_get(doc, "causes")), 1);
+	json_decref(doc);
+	world_free(w);
+}
+
+static void who_always_waits_is_not_blamed(void **state)
+{
+	(void)state;
+	who_always_waits("redis", 7200);
+	who_always_waits("redis", 0);
+	who_always_waits("unknown", 0);
+}
+
+/* Of who has always waited 2 s, and waits on, that is told. */
+static void who_waits_for_longer_is_blamed(void **state)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	(void)state;
+	for (int i = 0; i < 126; i++) {
+		double age = i >= 120 ? (i - 119) * TICK_S : 2;
+
+		serves(w, "shop.service", "http", i < 120 ? 100 : 1, i < 120 ? 0.01 : age);
+		serves(w, "feed.service", "redis", i < 120 ? 10 : 0, 0.009);
+		computes(w, "shop.service", 0.05);
+		computes(w, "feed.service", 0.01);
+		calls(w, "shop.service", "redis", "feed.service", i < 120 ? 10 : 0, 0.01);
+		set(w, "seismo_request_oldest_seconds",
+		    LABELS("shop.service", "outbound", "redis", "feed.service"), age);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	assert_string_equal(text_of(json_object_get(first_cause(doc), "subject"), "service"),
+			    "feed.service");
+	json_decref(doc);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_healthy_caller_acquits_nobody_else),
 		cmocka_unit_test(callers_that_are_well_acquit),
+		cmocka_unit_test(who_always_waits_is_not_blamed),
+		cmocka_unit_test(who_waits_for_longer_is_blamed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

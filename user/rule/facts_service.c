@@ -116,7 +116,11 @@ enum answer fact_sleeps(const struct scene *s)
 
 enum answer fact_callee_silent(const struct scene *s)
 {
-	return s->callee.service ? at_least(s->callee.oldest, HANGS) : NO;
+	const struct call *c = &s->callee;
+
+	if (!c->service || !protocol_awaits(c->protocol) || c->oldest < MANY * c->usual_oldest)
+		return NO;
+	return at_least(c->oldest, HANGS);
 }
 
 /* A gauge of the callee, where that is a service of this host. */

@@ -232,6 +232,37 @@ double scene_age(const struct scene *s, const char *metric, const struct conditi
 	return gauge_in(s, metric, where, s->subject.peaks);
 }
 
+/*
+ * Who always waits (a log shipped over a connection that nobody answers, a long poll) grows older, falls back and grows older: its
+ * peak is twice the mean. What has been under way for as long as anything is known of what is usual is no news either.
+ */
+double scene_usual_age(const struct scene *s, const struct series *of)
+{
+	struct history_gauge was, now;
+	double age;
+
+	if (!s->usual)
+		return NAN;
+	history_gauge(s->usual, of, &was);
+	history_gauge(&s->now_window, of, &now);
+	age = (double)(s->subject.peaks ? now.max : now.last) / 1e9;
+	if (age >= (double)(s->now_window.end_ns - s->usual->begin_ns) / 1e9)
+		return age;
+	return 2 * was.mean / 1e9;
+}
+
+double scene_usual_ages(const struct scene *s, const char *metric, const struct condition *where)
+{
+	double max = s->usual ? 0 : NAN;
+	struct group g;
+
+	group_find(&g, s->src->registry, metric, where);
+	for (size_t i = 0; i < g.cnt; i++)
+		max = fmax(max, scene_usual_age(s, g.at[i]));
+	group_release(&g);
+	return max;
+}
+
 /* Keeps them sorted; the youngest gives way. */
 static void oldest_add(struct scene *s, const struct oldest *add)
 {

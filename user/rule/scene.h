@@ -58,7 +58,8 @@ struct time_budget {
 struct call {
 	const char *service, *protocol; /* NULL: not known */
 	struct measured duration;
-	double oldest; /* seconds; of requests under way */
+	double oldest;	     /* seconds; of requests under way */
+	double usual_oldest; /* NAN: not known */
 };
 
 /* Something that is under way. */
@@ -157,6 +158,11 @@ void scene_measure(const struct scene *s, struct measured *ret, const char *metr
 double scene_gauge(const struct scene *s, const char *metric, const struct condition *where);
 /* The age of the oldest that is under way: at the end of the window, or its peak, as the subject has it. */
 double scene_age(const struct scene *s, const char *metric, const struct condition *where);
+/* How old it usually becomes, in seconds: by one series, by any of them. NAN: what is usual is not known. */
+double scene_usual_age(const struct scene *s, const struct series *of);
+double scene_usual_ages(const struct scene *s, const char *metric, const struct condition *where);
+/* Does anybody know, of this protocol, whether who has sent something waits for an answer? */
+bool protocol_awaits(const char *protocol);
 
 /* How many times the usual the rate of events, or the mean of a histogram, is; NAN where either is not known. */
 double measured_rate_factor(const struct measured *m);

@@ -7,6 +7,7 @@
 
 #define CPU_LITTLE 0.02 /* CPUs, that no neighbour is blamed for */
 #define TROUBLE	   0.1	/* of a callee, from which on it is looked at */
+#define OLDER	   3.0	/* times the usual age */
 
 enum {
 	/* one series of the service each */
@@ -88,25 +89,55 @@ static void part_add(const struct split *x, int row, const char *of, const char 
 	b->parts[i] = (struct part){ &rows[row], of, protocol, seconds + b->parts[i].seconds, NAN };
 }
 
-/* What a series has grown by in the window; of what is under way, as long as it was in the window. Gauges are known of now only. */
-static double series_seconds(const struct split *x, const struct series *s)
-{
-	struct history_gauge gauge;
-
-	if (s->family->metric->kind != METRIC_GAUGE)
-		return series_increase(s, x->window);
-	if (x->window != &x->s->now_window)
-		return 0;
-	history_gauge(x->window, s, &gauge);
-	return fmin((double)(x->s->subject.peaks ? gauge.max : gauge.last) / 1e9,
-		    seconds_of(x->window));
-}
-
 static const char *label_of(const struct series *s, const char *name)
 {
 	int at = family_label(s->family, name);
 
 	return at < 0 ? NULL : s->label[at];
+}
+
+bool protocol_awaits(const char *protocol)
+{
+	static const char *const others[] = { "unknown", "tls", "mqtt", NULL };
+
+	for (const char *const *one = others; protocol && *one; one++)
+		if (!strcmp(protocol, *one))
+			return false;
+	return true;
+}
+
+/* Of the window, in which something is under way, by how much that is longer than usual. */
+static double waiting_seconds(const struct split *x, const struct series *s)
+{
+	double usual = scene_usual_age(x->s, s), length = seconds_of(x->window);
+	struct history_gauge gauge;
+
+	if (x->window != &x->s->now_window || !protocol_awaits(label_of(s, "protocol")))
+		return 0;
+	history_gauge(x->window, s, &gauge);
+	return fmin((double)(x->s->subject.peaks ? gauge.max : gauge.last) / 1e9, length) -
+	       (isnan(usual) ? 0 : fmin(usual, length));
+}
+
+/* What a series has grown by in the window; of what is under way, as long as it was in the window. Gauges are known of now only. */
+static double series_seconds(const struct split *x, const struct series *s)
+{
+	return s->family->metric->kind == METRIC_GAUGE ? waiting_seconds(x, s)
+						       : series_increase(s, x->window);
+}
+
+/* The longest. */
+static double longest_seconds(const struct split *x, const char *metric,
+			      const struct condition *where)
+{
+	double max = 0;
+	struct group g;
+
+	group_find(&g, x->s->src->registry, metric, where);
+	for (size_t i = 0; i < g.cnt; i++)
+		max = fmax(max, waiting_seconds(x, g.at[i]));
+	group_release(&g);
+	return max;
 }
 
 /* Adds all series of a metric that the conditions hold for, each to the part of its labels. */
@@ -153,13 +184,14 @@ static double class_seconds(const struct split *x, const char *class)
 static void disk_add(const struct split *x)
 {
 	const struct condition where[] = { { "service", x->s->service }, { NULL } };
-	double writes = 0, waited = class_seconds(x, "sync") + class_seconds(x, "write"), scale;
+	double reads = 0, writes = 0, scale;
+	double waited = class_seconds(x, "sync") + class_seconds(x, "write");
 	struct group g;
 
 	group_find(&g, x->s->src->registry, "seismo_service_block_io_duration_seconds", where);
 	for (size_t i = 0; i < g.cnt; i++)
-		if (strcmp(g.at[i]->label[2] ?: "", "read") != 0)
-			writes += series_increase(g.at[i], x->window);
+		*(strcmp(g.at[i]->label[2] ?: "", "read") ? &writes : &reads) +=
+			series_increase(g.at[i], x->window);
 	scale = waited < writes ? waited / writes : 1;
 	for (size_t i = 0; i < g.cnt; i++) {
 		bool read = !strcmp(g.at[i]->label[2] ?: "", "read");
@@ -168,8 +200,14 @@ static void disk_add(const struct split *x)
 			 series_increase(g.at[i], x->window) * (read ? 1 : scale));
 	}
 	group_release(&g);
-	group_add_parts(x, PART_DISK, "seismo_service_block_io_oldest_seconds", where, "device",
-			"");
+	/* whether what is under way is read or written is not known: it is as what has ended */
+	if (reads + writes > 0)
+		scale = (reads + writes * scale) / (reads + writes);
+	group_find(&g, x->s->src->registry, "seismo_service_block_io_oldest_seconds", where);
+	for (size_t i = 0; i < g.cnt; i++)
+		part_add(x, PART_DISK, label_of(g.at[i], "device"), NULL,
+			 waiting_seconds(x, g.at[i]) * scale);
+	group_release(&g);
 	group_add_parts(x, PART_IO_LIMIT, "seismo_service_block_io_throttled_seconds", where,
 			"device", "");
 }
@@ -215,14 +253,11 @@ static void time_split(const struct split *x, const struct measure *inbound)
 		const char *class;
 	} rest[] = { { PART_LOCKS, "futex" }, { PART_SLEEP, "sleep" } };
 	struct time_budget *b = x->to;
-	double sum = 0, waiting = 0;
+	double sum = 0, waiting = longest_seconds(x, "seismo_request_oldest_seconds", where);
 
-	if (x->window == &s->now_window)
-		waiting = scene_age(s, "seismo_request_oldest_seconds", where);
 	b->requests = inbound->unknown ? 0 : inbound->cnt;
 	b->time = inbound->unknown ? 0 : inbound->sum;
-	if (waiting > 0)
-		b->time += fmin(waiting, seconds_of(x->window));
+	b->time += waiting;
 	b->by_requests = b->time > 0;
 	if (!b->by_requests)
 		b->time = seconds_of(x->window);
@@ -301,6 +336,7 @@ static void call_measure(struct scene *s, struct call *c, const char *caller, co
 
 	scene_measure(s, &c->duration, "seismo_request_duration_seconds", where);
 	c->oldest = scene_age(s, "seismo_request_oldest_seconds", where);
+	c->usual_oldest = scene_usual_ages(s, "seismo_request_oldest_seconds", where);
 }
 
 /* --- whom it asks */
@@ -382,6 +418,9 @@ static double candidate_trouble(const struct scene *s, const struct candidate *c
 					   { NULL } };
 	double oldest = scene_age(s, "seismo_request_oldest_seconds", where), ret;
 
+	if (!protocol_awaits(c->protocol) ||
+	    oldest < OLDER * scene_usual_ages(s, "seismo_request_oldest_seconds", where))
+		oldest = 0;
 	ret = answers_trouble(s, c) + (oldest >= 1 ? fmin(oldest / 10, 1) : 0);
 	if (callee_gauge_of(s, c->service, "seismo_processes") == 0)
 		ret += 2;
