@@ -118,16 +118,17 @@ static void what_is_there_has_not_started(void **state)
 	struct world *w = world_new();
 
 	(void)state;
-	assert_true(changes_known_ns(w->changes, w->registry.now_ns) == 0);
+	assert_true(changes_known_ns(w->changes, w->registry.now_ns, w->registry.now_ns) == 0);
 	*get(w, "seismo_processes", "old", NULL)->value = 5;
 	*get(w, "seismo_process_starts_total", "old", NULL)->value = 5;
 	ticks(w, 12);
 	assert_int_equal(w->cnt, 0);
-	assert_true(changes_known_ns(w->changes, w->registry.now_ns) == START_NS + TICK_NS);
+	assert_true(changes_known_ns(w->changes, w->registry.now_ns, w->registry.now_ns) ==
+		    START_NS + TICK_NS);
 	assert_true(changes_watched(w->changes, CHANGE_STARTED));
 	assert_false(changes_watched(w->changes, CHANGE_REPLACED));
 	ticks(w, 12 * 20);
-	assert_true(changes_known_ns(w->changes, w->registry.now_ns) ==
+	assert_true(changes_known_ns(w->changes, w->registry.now_ns, w->registry.now_ns) ==
 		    w->registry.now_ns - CHANGES_WINDOW_NS);
 	world_free(w);
 }

@@ -133,6 +133,41 @@ static void who_waits_for_longer_is_blamed(void **state)
 	world_free(w);
 }
 
+static void replaces(struct world *w, const char *service)
+{
+	changes_note(w->changes, CHANGE_REPLACED, service, "", 1, w->registry.now_ns);
+}
+
+/* Broken by one deploy, mended by another one: the first is the reason. `mended`: when, in ticks after it began. */
+static void a_deploy(int broken, int mended)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	changes_watch(w->changes, CHANGE_REPLACED, true);
+	for (int i = 0; i < 400; i++) {
+		bool bad = i >= 100 && i < mended;
+
+		if (i == broken || i == mended)
+			replaces(w, "shop.service");
+		answers(w, "shop.service", 100, bad ? 0.6 : 0);
+		tick(w);
+	}
+	doc = ask(w, 3600 * NS_PER_SEC, NULL);
+	assert_string_equal(text_of(first_cause(doc), "cause"),
+			    broken >= 0 ? "errors_replaced" : "errors_own");
+	json_decref(doc);
+	world_free(w);
+}
+
+static void what_mends_it_is_not_blamed(void **state)
+{
+	(void)state;
+	a_deploy(98, 300);
+	a_deploy(98, 130);
+	a_deploy(-1, 300);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -140,6 +175,7 @@ int main(void)
 		cmocka_unit_test(callers_that_are_well_acquit),
 		cmocka_unit_test(who_always_waits_is_not_blamed),
 		cmocka_unit_test(who_waits_for_longer_is_blamed),
+		cmocka_unit_test(what_mends_it_is_not_blamed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

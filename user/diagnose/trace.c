@@ -56,6 +56,7 @@ static struct subject subject_of(const struct tracer *t, const struct symptom *s
 	ret.ended_ns = s->ongoing ? 0 : t->now_ns - s->end_ns;
 	ret.usual_ns =
 		t->now_ns - (begin < s->end_ns - length ? begin : s->end_ns - length) + GUARD_NS;
+	ret.began_ns = begin;
 	ret.peaks = true;
 	return ret;
 }

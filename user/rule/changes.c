@@ -11,7 +11,7 @@
 #define NS_PER_MS    1000000ULL
 #define SLOT_NS	     (60000 * NS_PER_MS)
 #define WINDOW_SLOTS ((unsigned)(CHANGES_WINDOW_NS / SLOT_NS))
-#define SLOTS	     (2 * WINDOW_SLOTS) /* the window, and as long a time before it */
+#define SLOTS	     (6 * WINDOW_SLOTS) /* so far back windows reach, and as long a time before each */
 #define ENTRIES_MAX  256		/* of a kind */
 #define DETAIL_SIZE  128
 #define HABIT	     3 /* times more often than before: that stands out */
@@ -258,8 +258,8 @@ static bool entry_read(const struct entry *e, u64 last, struct change *ret)
 {
 	u64 before = 0;
 
-	*ret = (struct change){ .service = e->service, .detail = e->detail, .last_ns = e->last_ns };
-	for (unsigned age = SLOTS; age-- > 0;) {
+	*ret = (struct change){ .service = e->service, .detail = e->detail };
+	for (unsigned age = 2 * WINDOW_SLOTS; age-- > 0;) {
 		u64 number = last - age;
 		const struct slot *s = &e->at[number % SLOTS];
 
@@ -270,9 +270,12 @@ static bool entry_read(const struct entry *e, u64 last, struct change *ret)
 			before += s->cnt;
 			continue;
 		}
+		ret->last_ns = number * SLOT_NS + s->first_ms * NS_PER_MS;
 		if (!ret->cnt)
-			ret->first_ns = number * SLOT_NS + s->first_ms * NS_PER_MS;
+			ret->first_ns = ret->last_ns;
 		ret->cnt += s->cnt;
+		if (number == e->last_slot)
+			ret->last_ns = e->last_ns;
 	}
 	return ret->cnt && ret->cnt >= HABIT * before;
 }
@@ -291,7 +294,7 @@ static void sorted_add(struct change *list, size_t cnt, size_t max, const struct
 		list[at] = *add;
 }
 
-size_t changes_list(const struct changes *c, u64 now_ns, struct change *ret, size_t max)
+size_t changes_list(const struct changes *c, u64 until_ns, struct change *ret, size_t max)
 {
 	size_t cnt = 0;
 
@@ -301,7 +304,7 @@ size_t changes_list(const struct changes *c, u64 now_ns, struct change *ret, siz
 		HASH_ITER(hh, c->entries[kind], e, next) {
 			struct change change;
 
-			if (!entry_read(e, now_ns / SLOT_NS, &change))
+			if (!entry_read(e, until_ns / SLOT_NS, &change))
 				continue;
 			change.kind = (enum change_kind)kind;
 			sorted_add(ret, cnt++, max, &change);
@@ -310,9 +313,15 @@ size_t changes_list(const struct changes *c, u64 now_ns, struct change *ret, siz
 	return cnt;
 }
 
-u64 changes_known_ns(const struct changes *c, u64 now_ns)
+u64 changes_known_ns(const struct changes *c, u64 until_ns, u64 now_ns)
 {
-	u64 begin = now_ns > CHANGES_WINDOW_NS ? now_ns - CHANGES_WINDOW_NS : 0;
+	u64 begin = until_ns > CHANGES_WINDOW_NS ? until_ns - CHANGES_WINDOW_NS : 0,
+	    known = c->known_ns;
+	u64 reach = (SLOTS - 1) * SLOT_NS;
 
-	return c->known_ns && c->known_ns < begin ? begin : c->known_ns;
+	if (known && now_ns > reach && known < now_ns - reach)
+		known = now_ns - reach;
+	if (known > until_ns)
+		return 0;
+	return known && known < begin ? begin : known;
 }

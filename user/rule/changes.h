@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * What started, was replaced or died in the last 15 minutes, by service. A storm of short commands does not push out the one
+ * What started, was replaced or died in 15 minutes, by service: the last ones, or any that ended within about an hour. A storm of short commands does not push out the one
  * deploy that matters: a kind has room of its own, a service counts once, and what is usual for it does not stand out.
  */
 #ifndef RULE_CHANGES_H
@@ -25,7 +25,7 @@ struct change {
 	enum change_kind kind;
 	const char *service, *detail; /* detail of the last one, "" if there is none */
 	u64 first_ns,
-		last_ns; /* CLOCK_MONOTONIC, of those in the window; first to the millisecond */
+		last_ns; /* CLOCK_MONOTONIC, of those in the window; the first one to the millisecond */
 	u64 cnt;	 /* in the window */
 };
 
@@ -48,12 +48,12 @@ bool changes_watched(const struct changes *c, enum change_kind kind);
 void changes_tick(struct changes *c, const struct registry *r, const struct history *h);
 
 /*
- * Writes up to `max` of the changes in the window before now_ns that stand out, the most telling first, and the latest first
+ * Writes up to `max` of the changes in the window before until_ns, to the minute, that stand out, the most telling first, and the latest first
  * among equals. Returns how many stand out. Texts are valid until the next change. What happens all the time does not stand
  * out: less than three times as often as in as long a time before.
  */
-size_t changes_list(const struct changes *c, u64 now_ns, struct change *ret, size_t max);
-/* Since when all changes are known, in the window before now_ns; 0: nothing is known yet. */
-u64 changes_known_ns(const struct changes *c, u64 now_ns);
+size_t changes_list(const struct changes *c, u64 until_ns, struct change *ret, size_t max);
+/* Since when all changes are known, in the window before until_ns; 0: nothing is known of it: not yet, or no more. */
+u64 changes_known_ns(const struct changes *c, u64 until_ns, u64 now_ns);
 
 #endif

@@ -374,9 +374,11 @@ static json_t *changed_section(const struct scene *s)
 	json_t *o, *list;
 
 	if (!s->changed_since_ns)
-		return unknown("processes are not watched, or not yet");
+		return unknown(
+			"processes are not watched, or not yet, or no more is known of that time");
 	o = json_object();
 	time_set(o, s->changed_total ? "since" : "nothing_since", s, s->changed_since_ns);
+	time_set(o, "until", s, s->changed_until_ns);
 	if (!changes_watched(s->src->changes, CHANGE_REPLACED))
 		text_set(o, "unknown", "replaced executables are not watched");
 	if (!s->changed_total)

@@ -47,11 +47,7 @@ enum answer fact_asks_in_vain(const struct scene *s)
 /* Again and again. */
 enum answer fact_callee_dies(const struct scene *s)
 {
-	for (size_t i = 0; s->callee.service && i < s->changed_cnt; i++)
-		if ((s->changed[i].kind == CHANGE_DIED || s->changed[i].kind == CHANGE_OOM) &&
-		    s->changed[i].cnt > 1 && !strcmp(s->changed[i].service, s->callee.service))
-			return YES;
-	return NO;
+	return scene_deaths(s, s->callee.service) > 1;
 }
 
 static bool is_error(const struct series *s)

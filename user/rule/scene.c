@@ -14,6 +14,7 @@
 #define USUAL_AGO      (900 * NS_PER_SEC)
 #define USUAL_WINDOW   (2700 * NS_PER_SEC)
 #define CHANGES_READ   64
+#define SHORTLY_AFTER  (60 * NS_PER_SEC)
 #define OLDEST_MIN     1.0  /* second; what is younger is not worth a word */
 #define DEVICE_SHARE   0.25 /* of a service's time, from which on its disk is looked at as well */
 
@@ -116,6 +117,7 @@ struct subject subject_of_alert(const struct evidence_sources *src, const struct
 	struct subject ret = { .metric = r->term.metric, .alert = a, .window_ns = window_ns(r) };
 
 	ret.usual_ns = (since > 0 ? (u64)since : 0) + ret.window_ns;
+	ret.began_ns = src->registry->now_ns - (since > 0 ? (u64)since : 0);
 	for (unsigned i = 0; i < r->term.where_cnt; i++)
 		if (!strpbrk(r->term.where[i].value, "*?[|!\\"))
 			subject_set(&ret, r->term.where[i].key, r->term.where[i].value);
@@ -307,13 +309,13 @@ static bool is_concerned(const struct scene *s, const char *service)
 	return false;
 }
 
-static size_t changes_read(const struct scene *s, struct change list[CHANGES_READ])
+static size_t changes_read(const struct scene *s, u64 until_ns, struct change list[CHANGES_READ])
 {
 	size_t cnt;
 
 	if (!s->src->changes)
 		return 0;
-	cnt = changes_list(s->src->changes, s->src->registry->now_ns, list, CHANGES_READ);
+	cnt = changes_list(s->src->changes, until_ns, list, CHANGES_READ);
 	return cnt < CHANGES_READ ? cnt : CHANGES_READ;
 }
 
@@ -321,7 +323,7 @@ static size_t changes_read(const struct scene *s, struct change list[CHANGES_REA
 u64 scene_deaths(const struct scene *s, const char *service)
 {
 	struct change list[CHANGES_READ];
-	size_t cnt = changes_read(s, list);
+	size_t cnt = changes_read(s, s->now_window.end_ns, list);
 	u64 deaths = 0;
 
 	for (size_t i = 0; service && i < cnt; i++)
@@ -331,17 +333,26 @@ u64 scene_deaths(const struct scene *s, const char *service)
 	return deaths;
 }
 
-/* Those of the services concerned come first. */
+/*
+ * What changed before it began, and shortly after, as it is not known to the second when that was: what comes later is a
+ * consequence, or mends it. Those of the services concerned come first.
+ */
 static void changed_find(struct scene *s)
 {
-	u64 now_ns = s->src->registry->now_ns;
+	u64 now_ns = s->src->registry->now_ns, until = s->now_window.end_ns;
 	struct change list[CHANGES_READ];
-	size_t cnt = changes_read(s, list);
+	size_t cnt;
 
 	if (!s->src->changes)
 		return;
-	s->changed_since_ns = changes_known_ns(s->src->changes, now_ns);
-	s->changed_total = changes_list(s->src->changes, now_ns, list, 0);
+	if (s->subject.began_ns && s->subject.began_ns + SHORTLY_AFTER < until)
+		until = s->subject.began_ns + SHORTLY_AFTER;
+	s->changed_until_ns = until;
+	s->changed_since_ns = changes_known_ns(s->src->changes, until, now_ns);
+	if (!s->changed_since_ns)
+		return;
+	s->changed_total = changes_list(s->src->changes, until, list, 0);
+	cnt = changes_read(s, until, list);
 	for (size_t i = 0; i < cnt; i++)
 		s->concerned_total += is_concerned(s, list[i].service);
 	for (int others = 0; others < 2; others++)

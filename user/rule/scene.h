@@ -78,6 +78,7 @@ struct subject {
 		*alert; /* whose rule says what `value` is; otherwise it is that of the metric */
 	u64 window_ns, ended_ns; /* how long the window is, and how long ago it ended */
 	u64 usual_ns;		 /* how long ago it was still as usual, at least */
+	u64 began_ns;		 /* CLOCK_MONOTONIC, when it began; 0: not known */
 	bool peaks; /* of what is under way the oldest at any time in the window, not at its end */
 };
 
@@ -127,6 +128,7 @@ struct scene {
 	struct change changed[CHANGED_MAX]; /* those of the services concerned first */
 	size_t changed_cnt, changed_total, concerned_total;
 	u64 changed_since_ns; /* 0: not known */
+	u64 changed_until_ns; /* what came later is not the reason */
 
 	const struct reason *reason;
 	const char *reason_unknown; /* what could not be told; NULL: nothing */
@@ -178,7 +180,7 @@ double scene_growth(const struct scene *s, const struct part *p);
 enum limit_kind { LIMIT_FILES, LIMIT_TASKS, LIMIT_SPACE, LIMITS };
 /* The calls that failed most for it in the window, and how often all did; NULL: none, or no more than usual. */
 const struct series *scene_limited(const struct scene *s, enum limit_kind kind, double *ret_cnt);
-/* How often processes of the service have failed lately, or were killed; 0: not, or no more often than always. */
+/* How often processes of the service failed or were killed in the window and before; 0: not, or no more often than always. */
 u64 scene_deaths(const struct scene *s, const char *service);
 /* The part of its requests' time, or of the window, that it waits for the device. */
 double waiter_share(const struct scene *s, const struct waiter *w);

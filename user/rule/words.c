@@ -171,7 +171,10 @@ static void changed_line(struct buf *out, const struct scene *s)
 	size_t elsewhere = s->changed_total - s->concerned_total;
 
 	if (!s->changed_since_ns) {
-		buf_str(out, "unknown: processes are not watched, or not yet");
+		buf_str(out,
+			s->changed_until_ns < s->now_window.end_ns
+				? "unknown: processes were not watched then, or it is too long ago"
+				: "unknown: processes are not watched, or not yet");
 		return;
 	}
 	if (s->concerned_total) {
@@ -181,6 +184,10 @@ static void changed_line(struct buf *out, const struct scene *s)
 			   elsewhere ? " of these services" : "",
 			   changes_watched(s->src->changes, CHANGE_REPLACED) ? ", replaced" : "");
 		variable_time(out, s, s->changed_since_ns);
+		if (s->changed_until_ns < s->now_window.end_ns) {
+			buf_str(out, ", until ");
+			variable_time(out, s, s->changed_until_ns);
+		}
 	}
 	if (!elsewhere)
 		return;
