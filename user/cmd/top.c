@@ -41,7 +41,7 @@ struct options {
 struct top {
 	struct top_state state;
 	const struct options *options;
-	const char *socket;
+	char *socket;
 	struct loop *loop;
 	struct worker *worker;
 	struct timer *timer;
@@ -379,21 +379,32 @@ static void stop_raised(void *ctx, int number)
 	continued(ctx, number);
 }
 
+static void end_raised(void *ctx, int signal)
+{
+	struct top *t = ctx;
+
+	(void)signal;
+	loop_end(t->loop, 0);
+}
+
 static bool parts_make(struct top *t)
 {
 	t->loop = loop_new();
 	t->worker = t->loop ? worker_new(t->loop, 1) : NULL;
 	t->timer = t->loop ? loop_timer(t->loop, expired, t) : NULL;
-	return t->worker && t->timer && !loop_signal(t->loop, SIGWINCH, resized, t) &&
+	return t->socket && t->worker && t->timer && !loop_signal(t->loop, SIGWINCH, resized, t) &&
 	       !loop_signal(t->loop, SIGTSTP, stop_raised, t) &&
-	       !loop_signal(t->loop, SIGCONT, continued, t);
+	       !loop_signal(t->loop, SIGCONT, continued, t) &&
+	       !loop_signal(t->loop, SIGQUIT, end_raised, t) &&
+	       !loop_signal(t->loop, SIGHUP, end_raised, t);
 }
 
-/* The daemon may hang, and the worker with it: then the end of the process has to do. */
+/* The daemon may hang, and the worker with it: then the end of the process has to do, and what the worker uses stays. */
 static void parts_free(struct top *t)
 {
 	if (t->worker && !worker_end(t->worker, END_WAIT_NS))
 		return;
+	free(t->socket);
 	worker_free(t->worker);
 	loop_free(t->loop);
 	top_state_release(&t->state);
@@ -431,10 +442,11 @@ static int live(struct top *t)
 
 static int with_daemon(const struct options *o, const char *socket, bool own)
 {
-	struct top t = { .options = o, .socket = socket };
+	static struct top t; /* the worker may outlive the call */
 
 	if (o->tables || !isatty(STDOUT_FILENO) || !isatty(STDIN_FILENO))
 		return batch(o, socket, own);
+	t = (struct top){ .options = o, .socket = strdup(socket) };
 	return live(&t);
 }
 

@@ -19,7 +19,6 @@
 #define NS_PER_SEC    1000000000ULL
 #define USUAL_FROM_NS (3600 * NS_PER_SEC) /* before the end of the window */
 #define USUAL_TO_NS   (900 * NS_PER_SEC)
-#define ROWS_MAX      10000
 #define SOURCES_MAX   (TOP_COLUMNS * TOP_SOURCES)
 
 /* Of a key that is a pointer. */
@@ -77,7 +76,7 @@ static int source_query(const struct measuring *m, const struct amounts *a, u64 
 			   .ago_ns = ago_ns,
 			   .by_cnt = 1, /* the first label is the service */
 			   .where = where,
-			   .groups_max = ROWS_MAX,
+			   .groups_max = TOP_ROWS_MAX,
 			   .unsorted = true,
 			   .sums = !a->quantiles };
 
@@ -433,7 +432,7 @@ struct wish {
 
 static int limit_read(struct wish *w, const char *text, struct buf *error)
 {
-	if (!text || !parse_u64(text, 1, ROWS_MAX, &w->limit))
+	if (!text || !parse_u64(text, 1, TOP_ROWS_MAX, &w->limit))
 		return 0;
 	expo_quote(error, "limit ", text, " is not between 1 and 10000");
 	return -EINVAL;
@@ -489,7 +488,7 @@ unsigned top_answer(const struct top_sources *src, const struct expo_params *par
 {
 	struct wish wish = { .window.length_ns = TOP_WINDOW_NS,
 			     .view.by = TOP_BY_HURT,
-			     .limit = ROWS_MAX };
+			     .limit = TOP_ROWS_MAX };
 	struct buf error = { 0 };
 	struct top_table table = { 0 };
 	int err = wish_read(&wish, params, &error);

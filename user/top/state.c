@@ -120,9 +120,10 @@ static enum top_wish move(struct top_state *s, long by)
 	else if (s->lines.cnt)
 		select_line(s, to < s->lines.cnt ? to : s->lines.cnt - 1);
 	if (s->mode != TOP_MODE_TABLE || to < s->lines.cnt ||
-	    s->table.row_cnt >= s->table.matching_cnt)
+	    s->table.row_cnt >= s->table.matching_cnt || s->table.row_cnt >= TOP_ROWS_MAX ||
+	    s->table.row_cnt < s->limit) /* the answer to the last question is not there yet */
 		return TOP_WISH_NOTHING;
-	s->limit *= 4;
+	s->limit = s->limit * 4 < TOP_ROWS_MAX ? s->limit * 4 : TOP_ROWS_MAX;
 	return TOP_WISH_DATA;
 }
 

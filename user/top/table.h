@@ -9,6 +9,8 @@
 #include "top/columns.h"
 #include "types.h"
 
+#define TOP_ROWS_MAX 10000 /* that are told at most */
+
 enum top_known {
 	TOP_NONE,    /* there is no such thing: no requests, no limit */
 	TOP_KNOWN,   /* `value` */
