@@ -96,7 +96,12 @@ static bool is_open(const struct cause *c)
 	return r->vague || (r->blames == BLAMES_CALLEE && !c->scene->callee.service);
 }
 
-/* Those that count come first, and those that say why before those that only say where; the others are ruled out. */
+/* What goes on is looked at before what is over, what is clear before what is not, and why before where. */
+static unsigned rank_of(const struct cause *c)
+{
+	return 4U * !c->symptom->ongoing + 2U * !c->strong + is_open(c);
+}
+
 void judge_causes(struct trace *t)
 {
 	struct cause sorted[CAUSES_MAX] = { 0 };
@@ -116,12 +121,12 @@ void judge_causes(struct trace *t)
 		for (u32 k = 0; k < c->victim_cnt; k++)
 			cause_victim_add(of, c->victims[k]);
 	}
-	for (unsigned rank = 0; rank < 4; rank++)
+	for (unsigned rank = 0; rank < 8; rank++)
 		for (u32 i = 0; i < all; i++) {
 			const struct cause *c = &t->causes[i];
 
 			counts[i] &= c->weight >= TOLD * most || is_broken(c);
-			if (counts[i] && 2U * !c->strong + is_open(c) == rank)
+			if (counts[i] && rank_of(c) == rank)
 				sorted[cnt++] = *c;
 		}
 	told = cnt;
