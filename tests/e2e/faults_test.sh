@@ -22,17 +22,17 @@ world_start
 daemon_start
 begin=$EPOCHREALTIME
 pause 20
-diagnose "$TMP/before.json"
+diagnose "$TMP/before.json" 20
 is "" "$(causes "$TMP/before.json")" "nothing is wrong, and nothing is said"
 is "" "$(pages)" "nobody is paged"
 magnitude=20
 for fault in slow-disk slow-callee; do
 	fault_load $fault
-	seconds=8
 	fault_judge "$TMP" "$begin"
 	# shellcheck disable=SC2154 # set by fault_judge
 	comment <<<"$fault: client before $said_before, during $said_during; $verdict"
 	ok "$fault: the client suffers" client_suffers "$said_before" "$said_during"
+	[[ $state == right ]] || comment <"$TMP/during.txt"
 	# shellcheck disable=SC2154
 	is right "$state" "$fault: it is named as the cause, and no longer when it is over ($verdict)"
 	begin=$EPOCHREALTIME

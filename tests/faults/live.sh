@@ -53,8 +53,9 @@ pause() { # SECONDS
 
 # --- the verdict
 
-diagnose() { # FILE
-	"$SEISMO" diagnose --socket "$TMP/state/api.sock" --since 30s --format json >"$1" 2>"$1.err"
+# What began, or was wrong, in the last seconds.
+diagnose() { # FILE SECONDS
+	"$SEISMO" diagnose --socket "$TMP/state/api.sock" --since "$2s" --format json >"$1" 2>"$1.err"
 	jq -e .verdict "$1" >/dev/null || bail "seismo diagnose: $(<"$1.err")"
 }
 
@@ -114,11 +115,11 @@ fault_judge() { # FOLDER BEGIN
 		healthy_watch "$1" "$injected"
 	else
 		pause "$(calc "$seconds - ($EPOCHREALTIME - $injected)")"
-		diagnose "$1/during.json"
+		diagnose "$1/during.json" "$seconds"
 		verdict=$(causes "$1/during.json" | head -n 1)
 	fi
 	said_during=$(client_says client "$injected" "$EPOCHREALTIME")
-	"$SEISMO" diagnose --socket "$TMP/state/api.sock" --since 30s >"$1/during.txt" 2>&1
+	"$SEISMO" diagnose --socket "$TMP/state/api.sock" --since "${seconds}s" >"$1/during.txt" 2>&1
 	http_get /metrics "$1/during.metrics"
 	http_get /api/v1/alerts "$1/during.alerts.json"
 	heal >>"$1/inject.log" 2>&1
@@ -142,7 +143,7 @@ healthy_watch() { # FOLDER INJECTED
 	local number=0
 	while [[ $state == right ]] && between 0 "$seconds" "$(calc "$EPOCHREALTIME - $2")"; do
 		pause 1
-		diagnose "$1/during.$((++number)).json"
+		diagnose "$1/during.$((++number)).json" "$seconds"
 		verdict=$(causes "$1/during.$number.json" | head -n 1)
 		[[ $verdict ]] || verdict=$(pages | head -n 1)
 		[[ ! $verdict ]] || state=wrong
@@ -154,7 +155,7 @@ goes_away() { # FOLDER
 	local end=$((SECONDS + 25))
 	while ((SECONDS < end)); do
 		pause 1
-		diagnose "$1/after.json"
+		diagnose "$1/after.json" 10
 		causes "$1/after.json" '.until == null' | grep -qF "${verdict% *} " || return 0
 	done
 	client_suffers "$said_before" "$(client_says client "$(calc "$EPOCHREALTIME - 5")" "$EPOCHREALTIME")"

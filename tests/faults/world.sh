@@ -347,8 +347,11 @@ client_says() { # NAME FROM TO
 		END { printf "%d %d %.1f %.1f %.1f\n", NR, errors, percentile(50), percentile(95), percentile(99) }'
 }
 
-# Does the second of two such answers say that users suffer, and did not before? One in twenty fails who did not, or half of the
-# slowest twentieth's time came on top, and is felt.
+# Does the second of two such answers say that users suffer, and did not before? More of them fail, most wait for half as long
+# again, or the slowest do, and that can be felt.
 client_suffers() { # BEFORE NOW
-	awk '{ exit !($6 && ($7 / $6 > $2 / $1 + 0.02 || ($9 > 1.5 * $4 && $9 > $4 + 10))) }' <<<"$1 $2"
+	awk '{
+		fails = $7 / ($6 + !$6) > $2 / ($1 + !$1) + 0.02
+		exit !($6 && (fails || ($8 > 1.5 * $3 && $8 > $3 + 5) || ($9 > 1.5 * $4 && $9 > $4 + 10)))
+	}' <<<"$1 $2"
 }
