@@ -43,15 +43,19 @@ bool find_is_anonymous(const char *service)
 	       !strcmp(service, "unknown") || !strcmp(service, "commands");
 }
 
+/* What was before is looked at too: it says what is usual. */
+#define BEFORE_MIN_NS (60 * 1000000000ULL)
+
 void symptoms_find(struct symptoms *ret, const struct symptom_params *p)
 {
 	struct finder f = {
 		.src = p->src, .since_ns = p->since_ns, .service = p->service, .to = ret
 	};
+	u64 before_ns = p->since_ns / 2;
 
 	*ret = (struct symptoms){ .slowest_seconds = 0 };
 	steps_make(&f.steps, p->src->history, p->src->registry->now_ns,
-		   p->since_ns + p->since_ns / 2);
+		   p->since_ns + (before_ns > BEFORE_MIN_NS ? before_ns : BEFORE_MIN_NS));
 	if (!f.steps.cnt)
 		return;
 	find_requests(&f);
