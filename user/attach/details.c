@@ -129,7 +129,7 @@ static int by_time(const void *a, const void *b)
 
 unsigned details_files(const struct details *d, const struct slow_file **files, unsigned max)
 {
-	const struct slow_file *all[DETAILS_FILES];
+	const struct slow_file *all[DETAILS_FILES] = { NULL };
 	unsigned cnt = 0;
 
 	for (const struct slow_file *f = d->files; f && cnt < DETAILS_FILES; f = f->hh.next)

@@ -161,7 +161,7 @@ static json_t *calls_json(const struct summary *s)
 {
 	const struct attach_call *calls = s->attachment->calls;
 	json_t *list = json_array();
-	u16 order[SYSCALLS];
+	u16 order[SYSCALLS] = { 0 };
 	unsigned cnt = 0;
 
 	for (unsigned nr = 0; nr < SYSCALLS; nr++)

@@ -296,7 +296,7 @@ static void slow_show(const struct follow *f)
 	const json_t *list = json_object_get(f->doc, "slow"),
 		     *lost = json_object_get(f->doc, "slow_lost_total"), *e;
 	struct buf text = { 0 };
-	size_t i;
+	size_t i = 0;
 
 	json_array_foreach((json_t *)list, i, e)
 	{

@@ -12,7 +12,7 @@ static const json_t *metric_find(const json_t *doc, const char *metric, const js
 {
 	const json_t *rows = json_object_get(doc, "metrics"), *row, *value;
 	const char *key;
-	size_t i;
+	size_t i = 0;
 
 	json_array_foreach((json_t *)rows, i, row)
 	{
@@ -58,7 +58,7 @@ static unsigned long long failed(const json_t *doc, const json_t *labels)
 {
 	const json_t *rows = json_object_get(doc, "metrics"), *row;
 	unsigned long long sum = 0;
-	size_t i;
+	size_t i = 0;
 
 	json_array_foreach((json_t *)rows, i, row)
 	{
@@ -106,7 +106,7 @@ static unsigned long long accepted(const json_t *doc)
 {
 	const json_t *call;
 	unsigned long long sum = 0;
-	size_t i;
+	size_t i = 0;
 
 	json_array_foreach(json_object_get(doc, "calls"), i,
 			   call) if (!strncmp(words_text(call, "call"), "accept", 6)) sum +=
@@ -151,7 +151,7 @@ void attach_counted_text(struct buf *out, const json_t *doc)
 	} shown[] = { { "seismo_service_block_io_duration_seconds", disk_add },
 		      { "seismo_request_duration_seconds", request_add } };
 	const json_t *rows = json_object_get(doc, "metrics"), *row;
-	size_t i;
+	size_t i = 0;
 
 	for (size_t kind = 0; kind < sizeof(shown) / sizeof(*shown); kind++)
 		json_array_foreach((json_t *)rows, i,
@@ -176,7 +176,7 @@ static bool is_idle(const json_t *row)
 static void stack_add(struct buf *out, const json_t *row)
 {
 	const json_t *frames = json_object_get(row, "frames"), *frame;
-	size_t i, shown = 0;
+	size_t i = 0, shown = 0;
 
 	buf_printf(out, "blocked in  %.2f s (%s, longest ", words_real(row, "blocked_seconds"),
 		   words_text(row, "waits_for"));
@@ -225,7 +225,7 @@ static void wakers_add(struct buf *out, const json_t *rows)
 	struct waker wakers[WAKERS_SHOWN] = { 0 };
 	const json_t *row;
 	unsigned cnt = 0;
-	size_t i;
+	size_t i = 0;
 
 	json_array_foreach((json_t *)rows, i, row)
 	{
@@ -254,7 +254,7 @@ static void wakers_add(struct buf *out, const json_t *rows)
 void attach_blocked_text(struct buf *out, const json_t *doc)
 {
 	const json_t *rows = json_object_get(doc, "blocked_in"), *row;
-	size_t i, shown = 0;
+	size_t i = 0, shown = 0;
 
 	for (int last = 0; last < 2; last++)
 		json_array_foreach((json_t *)rows, i, row)

@@ -198,7 +198,7 @@ static void call_add(struct buf *out, const json_t *call)
 static void calls_add(struct buf *out, const json_t *doc, const struct attach_view *view)
 {
 	const json_t *calls = json_object_get(doc, "calls"), *call;
-	size_t i;
+	size_t i = 0;
 
 	if (!json_array_size(calls))
 		return;
@@ -220,7 +220,7 @@ static void calls_add(struct buf *out, const json_t *doc, const struct attach_vi
 static void files_add(struct buf *out, const json_t *doc)
 {
 	const json_t *files = json_object_get(doc, "files"), *file;
-	size_t i;
+	size_t i = 0;
 
 	json_array_foreach((json_t *)files, i, file)
 	{
@@ -258,7 +258,7 @@ static void underway_line(struct buf *out, const json_t *one)
 static void underway_add(struct buf *out, const json_t *doc)
 {
 	const json_t *list = json_object_get(doc, "under_way"), *one;
-	size_t i, shown = 0;
+	size_t i = 0, shown = 0;
 
 	for (int locks = 0; locks < 2; locks++)
 		json_array_foreach((json_t *)list, i, one)
@@ -322,7 +322,7 @@ static bool has_died_badly(const json_t *process)
 static void lasts_add(struct buf *out, const json_t *doc)
 {
 	const json_t *list = json_object_get(doc, "last_calls"), *one;
-	size_t i, cnt = json_array_size(list), skip = cnt > LAST_SHOWN ? cnt - LAST_SHOWN : 0;
+	size_t i = 0, cnt = json_array_size(list), skip = cnt > LAST_SHOWN ? cnt - LAST_SHOWN : 0;
 
 	if (!cnt || !has_died_badly(json_object_get(doc, "process")))
 		return;
@@ -408,7 +408,7 @@ static unsigned long long all_calls(const json_t *doc, const char *key)
 {
 	const json_t *call;
 	unsigned long long sum = 0;
-	size_t i;
+	size_t i = 0;
 
 	json_array_foreach(json_object_get(doc, "calls"), i, call) sum += words_integer(call, key);
 	return sum;
