@@ -107,6 +107,27 @@ static __always_inline u32 unread(struct sock *sk)
 	return tp ? READ(tp, rcv_nxt) - READ(tp, copied_seq) : 0;
 }
 
+/* The length of the header of the PROXY protocol that these bytes begin with; 0: there is none, or not all of it. */
+__noinline int parser_proxy(u32 sent)
+{
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	u32 avail, len = 0;
+
+	if (!p)
+		return 0;
+	avail = p->len - p->pos;
+	if (!proxy_is_line(&p->bytes[p->pos & PARSER_MASK]))
+		len = proxy_len(&p->bytes[p->pos & PARSER_MASK], avail);
+	else
+		for (u32 at = 0; at < PROXY_LINE_MAX && !len; at += PARSE_WINDOW) {
+			u32 end = byte_find(&p->bytes[(p->pos + at) & PARSER_MASK], PARSE_WINDOW,
+					    '\n');
+
+			len = end < PARSE_WINDOW ? at + end + 1 : 0;
+		}
+	return len <= avail ? len : 0;
+}
+
 /* The first bytes of the first request were too few to tell the protocol; since begun_ns. */
 static __always_inline bool detect_waits(const struct request_ctx *r)
 {
@@ -124,14 +145,22 @@ static __noinline int event_detect_protocol(struct event *e)
 	u32 carried = detect_waits(r);
 	int there = parser_peek(e, DETECT_MIN);
 	struct parser *p = e->p;
+	u32 proxy;
 
 	if (there != HEAD_READY)
 		return there == HEAD_UNREADABLE;
+	proxy = e->is_request && !r->tries ? parser_proxy(e->sent) : 0;
+	if (proxy && proxy == total) { /* the request is still to come */
+		event_flow(e)->carry_len = 0;
+		return 0;
+	}
+	p->pos += proxy;
+	total -= proxy;
 	r->protocol = e->is_request ? parser_detect(e->sent, total + more,
 						    (!r->watched || r->tries ? DETECT_LATE : 0) |
 							    (r->greeted ? DETECT_GREETED : 0))
 				    : parser_greets(e->sent, total + more);
-	if (!r->protocol && more && !r->answered_ns && p->len - p->pos < PROTOCOL_CARRY) {
+	if (!r->protocol && more && !proxy && !r->answered_ns && p->len - p->pos < PROTOCOL_CARRY) {
 		if (!carried)
 			r->begun_ns = e->now;
 		parser_end(e);
@@ -142,6 +171,8 @@ static __noinline int event_detect_protocol(struct event *e)
 	r->tries++;
 	if (!r->protocol)
 		event_flow(e)->carry_len = 0;
+	else
+		event_flow(e)->skip = proxy;
 	return 1;
 }
 

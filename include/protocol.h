@@ -15,6 +15,7 @@
 #include "protocol/mqtt.h"
 #include "protocol/mysql.h"
 #include "protocol/postgresql.h"
+#include "protocol/proxy.h"
 #include "protocol/redis.h"
 #include "protocol/tls.h"
 

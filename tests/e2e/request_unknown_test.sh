@@ -9,11 +9,12 @@
 # shellcheck source=tests/e2e/request.sh
 . "$(dirname "$0")/request.sh"
 
-need nginx curl python3
+need nginx curl haproxy python3
 own_copy nginx curl
 # shellcheck disable=SC2034 # for is_counted: what is told apart by its response has no time in the queue of its protocol
 unanswered=1
 port=$(free_port)
+proxy_port=$(free_port)
 n=20
 
 losses() {
@@ -50,6 +51,10 @@ nginx_start "$port" "server {
 	listen 127.0.0.1:$port;
 	root $TMP/www;
 	location /dav { return 207 multi; }
+	location /gone { return 410 gone; }
+}
+server {
+	listen 127.0.0.1:$proxy_port proxy_protocol;
 	location /gone { return 410 gone; }
 }"
 start_seismo --probes request
@@ -98,4 +103,35 @@ curl-$$ -s "http://127.0.0.1:$port/file?[1-$n]" -o "$TMP/body"
 is_counted nginx-$$ "others are counted as ever" "inbound http 200 $n"
 is 0 "$(losses service=nginx-$$)" "and nobody is lost"
 
+# The PROXY protocol before the first request of each connection: version 1 of curl, and both of haproxy
+proxied() { # TEXT PROXY-OPTION
+	local via=haproxy-$2-$$ listen
+	listen=$(free_port)
+	cp "$(command -v haproxy)" "$TMP/bin/$via"
+	cat >"$TMP/$via.cfg" <<-END
+		defaults
+		 mode http
+		 timeout client 10s
+		 timeout server 10s
+		 timeout connect 5s
+		listen l
+		 bind 127.0.0.1:$listen
+		 server s 127.0.0.1:$proxy_port $2
+	END
+	server_start "$listen" "$via" -db -f "$TMP/$via.cfg"
+	mark
+	for ((i = 0; i < n; i++)); do
+		curl-$$ -s -o "$TMP/body" "http://127.0.0.1:$listen/gone"
+	done
+	is_counted nginx-$$ "$1" "inbound http 410 $n"
+	is_counted "$via" "$1" "inbound http 410 $n" "outbound http 410 $n"
+}
+mark
+for ((i = 0; i < n; i++)); do
+	curl-$$ -s -o "$TMP/body" --haproxy-protocol "http://127.0.0.1:$proxy_port/gone?[1-2]"
+done
+is_counted nginx-$$ "PROXY protocol of curl" "inbound http 410 $((2 * n))"
+is_counted curl-$$ "PROXY protocol of curl" "outbound http 410 $((2 * n))"
+proxied "PROXY protocol, version 1" send-proxy
+proxied "PROXY protocol, version 2" send-proxy-v2
 stop_seismo

@@ -91,13 +91,40 @@ static void parsed_test(void **state)
 	}
 }
 
+/* What a proxy sends first; the rows of bytes are as long as a detector sees. */
+static void proxy_test(void **state)
+{
+	static const u8 line[PARSE_WINDOW] = "PROXY TCP4 127.0.0.1 127.0.0.1 5";
+	static const u8 binary[PARSE_WINDOW] =
+		"\r\n\r\n\0\r\nQUIT\n\x21\x11\0\x0c\x7f\0\0\1\x7f\0\0\1\xd4\x31\x1f\x90GET";
+
+	(void)state;
+	assert_true(proxy_is_line(line));
+	assert_int_equal(proxy_len(line, sizeof(line)), 0);
+	assert_false(proxy_is_line(binary));
+	assert_int_equal(proxy_len(binary, sizeof(binary)), 28);
+	assert_int_equal(proxy_len(binary, PROXY_HEADER - 1), 0);
+	for (size_t i = 0; i < MESSAGES; i++) {
+		u8 head[PARSE_WINDOW] = { 0 };
+
+		memcpy(head, first_messages[i].bytes,
+		       message_avail(&first_messages[i], PARSE_WINDOW));
+		assert_false(proxy_is_line(head));
+		assert_int_equal(proxy_len(head, message_avail(&first_messages[i], PARSE_WINDOW)),
+				 0);
+	}
+	for (u32 protocol = 1; protocol < PROTOCOL_CNT; protocol++) {
+		assert_false(protocol_begins(protocol, line, sizeof(line), 100, DETECT_LATE));
+		assert_false(protocol_begins(protocol, binary, sizeof(binary), 100, DETECT_LATE));
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(confusion_test),
-		cmocka_unit_test(cut_test),
-		cmocka_unit_test(greeted_test),
-		cmocka_unit_test(parsed_test),
+		cmocka_unit_test(confusion_test), cmocka_unit_test(cut_test),
+		cmocka_unit_test(greeted_test),	  cmocka_unit_test(parsed_test),
+		cmocka_unit_test(proxy_test),
 	};
 
 	return cmocka_run_group_tests_name("detect", tests, NULL, NULL);
