@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "diagnose/find.h"
 
+#include <math.h>
 #include <string.h>
 
 #define BEFORE_NS  (10 * 1000000000ULL)
@@ -10,12 +11,15 @@
  * How it was just after the start is not how it is, and what was over at once is nobody's trouble any more: there has to be some
  * time before a run, and one that has ended must have lasted.
  */
-bool find_is_recent(const struct finder *f, const struct run *r)
+bool find_is_recent(const struct finder *f, const struct run *r, const double *values)
 {
 	const struct history_window *first = &f->steps.at[r->first],
 				    *last = &f->steps.at[r->end - 1];
+	u32 known = 0;
 
-	return first->begin_ns >= f->steps.at[0].begin_ns + BEFORE_NS &&
+	while (known < r->first && isnan(values[known]))
+		known++;
+	return first->begin_ns >= f->steps.at[known].begin_ns + BEFORE_NS &&
 	       (r->ongoing || last->end_ns - first->begin_ns >= LASTING_NS) &&
 	       last->end_ns + f->since_ns > f->steps.now_ns;
 }

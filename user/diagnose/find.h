@@ -28,7 +28,7 @@ void find_devices(struct finder *f);
 void find_conditions(struct finder *f);
 
 /* Is the run worth telling: has it not ended before the time that is asked for? */
-bool find_is_recent(const struct finder *f, const struct run *r);
+bool find_is_recent(const struct finder *f, const struct run *r, const double *values);
 /* Begin and end of a symptom that is seen in these steps. */
 void find_date(const struct finder *f, const struct run *r, struct symptom *s);
 /* The end of the run: where it is long, the last part of it. */

@@ -71,7 +71,7 @@ static void slower_find(struct finder *f, const struct lane *l)
 
 		values[i] = cnt >= EVENTS_MIN ? log(seconds / cnt + FLOOR_S) : NAN;
 	}
-	if (!run_find(values, f->steps.cnt, RISE, &r) || !find_is_recent(f, &r))
+	if (!run_find(values, f->steps.cnt, RISE, &r) || !find_is_recent(f, &r, values))
 		return;
 	hist_of(l, f, find_now_first(f, &r), r.end, &now);
 	hist_of(l, f, 0, r.first, &usual);

@@ -295,7 +295,7 @@ static void slow_find(struct finder *f, const struct flow *flow, const struct ta
 	for (u32 i = 0; i < f->steps.cnt; i++)
 		values[i] =
 			t->cnt[i] >= EVENTS_MIN ? log(t->seconds[i] / t->cnt[i] + FLOOR_S) : NAN;
-	if (!run_find(values, f->steps.cnt, RISE, &r) || !find_is_recent(f, &r))
+	if (!run_find(values, f->steps.cnt, RISE, &r) || !find_is_recent(f, &r, values))
 		return;
 	compare(t, f, &r, &c);
 	if (!(c.cnt > 0) || isnan(c.was50))
@@ -311,7 +311,7 @@ static void slow_find(struct finder *f, const struct flow *flow, const struct ta
 	s.severe = is_slower(c.p75, c.was75, SEVERE, SEVERE_S) ||
 		   (tail && is_slower(c.p95, c.was95, SEVERE, SEVERE_TAIL_S));
 	if (is_new_kind(t, f, &r, &c)) {
-		s.weak = true;
+		s.weak = s.new_kind = true;
 		s.severe = false;
 	}
 	s.now = tail && !body ? c.p95 : c.p75;
@@ -341,7 +341,7 @@ static void failing_find(struct finder *f, const struct flow *flow, const struct
 		values[i] = cnt > 0 ? log((t->errors[i] + t->lost[i]) / cnt + FLOOR_RATIO) : NAN;
 	}
 	if (!(sum >= ERRORS_MIN) || !run_find(values, f->steps.cnt, RISE, &r) ||
-	    !find_is_recent(f, &r))
+	    !find_is_recent(f, &r, values))
 		return;
 	for (u32 i = 0; i < f->steps.cnt; i++) {
 		bool in = i >= r.first && i < r.end;

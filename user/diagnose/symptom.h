@@ -29,8 +29,9 @@ struct symptom {
 	const struct alert *alert;
 	u64 begin_ns, end_ns; /* CLOCK_MONOTONIC; begin 0: since before the history */
 	bool ongoing;
-	bool weak;   /* alone it says nothing: it counts with a cause that is clear */
-	bool severe; /* it counts whatever its cause */
+	bool weak;     /* alone it says nothing: it counts with a cause that is clear */
+	bool new_kind; /* requests of a new kind take long, all others are as they were */
+	bool severe;   /* it counts whatever its cause */
 	bool absolute; /* nothing tells what is usual: it counts with a cause that is wrong by itself */
 	double now, usual; /* in base units, or a ratio; NAN: not known */
 	double rate;	   /* requests a second; NAN: of none */
