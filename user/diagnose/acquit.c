@@ -19,7 +19,7 @@ static bool is_gone(const struct registry *r, const char *service)
 static bool suffers(const struct symptoms *list, const char *service)
 {
 	for (u32 i = 0; i < list->cnt; i++)
-		if (symptom_is_about_requests(&list->at[i]) &&
+		if (!list->at[i].new_kind && symptom_is_about_requests(&list->at[i]) &&
 		    !strcmp(list->at[i].service, service))
 			return true;
 	return false;

@@ -427,8 +427,19 @@ static bool is_young(const struct finder *f)
 	return f->steps.now_ns - f->steps.at[0].begin_ns < YOUNG_NS;
 }
 
+/* The first step of the last seconds: how it is now. */
+static u32 recent_first(const struct finder *f)
+{
+	u32 first = f->steps.cnt - 1;
+
+	while (first > 0 && f->steps.at[first - 1].begin_ns + RECENT_NS >= f->steps.now_ns)
+		first--;
+	return first;
+}
+
 static void absolute_find(struct finder *f, const struct flow *flow, const struct table *t)
 {
+	u32 first = recent_first(f);
 	struct symptom s = { .service = flow->service,
 			     .direction = flow->direction,
 			     .protocol = flow->protocol,
@@ -436,12 +447,12 @@ static void absolute_find(struct finder *f, const struct flow *flow, const struc
 			     .ongoing = true,
 			     .end_ns = f->steps.now_ns,
 			     .usual = NAN,
-			     .rate = rate_in(t, &f->steps, 0, f->steps.cnt) };
+			     .rate = rate_in(t, &f->steps, first, f->steps.cnt) };
 	struct hist now = { 0 };
 	double bad = 0, all = 0;
 
-	span_take(t, &f->steps, 0, f->steps.cnt, &now);
-	for (u32 i = 0; i < f->steps.cnt; i++) {
+	span_take(t, &f->steps, first, f->steps.cnt, &now);
+	for (u32 i = first; i < f->steps.cnt; i++) {
 		bad += t->errors[i] + t->lost[i];
 		all += t->cnt[i] + t->lost[i];
 	}
