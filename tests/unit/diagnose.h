@@ -29,4 +29,10 @@ static inline const json_t *first_cause(const json_t *doc)
 	return json_array_get(json_object_get(doc, "causes"), 0);
 }
 
+static inline void has(const char *text, const char *part)
+{
+	if (!strstr(text, part))
+		fail_msg("\"%s\" is not in:\n%s", part, text);
+}
+
 #endif

@@ -23,13 +23,19 @@ static void answers(struct world *w, const char *service, double per_second, dou
 }
 
 /* What the caller sees of them. */
-static void asks(struct world *w, const char *caller, const char *service, double per_second)
+static void asks_for(struct world *w, const char *caller, const char *service, double per_second,
+		     double seconds)
 {
 	observe(w, "seismo_request_duration_seconds", LABELS(caller, "outbound", "http", service),
-		0.01, per_second * TICK_S);
+		seconds, per_second * TICK_S);
 	count(w, "seismo_requests_total", LABELS(caller, "outbound", "http", "200", service),
 	      per_second * TICK_S);
 	computes(w, caller, 0.01);
+}
+
+static void asks(struct world *w, const char *caller, const char *service, double per_second)
+{
+	asks_for(w, caller, service, per_second, 0.01);
 }
 
 /* A scrape a second is answered; most of what others ask from elsewhere fails. */
@@ -168,6 +174,43 @@ static void what_mends_it_is_not_blamed(void **state)
 	a_deploy(-1, 300);
 }
 
+/* Five times as many requests, by who is elsewhere or by a batch on this host, beside a scrape that is as ever. */
+static void more_load(bool local)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	for (int i = 0; i < 132; i++) {
+		double factor = i >= 120 ? 5 : 1;
+
+		serves(w, "shop.service", "http", 100 * factor, i >= 120 ? 0.2 : 0.01);
+		computes(w, "shop.service", 0.15 * factor);
+		observe(w, "seismo_run_queue_wait_seconds", LABELS("shop.service"),
+			i >= 120 ? 0.08 : 0.0001, 100 * factor * TICK_S);
+		asks(w, "prometheus.service", "shop.service", 5);
+		if (local)
+			asks_for(w, "batch.service", "shop.service", 80 * factor,
+				 i >= 120 ? 0.2 : 0.01);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	assert_string_equal(text_of(first_cause(doc), "kind"), "own load");
+	assert_string_equal(text_of(json_object_get(first_cause(doc), "subject"), "service"),
+			    local ? "batch.service" : "shop.service");
+	if (!local)
+		has(json_string_value(json_array_get(json_object_get(first_cause(doc), "do"), 0)),
+		    "clients that are not on this host");
+	json_decref(doc);
+	world_free(w);
+}
+
+static void who_asks_more_is_blamed(void **state)
+{
+	(void)state;
+	more_load(true);
+	more_load(false);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +219,7 @@ int main(void)
 		cmocka_unit_test(who_always_waits_is_not_blamed),
 		cmocka_unit_test(who_waits_for_longer_is_blamed),
 		cmocka_unit_test(what_mends_it_is_not_blamed),
+		cmocka_unit_test(who_asks_more_is_blamed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

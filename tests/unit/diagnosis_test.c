@@ -37,12 +37,6 @@ static void site_slow(struct world *w, int ticks)
 	}
 }
 
-static void has(const char *text, const char *part)
-{
-	if (!strstr(text, part))
-		fail_msg("\"%s\" is not in:\n%s", part, text);
-}
-
 static void lines_fit(const char *text)
 {
 	while (*text) {

@@ -100,12 +100,12 @@ static const char *origin(struct tracer *t, const struct scene *s)
 {
 	const char *ret = s->service;
 
-	for (u32 i = 0; i < CHAIN_MAX && s && s->caller.service; i++) {
+	for (u32 i = 0; i < CHAIN_MAX && s && s->asker_service; i++) {
 		struct subject about = s->subject;
 
 		if (i && !(measured_rate_factor(&s->inbound) >= RATE_UP))
 			break;
-		ret = about.service = s->caller.service;
+		ret = about.service = s->asker_service;
 		about.direction = "inbound";
 		about.alert = NULL;
 		about.peer = about.protocol = about.device = about.operation = NULL;

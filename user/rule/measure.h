@@ -50,6 +50,14 @@ double series_increase(const struct series *s, const struct history_window *w);
 double metric_increase(const struct registry *r, const char *metric, const char *const labels[],
 		       const struct history_window *w);
 
+/* NULL: it has no such label, or no value. */
+static inline const char *series_label(const struct series *s, const char *name)
+{
+	int at = family_label(s->family, name);
+
+	return at < 0 ? NULL : s->label[at];
+}
+
 static inline double measure_rate(const struct measure *m)
 {
 	return m->cnt / m->seconds;

@@ -295,7 +295,8 @@ static void oldest_find(struct scene *s)
 
 static bool is_concerned(const struct scene *s, const char *service)
 {
-	const char *const names[] = { s->service, s->callee.service, s->caller.service, s->peer };
+	const char *const names[] = { s->service, s->callee.service, s->caller.service,
+				      s->asker_service, s->peer };
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(*names); i++)
 		if (names[i] && !strcmp(names[i], service))

@@ -115,13 +115,15 @@ struct scene {
 	const struct part *focus; /* the only part that facts look at; NULL: all of them */
 	struct measured inbound;
 	struct call callee,
-		caller;	      /* the one that takes most of its time; the one that asks most */
+		caller; /* the one that takes most of its time; the one that waits most for it */
 	bool callee_troubled; /* the callee is the one that fails it, or that the subject names */
 	struct measured
 		callee_inbound; /* as the callee itself sees it; unknown where it is elsewhere */
-	u32 callers_total;	/* services, each once for every protocol */
-	const char *cpu_user;	/* the other service that uses most CPU; NULL: none */
-	double cpu_used;	/* by it, in CPUs */
+	const char *asker;	/* in words, who asks more than usual; NULL: nobody, or not known */
+	const char *asker_service; /* NULL: nobody on this host */
+	u32 callers_total;	   /* services, each once for every protocol */
+	const char *cpu_user;	   /* the other service that uses most CPU; NULL: none */
+	double cpu_used;	   /* by it, in CPUs */
 
 	struct oldest oldest[OLDEST_MAX];
 	size_t oldest_cnt;
@@ -153,6 +155,7 @@ void scene_release(struct scene *s);
 /* Its parts: with `device` and `service`, what there is to know about them. */
 void scene_device(struct scene *s);
 void scene_service(struct scene *s);
+void scene_time(struct scene *s);
 /* Measures a group now and usually; what was in `ret` is released before. */
 void scene_measure(const struct scene *s, struct measured *ret, const char *metric,
 		   const struct condition *where);
@@ -163,6 +166,8 @@ double scene_age(const struct scene *s, const char *metric, const struct conditi
 /* How old it usually becomes, in seconds: by one series, by any of them. NAN: what is usual is not known. */
 double scene_usual_age(const struct scene *s, const struct series *of);
 double scene_usual_ages(const struct scene *s, const char *metric, const struct condition *where);
+/* Of the window, how long what a gauge tells of is under way, less what is usual; 0 of protocols that do not await answers. */
+double scene_waiting(const struct scene *s, const struct series *of);
 /* Does anybody know, of this protocol, whether who has sent something waits for an answer? */
 bool protocol_awaits(const char *protocol);
 

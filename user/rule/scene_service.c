@@ -1,47 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* The service of a scene: where its time goes, whom it calls, who calls it. */
+/* The service of a scene: whom it calls, who calls it. */
 #include <math.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "rule/scene.h"
 
 #define CPU_LITTLE 0.02 /* CPUs, that no neighbour is blamed for */
 #define TROUBLE	   0.1	/* of a callee, from which on it is looked at */
+#define WAITS	   1.0	/* second; what is younger is not worth a look */
 #define OLDER	   3.0	/* times the usual age */
-
-enum {
-	/* one series of the service each */
-	PART_CPU,
-	PART_THROTTLED,
-	PART_CPU_WAIT,
-	PART_MEMORY,
-	PART_CONNECT,
-	/* the sum of several */
-	PART_DISK,
-	PART_IO_LIMIT,
-	PART_OUTBOUND,
-	PART_QUEUE,
-	PART_LOCKS,
-	PART_SLEEP,
-	PARTS,
-};
-
-static const struct part_row rows[PARTS] = {
-	[PART_CPU] = { "cpu", "CPU", "seismo_cpu_seconds_total" },
-	[PART_THROTTLED] = { "cpu_throttled", "its CPU quota",
-			     "seismo_cpu_throttled_seconds_total" },
-	[PART_CPU_WAIT] = { "cpu_wait", "waiting for a CPU", "seismo_run_queue_wait_seconds" },
-	[PART_MEMORY] = { "memory_reclaim", "reclaiming memory",
-			  "seismo_memory_reclaim_stall_seconds" },
-	[PART_CONNECT] = { "connect", "connecting", "seismo_tcp_connect_duration_seconds" },
-	[PART_DISK] = { "disk", "disk", "seismo_service_block_io_duration_seconds" },
-	[PART_IO_LIMIT] = { "io_limit", "its I/O limit on",
-			    "seismo_service_block_io_throttled_seconds" },
-	[PART_OUTBOUND] = { "outbound", "waiting for", "seismo_request_duration_seconds" },
-	[PART_QUEUE] = { "queue", "waiting to be read", "seismo_request_queue_seconds" },
-	[PART_LOCKS] = { "locks_at_most", "locks (at most)", "seismo_syscall_duration_seconds" },
-	[PART_SLEEP] = { "sleep_at_most", "sleeping (at most)", "seismo_syscall_duration_seconds" },
-};
+#define GOOD_PART  0.5	/* of what the requests have grown by */
 
 static double seconds_of(const struct history_window *w)
 {
@@ -51,277 +20,6 @@ static double seconds_of(const struct history_window *w)
 static double window_seconds(const struct scene *s)
 {
 	return seconds_of(&s->now_window);
-}
-
-/* A budget that is being made. */
-struct split {
-	const struct scene *s;
-	const struct history_window *window;
-	struct time_budget *to;
-};
-
-static bool is_same(const struct part *p, const struct part_row *row, const char *of,
-		    const char *protocol)
-{
-	return p->row == row && p->of == of && p->protocol == protocol;
-}
-
-/* Adds to the part of this row and subject. Where there are too many, small ones stay unattributed. */
-static void part_add(const struct split *x, int row, const char *of, const char *protocol,
-		     double seconds)
-{
-	struct time_budget *b = x->to;
-	size_t i = 0;
-
-	if (!(seconds > 0))
-		return;
-	while (i < b->part_cnt && !is_same(&b->parts[i], &rows[row], of, protocol))
-		i++;
-	if (i == b->part_cnt && b->part_cnt == PARTS_MAX) {
-		for (size_t least = i = 0; least < b->part_cnt; least++)
-			if (b->parts[least].seconds < b->parts[i].seconds)
-				i = least;
-		if (b->parts[i].seconds >= seconds)
-			return;
-		b->parts[i].seconds = 0;
-	}
-	b->part_cnt += i == b->part_cnt;
-	b->parts[i] = (struct part){ &rows[row], of, protocol, seconds + b->parts[i].seconds, NAN };
-}
-
-static const char *label_of(const struct series *s, const char *name)
-{
-	int at = family_label(s->family, name);
-
-	return at < 0 ? NULL : s->label[at];
-}
-
-bool protocol_awaits(const char *protocol)
-{
-	static const char *const others[] = { "unknown", "tls", "mqtt", NULL };
-
-	for (const char *const *one = others; protocol && *one; one++)
-		if (!strcmp(protocol, *one))
-			return false;
-	return true;
-}
-
-/* Of the window, in which something is under way, by how much that is longer than usual. */
-static double waiting_seconds(const struct split *x, const struct series *s)
-{
-	double usual = scene_usual_age(x->s, s), length = seconds_of(x->window);
-	struct history_gauge gauge;
-
-	if (x->window != &x->s->now_window || !protocol_awaits(label_of(s, "protocol")))
-		return 0;
-	history_gauge(x->window, s, &gauge);
-	return fmin((double)(x->s->subject.peaks ? gauge.max : gauge.last) / 1e9, length) -
-	       (isnan(usual) ? 0 : fmin(usual, length));
-}
-
-/* What a series has grown by in the window; of what is under way, as long as it was in the window. Gauges are known of now only. */
-static double series_seconds(const struct split *x, const struct series *s)
-{
-	return s->family->metric->kind == METRIC_GAUGE ? waiting_seconds(x, s)
-						       : series_increase(s, x->window);
-}
-
-/* The longest. */
-static double longest_seconds(const struct split *x, const char *metric,
-			      const struct condition *where)
-{
-	double max = 0;
-	struct group g;
-
-	group_find(&g, x->s->src->registry, metric, where);
-	for (size_t i = 0; i < g.cnt; i++)
-		max = fmax(max, waiting_seconds(x, g.at[i]));
-	group_release(&g);
-	return max;
-}
-
-/* Adds all series of a metric that the conditions hold for, each to the part of its labels. */
-static void group_add_parts(const struct split *x, int row, const char *metric,
-			    const struct condition *where, const char *of, const char *protocol)
-{
-	struct group g;
-
-	group_find(&g, x->s->src->registry, metric, where);
-	for (size_t i = 0; i < g.cnt; i++)
-		part_add(x, row, label_of(g.at[i], of), label_of(g.at[i], protocol),
-			 series_seconds(x, g.at[i]));
-	group_release(&g);
-}
-
-static void totals_add(const struct split *x)
-{
-	const char *const labels[SERIES_LABELS] = { x->s->service };
-	double throttled = 0;
-
-	for (int row = PART_CPU; row <= PART_CONNECT; row++) {
-		double seconds =
-			metric_increase(x->s->src->registry, rows[row].metric, labels, x->window);
-
-		if (row == PART_THROTTLED && seconds > 0)
-			throttled = seconds;
-		/* who is throttled also waits for a CPU */
-		if (row == PART_CPU_WAIT)
-			seconds -= throttled;
-		part_add(x, row, NULL, NULL, seconds);
-	}
-}
-
-static double class_seconds(const struct split *x, const char *class)
-{
-	return metric_increase(x->s->src->registry, "seismo_syscall_duration_seconds",
-			       (const char *[SERIES_LABELS]){ x->s->service, class }, x->window);
-}
-
-/*
- * Most writes are written back later and nobody waits for them: of those, and of flushes, as much counts as the service spent in
- * system calls that may wait for them.
- */
-static void disk_add(const struct split *x)
-{
-	const struct condition where[] = { { "service", x->s->service }, { NULL } };
-	double reads = 0, writes = 0, scale;
-	double waited = class_seconds(x, "sync") + class_seconds(x, "write");
-	struct group g;
-
-	group_find(&g, x->s->src->registry, "seismo_service_block_io_duration_seconds", where);
-	for (size_t i = 0; i < g.cnt; i++)
-		*(strcmp(g.at[i]->label[2] ?: "", "read") ? &writes : &reads) +=
-			series_increase(g.at[i], x->window);
-	scale = waited < writes ? waited / writes : 1;
-	for (size_t i = 0; i < g.cnt; i++) {
-		bool read = !strcmp(g.at[i]->label[2] ?: "", "read");
-
-		part_add(x, PART_DISK, g.at[i]->label[1], NULL,
-			 series_increase(g.at[i], x->window) * (read ? 1 : scale));
-	}
-	group_release(&g);
-	/* whether what is under way is read or written is not known: it is as what has ended */
-	if (reads + writes > 0)
-		scale = (reads + writes * scale) / (reads + writes);
-	group_find(&g, x->s->src->registry, "seismo_service_block_io_oldest_seconds", where);
-	for (size_t i = 0; i < g.cnt; i++)
-		part_add(x, PART_DISK, label_of(g.at[i], "device"), NULL,
-			 waiting_seconds(x, g.at[i]) * scale);
-	group_release(&g);
-	group_add_parts(x, PART_IO_LIMIT, "seismo_service_block_io_throttled_seconds", where,
-			"device", "");
-}
-
-/* Requests that have ended, and for the oldest under way what it has waited in the window. */
-static void outbound_add(const struct split *x)
-{
-	const struct condition where[] = { { "service", x->s->service },
-					   { "direction", "outbound" },
-					   { NULL } };
-
-	group_add_parts(x, PART_OUTBOUND, "seismo_request_duration_seconds", where, "peer",
-			"protocol");
-	group_add_parts(x, PART_OUTBOUND, "seismo_request_oldest_seconds", where, "peer",
-			"protocol");
-}
-
-static void parts_order(struct time_budget *b)
-{
-	for (size_t i = 1; i < b->part_cnt; i++) {
-		struct part p = b->parts[i];
-		size_t at = i;
-
-		for (; at > 0 && b->parts[at - 1].seconds < p.seconds; at--)
-			b->parts[at] = b->parts[at - 1];
-		b->parts[at] = p;
-	}
-}
-
-/*
- * Parts of the time in which requests were under way; where there are none, of the window. Threads that wait for work wait in
- * futex(2) as well as those that wait for a lock: only what is left of the time can have been locks, or sleep.
- */
-static void time_split(const struct split *x, const struct measure *inbound)
-{
-	const struct scene *s = x->s;
-	const struct condition where[] = { { "service", s->service },
-					   { "direction", "inbound" },
-					   { NULL } };
-	const struct condition queue[] = { { "service", s->service }, { NULL } };
-	static const struct {
-		int part;
-		const char *class;
-	} rest[] = { { PART_LOCKS, "futex" }, { PART_SLEEP, "sleep" } };
-	struct time_budget *b = x->to;
-	double sum = 0, waiting = longest_seconds(x, "seismo_request_oldest_seconds", where);
-
-	b->requests = inbound->unknown ? 0 : inbound->cnt;
-	b->time = inbound->unknown ? 0 : inbound->sum;
-	b->time += waiting;
-	b->by_requests = b->time > 0;
-	if (!b->by_requests)
-		b->time = seconds_of(x->window);
-	totals_add(x);
-	disk_add(x);
-	outbound_add(x);
-	group_add_parts(x, PART_QUEUE, rows[PART_QUEUE].metric, queue, "", "");
-	for (size_t i = 0; i < b->part_cnt; i++)
-		sum += b->parts[i].seconds;
-	for (size_t i = 0; i < sizeof(rest) / sizeof(*rest) && sum < b->time; i++) {
-		double seconds = fmin(class_seconds(x, rest[i].class), b->time - sum);
-
-		part_add(x, rest[i].part, NULL, NULL, seconds);
-		sum += seconds > 0 ? seconds : 0;
-	}
-	b->time = fmax(b->time, sum);
-	b->rest = fmax(b->time - sum, 0);
-	parts_order(b);
-}
-
-static double usual_seconds(const struct time_budget *usual, const struct part *p)
-{
-	for (size_t i = 0; i < usual->part_cnt; i++)
-		if (is_same(&usual->parts[i], p->row, p->of, p->protocol))
-			return usual->parts[i].seconds;
-	return 0;
-}
-
-/* Now, and what would be usual for as many requests, or as long a time. */
-static void budget_find(struct scene *s)
-{
-	const struct split now = { s, &s->now_window, &s->budget };
-	struct time_budget was = { .part_cnt = 0 };
-	const struct split usual = { s, s->usual, &was };
-	double scale;
-
-	time_split(&now, &s->inbound.now);
-	if (!s->usual)
-		return;
-	time_split(&usual, &s->inbound.usual);
-	if (was.by_requests != s->budget.by_requests)
-		return;
-	scale = was.by_requests ? s->budget.requests / was.requests
-				: window_seconds(s) / seconds_of(s->usual);
-	if (!isfinite(scale))
-		return;
-	for (size_t i = 0; i < s->budget.part_cnt; i++)
-		s->budget.parts[i].usual = usual_seconds(&was, &s->budget.parts[i]) * scale;
-	s->usual_time = was.time * scale;
-	s->usual_rest = was.rest * scale;
-}
-
-/* Waiting to be read is what others suffer while the service is held up elsewhere: no reason by itself. */
-double scene_growth(const struct scene *s, const struct part *p)
-{
-	double sum = s->budget.by_requests ? fmax(s->budget.rest - s->usual_rest, 0) : 0;
-
-	for (size_t i = 0; i < s->budget.part_cnt; i++) {
-		const struct part *one = &s->budget.parts[i];
-
-		if (one->row != &rows[PART_QUEUE])
-			sum += fmax(one->seconds - one->usual, 0);
-	}
-	return sum > 0 ? (p->seconds - p->usual) / sum : NAN;
 }
 
 /* --- calls */
@@ -336,7 +34,9 @@ static void call_measure(struct scene *s, struct call *c, const char *caller, co
 
 	scene_measure(s, &c->duration, "seismo_request_duration_seconds", where);
 	c->oldest = scene_age(s, "seismo_request_oldest_seconds", where);
-	c->usual_oldest = scene_usual_ages(s, "seismo_request_oldest_seconds", where);
+	c->usual_oldest = c->oldest >= WAITS
+				  ? scene_usual_ages(s, "seismo_request_oldest_seconds", where)
+				  : NAN;
 }
 
 /* --- whom it asks */
@@ -361,7 +61,7 @@ static double callee_gauge_of(const struct scene *s, const char *service, const 
 
 static bool status_is_error(const struct series *s)
 {
-	const char *status = label_of(s, "status") ?: "";
+	const char *status = series_label(s, "status") ?: "";
 
 	return !strcmp(status, "error") || (*status == '5' && strlen(status) == 3);
 }
@@ -418,10 +118,10 @@ static double candidate_trouble(const struct scene *s, const struct candidate *c
 					   { NULL } };
 	double oldest = scene_age(s, "seismo_request_oldest_seconds", where), ret;
 
-	if (!protocol_awaits(c->protocol) ||
+	if (!protocol_awaits(c->protocol) || !(oldest >= WAITS) ||
 	    oldest < OLDER * scene_usual_ages(s, "seismo_request_oldest_seconds", where))
 		oldest = 0;
-	ret = answers_trouble(s, c) + (oldest >= 1 ? fmin(oldest / 10, 1) : 0);
+	ret = answers_trouble(s, c) + fmin(oldest / 10, 1);
 	if (callee_gauge_of(s, c->service, "seismo_processes") == 0)
 		ret += 2;
 	if (callee_gauge_of(s, c->service, "seismo_stopped_tasks") > 0)
@@ -445,8 +145,8 @@ static bool callee_troubled(const struct scene *s, const char **service, const c
 
 		group_find(&g, s->src->registry, metrics[m], where);
 		for (size_t i = 0; i < g.cnt; i++) {
-			struct candidate c = { label_of(g.at[i], "peer"),
-					       label_of(g.at[i], "protocol"), 0 };
+			struct candidate c = { series_label(g.at[i], "peer"),
+					       series_label(g.at[i], "protocol"), 0 };
 
 			if (!c.service ||
 			    (c.service == before.service && c.protocol == before.protocol))
@@ -481,8 +181,8 @@ static void callee_usual(const struct scene *s, const char **service, const char
 		if (seconds <= most)
 			continue;
 		most = seconds;
-		*service = label_of(g.at[i], "peer");
-		*protocol = label_of(g.at[i], "protocol");
+		*service = series_label(g.at[i], "peer");
+		*protocol = series_label(g.at[i], "protocol");
 	}
 	group_release(&g);
 }
@@ -495,7 +195,7 @@ static const struct part *outbound_most(const struct scene *s)
 	for (size_t i = 0; i < s->budget.part_cnt; i++) {
 		const struct part *p = &s->budget.parts[i];
 
-		if (p->row == &rows[PART_OUTBOUND] &&
+		if (!strcmp(p->row->name, "outbound") &&
 		    (!most || p->seconds - p->usual > most->seconds - most->usual))
 			most = p;
 	}
@@ -562,14 +262,15 @@ static void callers_find(struct scene *s)
 
 		group_find(&g, s->src->registry, metrics[m], where);
 		for (size_t i = 0; i < g.cnt; i++) {
-			double seconds = series_increase(g.at[i], &s->now_window);
+			double seconds = m ? scene_waiting(s, g.at[i])
+					   : series_increase(g.at[i], &s->now_window);
 
 			waiting += seconds > 0;
 			if (seconds <= most)
 				continue;
 			most = seconds;
 			s->caller.service = g.at[i]->label[0];
-			s->caller.protocol = label_of(g.at[i], "protocol");
+			s->caller.protocol = series_label(g.at[i], "protocol");
 		}
 		group_release(&g);
 		if (waiting > s->callers_total)
@@ -577,6 +278,56 @@ static void callers_find(struct scene *s)
 	}
 	if (s->caller.service)
 		call_measure(s, &s->caller, s->caller.service, s->service);
+}
+
+static int by_service(const void *a, const void *b)
+{
+	const struct series *const *x = a, *const *y = b;
+
+	return ((*x)->label[0] > (*y)->label[0]) - ((*x)->label[0] < (*y)->label[0]);
+}
+
+/* By how many more requests a second it asks than usual, of the series from `at` on that are of one caller. */
+static double asks_more(const struct scene *s, const struct group *g, size_t at, size_t *ret_end)
+{
+	size_t end = at;
+	double more = 0;
+
+	for (; end < g->cnt && g->at[end]->label[0] == g->at[at]->label[0]; end++)
+		more += series_increase(g->at[end], &s->now_window) / window_seconds(s) -
+			series_increase(g->at[end], s->usual) / seconds_of(s->usual);
+	*ret_end = end;
+	return more;
+}
+
+/* Of those on this host the one whose requests have grown most, if that is a good part of what comes in more. */
+static void asker_find(struct scene *s)
+{
+	const struct condition where[] = { { "direction", "outbound" },
+					   { "peer", s->service },
+					   { NULL } };
+	const struct measured *in = &s->inbound;
+	double grown, most = 0;
+	struct group g;
+
+	if (!s->usual || in->now.unknown || in->usual.unknown)
+		return;
+	grown = measure_rate(&in->now) - measure_rate(&in->usual);
+	if (!(grown > 0))
+		return;
+	s->asker = "clients that are not on this host";
+	group_find(&g, s->src->registry, "seismo_requests_total", where);
+	if (g.cnt)
+		qsort(g.at, g.cnt, sizeof(*g.at), by_service);
+	for (size_t i = 0, end; i < g.cnt; i = end) {
+		double more = asks_more(s, &g, i, &end);
+
+		if (more <= most || more < GOOD_PART * grown || !g.at[i]->label[0])
+			continue;
+		most = more;
+		s->asker = s->asker_service = g.at[i]->label[0];
+	}
+	group_release(&g);
 }
 
 /* The other service whose use of the CPUs has grown most or, where nothing tells what is usual, that uses most. */
@@ -612,8 +363,9 @@ void scene_service(struct scene *s)
 					   { NULL } };
 
 	scene_measure(s, &s->inbound, "seismo_request_duration_seconds", where);
-	budget_find(s);
+	scene_time(s);
 	callee_find(s);
 	callers_find(s);
+	asker_find(s);
 	cpu_user_find(s);
 }

@@ -217,7 +217,7 @@ static bool space_limited(struct buf *out, const struct scene *s)
 
 static bool caller(struct buf *out, const struct scene *s)
 {
-	return text(out, s->caller.service);
+	return text(out, s->asker);
 }
 
 static bool part_share(struct buf *out, const struct scene *s, const char *name)
