@@ -38,6 +38,7 @@ is_spent() { # EXPECTED FUNCTION FILTER TEXT
 		jq -c '.blocked_in_error, .blocked_in_pending_total, (.blocked_in[] | [.waits_for, .blocked_seconds, .waker, [.frames[].function]])' "$found" | comment
 }
 
+# shellcheck disable=SC2119 # without options
 start_seismo
 
 watch lock

@@ -63,6 +63,7 @@ talk_counted "a protocol of nobody" "unknown unknown" '\x01\x02\x03hello' 'world
 talk_counted "SMTP-like lines" "unknown unknown" 'NOOP now\r\n' '250 ok\r\n' $n
 is 0 "$(losses service=talk-$$)" "nothing of it was taken for a protocol"
 # Taken for Redis and for memcached, and answered in another way
+# shellcheck disable=SC2016 # of Redis
 talk_counted "like Redis" "unknown unknown" '*1\r\n$4\r\nPING\r\n' '\x01\x02\x03\x04' $n
 is 2 "$(losses service=talk-$$ protocol=redis)" "both ends say so, once"
 talk_counted "like memcached" "unknown unknown" 'get a\r\n' '{"a": 1}\n' $n

@@ -102,15 +102,17 @@ static void fields_tell(const struct reference *r, const struct place *at, const
 		field_tell(r, at, f);
 }
 
-/* Those of conf_fields that are in this section. */
+/* Those of conf_fields that are in this section; NULL: in none. */
 static void section_tell(const struct reference *r, const char *section)
 {
-	for (const struct conf_field *f = conf_fields; f->field.key; f++)
-		if (f->section ? section && !strcmp(f->section, section) : !section)
-			field_tell(r,
-				   &(struct place){ section ?: "", section ? 1 : 0, false,
-						    f->live },
-				   &f->field);
+	struct place at = { section ?: "", section ? 1 : 0, false, false };
+
+	for (const struct conf_field *f = conf_fields; f->field.key; f++) {
+		if (strcmp(f->section ?: "", at.path) != 0)
+			continue;
+		at.live = f->live;
+		field_tell(r, &at, &f->field);
+	}
 }
 
 static void family_tell(const struct reference *r, const struct conf_family *family)
