@@ -8,20 +8,6 @@
 
 #include "diagnose.h"
 
-/* Requests to a service that are counted, `ratio` of them answered by an error. */
-static void answers(struct world *w, const char *service, double per_second, double ratio)
-{
-	double all = per_second * TICK_S;
-
-	observe(w, "seismo_request_duration_seconds", LABELS(service, "inbound", "http"), 0.01,
-		all);
-	count(w, "seismo_requests_total", LABELS(service, "inbound", "http", "200"),
-	      all - floor(all * ratio));
-	count(w, "seismo_requests_total", LABELS(service, "inbound", "http", "500"),
-	      floor(all * ratio));
-	computes(w, service, 0.01);
-}
-
 /* What the caller sees of them. */
 static void asks_for(struct world *w, const char *caller, const char *service, double per_second,
 		     double seconds)

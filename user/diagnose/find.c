@@ -4,8 +4,9 @@
 #include <math.h>
 #include <string.h>
 
-#define BEFORE_NS  (10 * 1000000000ULL)
-#define LASTING_NS (10 * 1000000000ULL)
+#define NS_PER_SEC 1000000000ULL
+#define BEFORE_NS  (10 * NS_PER_SEC)
+#define SHORT_NS   (10 * NS_PER_SEC)
 
 /*
  * How it was just after the start is not how it is, and what was over at once is nobody's trouble any more: there has to be some
@@ -20,8 +21,14 @@ bool find_is_recent(const struct finder *f, const struct run *r, const double *v
 	while (known < r->first && isnan(values[known]))
 		known++;
 	return first->begin_ns >= f->steps.at[known].begin_ns + BEFORE_NS &&
-	       (r->ongoing || last->end_ns - first->begin_ns >= LASTING_NS) &&
+	       (r->ongoing || last->end_ns - first->begin_ns >= SHORT_NS) &&
 	       last->end_ns + f->since_ns > f->steps.now_ns;
+}
+
+void find_add(const struct finder *f, const struct symptom *s)
+{
+	if (!f->lasting || (s->severe && s->ongoing))
+		symptoms_add(f->to, s);
 }
 
 void find_date(const struct finder *f, const struct run *r, struct symptom *s)
@@ -47,22 +54,51 @@ bool find_is_anonymous(const char *service)
 	       !strcmp(service, "unknown") || !strcmp(service, "commands");
 }
 
-/* What was before is looked at too: it says what is usual. */
-#define BEFORE_MIN_NS (60 * 1000000000ULL)
+#define BEFORE_MIN_NS \
+	(60 * NS_PER_SEC) /* that is looked at before what is asked for, as it says what is usual */
+#define FINE_NS	   (900 * NS_PER_SEC) /* the newest part, in which a short trouble shows */
+#define LASTING_NS (24 * 3600 * NS_PER_SEC)
 
+/* Looks at the last `since_ns`, and some time before it. */
+static void steps_of(struct finder *f, u64 since_ns)
+{
+	u64 before_ns = since_ns / 2 > BEFORE_MIN_NS ? since_ns / 2 : BEFORE_MIN_NS;
+
+	steps_make(&f->steps, f->src->history, f->src->registry->now_ns, since_ns + before_ns);
+}
+
+/*
+ * Steps of what is asked for are long where that is long: in the newest part of it shorter ones are looked at first. What has lasted
+ * since before all of them stands out from what was earlier.
+ */
 void symptoms_find(struct symptoms *ret, const struct symptom_params *p)
 {
 	struct finder f = {
 		.src = p->src, .since_ns = p->since_ns, .service = p->service, .to = ret
 	};
-	u64 before_ns = p->since_ns / 2;
+	u64 begin_ns;
 
 	*ret = (struct symptoms){ .slowest_seconds = 0 };
-	steps_make(&f.steps, p->src->history, p->src->registry->now_ns,
-		   p->since_ns + (before_ns > BEFORE_MIN_NS ? before_ns : BEFORE_MIN_NS));
+	steps_of(&f, p->since_ns < FINE_NS ? p->since_ns : FINE_NS);
 	if (!f.steps.cnt)
 		return;
+	f.newest = true;
 	find_requests(&f);
 	find_devices(&f);
 	find_conditions(&f);
+	f.newest = false;
+	begin_ns = f.steps.at[0].begin_ns;
+	if (p->since_ns > FINE_NS) {
+		steps_of(&f, p->since_ns);
+		if (f.steps.at[0].begin_ns >= begin_ns)
+			return;
+		find_requests(&f);
+		find_devices(&f);
+		find_conditions(&f);
+		begin_ns = f.steps.at[0].begin_ns;
+	}
+	steps_make(&f.steps, p->src->history, p->src->registry->now_ns, LASTING_NS);
+	f.lasting = true;
+	if (f.steps.at[0].begin_ns < begin_ns)
+		find_requests(&f);
 }

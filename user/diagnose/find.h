@@ -17,6 +17,8 @@ struct finder {
 	u64 since_ns;
 	const char *service; /* NULL: all */
 	struct steps steps;
+	bool newest; /* they are the newest part: what is counted once, or is about the present alone, belongs there */
+	bool lasting; /* they are all that is known: only what is clear and goes on is told of so long a time */
 	struct symptoms *to;
 };
 
@@ -31,6 +33,8 @@ void find_conditions(struct finder *f);
 bool find_is_recent(const struct finder *f, const struct run *r, const double *values);
 /* Begin and end of a symptom that is seen in these steps. */
 void find_date(const struct finder *f, const struct run *r, struct symptom *s);
+/* Adds it, if the steps are such that it counts. */
+void find_add(const struct finder *f, const struct symptom *s);
 /* The end of the run: where it is long, the last part of it. */
 #define FIND_NOW_NS (60 * 1000000000ULL)
 u32 find_now_first(const struct finder *f, const struct run *r);

@@ -109,7 +109,7 @@ void find_conditions(struct finder *f)
 			    label_matches(of->series[i], rows[r].label2, rows[r].values2))
 				series_look(f, &rows[r], of->series[i]);
 	}
-	for (size_t i = 0; blocked && i < blocked->series_cnt; i++)
+	for (size_t i = 0; f->newest && blocked && i < blocked->series_cnt; i++)
 		if (blocked->series[i]->label[0] &&
 		    !find_is_anonymous(blocked->series[i]->label[0]))
 			blocked_look(f, blocked->series[i]);

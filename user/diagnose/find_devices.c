@@ -171,7 +171,8 @@ static void lane_look(struct finder *f, struct lane *l)
 
 	group_find(&l->group, f->src->registry, "seismo_block_io_duration_seconds", where);
 	slower_find(f, l);
-	very_slow_find(f, l);
+	if (f->newest)
+		very_slow_find(f, l);
 	group_release(&l->group);
 }
 
@@ -192,12 +193,12 @@ void find_devices(struct finder *f)
 		if (strcmp(io->series[i]->label[2] ?: "", "device") != 0 ||
 		    pattern_match(OTHERS, l.device))
 			continue;
-		f->to->devices += device != l.device;
+		f->to->devices += f->newest && device != l.device;
 		device = l.device;
 		if (!strcmp(l.operation, "read") || !strcmp(l.operation, "write"))
 			lane_look(f, &l);
 	}
-	for (size_t i = 0; oldest && i < oldest->series_cnt; i++)
+	for (size_t i = 0; f->newest && oldest && i < oldest->series_cnt; i++)
 		if (oldest->series[i]->label[0] &&
 		    !pattern_match(OTHERS, oldest->series[i]->label[0]))
 			hung_find(f, oldest->series[i]->label[0]);

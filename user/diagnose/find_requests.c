@@ -36,7 +36,7 @@
 #define MANY	      3.0  /* times the usual ratio, or age */
 #define ERRORS_MANY   0.3  /* wrong whatever is usual */
 #define LONG_S	      0.02 /* second: worth looking at whatever is usual */
-#define YOUNG_NS      (60 * 1000000000ULL)
+#define YOUNG_NS      (300 * 1000000000ULL)
 #define STALLED_S     4.0
 #define RECENT_NS     (15 * 1000000000ULL)
 #define FEWER	      0.5 /* of the usual answers */
@@ -319,7 +319,7 @@ static void slow_find(struct finder *f, const struct flow *flow, const struct ta
 	s.rate = rate_in(t, &f->steps, find_now_first(f, &r), r.end);
 	s.weight = fmin(log2(s.now / s.usual), 6) / 6 * (s.weak ? 0.3 : 1);
 	find_date(f, &r, &s);
-	symptoms_add(f->to, &s);
+	find_add(f, &s);
 }
 
 /* --- failing */
@@ -358,7 +358,7 @@ static void failing_find(struct finder *f, const struct flow *flow, const struct
 	s.rate = rate_in(t, &f->steps, r.first, r.end);
 	s.weight = s.weak ? 0.3 : 0.5 + s.now / 2;
 	find_date(f, &r, &s);
-	symptoms_add(f->to, &s);
+	find_add(f, &s);
 }
 
 /* --- stalled */
@@ -416,7 +416,7 @@ static void stalled_find(struct finder *f, const struct flow *flow, const struct
 	s.begin_ns = now_ns > (u64)(s.now * 1e9) ? now_ns - (u64)(s.now * 1e9) : 0;
 	s.rate = answers;
 	s.weight = 1.2;
-	symptoms_add(f->to, &s);
+	find_add(f, &s);
 }
 
 /* --- where nothing tells what is usual */
@@ -424,7 +424,10 @@ static void stalled_find(struct finder *f, const struct flow *flow, const struct
 /* Has it been watched for so short a time that what is wrong now may have been so from its beginning? */
 static bool is_young(const struct finder *f)
 {
-	return f->steps.now_ns - f->steps.at[0].begin_ns < YOUNG_NS;
+	struct history_stats stats;
+
+	history_stats(f->src->history, &stats);
+	return f->steps.now_ns - stats.begin_ns < YOUNG_NS;
 }
 
 /* The first step of the last seconds: how it is now. */
@@ -437,6 +440,7 @@ static u32 recent_first(const struct finder *f)
 	return first;
 }
 
+/* Errors are wrong however long there have been so many; how long requests take may be as it should. */
 static void absolute_find(struct finder *f, const struct flow *flow, const struct table *t)
 {
 	u32 first = recent_first(f);
@@ -462,16 +466,16 @@ static void absolute_find(struct finder *f, const struct flow *flow, const struc
 		s.metric = "seismo_requests_total";
 		s.weight = 0.5 + s.now / 2;
 		s.severe = s.now >= ERRORS_MANY;
-		symptoms_add(f->to, &s);
+		find_add(f, &s);
 	}
 	s.now = hist_quantile(&now, 0.75);
-	if (hist_count(&now) < ERRORS_MIN || !(s.now >= LONG_S))
+	if (!is_young(f) || hist_count(&now) < ERRORS_MIN || !(s.now >= LONG_S))
 		return;
 	s.kind = SYMPTOM_SLOW;
 	s.metric = "seismo_request_duration_seconds";
 	s.weight = 0.4;
 	s.severe = false;
-	symptoms_add(f->to, &s);
+	find_add(f, &s);
 }
 
 /* --- all */
@@ -486,11 +490,12 @@ static void flow_look(struct finder *f, const struct flow *flow)
 	if (t.all > 0 || t.oldest.cnt) {
 		slow_find(f, flow, &t);
 		failing_find(f, flow, &t);
-		stalled_find(f, flow, &t);
-		if (is_young(f) && inbound)
+		if (f->newest)
+			stalled_find(f, flow, &t);
+		if (f->newest && inbound)
 			absolute_find(f, flow, &t);
 	}
-	if (inbound && t.all > 0) {
+	if (f->newest && inbound && t.all > 0) {
 		struct history_window w;
 		double seconds;
 
