@@ -73,12 +73,57 @@ static void what_is_short_is_found_in_a_long_time(void **state)
 	world_free(w);
 }
 
+/* Steps of an hour and more are longer than a minute. */
+static void limits_are_found_in_a_long_time(void **state)
+{
+	struct world *w = world_new();
+
+	(void)state;
+	shop(w, 300 * MINUTE, 0);
+	for (int i = 0; i < 4; i++) {
+		count(w, "seismo_oom_kills_total", LABELS("shop.service", "cgroup"), 1);
+		shop(w, 1, 0);
+	}
+	shop(w, 20 * MINUTE, 0);
+	finds(w, 3 * 3600, "oom_limit", "wrong");
+	world_free(w);
+}
+
+/* Each once, in however many ways it is used. */
+static void services_and_devices_are_counted_once(void **state)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	(void)state;
+	for (int i = 0; i < 30; i++) {
+		const char *const operations[] = { "read", "write", "flush" };
+
+		for (size_t k = 0; k < 3; k++)
+			for (int d = 0; d < 2; d++)
+				observe(w, "seismo_block_io_duration_seconds",
+					LABELS(d ? "sda" : "sdb", operations[k], "device"), 0.001,
+					10);
+		serves(w, "shop.service", "http", 10, 0.01);
+		serves(w, "shop.service", "redis", 10, 0.01);
+		serves(w, "blog.service", "http", 10, 0.01);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	has(text_of(doc, "summary"), "2 services");
+	has(text_of(doc, "summary"), "2 disks");
+	json_decref(doc);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_lasts_is_found),
 		cmocka_unit_test(what_was_always_wrong_is_found),
 		cmocka_unit_test(what_is_short_is_found_in_a_long_time),
+		cmocka_unit_test(limits_are_found_in_a_long_time),
+		cmocka_unit_test(services_and_devices_are_counted_once),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -19,6 +19,7 @@ struct finder {
 	struct steps steps;
 	bool newest; /* they are the newest part: what is counted once, or is about the present alone, belongs there */
 	bool lasting; /* they are all that is known: only what is clear and goes on is told of so long a time */
+	const char *counted; /* the service that was counted last */
 	struct symptoms *to;
 };
 

@@ -14,7 +14,7 @@ static const struct condition_row {
 	const char *metric;
 	const char *label, *values; /* NULL: any */
 	const char *label2, *values2;
-	double least; /* in the last minute of it */
+	double least; /* in the last minute of it, or the last step where that is longer */
 	double weight;
 	bool weak; /* it happens without harm, as when something is started again */
 } rows[] = {
@@ -48,22 +48,22 @@ static void series_look(struct finder *f, const struct condition_row *row, const
 			       .rate = NAN,
 			       .weight = row->weight,
 			       .weak = row->weak };
-	double before = 0, before_seconds = 0;
+	double before = 0, before_seconds = 0, seconds;
 	u32 last = f->steps.cnt, first;
 
 	while (last > 0 && !(series_increase(s, &f->steps.at[last - 1]) > 0))
 		last--;
 	if (!last || f->steps.at[last - 1].end_ns + f->since_ns <= f->steps.now_ns)
 		return;
-	for (first = last; first > 0 && f->steps.at[first - 1].begin_ns + FIND_NOW_NS >
-						f->steps.at[last - 1].end_ns;
-	     first--)
-		add.now += series_increase(s, &f->steps.at[first - 1]);
+	first = find_now_first(f, &(struct run){ .first = 0, .end = last });
+	for (u32 i = first; i < last; i++)
+		add.now += series_increase(s, &f->steps.at[i]);
+	seconds = (double)(f->steps.at[last - 1].end_ns - f->steps.at[first].begin_ns) / 1e9;
 	for (u32 i = 0; i < first; i++) {
 		before += series_increase(s, &f->steps.at[i]);
 		before_seconds += (double)(f->steps.at[i].end_ns - f->steps.at[i].begin_ns) / 1e9;
 	}
-	add.usual = before_seconds > 0 ? before * (double)FIND_NOW_NS / 1e9 / before_seconds : NAN;
+	add.usual = before_seconds > 0 ? before * seconds / before_seconds : NAN;
 	if (add.now < row->least || add.now < MANY * add.usual)
 		return;
 	for (; first < last && !(series_increase(s, &f->steps.at[first]) > 0);)

@@ -176,6 +176,16 @@ static void lane_look(struct finder *f, struct lane *l)
 	group_release(&l->group);
 }
 
+/* Of its device: the families' series are in the order in which they came up. */
+static bool is_first(const struct family *io, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (io->series[i]->label[0] == io->series[at]->label[0] &&
+		    !strcmp(io->series[i]->label[2] ?: "", "device"))
+			return false;
+	return true;
+}
+
 void find_devices(struct finder *f)
 {
 	const struct family *io = registry_find(f->src->registry,
@@ -184,7 +194,6 @@ void find_devices(struct finder *f)
 				    registry_find(f->src->registry, "seismo_block_io_errors_total"),
 			    *oldest = registry_find(f->src->registry,
 						    "seismo_block_io_oldest_seconds");
-	const char *device = NULL;
 
 	for (size_t i = 0; io && i < io->series_cnt; i++) {
 		struct lane l = { .device = io->series[i]->label[0] ?: "",
@@ -193,8 +202,7 @@ void find_devices(struct finder *f)
 		if (strcmp(io->series[i]->label[2] ?: "", "device") != 0 ||
 		    pattern_match(OTHERS, l.device))
 			continue;
-		f->to->devices += f->newest && device != l.device;
-		device = l.device;
+		f->to->devices += f->newest && is_first(io, i);
 		if (!strcmp(l.operation, "read") || !strcmp(l.operation, "write"))
 			lane_look(f, &l);
 	}

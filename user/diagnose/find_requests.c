@@ -499,7 +499,8 @@ static void flow_look(struct finder *f, const struct flow *flow)
 		struct history_window w;
 		double seconds;
 
-		f->to->services++;
+		f->to->services += f->counted != flow->service;
+		f->counted = flow->service;
 		f->to->rate += rate_in(&t, &f->steps, f->steps.cnt - 1, f->steps.cnt);
 		if (history_window(f->src->history, FIND_NOW_NS, &w))
 			hist_take(&t, &w, &recent);
