@@ -116,6 +116,46 @@ static void services_and_devices_are_counted_once(void **state)
 	world_free(w);
 }
 
+/* Beside a trouble that weighs much more, and beside more victims than are listed. */
+static void who_asks_about_a_service_hears_of_it(void **state)
+{
+	struct world *w = world_new();
+	char name[64];
+	json_t *doc;
+
+	(void)state;
+	for (int i = 0; i < 132; i++) {
+		bool bad = i >= 120;
+
+		for (int k = 0; k < 20; k++) {
+			double seconds = bad ? 0.5 : 0.002;
+
+			snprintf(name, sizeof(name), "web-%d.service", k);
+			reads(w, name, "sdb", 10, seconds, 0.00005);
+			serves(w, name, "http", 10, seconds + 0.002);
+			computes(w, name, 0.01);
+		}
+		serves(w, "small.service", "http", 20, bad ? 0.022 : 0.01);
+		computes(w, "small.service", bad ? 0.3 : 0.05);
+		count(w, "seismo_oom_kills_total", LABELS("batch.service", "cgroup"), bad);
+		tick(w);
+	}
+	for (int k = 0; k < 20; k++) {
+		snprintf(name, sizeof(name), "web-%d.service", k);
+		doc = ask(w, SINCE_NS, name);
+		assert_string_equal(text_of(json_object_get(first_cause(doc), "subject"), "device"),
+				    "sdb");
+		json_decref(doc);
+	}
+	doc = ask(w, SINCE_NS, "small.service");
+	assert_string_equal(text_of(doc, "verdict"), "wrong");
+	assert_string_equal(text_of(json_object_get(first_cause(doc), "subject"), "service"),
+			    "small.service");
+	assert_int_equal(json_array_size(json_object_get(doc, "notes")), 0);
+	json_decref(doc);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -124,6 +164,7 @@ int main(void)
 		cmocka_unit_test(what_is_short_is_found_in_a_long_time),
 		cmocka_unit_test(limits_are_found_in_a_long_time),
 		cmocka_unit_test(services_and_devices_are_counted_once),
+		cmocka_unit_test(who_asks_about_a_service_hears_of_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -317,16 +317,6 @@ static void alert_take(void *ctx, const struct alert *a)
 
 /* --- the document */
 
-static bool concerns(const struct cause *c, const char *service)
-{
-	if (c->subject && !strcmp(c->subject, service))
-		return true;
-	for (u32 i = 0; i < c->victim_cnt; i++)
-		if (!strcmp(c->victims[i], service))
-			return true;
-	return false;
-}
-
 /* Those that are told, or those that follow them in the list and are not. */
 static json_t *causes_json(const struct making *m, bool told)
 {
@@ -335,7 +325,7 @@ static json_t *causes_json(const struct making *m, bool told)
 	json_t *list = json_array();
 
 	for (; i < end; i++)
-		if (!m->params->service || concerns(&m->trace.causes[i], m->params->service))
+		if (m->trace.causes[i].concerns)
 			json_array_append_new(list, cause_json(m, &m->trace.causes[i]));
 	return list;
 }

@@ -102,24 +102,36 @@ static unsigned rank_of(const struct cause *c)
 	return 4U * !c->symptom->ongoing + 2U * !c->strong + is_open(c);
 }
 
-void judge_causes(struct trace *t)
+/* Of what others are consequences that has to do with all that they have. */
+static void consequences_take(struct trace *t, struct cause *of_it[])
 {
-	struct cause sorted[CAUSES_MAX] = { 0 };
-	u32 cnt = 0, told, all = t->cause_cnt;
-	bool counts[CAUSES_MAX];
-	double most = 0;
-
-	for (u32 i = 0; i < all; i++) {
+	for (u32 i = 0; i < t->cause_cnt; i++) {
 		const struct cause *c = &t->causes[i];
 		struct cause *of = cause_counts(c) ? consequence_of(t, c) : NULL;
 
-		counts[i] = cause_counts(c) && !of;
-		most = counts[i] ? fmax(most, c->weight) : most;
-		if (!of || !is_ruin(of))
+		of_it[i] = of;
+		if (!of)
+			continue;
+		of->concerns |= c->concerns;
+		if (!is_ruin(of))
 			continue;
 		cause_victim_add(of, c->subject);
 		for (u32 k = 0; k < c->victim_cnt; k++)
 			cause_victim_add(of, c->victims[k]);
+	}
+}
+
+void judge_causes(struct trace *t)
+{
+	struct cause sorted[CAUSES_MAX] = { 0 }, *of[CAUSES_MAX];
+	u32 cnt = 0, told, all = t->cause_cnt;
+	bool counts[CAUSES_MAX];
+	double most = 0;
+
+	consequences_take(t, of);
+	for (u32 i = 0; i < all; i++) {
+		counts[i] = t->causes[i].concerns && cause_counts(&t->causes[i]) && !of[i];
+		most = counts[i] ? fmax(most, t->causes[i].weight) : most;
 	}
 	for (unsigned rank = 0; rank < 8; rank++)
 		for (u32 i = 0; i < all; i++) {

@@ -187,6 +187,35 @@ static bool is_enough(const struct symptom *s, const struct scene *scene)
 	return s->severe || (!s->weak && !r->vague);
 }
 
+static bool way_has(const struct way *w, const char *service)
+{
+	for (u32 i = 0; i < w->cnt; i++)
+		if (!strcmp(w->services[i], service))
+			return true;
+	return false;
+}
+
+/* Has it to do with the service that is asked about: as who suffers, as who is blamed, or on the way between them? */
+static bool concerns(const struct tracer *t, const struct way *w, const struct scene *s,
+		     const char *subject)
+{
+	const char *service = t->params->service;
+
+	if (!service || way_has(w, service) || (subject && !strcmp(subject, service)))
+		return true;
+	for (size_t i = 0; !w->symptom->service && i < s->waiter_cnt; i++)
+		if (!strcmp(s->waiters[i].service, service))
+			return true;
+	return false;
+}
+
+/* Who asks about a service wants to know what is clearly not as usual there, though nothing more than where is known. */
+static bool is_asked_about(const struct tracer *t, const struct symptom *s)
+{
+	return t->params->service && s->service && !strcmp(s->service, t->params->service) &&
+	       symptom_is_about_requests(s) && !s->weak && !s->absolute;
+}
+
 static void cause_add(struct tracer *t, const struct way *w, const struct scene *s)
 {
 	const char *subject = subject_name(t, s);
@@ -200,8 +229,10 @@ static void cause_add(struct tracer *t, const struct way *w, const struct scene 
 		at++;
 	c = &to->causes[at];
 	if (at == to->cause_cnt) {
-		if (at == CAUSES_MAX)
+		if (at == CAUSES_MAX) {
+			to->incomplete = true;
 			return;
+		}
 		to->cause_cnt++;
 		*c = (struct cause){ .subject = subject };
 	}
@@ -216,7 +247,8 @@ static void cause_add(struct tracer *t, const struct way *w, const struct scene 
 		c->chain_cnt = w->cnt;
 	}
 	c->weight += weight;
-	c->strong |= is_enough(w->symptom, s);
+	c->concerns |= concerns(t, w, s, subject);
+	c->strong |= is_enough(w->symptom, s) || is_asked_about(t, w->symptom);
 	c->suffered |= symptom_is_about_requests(w->symptom);
 	c->symptoms++;
 	victims_add(c, w);
@@ -224,14 +256,6 @@ static void cause_add(struct tracer *t, const struct way *w, const struct scene 
 }
 
 /* --- following */
-
-static bool way_has(const struct way *w, const char *service)
-{
-	for (u32 i = 0; i < w->cnt; i++)
-		if (!strcmp(w->services[i], service))
-			return true;
-	return false;
-}
 
 /* Does the row name anything at all? */
 static bool is_specific(const struct scene *s)
@@ -466,7 +490,7 @@ void trace_make(struct trace *to, const struct symptom_params *p, const struct s
 			continue;
 		if (is_serving(&t, s->service) || s->kind == SYMPTOM_BLOCKED)
 			symptom_walk(&t, s);
-		else
+		else if (!p->service || !strcmp(p->service, s->service))
 			to->notes[to->note_cnt++] = s;
 	}
 }
