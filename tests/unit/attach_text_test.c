@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "cmd/attach_words.h"
+#include "lib/utf8.h"
 
 static void is_text(void (*add)(struct buf *out, double value), double value, const char *expected)
 {
@@ -50,8 +51,8 @@ static void test_names_are_clean(void **state)
 	struct buf out = { 0 };
 
 	(void)state;
-	words_clean(&out, "a\033[2Jb\n");
-	assert_string_equal(buf_cstr(&out), "a\\x1b[2Jb\\x0a");
+	utf8_printable(&out, "a\033[2Jb\n\xc2\x9b\x9b\x7f\xc3\xa4\xc2\xa0");
+	assert_string_equal(buf_cstr(&out), "a\\x1b[2Jb\\x0a\\xc2\\x9b\\x9b\\x7f\xc3\xa4\xc2\xa0");
 	buf_release(&out);
 }
 
@@ -142,15 +143,16 @@ static void test_losses(void **state)
 static void test_slow(void **state)
 {
 	json_t *e = json_pack("{s:s, s:s, s:i, s:s, s:s, s:f, s:s}", "time",
-			      "2026-11-26T14:44:12.123456789Z", "command", "postgres", "tid", 812,
-			      "call", "fsync", "file", "/srv/pg/pg_wal/1", "duration_seconds",
-			      0.186, "errno", "EIO");
+			      "2026-11-26T14:44:12.123456789Z", "command", "post\033\xc2\x9bgres",
+			      "tid", 812, "call", "fsync", "file", "/srv/pg/pg_wal/1",
+			      "duration_seconds", 0.186, "errno", "EIO");
 	struct buf out = { 0 };
 
 	(void)state;
 	attach_text_slow(e, &out);
-	assert_string_equal(buf_cstr(&out),
-			    "14:44:12.123 postgres[812] fsync /srv/pg/pg_wal/1 186 ms EIO\n");
+	assert_string_equal(
+		buf_cstr(&out),
+		"14:44:12.123 post\\x1b\\xc2\\x9bgres[812] fsync /srv/pg/pg_wal/1 186 ms EIO\n");
 	buf_release(&out);
 	json_decref(e);
 }

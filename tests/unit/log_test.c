@@ -53,10 +53,28 @@ static void a_pipe_that_is_full_keeps_nobody_waiting(void **state)
 	close(before);
 }
 
+static void names_rule_no_terminal(void **state)
+{
+	int fds[2], before = dup(2);
+
+	(void)state;
+	assert_int_equal(pipe2(fds, O_CLOEXEC | O_NONBLOCK), 0);
+	assert_int_equal(dup2(fds[1], 2), 2);
+	log_warn("%s is not there", "\033[2J\xc2\x9b"
+				    "1m\n\xc3\xa4");
+	dup2(before, 2);
+	text_read(fds[0]);
+	assert_string_equal(text, "seismo: warning: ?[2J??1m\n\xc3\xa4 is not there\n");
+	close(fds[0]);
+	close(fds[1]);
+	close(before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_pipe_that_is_full_keeps_nobody_waiting),
+		cmocka_unit_test(names_rule_no_terminal),
 	};
 
 	return cmocka_run_group_tests_name("log", tests, NULL, NULL);

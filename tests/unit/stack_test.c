@@ -61,8 +61,8 @@ static void name_test(void **state)
 	char longer[2 * SYMBOL_NAME];
 
 	(void)state;
-	symbol_name(&slot, "a\033[2Jb\n", 7);
-	assert_string_equal(slot.name, "a?[2Jb?");
+	symbol_name(&slot, "a\033[2Jb\n\xc2\x9b", 9);
+	assert_string_equal(slot.name, "a?[2Jb???");
 	memset(longer, 'x', sizeof(longer));
 	symbol_name(&slot, longer, sizeof(longer));
 	assert_int_equal(strlen(slot.name), SYMBOL_NAME - 1);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "cmd/attach_words.h"
+#include "lib/utf8.h"
 
 /* --- what the families have counted: disks, connections, requests */
 
@@ -41,7 +42,7 @@ static void disk_add(struct buf *out, const json_t *doc, const json_t *row)
 		     *bytes = metric_find(doc, "seismo_service_block_io_bytes_total", labels);
 
 	buf_str(out, "disk   ");
-	words_clean(out, words_text(labels, "device"));
+	utf8_printable(out, words_text(labels, "device"));
 	buf_printf(out, "  %s ", words_text(labels, "operation"));
 	words_count(out, words_integer(row, "count_total"));
 	buf_str(out, " at");
@@ -79,10 +80,10 @@ static void request_add(struct buf *out, const json_t *doc, const json_t *row)
 	const json_t *labels = json_object_get(row, "labels");
 
 	buf_printf(out, "requests  %s ", words_text(labels, "direction"));
-	words_clean(out, words_text(labels, "protocol"));
+	utf8_printable(out, words_text(labels, "protocol"));
 	if (*words_text(labels, "peer")) {
 		buf_str(out, " to ");
-		words_clean(out, words_text(labels, "peer"));
+		utf8_printable(out, words_text(labels, "peer"));
 	}
 	buf_str(out, ": ");
 	words_count(out, words_integer(row, "count_total"));
@@ -189,7 +190,7 @@ static void stack_add(struct buf *out, const json_t *row)
 		if (!*function || shown == FRAMES_SHOWN)
 			continue;
 		buf_str(out, shown++ ? " < " : "");
-		words_clean(out, function);
+		utf8_printable(out, function);
 	}
 	buf_char(out, '\n');
 }
@@ -210,7 +211,7 @@ static void waker_add(struct buf *out, const struct waker *w)
 	const char *kind = words_text(w->who, "kind");
 
 	if (*words_text(w->who, "command")) {
-		words_clean(out, words_text(w->who, "command"));
+		utf8_printable(out, words_text(w->who, "command"));
 		buf_printf(out, "[%llu]", words_integer(w->who, "tid"));
 	} else {
 		buf_str(out, !strcmp(kind, "interrupt")

@@ -6,6 +6,7 @@
 
 #include "cmd/attach_found.h"
 #include "cmd/attach_words.h"
+#include "lib/utf8.h"
 
 #define LAST_SHOWN     16
 #define FILES_SHOWN    8
@@ -86,14 +87,14 @@ static void head_add(struct buf *out, const json_t *doc)
 			   running = words_integer(processes, "running"),
 			   threads = words_integer(processes, "threads_running");
 
-	words_clean(out, words_text(process, "command"));
+	utf8_printable(out, words_text(process, "command"));
 	buf_printf(out, "[%llu]", words_integer(process, "pid"));
 	if (json_is_integer(json_object_get(process, "pid_inside")))
 		buf_printf(out, " (%llu inside its PID namespace)",
 			   words_integer(process, "pid_inside"));
 	if (*words_text(process, "service")) {
 		buf_str(out, " of ");
-		words_clean(out, words_text(process, "service"));
+		utf8_printable(out, words_text(process, "service"));
 	}
 	if (started || running > 1)
 		buf_printf(out, " and %llu %s",
@@ -148,12 +149,12 @@ static void object_add(struct buf *out, const json_t *o, bool whole)
 	const char *file = words_text(o, "file"), *peer = words_text(o, "peer");
 
 	if (*file)
-		words_clean(out, whole ? file : path_end(file));
+		utf8_printable(out, whole ? file : path_end(file));
 	if (json_is_integer(json_object_get(o, "offset_bytes"))) {
 		buf_str(out, " at ");
 		words_bytes(out, words_real(o, "offset_bytes"));
 	}
-	words_clean(out, peer);
+	utf8_printable(out, peer);
 	if (!*file && !*peer && json_is_integer(json_object_get(o, "local_port")))
 		buf_printf(out, "port %llu", words_integer(o, "local_port"));
 }
@@ -173,7 +174,7 @@ static void call_add(struct buf *out, const json_t *call)
 {
 	size_t line = out->len, from = line;
 
-	words_clean(out, words_text(call, "call"));
+	utf8_printable(out, words_text(call, "call"));
 	words_pad(out, from, NAME_WIDTH, false);
 	buf_char(out, ' ');
 	from = out->len;
@@ -227,7 +228,7 @@ static void files_add(struct buf *out, const json_t *doc)
 		if (i == FILES_SHOWN)
 			break;
 		buf_printf(out, "file   %-5s ", words_text(file, "operation"));
-		words_clean(out, words_text(file, "file"));
+		utf8_printable(out, words_text(file, "file"));
 		buf_str(out, "  ");
 		words_count(out, words_integer(file, "calls_total"));
 		buf_str(out, " calls above ");
@@ -241,11 +242,11 @@ static void files_add(struct buf *out, const json_t *doc)
 static void underway_line(struct buf *out, const json_t *one)
 {
 	buf_str(out, "under way  ");
-	words_clean(out, words_text(one, "command"));
+	utf8_printable(out, words_text(one, "command"));
 	buf_printf(out, "[%llu] ", words_integer(one, "tid"));
-	words_clean(out, words_text(one, "call"));
+	utf8_printable(out, words_text(one, "call"));
 	buf_char(out, ' ');
-	words_clean(out, words_text(one, "file"));
+	utf8_printable(out, words_text(one, "file"));
 	buf_str(out, *words_text(one, "file") ? " for " : "for ");
 	words_duration(out, words_real(one, "duration_seconds"));
 	if (json_is_true(json_object_get(one, "since_before")))
@@ -393,8 +394,9 @@ void attach_text_slow(const json_t *e, struct buf *out)
 {
 	const char *time = strchr(words_text(e, "time"), 'T') ?: " ";
 
-	buf_printf(out, "%.12s %s[%llu] %s ", time + 1, words_text(e, "command"),
-		   words_integer(e, "tid"), words_text(e, "call"));
+	buf_printf(out, "%.12s ", time + 1);
+	utf8_printable(out, words_text(e, "command"));
+	buf_printf(out, "[%llu] %s ", words_integer(e, "tid"), words_text(e, "call"));
 	object_add(out, e, true);
 	if (out->len && out->data[out->len - 1] != ' ')
 		buf_char(out, ' ');

@@ -14,15 +14,6 @@ unsigned long long words_integer(const json_t *o, const char *key)
 	return (unsigned long long)json_integer_value(json_object_get(o, key));
 }
 
-void words_clean(struct buf *out, const char *text)
-{
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			buf_printf(out, "\\x%02x", (unsigned char)*text);
-		else
-			buf_char(out, *text);
-}
-
 const char *words_text(const json_t *o, const char *key)
 {
 	return json_string_value(json_object_get(o, key)) ?: "";

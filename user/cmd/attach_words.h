@@ -13,8 +13,6 @@ double words_real(const json_t *o, const char *key);
 unsigned long long words_integer(const json_t *o, const char *key);
 const char *words_text(const json_t *o, const char *key);
 
-/* Appends other people's text: a terminal shall not obey what somebody has put into a name. */
-void words_clean(struct buf *out, const char *text);
 /* "0.3 us", "12 us", "1.2 ms", "412 ms", "3.1 s", "2 min 5 s" */
 void words_duration(struct buf *out, double seconds);
 /* "18,204" */

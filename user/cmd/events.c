@@ -17,6 +17,7 @@
 #include "event/reader.h"
 #include "lib/log.h"
 #include "lib/utc.h"
+#include "lib/utf8.h"
 
 #define LOOK_AGAIN_MS 1000 /* where nobody tells of changes */
 
@@ -89,14 +90,13 @@ static int kinds_print(enum output output)
 
 /* --- a line for people */
 
-/* A terminal shall not obey what somebody has put into a name. */
 static void text_print(const char *text)
 {
-	for (; *text; text++)
-		if ((unsigned char)*text < ' ' || *text == 0x7f)
-			printf("\\x%02x", (unsigned char)*text);
-		else
-			putchar(*text);
+	struct buf clean = { 0 };
+
+	utf8_printable(&clean, text);
+	fputs(buf_cstr(&clean), stdout);
+	buf_release(&clean);
 }
 
 static void value_print(const json_t *value)

@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/buf.h"
+#include "lib/utf8.h"
 
 /* A pipe that is not full takes so much at once. */
 #define PART_MAX 4096
@@ -56,6 +57,8 @@ static void log_line(enum log_level level, const char *fmt, va_list args, const 
 		return;
 	if (vasprintf(&text, fmt, args) < 0)
 		text = NULL;
+	if (text)
+		utf8_mask(text, "\n\t");
 	buf_printf(&line, "seismo: %s%s%s%s\n", prefix[level], text ?: fmt, reason ? ": " : "",
 		   reason ?: "");
 	if (line.failed)

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "lib/utf8.h"
 
+#include <stdbool.h>
 #include <string.h>
 
 /*
@@ -34,6 +35,44 @@ size_t utf8_len(const char *text)
 		return l->len;
 	}
 	return 0;
+}
+
+/* Bytes of the character at text, which no terminal must see if it is `hidden`. */
+static size_t printable_len(const char *text, bool *hidden)
+{
+	const unsigned char *s = (const unsigned char *)text;
+	size_t len = utf8_len(text);
+
+	*hidden = !len || s[0] < ' ' || s[0] == 0x7f || (s[0] == 0xc2 && s[1] < 0xa0);
+	return len ?: 1;
+}
+
+void utf8_printable(struct buf *b, const char *text)
+{
+	bool hidden;
+
+	while (*text) {
+		size_t len = printable_len(text, &hidden);
+
+		for (size_t i = 0; hidden && i < len; i++)
+			buf_printf(b, "\\x%02x", (unsigned char)text[i]);
+		if (!hidden)
+			buf_add(b, text, len);
+		text += len;
+	}
+}
+
+void utf8_mask(char *text, const char *kept)
+{
+	bool hidden;
+
+	while (*text) {
+		size_t len = printable_len(text, &hidden);
+
+		if (hidden && !strchr(kept, *text))
+			memset(text, '?', len);
+		text += len;
+	}
 }
 
 /* Stands for itself in a string of JSON, and takes one byte. */

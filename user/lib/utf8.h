@@ -12,6 +12,14 @@
 /* Bytes of the character at s, 0 when there is none. Stops at a NUL, which is no legal second byte. */
 size_t utf8_len(const char *s);
 
+/*
+ * Appends the text for people: a terminal shall not obey what somebody has put into a name. Bytes of control characters, also of
+ * those beyond ASCII (U+0080 to U+009F), and bytes that are no part of valid UTF-8 become \xNN.
+ */
+void utf8_printable(struct buf *b, const char *text);
+/* The same in place: they become '?', unless they are among those that are kept. */
+void utf8_mask(char *text, const char *kept);
+
 /* Appends the text as a string of JSON, with its quotes. Each byte that is no part of valid UTF-8 becomes U+FFFD. */
 void utf8_json(struct buf *b, const char *text);
 

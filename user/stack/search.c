@@ -6,6 +6,8 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "lib/utf8.h"
+
 /* A symbol without a size, written in assembly, is believed as far as that. */
 #define SIZE_UNKNOWN 4096
 
@@ -76,9 +78,9 @@ void symbol_name(struct symbol_slot *slot, const char *name, size_t len)
 {
 	if (len >= sizeof(slot->name))
 		len = sizeof(slot->name) - 1;
-	for (size_t i = 0; i < len; i++)
-		slot->name[i] = (unsigned char)name[i] < ' ' || name[i] == 127 ? '?' : name[i];
+	memcpy(slot->name, name, len);
 	slot->name[len] = '\0';
+	utf8_mask(slot->name, "");
 }
 
 struct line {
