@@ -190,7 +190,7 @@ static void nothing_wrong_is_short(void **state)
 	json_t *doc;
 
 	(void)state;
-	site_usual(w, 120);
+	site_usual(w, 200);
 	doc = ask(w, SINCE_NS, NULL);
 	assert_string_equal(text_of(doc, "verdict"), "nothing wrong");
 	diagnosis_write(&text, doc);
@@ -259,6 +259,66 @@ static void lost_events_are_said_first(void **state)
 	doc = ask(w, SINCE_NS, NULL);
 	has(json_string_value(json_array_get(json_object_get(doc, "unknown"), 0)) ?: "",
 	    "disks: events were lost");
+	json_decref(doc);
+	world_free(w);
+}
+
+/* Where all was lost, or most, nothing was seen that could be wrong. */
+static void lost_requests_are_no_health(void **state)
+{
+	struct world *w = world_new();
+	struct family *f = registry_find(&w->registry, "seismo_requests_total");
+	json_t *doc;
+
+	(void)state;
+	f->sources = 1;
+	for (int i = 0; i < 60; i++) {
+		site(w, 200, 0.0004);
+		w->registry.now_ns += TICK_NS;
+		assert_int_equal(history_tick(w->history, 1), 0);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	assert_string_equal(text_of(doc, "verdict"), "unknown");
+	has(json_string_value(json_array_get(json_object_get(doc, "unknown"), 0)) ?: "",
+	    "requests: events were lost in 100 % of the time");
+	has(json_string_value(json_array_get(json_object_get(doc, "unknown"), 1)) ?: "",
+	    "Seismo has watched for 5 min only");
+	json_decref(doc);
+	world_free(w);
+}
+
+/* Of who is slowest, what is usual is measured, or not told. */
+static void the_slowest_is_compared(void **state)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		serves(w, "shop.service", "http", 1, 0.01);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	assert_null(strstr(text_of(doc, "summary"), "usual"));
+	json_decref(doc);
+	world_free(w);
+}
+
+/* A tenth of the requests become slow: they are not a quarter. */
+static void a_tail_is_called_a_tail(void **state)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	(void)state;
+	for (int i = 0; i < 132; i++) {
+		serves(w, "shop.service", "http", 90, 0.01);
+		serves(w, "shop.service", "http", 10, i >= 120 ? 2 : 0.01);
+		computes(w, "shop.service", 0.01);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	has(text_of(doc, "summary"), "one in twenty of its inbound http requests takes more than");
 	json_decref(doc);
 	world_free(w);
 }
@@ -339,6 +399,9 @@ int main(void)
 		cmocka_unit_test(batch_is_a_note),
 		cmocka_unit_test(absolute_signs_need_no_history),
 		cmocka_unit_test(lost_events_are_said_first),
+		cmocka_unit_test(lost_requests_are_no_health),
+		cmocka_unit_test(the_slowest_is_compared),
+		cmocka_unit_test(a_tail_is_called_a_tail),
 		cmocka_unit_test(blindness_is_no_health),
 		cmocka_unit_test(many_services_cost_little),
 	};

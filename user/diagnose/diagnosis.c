@@ -17,12 +17,16 @@
 #include "rule/text.h"
 #include "rule/words.h"
 
+#define AS_USUAL 1.5 /* times the usual p95, at most */
+
 /* What is made on the way to the document. */
 struct making {
 	const struct diagnosis_params *params;
 	struct symptoms symptoms;
 	struct trace trace;
 	json_t *unknown;
+	bool blind; /* so much is unknown that nothing wrong is no verdict */
+	bool lossy; /* something is unknown that is no matter of time */
 };
 
 static json_t *text_take(struct buf *b)
@@ -217,8 +221,7 @@ static const char *sure_of(const struct making *m, const struct cause *c)
 
 	if (kind == REASON_UNKNOWN || !c->strong)
 		return "low";
-	if (json_array_size(m->unknown) || !c->scene->usual || c->scene->reason_unknown ||
-	    c->share < 0.5)
+	if (m->lossy || !c->scene->usual || c->scene->reason_unknown || c->share < 0.5)
 		return "medium";
 	return "high";
 }
@@ -387,21 +390,27 @@ static void summary_write_all(struct buf *b, const struct making *m, const json_
 	if (s->slowest) {
 		buf_printf(b, "; the slowest is %s, p95 ", s->slowest);
 		quantity_write(b, QUANTITY_SECONDS, s->slowest_seconds);
-		buf_str(b, json_array_size(m->unknown) ? "" : ", and that is usual for it");
+		if (s->slowest_usual > 0 && !m->lossy &&
+		    s->slowest_seconds < AS_USUAL * s->slowest_usual) {
+			buf_str(b, ", and that is usual for it");
+		} else if (s->slowest_usual > 0) {
+			buf_str(b, ", usually ");
+			quantity_write(b, QUANTITY_SECONDS, s->slowest_usual);
+		}
 	}
 }
 
 static json_t *document(const struct making *m)
 {
 	json_t *causes = causes_json(m, true), *o = json_object();
-	bool wrong = json_array_size(causes) > 0, blind = unknown_is_blind(m->params->src);
+	bool wrong = json_array_size(causes) > 0;
 	struct buf text = { 0 };
 
 	summary_write_all(&text, m, causes);
 	json_object_set_new(o, "verdict",
-			    json_string(wrong	? "wrong"
-					: blind ? "unknown"
-						: "nothing wrong"));
+			    json_string(wrong	   ? "wrong"
+					: m->blind ? "unknown"
+						   : "nothing wrong"));
 	json_object_set_new(o, "summary", text_take(&text));
 	json_object_set_new(o, "unknown", json_incref(m->unknown));
 	json_object_set_new(o, "causes", causes);
@@ -419,15 +428,20 @@ static json_t *document(const struct making *m)
 json_t *diagnosis_make(const struct diagnosis_params *p)
 {
 	const struct symptom_params params = { p->src, p->since_ns, p->service };
-	struct making m = { .params = p, .unknown = unknown_list(p->src, p->since_ns) };
+	struct making m = { .params = p };
 	json_t *doc;
 
+	m.unknown = unknown_list(p->src, p->since_ns, &m.blind);
 	symptoms_find(&m.symptoms, &params);
 	symptoms_acquit(&m.symptoms, &params);
 	if (p->engine)
 		engine_each(p->engine, alert_take, &m);
 	trace_make(&m.trace, &params, &m.symptoms);
 	judge_causes(&m.trace);
+	unknown_omitted(m.unknown, m.symptoms.omitted, m.trace.incomplete);
+	m.blind |= m.trace.incomplete;
+	m.lossy = json_array_size(m.unknown) > 0;
+	unknown_young(m.unknown, p->src, p->since_ns);
 	doc = document(&m);
 	trace_release(&m.trace);
 	json_decref(m.unknown);

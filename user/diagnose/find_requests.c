@@ -314,8 +314,9 @@ static void slow_find(struct finder *f, const struct flow *flow, const struct ta
 		s.weak = s.new_kind = true;
 		s.severe = false;
 	}
-	s.now = tail && !body ? c.p95 : c.p75;
-	s.usual = tail && !body ? c.was95 : c.was75;
+	s.tail = tail && !body;
+	s.now = s.tail ? c.p95 : c.p75;
+	s.usual = s.tail ? c.was95 : c.was75;
 	s.rate = rate_in(t, &f->steps, find_now_first(f, &r), r.end);
 	s.weight = fmin(log2(s.now / s.usual), 6) / 6 * (s.weak ? 0.3 : 1);
 	find_date(f, &r, &s);
@@ -480,11 +481,27 @@ static void absolute_find(struct finder *f, const struct flow *flow, const struc
 
 /* --- all */
 
+static void slowest_take(struct finder *f, const struct flow *flow, const struct table *t)
+{
+	const struct run all = { .first = 0, .end = f->steps.cnt };
+	u32 first = find_now_first(f, &all);
+	struct hist recent = { 0 }, before = { 0 };
+	double seconds;
+
+	span_take(t, &f->steps, first, f->steps.cnt, &recent);
+	seconds = hist_quantile(&recent, 0.95);
+	if (!(seconds > f->to->slowest_seconds))
+		return;
+	span_take(t, &f->steps, 0, first, &before);
+	f->to->slowest = flow->service;
+	f->to->slowest_seconds = seconds;
+	f->to->slowest_usual = hist_count(&before) < TAIL_MIN ? 0 : hist_quantile(&before, 0.95);
+}
+
 static void flow_look(struct finder *f, const struct flow *flow)
 {
 	struct table t = { 0 };
 	bool inbound = !strcmp(flow->direction, "inbound");
-	struct hist recent = { 0 };
 
 	table_make(&t, f, flow);
 	if (t.all > 0 || t.oldest.cnt) {
@@ -496,19 +513,10 @@ static void flow_look(struct finder *f, const struct flow *flow)
 			absolute_find(f, flow, &t);
 	}
 	if (f->newest && inbound && t.all > 0) {
-		struct history_window w;
-		double seconds;
-
 		f->to->services += f->counted != flow->service;
 		f->counted = flow->service;
 		f->to->rate += rate_in(&t, &f->steps, f->steps.cnt - 1, f->steps.cnt);
-		if (history_window(f->src->history, FIND_NOW_NS, &w))
-			hist_take(&t, &w, &recent);
-		seconds = hist_quantile(&recent, 0.95);
-		if (seconds > f->to->slowest_seconds) {
-			f->to->slowest_seconds = seconds;
-			f->to->slowest = flow->service;
-		}
+		slowest_take(f, flow, &t);
 	}
 	table_release(&t);
 }

@@ -33,6 +33,7 @@ struct symptom {
 	bool new_kind; /* requests of a new kind take long, all others are as they were */
 	bool severe;   /* it counts whatever its cause */
 	bool absolute; /* nothing tells what is usual: it counts with a cause that is wrong by itself */
+	bool tail;     /* slow are only the slowest of them: `now` is their p95, not p75 */
 	double now, usual; /* in base units, or a ratio; NAN: not known */
 	double rate;	   /* requests a second; NAN: of none */
 	double weight;	   /* by how much they suffer, for the order */
@@ -47,9 +48,9 @@ struct symptoms {
 	/* What was looked at. */
 	u32 services, devices;
 	double rate; /* inbound requests a second, of all services */
-	/* The slowest service, though that is usual for it. NULL: there is none. */
+	/* The slowest service, which may be usual for it. NULL: there is none. */
 	const char *slowest;
-	double slowest_seconds;
+	double slowest_seconds, slowest_usual; /* p95; usual: 0 if it is not known */
 };
 
 /* Adds one where it belongs; of the same kind and subject the weightier stays. */

@@ -38,6 +38,10 @@ static const struct wording wordings[SYMPTOM_KINDS] = {
 	[SYMPTOM_ALERT] = { "has had an alert", "had an alert", "", QUANTITY_PLAIN, "" },
 };
 
+static const struct wording tail_wording = { "has been slow", "was slow",
+					     "one in twenty of its %s requests takes more than ",
+					     QUANTITY_SECONDS, "" };
+
 /* Symptoms of one kind that differ in their metric. */
 static const struct {
 	const char *metric;
@@ -53,6 +57,8 @@ static const struct {
 
 static const struct wording *wording_of(const struct symptom *s)
 {
+	if (s->tail)
+		return &tail_wording;
 	for (size_t i = 0; i < sizeof(others) / sizeof(*others); i++)
 		if (!strcmp(others[i].metric, s->metric))
 			return &others[i].wording;

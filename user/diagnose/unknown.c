@@ -7,13 +7,15 @@
 
 #define YOUNG_NS (60 * 1000000000ULL) /* a history that is younger knows little of what is usual */
 #define BLIND_NS (3 * 1000000000ULL)
+#define MUCH	 0.5 /* of the time, in which events were lost */
 
 /* What a diagnosis looks at, and of which probe it is. */
 static const struct {
 	const char *probe, *metric, *what;
+	bool always; /* without it nothing can be said */
 } needed[] = {
-	{ "request", "seismo_requests_total", "requests" },
-	{ "block", "seismo_block_io_duration_seconds", "disks" },
+	{ "request", "seismo_requests_total", "requests", true },
+	{ "block", "seismo_block_io_duration_seconds", "disks", true },
 	{ "tcp", "seismo_tcp_connections_total", "TCP connections" },
 	{ "syscall", "seismo_syscall_errors_total", "limits and failing calls" },
 	{ "core", "seismo_cpu_seconds_total", "CPU time" },
@@ -27,59 +29,81 @@ static void sentence(json_t *list, struct buf *b)
 	buf_release(b);
 }
 
-static void lossy_say(json_t *list, const char *what, const struct history_window *w,
-		      const struct family *f)
+/* In what part of the time that is covered. */
+static double lossy_say(json_t *list, const char *what, const struct history_window *w,
+			const struct family *f)
 {
 	struct history_coverage c;
 	struct buf b = { 0 };
 
 	history_family_coverage(w, f, &c);
 	if (!(c.missing & HISTORY_LOSSY))
-		return;
+		return 0;
 	buf_printf(&b, "%s: events were lost in ", what);
 	quantity_write(&b, QUANTITY_PERCENT, 1 - c.ratio);
-	buf_str(&b, " of the time; what follows holds for the rest");
+	buf_str(&b, " of the time");
+	buf_str(&b, c.ratio > 0 ? "; what follows holds for the rest" : "");
 	sentence(list, &b);
+	return 1 - c.ratio;
 }
 
-json_t *unknown_list(const struct evidence_sources *src, u64 since_ns)
+json_t *unknown_list(const struct evidence_sources *src, u64 since_ns, bool *ret_much)
 {
 	json_t *list = json_array();
 	struct history_window w;
 	struct buf b = { 0 };
-	u64 age_ns;
 
+	*ret_much = true;
 	if (!history_window(src->history, since_ns, &w)) {
 		buf_str(&b, "nothing has been read yet");
 		sentence(list, &b);
 		return list;
 	}
-	age_ns = w.end_ns - w.begin_ns;
+	*ret_much = w.end_ns - w.begin_ns < BLIND_NS;
+	w.asked_ns = w.end_ns - w.begin_ns;
 	for (size_t i = 0; i < sizeof(needed) / sizeof(*needed); i++) {
 		const struct family *f = registry_find(src->registry, needed[i].metric);
 
-		if (f) {
+		*ret_much |=
+			needed[i].always && (!f || lossy_say(list, needed[i].what, &w, f) >= MUCH);
+		if (f && !needed[i].always)
 			lossy_say(list, needed[i].what, &w, f);
+		if (f)
 			continue;
-		}
 		buf_printf(&b, "%s: the probe %s does not run", needed[i].what, needed[i].probe);
 		sentence(list, &b);
 	}
-	if (age_ns >= YOUNG_NS || age_ns >= since_ns)
-		return list;
-	buf_str(&b, "what is usual: Seismo has watched for ");
-	quantity_write(&b, QUANTITY_SECONDS, (double)age_ns / 1e9);
-	buf_str(&b, " only");
-	sentence(list, &b);
 	return list;
 }
 
-bool unknown_is_blind(const struct evidence_sources *src)
+void unknown_omitted(json_t *list, u32 symptoms, bool causes)
+{
+	struct buf b = { 0 };
+
+	if (symptoms) {
+		buf_printf(&b, "%u more symptoms, for which there was no room", symptoms);
+		sentence(list, &b);
+	}
+	if (causes) {
+		buf_str(&b,
+			"more causes: there was more to look at than is looked at, or no memory");
+		sentence(list, &b);
+	}
+}
+
+void unknown_young(json_t *list, const struct evidence_sources *src, u64 since_ns)
 {
 	struct history_stats stats;
+	struct buf b = { 0 };
+	u64 age_ns;
 
 	history_stats(src->history, &stats);
-	return stats.end_ns - stats.begin_ns < BLIND_NS ||
-	       !registry_find(src->registry, "seismo_requests_total") ||
-	       !registry_find(src->registry, "seismo_block_io_duration_seconds");
+	age_ns = src->registry->now_ns - stats.begin_ns;
+	if (age_ns >= since_ns)
+		return;
+	buf_str(&b, age_ns < YOUNG_NS ? "what is usual: Seismo has watched for "
+				      : "what was before: Seismo has watched for ");
+	quantity_write(&b, QUANTITY_SECONDS, (double)age_ns / 1e9);
+	buf_str(&b, " only");
+	sentence(list, &b);
 }

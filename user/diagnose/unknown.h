@@ -4,12 +4,17 @@
 #define DIAGNOSE_UNKNOWN_H
 
 #include <jansson.h>
+#include <stdbool.h>
 
 #include "rule/sources.h"
 
-/* A list of sentences, the caller's. */
-json_t *unknown_list(const struct evidence_sources *src, u64 since_ns);
-/* Is so little known that nothing can be said, not even that nothing is wrong? */
-bool unknown_is_blind(const struct evidence_sources *src);
+/*
+ * A list of sentences, the caller's. `ret_much`: that is missing without which nothing can be said, not even that nothing is wrong.
+ */
+json_t *unknown_list(const struct evidence_sources *src, u64 since_ns, bool *ret_much);
+/* What there was no room for. */
+void unknown_omitted(json_t *list, u32 symptoms, bool causes);
+/* The history does not reach back for as long as is asked for. Not a loss: what there is, is known. */
+void unknown_young(json_t *list, const struct evidence_sources *src, u64 since_ns);
 
 #endif
