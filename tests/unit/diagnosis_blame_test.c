@@ -197,6 +197,32 @@ static void who_asks_more_is_blamed(void **state)
 	more_load(false);
 }
 
+/* The first figures are of the requests that take long, whomever they wait for. */
+static void figures_of_who_waits_are_there(void **state)
+{
+	struct world *w = world_new();
+	const json_t *now;
+	json_t *doc;
+
+	(void)state;
+	for (int i = 0; i < 132; i++) {
+		double seconds = i >= 120 ? 0.3 : 0.01;
+
+		serves(w, "shop.service", "http", 100, seconds + 0.001);
+		computes(w, "shop.service", 0.01);
+		calls(w, "shop.service", "postgresql", "192.0.2.1:5432", 100, seconds);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	assert_string_equal(text_of(first_cause(doc), "kind"), "callee");
+	now = json_array_get(json_object_get(first_cause(doc), "figures"), 0);
+	assert_string_equal(text_of(now, "section"), "now");
+	assert_true(json_number_value(json_object_get(now, "count_total")) > 1000);
+	assert_null(json_object_get(json_object_get(now, "labels"), "peer"));
+	json_decref(doc);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -206,6 +232,7 @@ int main(void)
 		cmocka_unit_test(who_waits_for_longer_is_blamed),
 		cmocka_unit_test(what_mends_it_is_not_blamed),
 		cmocka_unit_test(who_asks_more_is_blamed),
+		cmocka_unit_test(figures_of_who_waits_are_there),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

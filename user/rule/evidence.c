@@ -120,23 +120,6 @@ static unsigned alert_labels(const struct alert *a, struct condition where[2 * R
 	return cnt;
 }
 
-/* What the subject says, as far as the metric has such labels. */
-static unsigned subject_labels(const struct scene *s, struct condition where[2 * RULE_BY_MAX])
-{
-	const struct subject *about = &s->subject;
-	const struct condition all[] = {
-		{ "device", about->device },   { "operation", about->operation },
-		{ "service", about->service }, { "direction", about->direction },
-		{ "peer", about->peer },
-	};
-	unsigned cnt = 0;
-
-	for (size_t i = 0; i < sizeof(all) / sizeof(*all); i++)
-		if (all[i].value && family_label(s->value.group.family, all[i].label) >= 0)
-			where[cnt++] = all[i];
-	return cnt;
-}
-
 static json_t *now_section(const struct scene *s)
 {
 	const struct alert *a = s->subject.alert;
@@ -148,7 +131,7 @@ static json_t *now_section(const struct scene *s)
 	if (a)
 		alert_labels(a, where);
 	else
-		subject_labels(s, where);
+		scene_subject_labels(s, where);
 	o = reference(s, s->subject.metric, where);
 	measure_set(o, "", s->value.group.family->metric, false, &s->value.now);
 	if (a && s->of.group.family) {

@@ -164,23 +164,34 @@ static void terms_measure(struct scene *s, const struct alert *a)
 	}
 }
 
+/* The peer is whom the service asks: of who asks it nothing is known. */
+void scene_subject_labels(const struct scene *s, struct condition where[SUBJECT_LABELS + 1])
+{
+	const struct subject *about = &s->subject;
+	bool inbound = about->direction && !strcmp(about->direction, "inbound");
+	const struct condition all[SUBJECT_LABELS] = {
+		{ "device", about->device },
+		{ "operation", about->operation },
+		{ "service", about->service },
+		{ "direction", about->direction },
+		{ "peer", inbound ? NULL : about->peer },
+	};
+	const struct family *f = registry_find(s->src->registry, about->metric);
+	size_t cnt = 0;
+
+	for (size_t i = 0; f && i < SUBJECT_LABELS; i++)
+		if (all[i].value && family_label(f, all[i].label) >= 0)
+			where[cnt++] = all[i];
+	where[cnt] = (struct condition){ NULL, NULL };
+}
+
 /* What the metric has of the subject. */
 static void subject_measure(struct scene *s)
 {
-	const struct subject *about = &s->subject;
-	const struct condition all[] = {
-		{ "device", about->device },   { "operation", about->operation },
-		{ "service", about->service }, { "direction", about->direction },
-		{ "peer", about->peer },
-	};
-	const struct family *f = registry_find(s->src->registry, about->metric);
-	struct condition where[sizeof(all) / sizeof(*all) + 1] = { 0 };
-	size_t cnt = 0;
+	struct condition where[SUBJECT_LABELS + 1];
 
-	for (size_t i = 0; f && i < sizeof(all) / sizeof(*all); i++)
-		if (family_label(f, all[i].label) >= 0)
-			where[cnt++] = all[i];
-	scene_measure(s, &s->value, about->metric, where);
+	scene_subject_labels(s, where);
+	scene_measure(s, &s->value, s->subject.metric, where);
 }
 
 static void value_measure(struct scene *s)

@@ -152,6 +152,10 @@ struct subject subject_of_alert(const struct evidence_sources *src, const struct
 int scene_make(struct scene *s, const struct evidence_sources *src, const struct subject *about);
 void scene_release(struct scene *s);
 
+/* What `value` is measured by, where the subject is no alert: what the subject says, as far as the metric has such labels. */
+#define SUBJECT_LABELS 5
+void scene_subject_labels(const struct scene *s, struct condition where[SUBJECT_LABELS + 1]);
+
 /* Its parts: with `device` and `service`, what there is to know about them. */
 void scene_device(struct scene *s);
 void scene_service(struct scene *s);
