@@ -223,6 +223,34 @@ static void figures_of_who_waits_are_there(void **state)
 	world_free(w);
 }
 
+/* Only what is little and as usual is ruled out: not a disk that always takes 80 %, not load that has grown, not what is not known. */
+static void what_is_ruled_out_is_little(void **state)
+{
+	struct world *w = world_new();
+	const char * not ;
+	json_t *doc;
+
+	(void)state;
+	for (int i = 0; i < 132; i++) {
+		bool bad = i >= 120;
+
+		serves(w, "shop.service", "http", bad ? 500 : 100, bad ? 0.5 : 0.01);
+		reads(w, "shop.service", "sda", bad ? 500 : 100, bad ? 0.4 : 0.008, 0);
+		computes(w, "shop.service", bad ? 1 : 0.01);
+		if (bad)
+			count(w, "seismo_syscall_errors_total",
+			      LABELS("shop.service", "accept4", "EMFILE"), 100);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	not = text_of(first_cause(doc), "not");
+	assert_null(strstr(not, "disk"));
+	assert_null(strstr(not, "load"));
+	has(not, "callees: none");
+	json_decref(doc);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -233,6 +261,7 @@ int main(void)
 		cmocka_unit_test(what_mends_it_is_not_blamed),
 		cmocka_unit_test(who_asks_more_is_blamed),
 		cmocka_unit_test(figures_of_who_waits_are_there),
+		cmocka_unit_test(what_is_ruled_out_is_little),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

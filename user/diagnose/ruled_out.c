@@ -4,64 +4,83 @@
 #include <math.h>
 #include <string.h>
 
+#include "rule/fact.h"
 #include "rule/text.h"
 
-static double window_seconds(const struct scene *s)
+#define SMALL 0.25 /* of its time; more is no little thing, though it may be as ever */
+#define GROWN 0.10 /* of what its time has grown by */
+
+static bool is_known(const struct scene *s, const char *metric)
 {
-	return (double)(s->now_window.end_ns - s->now_window.begin_ns) / 1e9;
+	return registry_find(s->src->registry, metric);
 }
 
-static bool mean_write(struct buf *out, const struct scene *s, const char *metric)
+/* Does this take little of its time, and no more than usual? */
+static bool is_little(const struct scene *s, const char *part)
+{
+	for (size_t i = 0; i < s->budget.part_cnt; i++) {
+		const struct part *p = &s->budget.parts[i];
+
+		if (!strcmp(p->row->name, part) &&
+		    (!(scene_share(s, p) < SMALL) || scene_growth(s, p) >= GROWN))
+			return false;
+	}
+	return true;
+}
+
+static double share_of(const struct scene *s, const char *part)
+{
+	const struct part *p = scene_part(s, part);
+
+	return p ? scene_share(s, p) : 0;
+}
+
+/* What the service has of it; false: nothing. */
+static bool own_measure(const struct scene *s, const char *metric, struct measured *ret)
 {
 	const struct condition where[] = { { "service", s->service ?: "" }, { NULL } };
-	struct measured m = { 0 };
-	bool known;
 
-	scene_measure(s, &m, metric, where);
-	group_release(&m.group);
-	known = !m.now.unknown && m.now.cnt > 0;
-	if (known)
-		quantity_write(out, QUANTITY_SECONDS, measure_mean(&m.now));
-	return known;
+	*ret = (struct measured){ .group.cnt = 0 };
+	scene_measure(s, ret, metric, where);
+	group_release(&ret->group);
+	return !ret->now.unknown;
 }
 
-static double increase(const struct scene *s, const char *metric)
-{
-	const struct condition where[] = { { "service", s->service ?: "" }, { NULL } };
-	struct group g;
-	double sum = 0;
-
-	group_find(&g, s->src->registry, metric, where);
-	for (size_t i = 0; i < g.cnt; i++)
-		sum += series_increase(g.at[i], &s->now_window);
-	group_release(&g);
-	return sum;
-}
-
+/* Round trips are as long as ever, and not more segments are sent again. */
 static bool network(struct buf *out, const struct scene *s)
 {
-	size_t begin = out->len;
-	double again = increase(s, "seismo_tcp_retransmits_total");
+	struct counted again =
+		service_counted(s, "seismo_tcp_retransmits_total", s->service, NULL, NULL);
+	struct measured rtt, resent;
+	bool trips = own_measure(s, "seismo_tcp_rtt_seconds", &rtt) && rtt.now.cnt > 0,
+	     segments = own_measure(s, "seismo_tcp_retransmits_total", &resent);
 
-	buf_str(out, "RTT ");
-	if (!mean_write(out, s, "seismo_tcp_rtt_seconds"))
-		out->len = begin;
-	buf_str(out, out->len > begin ? ", " : "");
-	if (again > 0)
-		buf_printf(out, "%.0f segments sent again", again);
-	else
+	if ((trips && !(measured_mean_factor(&rtt) < LOAD_UP)) ||
+	    (segments && (isnan(again.usual) ? again.now > 0 : is_up(again, 1) == YES)))
+		return false;
+	if (trips) {
+		buf_str(out, "RTT ");
+		quantity_write(out, QUANTITY_SECONDS, measure_mean(&rtt.now));
+	}
+	if (segments)
+		buf_str(out, trips ? ", " : "");
+	if (segments && again.now > 0)
+		buf_printf(out, "%.0f segments sent again, as usual", again.now);
+	else if (segments)
 		buf_str(out, "no retransmissions");
-	return true;
+	return trips || segments;
 }
 
 static bool cpu(struct buf *out, const struct scene *s)
 {
-	const struct part *p = scene_part(s, "cpu_wait");
+	struct measured used;
 
-	quantity_write(out, QUANTITY_PLAIN,
-		       increase(s, "seismo_cpu_seconds_total") / window_seconds(s));
+	if (!is_known(s, "seismo_run_queue_wait_seconds") || !is_little(s, "cpu_wait") ||
+	    !is_little(s, "cpu") || !own_measure(s, "seismo_cpu_seconds_total", &used))
+		return false;
+	quantity_write(out, QUANTITY_PLAIN, measure_rate(&used.now));
 	buf_str(out, " CPUs, ");
-	quantity_write(out, QUANTITY_PERCENT, p ? scene_share(s, p) : 0);
+	quantity_write(out, QUANTITY_PERCENT, share_of(s, "cpu_wait"));
 	buf_str(out, " of its time waiting for one");
 	return true;
 }
@@ -70,7 +89,7 @@ static bool load(struct buf *out, const struct scene *s)
 {
 	double factor = measured_rate_factor(&s->inbound);
 
-	if (isnan(factor))
+	if (!(factor < LOAD_UP))
 		return false;
 	quantity_write(out, QUANTITY_PLAIN, measure_rate(&s->inbound.now));
 	buf_str(out, "/s, usually ");
@@ -80,9 +99,9 @@ static bool load(struct buf *out, const struct scene *s)
 
 static bool disk(struct buf *out, const struct scene *s)
 {
-	const struct part *p = scene_part(s, "disk");
-
-	quantity_write(out, QUANTITY_PERCENT, p ? scene_share(s, p) : 0);
+	if (!is_known(s, "seismo_service_block_io_duration_seconds") || !is_little(s, "disk"))
+		return false;
+	quantity_write(out, QUANTITY_PERCENT, share_of(s, "disk"));
 	buf_str(out, " of its time");
 	return true;
 }
@@ -91,6 +110,8 @@ static bool callees(struct buf *out, const struct scene *s)
 {
 	const struct part *p = scene_part(s, "outbound");
 
+	if (!is_known(s, "seismo_request_duration_seconds") || !is_little(s, "outbound"))
+		return false;
 	if (!p) {
 		buf_str(out, "none");
 		return true;
@@ -100,7 +121,7 @@ static bool callees(struct buf *out, const struct scene *s)
 	return true;
 }
 
-/* What each has to do with the kinds of reasons: a row is left out where the reason is of its kind. */
+/* A row is left out where the reason is of its kind, where nothing is known of it, and where it is not little and as usual. */
 static const struct ruled {
 	const char *name;
 	bool (*write)(struct buf *out, const struct scene *s);
