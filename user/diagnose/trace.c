@@ -474,6 +474,26 @@ static bool is_serving(const struct tracer *t, const char *service)
 	return ret;
 }
 
+/* A program that fails at once, and that nobody starts as a service: that is how grep and rmdir say no. */
+static bool is_short_command(const struct tracer *t, const struct symptom *s)
+{
+	const struct condition where[] = { { "service", s->service }, { NULL } };
+	const char *dot = strrchr(s->service, '.');
+	struct history_window w;
+	struct measure live;
+	struct group g;
+
+	if (strcmp(s->metric, "seismo_process_exits_total") != 0 ||
+	    (dot && !strcmp(dot, ".service")) ||
+	    !history_window_past(t->params->src->history, t->now_ns - s->begin_ns,
+				 t->now_ns - s->end_ns, &w))
+		return false;
+	group_find(&g, t->params->src->registry, "seismo_processes", where);
+	group_measure(&g, &w, NULL, &live);
+	group_release(&g);
+	return !live.unknown && !(live.max > 0);
+}
+
 void trace_make(struct trace *to, const struct symptom_params *p, const struct symptoms *list)
 {
 	struct tracer t = { p, to, p->src->registry->now_ns };
@@ -490,7 +510,8 @@ void trace_make(struct trace *to, const struct symptom_params *p, const struct s
 			continue;
 		if (is_serving(&t, s->service) || s->kind == SYMPTOM_BLOCKED)
 			symptom_walk(&t, s);
-		else if (!p->service || !strcmp(p->service, s->service))
+		else if ((!p->service || !strcmp(p->service, s->service)) &&
+			 !is_short_command(&t, s))
 			to->notes[to->note_cnt++] = s;
 	}
 }
