@@ -388,6 +388,66 @@ static void many_services_cost_little(void **state)
 	world_free(w);
 }
 
+/* What somebody has put into the name of a program is no command to a terminal, nor a line of its own. */
+static void names_rule_no_terminal(void **state)
+{
+	struct world *w = world_new();
+	struct buf text = { 0 };
+	json_t *doc;
+
+	(void)state;
+	for (int i = 0; i < 132; i++) {
+		serves(w,
+		       "a\033[2Jb\xc2\x9b"
+		       "c\nd",
+		       "http", 50, i >= 120 ? 0.4 : 0.01);
+		computes(w,
+			 "a\033[2Jb\xc2\x9b"
+			 "c\nd",
+			 0.01);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	assert_string_equal(text_of(doc, "verdict"), "wrong");
+	diagnosis_write(&text, doc);
+	has(buf_cstr(&text), "a\\x1b[2Jb\\xc2\\x9bc\\x0ad has been slow");
+	for (const char *c = buf_cstr(&text); *c; c++)
+		assert_true((unsigned char)*c >= ' ' || *c == '\n');
+	assert_null(strstr(buf_cstr(&text), "\xc2\x9b"));
+	buf_release(&text);
+	json_decref(doc);
+	world_free(w);
+}
+
+/* Programs of a moment that end with an error have said no; services that do so die. */
+static void short_commands_are_no_note(void **state)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	(void)state;
+	site_usual(w, 120);
+	for (int i = 0; i < 6; i++) {
+		set(w, "seismo_processes", LABELS("grep"), 0);
+		count(w, "seismo_process_exits_total", LABELS("grep", "error"), 5);
+		site(w, 200, 0.0004);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	assert_int_equal(json_array_size(json_object_get(doc, "notes")), 0);
+	json_decref(doc);
+	for (int i = 0; i < 6; i++) {
+		set(w, "seismo_processes", LABELS("mail.service"), 0);
+		count(w, "seismo_process_exits_total", LABELS("mail.service", "error"), 5);
+		site(w, 200, 0.0004);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	assert_int_equal(json_array_size(json_object_get(doc, "notes")), 1);
+	json_decref(doc);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -403,6 +463,8 @@ int main(void)
 		cmocka_unit_test(the_slowest_is_compared),
 		cmocka_unit_test(a_tail_is_called_a_tail),
 		cmocka_unit_test(blindness_is_no_health),
+		cmocka_unit_test(names_rule_no_terminal),
+		cmocka_unit_test(short_commands_are_no_note),
 		cmocka_unit_test(many_services_cost_little),
 	};
 

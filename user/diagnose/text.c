@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "diagnose/diagnosis.h"
+#include "lib/utf8.h"
 #include "rule/text.h"
 
 #define INDENT	    7 /* columns of the word at the beginning */
@@ -24,13 +25,17 @@ static size_t columns(const char *text, size_t len)
 	return cnt;
 }
 
-/* A word at the beginning, and the text behind it, broken into lines between words. */
-static void paragraph_at(struct buf *out, size_t indent, const char *word, const char *text)
+/* A word at the beginning, and the text behind it, broken into lines between words. What is in names rules no terminal. */
+static void paragraph_at(struct buf *out, size_t indent, const char *word, const char *unclean)
 {
+	struct buf clean = { 0 };
+	const char *text;
 	size_t at = indent;
 
-	if (!*text)
+	if (!*unclean)
 		return;
+	utf8_printable(&clean, unclean);
+	text = buf_cstr(&clean);
 	buf_printf(out, "%-*s", (int)indent, word);
 	while (*text) {
 		size_t len = strcspn(text, " "), wide = columns(text, len);
@@ -54,6 +59,7 @@ static void paragraph_at(struct buf *out, size_t indent, const char *word, const
 		text += *text == ' ';
 	}
 	buf_char(out, '\n');
+	buf_release(&clean);
 }
 
 static void paragraph(struct buf *out, const char *word, const char *text)
