@@ -99,7 +99,7 @@ void unknown_young(json_t *list, const struct evidence_sources *src, u64 since_n
 
 	history_stats(src->history, &stats);
 	age_ns = src->registry->now_ns - stats.begin_ns;
-	if (age_ns >= since_ns)
+	if (age_ns >= since_ns && age_ns >= YOUNG_NS)
 		return;
 	buf_str(&b, age_ns < YOUNG_NS ? "what is usual: Seismo has watched for "
 				      : "what was before: Seismo has watched for ");

@@ -14,7 +14,7 @@
 json_t *unknown_list(const struct evidence_sources *src, u64 since_ns, bool *ret_much);
 /* What there was no room for. */
 void unknown_omitted(json_t *list, u32 symptoms, bool causes);
-/* The history does not reach back for as long as is asked for. Not a loss: what there is, is known. */
+/* The history does not reach back for as long as is asked for, or tells little of what is usual. Not a loss: what there is, is known. */
 void unknown_young(json_t *list, const struct evidence_sources *src, u64 since_ns);
 
 #endif
