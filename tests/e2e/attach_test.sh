@@ -128,6 +128,14 @@ is 0 $? "a command that is killed is no failure of ours"
 ok "its end is told" grep -q 'killed by SIGSEGV (11)' "$TMP/text"
 ok "and what it did last" grep -q 'kill(' "$TMP/text"
 
+signals() { # WRAPPER... with signals that somebody has had ignored
+	(
+		trap '' TERM USR1
+		"$@" grep -E '^Sig(Blk|Ign)' /proc/self/status
+	)
+}
+is "$(signals)" "$(signals attach --output "$TMP/text" --)" "a command has the signals that it would have without us"
+
 # --- PID namespaces
 
 unshare --pid --fork --mount-proc sh -c 'sleep 1000 & wait' &

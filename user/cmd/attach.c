@@ -67,14 +67,8 @@ static void child_noticed(int signal)
 /* Waits until it is attached to, or its parent has ended. */
 static void child_run(const char *path, char **command, int go, int failed)
 {
-	sigset_t none;
 	char byte;
 
-	signal(SIGINT, SIG_DFL);
-	signal(SIGTERM, SIG_DFL);
-	signal(SIGCHLD, SIG_DFL);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
 	if (read(go, &byte, 1) == 1)
 		execv(path, command);
 	else
@@ -438,9 +432,9 @@ static int attach(const struct options *o, const char *socket)
 	struct follow f = { .o = o, .socket = socket, .go = -1, .failed = -1 };
 	int status = EXIT_OK;
 
-	signals_catch(o->command);
-	if (o->command)
+	if (o->command) /* with the signals as we have them from who started us */
 		status = command_start(&f);
+	signals_catch(o->command);
 	status = status ?: output_open(&f);
 	status = status ?: begin(&f);
 	if (!status && o->command)
