@@ -209,7 +209,10 @@ static int tasks_walk(struct attachment *a)
 	return (int)n;
 }
 
-/* A task that is forked while the others are being marked is found the next time: until there is nobody new. */
+/*
+ * Marks all tasks, or takes all marks off. A task that is forked meanwhile is found the next time: until there is nobody new.
+ * -EAGAIN: there always was.
+ */
 static int tasks_mark(struct attachment *a)
 {
 	int err;
@@ -220,7 +223,7 @@ static int tasks_mark(struct attachment *a)
 			return err;
 		__atomic_fetch_add(&a->state->epoch, 1, __ATOMIC_SEQ_CST);
 	}
-	return 0;
+	return -EAGAIN;
 }
 
 int attachment_open(struct attachment *a, const struct attach_target *target,
@@ -236,6 +239,8 @@ int attachment_open(struct attachment *a, const struct attach_target *target,
 	}
 	err = err ?: programs_attach(a, kernel);
 	err = err ?: tasks_mark(a);
+	if (err == -EAGAIN) /* each reading finds those that are left */
+		err = 0;
 	if (!err && !a->state->thread_cnt)
 		err = kill(target->pid, 0) && errno == ESRCH ? -ESRCH : -EBUSY;
 	if (err == -EBUSY)
@@ -249,12 +254,16 @@ int attachment_open(struct attachment *a, const struct attach_target *target,
 	return err;
 }
 
+int attachment_unmark(struct attachment *a)
+{
+	if (!a->iterator || !a->state)
+		return 0;
+	a->state->off = 1;
+	return tasks_mark(a);
+}
+
 void attachment_close(struct attachment *a)
 {
-	if (a->iterator && a->state) {
-		a->state->off = 1;
-		tasks_mark(a);
-	}
 	for (unsigned i = 0; i < a->link_cnt; i++)
 		bpf_link__destroy(a->links[i]);
 	bpf_link__destroy(a->iterator);

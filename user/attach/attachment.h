@@ -50,6 +50,11 @@ struct attach_target {
 int attachment_open(struct attachment *a, const struct attach_target *target,
 		    const struct tables *tables, const struct kernel *kernel, const char *btf_path,
 		    char *error, size_t error_size);
+/*
+ * Ends it: no task has the mark any more. Negative errno: some have it yet, which nobody else could attach to; to be tried again
+ * before it is closed.
+ */
+int attachment_unmark(struct attachment *a);
 void attachment_close(struct attachment *a);
 
 /* Takes the events that have come, and looks at all tasks: state->now and so on are of now. 0 or negative errno. */

@@ -40,6 +40,7 @@ struct one {
 	struct stacks *drop; /* which is this */
 	struct watch *events, *process, *client;
 	int process_fd, client_fd; /* pidfds; -1: none */
+	bool marked;		   /* tasks yet, though it is being closed: to be tried again */
 	bool quiet;		   /* events are not waited for until the next tick */
 	bool over; /* the process has ended, or nobody wants to know any more: only the last reading is left */
 	bool gone; /* nobody will ask for it */
@@ -110,6 +111,7 @@ void attaching_free(struct attaching *t)
 	stacks_close(t->opened);
 	worker_free(t->symbols);
 	for (struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++) {
+		attachment_unmark(&o->attachment);
 		attachment_close(&o->attachment);
 		stacks_close(o->drop);
 		details_release(&o->details);
@@ -123,10 +125,13 @@ static void close_work(struct job *job)
 {
 	struct one *o = (struct one *)((char *)job - offsetof(struct one, job));
 
-	attachment_close(&o->attachment);
+	o->err = attachment_unmark(&o->attachment);
+	if (!o->err)
+		attachment_close(&o->attachment);
 	if (o->last) {
 		o->drop = o->all->opened;
 		o->all->opened = NULL;
+		o->last = false;
 	}
 }
 
@@ -137,7 +142,20 @@ static void close_done(struct job *job)
 	if (job->dropped)
 		return;
 	stacks_close(o->drop);
+	o->drop = NULL;
+	o->marked = o->err;
+	if (o->marked)
+		return;
+	if (o->all->stacks)
+		stacks_forget(o->all->stacks, o->setup.watch);
+	watched_forget(collector_watched(o->all->agent->collector), o->setup.watch);
 	one_free(o);
+}
+
+static void close_begin(struct one *o)
+{
+	o->job = (struct job){ .work = close_work, .done = close_done };
+	o->marked = worker_add(o->all->worker, &o->job);
 }
 
 /* Everything about it is known, or nobody wants to know it. */
@@ -147,19 +165,12 @@ static void one_close(struct one *o)
 
 	watches_remove(o);
 	o->state = CLOSING;
-	if (t->stacks)
-		stacks_forget(t->stacks, o->setup.watch);
-	watched_forget(collector_watched(t->agent->collector), o->setup.watch);
 	o->last = true;
 	for (struct one *other = t->ones; other < t->ones + ATTACHMENTS; other++)
 		o->last &= other->state != STARTING && other->state != RUNNING;
 	if (o->last)
 		t->stacks = NULL;
-	o->job = (struct job){ .work = close_work, .done = close_done };
-	if (worker_add(t->worker, &o->job)) {
-		close_work(&o->job);
-		close_done(&o->job);
-	}
+	close_begin(o);
 }
 
 /* --- events */
@@ -224,7 +235,7 @@ static void open_work(struct job *job)
 
 	o->err = attachment_open(&o->attachment, &o->setup, &set->tables, &set->kernel,
 				 set->btf_path, o->error, sizeof(o->error));
-	if (o->err)
+	if (o->err && !attachment_unmark(&o->attachment))
 		attachment_close(&o->attachment);
 }
 
@@ -409,6 +420,8 @@ unsigned attaching_get(struct attaching *t, u64 id, u64 after, bool end, json_t 
 static void one_tick(struct one *o, u64 now_ns)
 {
 	o->gone |= now_ns > o->asked_ns && now_ns - o->asked_ns > PATIENCE_NS && !o->client;
+	if (o->state == CLOSING && o->marked)
+		close_begin(o);
 	if (o->state == STARTING || o->state == FREE || o->state == CLOSING)
 		return;
 	if (o->gone) {

@@ -82,6 +82,7 @@ struct kernel_waits {
 	struct row *ended;    /* of processes that have ended, no longer in the kernel's table */
 	u64 removed;	      /* rows that were taken from there */
 	struct stack *stacks; /* seen so far */
+	u32 forget;	      /* this mark, while that goes on */
 	struct used *used;    /* while unused ones are looked for */
 	u64 unused[STACKS_MAX];
 	size_t unused_cnt;
@@ -459,11 +460,22 @@ const struct stacks_state *kernel_waits_state(const struct kernel_waits *k)
 	return k->state;
 }
 
+/* Nobody has this mark any more: these tasks do not come back to end their waits. */
+static void now_forget(struct kernel_waits *k, const void *key, const void *value)
+{
+	const struct wait_now *w = value;
+
+	if (w->key.watch == k->forget)
+		bpf_map_delete_elem(k->now_fd, key);
+}
+
 void kernel_waits_forget(struct kernel_waits *k, u32 watch)
 {
 	struct row *r, *next;
 
-	if (read_all(k))
+	k->forget = watch;
+	if (table_each(k, k->now_fd, sizeof(u32), sizeof(struct wait_now), now_forget) ||
+	    read_all(k))
 		return;
 	for (size_t i = 0; i < k->row_cnt; i++) {
 		const struct wait_key *key = &k->rows[i].total.key;

@@ -76,7 +76,7 @@ void stacks_close(struct stacks *s);
 void stacks_tick(struct stacks *s, u64 now_ns);
 /* What the tasks with this mark have waited for since they have it. Valid until the next call of any. 0 or negative errno. */
 int stacks_read(struct stacks *s, u32 watch, struct stack_report *ret);
-/* Forgets what these tasks have waited for: before the mark is given to others. */
+/* Forgets what these tasks have waited for: when none has the mark any more, and before it is given to others. */
 void stacks_forget(struct stacks *s, u32 watch);
 
 #endif
