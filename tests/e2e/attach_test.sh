@@ -174,7 +174,10 @@ is 1 "$(cat "$TMP/text")" "a closed pipe ends it"
 script -qec "stty cols 40; $SEISMO attach --state-dir $TMP/state --config $CONFIG --duration 1500ms $$" /dev/null >"$TMP/tty" 2>&1 </dev/null
 ok "a terminal has a table that is refreshed" grep -q $'\033\\[[0-9]*A' "$TMP/tty"
 
+attach_to --duration 60s --format json $sleeper
 stop_seismo
+wait $attached
+is "3 sleep" "$? $(what .process.command)" "the daemon ends: status 3, with what it had found"
 
 # --- without a daemon
 

@@ -2,7 +2,6 @@
 /* `seismo attach`: asks the daemon, be it its own, to watch one process, and shows what it finds. */
 #include <argp.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -14,6 +13,7 @@
 
 #include "cmd/agent.h"
 #include "cmd/ask.h"
+#include "cmd/attach_command.h"
 #include "cmd/attach_text.h"
 #include "cmd/cmd.h"
 #include "cmd/own_daemon.h"
@@ -40,16 +40,14 @@ struct follow {
 	const struct options *o;
 	const char *socket;
 	u64 id, after;
-	pid_t child; /* the command's, 0: none */
-	int go;	     /* closed: the child executes its command */
-	int failed;  /* readable: why it could not */
+	struct attach_command command;
 	bool tty;
 	unsigned shown;	    /* lines of the live table that are on the terminal */
 	json_t *doc, *line; /* the last answer, and that of the last line */
 	u64 next_ns;
 };
 
-/* --- the command */
+/* --- signals */
 
 static volatile sig_atomic_t interrupts;
 
@@ -64,101 +62,16 @@ static void child_noticed(int signal)
 	(void)signal;
 }
 
-/* Waits until it is attached to, or its parent has ended. */
-static void child_run(const char *path, char **command, int go, int failed)
+/* --- asking the daemon */
+
+/* The status of an answer; a document that is not there: nobody has answered. */
+static int answer_status(const struct follow *f, int status, const json_t *doc)
 {
-	char byte;
-
-	if (read(go, &byte, 1) == 1)
-		execv(path, command);
-	else
-		_exit(EXIT_OK);
-	byte = (char)errno;
-	if (write(failed, &byte, 1) != 1)
-		_exit(EXIT_UNSUPPORTED);
-	_exit(EXIT_USAGE);
-}
-
-/* The path of the command, so that it is executed by one call; NULL: there is none. */
-static char *command_find(const char *name)
-{
-	const char *dirs = getenv("PATH") ?: "/usr/bin:/bin";
-	char *path;
-
-	if (strchr(name, '/'))
-		return strdup(name);
-	while (*dirs) {
-		int len = (int)strcspn(dirs, ":");
-
-		if (asprintf(&path, "%.*s/%s", len ? len : 1, len ? dirs : ".", name) < 0)
-			return NULL;
-		if (!access(path, X_OK))
-			return path;
-		free(path);
-		dirs += len + (dirs[len] == ':');
-	}
-	return NULL;
-}
-
-static int command_start(struct follow *f)
-{
-	char *path = command_find(f->o->command[0]);
-	int go[2], failed[2];
-
-	if (!path) {
-		log_printf(SEISMO_LOG_ERR, "there is no command '%s'", f->o->command[0]);
-		return EXIT_USAGE;
-	}
-	if (pipe2(go, O_CLOEXEC) || pipe2(failed, O_CLOEXEC)) {
-		log_err(-errno, "cannot start the command");
-		return EXIT_UNSUPPORTED;
-	}
-	fflush(NULL);
-	f->child = fork();
-	if (!f->child) {
-		close(go[1]);
-		child_run(path, f->o->command, go[0], failed[1]);
-	}
-	free(path);
-	close(go[0]);
-	close(failed[1]);
-	f->go = go[1];
-	f->failed = failed[0];
-	if (f->child > 0)
-		return EXIT_OK;
-	log_err(-errno, "cannot start the command");
-	f->child = 0;
+	if (status || doc)
+		return status;
+	log_printf(SEISMO_LOG_ERR, "the daemon at %s has ended", f->socket);
 	return EXIT_UNSUPPORTED;
 }
-
-/* It is attached to: off it goes. */
-static int command_go(struct follow *f)
-{
-	char byte = 0;
-	int status = EXIT_OK;
-
-	if (write(f->go, &byte, 1) == 1 && read(f->failed, &byte, 1) == 1) {
-		log_printf(SEISMO_LOG_ERR, "cannot execute '%s': %s", f->o->command[0],
-			   strerror(byte));
-		status = EXIT_USAGE;
-	}
-	close(f->go);
-	close(f->failed);
-	f->go = f->failed = -1;
-	return status;
-}
-
-/* One that was not attached to ends; one that was goes on. */
-static void command_release(struct follow *f)
-{
-	if (f->go < 0)
-		return;
-	close(f->go);
-	close(f->failed);
-	waitpid(f->child, NULL, 0);
-}
-
-/* --- asking the daemon */
 
 static int ask(struct follow *f, const char *end)
 {
@@ -169,10 +82,7 @@ static int ask(struct follow *f, const char *end)
 	snprintf(path, sizeof(path), ROUTE "%s?id=%llu&after=%llu", end, (unsigned long long)f->id,
 		 (unsigned long long)f->after);
 	status = *end ? tell_daemon(f->socket, path, &doc) : ask_daemon(f->socket, path, &doc);
-	if (!status && !doc) {
-		log_printf(SEISMO_LOG_ERR, "the daemon at %s has ended", f->socket);
-		status = EXIT_UNSUPPORTED;
-	}
+	status = answer_status(f, status, doc);
 	if (status)
 		return status;
 	if (json_object_get(doc, "after"))
@@ -204,22 +114,24 @@ static int begin(struct follow *f)
 	char path[160];
 	json_t *answer = NULL;
 	int len = snprintf(path, sizeof(path), ROUTE "?pid=%llu&client=%d&exec=%d",
-			   (unsigned long long)(f->child ? (u64)f->child : f->o->pid), getpid(),
-			   f->child != 0);
+			   (unsigned long long)(f->command.pid ? (u64)f->command.pid : f->o->pid),
+			   getpid(), f->command.pid != 0);
 	int status;
 
 	if (f->o->slow_ns)
 		snprintf(path + len, sizeof(path) - (size_t)len, "&slow=%lluus",
 			 (unsigned long long)f->o->slow_ns / 1000);
 	status = tell_daemon(f->socket, path, &answer);
-	if (!status && !answer) {
-		log_printf(SEISMO_LOG_ERR, "the daemon at %s has ended", f->socket);
-		status = EXIT_UNSUPPORTED;
-	}
+	status = answer_status(f, status, answer);
 	f->id = (u64)json_integer_value(json_object_get(answer, "id"));
 	json_decref(answer);
-	while (!status && !(status = ask(f, "")) && is_state(f, "starting"))
+	while (!status && !(status = ask(f, "")) && is_state(f, "starting") && !interrupts)
 		wait_ms(START_MS);
+	if (!status && is_state(f, "starting")) {
+		log_printf(SEISMO_LOG_ERR, "interrupted before it was attached");
+		ask(f, "/end");
+		return EXIT_UNSUPPORTED;
+	}
 	if (status || !is_state(f, "failed"))
 		return status;
 	log_printf(SEISMO_LOG_ERR, "cannot attach: %s",
@@ -350,7 +262,7 @@ static void summary_show(struct follow *f)
 /* The terminal's Ctrl-C is for the command, if there is one, which may end of it. */
 static bool wants_end(const struct follow *f, u64 end_ns)
 {
-	return interrupts > (f->child ? 1 : 0) || (end_ns && clock_now_ns() >= end_ns) ||
+	return interrupts > (f->command.pid ? 1 : 0) || (end_ns && clock_now_ns() >= end_ns) ||
 	       ferror(stdout);
 }
 
@@ -367,13 +279,22 @@ static void attached_tell(const struct follow *f)
 	const json_t *process = json_object_get(f->doc, "process"),
 		     *processes = json_object_get(f->doc, "processes");
 
-	if (!f->child)
+	if (!f->command.pid)
 		log_info("attached to %s[%lld]: %lld threads of %lld processes; Ctrl-C ends it",
 			 json_string_value(json_object_get(process, "command")) ?: "?",
 			 (long long)json_integer_value(json_object_get(process, "pid")),
 			 (long long)json_integer_value(
 				 json_object_get(processes, "threads_running")),
 			 (long long)json_integer_value(json_object_get(processes, "running")));
+}
+
+/* The daemon has ended, or another one knows nothing of this: what it told last is all that there is. */
+static void rest_lost(struct follow *f)
+{
+	log_warn("the daemon has given it up: this is what it had found after %.1f s",
+		 json_number_value(json_object_get(f->doc, "elapsed_seconds")));
+	json_object_del(f->doc, "slow"); /* has been shown */
+	json_object_del(f->doc, "slow_lost_total");
 }
 
 static int follow(struct follow *f)
@@ -397,11 +318,14 @@ static int follow(struct follow *f)
 	for (int i = 0; !status && i < NAMES_WAIT_MS / LOOK_MS && names_pending(f); i++) {
 		wait_ms(LOOK_MS);
 		status = ask(f, "");
+		if (!status && f->o->slow_ns)
+			slow_show(f);
 	}
 	status = status ?: ask(f, "/end");
-	if (!status)
-		summary_show(f);
-	return status;
+	if (status)
+		rest_lost(f);
+	summary_show(f);
+	return status ? EXIT_UNSUPPORTED : EXIT_OK;
 }
 
 static void signals_catch(bool command)
@@ -429,21 +353,21 @@ static int output_open(struct follow *f)
 
 static int attach(const struct options *o, const char *socket)
 {
-	struct follow f = { .o = o, .socket = socket, .go = -1, .failed = -1 };
+	struct follow f = { .o = o, .socket = socket, .command = { .go = -1, .failed = -1 } };
 	int status = EXIT_OK;
 
 	if (o->command) /* with the signals as we have them from who started us */
-		status = command_start(&f);
+		status = command_start(&f.command, o->command);
 	signals_catch(o->command);
 	status = status ?: output_open(&f);
 	status = status ?: begin(&f);
 	if (!status && o->command)
-		status = command_go(&f);
+		status = command_go(&f.command, *o->command);
 	if (!status)
 		status = follow(&f);
-	command_release(&f);
-	if (f.child)
-		waitpid(f.child, NULL, WNOHANG);
+	command_release(&f.command);
+	if (f.command.pid)
+		waitpid(f.command.pid, NULL, WNOHANG);
 	json_decref(f.doc);
 	json_decref(f.line);
 	return status;
