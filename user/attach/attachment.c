@@ -19,6 +19,7 @@
 PROBE_ELF(attach);
 
 #define MARK_WALKS 100
+#define DRAIN_MAX  2048 /* events at a time: in the event loop, while more come */
 /* Calls on files that are told, to know which files are slow; user space raises it where there are too many. */
 #define FILE_NS (1000 * 1000)
 
@@ -145,11 +146,11 @@ static void map_unmapped(struct attachment *a, const char *name, void *mem)
 
 static int event_come(void *ctx, void *data, size_t size)
 {
-	const struct attachment *a = ctx;
+	struct attachment *a = ctx;
 
 	if (size >= sizeof(struct attach_event) && a->event)
 		a->event(a->ctx, data);
-	return 0;
+	return ++a->drained < DRAIN_MAX ? 0 : -EAGAIN;
 }
 
 static int tables_open(struct attachment *a, u64 slow_ns)
@@ -308,6 +309,7 @@ int attachment_read(struct attachment *a)
 void attachment_drain(struct attachment *a)
 {
 	__atomic_store_n(&a->state->woken, 0, __ATOMIC_SEQ_CST);
+	a->drained = 0;
 	ring_buffer__consume(a->ring);
 }
 

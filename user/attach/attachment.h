@@ -24,6 +24,7 @@ struct attachment {
 	struct bpf_link *links[ATTACH_PROGRAMS], *iterator;
 	unsigned link_cnt;
 	struct ring_buffer *ring;
+	unsigned drained; /* events, this time */
 	/* Mapped. */
 	struct attach_state *state;
 	struct attach_call *calls; /* SYSCALLS */
@@ -59,7 +60,7 @@ void attachment_close(struct attachment *a);
 
 /* Takes the events that have come, and looks at all tasks: state->now and so on are of now. 0 or negative errno. */
 int attachment_read(struct attachment *a);
-/* The events alone. */
+/* The events alone; some are left where they come faster than they are taken. */
 void attachment_drain(struct attachment *a);
 /* Readable when many have come. */
 int attachment_fd(const struct attachment *a);
