@@ -144,7 +144,8 @@ wait_until pgrep -f '^sleep 1000$'
 inner=$(pgrep -f '^sleep 1000$' | tail -n 1)
 at_exit kill "$inner"
 attach --duration 200ms --format json "$inner" >"$found"
-is "$(awk '/^NSpid/ { print $NF }' "/proc/$inner/status")" "$(what .process.pid_inside)" "its number in its own PID namespace"
+inside=$(awk '/^NSpid/ { print $NF }' "/proc/$inner/status")
+is "$inside" "$(what .process.pid_inside)" "its number in its own PID namespace"
 
 # --- what it refuses
 

@@ -70,10 +70,9 @@ static bool is_kernel_thread(pid_t pid)
 	return flags & PF_KTHREAD;
 }
 
-/* Those that have this number in a PID namespace of their own. */
-static void namesakes_write(pid_t pid, struct buf *error)
+void target_namesakes(pid_t pid, struct buf *text)
 {
-	const char *between = "; in a container that is ";
+	const char *between = "in a container that is ";
 	DIR *proc = opendir("/proc");
 	struct dirent *entry;
 	struct status s;
@@ -83,14 +82,14 @@ static void namesakes_write(pid_t pid, struct buf *error)
 		if (!isdigit((unsigned char)*entry->d_name) || !status_read(entry->d_name, &s) ||
 		    s.levels < 2 || s.inside != pid)
 			continue;
-		buf_printf(error, "%s%s[%s]", between, s.comm, entry->d_name);
+		buf_printf(text, "%s%s[%s]", between, s.comm, entry->d_name);
 		between = ", or ";
 		cnt++;
 	}
 	if (proc)
 		closedir(proc);
 	if (cnt)
-		buf_str(error, ": give that number");
+		buf_str(text, ": give that number");
 }
 
 int target_find(pid_t pid, struct target *ret, struct buf *error)
@@ -101,7 +100,6 @@ int target_find(pid_t pid, struct target *ret, struct buf *error)
 	snprintf(text, sizeof(text), "%d", pid);
 	if (!status_read(text, &s)) {
 		buf_printf(error, "there is no process %d", pid);
-		namesakes_write(pid, error);
 		return -ESRCH;
 	}
 	if (is_kernel_thread(pid)) {

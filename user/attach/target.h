@@ -16,8 +16,11 @@ struct target {
 	char comm[32];
 };
 
-/* 0, or -ESRCH, -EINVAL with what is wrong in `error`, and which number may be meant. */
+/* 0, or -ESRCH, -EINVAL with what is wrong in `error`. */
 int target_find(pid_t pid, struct target *ret, struct buf *error);
+
+/* Whom the number may mean: who has it in a PID namespace of its own. Looks at all processes: not for the event loop. */
+void target_namesakes(pid_t pid, struct buf *text);
 
 /* Resident pages, 0: it has ended. */
 u64 target_resident(pid_t pid);

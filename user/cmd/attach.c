@@ -11,6 +11,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "attach/target.h"
 #include "cmd/agent.h"
 #include "cmd/ask.h"
 #include "cmd/attach_command.h"
@@ -109,6 +110,17 @@ static void wait_ms(int ms)
 		interrupts = 100;
 }
 
+static void namesakes_tell(pid_t pid)
+{
+	struct buf text = { 0 };
+
+	if (kill(pid, 0) && errno == ESRCH)
+		target_namesakes(pid, &text);
+	if (text.len)
+		log_info("%s", buf_cstr(&text));
+	buf_release(&text);
+}
+
 static int begin(struct follow *f)
 {
 	char path[160];
@@ -123,6 +135,8 @@ static int begin(struct follow *f)
 			 (unsigned long long)f->o->slow_ns / 1000);
 	status = tell_daemon(f->socket, path, &answer);
 	status = answer_status(f, status, answer);
+	if (status == EXIT_USAGE && f->o->pid)
+		namesakes_tell((pid_t)f->o->pid);
 	f->id = (u64)json_integer_value(json_object_get(answer, "id"));
 	json_decref(answer);
 	while (!status && !(status = ask(f, "")) && is_state(f, "starting") && !interrupts)
