@@ -78,11 +78,11 @@ static void conditions_split(json_t *blocked, u64 condition_ns)
 	json_object_set_new(blocked, "condition_seconds", json_real(condition));
 }
 
-void blocked_add(json_t *doc, struct stacks *stacks, u32 watch, const char *error)
+void blocked_add(json_t *doc, struct stacks *stacks, u32 watch, bool last, const char *error)
 {
 	json_t *list = json_array();
 	struct stack_report report = { 0 };
-	int err = stacks ? stacks_read(stacks, watch, &report) : -ENODEV;
+	int err = stacks ? stacks_read(stacks, watch, last, &report) : -ENODEV;
 
 	for (unsigned i = 0; !err && i < report.cnt && i < ROWS_SHOWN; i++)
 		json_array_append_new(list, row_json(&report.rows[i]));

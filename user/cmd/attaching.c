@@ -365,7 +365,7 @@ static const char *state_name(const struct one *o)
 	}
 }
 
-static void found_add(struct one *o, json_t *doc, u64 after)
+static void found_add(struct one *o, json_t *doc, u64 after, bool last)
 {
 	const struct attach_state *state = o->attachment.state;
 	const struct summary s = {
@@ -382,7 +382,7 @@ static void found_add(struct one *o, json_t *doc, u64 after)
 	json_object_set_new(doc, "metrics",
 			    attach_counted(collector_watched(o->all->agent->collector),
 					   o->setup.watch));
-	blocked_add(doc, o->all->stacks, o->setup.watch, o->all->stacks_error);
+	blocked_add(doc, o->all->stacks, o->setup.watch, last, o->all->stacks_error);
 	json_object_set_new(doc, "slow", summary_slow(&o->details, &after, &lost));
 	json_object_set_new(doc, "slow_lost_total", json_integer((json_int_t)lost));
 	json_object_set_new(doc, "after", json_integer((json_int_t)after));
@@ -407,7 +407,7 @@ unsigned attaching_get(struct attaching *t, u64 id, u64 after, bool end, json_t 
 	if (o->state == FAILED)
 		json_object_set_new(*ret, "error", json_string(o->error));
 	if (o->state == RUNNING)
-		found_add(o, *ret, after);
+		found_add(o, *ret, after, end);
 	if (o->state == STARTING)
 		o->gone |= end;
 	else if (end || o->state == FAILED)

@@ -12,8 +12,7 @@
 #include "stack/kernel_waits.h"
 #include "stack/walk.h"
 
-#define REST_FACTOR \
-	50 /* so many times the CPU time of a reading the next tick waits with its own */
+#define REST_FACTOR 50 /* so many times the CPU time of a reading the next one waits */
 
 struct sleeper;
 
@@ -264,22 +263,32 @@ static void report_fill(struct stacks *s, u32 watch, struct stack_report *ret)
 	ret->kernel_error = names_kernel_error(s->names);
 }
 
+/* What was read last tells it all until the rest is over. 0 or negative errno. */
+static int waits_read(struct stacks *s, u64 now_ns)
+{
+	u64 before = thread_cpu_ns();
+	int err = kernel_waits_read(s->waits, now_ns);
+
+	s->rest_ns = err ? 0 : now_ns + (thread_cpu_ns() - before) * REST_FACTOR;
+	return err;
+}
+
 void stacks_tick(struct stacks *s, u64 now_ns)
 {
 	u64 before = thread_cpu_ns();
 	struct stack_report report;
 
-	if (now_ns >= s->rest_ns && !kernel_waits_read(s->waits, now_ns)) {
+	if (now_ns >= s->rest_ns && !waits_read(s, now_ns)) {
 		report_fill(s, 0, &report); /* asks for the names */
 		s->rest_ns = now_ns + (thread_cpu_ns() - before) * REST_FACTOR;
 	}
 	names_tick(s->names, now_ns);
 }
 
-int stacks_read(struct stacks *s, u32 watch, struct stack_report *ret)
+int stacks_read(struct stacks *s, u32 watch, bool last, struct stack_report *ret)
 {
 	u64 now_ns = clock_now_ns();
-	int err = kernel_waits_read(s->waits, now_ns);
+	int err = last || now_ns >= s->rest_ns ? waits_read(s, now_ns) : 0;
 
 	if (err)
 		return err;

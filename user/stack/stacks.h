@@ -74,8 +74,11 @@ struct stacks *stacks_open(const struct probe_set *set, struct worker *worker, c
 void stacks_close(struct stacks *s);
 /* Some times a second: finds tasks that do not wake up, and names for what is new while its process lives. */
 void stacks_tick(struct stacks *s, u64 now_ns);
-/* What the tasks with this mark have waited for since they have it. Valid until the next call of any. 0 or negative errno. */
-int stacks_read(struct stacks *s, u32 watch, struct stack_report *ret);
+/*
+ * What the tasks with this mark have waited for since they have it; some moments ago, as reading costs, unless it is the last
+ * time. Valid until the next call of any. 0 or negative errno.
+ */
+int stacks_read(struct stacks *s, u32 watch, bool last, struct stack_report *ret);
 /* Forgets what these tasks have waited for: when none has the mark any more, and before it is given to others. */
 void stacks_forget(struct stacks *s, u32 watch);
 
