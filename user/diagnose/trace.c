@@ -474,13 +474,16 @@ static bool is_serving(const struct tracer *t, const char *service)
 	return ret;
 }
 
-/* A program that fails at once, and that nobody starts as a service: that is how grep and rmdir say no. */
+#define MOMENT_S 1.0
+
+/* A program that runs for a moment only, and that nobody starts as a service: that is how grep and rmdir say no. */
 static bool is_short_command(const struct tracer *t, const struct symptom *s)
 {
+	const struct registry *r = t->params->src->registry;
 	const struct condition where[] = { { "service", s->service }, { NULL } };
 	const char *dot = strrchr(s->service, '.');
+	double lived = 0, ended = 0;
 	struct history_window w;
-	struct measure live;
 	struct group g;
 
 	if (strcmp(s->metric, "seismo_process_exits_total") != 0 ||
@@ -488,10 +491,19 @@ static bool is_short_command(const struct tracer *t, const struct symptom *s)
 	    !history_window_past(t->params->src->history, t->now_ns - s->begin_ns,
 				 t->now_ns - s->end_ns, &w))
 		return false;
-	group_find(&g, t->params->src->registry, "seismo_processes", where);
-	group_measure(&g, &w, NULL, &live);
+	group_find(&g, r, "seismo_processes", where);
+	for (size_t i = 0; i < g.cnt; i++) {
+		struct history_gauge live;
+
+		history_gauge(&w, g.at[i], &live);
+		lived += live.mean * (double)(w.end_ns - w.begin_ns) / 1e9;
+	}
 	group_release(&g);
-	return !live.unknown && !(live.max > 0);
+	group_find(&g, r, s->metric, where);
+	for (size_t i = 0; i < g.cnt; i++)
+		ended += series_increase(g.at[i], &w);
+	group_release(&g);
+	return lived < MOMENT_S * ended;
 }
 
 void trace_make(struct trace *to, const struct symptom_params *p, const struct symptoms *list)
