@@ -47,24 +47,26 @@ static __always_inline u64 time_since(u64 since, u64 now)
 /* The running task has got, or given, the response to a request that took so long. */
 __noinline int slow_request(u32 identity, u64 dim, u64 ns)
 {
-	u32 zero = 0;
-	struct ring_state *state = bpf_map_lookup_elem(&event_state, &zero);
+	struct ring_state *state;
 	struct ring_slow *e;
+	u32 zero = 0;
 
-	if (!state || !slow_is_longest(identity, SLOW_REQUEST, ns))
+	if (!slow_is_longest(identity, SLOW_REQUEST, ns))
 		return 0;
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0); /* the stack of those who parse is full */
-	if (!e) {
-		event_lost(state, RING_SLOW);
-		return 0;
+	if (e) {
+		__builtin_memset(e, 0, sizeof(*e));
+		event_head(&e->io.head, RING_SLOW, identity);
+		e->what = SLOW_REQUEST;
+		e->io.dim = without_status(dim);
+		e->io.total_ns = ns;
+		event_current(&e->io.head);
 	}
-	__builtin_memset(e, 0, sizeof(*e));
-	event_head(&e->io.head, RING_SLOW, identity);
-	event_current(&e->io.head);
-	e->what = SLOW_REQUEST;
-	e->io.dim = without_status(dim);
-	e->io.total_ns = ns;
-	bpf_ringbuf_submit(e, event_flags(state));
+	state = bpf_map_lookup_elem(&event_state, &zero);
+	if (e)
+		bpf_ringbuf_submit(e, state ? event_flags(state) : 0);
+	else if (state)
+		event_lost(state, RING_SLOW);
 	return 0;
 }
 
@@ -112,6 +114,8 @@ struct parser {
 	struct payload payload;
 	struct stream stream;
 	struct found found;
+	struct stream_key key; /* of a stream: there is little stack */
+	u64 raced;
 	u64 sock, now;
 	u64 call_ns; /* when the call was seen */
 	u32 epoch;
@@ -233,11 +237,10 @@ static __always_inline void stream_request(struct parser *p, const struct stream
 /* The client has opened the stream, but the call that did so was not seen to return. */
 static __always_inline u64 *stream_race(struct parser *p, const struct stream_key *key, u32 status)
 {
-	u64 value = STREAM_ANSWERED | (u64)status << STREAM_STATUS_AT | p->now >> STREAM_NS_SHIFT;
-
+	p->raced = STREAM_ANSWERED | (u64)status << STREAM_STATUS_AT | p->now >> STREAM_NS_SHIFT;
 	if (p->direction != TCP_OUTBOUND || !(key->stream & 1) ||
 	    key->stream <= p->stream.flow[FLOW_REQUEST].last ||
-	    !bpf_map_update_elem(&request_streams, key, &value, BPF_NOEXIST))
+	    !bpf_map_update_elem(&request_streams, key, &p->raced, BPF_NOEXIST))
 		return NULL;
 	return bpf_map_lookup_elem(&request_streams, key);
 }
@@ -245,19 +248,20 @@ static __always_inline u64 *stream_race(struct parser *p, const struct stream_ke
 static __always_inline void parser_stream(struct parser *p)
 {
 	const struct found *found = &p->found;
-	struct stream_key key = { p->sock, p->epoch, found->stream };
+	struct stream_key *key = &p->key;
 	bool response = found->kind == FOUND_STREAM_RESPONSE;
 	u64 *since;
 
+	*key = (struct stream_key){ p->sock, p->epoch, found->stream };
 	if (found->kind == FOUND_STREAM_REQUEST) {
-		stream_request(p, &key);
+		stream_request(p, key);
 		return;
 	}
 	if (found->status >= 100 && found->status < 200)
 		return;
-	since = bpf_map_lookup_elem(&request_streams, &key);
+	since = bpf_map_lookup_elem(&request_streams, key);
 	if (!since && response)
-		since = stream_race(p, &key, found->status);
+		since = stream_race(p, key, found->status);
 	if (!since || *since & STREAM_ANSWERED)
 		return;
 	if (response)
@@ -267,7 +271,7 @@ static __always_inline void parser_stream(struct parser *p)
 			  dimension(p->protocol, p->direction, 0,
 				    p->is_request ? UNANSWERED_CLIENT_CLOSED : UNANSWERED_RESET),
 			  1);
-	bpf_map_delete_elem(&request_streams, &key);
+	bpf_map_delete_elem(&request_streams, key);
 }
 
 static __always_inline bool is_stream(u32 kind)
@@ -328,17 +332,19 @@ __noinline int parser_step(u32 sent)
 	if (f->skip)
 		parser_skip(p, f);
 	avail = p->len - p->pos;
-	if (!avail || f->skip)
-		return parser_fill(p);
-	if (avail > PARSE_WINDOW)
-		avail = PARSE_WINDOW;
-	n = protocol_step(p->protocol, p->is_request, &p->stream, &p->bytes[p->pos & PARSER_MASK],
-			  avail, &p->found);
-	p->pos += n;
-	parser_found(p);
-	if (p->desync)
-		return 1;
-	return n || p->found.kind ? 0 : parser_fill(p);
+	if (avail && !f->skip) {
+		if (avail > PARSE_WINDOW)
+			avail = PARSE_WINDOW;
+		n = protocol_step(p->protocol, p->is_request, &p->stream,
+				  &p->bytes[p->pos & PARSER_MASK], avail, &p->found);
+		p->pos += n;
+		parser_found(p);
+		if (p->desync)
+			return 1;
+		if (n || p->found.kind)
+			return 0;
+	}
+	return parser_fill(p);
 }
 
 /* 1: at the end. */

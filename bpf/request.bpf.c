@@ -62,7 +62,7 @@ static __always_inline int requests_begun(struct event *e)
 	return e->p->request_cnt;
 }
 
-static __always_inline void on_request(struct event *e)
+static __noinline int on_request(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 	u32 n;
@@ -72,11 +72,11 @@ static __always_inline void on_request(struct event *e)
 	if (!e->sent && r->arrived_ns)
 		e->now = r->arrived_ns;
 	if (!r->protocol && !r->outstanding && r->tries < TRIES && !event_detect_protocol(e))
-		return;
+		return 0;
 	e->p->blocking = 0;
 	n = forget(&e->p->found, requests_begun(e));
 	if (!n)
-		return;
+		return 0;
 	if (!r->peer_known)
 		peer_resolve(e);
 	if (!protocol_has_streams(r->protocol))
@@ -85,6 +85,7 @@ static __always_inline void on_request(struct event *e)
 		queue_add(e, e->p->call_ns - e->now, n);
 	if (r->race_cnt)
 		race_take(e);
+	return 0;
 }
 
 /* --- responses */
@@ -97,7 +98,24 @@ static __always_inline bool is_greeting(const struct event *e)
 	return tp && !(e->sent ? READ(tp, bytes_received) : READ(tp, bytes_sent));
 }
 
-static __always_inline int on_response(struct event *e)
+/* A response, before the protocol is known: what the server says first may tell. */
+static __noinline int response_detect(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+
+	if (detect_waits(r)) { /* what was read is all of the request that the server wanted */
+		r->stream.flow[FLOW_REQUEST].carry_len = 0;
+		inflight_add(r, r->begun_ns, 1);
+		queue_add(e, 0, 1);
+	}
+	if (!r->tries) {
+		event_detect_protocol(e);
+		r->greeted = !r->protocol && r->watched && is_greeting(e);
+	}
+	return 0;
+}
+
+static __noinline int on_response(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 	int status = RESPONSE_LATER;
@@ -109,15 +127,8 @@ static __always_inline int on_response(struct event *e)
 	}
 	if (!e->sent && r->arrived_ns)
 		e->now = r->arrived_ns;
-	if (detect_waits(r)) { /* they were all of it that the server wanted to read */
-		r->stream.flow[FLOW_REQUEST].carry_len = 0;
-		inflight_add(r, r->begun_ns, 1);
-		queue_add(e, 0, 1);
-	}
-	if (!r->protocol && !r->tries) {
-		event_detect_protocol(e);
-		r->greeted = !r->protocol && r->watched && is_greeting(e);
-	}
+	if (!r->protocol && (!r->tries || detect_waits(r)))
+		response_detect(e);
 	if (r->outstanding && !r->response_ns)
 		r->response_ns = e->now;
 	if (!is_parsed(r)) {

@@ -127,8 +127,10 @@ static inline u32 found(struct found *ret, enum found_kind kind, u32 consumed)
 /* Older verifiers need unrolled loops. */
 #ifdef __bpf__
 #define UNROLL _Pragma("unroll")
+#define ROLLED _Pragma("clang loop unroll(disable)") /* where it would take too much stack */
 #else
 #define UNROLL
+#define ROLLED
 #endif
 
 static inline u64 word_at(const u8 *p)

@@ -34,19 +34,27 @@ static inline u32 http_is_method(u32 word)
 
 #define HTTP_METHOD_MAX 24 /* bytes of a method, with the blank behind it */
 
-/* Any method: capital letters, as all have that are registered; and some with dashes. */
+/* Of eight bytes the top bits of those that are not 0. */
+static inline u64 bytes_set(u64 word)
+{
+	return (((word & BYTES(0x7f)) + BYTES(0x7f)) | word) & BYTES(0x80);
+}
+
+/* Any method: capital letters, as all have that are registered; some with dashes. Eight bytes at a time: it takes little stack. */
 static inline u32 http_is_token(const u8 *head, u32 len)
 {
 	u64 bad = 0;
 
 	UNROLL
-	for (u32 i = 0; i < HTTP_METHOD_MAX; i++) {
-		u64 letter = SCRIPT_LESS((head[i] - 'A') & 0xffU, 26);
+	for (u32 i = 0; i < HTTP_METHOD_MAX; i += 8) {
+		u64 word = word_at(head + i);
+		u64 other = bytes_set((word ^ BYTES(0x40)) & BYTES(0xe0)) &
+			    bytes_set(word ^ BYTES('-'));
+		u32 keep = len > i ? len - i : 0;
 
-		bad |= SCRIPT_LESS(i, len) & ~letter & ~SCRIPT_EQUAL(head[i], '-') &
-		       ~SCRIPT_EQUAL(head[i], '_');
+		bad |= keep < 8 ? other & ((1ULL << 8 * keep) - 1) : other;
 	}
-	return !(bad & 1) && head[0] >= 'A';
+	return !bad && head[0] > '@';
 }
 
 /* These bytes begin a request: with a method, and if that is none of the known ones, a target. */

@@ -60,7 +60,7 @@ static inline u32 deflate_fifth(u64 bits)
 	u32 other = (bits >> 1 & 3) != 1, byte = 0;
 
 	bits >>= 3;
-	UNROLL
+	ROLLED
 	for (u32 i = 0; i < 5; i++) {
 		u32 code = bits_reversed(bits & 0xff), nine = (u32)SCRIPT_LESS(0xc7, code);
 		u32 wide = 144 - 0x190 + (code << 1 | (bits >> 8 & 1));
