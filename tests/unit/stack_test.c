@@ -216,6 +216,39 @@ static void process_test(void **state)
 	mappings_release(&m);
 }
 
+/* A process that executes another program is told from what it was; one that has ended from all. */
+static void image_test(void **state)
+{
+	struct image before, after;
+	int go[2];
+	char byte;
+	pid_t pid;
+
+	(void)state;
+	assert_int_equal(pipe2(go, O_CLOEXEC), 0);
+	pid = fork();
+	if (!pid) {
+		close(go[1]);
+		if (!read(go[0], &byte, 1))
+			execl("/bin/sleep", "sleep", "1000", NULL);
+		_exit(1);
+	}
+	close(go[0]);
+	assert_int_equal(image_read(&before, (u32)pid), 0);
+	assert_int_equal(image_read(&after, (u32)pid), 0);
+	assert_memory_equal(&before, &after, sizeof(before));
+	close(go[1]);
+	for (int i = 0; i < 1000 && after.stack == before.stack; i++) {
+		usleep(5000);
+		image_read(&after, (u32)pid);
+	}
+	assert_int_equal(after.start_ticks, before.start_ticks);
+	assert_memory_not_equal(&before, &after, sizeof(before));
+	kill(pid, SIGKILL);
+	waitpid(pid, NULL, 0);
+	assert_true(image_read(&after, (u32)pid) < 0);
+}
+
 /* What a run-time compiler has made has its names in a file of the process's. */
 static void compiled_test(void **state)
 {
@@ -351,9 +384,9 @@ int main(void)
 		cmocka_unit_test(search_test),	 cmocka_unit_test(name_test),
 		cmocka_unit_test(perf_map_test), cmocka_unit_test(kernel_test),
 		cmocka_unit_test(elf_test),	 cmocka_unit_test(no_elf_test),
-		cmocka_unit_test(process_test),	 cmocka_unit_test(compiled_test),
-		cmocka_unit_test(mappings_test), cmocka_unit_test(walk_test),
-		cmocka_unit_test(class_test),
+		cmocka_unit_test(process_test),	 cmocka_unit_test(image_test),
+		cmocka_unit_test(compiled_test), cmocka_unit_test(mappings_test),
+		cmocka_unit_test(walk_test),	 cmocka_unit_test(class_test),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

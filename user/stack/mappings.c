@@ -91,6 +91,29 @@ int mappings_read(struct mappings *m, u32 pid)
 	return err;
 }
 
+int image_read(struct image *ret, u32 pid)
+{
+	char path[64], text[1024], *fields;
+	ssize_t len;
+	int fd;
+
+	*ret = (struct image){ 0 };
+	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
+	fd = open(path, O_RDONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	len = read(fd, text, sizeof(text) - 1);
+	close(fd);
+	text[len > 0 ? len : 0] = '\0';
+	fields = strrchr(text, ')');
+	if (!fields || sscanf(fields + 1,
+			      " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+			      " %*s %*s %" SCNu64 " %*s %*s %*s %" SCNu64 " %" SCNu64 " %" SCNu64,
+			      &ret->start_ticks, &ret->code, &ret->code_end, &ret->stack) != 4)
+		return -ESRCH;
+	return 0;
+}
+
 /* --- files */
 
 /* Users of the process, its effective one; -1: not known. */

@@ -30,6 +30,15 @@ const struct mapping *mappings_find(const struct mappings *m, u64 address);
 /* Reads /proc/PID/maps; may block as long as the process holds its memory. 0 or negative errno. */
 int mappings_read(struct mappings *m, u32 pid);
 
+/* What tells a process, and what it executes, from another one with its number, and from what it executes later. */
+struct image {
+	u64 start_ticks; /* of the process */
+	u64 code, code_end, stack;
+};
+
+/* Does not block. 0 or negative errno: it has ended. */
+int image_read(struct image *ret, u32 pid);
+
 /*
  * Opens the file of a mapping while the process has it, by /proc/PID/map_files; after its end, or without permission for
  * that, the file of this path and inode below the process's or our own root. Regular files only. Negative errno.

@@ -35,6 +35,7 @@ struct entry {
 
 struct space {
 	struct space_key key;
+	struct image image;	  /* when it was first asked for; 0: it had gone */
 	struct mappings mappings; /* those of its last job */
 	unsigned wanted;
 	UT_hash_handle hh;
@@ -45,6 +46,7 @@ struct question {
 	struct job job;
 	struct names *owner; /* NULL: nobody waits for it any more; the loop's alone */
 	struct space_key space;
+	struct image image;
 	struct mappings mappings;
 	struct lookup *list;
 	size_t cnt;
@@ -71,12 +73,36 @@ static void question_free(struct question *q)
 
 /* --- in the worker */
 
+static bool same_image(const struct image *a, const struct image *b)
+{
+	return !memcmp(a, b, sizeof(*a));
+}
+
+/* Does its number mean another process by now, or does it execute another program? */
+static bool has_changed(const struct question *q)
+{
+	struct image now;
+
+	return !image_read(&now, q->space.pid) && !same_image(&now, &q->image);
+}
+
+/* Nothing was found. */
+static void answers_clear(struct question *q)
+{
+	for (size_t i = 0; i < q->cnt; i++)
+		q->list[i] = (struct lookup){ .address = q->list[i].address };
+	mappings_release(&q->mappings);
+}
+
 static void work(struct job *job)
 {
 	struct question *q = (struct question *)job;
 	u64 before = thread_cpu_ns();
 
-	lookup_process(q->list, q->cnt, q->space.pid, &q->mappings);
+	if (!has_changed(q))
+		lookup_process(q->list, q->cnt, q->space.pid, &q->mappings);
+	if (has_changed(q))
+		answers_clear(q);
 	q->cost_ns = thread_cpu_ns() - before;
 }
 
@@ -99,6 +125,13 @@ static struct space *space_find(struct names *n, struct space_key key)
 	return s;
 }
 
+static void name_clear(struct entry *e)
+{
+	free((char *)e->name.function);
+	free((char *)e->name.file);
+	e->name = (struct name){ .function = NULL };
+}
+
 static void space_drop(struct names *n, struct space *s)
 {
 	HASH_DEL(n->spaces, s);
@@ -116,6 +149,30 @@ static void spaces_prune(struct names *n)
 			space_drop(n, s);
 }
 
+/* It had executed another program when it was first asked for: what was found there is of that. */
+static void space_distrust(struct names *n, struct space *s)
+{
+	struct entry *e, *next;
+
+	s->image = (struct image){ 0 };
+	mappings_release(&s->mappings);
+	HASH_ITER(hh, n->entries, e, next)
+		if (!memcmp(&e->key.space, &s->key, sizeof(s->key)))
+			name_clear(e);
+}
+
+/* Of two programs of a process that look the same at least the first one has gone. */
+static void space_identify(struct names *n, struct space *new)
+{
+	struct space *s, *next;
+
+	if (image_read(&new->image, new->key.pid))
+		return;
+	HASH_ITER(hh, n->spaces, s, next)
+		if (s != new && s->key.pid == new->key.pid && same_image(&s->image, &new->image))
+			space_distrust(n, (s32)(s->key.exec - new->key.exec) < 0 ? s : new);
+}
+
 static struct space *space_get(struct names *n, struct space_key key)
 {
 	struct space *s = space_find(n, key);
@@ -131,10 +188,12 @@ static struct space *space_get(struct names *n, struct space_key key)
 		return NULL;
 	s->key = key;
 	HASH_ADD(hh, n->spaces, key, sizeof(key), s);
-	if (s->hh.tbl)
-		return s;
-	free(s);
-	return NULL;
+	if (!s->hh.tbl) {
+		free(s);
+		return NULL;
+	}
+	space_identify(n, s);
+	return s;
 }
 
 static struct entry *entry_new(struct names *n, struct space_key space, u64 address)
@@ -200,6 +259,9 @@ static void done(struct job *job)
 	n->asked = NULL;
 	n->pending -= (unsigned)q->cnt;
 	n->rest_ns = clock_now_ns() + q->cost_ns * REST_FACTOR;
+	s = space_find(n, q->space);
+	if (s && !same_image(&s->image, &q->image))
+		answers_clear(q);
 	for (size_t i = 0; i < q->cnt; i++) {
 		struct entry *e = entry_find(n, q->space, q->list[i].address);
 
@@ -207,7 +269,6 @@ static void done(struct job *job)
 		e->name = (struct name){ text_copy(q->list[i].function), text_copy(q->list[i].file),
 					 q->list[i].offset };
 	}
-	s = space_find(n, q->space);
 	if (s) {
 		s->mappings = q->mappings;
 		q->mappings = (struct mappings){ .list = NULL };
@@ -241,6 +302,7 @@ static struct question *question_new(struct names *n, struct space *s)
 	q->job = (struct job){ .work = work, .done = done };
 	q->owner = n;
 	q->space = s->key;
+	q->image = s->image;
 	q->mappings = s->mappings;
 	s->mappings = (struct mappings){ .list = NULL };
 	HASH_ITER(hh, n->entries, e, next) {
@@ -319,8 +381,7 @@ void names_free(struct names *n)
 		n->asked->owner = NULL;
 	HASH_ITER(hh, n->entries, e, next) {
 		HASH_DEL(n->entries, e);
-		free((char *)e->name.function);
-		free((char *)e->name.file);
+		name_clear(e);
 		free(e);
 	}
 	HASH_ITER(hh, n->spaces, s, next_space)
