@@ -15,8 +15,10 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "lib/loop.h"
 #include "stack/elf_symbols.h"
 #include "stack/lookup.h"
+#include "stack/names.h"
 #include "stack/text_symbols.h"
 #include "stack/wait_class.h"
 #include "stack/walk.h"
@@ -249,6 +251,31 @@ static void image_test(void **state)
 	assert_true(image_read(&after, (u32)pid) < 0);
 }
 
+/* There is room again when names have not been asked for in a while, and those that have been stay. */
+static void room_test(void **state)
+{
+	const struct space_key kernel = { 0, 0 };
+	const struct name *first = NULL;
+	struct names *n = names_new(NULL);
+	u64 second = 1000 * NS_PER_MS;
+	unsigned cnt = 0;
+
+	(void)state;
+	assert_non_null(n);
+	names_reading(n, second);
+	while (cnt < 1000000 && names_find(n, kernel, cnt))
+		cnt++;
+	assert_in_range(cnt, 1000, 999999);
+	names_reading(n, 2 * second);
+	first = names_find(n, kernel, 0);
+	assert_non_null(first);
+	assert_null(names_find(n, kernel, cnt));
+	names_reading(n, 15 * second);
+	assert_non_null(names_find(n, kernel, cnt));
+	assert_ptr_equal(names_find(n, kernel, 0), first);
+	names_free(n);
+}
+
 /* What a run-time compiler has made has its names in a file of the process's. */
 static void compiled_test(void **state)
 {
@@ -385,8 +412,9 @@ int main(void)
 		cmocka_unit_test(perf_map_test), cmocka_unit_test(kernel_test),
 		cmocka_unit_test(elf_test),	 cmocka_unit_test(no_elf_test),
 		cmocka_unit_test(process_test),	 cmocka_unit_test(image_test),
-		cmocka_unit_test(compiled_test), cmocka_unit_test(mappings_test),
-		cmocka_unit_test(walk_test),	 cmocka_unit_test(class_test),
+		cmocka_unit_test(room_test),	 cmocka_unit_test(compiled_test),
+		cmocka_unit_test(mappings_test), cmocka_unit_test(walk_test),
+		cmocka_unit_test(class_test),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

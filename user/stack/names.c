@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include <uthash.h>
 
+#include "lib/log.h"
 #include "lib/thread.h"
 #include "stack/lookup.h"
 #include "stack/text_symbols.h"
@@ -17,6 +18,7 @@
 #define NAMES_MAX   65536
 #define SPACES_MAX  512
 #define AT_ONCE	    512
+#define KEEP_NS	    (10 * 1000 * NS_PER_MS) /* a name that nobody asks for, when room is short */
 #define REST_FACTOR 3 /* so many times the CPU time of the last job the next one waits */
 
 struct entry_key {
@@ -30,6 +32,7 @@ struct entry {
 	struct entry_key key;
 	enum entry_state state;
 	struct name name;
+	u64 used_ns;
 	UT_hash_handle hh;
 };
 
@@ -60,6 +63,8 @@ struct names {
 	struct question *asked; /* NULL: none is under way */
 	unsigned pending;
 	u64 rest_ns; /* until then nothing is asked */
+	u64 now_ns;  /* of the present reading */
+	bool full;   /* has been said */
 	struct kernel_symbols kernel;
 	int kernel_err;
 };
@@ -132,6 +137,13 @@ static void name_clear(struct entry *e)
 	e->name = (struct name){ .function = NULL };
 }
 
+static void entry_drop(struct names *n, struct entry *e)
+{
+	HASH_DEL(n->entries, e);
+	name_clear(e);
+	free(e);
+}
+
 static void space_drop(struct names *n, struct space *s)
 {
 	HASH_DEL(n->spaces, s);
@@ -198,11 +210,17 @@ static struct space *space_get(struct names *n, struct space_key key)
 
 static struct entry *entry_new(struct names *n, struct space_key space, u64 address)
 {
-	struct entry *e = HASH_COUNT(n->entries) < NAMES_MAX ? calloc(1, sizeof(*e)) : NULL;
+	bool full = HASH_COUNT(n->entries) >= NAMES_MAX;
+	struct entry *e = full ? NULL : calloc(1, sizeof(*e));
 
+	if (full && !n->full)
+		log_warn("tasks wait in more than %d places of code: some have no names",
+			 NAMES_MAX);
+	n->full |= full;
 	if (!e)
 		return NULL;
 	e->key = (struct entry_key){ .space = space, .address = address };
+	e->used_ns = n->now_ns;
 	HASH_ADD(hh, n->entries, key, sizeof(e->key), e);
 	if (e->hh.tbl)
 		return e;
@@ -229,8 +247,10 @@ const struct name *names_find(struct names *n, struct space_key space, u64 addre
 	struct entry *e = entry_find(n, space, address);
 	struct space *s;
 
-	if (e)
+	if (e) {
+		e->used_ns = n->now_ns;
 		return e->state == ENTRY_KNOWN ? &e->name : NULL;
+	}
 	if (!space.pid)
 		return kernel_name(n, address);
 	s = n->worker ? space_get(n, space) : NULL;
@@ -328,6 +348,20 @@ static void question_withdraw(struct names *n, struct space *s, struct question 
 	question_free(q);
 }
 
+void names_reading(struct names *n, u64 now_ns)
+{
+	struct entry *e, *next;
+	u64 last_ns = n->now_ns;
+
+	n->now_ns = now_ns;
+	if (HASH_COUNT(n->entries) < NAMES_MAX / 4 * 3)
+		return;
+	HASH_ITER(hh, n->entries, e, next)
+		if (e->state == ENTRY_KNOWN && e->used_ns < last_ns &&
+		    now_ns - e->used_ns > KEEP_NS)
+			entry_drop(n, e);
+}
+
 void names_tick(struct names *n, u64 now_ns)
 {
 	struct space *s;
@@ -379,11 +413,8 @@ void names_free(struct names *n)
 		return;
 	if (n->asked)
 		n->asked->owner = NULL;
-	HASH_ITER(hh, n->entries, e, next) {
-		HASH_DEL(n->entries, e);
-		name_clear(e);
-		free(e);
-	}
+	HASH_ITER(hh, n->entries, e, next)
+		entry_drop(n, e);
 	HASH_ITER(hh, n->spaces, s, next_space)
 		space_drop(n, s);
 	kernel_symbols_release(&n->kernel);

@@ -28,7 +28,12 @@ struct names;
  */
 struct names *names_new(struct worker *w);
 void names_free(struct names *n);
-/* NULL: not known yet, it will be looked up. Valid until names_free(). */
+/*
+ * All names that are used will be asked for now: makes room, where that is short, by dropping those that have not been for seconds.
+ * Time of clock_now_ns().
+ */
+void names_reading(struct names *n, u64 now_ns);
+/* NULL: not known yet, it will be looked up. Valid until names_reading(). */
 const struct name *names_find(struct names *n, struct space_key space, u64 address);
 /* Some times a second: has the worker look up what was asked for. */
 void names_tick(struct names *n, u64 now_ns);

@@ -269,6 +269,7 @@ static int waits_read(struct stacks *s, u64 now_ns)
 	u64 before = thread_cpu_ns();
 	int err = kernel_waits_read(s->waits, now_ns);
 
+	names_reading(s->names, now_ns);
 	s->rest_ns = err ? 0 : now_ns + (thread_cpu_ns() - before) * REST_FACTOR;
 	return err;
 }
