@@ -162,6 +162,7 @@ keys fg Enter
 shows "^  $server " "fg draws it again"
 
 # The past
+sleep 0.5 # what is typed as it comes back may still be the shell's
 keys n Left
 shows '^REPLAY .* ago' "left goes back"
 keys Right

@@ -275,7 +275,7 @@ static void a_timer_that_is_set_once_is_called_once(void **state)
 	b.timer = loop_timer(loop, beat_expired, &b);
 	timer_set(b.timer, due_ns);
 	run_for(10 * NS_PER_MS);
-	assert_int_equal(b.calls, 0);
+	assert_true(!b.calls || b.now_ns >= due_ns); /* a busy machine may be late */
 	run_for(40 * NS_PER_MS);
 	assert_int_equal(b.calls, 1);
 	assert_true(b.now_ns >= due_ns);

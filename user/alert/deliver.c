@@ -25,6 +25,7 @@
 #define RESTORED_WAIT_NS (120 * NS_PER_SEC) /* for the engine to know what fired in the last run */
 #define SAVE_PART	 20 /* at most one part of so many of the time goes into the file */
 #define NOTICES_MAX	 64 /* made in one call; others wait for the next one */
+#define REPEATS_MAX	 32 /* of these: what is told again does not keep waiting what is new */
 
 /* What was handed to the targets of an alert with a severity. */
 struct record {
@@ -185,7 +186,7 @@ static void firing_update(struct deliver *d, const struct alert *a)
 	if (r->notice && r->notice->firing && d->now_ns < r->resend_ns &&
 	    r->mute_version == d->mutes.version)
 		return;
-	if (d->notices >= NOTICES_MAX)
+	if (d->notices >= (r->notice ? REPEATS_MAX : NOTICES_MAX))
 		return;
 	record_set(d, r, notice_make(d, a, r));
 	r->restored = false;
