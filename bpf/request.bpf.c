@@ -249,7 +249,7 @@ static __noinline int on_datagram(struct event *e)
 static __always_inline void on_stream_used(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	bool owed = r->outstanding;
+	bool owed = r->outstanding || (!e->is_request && detect_waits(r));
 
 	if (e->is_request)
 		on_request(e);
