@@ -428,9 +428,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->output = arg;
 		return 0;
 	case 'o':
-		if (strcmp(arg, "text") != 0 && strcmp(arg, "json") != 0)
-			argp_error(state, "--format must be text or json, not '%s'", arg);
-		o->json = !strcmp(arg, "json");
+		o->json = usage_is_json(arg, state);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->quoted && state->next > state->quoted) {

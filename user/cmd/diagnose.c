@@ -55,9 +55,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->service = arg;
 		return 0;
 	case 'f':
-		if (strcmp(arg, "text") != 0 && strcmp(arg, "json") != 0)
-			argp_error(state, "--format must be text or json, not '%s'", arg);
-		o->json = !strcmp(arg, "json");
+		o->json = usage_is_json(arg, state);
 		return 0;
 	case ARGP_KEY_ARG:
 		argp_error(state, "unexpected argument '%s'; --service NAME asks about one service",

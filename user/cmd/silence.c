@@ -48,9 +48,7 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 		o->reason = arg;
 		return 0;
 	case 'f':
-		if (strcmp(arg, "text") != 0 && strcmp(arg, "json") != 0)
-			argp_error(state, "--format must be text or json, not '%s'", arg);
-		o->json = !strcmp(arg, "json");
+		o->json = usage_is_json(arg, state);
 		return 0;
 	case ARGP_KEY_ARG:
 		if (o->word_cnt == WORDS_MAX)

@@ -52,6 +52,13 @@ void usage_parse(const struct usage *u, const char *name, int argc, char **argv,
 	buf_release(&doc);
 }
 
+bool usage_is_json(const char *format, const struct argp_state *state)
+{
+	if (strcmp(format, "text") != 0 && strcmp(format, "json") != 0)
+		argp_error(state, "--format must be text or json, not '%s'", format);
+	return !strcmp(format, "json");
+}
+
 static void options_each(const struct argp *argp, bool common,
 			 void (*each)(void *ctx, const struct argp_option *option, bool common),
 			 void *ctx)

@@ -36,6 +36,9 @@ struct usage {
 /* argp_parse(), with messages in the name of `seismo NAME` and exit status 2 for bad usage. */
 void usage_parse(const struct usage *u, const char *name, int argc, char **argv, void *input);
 
+/* The argument of --format, text or json; anything else is bad usage. */
+bool usage_is_json(const char *format, const struct argp_state *state);
+
 /* Calls `each` with its options, then with those of the parsers below it, which are common to several commands. */
 void usage_each_option(const struct usage *u,
 		       void (*each)(void *ctx, const struct argp_option *option, bool common),
