@@ -127,6 +127,7 @@ struct parser {
 	u32 blocking; /* one of them is a blocking command */
 	u32 desync;
 	u32 lost;  /* the bytes made no sense */
+	u32 owed;  /* a request was in flight; here, since the stack is full */
 	u32 setup; /* the last of FOUND_SETUP and so on, 0: none */
 	u32 head_len;
 	struct run runs[RUNS]; /* responses, in order */

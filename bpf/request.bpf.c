@@ -107,6 +107,7 @@ static __noinline int response_detect(struct event *e)
 		r->stream.flow[FLOW_REQUEST].carry_len = 0;
 		inflight_add(r, r->begun_ns, 1);
 		queue_add(e, 0, 1);
+		e->p->owed = 1;
 	}
 	if (!r->tries) {
 		event_detect_protocol(e);
@@ -249,13 +250,13 @@ static __noinline int on_datagram(struct event *e)
 static __always_inline void on_stream_used(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	bool owed = r->outstanding || (!e->is_request && detect_waits(r));
 
+	e->p->owed = r->outstanding;
 	if (e->is_request)
 		on_request(e);
 	else
 		on_response(e);
-	if (owed && !r->outstanding)
+	if (e->p->owed && !r->outstanding)
 		r->answered_ns = e->p->call_ns;
 	inflight_reset(r);
 	fastpath_update(r);
