@@ -227,7 +227,7 @@ static void figures_of_who_waits_are_there(void **state)
 static void what_is_ruled_out_is_little(void **state)
 {
 	struct world *w = world_new();
-	const char * not ;
+	const char *ruled_out;
 	json_t *doc;
 
 	(void)state;
@@ -243,10 +243,10 @@ static void what_is_ruled_out_is_little(void **state)
 		tick(w);
 	}
 	doc = ask(w, SINCE_NS, NULL);
-	not = text_of(first_cause(doc), "not");
-	assert_null(strstr(not, "disk"));
-	assert_null(strstr(not, "load"));
-	has(not, "callees: none");
+	ruled_out = text_of(first_cause(doc), "not");
+	assert_null(strstr(ruled_out, "disk"));
+	assert_null(strstr(ruled_out, "load"));
+	has(ruled_out, "callees: none");
 	json_decref(doc);
 	world_free(w);
 }

@@ -122,9 +122,10 @@ void details_release(struct details *d)
 
 static int by_time(const void *a, const void *b)
 {
-	const struct slow_file *const *x = a, *const *y = b;
+	u64 x = (*(const struct slow_file *const *)a)->sum_ns,
+	    y = (*(const struct slow_file *const *)b)->sum_ns;
 
-	return (*x)->sum_ns < (*y)->sum_ns ? 1 : (*x)->sum_ns > (*y)->sum_ns ? -1 : 0;
+	return (x < y) - (x > y);
 }
 
 unsigned details_files(const struct details *d, const struct slow_file **files, unsigned max)

@@ -179,9 +179,10 @@ static json_t *calls_json(const struct summary *s)
 
 static int by_end(const void *a, const void *b)
 {
-	const struct attach_last *const *x = a, *const *y = b;
+	u64 x = (*(const struct attach_last *const *)a)->end_ns,
+	    y = (*(const struct attach_last *const *)b)->end_ns;
 
-	return (*x)->end_ns < (*y)->end_ns ? 1 : (*x)->end_ns > (*y)->end_ns ? -1 : 0;
+	return (x < y) - (x > y);
 }
 
 static json_t *last_json(const struct attach_last *l, u64 end_ns)
@@ -211,11 +212,12 @@ static json_t *lasts_json(const struct attachment *a)
 	const struct attach_last **order = calloc(all, sizeof(*order));
 	json_t *list = json_array();
 
-	for (u32 i = 0; order && i < all; i++)
+	if (!order)
+		return list;
+	for (u32 i = 0; i < all; i++)
 		if (a->lasts[i].end_ns)
 			order[cnt++] = &a->lasts[i];
-	if (order)
-		qsort(order, cnt, sizeof(*order), by_end);
+	qsort(order, cnt, sizeof(*order), by_end);
 	for (u32 i = cnt < ATTACH_LAST ? cnt : ATTACH_LAST; i-- > 0;)
 		json_array_append_new(list, last_json(order[i], a->state->end_ns));
 	free(order);

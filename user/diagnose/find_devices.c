@@ -63,7 +63,7 @@ static void slower_find(struct finder *f, const struct lane *l)
 {
 	struct symptom s = slow(l);
 	struct hist now = { 0 }, usual = { 0 };
-	double values[STEPS_MAX];
+	double values[STEPS_MAX] = { 0 };
 	struct run r;
 
 	for (u32 i = 0; i < f->steps.cnt; i++) {

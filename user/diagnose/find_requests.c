@@ -282,7 +282,7 @@ static bool is_slower(double now, double was, double factor, double seconds)
 
 static void slow_find(struct finder *f, const struct flow *flow, const struct table *t)
 {
-	double values[STEPS_MAX];
+	double values[STEPS_MAX] = { 0 };
 	struct symptom s = { .kind = SYMPTOM_SLOW,
 			     .metric = "seismo_request_duration_seconds",
 			     .service = flow->service,
@@ -327,7 +327,7 @@ static void slow_find(struct finder *f, const struct flow *flow, const struct ta
 
 static void failing_find(struct finder *f, const struct flow *flow, const struct table *t)
 {
-	double values[STEPS_MAX], bad = 0, all = 0, was_bad = 0, was_all = 0, sum = 0;
+	double values[STEPS_MAX] = { 0 }, bad = 0, all = 0, was_bad = 0, was_all = 0, sum = 0;
 	struct symptom s = { .kind = SYMPTOM_FAILING,
 			     .metric = "seismo_requests_total",
 			     .service = flow->service,

@@ -144,13 +144,13 @@ static void do_write(struct buf *out, const json_t *cause)
 
 static void not_write(struct buf *out, const json_t *cause)
 {
-	const char *runner_up = string_of(cause, "runner_up"), *not = string_of(cause, "not");
+	const char *runner_up = string_of(cause, "runner_up"), *ruled_out = string_of(cause, "not");
 	struct buf text = { 0 };
 
-	paragraph(out, "NOT", not );
+	paragraph(out, "NOT", ruled_out);
 	if (*runner_up)
 		buf_printf(&text, "runner-up %s", runner_up);
-	paragraph_take(out, *not ? "" : "NOT", &text);
+	paragraph_take(out, *ruled_out ? "" : "NOT", &text);
 }
 
 /* The first metric of its figures, and how many sections there are in all. */

@@ -85,7 +85,7 @@ struct sleeper {
 
 static void sleeper_find_class(struct sleeper *p)
 {
-	const char *functions[STACK_DEPTH];
+	const char *functions[STACK_DEPTH] = { NULL };
 
 	for (unsigned i = 0; i < p->cnt; i++) {
 		functions[i] = p->frames[i].name ? p->frames[i].name->function : NULL;
