@@ -34,12 +34,13 @@ static bool is_loopback(const char *listen)
 static int descriptors_plan(const struct daemon *d, unsigned *connections)
 {
 	rlim_t needed = agent_descriptors(&d->agent) + DESCRIPTORS_SPARE;
-	struct rlimit limit;
+	struct rlimit limit, raised;
 
 	if (getrlimit(RLIMIT_NOFILE, &limit))
 		limit = (struct rlimit){ 0 };
-	limit.rlim_cur = limit.rlim_max;
-	setrlimit(RLIMIT_NOFILE, &limit);
+	raised = (struct rlimit){ limit.rlim_max, limit.rlim_max };
+	if (!setrlimit(RLIMIT_NOFILE, &raised)) /* a filter of system calls may refuse it */
+		limit = raised;
 	if (limit.rlim_cur < needed + CONNECTIONS_MIN) {
 		log_printf(
 			SEISMO_LOG_ERR,
