@@ -133,7 +133,7 @@ for _ in {1..3}; do
 	psql-$$ -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres -c "SELECT pg_sleep(60)" >/dev/null 2>&1 &
 done
 sleeping() {
-	[[ $(pgrep -cf "postgres: .*postgres.* SELECT") == 3 ]]
+	[[ $(pgrep -c -P "$server_pid" -f "postgres: .* SELECT") == 3 ]]
 }
 wait_until sleeping
 admin "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%';"

@@ -346,7 +346,7 @@ static void hears_storm(unsigned storm)
 	unsigned cnt = 0;
 	const char *at;
 
-	for (int i = 0; i < 400 && cnt < storm; i++) {
+	for (unsigned i = 0; i < storm / 5 && cnt < storm; i++) {
 		run_ms(50);
 		cnt = 0;
 		for (at = heard(); (at = strstr(at, "d:firing")); at++)
@@ -366,7 +366,7 @@ static void a_storm_is_told_whole(void **state)
 
 static void hears_of(const char *what)
 {
-	for (int i = 0; i < 400 && !strstr(heard(), what); i++)
+	for (int i = 0; i < 100 && !strstr(heard(), what); i++)
 		run_ms(50);
 	assert_non_null(strstr(heard(), what));
 }

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The resolver loses queries: 4 % times `magnitude`.
 row=24
-expect=("callee|network|software dns|dns_lost|callee_lost|callee_unanswered|waits resolver *")
+expect=("callee|network dns|dns_lost|callee_lost|callee_unanswered resolver *")
 shop_settings=(dns=1)
 
 inject() {
