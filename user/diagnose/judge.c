@@ -70,7 +70,10 @@ static struct cause *consequence_of(struct trace *t, const struct cause *c)
 
 		if (other == c || other->scene->reason->vague || !cause_counts(other))
 			continue;
-		if (open && (r->vague || other->weight >= c->weight) &&
+		/* of two that are as heavy one is the consequence, and not each of the other */
+		if (open &&
+		    (r->vague || other->weight > c->weight ||
+		     (other->weight == c->weight && i < (u32)(c - t->causes))) &&
 		    cause_has(other, c->subject))
 			return other;
 		if (r->kind == REASON_SOFTWARE && is_ruin(other) && is_used(other, c->subject))
