@@ -17,7 +17,7 @@
 #include "lib/worker.h"
 #include "stack/stacks.h"
 
-#define ATTACHMENTS 4 /* at a time: each costs everybody a test at each system call */
+#define ATTACHMENTS WATCHED_MAX /* at a time: each costs everybody a test at each system call */
 #define PATIENCE_NS (30 * 1000 * NS_PER_MS) /* of a client that does not ask */
 #define LOOK_NS	    (200 * NS_PER_MS)	    /* tasks are not looked at more often */
 #define SYMBOL_JOBS 64
@@ -335,8 +335,10 @@ unsigned attaching_begin(struct attaching *t, const struct attach_request *r, u6
 		.asked_ns = clock_now_ns(),
 	};
 	*id = o->id;
-	if (!worker_add(t->worker, &o->job))
+	if (!worker_add(t->worker, &o->job)) {
+		watched_begin(collector_watched(t->agent->collector), o->setup.watch);
 		return 200;
+	}
 	watches_remove(o);
 	one_free(o);
 	buf_str(error, "it is busy with other attachments");

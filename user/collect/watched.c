@@ -54,13 +54,22 @@ static void slot_add(struct watched_total **totals, const struct slots *p, u32 s
 	t->row.count += count;
 }
 
+static u32 *number_find(struct watched *w, u32 watch)
+{
+	for (u32 *n = w->numbers; n < w->numbers + WATCHED_MAX; n++)
+		if (*n == watch)
+			return n;
+	return NULL;
+}
+
+/* The slots of a number may go long after it was forgotten. */
 static void slot_gone(void *ctx, const struct slots *p, u32 slot)
 {
 	const struct series_key owner = slots_owner(p, slot);
 	struct watched *w = ctx;
 	u32 watch = watch_of(p, owner.identity);
 
-	if (watch)
+	if (watch && number_find(w, watch))
 		slot_add(&w->gone, p, slot, &owner, watch);
 }
 
@@ -90,8 +99,20 @@ void watched_release(struct watched *w)
 	totals_free(&w->gone, 0);
 }
 
+void watched_begin(struct watched *w, u32 watch)
+{
+	u32 *free_one = number_find(w, 0);
+
+	if (free_one)
+		*free_one = watch;
+}
+
 void watched_forget(struct watched *w, u32 watch)
 {
+	u32 *n = number_find(w, watch);
+
+	if (n)
+		*n = 0;
 	totals_free(&w->gone, watch);
 }
 

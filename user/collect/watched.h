@@ -17,8 +17,11 @@ struct watched_row {
 
 struct watched_total;
 
+#define WATCHED_MAX 4 /* numbers at a time */
+
 struct watched {
-	struct slots *pools[2]; /* counters, histograms */
+	u32 numbers[WATCHED_MAX]; /* 0: none */
+	struct slots *pools[2];	  /* counters, histograms */
 	struct watched_total *gone;
 };
 
@@ -27,6 +30,8 @@ void watched_release(struct watched *w);
 /* Calls `each` for every metric and dimension that has counted something for this number. */
 void watched_visit(struct watched *w, u32 watch,
 		   void (*each)(void *ctx, const struct watched_row *row), void *ctx);
+/* From now on what has gone of this number is kept, until it is forgotten; at most WATCHED_MAX at a time. */
+void watched_begin(struct watched *w, u32 watch);
 void watched_forget(struct watched *w, u32 watch);
 
 #endif
