@@ -184,18 +184,18 @@ stop_seismo
 check
 is "$CONFIG is valid; no daemon is running to compare it with" "$output" "check: without a daemon"
 
-# --- the examples of the README
+# --- the examples of the documentation
 
 awk -v folder="$TMP" '
 	/^```yaml$/ { file = folder "/example-" ++cnt ".yaml"; next }
 	/^```$/ { file = "" }
-	file { gsub("/etc/seismo/rules.d", folder "/rules.d"); print >file }' "$ROOT/README.md"
+	file { gsub("/etc/seismo/rules.d", folder "/rules.d"); print >file }' "$ROOT/README.md" "$ROOT"/user/{conf,event,rule,alert}/README.md
 rm "$TMP/rules.d/disks.yaml"
 examples=0
 for example in "$TMP"/example-*.yaml; do
 	grep -qE '^(scrape_configs|route):' "$example" && continue # of Prometheus and Alertmanager
 	((++examples))
 	CONFIG=$example check
-	is "$example is valid; no daemon is running to compare it with" "$output" "README, example $examples"
+	is "$example is valid; no daemon is running to compare it with" "$output" "documentation, example $examples"
 done
-ok "the README has examples ($examples)" test $examples -ge 3
+ok "the documentation has examples ($examples)" test $examples -ge 5

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* What the lines of the event log are: the reference of `seismo events --kinds` and the README's table. */
+/* What the lines of the event log are: the reference of `seismo events --kinds` and README.md's table. */
 #include <string.h>
 
 #include "event/event.h"

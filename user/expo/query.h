@@ -7,7 +7,7 @@
 #include "metric/history.h"
 
 /*
- * Answers metric=NAME&window=30s&ago=0s&by=LABEL,...&where=LABEL=VALUE,... with the JSON that README.md describes, and
+ * Answers metric=NAME&window=30s&ago=0s&by=LABEL,...&where=LABEL=VALUE,... with the JSON that http/README.md describes, and
  * returns the HTTP status: 200, 400 (a parameter is wrong), 404 (the history begins after that window) or 503 (nothing has been read yet, or no memory). Errors are
  * {"error": "..."}.
  */

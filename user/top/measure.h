@@ -28,7 +28,7 @@ struct top_sources {
 int top_measure(struct top_table *ret, const struct top_sources *src, const struct expo_window *w);
 
 /*
- * Answers window=10s&ago=0s&limit=1000 with the JSON that README.md describes; returns the HTTP status, as expo_query() does.
+ * Answers window=10s&ago=0s&limit=1000 with the JSON that top/README.md describes; returns the HTTP status, as expo_query() does.
  */
 unsigned top_answer(const struct top_sources *src, const struct expo_params *params,
 		    struct buf *out);
