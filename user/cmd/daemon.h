@@ -6,6 +6,7 @@
 #include "cmd/agent.h"
 #include "cmd/attaching.h"
 #include "cmd/backtest.h"
+#include "cmd/diagnosing.h"
 #include "cmd/feed.h"
 #include "expo/expo.h"
 #include "http/server.h"
@@ -28,6 +29,7 @@ struct daemon {
 	struct http_shared *services;
 	struct backtest_session backtest;
 	struct attaching *attaching;
+	struct diagnosing *diagnosing;
 	struct timer *starter, *ticker, *clock;
 	struct watch *arrivals;
 	struct watchdog watchdog;

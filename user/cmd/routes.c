@@ -198,17 +198,16 @@ static void serve_diagnosis(void *ctx, const struct http_request *request, struc
 	const char *since = http_request_query(request, "since") ?: "900",
 		   *service = http_request_query(request, "service");
 	struct daemon *d = ctx;
-	u64 seconds, cpu_ns = agent_cpu_ns();
+	u64 seconds;
 
 	if (parse_u64(since, 1, DAY_SECONDS, &seconds)) {
 		http_reply_fail(reply, 400, "'since' must be a number of seconds from 1 to %d.",
 				DAY_SECONDS);
 		return;
 	}
-	if (!read_now(d, reply))
-		return;
-	json_reply(reply, alarm_diagnosis(d->agent.alarm, seconds * 1000 * NS_PER_MS, service));
-	agent_spend(&d->agent, cpu_ns);
+	if (read_now(d, reply))
+		diagnosing_reply(d->diagnosing, seconds * 1000 * NS_PER_MS, service, request,
+				 reply);
 }
 
 static void attaching_write(const struct daemon *d, struct http_reply *reply)

@@ -212,9 +212,11 @@ static int loop_open(struct daemon *d)
 		d->agent.worker = worker_new(d->loop, JOBS_MAX);
 		d->agent.slow_worker = worker_new(d->loop, 1);
 		d->attaching = attaching_new(&d->agent, d->loop);
+		d->diagnosing = diagnosing_new(&d->agent, d->loop);
 	}
-	if (d->attaching && d->ticker && d->starter && d->clock && d->agent.worker &&
-	    d->agent.slow_worker && !loop_signal(d->loop, SIGHUP, reload_raised, d))
+	if (d->attaching && d->diagnosing && d->ticker && d->starter && d->clock &&
+	    d->agent.worker && d->agent.slow_worker &&
+	    !loop_signal(d->loop, SIGHUP, reload_raised, d))
 		return EXIT_OK;
 	log_err(-errno, "cannot start the event loop");
 	return EXIT_UNSUPPORTED;
@@ -341,6 +343,7 @@ int daemon_main(const struct agent_options *options)
 	status = status ?: arrivals_open(&d);
 	status = status ?: daemon_run(&d);
 	watch_remove(d.arrivals);
+	diagnosing_free(d.diagnosing);
 	endpoint_close(&d);
 	if (!parts_end(&d, status))
 		end_at_once(&d, status);

@@ -52,7 +52,15 @@ struct http_server {
 };
 
 struct http_request {
+	struct http_server *server;
 	struct MHD_Connection *connection;
+};
+
+/* Of a connection that is suspended until it is sent, and so cannot go before. It is the client's. */
+struct http_later {
+	struct http_server *server;
+	struct MHD_Connection *connection;
+	struct http_reply reply;
 };
 
 struct http_shared {
@@ -68,6 +76,19 @@ static struct client *client_of(struct MHD_Connection *connection)
 		->socket_context;
 }
 
+static void later_free(struct http_later *l)
+{
+	buf_release(&l->reply.body);
+	free(l);
+}
+
+static void client_gone(struct client *c)
+{
+	if (c->later)
+		later_free(c->later);
+	client_free(c);
+}
+
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
 			  enum MHD_ConnectionNotificationCode code)
 {
@@ -79,8 +100,8 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
 				   MHD_get_connection_info(connection,
 							   MHD_CONNECTION_INFO_CONNECTION_FD)
 					   ->connect_fd);
-	else
-		client_free(*socket_context);
+	else if (*socket_context)
+		client_gone(*socket_context);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **request_cls,
@@ -315,6 +336,40 @@ static void reply_not_allowed(struct http_reply *r, const struct http_server *s,
 	r->allow = methods;
 }
 
+void http_reply_init(struct http_reply *r)
+{
+	*r = (struct http_reply){ .status = MHD_HTTP_OK,
+				  .content_type = "text/plain; charset=utf-8" };
+}
+
+struct http_later *http_reply_later(const struct http_request *request)
+{
+	struct http_later *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->server = request->server;
+	l->connection = request->connection;
+	client_of(l->connection)->later = l;
+	MHD_suspend_connection(l->connection);
+	return l;
+}
+
+void http_later_send(struct http_later *l, const struct http_reply *reply)
+{
+	l->reply = *reply;
+	MHD_resume_connection(l->connection);
+	timer_set(l->server->timeout, clock_now_ns());
+}
+
+/* Takes what was sent. */
+static void later_take(struct client *c, struct http_reply *r)
+{
+	*r = c->later->reply;
+	free(c->later);
+	c->later = NULL;
+}
+
 static void reply_make_heavy(struct http_reply *r, struct http_server *s,
 			     const struct http_route *route, const struct http_request *request)
 {
@@ -337,8 +392,6 @@ static void reply_make(struct http_reply *r, struct http_server *s, const struct
 		reply_make_heavy(r, s, route, request);
 	else
 		route->handler(s->ctx, request, r);
-	if (r->body.failed)
-		http_reply_fail(r, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
 }
 
 /*
@@ -349,9 +402,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 				  const char *method, const char *version, const char *upload,
 				  size_t *upload_size, void **request_cls)
 {
-	struct http_request request = { .connection = connection };
-	struct http_reply reply = { .status = MHD_HTTP_OK,
-				    .content_type = "text/plain; charset=utf-8" };
+	struct http_request request = { .server = cls, .connection = connection };
+	struct http_reply reply;
 	struct client *c = client_of(connection);
 	const struct http_route *route = route_find(cls, path, method);
 	bool allowed = route || is_unknown(cls, path, method);
@@ -365,10 +417,19 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 		return MHD_YES;
 	}
 	client_touch(c);
-	if (allowed)
+	http_reply_init(&reply);
+	if (c->later)
+		later_take(c, &reply);
+	else if (allowed)
 		reply_make(&reply, cls, c, route, &request);
 	else
 		reply_not_allowed(&reply, cls, path);
+	if (c->later) {
+		buf_release(&reply.body);
+		return MHD_YES;
+	}
+	if (reply.body.failed)
+		http_reply_fail(&reply, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
 	return reply_send(cls, &reply, c, connection,
 			  accept_gzip(http_request_header(&request, "Accept-Encoding")));
 }
@@ -402,8 +463,9 @@ static struct MHD_Daemon *daemon_start(struct http_server *s)
 		{ MHD_OPTION_END, 0, NULL },
 	};
 
-	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET, 0, NULL, NULL, on_request,
-				s, MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME,
+				0, NULL, NULL, on_request, s, MHD_OPTION_ARRAY, options,
+				MHD_OPTION_END);
 }
 
 int http_server_new(struct http_server **ret, struct loop *loop, const struct http_route *routes,

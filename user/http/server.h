@@ -12,6 +12,7 @@
 struct http_server;
 struct http_request;
 struct http_shared;
+struct http_later;
 
 /* Starts as 200, text/plain and an empty body; the server compresses, sends and frees the body. */
 struct http_reply {
@@ -54,6 +55,15 @@ bool http_request_control(const struct http_request *request);
 /* Replaces what the reply was to be by a message, as plain text. */
 void http_reply_fail(struct http_reply *r, unsigned status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+
+/*
+ * The reply is given later: what the handler has written of it is dropped. Whoever asks for it has to send it before the server is freed,
+ * whether the client is still there or not. NULL: no memory.
+ */
+struct http_later *http_reply_later(const struct http_request *request);
+/* Takes the reply, which starts as those of handlers do; by http_reply_init() where there is none yet. */
+void http_later_send(struct http_later *l, const struct http_reply *reply);
+void http_reply_init(struct http_reply *r);
 
 /*
  * Replies whose bytes are the same are made and compressed once, and kept in *slot, NULL at first, until
