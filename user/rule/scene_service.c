@@ -7,6 +7,8 @@
 #include "rule/scene.h"
 
 #define CPU_LITTLE 0.02 /* CPUs, that no neighbour is blamed for */
+#define RESETS	   3	/* connections */
+#define MANY	   3.0	/* times as many as usual */
 #define TROUBLE	   0.1	/* of a callee, from which on it is looked at */
 #define WAITS	   1.0	/* second; what is younger is not worth a look */
 #define OLDER	   3.0	/* times the usual age */
@@ -109,6 +111,24 @@ static double answers_trouble(const struct scene *s, const struct candidate *c)
 	return fmax(errors, fewer);
 }
 
+static bool more_resets(const struct scene *s, const char *service, const char *direction)
+{
+	const struct condition where[] = { { "service", service },
+					   { "direction", direction },
+					   { NULL } };
+	struct measured m = { 0 };
+
+	scene_measure(s, &m, "seismo_tcp_resets_total", where);
+	group_release(&m.group);
+	return !m.now.unknown && m.now.cnt >= RESETS && !(measured_rate_factor(&m) < MANY);
+}
+
+/* Are connections of the service reset, and those that the callee serves? */
+static bool are_reset(const struct scene *s, const char *callee)
+{
+	return more_resets(s, s->service, "outbound") && more_resets(s, callee, "inbound");
+}
+
 static double candidate_trouble(const struct scene *s, const struct candidate *c)
 {
 	const struct condition where[] = { { "service", s->service },
@@ -126,6 +146,8 @@ static double candidate_trouble(const struct scene *s, const struct candidate *c
 		ret += 2;
 	if (callee_gauge_of(s, c->service, "seismo_stopped_tasks") > 0)
 		ret += 2;
+	if (are_reset(s, c->service))
+		ret += 1;
 	return ret + (scene_deaths(s, c->service) > 0);
 }
 
