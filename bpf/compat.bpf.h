@@ -372,14 +372,14 @@ static __always_inline int task_syscall(struct task_struct *task)
 /*
  * The kernel code at this address of the stack interrupts the running task, and is not called by it. Interrupts have stacks of
  * their own; but x86 handles those that come while a program runs on the task's, which is empty then. Those cannot be told from
- * exceptions: a page fault that wakes another task is taken for one.
+ * exceptions: a page fault that wakes another task is taken for one. The running task has a type since 5.11 only.
  */
 static __always_inline bool task_interrupted(struct task_struct *task, u64 stack)
 {
 	if (stack - (u64)BPF_CORE_READ(task, stack) >= THREAD_SIZE)
 		return true;
 #if defined(__TARGET_ARCH_x86)
-	if (!(READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER | PF_EXITING)))
+	if (!(BPF_CORE_READ(task, flags) & (PF_KTHREAD | PF_IO_WORKER | PF_EXITING)))
 		return CALL_NUMBER(task_registers(task)) < 0;
 #endif
 	return false;
