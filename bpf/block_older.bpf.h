@@ -7,9 +7,11 @@
 #ifndef BLOCK_OLDER_BPF_H
 #define BLOCK_OLDER_BPF_H
 
-#define OLDER_TAGS   1024 /* at once */
+/* At most. Each is visited in two nested loops, since the verifier walks through each step of a loop. */
+#define OLDER_TAGS   10240
 #define OLDER_QUEUES 256
 #define OLDER_DISKS  2048 /* with their partitions */
+#define OLDER_STEPS  64	  /* of an inner loop */
 
 u32 older_found;
 u64 older_disk_seen; /* by a scan: the address of a disk */
@@ -38,17 +40,25 @@ __noinline int older_request(u64 address, u64 queue)
 	return 0;
 }
 
-__noinline int older_tags(u64 address, u64 queue, u32 base)
+__noinline int older_tags_some(u64 requests, u64 queue, u32 cnt)
 {
-	struct blk_mq_tags *tags = (void *)address;
-	u64 requests = (u64)BPF_CORE_READ(tags, rqs), rq = 0;
-	u32 cnt = BPF_CORE_READ(tags, nr_tags);
+	u64 rq = 0;
 
-	for (u32 i = 0; i < OLDER_TAGS && base + i < cnt; i++)
-		if (!bpf_probe_read_kernel(&rq, sizeof(rq),
-					   (void *)(requests + (base + i) * sizeof(rq))) &&
+	for (u32 i = 0; i < OLDER_STEPS && i < cnt; i++)
+		if (!bpf_probe_read_kernel(&rq, sizeof(rq), (void *)(requests + i * sizeof(rq))) &&
 		    rq)
 			older_request(rq, queue);
+	return 0;
+}
+
+__noinline int older_tags(u64 address, u64 queue)
+{
+	struct blk_mq_tags *tags = (void *)address;
+	u64 requests = (u64)BPF_CORE_READ(tags, rqs);
+	u32 cnt = BPF_CORE_READ(tags, nr_tags);
+
+	for (u32 i = 0; i < OLDER_TAGS && i < cnt; i += OLDER_STEPS)
+		older_tags_some(requests + i * sizeof(u64), queue, cnt - i);
 	return 0;
 }
 
@@ -64,8 +74,7 @@ __noinline int older_queue(u64 address)
 		if (!tags || tags == before)
 			break;
 		before = tags;
-		for (u32 base = 0; base < 10 * OLDER_TAGS; base += OLDER_TAGS)
-			older_tags(tags, address, base);
+		older_tags(tags, address);
 	}
 	return 0;
 }
@@ -92,8 +101,15 @@ __noinline u64 older_disk(u64 at)
 	return (u64)BPF_CORE_READ((struct list_head *)at, next);
 }
 
-/* From any block device to all of them. */
-__noinline int older_find(u64 bdev)
+__noinline u64 older_disks(u64 at, u64 end)
+{
+	for (u32 i = 0; i < OLDER_STEPS && at && at != end; i++)
+		at = older_disk(at);
+	return at;
+}
+
+/* From any block device to all of them. No function of its own: there may be eight frames. */
+static __always_inline int older_find(u64 bdev)
 {
 	struct inode *inode = (void *)(bdev + OFFSET(struct bdev_inode, vfs_inode));
 	struct super_block *sb = BPF_CORE_READ(inode, i_sb);
@@ -101,8 +117,8 @@ __noinline int older_find(u64 bdev)
 
 	older_found = 1;
 	*(volatile u64 *)&origin_address = (u64)&origin;
-	for (u32 i = 0; i < OLDER_DISKS && at && at != end; i++)
-		at = older_disk(at);
+	for (u32 i = 0; i < OLDER_DISKS && at && at != end; i += OLDER_STEPS)
+		at = older_disks(at, end);
 	return 0;
 }
 
