@@ -11,6 +11,7 @@
 #include "cmd/agent.h"
 #include "cmd/ask.h"
 #include "cmd/cmd.h"
+#include "cmd/holder.h"
 #include "cmd/own_daemon.h"
 #include "diagnose/diagnosis.h"
 #include "lib/log.h"
@@ -138,6 +139,8 @@ static int ask(const char *socket, const struct options *o, u64 since_ns, json_t
 		query_add(&path, "service", o->service);
 	status = ask_daemon(socket, buf_cstr(&path), answer);
 	buf_release(&path);
+	if (!status && *answer)
+		holder_add(socket, *answer);
 	return status;
 }
 
