@@ -13,6 +13,7 @@
 #define WINDOW_MAX     (900 * NS_PER_SEC)
 #define USUAL_AGO      (900 * NS_PER_SEC)
 #define USUAL_WINDOW   (2700 * NS_PER_SEC)
+#define SETTLING       (5 * NS_PER_SEC) /* until all that went on at the start is known and counted */
 #define CHANGES_READ   64
 #define SHORTLY_AFTER  (60 * NS_PER_SEC)
 #define OLDEST_MIN     1.0  /* second; what is younger is not worth a word */
@@ -35,13 +36,19 @@ static void usual_window(struct scene *s)
 {
 	const struct registry *r = s->src->registry;
 	u64 ago = s->subject.usual_ns;
+	u64 from, settled;
 	struct history_stats stats;
 
 	history_stats(s->src->history, &stats);
 	if (s->subject.alert && ago < USUAL_AGO &&
 	    r->now_ns - stats.begin_ns > USUAL_AGO + s->now_window.asked_ns)
 		ago = USUAL_AGO;
-	if (history_window_past(s->src->history, ago + USUAL_WINDOW, ago, &s->usual_window) &&
+	settled = r->now_ns - stats.begin_ns;
+	settled = settled > SETTLING ? settled - SETTLING : 0;
+	from = ago + USUAL_WINDOW;
+	if (from > settled && settled > ago + SETTLING)
+		from = settled;
+	if (history_window_past(s->src->history, from, ago, &s->usual_window) &&
 	    2 * (s->usual_window.end_ns - s->usual_window.begin_ns) >=
 		    s->now_window.end_ns - s->now_window.begin_ns)
 		s->usual = &s->usual_window;
