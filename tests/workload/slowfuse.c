@@ -7,11 +7,13 @@
  *   read_us, write_us, fsync_us   how long a request takes
  *   kib_us                        how much longer for each KiB
  *   err                           the errno every request fails with, 0 for none
+ *   heads                         how many requests it works on at a time, the others wait in line; 0: as many as come
  *   stall                         1 holds every request until it is 0 again
  */
 #define FUSE_USE_VERSION 31
 #include <fuse3/fuse.h>
 #include <errno.h>
+#include <pthread.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,7 +24,7 @@
 static char *disk;
 static size_t disk_size;
 
-static atomic_long read_us, write_us, fsync_us, kib_us, err, stall;
+static atomic_long read_us, write_us, fsync_us, kib_us, err, heads, stall;
 static atomic_long reads, writes, fsyncs;
 
 static const struct setting {
@@ -34,6 +36,7 @@ static const struct setting {
 	{ "fsync_us", &fsync_us },
 	{ "kib_us", &kib_us },
 	{ "err", &err },
+	{ "heads", &heads },
 	{ "stall", &stall },
 	/* Counted, not set. */
 	{ "reads", &reads },
@@ -53,14 +56,39 @@ static void sleep_us(long us)
 	nanosleep(&t, NULL);
 }
 
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t moved = PTHREAD_COND_INITIALIZER;
+static long came, went; /* under the lock */
+
+static void line_wait(void)
+{
+	long own;
+
+	pthread_mutex_lock(&lock);
+	own = came++;
+	while (heads && own >= went + heads)
+		pthread_cond_wait(&moved, &lock);
+	pthread_mutex_unlock(&lock);
+}
+
+static void line_leave(void)
+{
+	pthread_mutex_lock(&lock);
+	went++;
+	pthread_cond_broadcast(&moved);
+	pthread_mutex_unlock(&lock);
+}
+
 /* What every request goes through; returns what it has to answer when it is to fail. */
 static int request(atomic_long *count, long us)
 {
 	(*count)++;
 	while (stall)
 		sleep_us(1000);
+	line_wait();
 	if (us > 0)
 		sleep_us(us);
+	line_leave();
 	return -(int)err;
 }
 
