@@ -325,6 +325,25 @@ static void slow_find(struct finder *f, const struct flow *flow, const struct ta
 
 /* --- failing */
 
+/* Few requests, of which none has failed before, and as long since the first that did as not: too few to stand out by their number. */
+static bool first_errors(const struct finder *f, const struct table *t, struct run *r)
+{
+	double before = 0, since = 0;
+	u32 first = 0, last = f->steps.cnt;
+
+	while (first < f->steps.cnt && !(t->errors[first] + t->lost[first] > 0))
+		before += t->cnt[first++];
+	for (u32 i = first; i < f->steps.cnt; i++)
+		since += t->cnt[i];
+	while (last > first && !(t->errors[last - 1] + t->lost[last - 1] > 0))
+		last--;
+	*r = (struct run){ .first = first,
+			   .end = last,
+			   .ongoing = last &&
+				      f->steps.at[last - 1].end_ns + RECENT_NS >= f->steps.now_ns };
+	return f->newest && r->ongoing && before >= since;
+}
+
 static void failing_find(struct finder *f, const struct flow *flow, const struct table *t)
 {
 	double values[STEPS_MAX] = { 0 }, bad = 0, all = 0, was_bad = 0, was_all = 0, sum = 0;
@@ -333,6 +352,7 @@ static void failing_find(struct finder *f, const struct flow *flow, const struct
 			     .service = flow->service,
 			     .direction = flow->direction,
 			     .protocol = flow->protocol };
+	bool few;
 	struct run r;
 
 	for (u32 i = 0; i < f->steps.cnt; i++) {
@@ -341,8 +361,10 @@ static void failing_find(struct finder *f, const struct flow *flow, const struct
 		sum += t->errors[i] + t->lost[i];
 		values[i] = cnt > 0 ? log((t->errors[i] + t->lost[i]) / cnt + FLOOR_RATIO) : NAN;
 	}
-	if (!(sum >= ERRORS_MIN) || !run_find(values, f->steps.cnt, RISE, &r) ||
-	    !find_is_recent(f, &r, values))
+	if (!(sum >= ERRORS_MIN))
+		return;
+	few = !run_find(values, f->steps.cnt, RISE, &r) || !find_is_recent(f, &r, values);
+	if (few && !first_errors(f, t, &r))
 		return;
 	for (u32 i = 0; i < f->steps.cnt; i++) {
 		bool in = i >= r.first && i < r.end;
@@ -354,7 +376,7 @@ static void failing_find(struct finder *f, const struct flow *flow, const struct
 	s.usual = was_all > 0 ? was_bad / was_all : NAN;
 	if (bad < ERRORS_MIN || s.now < ERRORS_RATIO || s.now < MANY * s.usual)
 		return;
-	s.severe = s.now >= ERRORS_SURE;
+	s.severe = s.now >= ERRORS_SURE && !few;
 	s.weak = !s.severe && bad < ERRORS_CLEAR;
 	s.rate = rate_in(t, &f->steps, r.first, r.end);
 	s.weight = s.weak ? 0.3 : 0.5 + s.now / 2;
