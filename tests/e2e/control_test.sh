@@ -213,7 +213,7 @@ few() { # FILES
 
 for limit in 64 200; do
 	few $limit
-	refused "^seismo: error: $limit open files are too few.* need [0-9]+" "$limit file descriptors"
+	refused "level=error msg=\"$limit open files are too few.* need [0-9]+" "$limit file descriptors"
 done
 needed=$(grep -oE 'need [0-9]+' "$TMP/run.err" | cut -d' ' -f2)
 few $((needed - 1))

@@ -38,7 +38,7 @@ is "4|$subject|page|TooMany|0001-01-01T00:00:00Z|$subject has 1 processes" "$(jq
 
 ok "a command is told" wait_until grep -q '"status":"firing"' "$TMP/told"
 is "uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)" "$(tail -n 1 "$TMP/told")" "it is nobody"
-ok "what a command says is in the log, when asked for" wait_until grep -q "^seismo: debug: /bin/sh: nobody" "$TMP/seismo.err"
+ok "what a command says is in the log, when asked for" wait_until grep -q 'level=debug msg="/bin/sh: nobody' "$TMP/seismo.err"
 ok "one that takes too long is complained of" wait_until grep -q "has not ended after 500 ms and was killed" "$TMP/seismo.err"
 sleep 1
 is 1 "$(wc -l <"$TMP/hanging")" "and not started again"

@@ -179,7 +179,7 @@ static void section_test(void **state)
 	"(known: listen, socket, data_dir, interval, short_commands, services, builtin_rules, " \
 	"include, alertmanagers, webhooks, commands, alert_labels, "                            \
 	"alert_resend, external_url, expect, buckets, probes, "                                 \
-	"limits, events, rules)"
+	"limits, events, log, rules)"
 
 #define S "services:\n  - name: a\n    match: "
 

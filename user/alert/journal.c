@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 #include <syslog.h>
 #include <unistd.h>
 
@@ -104,17 +103,6 @@ static void journal_write(const struct parcel *p, const char *line)
 		free(f.field[i].iov_base);
 }
 
-/* Does what is written to standard error arrive in the journal anyway? */
-static bool stderr_is_journal(void)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device, inode;
-	struct stat st;
-
-	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 &&
-	       !fstat(STDERR_FILENO, &st) && st.st_dev == device && st.st_ino == inode;
-}
-
 static enum send_result tell(void *self, const struct parcel *parcels, unsigned cnt,
 			     struct sending *s)
 {
@@ -127,7 +115,7 @@ static enum send_result tell(void *self, const struct parcel *parcels, unsigned 
 		line_write(&line, p);
 		if (journal)
 			journal_write(p, buf_cstr(&line));
-		if (!journal || !stderr_is_journal())
+		if (!journal || !log_is_journal())
 			log_info("%s", buf_cstr(&line));
 	}
 	buf_release(&line);

@@ -10,6 +10,7 @@
 
 #include "conf/load.h"
 #include "conf/probes.h"
+#include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/thread.h"
 #include "rule/builtin.h"
@@ -100,6 +101,10 @@ static int options_apply(struct conf *c, const struct agent_options *o, struct b
 	if (!err && o->interval_ns) {
 		c->interval_ns = o->interval_ns;
 		conf_origin_option(c, "interval", "--interval");
+	}
+	if (!err && o->verbose) {
+		c->log_level = SEISMO_LOG_DEBUG;
+		conf_origin_option(c, "log.level", "--verbose");
 	}
 	return err;
 }

@@ -26,7 +26,7 @@ static struct writer_options options_of(const struct conf_events *c)
 		.max_size = c->max_size_bytes,
 		.keep = c->keep,
 		.journald = c->journald == JOURNALD_ON ||
-			    (c->journald == JOURNALD_AUTO && journal_is_ours()),
+			    (c->journald == JOURNALD_AUTO && log_is_journal()),
 	};
 }
 

@@ -10,6 +10,7 @@
 struct agent_options {
 	const char *config, *listen, *probes, *btf, *state_dir, *data_dir, *socket;
 	u64 interval_ns; /* 0: as configured */
+	bool verbose;
 	bool own; /* of a daemon for one command (own_daemon.h): it tells nobody, and no port is opened */
 	struct forced_hook hooks[FORCED_HOOKS + 1];
 	unsigned hook_cnt;

@@ -76,6 +76,7 @@ static void clock_tick(void *ctx, u64 now_ns)
 	else if (!err && d->unreadable)
 		log_info("the kernel's tables can be read again");
 	d->unreadable = err;
+	log_settle();
 }
 
 /* One daemon to a state directory: two on a machine would each cost the same again. */
@@ -176,6 +177,12 @@ static void start_next(void *ctx, u64 now_ns)
 		ready(d);
 }
 
+static void log_configure(const struct conf *c)
+{
+	log_level = c->log_level;
+	log_begin(c->log_format);
+}
+
 bool daemon_reload(struct daemon *d)
 {
 	u64 interval_ns = d->agent.conf->interval_ns;
@@ -192,6 +199,7 @@ bool daemon_reload(struct daemon *d)
 		return false;
 	if (d->agent.conf->interval_ns != interval_ns)
 		timer_set_every(d->clock, d->agent.conf->interval_ns);
+	log_configure(d->agent.conf);
 	log_info("reload: the configuration is in effect");
 	return true;
 }
@@ -333,7 +341,12 @@ int daemon_main(const struct agent_options *options)
 	struct daemon d = { .lock = -1 };
 	int status;
 
+	/* before that, what is wrong is told as by every command, but that the journal wants priorities */
+	if (!options->own && log_is_journal())
+		log_begin(SEISMO_LOG_AUTO);
 	status = agent_configure(&d.agent, options);
+	if (!status && !options->own)
+		log_configure(d.agent.conf);
 	status = status ?: loop_open(&d);
 	status = status ?: lock_open(&d, options);
 	status = status ?: endpoint_open(&d);
@@ -354,6 +367,7 @@ int daemon_main(const struct agent_options *options)
 	loop_free(d.loop);
 	if (d.lock >= 0)
 		close(d.lock);
+	log_settle();
 	return status;
 }
 

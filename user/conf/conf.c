@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/log.h"
 #include "lib/parse.h"
 
 #define MIB	   (1ULL << 20)
@@ -54,6 +55,13 @@ static const struct setting journald = { .kind = SETTING_ENUM,
 					 .initial = JOURNALD_AUTO,
 					 .words = (const char *const[]){ "auto", "on", "off",
 									 NULL } };
+
+static const struct setting log_level_setting = { .kind = SETTING_ENUM,
+						  .initial = SEISMO_LOG_INFO,
+						  .words = log_level_words };
+static const struct setting log_format_setting = { .kind = SETTING_ENUM,
+						   .initial = SEISMO_LOG_AUTO,
+						   .words = log_format_words };
 
 static bool is_unix_listen(const char *text)
 {
@@ -204,6 +212,14 @@ const struct conf_field conf_fields[] = {
 	  { "journald", &field_setting, AT(events.journald), &journald,
 	    .help = "Whether events that are rare go to the journal as well; auto: where there is one." },
 	  LIVE },
+	{ "log",
+	  { "level", &field_setting, AT(log_level), &log_level_setting,
+	    .help = "What the daemon's log has: errors, also warnings, also what changes, or everything." },
+	  LIVE },
+	{ "log",
+	  { "format", &field_setting, AT(log_format), &log_format_setting,
+	    .help = "Its lines: text, logfmt or JSON; auto: text for the journal and a terminal, otherwise logfmt." },
+	  LIVE },
 	{ .field = { .key = NULL } },
 };
 
@@ -298,9 +314,14 @@ _Static_assert(sizeof(conf_fields) / sizeof(*conf_fields) <= CONF_FIELDS_MAX, "a
 
 void conf_origin_option(struct conf *c, const char *key, const char *option)
 {
-	for (const struct conf_field *f = conf_fields; f->field.key; f++)
-		if (!f->section && !strcmp(f->field.key, key))
+	for (const struct conf_field *f = conf_fields; f->field.key; f++) {
+		size_t len = f->section ? strlen(f->section) : 0;
+
+		if (len && (strncmp(key, f->section, len) != 0 || key[len] != '.'))
+			continue;
+		if (!strcmp(f->field.key, key + len + (len > 0)))
 			c->origins[f - conf_fields] = (struct conf_origin){ .option = option };
+	}
 }
 
 _Static_assert(sizeof(char *) == sizeof(u64), "what is fixed is of one size");

@@ -97,6 +97,7 @@ struct conf {
 	struct expectation *expect;
 	unsigned expect_cnt;
 	struct conf_events events;
+	u64 log_level, log_format; /* enum log_level, log_format */
 };
 
 /* What is at the top of the file or in a section of it, but for `buckets`, `probes` and `rules`. */
@@ -123,7 +124,7 @@ void conf_withdraw(struct conf *c);
 /* Takes over from `now` what cannot change while it is in effect. */
 void conf_keep_fixed(struct conf *c, struct conf *now);
 
-/* An option of the command line has set what is at the top of the file under this key. */
+/* An option of the command line has set what is in the file under this key, such as interval or log.level. */
 void conf_origin_option(struct conf *c, const char *key, const char *option);
 /* NULL if there is no family of this name. */
 struct conf_probe *conf_probe_find(const struct conf *c, const char *name);

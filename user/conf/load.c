@@ -82,6 +82,7 @@ const struct field conf_parts[] = {
 	  .help = "What is observed: for each probe on, off or its mode, alone or with its settings." },
 	{ "limits", &section_type, .help = "What Seismo may use." },
 	{ "events", &section_type, .help = "The event log." },
+	{ "log", &section_type, .help = "The daemon's log, on standard error." },
 	{ "rules", &field_rules, .example = "[ { alert: CpuStarvation, enabled: off } ]",
 	  .help = "Rules: what is looked at, when that is wrong, and what people are told. One with the name of a built-in rule replaces it; { alert: NAME, enabled: off } switches one off." },
 	{ .key = NULL },

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <sys/uio.h>
 #include <sys/un.h>
 #include <syslog.h>
@@ -18,16 +17,6 @@
 #include "lib/buf.h"
 
 #define ENTRY_FIELDS 32
-
-bool journal_is_ours(void)
-{
-	const char *stream = getenv("JOURNAL_STREAM");
-	unsigned long long device, inode;
-	struct stat st;
-
-	return stream && sscanf(stream, "%llu:%llu", &device, &inode) == 2 && !fstat(2, &st) &&
-	       st.st_dev == device && st.st_ino == inode;
-}
 
 /* The text of a value, as people read it; false: it is an object or a list. */
 static bool value_add(struct buf *b, const json_t *value)

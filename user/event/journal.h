@@ -3,11 +3,8 @@
 #ifndef EVENT_JOURNAL_H
 #define EVENT_JOURNAL_H
 
-#include <stdbool.h>
 #include <stddef.h>
 
-/* Does standard error go to the journal, as it does in a unit? */
-bool journal_is_ours(void);
 /*
  * Sends it with a field SEISMO_KEY for each of its keys, and the whole line as SEISMO_EVENT. What the journal does not
  * take at once, and what is no object of JSON, is left out.
