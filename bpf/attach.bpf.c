@@ -4,7 +4,7 @@
  * loaded once for each attachment, while it lasts. Its tasks carry its number in their context (watch.bpf.h); whether who runs
  * on a CPU is one of them is remembered for each CPU: that is what others pay.
  */
-#include "attach_event.bpf.h"
+#include "attach_connection.bpf.h"
 #include "attach_task.bpf.h"
 #include "exit.bpf.h"
 #include "task.bpf.h"
@@ -36,7 +36,7 @@ TRACEPOINT(sys_enter, enter, struct pt_regs *regs, long number)
 	now = bpf_ktime_get_ns();
 	task_came(t, task, arrival_clock(task), now);
 	t->call = call_row(number, CALL_COMPAT_OF(task, task_registers(task)));
-	t->away_ns = 0;
+	t->away_ns = t->longest_ns = 0;
 	t->enter_ns = now;
 	return 0;
 }
@@ -93,6 +93,9 @@ static __always_inline void call_look(const struct attach_state *state, struct a
 	e->end_ns = now;
 	e->ns = ns;
 	e->away_ns = t->away_ns;
+	e->wait_ns = t->longest_ns;
+	e->wait = t->longest_wait;
+	e->waker = t->longest_waker;
 	if (!call_tell(nr, is) && is & CALL_LONGEST)
 		row->longest_ns = ns;
 }
@@ -143,6 +146,8 @@ TRACEPOINT(sys_exit, exit, struct pt_regs *regs, long ret)
 	last_note(state, regs, nr, ret, now, ns, 0);
 	if (t->enter_ns)
 		call_look(state, row, t, nr, flags, ret, now);
+	if (flags & ATTACH_ACCEPTS && ret >= 0)
+		connection_accepted(ret);
 	t->call = -1;
 	t->enter_ns = 0;
 	return 0;
@@ -212,6 +217,16 @@ TRACEPOINT(sched_switch, switch, bool preempt, struct task_struct *prev, struct 
 		if (t)
 			task_came(t, next, 0, now);
 	}
+	return 0;
+}
+
+/* Loaded where somebody wants to know whom slow calls wait for. */
+TRACEPOINT(sched_waking, waking, struct task_struct *task)
+{
+	struct attach_task *t = is_watched(task) ? attach_task_get(task) : NULL;
+
+	if (t && t->left_ns && !t->waker.kind)
+		waker_find(&t->waker, ctx);
 	return 0;
 }
 

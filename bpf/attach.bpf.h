@@ -4,8 +4,9 @@
 #define ATTACH_BPF_H
 
 #include "attach.h"
-#include "descriptor.bpf.h"
 #include "hist.bpf.h"
+#include "socket.bpf.h"
+#include "waker.bpf.h"
 #include "watch.bpf.h"
 
 /* The attachment's number, in the context of its tasks, and its process. */
@@ -48,6 +49,10 @@ struct attach_task {
 	s32 call;						  /* -1: none */
 	u32 wait; /* enum attach_wait: why it left */
 	u32 ended;
+	/* The longest of these in the present call, why it left then, and who ended that. */
+	u64 longest_ns;
+	u32 longest_wait;
+	struct waker longest_waker, waker; /* waker: of the present one */
 };
 
 struct {
@@ -134,17 +139,10 @@ static __always_inline u32 call_row(u32 nr, bool compat)
 	return nr & (SYSCALLS - 1);
 }
 
-#define S_IFMT	 0170000
-#define S_IFSOCK 0140000
-#define S_IFREG	 0100000
-#define S_IFBLK	 0060000
-#define S_IFDIR	 0040000
-#define S_IFCHR	 0020000
-#define S_IFIFO	 0010000
-
-static __always_inline u32 file_type(struct file *file)
-{
-	return BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT;
-}
+#define S_IFREG 0100000
+#define S_IFBLK 0060000
+#define S_IFDIR 0040000
+#define S_IFCHR 0020000
+#define S_IFIFO 0010000
 
 #endif

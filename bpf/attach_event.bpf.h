@@ -78,41 +78,19 @@ __noinline int path_store(u64 leaf, u64 vfsmount)
 	return 0;
 }
 
-#define AF_INET_FAMILY	2
-#define AF_INET6_FAMILY 10
-
-struct socket___attach {
-	struct sock *sk;
-} __attribute__((preserve_access_index));
-
-static __always_inline void socket_tell(struct attach_event *e, struct file *file)
-{
-	struct socket___attach *socket = (void *)BPF_CORE_READ(file, private_data);
-	struct sock *sk = BPF_CORE_READ(socket, sk);
-
-	e->object = ATTACH_SOCKET;
-	e->family = BPF_CORE_READ(sk, __sk_common.skc_family);
-	e->port = __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport));
-	e->local_port = BPF_CORE_READ(sk, __sk_common.skc_num);
-	if (e->family == AF_INET_FAMILY) {
-		*(u32 *)e->remote = BPF_CORE_READ(sk, __sk_common.skc_daddr);
-		*(u32 *)e->local = BPF_CORE_READ(sk, __sk_common.skc_rcv_saddr);
-	} else if (e->family == AF_INET6_FAMILY) {
-		BPF_CORE_READ_INTO(&e->remote, sk, __sk_common.skc_v6_daddr);
-		BPF_CORE_READ_INTO(&e->local, sk, __sk_common.skc_v6_rcv_saddr);
-	}
-}
-
 static __always_inline void file_tell(struct attach_event *e, struct file *file, u32 flags,
 				      struct pt_regs *regs)
 {
+	void *private;
 	u32 type;
 
 	if (!file)
 		return;
 	type = file_type(file);
 	if (type == S_IFSOCK) {
-		socket_tell(e, file);
+		private = BPF_CORE_READ(file, private_data);
+		e->object = ATTACH_SOCKET;
+		ends_read(&e->ends, BPF_CORE_READ((struct socket *)private, sk));
 		return;
 	}
 	e->object =
@@ -174,10 +152,11 @@ __noinline int call_tell(u32 nr, u32 is)
 	e->pid = id >> 32;
 	e->tid = (u32)id;
 	e->object = ATTACH_NOTHING;
-	e->family = e->path_len = 0;
+	e->ends.family = e->path_len = 0;
 	e->longest = is & CALL_LONGEST;
 	e->slow = !!(is & CALL_SLOW);
 	e->on_file = !!(is & CALL_ON_FILE);
+	e->kind = ATTACH_CALL;
 	bpf_get_current_comm(e->comm, sizeof(e->comm));
 	object_tell(e, call_flags[nr & (SYSCALLS - 1)]);
 	if (is == CALL_ON_FILE && e->object != ATTACH_FILE)

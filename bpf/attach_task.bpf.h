@@ -135,6 +135,11 @@ static __always_inline void task_came(struct attach_task *t, struct task_struct 
 	t->left_ns = 0;
 	t->away_ns += away;
 	t->slept_ns = t->wait < ATTACH_WAITS ? away : 0;
+	if (away <= t->longest_ns)
+		return;
+	t->longest_ns = away;
+	t->longest_wait = t->wait;
+	t->longest_waker = t->waker;
 }
 
 /* The scheduler has just charged the task for its run time, and had for its wait when it came. */
@@ -151,6 +156,7 @@ static __always_inline void task_leaves(struct attach_state *state, struct attac
 	t->slept_ns = 0;
 	t->left_ns = task_state(task) & TASK_DEAD ? 0 : now;
 	t->left_clock = switch_clock(task);
+	t->waker.kind = WAKER_UNKNOWN;
 	t->wait = preempt ? ATTACH_WAIT_CPU : wait_of(task, t->call);
 }
 

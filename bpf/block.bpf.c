@@ -265,7 +265,7 @@ TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned 
 			count_add_at(slots >> 16 & 0xffff, bytes);
 		if (end && start) {
 			hist_add_at(slots & 0xffff, now > start ? now - start : 0);
-			if (now > start + SLOW_MIN_NS && events_wanted())
+			if (now > start + slow_min_ns && events_wanted())
 				slow_io(rq, submitter_identity(s, bio), dim, now - start, now);
 		}
 		/* A row that is not written here stays in this CPU's cache */

@@ -23,20 +23,47 @@ __noinline int block_error(u32 identity, u64 dim, u64 sector, u64 bytes)
 	return 0;
 }
 
+static __always_inline void io_describe(struct ring_io *io, struct request *rq, u32 dim, u64 ns,
+					u64 now)
+{
+	u64 issued = READ(rq, io_start_time_ns);
+
+	io->dim = dim;
+	io->sector = READ(rq, __sector);
+	io->bytes = READ(rq, __data_len);
+	io->total_ns = ns;
+	io->device_ns = issued && issued < now ? now - issued : 0;
+}
+
+static __noinline int watched_io(struct request *rq, u32 identity, u32 dim, u64 ns, u64 now)
+{
+	struct ring_watched *e = watched_begin(identity, SLOW_IO, ns);
+	struct block_thread *thread;
+
+	if (!e)
+		return 0;
+	io_describe(&e->slow.io, rq, dim, ns, now);
+	thread = block_thread_find(rq);
+	if (thread) {
+		e->slow.io.head.pid = thread->pid;
+		e->tid = thread->tid;
+		__builtin_memcpy(e->slow.io.head.comm, thread->comm, RING_COMM);
+	}
+	watched_end(e);
+	return 0;
+}
+
 /* It completes now, and took `ns`. */
 static __noinline int slow_io(struct request *rq, u32 identity, u32 dim, u64 ns, u64 now)
 {
 	struct ring_slow e = { .what = SLOW_IO };
-	u64 issued = READ(rq, io_start_time_ns);
 
+	if (slow_is_watched())
+		watched_io(rq, identity, dim, ns, now);
 	if (!slow_is_longest(identity, SLOW_IO, ns))
 		return 0;
 	event_head(&e.io.head, RING_SLOW, identity);
-	e.io.dim = dim;
-	e.io.sector = READ(rq, __sector);
-	e.io.bytes = READ(rq, __data_len);
-	e.io.total_ns = ns;
-	e.io.device_ns = issued && issued < now ? now - issued : 0;
+	io_describe(&e.io, rq, dim, ns, now);
 	event_send(RING_SLOW, &e, sizeof(e));
 	return 0;
 }

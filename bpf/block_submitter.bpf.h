@@ -4,6 +4,7 @@
 #define BLOCK_SUBMITTER_BPF_H
 
 #include "bio_owner.bpf.h"
+#include "event.bpf.h"
 #include "identity.bpf.h"
 
 struct submitter {
@@ -158,10 +159,46 @@ static __noinline int submitted_in(void *table, void *address, struct bio *bio, 
 	return 0;
 }
 
+/* Newer kernels take a request's stamp right after the submission is seen. */
+#define STAMP_LATE_NS 1000000
+
+/* The thread that has submitted a request, where somebody is attached to it who wants to know what is slow; by its address. */
+struct block_thread {
+	u64 start_ns; /* of the kernel's stamp, where that is before the submission; addresses are reused */
+	u32 pid, tid;
+	char comm[RING_COMM];
+};
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct block_thread, 2048, 0) block_threads SEC(".maps");
+
+static __noinline int block_thread_note(u64 rq)
+{
+	struct block_thread now = { .start_ns = bpf_ktime_get_ns() };
+	u64 id = bpf_get_current_pid_tgid();
+
+	if (task_is_kthread() || !identity_watch(identity_current()))
+		return 0;
+	now.pid = id >> 32;
+	now.tid = (u32)id;
+	bpf_get_current_comm(now.comm, sizeof(now.comm));
+	bpf_map_update_elem(&block_threads, &rq, &now, BPF_ANY);
+	return 0;
+}
+
+/* NULL: not known. What was noted long before the request began is of another one with its address. */
+static __always_inline struct block_thread *block_thread_find(struct request *rq)
+{
+	u64 key = (u64)rq, start = READ(rq, start_time_ns);
+	struct block_thread *thread = bpf_map_lookup_elem(&block_threads, &key);
+
+	return thread && thread->start_ns + STAMP_LATE_NS >= start ? thread : NULL;
+}
+
 static __always_inline int submitted(struct request *rq, struct bio *bio, u64 start_ns)
 {
 	struct submitter *row = request_row_of(rq);
 
+	if (slow_is_watched())
+		block_thread_note((u64)rq);
 	if (row && (row->request == (u64)rq || request_row_claim(row, rq))) {
 		submitter_fill(row, bio, start_ns);
 		return 0;
@@ -176,8 +213,6 @@ static __always_inline int submitted(struct request *rq, struct bio *bio, u64 st
  * Is this about the use of the request that began at that time by the kernel's stamp (0: it takes none)? A stamp is unique.
  * Newer kernels take it right after the submission is seen, or use that of an earlier request of the same plug.
  */
-#define STAMP_LATE_NS 1000000
-
 const volatile bool with_start_btf SEC(".rodata"), with_start_raw SEC(".rodata");
 
 static __always_inline bool submitter_is_of(const struct submitter *s, u64 stamp)

@@ -18,6 +18,14 @@ struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct ring_state, 1, BPF_F_MMAPABLE) even
 	SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct slowest, 1, BPF_F_MMAPABLE) slowest SEC(".maps");
 
+/* What takes less is not looked at; lower while somebody is attached who wants to know. Set by user space at any time. */
+volatile u64 slow_min_ns = SLOW_MIN_NS;
+
+static __always_inline bool slow_is_watched(void)
+{
+	return slow_min_ns < SLOW_MIN_NS;
+}
+
 static __always_inline bool events_wanted(void)
 {
 	u32 zero = 0;
@@ -88,10 +96,61 @@ static __always_inline bool slow_is_longest(u32 identity, enum slow_kind what, u
 {
 	struct slowest *row = bpf_map_lookup_elem(&slowest, &identity);
 
-	if (!row || ns <= row->ns[what] || !events_wanted())
+	if (!row || ns < SLOW_MIN_NS || ns <= row->ns[what] || !events_wanted())
 		return false;
 	row->ns[what] = ns;
 	return true;
+}
+
+/* --- what somebody is attached to */
+
+static __always_inline u32 identity_watch(u32 identity)
+{
+	struct identity *row = bpf_map_lookup_elem(&identities, &identity);
+
+	return row ? row->key.port >> IDENTITY_WATCH_SHIFT : 0;
+}
+
+/* The attachment that this is to be told to; 0: none. */
+static __always_inline u32 watch_of_slow(struct ring_state *state, u32 identity, u64 ns)
+{
+	u32 watch = slow_is_watched() ? identity_watch(identity) : 0;
+
+	for (u32 i = 0; watch && i < RING_WATCHES; i++)
+		if (state->watched[i].watch == watch && ns >= state->watched[i].ns)
+			return watch;
+	return 0;
+}
+
+/* An event that is to be filled in, and then passed to watched_end(); NULL: nobody wants to know, or there is no room. */
+static __always_inline struct ring_watched *watched_begin(u32 identity, enum slow_kind what, u64 ns)
+{
+	u32 zero = 0, watch;
+	struct ring_state *state = bpf_map_lookup_elem(&event_state, &zero);
+	struct ring_watched *e;
+
+	watch = state ? watch_of_slow(state, identity, ns) : 0;
+	if (!watch)
+		return NULL;
+	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0);
+	if (!e) {
+		event_lost(state, RING_WATCHED);
+		return NULL;
+	}
+	__builtin_memset(e, 0, sizeof(*e));
+	event_head(&e->slow.io.head, RING_WATCHED, identity);
+	e->slow.what = what;
+	e->slow.io.total_ns = ns;
+	e->watch = watch;
+	return e;
+}
+
+static __always_inline void watched_end(struct ring_watched *e)
+{
+	u32 zero = 0;
+	struct ring_state *state = bpf_map_lookup_elem(&event_state, &zero);
+
+	bpf_ringbuf_submit(e, state ? event_flags(state) : 0);
 }
 
 #endif

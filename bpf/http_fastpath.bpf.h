@@ -101,7 +101,7 @@ static __always_inline bool fastpath_response(struct sock_ctx *sc, u32 bytes, bo
 	count_add_exclusive(total, 1, raced);
 	if (ns != NOT_TIMED) {
 		hist_add_exclusive(duration, ns, raced);
-		if (ns >= SLOW_MIN_NS)
+		if (ns >= slow_min_ns)
 			slow_request(sc->identity, dim, ns);
 	}
 	if (sent) /* the program on receives counts this series too: adds atomically */

@@ -16,7 +16,7 @@ static __always_inline void request_count_cached(struct sock_ctx *sc, u64 dim, u
 	hist_add_at(series_slot_cached(&sc->request.duration, request_duration_seconds,
 				       sc->identity, without_status(dim), true),
 		    ns);
-	if (ns >= SLOW_MIN_NS)
+	if (ns >= slow_min_ns)
 		slow_request(sc->identity, dim, ns);
 }
 

@@ -407,6 +407,7 @@ struct sock_common {
 	u16 skc_dport, skc_num;
 	unsigned short skc_family;
 	unsigned char skc_state;
+	unsigned long skc_flags;
 	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 	possible_net_t skc_net;
 };
@@ -449,7 +450,7 @@ struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 srtt_us, total_retrans;
 	u32 write_seq, snd_nxt, copied_seq, rcv_nxt;
-	u64 bytes_sent, bytes_received;
+	u64 bytes_sent, bytes_retrans, bytes_received;
 };
 
 struct sk_buff;

@@ -44,6 +44,36 @@ static __always_inline u64 time_since(u64 since, u64 now)
 	return !since || (long_poll_ns && ns > long_poll_ns) ? NOT_TIMED : ns;
 }
 
+/* While somebody is attached who wants to know what is slow: the socket that this CPU is at. */
+struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, u64, 1, 0) request_sock SEC(".maps");
+
+static __always_inline void request_sock_note(struct sock *sk)
+{
+	u32 zero = 0;
+	u64 *row = slow_is_watched() ? bpf_map_lookup_elem(&request_sock, &zero) : NULL;
+
+	if (row)
+		*row = (u64)sk;
+}
+
+__noinline int watched_request(u32 identity, u64 dim, u64 ns)
+{
+	struct ring_watched *e = watched_begin(identity, SLOW_REQUEST, ns);
+	u32 zero = 0;
+	u64 *sk;
+
+	if (!e)
+		return 0;
+	sk = bpf_map_lookup_elem(&request_sock, &zero);
+	if (sk)
+		ends_read(&e->ends, (struct sock *)*sk);
+	e->slow.io.dim = without_status(dim);
+	event_current(&e->slow.io.head);
+	e->tid = (u32)bpf_get_current_pid_tgid();
+	watched_end(e);
+	return 0;
+}
+
 /* The running task has got, or given, the response to a request that took so long. */
 __noinline int slow_request(u32 identity, u64 dim, u64 ns)
 {
@@ -51,6 +81,8 @@ __noinline int slow_request(u32 identity, u64 dim, u64 ns)
 	struct ring_slow *e;
 	u32 zero = 0;
 
+	if (slow_is_watched())
+		watched_request(identity, dim, ns);
 	if (!slow_is_longest(identity, SLOW_REQUEST, ns))
 		return 0;
 	e = bpf_ringbuf_reserve(&events, sizeof(*e), 0); /* the stack of those who parse is full */
@@ -80,7 +112,7 @@ __noinline int request_count(u32 identity, u64 dim, u64 n, u64 since, u64 now)
 		return 0;
 	hist_add_many_at(series_slot(request_duration_seconds, identity, without_status(dim), true),
 			 ns, n);
-	if (ns >= SLOW_MIN_NS)
+	if (ns >= slow_min_ns)
 		slow_request(identity, dim, ns);
 	return 0;
 }

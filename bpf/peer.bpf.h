@@ -6,9 +6,6 @@
 #include "request.h"
 #include "sock.bpf.h"
 
-#define AF_INET	 2
-#define AF_INET6 10
-
 struct TABLE(BPF_MAP_TYPE_HASH, struct peer, u32, PEERS, 0) request_peer_ids SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct peer, PEERS, BPF_F_MMAPABLE) request_peers
 	SEC(".maps");

@@ -310,6 +310,7 @@ static __always_inline int on_stream_data(struct sock *sk, int bytes, bool sent)
 	if (bytes < 0 || !e.sc || !both_ways)
 		return 0;
 	sock_claim(e.sc);
+	request_sock_note(sk);
 	if (!bytes)
 		return sent ? 0 : on_stream_end(&e);
 	if (!sent)
@@ -324,6 +325,7 @@ static __always_inline int on_stream_traced(struct sock *sk, int bytes, bool sen
 	if (bytes < 0 || !e.sc)
 		return 0;
 	sock_claim(e.sc);
+	request_sock_note(sk);
 	if (!bytes)
 		return sent ? 0 : on_stream_end(&e);
 	if (count)
@@ -346,6 +348,7 @@ static __always_inline int on_datagram_data(struct sock *sk, int bytes, bool sen
 	if (bytes <= 0 || !e.sc || !both_ways)
 		return 0;
 	sock_claim(e.sc);
+	request_sock_note(sk);
 	return on_datagram(&e);
 }
 

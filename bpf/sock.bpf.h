@@ -6,51 +6,10 @@
 #ifndef SOCK_BPF_H
 #define SOCK_BPF_H
 
-#include "descriptor.bpf.h"
 #include "hist.bpf.h"
 #include "protocol.h"
+#include "socket.bpf.h"
 #include "tcp.h"
-
-#define AF_UNIX	    1
-#define SOCK_STREAM 1
-#define SOCK_DGRAM  2
-#define IPPROTO_TCP 6
-#define IPPROTO_UDP 17
-#define MSG_PEEK    2
-
-struct socket {
-	struct sock *sk;
-} __attribute__((preserve_access_index));
-
-/* The address of the socket behind a file descriptor of the running task; meaningless for other files. */
-static __always_inline u64 descriptor_sock(u64 fd)
-{
-	struct socket *socket = BPF_CORE_READ(descriptor_file(fd), private_data);
-
-	return (u64)BPF_CORE_READ(socket, sk);
-}
-
-enum tcp_state {
-	ESTABLISHED = 1,
-	SYN_SENT = 2,
-	SYN_RECV = 3,
-	FIN_WAIT1 = 4,
-	CLOSE = 7,
-	CLOSE_WAIT = 8,
-	LAST_ACK = 9,
-	LISTEN = 10,
-};
-
-/* The protocol number alone is not enough: raw sockets and netlink sockets of IPsec can have the same. */
-static __always_inline bool is_tcp(struct sock *sk)
-{
-	return READ(sk, sk_protocol) == IPPROTO_TCP && READ(sk, sk_type) == SOCK_STREAM;
-}
-
-static __always_inline bool is_udp(struct sock *sk)
-{
-	return READ(sk, sk_protocol) == IPPROTO_UDP && READ(sk, sk_type) == SOCK_DGRAM;
-}
 
 /* Requests that arrived together and have no response yet. The last group takes all later ones. */
 struct inflight {

@@ -8,7 +8,7 @@
  */
 #include <asm/unistd.h>
 #include "waits.h"
-#include "percpu.bpf.h"
+#include "waker.bpf.h"
 #include "watch.bpf.h"
 
 #define FUTEX_CMD	      (~(128 | 256)) /* without its options */
@@ -25,7 +25,6 @@ struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, struct stack_trace, 1, 0) stack_at_
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct stack_trace, 1, 0) stack_of_scan SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, struct wait_now, 1, 0) wait_at_switch SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct wait_now, 1, 0) wait_of_scan SEC(".maps");
-struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, u64, 1, 0) context_address SEC(".maps");
 
 struct stack_words {
 	u64 word[STACK_WORDS];
@@ -292,34 +291,6 @@ TRACEPOINT(sched_switch, off_cpu, bool preempt, struct task_struct *prev, struct
 }
 
 /* --- the waker */
-
-/* What a program on a tracepoint is given is on the stack of who called it. A packet to this machine is delivered by an interrupt. */
-static __always_inline bool in_interrupt(void *ctx, struct task_struct *task)
-{
-	u32 zero = 0;
-	void *volatile *room = bpf_map_lookup_elem(&context_address, &zero);
-
-	return room && task_interrupted(task, address_of(room, ctx));
-}
-
-static __always_inline void waker_find(struct waker *waker, void *ctx)
-{
-	struct task_struct *task = task_current();
-	u32 flags = BPF_CORE_READ(task, flags);
-	u64 id = bpf_get_current_pid_tgid();
-
-	if (!id || in_interrupt(ctx, task)) {
-		waker->kind = WAKER_INTERRUPT;
-		return;
-	}
-	waker->kind = flags & PF_KTHREAD ? WAKER_KERNEL : WAKER_TASK;
-	bpf_get_current_comm(waker->comm, sizeof(waker->comm));
-	if (flags &
-	    PF_EXITING) /* nobody asks for it by its number any more, and there may be thousands */
-		return;
-	waker->pid = id >> 32;
-	waker->tid = (u32)id;
-}
 
 TRACEPOINT(sched_waking, waking, struct task_struct *task)
 {

@@ -366,31 +366,6 @@ TRACEPOINT(tcp_rcv_space_adjust, recv_adjust, struct sock *sk)
 	return before ? bytes_add(sc, seq - before, TCP_RECEIVED) : 0;
 }
 
-struct bpf_iter__task_file {
-	struct bpf_iter_meta *meta;
-	struct task_struct *task;
-	u32 fd;
-	struct file *file;
-} __attribute__((preserve_access_index));
-
-#define S_IFMT	 0170000
-#define S_IFSOCK 0140000
-
-/* b60da4955f53 ("bpf: Expose bpf_sock_from_file to tracing programs"), 5.11 */
-static __always_inline struct sock *file_sock(struct file *file)
-{
-	struct socket *socket;
-
-	if (storage) {
-		socket = bpf_sock_from_file(file);
-		return socket ? socket->sk : NULL;
-	}
-	if ((BPF_CORE_READ(file, f_inode, i_mode) & S_IFMT) != S_IFSOCK)
-		return NULL;
-	socket = BPF_CORE_READ(file, private_data);
-	return BPF_CORE_READ(socket, sk);
-}
-
 /*
  * Sockets opened before the daemon started. Runs twice: the first pass finds the listening ports, from which the
  * second derives which side opened each connection.

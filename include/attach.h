@@ -3,8 +3,10 @@
 #ifndef SEISMO_ATTACH_H
 #define SEISMO_ATTACH_H
 
+#include "ends.h"
 #include "syscall.h"
 #include "types.h"
+#include "waits.h"
 
 /* Errors by errno: the program's, those by which the kernel restarts a call (ERESTARTSYS and so on), and all others. */
 #define ATTACH_ERRNO	 134
@@ -48,6 +50,7 @@ enum attach_wait {
 #define ATTACH_FORKS	  0x0800 /* returns 0 in the child, which made no call */
 #define ATTACH_PATH0	  0x1000 /* its first argument is a path */
 #define ATTACH_PATH1	  0x2000 /* its second one is */
+#define ATTACH_ACCEPTS	  0x4000 /* returns a connection that somebody else has opened */
 
 /* What a call is about. */
 /* Files, folders and disks are `file`, what else has a descriptor and is no socket is `pipe`. */
@@ -58,8 +61,12 @@ enum attach_object { ATTACH_NOTHING, ATTACH_FILE, ATTACH_SOCKET, ATTACH_PIPE, AT
 #define ATTACH_NAME	 64 /* a component of a path is cut to it, with its NUL */
 #define ATTACH_PATH_SIZE 256
 
+/* What comes through the ring buffer; each begins with it. */
+enum attach_told { ATTACH_CALL, ATTACH_CONNECTION };
+
 /* One call. `path`: components from the last to the first, as in struct identity; of ATTACH_PATH as it was given. */
 struct attach_event {
+	u32 kind; /* enum attach_told */
 	u32 pid, tid;
 	s32 call;
 	u32 object;
@@ -67,12 +74,30 @@ struct attach_event {
 	s64 ret;
 	u64 args[ATTACH_ARGS];
 	u64 offset; /* in the file, behind it */
-	u16 family, port, local_port;
+	/* The longest of `away_ns`: what for, and who ended it. */
+	u64 wait_ns;
+	u32 wait; /* enum attach_wait */
+	struct waker waker;
 	u8 longest, slow, on_file; /* why it is told: see attach_state */
-	u8 remote[16], local[16];
+	struct ends ends;
 	char comm[ATTACH_COMM];
 	u16 path_len;
 	char path[ATTACH_PATH_SIZE + ATTACH_NAME];
+};
+
+/*
+ * A TCP connection of the process, or an attempt to make one. What the kernel has counted of it is of its whole life. Told when
+ * it ends; until then it can be read.
+ */
+struct attach_connection {
+	u32 kind;     /* enum attach_told */
+	u32 pid, tid; /* who opened it, 0: not seen */
+	u32 outbound, connected, error;
+	u64 begin_ns, end_ns; /* since it is there; 0: since before the attachment, is open yet */
+	u64 connect_ns;	      /* until it was connected, or has failed; 0: not seen */
+	u64 received_bytes, sent_bytes;
+	u32 rtt_us, retransmits;
+	struct ends ends;
 };
 
 /* The last calls, a ring for each CPU. Written when they return, or by a thread's end within one (`died`). */
@@ -118,6 +143,7 @@ struct attach_state {
 	u64 woken;   /* it has been, since it emptied the ring buffer last */
 	u64 wake_bytes;
 	u32 off; /* nothing is counted any more */
+	u32 ports_only; /* files are looked at for ports that are listened at, which tell who has opened a connection */
 
 	u32 begun; /* counted from now on: at once, or when the command is executed */
 	u64 begin_ns;
@@ -125,7 +151,8 @@ struct attach_state {
 	/* Processes and threads that were started; processes that ended, by how. */
 	u64 forks, threads, execs;
 	u64 exits[ATTACH_EXIT_CODES], killed[ATTACH_SIGNALS];
-	u64 events_lost;    /* no room in the ring buffer: the call was counted, and is not told */
+	u64 events_lost; /* no room in the ring buffer: the call was counted, and is not told */
+	u64 connections, connections_lost; /* seen; no memory for what they are about */
 	u64 tasks_lost;	    /* no memory for the state of a thread: what it does is not counted */
 	u64 since_before;   /* calls that had begun before, and have returned */
 	u64 resident_pages; /* the most that a process had that has ended */

@@ -6,6 +6,7 @@
 #ifndef SEISMO_RING_EVENT_H
 #define SEISMO_RING_EVENT_H
 
+#include "ends.h"
 #include "types.h"
 
 enum ring_kind {
@@ -15,6 +16,7 @@ enum ring_kind {
 	RING_OOM,
 	RING_BLOCK_ERROR,
 	RING_SLOW,
+	RING_WATCHED,
 	RING_KINDS,
 	RING_KINDS_MAX = 8
 };
@@ -93,10 +95,19 @@ struct ring_slow_call {
 	char file[2][RING_FILE];
 };
 
+/* I/O, or a request, of a task that somebody is attached to who wants to know what takes so long. */
+struct ring_watched {
+	struct ring_slow slow; /* its process is that of the thread, 0: not known */
+	u32 watch, tid;
+	struct ends ends; /* of a request */
+};
+
 /* Longer ones are told: an identity's row. User space makes it 0 when a window ends. */
 struct slowest {
 	u64 ns[SLOW_KINDS_MAX];
 };
+
+#define RING_WATCHES 4
 
 /* Shared with user space. */
 struct ring_state {
@@ -104,6 +115,10 @@ struct ring_state {
 	u64 wake_bytes;		  /* so full wakes it; before, it comes by itself */
 	u64 woken;		  /* it has been, and has not come yet */
 	u64 lost[RING_KINDS_MAX]; /* by kind: there was no room */
+	struct {
+		u32 watch; /* an attachment that wants to know what takes so long; 0: none */
+		u64 ns;
+	} watched[RING_WATCHES];
 };
 
 #endif

@@ -140,29 +140,73 @@ static void test_losses(void **state)
 	json_decref(doc);
 }
 
+static void is_slow(const char *json, const char *expected)
+{
+	json_t *e = json_loads(json, 0, NULL);
+	struct buf out = { 0 };
+
+	assert_non_null(e);
+	attach_text_slow(e, &out);
+	assert_string_equal(buf_cstr(&out), expected);
+	buf_release(&out);
+	json_decref(e);
+}
+
+#define WHEN "\"time\": \"2026-11-26T14:44:12.123456789Z\", "
+
 static void test_slow(void **state)
 {
-	json_t *e = json_pack("{s:s, s:s, s:i, s:s, s:s, s:f, s:s}", "time",
-			      "2026-11-26T14:44:12.123456789Z", "command", "post\033\xc2\x9bgres",
-			      "tid", 812, "call", "fsync", "file", "/srv/pg/pg_wal/1",
-			      "duration_seconds", 0.186, "errno", "EIO");
+	(void)state;
+	is_slow("{" WHEN
+		"\"what\": \"call\", \"command\": \"post\\u001b\\u009bgres\", \"tid\": 812, \"call\": \"fsync\","
+		" \"file\": \"/srv/pg/pg_wal/1\", \"duration_seconds\": 0.186, \"errno\": \"EIO\","
+		" \"waits_for\": \"disk\", \"wait_seconds\": 0.18, \"waker\": {\"kind\": \"interrupt\"}}",
+		"14:44:12.123 post\\x1b\\xc2\\x9bgres[812] fsync /srv/pg/pg_wal/1 186 ms EIO, of it 180 ms blocked by a disk,"
+		" ended by an interrupt (a device, a timer, a packet)\n");
+	is_slow("{" WHEN
+		"\"what\": \"call\", \"command\": \"app\", \"tid\": 7, \"call\": \"futex\","
+		" \"duration_seconds\": 0.1, \"waits_for\": \"lock\", \"wait_seconds\": 0.09,"
+		" \"waker\": {\"kind\": \"thread\", \"command\": \"app\", \"pid\": 5, \"tid\": 8}}",
+		"14:44:12.123 app[7] futex 100 ms, of it 90 ms blocked by a lock, ended by app[8]\n");
+	is_slow("{" WHEN
+		"\"what\": \"io\", \"device\": \"vda\", \"operation\": \"write\", \"size_bytes\": 4096,"
+		" \"sector\": 800, \"duration_seconds\": 0.02, \"device_seconds\": 0.015}",
+		"14:44:12.123 I/O vda write 4.0 KiB at sector 800 20 ms, of it 15 ms in the device\n");
+	is_slow("{" WHEN
+		"\"what\": \"request\", \"command\": \"app\", \"tid\": 7, \"direction\": \"outbound\","
+		" \"protocol\": \"http\", \"remote\": \"10.0.0.1:80\", \"peer\": \"nginx\", \"duration_seconds\": 0.02}",
+		"14:44:12.123 app[7] request outbound http to 10.0.0.1:80 (nginx) 20 ms\n");
+}
+
+static void test_connection(void **state)
+{
+	static const char text[] =
+		"{\"connections_total\": 2, \"connections\": [{\"direction\": \"outbound\", \"peer\": \"10.0.0.1:5432\", \"state\": \"open\","
+		" \"received_bytes\": 1024, \"sent_bytes\": 10, \"rtt_seconds\": 0.001, \"retransmits_total\": 3, \"since_before\": true},"
+		" {\"direction\": \"outbound\", \"peer\": \"[::1]:80\", \"state\": \"failed\", \"errno\": \"ECONNREFUSED\","
+		" \"duration_seconds\": 0.002, \"connect_seconds\": 0.002}]}";
+	json_t *doc = json_loads(text, 0, NULL);
+	const struct attach_view view = { 0 };
 	struct buf out = { 0 };
 
 	(void)state;
-	attach_text_slow(e, &out);
-	assert_string_equal(
-		buf_cstr(&out),
-		"14:44:12.123 post\\x1b\\xc2\\x9bgres[812] fsync /srv/pg/pg_wal/1 186 ms EIO\n");
+	assert_non_null(doc);
+	attach_text_summary(doc, &view, &out);
+	has(buf_cstr(&out),
+	    "connection  to 10.0.0.1:5432: 1.0 KiB received, 10 B sent, RTT 1.0 ms, 3 retransmits, since before, open\n");
+	has(buf_cstr(&out),
+	    "connection  to [::1]:80 failed (ECONNREFUSED): 0 B received, 0 B sent, connect 2.0 ms, 0 retransmits, 2.0 ms\n");
 	buf_release(&out);
-	json_decref(e);
+	json_decref(doc);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_figures), cmocka_unit_test(test_names_are_clean),
-		cmocka_unit_test(test_summary), cmocka_unit_test(test_narrow),
-		cmocka_unit_test(test_losses),	cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_figures),	   cmocka_unit_test(test_names_are_clean),
+		cmocka_unit_test(test_summary),	   cmocka_unit_test(test_narrow),
+		cmocka_unit_test(test_losses),	   cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_connection),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -26,20 +26,31 @@ PROBE_ELF(attach);
 /* One of these is used: on kernels that preempt tracepoint programs, with types, without. */
 static const struct {
 	const char *lossless, *typed, *untyped;
-	bool without_storage;
+	bool without_storage; /* only there */
+	bool slow;	      /* only if slow calls are told */
 } programs[] = {
 	{ "end_tp", "end_btf", "end_raw" },
 	{ "wakeup_new_btf", "fork_btf", "fork_raw" },
 	{ "switch_btf", "switch_btf", "switch_raw" },
 	{ "exit_tp", "exit_btf", "exit_raw" },
 	{ "enter_tp", "enter_btf", "enter_raw" },
+	{ "connection_btf", "connection_btf", "connection_raw" },
+	{ "waking_btf", "waking_btf", "waking_raw", .slow = true },
 	{ "free_btf", "free_btf", "free_raw", .without_storage = true },
 };
 #define PROGRAMS (sizeof(programs) / sizeof(*programs))
 
-static const char *program_name(unsigned i, const struct kernel *k)
+static const struct {
+	const char *program, *table; /* NULL: it goes through no table */
+} walks[ATTACH_WALKS] = {
+	[WALK_TASKS] = { "attach_iter", NULL },
+	[WALK_FILES] = { "files_iter", NULL },
+	[WALK_CONNECTIONS] = { "connections_iter", "attach_connections" },
+};
+
+static const char *program_name(unsigned i, const struct kernel *k, bool slow)
 {
-	if (programs[i].without_storage && k->storage)
+	if ((programs[i].without_storage && k->storage) || (programs[i].slow && !slow))
 		return NULL;
 	if (!k->typed)
 		return programs[i].untyped;
@@ -81,20 +92,23 @@ static int arities_set(struct attachment *a, const char *btf_path, char *error, 
 	return 0;
 }
 
-static void programs_choose(struct attachment *a, const struct kernel *k)
+static void programs_choose(struct attachment *a, const struct kernel *k, bool slow)
 {
 	struct bpf_program *program;
 
 	bpf_object__for_each_program(program, a->object)
 		bpf_program__set_autoload(program, false);
 	for (unsigned i = 0; i < PROGRAMS; i++) {
-		const char *name = program_name(i, k);
+		const char *name = program_name(i, k, slow);
 
 		program = name ? bpf_object__find_program_by_name(a->object, name) : NULL;
 		if (program)
 			bpf_program__set_autoload(program, true);
 	}
-	bpf_program__set_autoload(bpf_object__find_program_by_name(a->object, "attach_iter"), true);
+	for (unsigned i = 0; i < ATTACH_WALKS; i++)
+		bpf_program__set_autoload(bpf_object__find_program_by_name(a->object,
+									   walks[i].program),
+					  true);
 }
 
 static int object_load(struct attachment *a, const struct attach_target *target,
@@ -117,7 +131,7 @@ static int object_load(struct attachment *a, const struct attach_target *target,
 	err = bpf_map__set_max_entries(lasts, a->cpus * ATTACH_LAST);
 	if (err)
 		return err;
-	programs_choose(a, k);
+	programs_choose(a, k, target->slow_ns);
 	return bpf_object__load(a->object);
 }
 
@@ -148,8 +162,12 @@ static int event_come(void *ctx, void *data, size_t size)
 {
 	struct attachment *a = ctx;
 
-	if (size >= sizeof(struct attach_event) && a->event)
+	u32 kind = size >= sizeof(kind) ? *(u32 *)data : ATTACH_CALL;
+
+	if (kind == ATTACH_CALL && size >= sizeof(struct attach_event) && a->event)
 		a->event(a->ctx, data);
+	if (kind == ATTACH_CONNECTION && size >= sizeof(struct attach_connection) && a->connection)
+		a->connection(a->ctx, data);
 	return ++a->drained < DRAIN_MAX ? 0 : -EAGAIN;
 }
 
@@ -171,10 +189,24 @@ static int tables_open(struct attachment *a, u64 slow_ns)
 	return 0;
 }
 
-static int programs_attach(struct attachment *a, const struct kernel *k)
+static struct bpf_link *walk_attach(const struct attachment *a, enum attach_walk walk)
+{
+	const struct bpf_program *program =
+		bpf_object__find_program_by_name(a->object, walks[walk].program);
+	union bpf_iter_link_info table = { 0 };
+	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &table,
+		    .link_info_len = sizeof(table));
+
+	if (!walks[walk].table)
+		return bpf_program__attach(program);
+	table.map.map_fd = (u32)bpf_object__find_map_fd_by_name(a->object, walks[walk].table);
+	return bpf_program__attach_iter(program, &opts);
+}
+
+static int programs_attach(struct attachment *a, const struct kernel *k, bool slow)
 {
 	for (unsigned i = 0; i < PROGRAMS; i++) {
-		const char *name = program_name(i, k);
+		const char *name = program_name(i, k, slow);
 
 		if (!name)
 			continue;
@@ -184,30 +216,67 @@ static int programs_attach(struct attachment *a, const struct kernel *k)
 			return -errno;
 		a->link_cnt++;
 	}
-	a->iterator =
-		bpf_program__attach(bpf_object__find_program_by_name(a->object, "attach_iter"));
-	return a->iterator ? 0 : -errno;
+	for (unsigned i = 0; i < ATTACH_WALKS; i++) {
+		a->walks[i] = walk_attach(a, i);
+		if (!a->walks[i])
+			return -errno;
+	}
+	return 0;
 }
 
 /* --- looking at all tasks */
 
+/* Runs an iterator. What it writes, if it does, is rows of this size. */
+static int walk(const struct attachment *a, enum attach_walk walk, char *row, size_t size,
+		void (*take)(void *ctx, const struct attach_connection *c), void *ctx)
+{
+	int fd = bpf_iter_create(bpf_link__fd(a->walks[walk])), err = 0;
+	size_t len = 0;
+	ssize_t n;
+
+	if (fd < 0)
+		return -errno;
+	while ((n = read(fd, row + len, size - len)) > 0 || (n < 0 && errno == EAGAIN)) {
+		len += n > 0 ? (size_t)n : 0;
+		if (len < size)
+			continue;
+		if (take)
+			take(ctx, (const void *)row);
+		len = 0;
+	}
+	if (n < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
 static int tasks_walk(struct attachment *a)
 {
 	struct attach_state *s = a->state;
-	char drain[64];
-	ssize_t n;
-	int fd;
+	char none[64];
 
 	s->marked = s->thread_cnt = s->process_cnt = s->underway_cnt = 0;
 	s->now = (struct attach_sums){ 0 };
-	fd = bpf_iter_create(bpf_link__fd(a->iterator));
-	if (fd < 0)
-		return -errno;
-	while ((n = read(fd, drain, sizeof(drain))) > 0 || (n < 0 && errno == EAGAIN))
-		;
-	n = n < 0 ? -errno : 0;
-	close(fd);
-	return (int)n;
+	return walk(a, WALK_TASKS, none, sizeof(none), NULL, NULL);
+}
+
+int attachment_look_for_connections(struct attachment *a)
+{
+	char none[64];
+	int err;
+
+	a->state->ports_only = 1;
+	err = walk(a, WALK_FILES, none, sizeof(none), NULL, NULL);
+	a->state->ports_only = 0;
+	return err ?: walk(a, WALK_FILES, none, sizeof(none), NULL, NULL);
+}
+
+int attachment_connections(const struct attachment *a,
+			   void (*take)(void *ctx, const struct attach_connection *c), void *ctx)
+{
+	struct attach_connection row;
+
+	return walk(a, WALK_CONNECTIONS, (char *)&row, sizeof(row), take, ctx);
 }
 
 /*
@@ -238,10 +307,11 @@ int attachment_open(struct attachment *a, const struct attach_target *target,
 		a->state->begin_ns = clock_now_ns();
 		a->state->begun = 1;
 	}
-	err = err ?: programs_attach(a, kernel);
+	err = err ?: programs_attach(a, kernel, target->slow_ns);
 	err = err ?: tasks_mark(a);
 	if (err == -EAGAIN) /* each reading finds those that are left */
 		err = 0;
+	err = err ?: attachment_look_for_connections(a);
 	if (!err && !a->state->thread_cnt)
 		err = kill(target->pid, 0) && errno == ESRCH ? -ESRCH : -EBUSY;
 	if (err == -EBUSY)
@@ -257,7 +327,7 @@ int attachment_open(struct attachment *a, const struct attach_target *target,
 
 int attachment_unmark(struct attachment *a)
 {
-	if (!a->iterator || !a->state)
+	if (!a->walks[WALK_TASKS] || !a->state)
 		return 0;
 	a->state->off = 1;
 	return tasks_mark(a);
@@ -267,7 +337,8 @@ void attachment_close(struct attachment *a)
 {
 	for (unsigned i = 0; i < a->link_cnt; i++)
 		bpf_link__destroy(a->links[i]);
-	bpf_link__destroy(a->iterator);
+	for (unsigned i = 0; i < ATTACH_WALKS; i++)
+		bpf_link__destroy(a->walks[i]);
 	ring_buffer__free(a->ring);
 	if (a->object) {
 		map_unmapped(a, "attach_states", a->state);

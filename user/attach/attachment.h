@@ -19,9 +19,11 @@ struct ring_buffer;
 
 #define ATTACH_PROGRAMS 12
 
+enum attach_walk { WALK_TASKS, WALK_FILES, WALK_CONNECTIONS, ATTACH_WALKS };
+
 struct attachment {
 	struct bpf_object *object;
-	struct bpf_link *links[ATTACH_PROGRAMS], *iterator;
+	struct bpf_link *links[ATTACH_PROGRAMS], *walks[ATTACH_WALKS];
 	unsigned link_cnt;
 	struct ring_buffer *ring;
 	unsigned drained; /* events, this time */
@@ -33,6 +35,7 @@ struct attachment {
 	u64 missed; /* when it was read last: events that the kernel did not tell the programs of */
 	/* Called for each event when the ring buffer is read. */
 	void (*event)(void *ctx, const struct attach_event *e);
+	void (*connection)(void *ctx, const struct attach_connection *c); /* that has ended */
 	void *ctx;
 };
 
@@ -62,6 +65,11 @@ void attachment_close(struct attachment *a);
 int attachment_read(struct attachment *a);
 /* The events alone; some are left where they come faster than they are taken. */
 void attachment_drain(struct attachment *a);
+/* Looks for connections among the files of its processes, which somebody else may have opened. 0 or negative errno. */
+int attachment_look_for_connections(struct attachment *a);
+/* Calls `take` with each connection that is open, as it is now. 0 or negative errno. */
+int attachment_connections(const struct attachment *a,
+			   void (*take)(void *ctx, const struct attach_connection *c), void *ctx);
 /* Readable when many have come. */
 int attachment_fd(const struct attachment *a);
 

@@ -36,7 +36,7 @@ static const struct {
 	{ ATTACH_FD, 0, " fsync fdatasync syncfs fstat fchdir ioctl " },
 	{ ATTACH_OFFSET, 0, " pread64 pwrite64 preadv pwritev preadv2 pwritev2 " },
 	{ ATTACH_OPENS | ATTACH_ON_FILES, 0, " open openat openat2 creat open_by_handle_at " },
-	{ ATTACH_OPENS, 0, " accept accept4 " },
+	{ ATTACH_OPENS | ATTACH_ACCEPTS, 0, " accept accept4 " },
 	{ ATTACH_WAIT_LOCK | ATTACH_FD, ATTACH_BY_STATE, " fcntl flock " },
 	{ ATTACH_WAIT_LOCK, ATTACH_WAIT_MASK, " semop semtimedop " },
 	{ ATTACH_WAIT_CHILD, ATTACH_WAIT_MASK, " wait4 waitid " },
@@ -68,6 +68,11 @@ void calls_describe(u16 flags[SYSCALLS])
 {
 	for (unsigned nr = 0; nr < SYSCALLS; nr++)
 		flags[nr] = syscall_name(nr) ? flags_of(syscall_name(nr)) : ATTACH_WAIT_OTHER;
+}
+
+const char *call_name(u64 nr)
+{
+	return syscall_name(nr) ?: "other";
 }
 
 const char *call_file_operation(unsigned nr)

@@ -8,6 +8,9 @@
 /* Flags of attach.h, by number. */
 void calls_describe(u16 flags[SYSCALLS]);
 
+/* "other": it has none, or not in our mode. */
+const char *call_name(u64 nr);
+
 /* What a call does to files; NULL: it is not about them. */
 const char *call_file_operation(unsigned nr);
 

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "attach/details.h"
 
-#include <arpa/inet.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,17 +25,6 @@ void details_path(const struct attach_event *e, char path[DETAILS_PATH])
 		 (int)sizeof(absolute) - 4, absolute);
 }
 
-void details_peer(const struct attach_event *e, char *text, size_t size)
-{
-	char address[INET6_ADDRSTRLEN];
-
-	*text = '\0';
-	if ((e->family != AF_INET && e->family != AF_INET6) || !e->port)
-		return;
-	inet_ntop(e->family, e->remote, address, sizeof(address));
-	snprintf(text, size, e->family == AF_INET ? "%s:%u" : "[%s]:%u", address, e->port);
-}
-
 static void longest_note(struct details *d, const struct attach_event *e)
 {
 	struct attach_event **longest = &d->longest[e->call];
@@ -44,13 +32,6 @@ static void longest_note(struct details *d, const struct attach_event *e)
 	*longest = *longest ?: calloc(1, sizeof(*e));
 	if (*longest && e->ns >= (*longest)->ns)
 		**longest = *e;
-}
-
-static void slow_note(struct details *d, const struct attach_event *e)
-{
-	d->slow = d->slow ?: calloc(DETAILS_SLOW, sizeof(*e));
-	if (d->slow)
-		d->slow[d->slow_cnt++ % DETAILS_SLOW] = *e;
 }
 
 static struct slow_file *file_find(struct details *d, const char *operation, const char *path)
@@ -100,8 +81,6 @@ void details_note(struct details *d, const struct attach_event *e)
 		return;
 	if (e->longest)
 		longest_note(d, e);
-	if (e->slow)
-		slow_note(d, e);
 	if (e->on_file)
 		file_note(d, e);
 }
@@ -116,7 +95,6 @@ void details_release(struct details *d)
 		HASH_DEL(d->files, f);
 		free(f);
 	}
-	free(d->slow);
 	*d = (struct details){ 0 };
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-/* Calls that were told one by one: the longest of each, the files that were slow, and those above what was asked for. */
+/* Calls that were told one by one: the longest of each, and the files that were slow. */
 #ifndef ATTACH_DETAILS_H
 #define ATTACH_DETAILS_H
 
@@ -7,7 +7,6 @@
 
 #include "attach.h"
 
-#define DETAILS_SLOW  1024 /* kept for whoever asks */
 #define DETAILS_FILES 1024
 #define DETAILS_PATH  (ATTACH_PATH_SIZE + ATTACH_NAME + 32)
 
@@ -21,8 +20,6 @@ struct slow_file {
 
 struct details {
 	struct attach_event *longest[SYSCALLS]; /* NULL: none was told */
-	struct attach_event *slow;		/* DETAILS_SLOW, the oldest is overwritten */
-	u64 slow_cnt;				/* so many have been there */
 	struct slow_file *files;
 	u64 files_cnt, files_lost; /* lost: calls for whose file there was no room */
 };
@@ -34,7 +31,5 @@ unsigned details_files(const struct details *d, const struct slow_file **files, 
 
 /* The path of an event as an absolute one, or as the program gave it; "": none. What was cut off its begin is "...". */
 void details_path(const struct attach_event *e, char path[DETAILS_PATH]);
-/* "10.0.0.1:5432", "[::1]:80"; "": none. */
-void details_peer(const struct attach_event *e, char *text, size_t size);
 
 #endif

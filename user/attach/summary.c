@@ -10,17 +10,11 @@
 #include "attach/calls.h"
 #include "attach/values.h"
 #include "lib/loop.h"
-#include "lib/utc.h"
 #include "metric/hist.h"
 #include "probe/probe.h"
 #include "probe/syscall_names.h"
 
 #define FILES_SHOWN 20
-
-static const char *call_name(u64 nr)
-{
-	return syscall_name(nr) ?: "other";
-}
 
 static u64 errno_of(unsigned index)
 {
@@ -29,24 +23,25 @@ static u64 errno_of(unsigned index)
 
 /* --- one call */
 
-static void object_add(json_t *o, const struct attach_event *e)
+void summary_object_add(json_t *o, const struct attach_event *e)
 {
 	char path[DETAILS_PATH], peer[64];
 
 	details_path(e, path);
-	details_peer(e, peer, sizeof(peer));
+	values_remote(&e->ends, peer, sizeof(peer));
 	if (*path)
 		json_object_set_new(o, "file", values_text_n(path, sizeof(path)));
-	if (*path && e->object == ATTACH_FILE && call_file_operation((unsigned)e->call) &&
+	if (*path && e->object == ATTACH_FILE && e->offset <= INT64_MAX / 2 &&
+	    call_file_operation((unsigned)e->call) &&
 	    strcmp(call_file_operation((unsigned)e->call), "open") != 0)
 		json_object_set_new(o, "offset_bytes", values_integer(e->offset));
 	if (*peer)
 		json_object_set_new(o, "peer", json_string(peer));
-	if (e->object == ATTACH_SOCKET && e->local_port)
-		json_object_set_new(o, "local_port", values_integer(e->local_port));
+	if (e->object == ATTACH_SOCKET && e->ends.local_port)
+		json_object_set_new(o, "local_port", values_integer(e->ends.local_port));
 }
 
-static void result_add(json_t *o, s64 ret)
+void summary_result_add(json_t *o, s64 ret)
 {
 	char name[32];
 
@@ -56,40 +51,6 @@ static void result_add(json_t *o, s64 ret)
 	} else {
 		json_object_set_new(o, "result", json_integer(ret));
 	}
-}
-
-static json_t *event_json(const struct attach_event *e)
-{
-	json_t *o = json_object();
-	struct utc_cache cache = { 0 };
-	struct buf time = { 0 };
-
-	utc_add(&time, &cache, utc_now_ns() - (s64)(clock_now_ns() - e->end_ns));
-	json_object_set_new(o, "time", json_string(buf_cstr(&time)));
-	buf_release(&time);
-	json_object_set_new(o, "pid", values_integer(e->pid));
-	json_object_set_new(o, "tid", values_integer(e->tid));
-	json_object_set_new(o, "command", values_text_n(e->comm, sizeof(e->comm)));
-	json_object_set_new(o, "call", json_string(call_name((u64)e->call)));
-	json_object_set_new(o, "duration_seconds", values_seconds(e->ns));
-	json_object_set_new(o, "off_cpu_seconds", values_seconds(e->away_ns));
-	result_add(o, e->ret);
-	object_add(o, e);
-	return o;
-}
-
-json_t *summary_slow(const struct details *d, u64 *after, u64 *lost)
-{
-	u64 first = d->slow_cnt > DETAILS_SLOW ? d->slow_cnt - DETAILS_SLOW : 0;
-	json_t *list = json_array();
-
-	if (*after > d->slow_cnt)
-		*after = d->slow_cnt;
-	*lost = *after < first ? first - *after : 0;
-	for (u64 i = *after + *lost; i < d->slow_cnt; i++)
-		json_array_append_new(list, event_json(&d->slow[i % DETAILS_SLOW]));
-	*after = d->slow_cnt;
-	return list;
 }
 
 /* --- the table of calls */
@@ -140,7 +101,7 @@ static json_t *call_json(const struct attach_call *c, unsigned nr,
 	quantile_add(o, "p99_seconds", &c->hist, 0.99, max_ns);
 	json_object_set_new(o, "max_seconds", values_seconds(max_ns));
 	if (longest)
-		object_add(slowest, longest);
+		summary_object_add(slowest, longest);
 	json_object_set_new(o, "slowest", slowest);
 	return o;
 }
@@ -201,7 +162,7 @@ static json_t *last_json(const struct attach_last *l, u64 end_ns)
 	json_object_set_new(o, "arguments", args);
 	json_object_set_new(o, "returned", json_boolean(!l->died));
 	if (!l->died)
-		result_add(o, l->ret);
+		summary_result_add(o, l->ret);
 	return o;
 }
 

@@ -27,7 +27,8 @@ struct summary {
 
 /* Adds to the object. */
 void summary_add(json_t *doc, const struct summary *s);
-/* The calls that were slow from number *after on; moves that. What has been overwritten meanwhile is in *lost. */
-json_t *summary_slow(const struct details *d, u64 *after, u64 *lost);
+/* Adds what a call was about: its file, its peer. */
+void summary_object_add(json_t *o, const struct attach_event *e);
+void summary_result_add(json_t *o, s64 ret);
 
 #endif

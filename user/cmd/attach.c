@@ -230,7 +230,7 @@ static void slow_show(const struct follow *f)
 		fwrite(text.data, 1, text.len, stdout);
 	}
 	if (json_integer_value(lost))
-		log_warn("%lld slow calls came faster than they could be shown",
+		log_warn("%lld slow calls, I/Os or requests came faster than they could be shown",
 			 (long long)json_integer_value(lost));
 	buf_release(&text);
 	fflush(stdout);
@@ -453,7 +453,7 @@ static const struct argp argp = {
 		(const struct argp_option[]){
 			{ "pid", 'p', "PID", 0, "the process", 0 },
 			{ "slow", KEY_SLOW, "DURATION", 0,
-			  "print each call that takes so long as it happens; not those that wait on purpose",
+			  "print each call, block I/O and request that takes so long as it happens; not calls that wait on purpose",
 			  0 },
 			{ "duration", KEY_DURATION, "DURATION", 0,
 			  "end after this time (default: when the process ends)", 0 },

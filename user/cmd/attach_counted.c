@@ -7,22 +7,6 @@
 
 #include "attach/values.h"
 #include "metric/hist.h"
-#include "metric/label.h"
-
-static json_t *labels_json(const struct metric *m, u64 dim)
-{
-	json_t *labels = json_object();
-	char value[LABEL_VALUE_SIZE];
-
-	for (const struct metric_label *l = m->labels; l < m->labels + METRIC_LABELS && l->name;
-	     l++) {
-		if (l->shown && !*l->shown)
-			continue;
-		l->format(dim >> l->shift & ((1ULL << l->bits) - 1), value, sizeof(value));
-		json_object_set_new(labels, l->name, values_text(value));
-	}
-	return labels;
-}
 
 static void quantile_add(json_t *o, const char *key, const struct hist *h, double q)
 {
@@ -54,7 +38,7 @@ static void row_add(void *ctx, const struct watched_row *row)
 		return;
 	o = json_object();
 	json_object_set_new(o, "metric", json_string(m->name));
-	json_object_set_new(o, "labels", labels_json(m, row->dim));
+	json_object_set_new(o, "labels", values_labels(m, row->dim));
 	if (m->kind == METRIC_HISTOGRAM)
 		hist_add_to(o, &row->hist);
 	else if (unit_billionths(m->unit))

@@ -6,6 +6,8 @@
 #include "cmd/attach_words.h"
 #include "lib/utf8.h"
 
+#define CONNECTIONS_SHOWN 6
+
 /* --- what the families have counted: disks, connections, requests */
 
 /* The row of a metric whose labels are those given, as far as they are given (NULL: any); NULL: there is none. */
@@ -144,6 +146,53 @@ static void sockets_add(struct buf *out, const json_t *doc)
 	buf_char(out, '\n');
 }
 
+static void connection_add(struct buf *out, const json_t *c)
+{
+	bool out_bound = !strcmp(words_text(c, "direction"), "outbound");
+
+	buf_printf(out, "connection  %s %s", out_bound ? "to" : "from", words_text(c, "peer"));
+	if (!out_bound)
+		buf_printf(out, " at port %llu", words_integer(c, "local_port"));
+	if (strcmp(words_text(c, "state"), "failed") == 0)
+		buf_printf(out, " failed (%s)",
+			   *words_text(c, "errno") ? words_text(c, "errno") : "given up");
+	buf_str(out, ": ");
+	words_bytes(out, words_real(c, "received_bytes"));
+	buf_str(out, " received, ");
+	words_bytes(out, words_real(c, "sent_bytes"));
+	buf_str(out, " sent");
+	if (json_object_get(c, "rtt_seconds")) {
+		buf_str(out, ", RTT ");
+		words_duration(out, words_real(c, "rtt_seconds"));
+	}
+	if (json_object_get(c, "connect_seconds")) {
+		buf_str(out, ", connect ");
+		words_duration(out, words_real(c, "connect_seconds"));
+	}
+	buf_printf(out, ", %llu retransmits, ", words_integer(c, "retransmits_total"));
+	if (json_object_get(c, "duration_seconds"))
+		words_duration(out, words_real(c, "duration_seconds"));
+	else
+		buf_str(out, "since before");
+	buf_str(out, !strcmp(words_text(c, "state"), "open") ? ", open\n" : "\n");
+}
+
+static void connections_text(struct buf *out, const json_t *doc)
+{
+	const json_t *list = json_object_get(doc, "connections"), *c;
+	unsigned long long all = words_integer(doc, "connections_total");
+	size_t i = 0;
+
+	json_array_foreach((json_t *)list, i, c)
+	{
+		if (i == CONNECTIONS_SHOWN)
+			break;
+		connection_add(out, c);
+	}
+	if (all > CONNECTIONS_SHOWN)
+		buf_printf(out, "... and %llu more connections\n", all - CONNECTIONS_SHOWN);
+}
+
 void attach_counted_text(struct buf *out, const json_t *doc)
 {
 	static const struct {
@@ -160,6 +209,7 @@ void attach_counted_text(struct buf *out, const json_t *doc)
 			shown[kind]
 				.add(out, doc, row);
 	sockets_add(out, doc);
+	connections_text(out, doc);
 }
 
 /* --- where it waits, and who wakes it */
@@ -206,19 +256,19 @@ static bool same_waker(const json_t *a, const json_t *b)
 	       words_integer(a, "tid") == words_integer(b, "tid");
 }
 
-static void waker_add(struct buf *out, const struct waker *w)
+void attach_waker_text(struct buf *out, const json_t *waker)
 {
-	const char *kind = words_text(w->who, "kind");
+	const char *kind = words_text(waker, "kind");
 
-	if (*words_text(w->who, "command")) {
-		utf8_printable(out, words_text(w->who, "command"));
-		buf_printf(out, "[%llu]", words_integer(w->who, "tid"));
+	if (*words_text(waker, "command")) {
+		utf8_printable(out, words_text(waker, "command"));
+		if (json_object_get(waker, "tid"))
+			buf_printf(out, "[%llu]", words_integer(waker, "tid"));
 	} else {
 		buf_str(out, !strcmp(kind, "interrupt")
 				     ? "an interrupt (a device, a timer, a packet)"
 				     : "nobody that was seen");
 	}
-	buf_printf(out, " %.2f s", w->seconds);
 }
 
 static void wakers_add(struct buf *out, const json_t *rows)
@@ -245,7 +295,8 @@ static void wakers_add(struct buf *out, const json_t *rows)
 	}
 	for (unsigned at = 0; at < cnt; at++) {
 		buf_str(out, at ? "; " : "woken by    ");
-		waker_add(out, &wakers[at]);
+		attach_waker_text(out, wakers[at].who);
+		buf_printf(out, " %.2f s", wakers[at].seconds);
 	}
 	if (cnt)
 		buf_char(out, '\n');

@@ -11,5 +11,7 @@
 void attach_counted_text(struct buf *out, const json_t *doc);
 /* Where it waits, and who wakes it. */
 void attach_blocked_text(struct buf *out, const json_t *doc);
+/* Who has woken somebody: one `waker`. */
+void attach_waker_text(struct buf *out, const json_t *waker);
 
 #endif

@@ -390,19 +390,94 @@ void attach_text_summary(const json_t *doc, const struct attach_view *view, stru
 	words_cut(out, from, view->width);
 }
 
-void attach_text_slow(const json_t *e, struct buf *out)
+/* "lock" is "a lock" to people. */
+static const char *wait_text(const char *wait)
 {
-	const char *time = strchr(words_text(e, "time"), 'T') ?: " ";
+	static const char *const texts[][2] = {
+		{ "disk", "a disk" },	      { "lock", "a lock" },
+		{ "network", "the network" }, { "pipe", "a pipe" },
+		{ "child", "a child" },	      { "other", "something else" },
+		{ "event", "no event yet" },  { "sleep", "its sleep" },
+	};
 
-	buf_printf(out, "%.12s ", time + 1);
-	utf8_printable(out, words_text(e, "command"));
-	buf_printf(out, "[%llu] %s ", words_integer(e, "tid"), words_text(e, "call"));
+	for (size_t i = 0; i < sizeof(texts) / sizeof(*texts); i++)
+		if (!strcmp(texts[i][0], wait))
+			return texts[i][1];
+	return wait;
+}
+
+static void slow_call_add(struct buf *out, const json_t *e)
+{
+	buf_printf(out, "%s ", words_text(e, "call"));
 	object_add(out, e, true);
 	if (out->len && out->data[out->len - 1] != ' ')
 		buf_char(out, ' ');
 	words_duration(out, words_real(e, "duration_seconds"));
 	if (*words_text(e, "errno"))
 		buf_printf(out, " %s", words_text(e, "errno"));
+	if (words_real(e, "wait_seconds") > words_real(e, "duration_seconds") / 10) {
+		bool cpu = !strcmp(words_text(e, "waits_for"), "cpu");
+
+		buf_str(out, ", of it ");
+		words_duration(out, words_real(e, "wait_seconds"));
+		buf_printf(out, cpu ? " waiting for a CPU" : " blocked by %s",
+			   wait_text(words_text(e, "waits_for")));
+	}
+	if (json_object_get(e, "waker")) {
+		buf_str(out, ", ended by ");
+		attach_waker_text(out, json_object_get(e, "waker"));
+	}
+}
+
+static void slow_io_add(struct buf *out, const json_t *e)
+{
+	buf_str(out, "I/O ");
+	utf8_printable(out, words_text(e, "device"));
+	buf_printf(out, " %s ", words_text(e, "operation"));
+	words_bytes(out, words_real(e, "size_bytes"));
+	if (json_object_get(e, "sector"))
+		buf_printf(out, " at sector %llu", words_integer(e, "sector"));
+	buf_char(out, ' ');
+	words_duration(out, words_real(e, "duration_seconds"));
+	if (json_object_get(e, "device_seconds")) {
+		buf_str(out, ", of it ");
+		words_duration(out, words_real(e, "device_seconds"));
+		buf_str(out, " in the device");
+	}
+}
+
+static void slow_request_add(struct buf *out, const json_t *e)
+{
+	bool out_bound = !strcmp(words_text(e, "direction"), "outbound");
+
+	buf_printf(out, "request %s ", words_text(e, "direction"));
+	utf8_printable(out, words_text(e, "protocol"));
+	if (*words_text(e, "remote"))
+		buf_printf(out, " %s %s", out_bound ? "to" : "from", words_text(e, "remote"));
+	if (*words_text(e, "peer")) {
+		buf_str(out, " (");
+		utf8_printable(out, words_text(e, "peer"));
+		buf_char(out, ')');
+	}
+	buf_char(out, ' ');
+	words_duration(out, words_real(e, "duration_seconds"));
+}
+
+void attach_text_slow(const json_t *e, struct buf *out)
+{
+	const char *time = strchr(words_text(e, "time"), 'T') ?: " ", *what = words_text(e, "what");
+
+	buf_printf(out, "%.12s ", time + 1);
+	if (json_object_get(e, "tid")) {
+		utf8_printable(out, words_text(e, "command"));
+		buf_printf(out, "[%llu] ", words_integer(e, "tid"));
+	}
+	if (!strcmp(what, "io"))
+		slow_io_add(out, e);
+	else if (!strcmp(what, "request"))
+		slow_request_add(out, e);
+	else
+		slow_call_add(out, e);
 	buf_char(out, '\n');
 }
 

@@ -9,7 +9,9 @@
 
 #include "attach/attachment.h"
 #include "attach/blocked.h"
+#include "attach/connections.h"
 #include "attach/details.h"
+#include "attach/slow.h"
 #include "attach/summary.h"
 #include "attach/target.h"
 #include "cmd/attach_counted.h"
@@ -17,10 +19,11 @@
 #include "lib/worker.h"
 #include "stack/stacks.h"
 
-#define ATTACHMENTS WATCHED_MAX /* at a time: each costs everybody a test at each system call */
-#define PATIENCE_NS (30 * 1000 * NS_PER_MS) /* of a client that does not ask */
-#define LOOK_NS	    (200 * NS_PER_MS)	    /* tasks are not looked at more often */
-#define SYMBOL_JOBS 64
+#define ATTACHMENTS	 WATCHED_MAX /* at a time: each costs everybody a test at each system call */
+#define PATIENCE_NS	 (30 * 1000 * NS_PER_MS) /* of a client that does not ask */
+#define LOOK_NS		 (200 * NS_PER_MS)	 /* tasks are not looked at more often */
+#define SYMBOL_JOBS	 64
+#define CONNECTIONS_LIVE 16 /* rows of them, as long as it lasts */
 /* So many events on files in a tick are enough: from then on only slower calls are told. */
 #define FILE_EVENTS_MAX 500
 
@@ -34,6 +37,9 @@ struct one {
 	struct attach_target setup;
 	struct attachment attachment;
 	struct details details;
+	struct slow_list slow;
+	struct connections connections;
+	u64 slow_lost; /* when it was asked for last: see event_ring_watched_lost() */
 	struct summary_sums sums;
 	struct job job;
 	bool last;	     /* it closes what all share */
@@ -52,6 +58,7 @@ struct one {
 
 struct attaching {
 	struct agent *agent;
+	struct feed *feed;
 	struct loop *loop;
 	struct worker *worker; /* NULL: nobody has attached yet */
 	/* Where tasks wait, for all attachments; `opened` is the worker's, the other one ours while somebody is attached. */
@@ -63,13 +70,43 @@ struct attaching {
 	struct one ones[ATTACHMENTS];
 };
 
-struct attaching *attaching_new(struct agent *a, struct loop *loop)
+static void watched_come(void *ctx, const struct ring_watched *e)
+{
+	struct attaching *t = ctx;
+
+	for (struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++)
+		if (o->state == RUNNING && o->setup.watch == e->watch)
+			slow_other_note(&o->slow, e);
+}
+
+/* The families look at what takes so long as the one wants to know who wants to know most. */
+static void slow_watch(struct attaching *t)
+{
+	u64 min_ns = SLOW_MIN_NS;
+
+	for (const struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++)
+		if (o->state == RUNNING && o->setup.slow_ns && o->setup.slow_ns < min_ns)
+			min_ns = o->setup.slow_ns;
+		else if (o->state == RUNNING && o->setup.slow_ns && min_ns == SLOW_MIN_NS)
+			min_ns--;
+	for (struct probe_run *const *run = t->agent->probes.list; *run; run++) {
+		volatile u64 *ns = probe_global(*run, "slow_min_ns", sizeof(u64));
+
+		if (ns)
+			*ns = min_ns;
+	}
+}
+
+struct attaching *attaching_new(struct agent *a, struct feed *feed, struct loop *loop)
 {
 	struct attaching *t = calloc(1, sizeof(*t));
 
 	if (!t)
 		return NULL;
 	t->agent = a;
+	t->feed = feed;
+	feed->watched = watched_come;
+	feed->watched_ctx = t;
 	t->loop = loop;
 	t->next_id = (u64)getpid() << 20; /* another daemon has other numbers */
 	return t;
@@ -97,6 +134,8 @@ static void watches_remove(struct one *o)
 static void one_free(struct one *o)
 {
 	details_release(&o->details);
+	slow_list_release(&o->slow);
+	connections_release(&o->connections);
 	*o = (struct one){ .process_fd = -1, .client_fd = -1 };
 }
 
@@ -114,8 +153,9 @@ void attaching_free(struct attaching *t)
 		attachment_unmark(&o->attachment);
 		attachment_close(&o->attachment);
 		stacks_close(o->drop);
-		details_release(&o->details);
+		one_free(o);
 	}
+	t->feed->watched = NULL;
 	free(t);
 }
 
@@ -165,6 +205,9 @@ static void one_close(struct one *o)
 
 	watches_remove(o);
 	o->state = CLOSING;
+	if (o->setup.slow_ns && t->feed->ring)
+		event_ring_watch(t->feed->ring, o->setup.watch, 0);
+	slow_watch(t);
 	o->last = true;
 	for (struct one *other = t->ones; other < t->ones + ATTACHMENTS; other++)
 		o->last &= other->state != STARTING && other->state != RUNNING;
@@ -181,6 +224,15 @@ static void event_come(void *ctx, const struct attach_event *e)
 
 	o->file_events += e->on_file;
 	details_note(&o->details, e);
+	if (e->slow)
+		slow_call_note(&o->slow, e);
+}
+
+static void connection_ended(void *ctx, const struct attach_connection *c)
+{
+	struct one *o = ctx;
+
+	connections_note(&o->connections, c);
 }
 
 static void events_ready(void *ctx, unsigned events)
@@ -253,12 +305,18 @@ static void open_done(struct job *job)
 	o->state = RUNNING;
 	o->all->stacks = o->all->opened;
 	o->attachment.event = event_come;
+	o->attachment.connection = connection_ended;
 	o->attachment.ctx = o;
 	o->events = loop_watch(l, attachment_fd(&o->attachment), LOOP_READ, events_ready, o);
 	o->process = loop_watch(l, o->process_fd, LOOP_READ, process_ended, o);
 	if (o->client_fd >= 0)
 		o->client = loop_watch(l, o->client_fd, LOOP_READ, client_ended, o);
 	summary_look(&o->sums, &o->attachment);
+	if (!o->setup.slow_ns || !o->all->feed->ring)
+		return;
+	o->slow_lost = event_ring_watched_lost(o->all->feed->ring);
+	event_ring_watch(o->all->feed->ring, o->setup.watch, o->setup.slow_ns);
+	slow_watch(o->all);
 }
 
 static struct one *one_new(struct attaching *t)
@@ -367,6 +425,22 @@ static const char *state_name(const struct one *o)
 	}
 }
 
+static void slow_add(struct one *o, json_t *doc, u64 after)
+{
+	struct event_ring *ring = o->setup.slow_ns ? o->all->feed->ring : NULL;
+	u64 lost, ring_lost = o->slow_lost;
+
+	if (ring) {
+		event_ring_read(ring, clock_now_ns());
+		ring_lost = event_ring_watched_lost(ring);
+	}
+	json_object_set_new(doc, "slow", slow_list_json(&o->slow, &after, &lost));
+	json_object_set_new(doc, "slow_lost_total",
+			    json_integer((json_int_t)(lost + ring_lost - o->slow_lost)));
+	json_object_set_new(doc, "after", json_integer((json_int_t)after));
+	o->slow_lost = ring_lost;
+}
+
 static void found_add(struct one *o, json_t *doc, u64 after, bool last)
 {
 	const struct attach_state *state = o->attachment.state;
@@ -378,16 +452,17 @@ static void found_add(struct one *o, json_t *doc, u64 after, bool last)
 		.service = collector_service(o->all->agent->collector, state->identity, state->gen),
 		.resident_pages = o->resident_pages,
 	};
-	u64 lost;
 
 	summary_add(doc, &s);
 	json_object_set_new(doc, "metrics",
 			    attach_counted(collector_watched(o->all->agent->collector),
 					   o->setup.watch));
 	blocked_add(doc, o->all->stacks, o->setup.watch, last, o->all->stacks_error);
-	json_object_set_new(doc, "slow", summary_slow(&o->details, &after, &lost));
-	json_object_set_new(doc, "slow_lost_total", json_integer((json_int_t)lost));
-	json_object_set_new(doc, "after", json_integer((json_int_t)after));
+	if (last)
+		attachment_look_for_connections(&o->attachment);
+	connections_add(doc, &o->connections, &o->attachment,
+			last ? CONNECTIONS_KEPT : CONNECTIONS_LIVE);
+	slow_add(o, doc, after);
 }
 
 unsigned attaching_get(struct attaching *t, u64 id, u64 after, bool end, json_t **ret,

@@ -6,13 +6,14 @@
 #include <jansson.h>
 
 #include "cmd/agent.h"
+#include "cmd/feed.h"
 #include "lib/buf.h"
 #include "lib/loop.h"
 
 struct attaching;
 
-/* The agent outlives it. NULL: no memory. */
-struct attaching *attaching_new(struct agent *a, struct loop *loop);
+/* The agent and the feed outlive it. NULL: no memory. */
+struct attaching *attaching_new(struct agent *a, struct feed *feed, struct loop *loop);
 /* Does what its thread is at come to its end in this time? */
 bool attaching_end(struct attaching *t, u64 wait_ns);
 void attaching_free(struct attaching *t);

@@ -51,6 +51,14 @@ static void seen(void *ctx, const struct process_event *e)
 	alarm_seen(f->agent->alarm, e);
 }
 
+static void watched(void *ctx, const struct ring_watched *e)
+{
+	const struct feed *f = ctx;
+
+	if (f->watched)
+		f->watched(f->watched_ctx, e);
+}
+
 static const char *service(void *ctx, u32 identity, u32 gen)
 {
 	const struct feed *f = ctx;
@@ -81,7 +89,9 @@ static void start_tell(struct feed *f)
 
 void feed_begin(struct feed *f, struct loop *loop)
 {
-	const struct event_ring_hooks hooks = { .service = service, .seen = seen, .ctx = f };
+	const struct event_ring_hooks hooks = {
+		.service = service, .seen = seen, .watched = watched, .ctx = f
+	};
 
 	start_tell(f);
 	alarm_record(f->agent->alarm, f->log);

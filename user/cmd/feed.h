@@ -18,6 +18,9 @@ struct feed {
 	struct watch *watch;
 	bool quiet; /* it waits for nothing until the next tick */
 	bool begun;
+	/* Slow I/O and requests of those that somebody is attached to; NULL: nobody takes them. */
+	void (*watched)(void *ctx, const struct ring_watched *e);
+	void *watched_ctx;
 	u64 missed_told[PROBE_MAX], missed_tell_ns;
 };
 

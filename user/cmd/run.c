@@ -219,7 +219,7 @@ static int loop_open(struct daemon *d)
 		d->clock = loop_timer(d->loop, clock_tick, d);
 		d->agent.worker = worker_new(d->loop, JOBS_MAX);
 		d->agent.slow_worker = worker_new(d->loop, 1);
-		d->attaching = attaching_new(&d->agent, d->loop);
+		d->attaching = attaching_new(&d->agent, &d->feed, d->loop);
 		d->diagnosing = diagnosing_new(&d->agent, d->loop);
 	}
 	if (d->attaching && d->diagnosing && d->ticker && d->starter && d->clock &&

@@ -26,6 +26,7 @@ union ring_any {
 	struct ring_oom oom;
 	struct ring_io io;
 	struct ring_slow_call slow;
+	struct ring_watched watched;
 };
 
 /* The executable of an identity, as long as it is of this generation. */
@@ -54,15 +55,20 @@ struct event_ring {
 };
 
 static const enum event_kind kinds[RING_KINDS] = {
-	[RING_FORK] = EVENT_PROCESS_START,	[RING_EXEC] = EVENT_PROCESS_START,
-	[RING_EXIT] = EVENT_PROCESS_EXIT,	[RING_OOM] = EVENT_OOM,
-	[RING_BLOCK_ERROR] = EVENT_BLOCK_ERROR, [RING_SLOW] = EVENT_SLOW,
+	[RING_FORK] = EVENT_PROCESS_START,
+	[RING_EXEC] = EVENT_PROCESS_START,
+	[RING_EXIT] = EVENT_PROCESS_EXIT,
+	[RING_OOM] = EVENT_OOM,
+	[RING_BLOCK_ERROR] = EVENT_BLOCK_ERROR,
+	[RING_SLOW] = EVENT_SLOW,
+	[RING_WATCHED] = EVENT_SLOW,
 };
 
 static const size_t sizes[RING_KINDS] = {
-	[RING_FORK] = sizeof(struct ring_process),   [RING_EXEC] = sizeof(struct ring_process),
-	[RING_EXIT] = sizeof(struct ring_process),   [RING_OOM] = sizeof(struct ring_oom),
-	[RING_BLOCK_ERROR] = sizeof(struct ring_io), [RING_SLOW] = sizeof(struct ring_slow),
+	[RING_FORK] = sizeof(struct ring_process),    [RING_EXEC] = sizeof(struct ring_process),
+	[RING_EXIT] = sizeof(struct ring_process),    [RING_OOM] = sizeof(struct ring_oom),
+	[RING_BLOCK_ERROR] = sizeof(struct ring_io),  [RING_SLOW] = sizeof(struct ring_slow),
+	[RING_WATCHED] = sizeof(struct ring_watched),
 };
 
 /* --- names */
@@ -238,8 +244,14 @@ static void process_event(struct event_ring *r, const union ring_any *e, const c
 /* False: its service has no name yet. */
 static bool event_take(struct event_ring *r, const union ring_any *e)
 {
-	const char *service = r->hooks.service(r->hooks.ctx, e->head.identity, e->head.gen);
+	const char *service;
 
+	if (e->head.kind == RING_WATCHED) {
+		if (r->hooks.watched)
+			r->hooks.watched(r->hooks.ctx, &e->watched);
+		return true;
+	}
+	service = r->hooks.service(r->hooks.ctx, e->head.identity, e->head.gen);
 	if (!service && !r->hurry)
 		return false;
 	service = service ?: "unknown";
@@ -286,7 +298,9 @@ static void lost_tell(struct event_ring *r)
 
 		if (lost == r->told[kind])
 			continue;
-		event_lost(r->log, "ring", event_rows[kinds[kind]].name, lost - r->told[kind]);
+		if (kind != RING_WATCHED)
+			event_lost(r->log, "ring", event_rows[kinds[kind]].name,
+				   lost - r->told[kind]);
 		r->told[kind] = lost;
 	}
 }
@@ -326,9 +340,27 @@ u64 event_ring_lost(const struct event_ring *r, enum event_kind kind)
 	u64 sum = 0;
 
 	for (unsigned i = 0; i < RING_KINDS; i++)
-		if (kinds[i] == kind)
+		if (kinds[i] == kind && i != RING_WATCHED)
 			sum += r->told[i];
 	return sum;
+}
+
+u64 event_ring_watched_lost(const struct event_ring *r)
+{
+	return r->told[RING_WATCHED];
+}
+
+/* The number comes last: the kernel side compares it first. */
+void event_ring_watch(struct event_ring *r, u32 watch, u64 ns)
+{
+	unsigned i = 0;
+
+	while (i < RING_WATCHES && r->state->watched[i].watch != (ns ? 0 : watch))
+		i++;
+	if (i == RING_WATCHES)
+		return;
+	r->state->watched[i].ns = ns;
+	__atomic_store_n(&r->state->watched[i].watch, ns ? watch : 0, __ATOMIC_RELEASE);
 }
 
 /* --- life */

@@ -11,6 +11,7 @@
 #include "event/event.h"
 #include "event/replaced.h"
 #include "probe/tables.h"
+#include "ring_event.h"
 
 /* What others want to know of. Texts are valid during the call only. */
 struct process_event {
@@ -38,6 +39,7 @@ struct event_ring_hooks {
 	const char *(*service)(void *ctx, u32 identity, u32 gen);
 	/* Optional. */
 	void (*seen)(void *ctx, const struct process_event *e);
+	void (*watched)(void *ctx, const struct ring_watched *e);
 	void *ctx;
 };
 
@@ -57,5 +59,9 @@ void event_ring_read(struct event_ring *r, u64 now_ns);
 void event_ring_window(struct event_ring *r, u64 window_ns);
 /* Events of a kind that found no room in the ring buffer, in all. */
 u64 event_ring_lost(const struct event_ring *r, enum event_kind kind);
+/* I/O and requests of this attachment that take so long are told from now on; 0: none is any more. */
+void event_ring_watch(struct event_ring *r, u32 watch, u64 ns);
+/* ... that found no room, of all attachments. */
+u64 event_ring_watched_lost(const struct event_ring *r);
 
 #endif

@@ -25,15 +25,6 @@ struct slow {
 
 /* --- what the families' labels tell of a dimension */
 
-static const struct metric *metric_find(const char *name)
-{
-	for (const struct probe *const *p = probes; *p; p++)
-		for (const struct metric *m = (*p)->metrics; m->name; m++)
-			if (!strcmp(m->name, name))
-				return m;
-	return NULL;
-}
-
 static u64 label_value(const struct metric_label *label, u64 dim)
 {
 	return dim >> label->shift & ((1ULL << label->bits) - 1);
@@ -42,7 +33,7 @@ static u64 label_value(const struct metric_label *label, u64 dim)
 /* The labels of this metric as keys of the line. */
 static void labels_add(const struct slow *t, struct event_log *l, const char *metric, u64 dim)
 {
-	const struct metric *m = metric_find(metric);
+	const struct metric *m = probe_metric(metric);
 	const struct metric_label *label = m ? m->labels : NULL;
 
 	for (; m && label < m->labels + METRIC_LABELS && label->name; label++) {

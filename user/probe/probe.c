@@ -43,6 +43,15 @@ int probe_const(struct probe_run *run, const char *name, const void *value, size
 	return elf_const_set(run->object, name, value, size);
 }
 
+const struct metric *probe_metric(const char *name)
+{
+	for (const struct probe *const *p = probes; *p; p++)
+		for (const struct metric *m = (*p)->metrics; m->name; m++)
+			if (!strcmp(m->name, name))
+				return m;
+	return NULL;
+}
+
 void *probe_global(struct probe_run *run, const char *name, size_t size)
 {
 	long offset = elf_global_offset(run->object, ".data", name, size);

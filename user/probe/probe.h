@@ -163,6 +163,9 @@ struct probe_run *probe_running(struct probe_set *set, const char *name);
 
 /* For families: sets a constant of their object before it is loaded. -ENOENT if there is none of this name. */
 int probe_const(struct probe_run *run, const char *name, const void *value, size_t size);
+/* The metric of this name, of any family; NULL: there is none. */
+const struct metric *probe_metric(const char *name);
+
 /* A global variable of the loaded object; NULL if there is none of this name and size. */
 void *probe_global(struct probe_run *run, const char *name, size_t size);
 /* The hook with this program among its alternatives. */
