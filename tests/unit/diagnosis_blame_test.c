@@ -64,6 +64,57 @@ static void callers_that_are_well_acquit(void **state)
 	world_free(w);
 }
 
+/* Of eight requests a second one fails now and then, as a connection to the smaller of its callees is reset. */
+static void who_is_reset_is_blamed(void **state)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	(void)state;
+	for (int i = 0; i < 136; i++) {
+		bool bad = i >= 130;
+
+		answers(w, "shop.service", 8, bad ? 0.03 : 0);
+		answers(w, "nginx.service", 8, bad ? 0.03 : 0);
+		asks(w, "nginx.service", "shop.service", 8);
+		count(w, "seismo_requests_total",
+		      LABELS("nginx.service", "outbound", "http", "500", "shop.service"), bad);
+		asks_for(w, "shop.service", "db.service", 8, 0.008);
+		asks_for(w, "shop.service", "price.service", 8, 0.002);
+		answers(w, "db.service", 8, 0);
+		answers(w, "price.service", 8, 0);
+		count(w, "seismo_tcp_resets_total", LABELS("shop.service", "outbound"), bad);
+		count(w, "seismo_tcp_resets_total", LABELS("price.service", "inbound"), bad);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	assert_string_equal(text_of(first_cause(doc), "cause"), "resets");
+	assert_string_equal(text_of(json_object_get(first_cause(doc), "subject"), "peer"),
+			    "price.service");
+	assert_int_equal(json_array_size(json_object_get(doc, "causes")), 1);
+	json_decref(doc);
+	world_free(w);
+}
+
+/* The same without anything that explains it: it happens. */
+static void few_errors_are_no_verdict(void **state)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	(void)state;
+	for (int i = 0; i < 136; i++) {
+		answers(w, "shop.service", 8, i >= 130 ? 0.03 : 0);
+		answers(w, "nginx.service", 8, i >= 130 ? 0.03 : 0);
+		asks(w, "nginx.service", "shop.service", 8);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	assert_string_equal(text_of(doc, "verdict"), "nothing wrong");
+	json_decref(doc);
+	world_free(w);
+}
+
 /* A subscription that never ends, on a disk that becomes slow. `protocol`: of the subscription. */
 static void who_always_waits(const char *protocol, double ever_since)
 {
@@ -256,6 +307,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_healthy_caller_acquits_nobody_else),
 		cmocka_unit_test(callers_that_are_well_acquit),
+		cmocka_unit_test(who_is_reset_is_blamed),
+		cmocka_unit_test(few_errors_are_no_verdict),
 		cmocka_unit_test(who_always_waits_is_not_blamed),
 		cmocka_unit_test(who_waits_for_longer_is_blamed),
 		cmocka_unit_test(what_mends_it_is_not_blamed),

@@ -7,14 +7,15 @@
 
 #include "diagnose/acquit.h"
 
-#define BRANCH	   0.2 /* of what it has grown by: worth following */
-#define SOLID	   0.3 /* from which on soft parts beside it are its consequences */
-#define BRANCHES   3
-#define WINDOW_MAX FIND_NOW_NS
-#define WINDOW_MIN (5 * 1000000000ULL)
-#define GUARD_NS   (5 * 1000000000ULL) /* between what is usual and the beginning */
-#define VAGUE	   0.5		       /* times the weight */
-#define RATE_UP	   1.5		       /* times the usual rate */
+#define BRANCH		0.2 /* of what it has grown by: worth following */
+#define SOLID		0.3 /* from which on soft parts beside it are its consequences */
+#define BRANCHES	3
+#define WINDOW_MAX	FIND_NOW_NS
+#define WINDOW_MIN	(5 * 1000000000ULL)
+#define WINDOW_ABSOLUTE (15 * 1000000000ULL) /* nothing tells since when it is so */
+#define GUARD_NS	(5 * 1000000000ULL)  /* between what is usual and the beginning */
+#define VAGUE		0.5		     /* times the weight */
+#define RATE_UP		1.5		     /* times the usual rate */
 
 /* On the way from a symptom. */
 struct way {
@@ -52,6 +53,8 @@ static struct subject subject_of(const struct tracer *t, const struct symptom *s
 		ret = subject_of_alert(t->params->src, s->alert);
 	length = s->end_ns > begin ? s->end_ns - begin : 0;
 	length = length < WINDOW_MIN ? WINDOW_MIN : length > WINDOW_MAX ? WINDOW_MAX : length;
+	if (s->absolute && length > WINDOW_ABSOLUTE)
+		length = WINDOW_ABSOLUTE;
 	ret.window_ns = length;
 	ret.ended_ns = s->ongoing ? 0 : t->now_ns - s->end_ns;
 	ret.usual_ns =
