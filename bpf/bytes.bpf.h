@@ -45,7 +45,7 @@ static __always_inline int bytes_add(struct sock_ctx *sc, int bytes, u32 flow)
 static __always_inline void bytes_count(struct sock *sk, struct sock_ctx *sc, int bytes, u32 flow)
 {
 	bytes_add(sc, bytes, flow);
-	if (flow == TCP_SENT && !(++sc->sends & (RTT_SENDS - 1)))
+	if (flow == TCP_SENT && !(++sc->sends & (RTT_SENDS - 1)) && is_tcp(sk))
 		sample_rtt(sk, sc);
 }
 

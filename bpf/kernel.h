@@ -449,8 +449,8 @@ struct inet_connection_sock {
 struct tcp_sock {
 	struct inet_connection_sock inet_conn;
 	u32 srtt_us, total_retrans;
-	u32 write_seq, snd_nxt, copied_seq, rcv_nxt;
-	u64 bytes_sent, bytes_retrans, bytes_received;
+	u32 write_seq, snd_nxt, snd_una, copied_seq, rcv_nxt;
+	u64 bytes_sent, bytes_received, bytes_acked, bytes_retrans;
 };
 
 struct sk_buff;

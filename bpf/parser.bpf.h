@@ -147,6 +147,7 @@ struct parser {
 	struct stream stream;
 	struct found found;
 	struct stream_key key; /* of a stream: there is little stack */
+	struct route_ends ends;
 	u64 raced;
 	u64 sock, now;
 	u64 call_ns; /* when the call was seen */
@@ -493,11 +494,28 @@ static __noinline int peer_resolve(struct event *e)
 {
 	struct sock_ctx *sc = e->sc;
 
-	sc->request.peer_known = 1;
-	if (sc->direction == TCP_OUTBOUND)
+	sc->request.peer_known = PEER_FOUND;
+	if (sc->direction == TCP_OUTBOUND) {
 		sc->request.peer = peer_find(e->sk);
-	else
-		peer_note(e->sk, sc->identity);
+		if (translates && sc->request.watched)
+			sc->request.peer_known = PEER_SEEMING;
+		return 0;
+	}
+	peer_note(e->sk, sc->identity);
+	if (translates)
+		route_note(e->sk, &e->p->ends);
+	return 0;
+}
+
+/* The first response: the end that seemed to be the peer may be another one's name. */
+static __noinline int peer_route(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	u32 number = route_find(e->sk, r->epoch, &e->p->ends);
+
+	r->peer_known = PEER_FOUND;
+	if (number)
+		r->peer = number;
 	return 0;
 }
 

@@ -106,4 +106,60 @@ static __always_inline void peer_note(struct sock *sk, u32 identity)
 		bpf_map_update_elem(&request_owners, &p, &owner, BPF_ANY);
 }
 
+/* --- destinations that this machine translates (DNAT), as those of Kubernetes' services */
+
+/*
+ * Where connections end that are served here, by their client's address, which is the same at both ends. A client that has
+ * its response finds its own here: the server has read the request before.
+ */
+struct route {
+	struct peer server;
+	u64 ns;
+};
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct peer, struct route, 4096, 0) request_routes SEC(".maps");
+
+/* Set by user space while connections are tracked on this machine: otherwise nothing is translated. */
+volatile u64 translates;
+
+/* Scratch space, since the stack is full. */
+struct route_ends {
+	struct peer client;
+	struct route route;
+};
+
+/* An accepted connection. */
+static __always_inline void route_note(struct sock *sk, struct route_ends *ends)
+{
+	__builtin_memset(ends, 0, sizeof(*ends));
+	if (!peer_of(sk, true, &ends->client) || !peer_of(sk, false, &ends->route.server) ||
+	    ends->client.family == AF_UNIX)
+		return;
+	ends->route.ns = bpf_ktime_get_ns();
+	bpf_map_update_elem(&request_routes, &ends->client, &ends->route, BPF_ANY);
+}
+
+/* An entry may be of an earlier connection from this port, which nobody has asked about. */
+#define ROUTE_FRESH_NS 600000000000ULL
+
+/* The number of the peer that really serves this connection, which was opened at `epoch`; 0: it is what it seems to be. */
+static __always_inline u32 route_find(struct sock *sk, u32 epoch, struct route_ends *ends)
+{
+	struct route *route;
+	u32 *number;
+
+	__builtin_memset(ends, 0, sizeof(*ends));
+	if (!peer_of(sk, false, &ends->client) || ends->client.family == AF_UNIX)
+		return 0;
+	route = bpf_map_lookup_elem(&request_routes, &ends->client);
+	if (!route)
+		return 0;
+	ends->route = *route;
+	bpf_map_delete_elem(&request_routes, &ends->client);
+	if (bpf_ktime_get_ns() - ends->route.ns > ROUTE_FRESH_NS ||
+	    (int)(epoch_at(ends->route.ns) - epoch) < 0)
+		return 0;
+	number = bpf_map_lookup_elem(&request_peer_ids, &ends->route.server);
+	return number ? *number : peer_new(&ends->route.server);
+}
+
 #endif

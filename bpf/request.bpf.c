@@ -121,6 +121,8 @@ static __noinline int on_response(struct event *e)
 	struct request_ctx *r = &e->sc->request;
 	int status = RESPONSE_LATER;
 
+	if (r->peer_known == PEER_SEEMING)
+		peer_route(e);
 	if (r->outstanding && r->unparsed) {
 		if (e->sent)
 			queue_add(e, queue_ns(r), 1);
@@ -160,21 +162,26 @@ static __noinline int on_response(struct event *e)
 
 /*
  * The side that sends first has usually opened the connection. An accepted Unix socket has its listener's address, a
- * connecting one has none; in a socketpair neither has.
+ * connecting one has none, or one of its own; in a socketpair neither has.
  */
 static __noinline int direction_find(struct event *e)
 {
 	struct sock *sk = e->sk;
 	struct unix_sock *u = (void *)sk, *peer;
 	struct sock_ctx *sc = e->sc;
+	bool named;
 
 	sc->known = 1;
 	sc->direction = e->sent ? TCP_OUTBOUND : TCP_INBOUND;
 	if (READ(sk, __sk_common.skc_family) != AF_UNIX)
 		return 0;
-	sc->direction = BPF_CORE_READ(u, addr) ? TCP_INBOUND : TCP_OUTBOUND;
 	peer = (void *)BPF_CORE_READ(u, peer);
-	if (sc->direction == TCP_OUTBOUND && (!peer || !BPF_CORE_READ(peer, addr)))
+	named = peer && BPF_CORE_READ(peer, addr);
+	if (BPF_CORE_READ(u, addr))
+		sc->direction = named ? sc->direction : TCP_INBOUND;
+	else if (named)
+		sc->direction = TCP_OUTBOUND;
+	else
 		sc->request.protocol = PROTOCOL_OPAQUE;
 	return 0;
 }
@@ -359,7 +366,7 @@ static __always_inline int on_data(struct sock *sk, int bytes, bool sent)
 {
 	bool count = sent ? supersedes_send : supersedes_recv;
 
-	if (is_tcp(sk))
+	if (is_tcp(sk) || is_mptcp(sk))
 		return on_stream_traced(sk, bytes, sent, count);
 	if (is_udp(sk))
 		return on_datagram_data(sk, bytes, sent);

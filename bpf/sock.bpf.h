@@ -19,6 +19,9 @@ struct inflight {
 };
 #define INFLIGHT_GROUPS 8
 
+/* Has the peer been looked up? */
+enum peer_known { PEER_UNKNOWN, PEER_SEEMING /* the destination may be translated */, PEER_FOUND };
+
 struct request_ctx {
 	u64 arrived_ns; /* arrival of the first unread byte, 0: none is unread, or it is unknown */
 	u32 arrived_seq; /* TCP: which byte that is, and up to which bytes were read by calls that were seen */
@@ -40,7 +43,7 @@ struct request_ctx {
 	u8 exchange_cnt;     /* HTTP; wraps around */
 	u8 response_started; /* HTTP: a response has begun with a status line */
 	u8 unparsed;	     /* the request in flight was not parsed */
-	u8 peer_known;	     /* the peer has been looked up */
+	u8 peer_known;	     /* enum peer_known */
 	u8 multi_msg;	     /* used by calls that handle several messages */
 	u16 min_request_len; /* HTTP: bytes of the shortest request that came in one read */
 	u16 ticket;	     /* TLS: bytes of the ticket, or of the data held back */

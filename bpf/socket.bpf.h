@@ -6,14 +6,15 @@
 #include "descriptor.bpf.h"
 #include "ends.h"
 
-#define AF_UNIX	    1
-#define AF_INET	    2
-#define AF_INET6    10
-#define SOCK_STREAM 1
-#define SOCK_DGRAM  2
-#define IPPROTO_TCP 6
-#define IPPROTO_UDP 17
-#define MSG_PEEK    2
+#define AF_UNIX	      1
+#define AF_INET	      2
+#define AF_INET6      10
+#define SOCK_STREAM   1
+#define SOCK_DGRAM    2
+#define IPPROTO_TCP   6
+#define IPPROTO_UDP   17
+#define IPPROTO_MPTCP 262
+#define MSG_PEEK      2
 
 struct socket {
 	struct sock *sk;
@@ -72,6 +73,12 @@ enum tcp_state {
 static __always_inline bool is_tcp(struct sock *sk)
 {
 	return READ(sk, sk_protocol) == IPPROTO_TCP && READ(sk, sk_type) == SOCK_STREAM;
+}
+
+/* The socket that a program uses. What it sends goes through TCP sockets that no program sees. */
+static __always_inline bool is_mptcp(struct sock *sk)
+{
+	return READ(sk, sk_protocol) == IPPROTO_MPTCP && READ(sk, sk_type) == SOCK_STREAM;
 }
 
 static __always_inline bool is_udp(struct sock *sk)

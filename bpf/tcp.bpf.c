@@ -287,7 +287,7 @@ static __always_inline int on_bytes(struct sock *sk, int bytes, u32 flow)
 {
 	struct sock_ctx *sc;
 
-	if (bytes <= 0 || !is_tcp(sk))
+	if (bytes <= 0 || !(is_tcp(sk) || is_mptcp(sk)))
 		return 0;
 	sc = sock_ctx(sk);
 	if (!sc)
@@ -367,8 +367,26 @@ TRACEPOINT(tcp_rcv_space_adjust, recv_adjust, struct sock *sk)
 }
 
 /*
- * Sockets opened before the daemon started. Runs twice: the first pass finds the listening ports, from which the
- * second derives which side opened each connection.
+ * Which side opened a connection from before the daemon: what was acknowledged to who did so includes its SYN
+ * (tcp_rcv_synsent_state_process()), to who accepted it not (tcp_create_openreq_child()). While bytes are on their way the
+ * numbers may not fit, and then a port that is listened on tells.
+ */
+static __always_inline u32 opened_by(struct sock *sk)
+{
+	struct tcp_sock *tp = (void *)sk;
+	u32 state = BPF_CORE_READ(sk, __sk_common.skc_state);
+	u64 more = BPF_CORE_READ(tp, bytes_acked) + BPF_CORE_READ(tp, bytes_retrans) -
+		   BPF_CORE_READ(tp, bytes_sent) +
+		   (u32)(BPF_CORE_READ(tp, snd_nxt) - BPF_CORE_READ(tp, snd_una));
+
+	if (more <= 1 && (state == ESTABLISHED || state == CLOSE_WAIT)) /* no FIN was sent */
+		return more ? TCP_OUTBOUND : TCP_INBOUND;
+	return listener_find(sk) ? TCP_INBOUND : TCP_OUTBOUND;
+}
+
+/*
+ * Sockets opened before the daemon started. Runs twice: the first pass finds the listening ports, which
+ * the second may need to tell which side opened a connection.
  */
 SEC("?iter/task_file")
 int sockets_iter(struct bpf_iter__task_file *it)
@@ -404,7 +422,7 @@ int sockets_iter(struct bpf_iter__task_file *it)
 		sc->identity = tc->identity;
 		sc->gen = tc->gen;
 	}
-	sc->direction = listener_find(sk) ? TCP_INBOUND : TCP_OUTBOUND;
+	sc->direction = opened_by(sk);
 	sc->known = 1;
 	return 0;
 }

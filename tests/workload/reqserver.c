@@ -3,20 +3,20 @@
  * Both ends of a known number of requests, over TCP or, where ADDRESS is a path, a Unix stream socket.
  *
  *   reqserver server ADDRESS [line] [epoll] [read=WAY] [answer=WAY] [size=BYTES] [late=MS] [pause=MS]
- *                            [greet] [push=COUNT] [backlog=N]
+ *                            [greet] [push=COUNT] [backlog=N] [mptcp] [accepts=N]
  *       prints the port it got, then answers until it is ended. A request says how long to wait and which
  *       status to answer with; the answer has a body of `size` bytes. It reads `late` ms after the request
  *       has come. `pause` is the time between the two parts of an answer and between what is pushed: after
  *       each answer as many messages as `push` says, that nobody asked for, and one at the beginning
- *       with `greet`.
+ *       with `greet`. After `accepts` connections it listens no more.
  *   reqserver client ADDRESS PORT [line] [connections=N] [requests=N] [pipeline=N] [body=BYTES]
  *                            [idle=MS] [delay=MS] [slow=MS] [every=N] [fail=N] [greet] [push=COUNT]
- *                            [giveup=MS] [reset] [half] [status=N] [oneway]
+ *                            [giveup=MS] [reset] [half] [status=N] [oneway] [mptcp] [bind=PATH]
  *       makes `requests` requests on each connection, all connections at once; `pipeline` of them in one
  *       write. Every Nth is `slow`, every `fail`th is to be answered with 500. Who waits longer than `giveup`
  *       ends the connection, by RST with `reset`; `half` shuts the sending side down after each request. A
  *       `status` below 100 asks the server not to answer but to end the connection: 0 to close it, 1 to reset
- *       it; 2 to do nothing. `oneway` awaits no answers. Ends with one line of KEY=NUMBER, `lost` of them requests that got no answer; the times are
+ *       it; 2 to do nothing. `oneway` awaits no answers. A Unix socket is bound to PATH before it connects. Ends with one line of KEY=NUMBER, `lost` of them requests that got no answer; the times are
  *       from the first byte sent to the first byte of the answer.
  *
  * The protocol is HTTP/1.1, or with `line` one of its own: a line for each request and each answer.
@@ -49,7 +49,8 @@ static struct {
 	long size, late, pause, push;
 	long line, epoll, greet;
 	long giveup, reset, half, status, oneway, backlog;
-	const char *read, *answer;
+	long mptcp, accepts;
+	const char *read, *answer, *bind;
 } job = { .connections = 1,
 	  .requests = 1,
 	  .pipeline = 1,
@@ -443,13 +444,18 @@ static void *connection_serve(void *arg)
 static void serve_threads(int listener)
 {
 	pthread_t thread;
+	long accepted = 0;
 	int fd;
 
-	while ((fd = accept(listener, NULL, NULL)) >= 0)
-		if (pthread_create(&thread, NULL, connection_serve, stream_new(fd)) ||
+	while (accepted != job.accepts || !job.accepts) {
+		fd = accept(listener, NULL, NULL);
+		if (fd < 0 || pthread_create(&thread, NULL, connection_serve, stream_new(fd)) ||
 		    pthread_detach(thread))
-			die("thread");
-	die("accept");
+			die("accept");
+		accepted++;
+	}
+	close(listener);
+	pause();
 }
 
 static void serve_epoll(int listener)
@@ -477,11 +483,16 @@ static void serve_epoll(int listener)
 	}
 }
 
+static int stream_socket(void)
+{
+	return socket(address.any.sa_family, SOCK_STREAM, job.mptcp ? IPPROTO_MPTCP : 0);
+}
+
 static void serve(void)
 {
 	socklen_t size = sizeof(address);
 	char port[16] = "0";
-	int fd = socket(address.any.sa_family, SOCK_STREAM, 0);
+	int fd = stream_socket();
 
 	if (fd < 0 || bind(fd, &address.any, address_len) || listen(fd, (int)job.backlog))
 		die("listen");
@@ -617,13 +628,24 @@ static void clients_tell(const struct client *clients)
 	free(took);
 }
 
+static void name_bind(int fd)
+{
+	struct sockaddr_un name = { .sun_family = AF_UNIX };
+
+	strncpy(name.sun_path, job.bind, sizeof(name.sun_path) - 1);
+	if (bind(fd, (const struct sockaddr *)&name, sizeof(name)))
+		die(job.bind);
+}
+
 static void clients_run(void)
 {
 	struct client *clients = calloc((size_t)job.connections, sizeof(*clients));
 
 	for (long i = 0; i < job.connections; i++) {
-		int fd = socket(address.any.sa_family, SOCK_STREAM, 0);
+		int fd = stream_socket();
 
+		if (job.bind)
+			name_bind(fd);
 		if (fd < 0 || connect(fd, &address.any, address_len))
 			die("connect");
 		clients[i].stream = stream_new(fd);
@@ -651,7 +673,8 @@ static const struct option {
 	NUMBER(delay),	     NUMBER(slow),     NUMBER(every),	 NUMBER(fail), NUMBER(size),
 	NUMBER(late),	     NUMBER(pause),    NUMBER(push),	 NUMBER(line), NUMBER(epoll),
 	NUMBER(greet),	     NUMBER(giveup),   NUMBER(reset),	 NUMBER(half), NUMBER(status),
-	NUMBER(oneway),	     NUMBER(backlog),  WORD(read),	 WORD(answer),
+	NUMBER(oneway),	     NUMBER(backlog),  WORD(read),	 WORD(answer), WORD(bind),
+	NUMBER(mptcp),	     NUMBER(accepts),
 };
 
 static void option_set(const char *text)

@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <sys/syscall.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "probe/hook.h"
 #include "probe/peer.h"
@@ -117,6 +118,12 @@ static int loaded(struct probe_run *run)
 	return peer_init(run->object);
 }
 
+/* Connections may be translated from the time on that the kernel tracks them. */
+static bool are_tracked(void)
+{
+	return access("/proc/sys/net/netfilter/nf_conntrack_max", F_OK) == 0;
+}
+
 /* Once there was something in the tables of streams and DNS queries, they are visited too. */
 static int scan(struct probe_run *run)
 {
@@ -124,14 +131,16 @@ static int scan(struct probe_run *run)
 	volatile u64 *began_ns = probe_global(run, "scan_began_ns", sizeof(u64));
 	volatile u64 *seen = probe_global(run, "entries_seen", sizeof(u64));
 	volatile u64 *full = probe_global(run, "holders_full", sizeof(u64));
+	volatile u64 *translates = probe_global(run, "translates", sizeof(u64));
 	struct timespec now;
 	int err;
 
-	if (!began_ns || !seen || !full)
+	if (!began_ns || !seen || !full || !translates)
 		return 0;
 	clock_gettime(CLOCK_MONOTONIC, &now);
 	*began_ns = (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
 	*full = 0;
+	*translates = are_tracked();
 	err = hook_iterate(probe_hook(run, "requests_scan_btf"));
 	for (size_t i = 0; *seen && !err && i < sizeof(entries) / sizeof(*entries); i++)
 		err = hook_iterate(probe_hook(run, entries[i]));

@@ -1,0 +1,105 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# Who asks whom, where it is not plain to see: connections older than the daemon whose listener has gone, Unix clients that have a
+# name of their own, MPTCP, destinations that the kernel translates.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/request.sh
+. "$(dirname "$0")/request.sh"
+
+need nft curl
+
+# Starts a client that goes on; `ask_wait` awaits its end.
+ask_background() { # NAME ADDRESS OPTION...
+	client=r-$1-client-$$
+	workload reqserver "$client" >/dev/null
+	background "$TMP/bin/$client" client "$2" "$port" "${@:3}" >"$TMP/$client"
+	client_pid=$!
+}
+
+# --- older than the daemon, and nobody listens any more
+
+reqserver_start older 127.0.0.1 accepts=3
+older=$server
+ask_background older 127.0.0.1 connections=3 requests=1000 idle=100
+older_client=$client older_pid=$client_pid
+gone() {
+	! ss -Hltn "sport = :$port" | grep -q .
+}
+wait_until gone || bail "it still listens"
+reqserver_start named "$TMP/named.sock" # what follows needs the daemon
+named=$server named_port=$port
+echo 'probes: { request: { peer: on } }' >>"$CONFIG"
+start_seismo --probes request,tcp
+mark
+asked() {
+	scrape
+	(($(grown seismo_requests_total service="$older") + $(grown seismo_requests_total service="$older_client") > 20))
+}
+wait_until asked
+end_process "$older_pid"
+even() {
+	scrape
+	(($(grown seismo_requests_total service="$older") == $(grown seismo_requests_total service="$older_client")))
+}
+wait_until even
+inbound=$(grown seismo_requests_total service="$older" direction=inbound)
+ok "whoever accepted a connection from before the daemon is asked" test "$inbound" -ge 10
+is 0 "$(grown seismo_requests_total service="$older" direction=outbound)" "and asks nobody"
+is "$inbound" "$(grown seismo_requests_total service="$older_client" direction=outbound)" "the client asks as often"
+is 0 "$(grown seismo_requests_total service="$older_client" direction=inbound)" "and is not asked"
+
+# --- a Unix client with a name
+
+mark
+port=$named_port
+reqserver_ask named "$TMP/named.sock" requests=7 bind="$TMP/client.sock"
+is_counted "$client" "its socket has a name" "outbound http 200 7"
+is_counted "$named" "its client's socket has a name" "inbound http 200 7"
+
+# --- MPTCP
+
+if [[ $(cat /proc/sys/net/mptcp/enabled 2>/dev/null) == 1 ]]; then
+	reqserver_start multi 127.0.0.1 mptcp size=100000
+	mark
+	reqserver_ask multi 127.0.0.1 mptcp connections=4 requests=5 fail=5
+	is_counted "$client" MPTCP "outbound http 200 16" "outbound http 500 4"
+	is_counted "$server" MPTCP "inbound http 200 16" "inbound http 500 4"
+	sent=$(grown seismo_tcp_bytes_total service="$server" direction=sent)
+	is "$sent" "$(grown seismo_tcp_bytes_total service="$client" direction=received)" "MPTCP: the client has all bytes"
+	ok "MPTCP: which are at least the bodies" test "$sent" -gt 2000000
+else
+	for ((i = 0; i < 6; i++)); do skip_one "MPTCP" "no MPTCP here"; done
+fi
+
+# --- a destination that is translated
+
+translate() {
+	nft -f - <<-END
+		table ip route-$$ {
+			chain out { type nat hook output priority -100; ip daddr 10.96.0.1 tcp dport 80 dnat to 127.0.0.1:$port; }
+		}
+	END
+}
+
+reqserver_start route 127.0.0.1
+ip addr add 10.96.7.7/32 dev lo && at_exit ip addr del 10.96.7.7/32 dev lo
+ip route add 10.96.0.1/32 dev lo && at_exit ip route del 10.96.0.1/32 dev lo
+if translate; then
+	at_exit nft delete table ip "route-$$"
+	scrape # from a reading on, tracked connections are known to be there
+	mark
+	reqserver_ask route 127.0.0.1 requests=2
+	address=10.96.0.1 direct=$port
+	port=80
+	reqserver_ask route "$address" connections=3 requests=4
+	port=$direct
+	wait_until grown_to 14 seismo_requests_total service="$client" direction=outbound
+	is 14 "$(grown seismo_requests_total service="$client" peer="$server")" "a translated destination: one callee"
+	is 14 "$(grown seismo_requests_total service="$server" direction=inbound)" "which was asked as often"
+else
+	skip_one "a translated destination: one callee" "nft does not translate here"
+	skip_one "which was asked as often" "nft does not translate here"
+fi
+
+stop_seismo
