@@ -101,7 +101,7 @@ ok "they are JSON" jq -e '.probes | length > 5 and all(.hooks | length > 0)' "$T
 
 # --- one table of routes
 
-for path in /metrics /api/v1/services /api/v1/check /-/healthy /-/ready /nothing; do
+for path in /metrics /api/v1/top /api/v1/check /-/healthy /-/ready /nothing; do
 	what='%{http_code} %{content_type}'
 	is "$(endpoint -o /dev/null -w "$what" $path)" "$(control -o /dev/null -w "$what" $path)" "$path: both answer the same"
 done

@@ -69,10 +69,13 @@ is 1 $? "the text has the same exit status"
 ok "it names the disk, its time now and usually" grep -qE "in $device, usually .* ms" "$TMP/text"
 ok "it says what to do" grep -q '^DO     1\. ' "$TMP/text"
 is "" "$(awk 'length > 120' "$TMP/text")" "no line is longer than 120 columns"
-http_get "/api/v1/diagnosis?since=30&service=$reader" "$TMP/route"
-is "$(jq -S '[.causes[].cause]' "$TMP/wrong")" "$(jq -S '[.causes[].cause]' "$TMP/route")" "the endpoint says the same"
-http_get "/api/v1/diagnosis?since=x" "$TMP/route"
-is 1 $? "the endpoint refuses what is no time"
+api() { # PATH
+	curl -fsS --unix-socket "$sock" "http://x$1" >"$TMP/route"
+}
+api "/api/v1/diagnosis?since=30&service=$reader"
+is "$(jq -S '[.causes[].cause]' "$TMP/wrong")" "$(jq -S '[.causes[].cause]' "$TMP/route")" "the API says the same"
+api "/api/v1/diagnosis?since=x" 2>/dev/null
+is 22 $? "a refusal of what is no time"
 stop_seismo
 
 # --- without one

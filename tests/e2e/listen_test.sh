@@ -40,10 +40,12 @@ is "listen [ 127.0.0.1:9471, \"[::1]:9472\", unix:$TMP/public.sock ] $CONFIG:1" 
 is "200 text/html; charset=utf-8" "$(curl -s -o "$TMP/page.html" -w '%{http_code} %{content_type}' http://127.0.0.1:9471/)" "/ is a page"
 ok "with the version" grep -qF "$("$SEISMO" --version | cut -d' ' -f2)" "$TMP/page.html"
 mapfile -t links < <(grep -o 'href="[^"]*"' "$TMP/page.html" | cut -d'"' -f2)
-ok "and links (${links[*]})" test "${#links[@]}" -ge 8
+ok "and links (${links[*]})" test "${#links[@]}" -ge 7
 for link in "${links[@]}"; do
 	is 200 "$(status_of "http://127.0.0.1:9471$link")" "$link is there"
 done
+curl -s --unix-socket "$TMP/state/api.sock" http://x/ >"$TMP/page.html"
+ok "that of the control socket has more" test "$(grep -c 'href=' "$TMP/page.html")" -gt "${#links[@]}"
 
 # --- the end, and what cannot be
 

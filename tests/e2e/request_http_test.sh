@@ -186,7 +186,7 @@ is 4 "$(grown seismo_request_duration_seconds_bucket service=dd-$$ le=0.25)" "no
 
 # What the map of calls says of a service, of which everybody of this name is a part
 calls_of() { # SERVICE JQ-FILTER
-	http_get /api/v1/services "$TMP/services" && jq -r --arg service "$1" \
+	curl -fsS --unix-socket "$TMP/state/api.sock" http://x/api/v1/services >"$TMP/services" && jq -r --arg service "$1" \
 		".services[] | select(.service == \$service) | $2" "$TMP/services"
 }
 

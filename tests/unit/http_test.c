@@ -115,10 +115,10 @@ static const struct http_route routes[] = {
 	{ "/shared", serve_shared },
 	{ "/query", serve_query },
 	{ "/heavy", serve_heavy, .heavy = true },
-	{ "/secret", serve_hello, .control = true },
-	{ "/change", serve_change, .control = true, .post = true },
+	{ "/secret", serve_hello, HTTP_CONTROL },
+	{ "/change", serve_change, HTTP_CONTROL, .post = true },
 	{ "/both", serve_hello },
-	{ "/both", serve_change, .control = true, .post = true },
+	{ "/both", serve_change, HTTP_CONTROL, .post = true },
 	{ NULL, NULL },
 };
 

@@ -427,14 +427,14 @@ void alarm_read(struct alarm *a)
 
 struct listing {
 	json_t *alerts;
-	bool files;
+	bool evidence;
 };
 
 static void alert_list(void *ctx, const struct alert *a)
 {
 	const struct listing *l = ctx;
 
-	json_array_append_new(l->alerts, alert_json(a, l->files));
+	json_array_append_new(l->alerts, alert_json(a, l->evidence));
 }
 
 static void rule_list(void *ctx, const struct engine_rule *r)
@@ -446,9 +446,9 @@ static void rule_list(void *ctx, const struct engine_rule *r)
 						"groups_total", (int)r->groups));
 }
 
-json_t *alarm_json(const struct alarm *a, bool files)
+json_t *alarm_json(const struct alarm *a, bool evidence)
 {
-	const struct listing l = { json_array(), files };
+	const struct listing l = { json_array(), evidence };
 	json_t *unknown = json_array();
 
 	engine_each(a->engine, alert_list, (void *)&l);

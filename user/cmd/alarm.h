@@ -46,8 +46,8 @@ void alarm_read(struct alarm *a);
 /* The alerts as metrics; what was made of them is of no use when the version is another one. */
 const struct expo_source *alarm_source(const struct alarm *a);
 u64 alarm_version(const struct alarm *a);
-/* What `/api/v1/alerts` answers; `files`: see alert_json.h. */
-json_t *alarm_json(const struct alarm *a, bool files);
+/* What `/api/v1/alerts` answers; `evidence`: see alert_json.h. */
+json_t *alarm_json(const struct alarm *a, bool evidence);
 /* What `/api/v1/diagnosis` answers, see diagnose/diagnosis.h; `service` NULL: of all. */
 json_t *alarm_diagnosis(const struct alarm *a, u64 since_ns, const char *service);
 /* Writes its files, each in this time. Have all come to their end? If not a disk hangs, and alarm_free() would wait. */

@@ -22,7 +22,8 @@ static void html_add(struct buf *out, const char *text)
 	}
 }
 
-void landing_write(struct buf *out, const struct http_route *routes, bool ready)
+void landing_write(struct buf *out, const struct http_route *routes,
+		   const struct http_request *request, bool ready)
 {
 	struct utsname host;
 
@@ -43,7 +44,7 @@ void landing_write(struct buf *out, const struct http_route *routes, bool ready)
 		ready ? "; all probes are started.</p>\n" : "; probes are being started.</p>\n");
 	buf_str(out, "<table>\n");
 	for (; routes->path; routes++) {
-		if (!routes->about)
+		if (!routes->about || !http_request_may(request, routes->access))
 			continue;
 		buf_printf(out, "<tr><td><a href=\"%s\">%s</a></td><td>", routes->path,
 			   routes->path);

@@ -5,7 +5,8 @@
 
 #include "http/server.h"
 
-/* Writes HTML with a link for each route that says what it is about. */
-void landing_write(struct buf *out, const struct http_route *routes, bool ready);
+/* Writes HTML with a link for each route that says what it is about, and that who asks may use. */
+void landing_write(struct buf *out, const struct http_route *routes,
+		   const struct http_request *request, bool ready);
 
 #endif

@@ -189,7 +189,7 @@ static void serve_alerts(void *ctx, const struct http_request *request, struct h
 {
 	const struct daemon *d = ctx;
 
-	json_reply(reply, alarm_json(d->agent.alarm, http_request_control(request)));
+	json_reply(reply, alarm_json(d->agent.alarm, http_request_may(request, HTTP_TRUSTED)));
 }
 
 /* What is wrong, and why: of the last `since` seconds, and of one service or all. */
@@ -291,7 +291,9 @@ static void serve_config(void *ctx, const struct http_request *request, struct h
 	const struct daemon *d = ctx;
 	struct buf error = { 0 };
 
-	if (file && agent_compare(&d->agent, file, change_add, changes, &error))
+	if (file && !http_request_may(request, HTTP_CONTROL))
+		http_reply_fail(reply, 403, "a file is compared on the control socket only");
+	else if (file && agent_compare(&d->agent, file, change_add, changes, &error))
 		http_reply_fail(reply, 400, "%s", buf_cstr(&error));
 	else
 		json_reply(reply, json_pack("{s:o, s:O}", "settings", settings_json(d->agent.conf),
@@ -451,38 +453,38 @@ static void serve_landing(void *ctx, const struct http_request *request, struct 
 {
 	const struct daemon *d = ctx;
 
-	(void)request;
 	reply->content_type = "text/html; charset=utf-8";
-	landing_write(&reply->body, daemon_routes, d->ready);
+	landing_write(&reply->body, daemon_routes, request, d->ready);
 }
 
 const struct http_route daemon_routes[] = {
 	{ "/", serve_landing },
 	{ "/metrics", serve_metrics, .about = "every metric, for Prometheus" },
-	{ "/api/v1/services", serve_services, .about = "who calls whom, with rates and latency" },
+	{ "/api/v1/services", serve_services, HTTP_TRUSTED,
+	  .about = "who calls whom, with rates and latency" },
 	{ "/api/v1/query", serve_query, .heavy = true },
 	{ "/api/v1/top", serve_top, .heavy = true,
 	  .about = "the services that suffer and use most" },
-	{ "/api/v1/processes", serve_processes, .control = true },
+	{ "/api/v1/processes", serve_processes, HTTP_TRUSTED },
 	{ "/api/v1/alerts", serve_alerts, .heavy = true,
-	  .about = "alerts, with the reasons of those that fire" },
-	{ "/api/v1/diagnosis", serve_diagnosis, .heavy = true,
+	  .about = "alerts that are pending, fire, or have just ended" },
+	{ "/api/v1/diagnosis", serve_diagnosis, HTTP_TRUSTED, .heavy = true,
 	  .about = "what is wrong, why, and what to do" },
-	{ "/api/v1/events", serve_events, .control = true, .heavy = true },
+	{ "/api/v1/events", serve_events, HTTP_TRUSTED, .heavy = true, .about = "the last events" },
 	{ "/api/v1/check", serve_check, .heavy = true,
 	  .about = "what works on this kernel, what is missing, why" },
-	{ "/api/v1/config", serve_config, .control = true },
+	{ "/api/v1/config", serve_config, HTTP_TRUSTED },
 	{ "/api/v1/rules", serve_rules, .heavy = true, .about = "the rules with their state" },
-	{ "/api/v1/rules/test", serve_rules_test, .control = true },
-	{ "/api/v1/silences", serve_silences, .about = "silences in effect" },
-	{ "/api/v1/silences", serve_silence_add, .control = true, .post = true },
-	{ "/api/v1/silences/end", serve_silence_end, .control = true, .post = true },
-	{ "/api/v1/attach", serve_attach, .control = true, .post = true },
-	{ "/api/v1/attach", serve_attachment, .control = true },
-	{ "/api/v1/attach/end", serve_attachment_end, .control = true, .post = true },
+	{ "/api/v1/rules/test", serve_rules_test, HTTP_CONTROL },
+	{ "/api/v1/silences", serve_silences, HTTP_TRUSTED, .about = "silences in effect" },
+	{ "/api/v1/silences", serve_silence_add, HTTP_TRUSTED, .post = true },
+	{ "/api/v1/silences/end", serve_silence_end, HTTP_TRUSTED, .post = true },
+	{ "/api/v1/attach", serve_attach, HTTP_TRUSTED, .post = true },
+	{ "/api/v1/attach", serve_attachment, HTTP_TRUSTED },
+	{ "/api/v1/attach/end", serve_attachment_end, HTTP_TRUSTED, .post = true },
 	{ "/-/healthy", serve_healthy, .about = "200 as long as the daemon answers" },
 	{ "/-/ready", serve_ready,
 	  .about = "200 when all probes are started, with what is missing" },
-	{ "/-/reload", serve_reload, .control = true, .post = true },
+	{ "/-/reload", serve_reload, HTTP_TRUSTED, .post = true },
 	{ NULL, NULL },
 };

@@ -370,6 +370,11 @@ static void later_take(struct client *c, struct http_reply *r)
 	c->later = NULL;
 }
 
+static enum http_access client_access(const struct client *c)
+{
+	return c->list->control ? HTTP_CONTROL : HTTP_OPEN;
+}
+
 static void reply_make_heavy(struct http_reply *r, struct http_server *s,
 			     const struct http_route *route, const struct http_request *request)
 {
@@ -384,8 +389,11 @@ static void reply_make(struct http_reply *r, struct http_server *s, const struct
 {
 	if (!route)
 		reply_not_found(r, s->routes);
-	else if (route->control && !c->list->control)
-		http_reply_fail(r, MHD_HTTP_FORBIDDEN, "only on the control socket");
+	else if (route->access > client_access(c))
+		http_reply_fail(r, MHD_HTTP_FORBIDDEN,
+				route->access == HTTP_CONTROL
+					? "only on the control socket"
+					: "only on the control socket, or with authentication");
 	else if (route->heavy && s->heavy_ns > HEAVY_NS && !c->list->control)
 		http_reply_fail(r, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests at once");
 	else if (route->heavy)
@@ -444,9 +452,9 @@ const char *http_request_query(const struct http_request *request, const char *n
 	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
 }
 
-bool http_request_control(const struct http_request *request)
+bool http_request_may(const struct http_request *request, enum http_access access)
 {
-	return client_of(request->connection)->list->control;
+	return access <= client_access(client_of(request->connection));
 }
 
 /* --- the server */

@@ -25,10 +25,16 @@ struct http_reply {
 	uint64_t version;
 };
 
+enum http_access {
+	HTTP_OPEN,    /* everybody who gets to the endpoint */
+	HTTP_TRUSTED, /* control sockets, and those who have shown who they are */
+	HTTP_CONTROL, /* control sockets: it names a file that this process reads with its own rights */
+};
+
 struct http_route {
 	const char *path;
 	void (*handler)(void *ctx, const struct http_request *request, struct http_reply *reply);
-	bool control; /* on control sockets only */
+	enum http_access access;
 	bool heavy; /* takes long to make: what there is no time for is refused, but to control clients */
 	/* By POST, of which the body is dropped, instead of GET and HEAD: a path may have a route for either. */
 	bool post;
@@ -49,8 +55,8 @@ void http_server_free(struct http_server *s);
 /* A header's or a query parameter's value, NULL when it was not sent. Valid while the handler runs. */
 const char *http_request_header(const struct http_request *request, const char *name);
 const char *http_request_query(const struct http_request *request, const char *name);
-/* Did it come in on a control socket? */
-bool http_request_control(const struct http_request *request);
+/* May who asks have what is for these? */
+bool http_request_may(const struct http_request *request, enum http_access access);
 
 /* Replaces what the reply was to be by a message, as plain text. */
 void http_reply_fail(struct http_reply *r, unsigned status, const char *fmt, ...)

@@ -3,13 +3,9 @@
 
 #include <math.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "lib/utc.h"
 #include "rule/text.h"
-
-/* Keys in evidence that not everybody may see. */
-static const char *const private_keys[] = { "file", "files", "path", "paths", NULL };
 
 json_t *alert_number(double value)
 {
@@ -35,34 +31,6 @@ static void time_set(json_t *o, const char *key, s64 wall_ns)
 	buf_release(&text);
 }
 
-static bool is_private(const char *key)
-{
-	for (const char *const *k = private_keys; *k; k++)
-		if (!strcmp(*k, key))
-			return true;
-	return false;
-}
-
-/* A copy of what everybody may see. */
-static json_t *public_copy(json_t *value)
-{
-	json_t *ret, *item;
-	const char *key;
-	size_t i;
-
-	if (json_is_array(value)) {
-		ret = json_array();
-		json_array_foreach(value, i, item) json_array_append_new(ret, public_copy(item));
-		return ret;
-	}
-	if (!json_is_object(value))
-		return json_incref(value);
-	ret = json_object();
-	json_object_foreach(value, key, item) if (!is_private(key))
-		json_object_set_new(ret, key, public_copy(item));
-	return ret;
-}
-
 static json_t *labels_json(const struct alert *a)
 {
 	json_t *ret = json_object();
@@ -72,7 +40,7 @@ static json_t *labels_json(const struct alert *a)
 	return ret;
 }
 
-json_t *alert_json(const struct alert *a, bool files)
+json_t *alert_json(const struct alert *a, bool evidence)
 {
 	const char *unit = alert_unit(a->rule);
 	struct buf summary = { 0 };
@@ -100,9 +68,7 @@ json_t *alert_json(const struct alert *a, bool files)
 	json_object_set_new(o, "expected", json_boolean(a->expected));
 	json_object_set_new(o, "fingerprint", json_string(fingerprint));
 	json_object_set_new(o, "evidence",
-			    !a->evidence ? json_null()
-			    : files	 ? json_incref(a->evidence)
-					 : public_copy(a->evidence));
+			    a->evidence && evidence ? json_incref(a->evidence) : json_null());
 	buf_release(&summary);
 	return o;
 }

@@ -5,8 +5,8 @@
 
 #include "rule/alert.h"
 
-/* `files`: with what is in its evidence about files, which only root may know. NULL: no memory. */
-json_t *alert_json(const struct alert *a, bool files);
+/* `evidence`: with why it fires, which names processes, peers and files. NULL: no memory. */
+json_t *alert_json(const struct alert *a, bool evidence);
 
 /* null if the value is not finite. */
 json_t *alert_number(double value);
