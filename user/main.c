@@ -43,7 +43,8 @@ static void stdout_check(int status, void *unused)
 	(void)unused;
 	if (!fclose(stdout) && !failed)
 		return;
-	log_printf(SEISMO_LOG_ERR, "cannot write to standard output");
+	log_printf(SEISMO_LOG_ERR,
+		   "cannot write to standard output; see whether there is room where it goes");
 	_exit(status ?: EXIT_PROBLEM);
 }
 

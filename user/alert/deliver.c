@@ -145,8 +145,9 @@ static struct record *record_add(struct deliver *d, u64 key, enum rule_severity 
 	struct record *r;
 
 	if (HASH_COUNT(d->records) >= RECORDS_MAX && !d->dropped++)
-		log_warn("more than %d alerts at a time: others are not told of them all",
-			 RECORDS_MAX);
+		log_warn(
+			"more than %d alerts at a time: others are not told of them all; `seismo rules` shows which fire, make those that fire for everything stricter",
+			RECORDS_MAX);
 	if (!room_make(d, severity))
 		return NULL;
 	r = calloc(1, sizeof(*r));
@@ -392,9 +393,10 @@ static void file_loaded(void *ctx, const char *data, size_t len, int err)
 	d->now_ns = clock_now_ns();
 	d->wall_ns = utc_now_ns();
 	if (err || (data && json_integer_value(json_object_get(doc, "version")) != FILE_VERSION))
-		log_warn("what was told of alerts before the start is not known (%s/%s: %s)",
-			 d->conf->data_dir, FILE_NAME,
-			 err && err != -EBADMSG ? strerror(-err) : "the file is not whole");
+		log_warn(
+			"what was told of alerts before the start is not known (%s/%s: %s): what fires is told anew, as if it began now",
+			d->conf->data_dir, FILE_NAME,
+			err && err != -EBADMSG ? strerror(-err) : "the file is not whole");
 	else if (data)
 		silences_load(d->mutes.silences, json_object_get(doc, "silences"), d->now_ns,
 			      d->wall_ns);
@@ -411,7 +413,7 @@ static void file_written(void *ctx, int err)
 
 	if (err)
 		log_err(err,
-			"cannot write %s/%s; alerts that are not told yet would be lost with the daemon",
+			"cannot write %s/%s; alerts that are not told yet would be lost with the daemon; make room there, or move it (data_dir)",
 			d->conf->data_dir, FILE_NAME);
 	else
 		log_info("%s/%s can be written again", d->conf->data_dir, FILE_NAME);

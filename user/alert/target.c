@@ -54,10 +54,13 @@ static void failure_note(struct target *t, enum send_result result, const char *
 	free(t->error);
 	t->error = strdup(error);
 	if (result == SEND_RETRY)
-		log_warn("alerts cannot be told to %s '%s': %s; trying again", t->kind->name,
-			 t->name, error);
+		log_warn(
+			"alerts cannot be told to %s '%s': %s; trying again, but see whether it runs, and whether its address and password are right",
+			t->kind->name, t->name, error);
 	else
-		log_warn("%s '%s' refuses alerts: %s", t->kind->name, t->name, error);
+		log_warn(
+			"%s '%s' refuses alerts: %s; they are not sent again as they are, its own log says more",
+			t->kind->name, t->name, error);
 }
 
 static void success_note(struct target *t)

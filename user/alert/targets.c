@@ -164,8 +164,10 @@ static int slot_add(struct targets *all, struct wanted *w, struct slot *before)
 			free(s->spec);
 		}
 		free(s);
-		return log_err(-ENOMEM, "%s '%s' cannot be told of alerts", w->options.kind->name,
-			       w->options.name);
+		return log_err(
+			-ENOMEM,
+			"%s '%s' cannot be told of alerts; reload when there is memory again",
+			w->options.kind->name, w->options.name);
 	}
 	DL_APPEND(all->slots, s);
 	if (before)

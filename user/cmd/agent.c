@@ -187,8 +187,10 @@ bool agent_reload(struct agent *a)
 
 	c = conf_renew(a, &error);
 	if (!c) {
-		log_printf(SEISMO_LOG_ERR, "reload: %s; the configuration stays as it was",
-			   buf_cstr(&error));
+		log_printf(
+			SEISMO_LOG_ERR,
+			"reload: %s; the configuration stays as it was, mend the file and reload again",
+			buf_cstr(&error));
 		buf_release(&error);
 		self_reloaded(a->self, false);
 		return false;
@@ -227,7 +229,8 @@ static void unavailable_warn(const struct probe_run *run)
 
 static int memory_failed(void)
 {
-	log_printf(SEISMO_LOG_ERR, "out of memory");
+	log_printf(SEISMO_LOG_ERR,
+		   "out of memory; raise MemoryMax= of the unit, or lower limits.memory");
 	return EXIT_UNSUPPORTED;
 }
 

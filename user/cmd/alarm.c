@@ -211,10 +211,11 @@ static void baselines_keep(struct alarm *a, u64 now_ns, u64 age_ns)
 /* Whatever is wrong with a file, it is not used, and will be replaced. */
 static void file_warn(const struct saved *f, int err)
 {
-	log_warn("%s: %s; starting without %s", f->path,
-		 err == -EBADMSG || err == -EINVAL ? "this is not what was written"
-						   : strerror(-err),
-		 f->what);
+	log_warn(
+		"%s: %s; starting without %s: put a copy of it back, or let it be, it is written anew",
+		f->path,
+		err == -EBADMSG || err == -EINVAL ? "this is not what was written" : strerror(-err),
+		f->what);
 }
 
 /* False: there is nothing, or it comes too late. */
@@ -224,7 +225,9 @@ static bool file_loaded(struct saved *f, const char *data, int err)
 
 	f->loaded = true;
 	if (late)
-		log_warn("%s could not be read in time; started without %s", f->path, f->what);
+		log_warn(
+			"%s could not be read in time; started without %s, see whether the disk answers",
+			f->path, f->what);
 	else if (err)
 		file_warn(f, err);
 	return data && !late;
@@ -267,8 +270,9 @@ static void usual_loaded(void *ctx, const char *data, size_t len, int err)
 static void file_written(const struct saved *f, int err)
 {
 	if (err)
-		log_err(err, "cannot write %s; the next start would be without %s", f->path,
-			f->what);
+		log_err(err,
+			"cannot write %s; the next start would be without %s; make room there, or move it (data_dir)",
+			f->path, f->what);
 	else
 		log_info("%s can be written again", f->path);
 }

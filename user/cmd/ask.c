@@ -25,7 +25,9 @@ static int answer_check(const char *socket, const char *path, int err, unsigned 
 		log_printf(SEISMO_LOG_ERR, "only root may ask the daemon at %s: %s", socket,
 			   strerror(-err));
 	else if (err)
-		log_err(err, "cannot ask the daemon at %s", socket);
+		log_err(err,
+			"cannot ask the daemon at %s; see whether it runs (systemctl status seismo)",
+			socket);
 	else
 		log_printf(SEISMO_LOG_ERR, "the daemon at %s answers %u to %s: %.*s", socket,
 			   status, path, line, buf_cstr(body));
@@ -49,8 +51,10 @@ static int answer_take(const char *socket, const char *path, int err, unsigned s
 
 	*answer = answered ? json_loadb(body->data ?: "", body->len, 0, NULL) : NULL;
 	if (answered && !*answer) {
-		log_printf(SEISMO_LOG_ERR, "the daemon at %s does not answer in JSON to %s", socket,
-			   path);
+		log_printf(
+			SEISMO_LOG_ERR,
+			"the daemon at %s does not answer in JSON to %s: are it and this command of the same version?",
+			socket, path);
 		ret = EXIT_UNSUPPORTED;
 	}
 	return ret;

@@ -70,7 +70,9 @@ static int answer_status(const struct follow *f, int status, const json_t *doc)
 {
 	if (status || doc)
 		return status;
-	log_printf(SEISMO_LOG_ERR, "the daemon at %s has ended", f->socket);
+	log_printf(SEISMO_LOG_ERR,
+		   "the daemon at %s has ended; its log says why (journalctl -u seismo)",
+		   f->socket);
 	return EXIT_UNSUPPORTED;
 }
 
@@ -142,7 +144,7 @@ static int begin(struct follow *f)
 	while (!status && !(status = ask(f, "")) && is_state(f, "starting") && !interrupts)
 		wait_ms(START_MS);
 	if (!status && is_state(f, "starting")) {
-		log_printf(SEISMO_LOG_ERR, "interrupted before it was attached");
+		log_printf(SEISMO_LOG_ERR, "interrupted before it was attached; nothing is left");
 		ask(f, "/end");
 		return EXIT_UNSUPPORTED;
 	}
@@ -230,8 +232,9 @@ static void slow_show(const struct follow *f)
 		fwrite(text.data, 1, text.len, stdout);
 	}
 	if (json_integer_value(lost))
-		log_warn("%lld slow calls, I/Os or requests came faster than they could be shown",
-			 (long long)json_integer_value(lost));
+		log_warn(
+			"%lld slow calls, I/Os or requests came faster than they could be shown; --slow with a longer time shows fewer",
+			(long long)json_integer_value(lost));
 	buf_release(&text);
 	fflush(stdout);
 }

@@ -54,7 +54,7 @@ int command_start(struct attach_command *c, char **argv)
 	int go[2], failed[2];
 
 	if (!path) {
-		log_printf(SEISMO_LOG_ERR, "there is no command '%s'", argv[0]);
+		log_printf(SEISMO_LOG_ERR, "there is no command '%s'; give its path", argv[0]);
 		return EXIT_USAGE;
 	}
 	if (pipe2(go, O_CLOEXEC) || pipe2(failed, O_CLOEXEC)) {

@@ -293,7 +293,7 @@ int backtest_ask(const struct agent *a, const char *file, u64 since_ns, bool jso
 		if (!status && !answer) {
 			log_printf(
 				SEISMO_LOG_ERR,
-				"no daemon runs at %s, whose history the rules could be tested on",
+				"no daemon runs at %s, whose history the rules could be tested on; start it (systemctl start seismo)",
 				a->socket);
 			status = EXIT_UNSUPPORTED;
 		}

@@ -109,7 +109,7 @@ static int settings_find(const struct agent *a, const struct options *o, json_t 
 
 	if (about_daemon && !access(a->socket, F_OK) && access(a->socket, W_OK))
 		log_warn(
-			"what a running daemon has in effect is known to root only; this is what the file says");
+			"what a running daemon has in effect is known to root only; this is what the file says; run it as root");
 	else if (about_daemon)
 		status = ask_daemon(a->socket, "/api/v1/config", &answer);
 	if (!status)

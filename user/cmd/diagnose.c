@@ -159,7 +159,8 @@ static int watch_and_ask(const struct options *o, json_t **answer)
 	}
 	own_daemon_stop(&daemon);
 	if (!status && !*answer) {
-		log_printf(SEISMO_LOG_ERR, "the part that collects has ended");
+		log_printf(SEISMO_LOG_ERR,
+			   "the part that collects has ended; --verbose shows what it was at");
 		status = EXIT_UNSUPPORTED;
 	}
 	return status;

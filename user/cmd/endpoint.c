@@ -60,7 +60,8 @@ static int listener_add(struct daemon *d, int fd, bool control)
 	int err = http_server_listen(d->http, fd, control);
 
 	if (err)
-		log_err(err, "cannot wait for connections");
+		log_err(err,
+			"cannot wait for connections; raise the limits of open files and memory (LimitNOFILE=, MemoryMax=)");
 	return err ? EXIT_UNSUPPORTED : EXIT_OK;
 }
 
@@ -102,7 +103,9 @@ static int listener_open(struct daemon *d, const char *listen)
 		return EXIT_USAGE;
 	}
 	if (fd < 0) {
-		log_err(fd, "cannot listen on %s", listen);
+		log_err(fd,
+			"cannot listen on %s; choose another address (listen, --listen), or end who has this one",
+			listen);
 		return EXIT_UNSUPPORTED;
 	}
 	if (!d->port && !is_unix(listen))
@@ -135,10 +138,14 @@ static int control_open(struct daemon *d)
 	int fd = listen_unix(path);
 
 	if (fd == -EADDRINUSE)
-		log_printf(SEISMO_LOG_ERR, "another program listens on the control socket %s",
-			   path);
+		log_printf(
+			SEISMO_LOG_ERR,
+			"another program listens on the control socket %s; end it, or choose another path (--socket)",
+			path);
 	else if (fd < 0)
-		log_err(fd, "cannot listen on the control socket %s", path);
+		log_err(fd,
+			"cannot listen on the control socket %s; choose another path (--socket)",
+			path);
 	if (fd < 0)
 		return EXIT_UNSUPPORTED;
 	d->control = true;
@@ -156,7 +163,8 @@ int endpoint_open(struct daemon *d)
 		listeners++;
 	err = http_server_new(&d->http, d->loop, daemon_routes, d, connections, listeners);
 	if (err) {
-		log_err(err, "cannot start the endpoint");
+		log_err(err,
+			"cannot start the endpoint; raise the limits of open files and memory (LimitNOFILE=, MemoryMax=)");
 		return EXIT_UNSUPPORTED;
 	}
 	return listeners_open(d) ?: control_open(d);

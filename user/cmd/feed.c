@@ -40,7 +40,7 @@ int feed_open(struct feed *f, struct agent *a)
 	f->log = event_log_new(&o);
 	if (f->log)
 		return EXIT_OK;
-	log_err(-errno, "cannot start the event log");
+	log_err(-errno, "cannot start the event log; `events: { file: off }` does without it");
 	return EXIT_UNSUPPORTED;
 }
 
@@ -98,7 +98,8 @@ void feed_begin(struct feed *f, struct loop *loop)
 	f->begun = true;
 	f->ring = event_ring_new(&f->agent->probes.tables, f->log, &hooks);
 	if (!f->ring && errno != ENOENT)
-		log_err(-errno, "cannot read the kernel's events; the event log goes without them");
+		log_err(-errno,
+			"cannot read the kernel's events; the event log goes without them until a restart");
 	if (!f->ring)
 		return;
 	event_ring_window(f->ring, WINDOW_INTERVALS * f->agent->conf->interval_ns);
@@ -158,7 +159,8 @@ void feed_reloaded(struct feed *f, bool successful)
 	if (!successful)
 		return;
 	if (o.file && event_log_configure(f->log, &o))
-		log_warn("reload: no memory for the event log's options; they stay as they were");
+		log_warn(
+			"reload: no memory for the event log's options; they stay as they were, reload again");
 	if (f->ring)
 		event_ring_window(f->ring, WINDOW_INTERVALS * f->agent->conf->interval_ns);
 }

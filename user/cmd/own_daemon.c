@@ -91,8 +91,10 @@ static bool has_ended(struct own_daemon *d, int *status)
 	d->pid = 0;
 	*status = WIFEXITED(end) && WEXITSTATUS(end) ? WEXITSTATUS(end) : EXIT_UNSUPPORTED;
 	if (!WIFEXITED(end))
-		log_printf(SEISMO_LOG_ERR, "the part that collects was killed by signal %d",
-			   WTERMSIG(end));
+		log_printf(
+			SEISMO_LOG_ERR,
+			"the part that collects was killed by signal %d; --verbose shows what it was at",
+			WTERMSIG(end));
 	return true;
 }
 
@@ -117,7 +119,9 @@ static int ready_wait(struct own_daemon *d)
 		if (has_ended(d, &status))
 			return status;
 		if (clock_now_ns() > end_ns) {
-			log_printf(SEISMO_LOG_ERR, "the probes were not attached within a minute");
+			log_printf(
+				SEISMO_LOG_ERR,
+				"the probes were not attached within a minute; try again when the machine is less busy, or with fewer (--probes)");
 			return EXIT_UNSUPPORTED;
 		}
 		nanosleep(&pause, NULL);
@@ -143,7 +147,7 @@ int own_daemon_start(struct own_daemon *d, const struct agent_options *options)
 
 	*d = (struct own_daemon){ .dir = directory_make() };
 	if (!d->dir || asprintf(&d->socket, "%s/api.sock", d->dir) < 0) {
-		log_err(-errno, "cannot make a temporary directory");
+		log_err(-errno, "cannot make a temporary directory; make room in /run or /tmp");
 		return EXIT_UNSUPPORTED;
 	}
 	fflush(NULL);

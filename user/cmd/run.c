@@ -31,7 +31,7 @@ static void watchdog_tick(struct daemon *d, u64 now_ns)
 	err = agent_read(&d->agent);
 	if (err)
 		log_err(err,
-			"cannot read the BPF maps; the watchdog of the service manager is not pinged");
+			"cannot read the BPF maps; the watchdog of the service manager is not pinged, so that it starts Seismo again");
 	else
 		watchdog_feed();
 }
@@ -72,7 +72,7 @@ static void clock_tick(void *ctx, u64 now_ns)
 	(void)now_ns;
 	if (err && !d->unreadable)
 		log_err(err,
-			"cannot read the kernel's tables; the history has a gap until they can be read");
+			"cannot read the kernel's tables; trying again, and the history has a gap until then");
 	else if (!err && d->unreadable)
 		log_info("the kernel's tables can be read again");
 	d->unreadable = err;
@@ -89,9 +89,10 @@ static int lock_open(struct daemon *d, const struct agent_options *o)
 	if (d->lock >= 0)
 		return EXIT_OK;
 	if (d->lock == -EWOULDBLOCK)
-		log_printf(SEISMO_LOG_ERR,
-			   "another seismo is running already: process %d holds the lock %s/lock",
-			   holder, dir);
+		log_printf(
+			SEISMO_LOG_ERR,
+			"another seismo is running already: process %d holds the lock %s/lock; end it, or give another directory with --state-dir",
+			holder, dir);
 	else if (d->lock == -EPERM)
 		log_printf(
 			SEISMO_LOG_ERR,
@@ -226,7 +227,8 @@ static int loop_open(struct daemon *d)
 	    d->agent.worker && d->agent.slow_worker &&
 	    !loop_signal(d->loop, SIGHUP, reload_raised, d))
 		return EXIT_OK;
-	log_err(-errno, "cannot start the event loop");
+	log_err(-errno,
+		"cannot start the event loop; raise the limits of open files and memory (LimitNOFILE=, MemoryMax=)");
 	return EXIT_UNSUPPORTED;
 }
 
@@ -245,7 +247,8 @@ static int arrivals_open(struct daemon *d)
 	d->arrivals = fd < 0 ? NULL : loop_watch(d->loop, fd, LOOP_READ, arrivals_ready, d);
 	if (fd < 0 || d->arrivals)
 		return EXIT_OK;
-	log_err(-errno, "cannot wait for new processes");
+	log_err(-errno,
+		"cannot wait for new processes; raise the limits of open files and memory (LimitNOFILE=, MemoryMax=)");
 	return EXIT_UNSUPPORTED;
 }
 
@@ -261,7 +264,7 @@ static int daemon_run(struct daemon *d)
 	err = loop_run(d->loop);
 	notify_stopping();
 	if (err < 0) {
-		log_err(err, "the event loop failed");
+		log_err(err, "the event loop failed; start it again");
 		return EXIT_UNSUPPORTED;
 	}
 	return d->status;
@@ -284,7 +287,7 @@ static bool parts_end(struct daemon *d, int status)
 static void end_at_once(const struct daemon *d, int status)
 {
 	log_warn(
-		"a file (names of a container, the memory of a process, the data directory, the event log) cannot be read or written to its end; ending without it");
+		"a file (names of a container, the memory of a process, the data directory, the event log) cannot be read or written to its end; ending without it, see whether their disks answer");
 	if (d->lock >= 0)
 		close(d->lock);
 	fflush(NULL);

@@ -15,7 +15,8 @@
 
 #define ROUTE	  "/api/v1/silences"
 #define WORDS_MAX 32
-#define NO_DAEMON "no daemon is running; silences are the daemon's"
+#define NO_DAEMON \
+	"no daemon is running; silences are the daemon's, start it (systemctl start seismo)"
 
 struct options {
 	struct agent_options agent;

@@ -421,7 +421,8 @@ static int live(struct top *t)
 	if (o->replay_ns)
 		t->state.at_ns = clock_now_ns() - o->replay_ns;
 	if (!parts_make(t)) {
-		log_err(-errno, "cannot start");
+		log_err(-errno,
+			"cannot start; raise the limits of open files and memory (LimitNOFILE=, MemoryMax=)");
 	} else if (!top_screen_open()) {
 		log_printf(SEISMO_LOG_ERR,
 			   "the terminal '%s' is unknown; --batch 1 prints a table as lines",
@@ -456,7 +457,9 @@ static int without_daemon(const struct options *o)
 	int status;
 
 	if (o->replay_ns) {
-		log_printf(SEISMO_LOG_ERR, "no daemon is running, so nothing is known of the past");
+		log_printf(
+			SEISMO_LOG_ERR,
+			"no daemon is running, so nothing is known of the past; start it (systemctl start seismo)");
 		return EXIT_UNSUPPORTED;
 	}
 	if (isatty(STDERR_FILENO))

@@ -345,7 +345,7 @@ static void error_tell(struct event_log *l)
 	writer_state(l->writer, &state);
 	if (state.err && state.err != l->err)
 		log_err(state.err,
-			"cannot write the event log; trying again, and keeping %u MiB of events until then",
+			"cannot write the event log; trying again, and keeping %u MiB of events until then; make room there, or move it (events.file)",
 			WRITER_QUEUE_MAX >> 20);
 	else if (!state.err && l->err)
 		log_info("the event log can be written again");

@@ -142,7 +142,9 @@ static void timeout_expired(void *ctx, uint64_t now_ns)
 static void listener_pause(struct listener *l, int err)
 {
 	if (!l->complained)
-		log_warn("cannot accept connections for the moment: %s", strerror(err));
+		log_warn(
+			"cannot accept connections for the moment: %s; if that comes again, raise the limit of open files (LimitNOFILE=)",
+			strerror(err));
 	l->complained = true;
 	client_list_make_room(&l->clients);
 	watch_set(l->watch, 0);

@@ -214,8 +214,9 @@ static struct entry *entry_new(struct names *n, struct space_key space, u64 addr
 	struct entry *e = full ? NULL : calloc(1, sizeof(*e));
 
 	if (full && !n->full)
-		log_warn("tasks wait in more than %d places of code: some have no names",
-			 NAMES_MAX);
+		log_warn(
+			"tasks wait in more than %d places of code: some have no names; attach to fewer processes at a time",
+			NAMES_MAX);
 	n->full |= full;
 	if (!e)
 		return NULL;
