@@ -6,6 +6,7 @@
 #ifndef PARSER_BPF_H
 #define PARSER_BPF_H
 
+#include "bytes.bpf.h"
 #include "event.bpf.h"
 #include "payload.bpf.h"
 #include "peer.bpf.h"
@@ -129,6 +130,16 @@ struct stream_key {
 };
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct stream_key, u64, 16384, 0) request_streams SEC(".maps");
 
+/* A request with a number of its own: see numbered.bpf.h. */
+struct numbered {
+	u64 since_ns;
+	u64 begun_ns; /* when its response began, 0: it has not */
+	u32 note;     /* for the parser of the response */
+	u16 status;   /* of a response that was seen first */
+	u8 state;     /* enum numbered_state */
+	u8 unused;
+};
+
 /* --- parsing */
 
 #define PARSER_CHUNK 976 /* bytes read at a time */
@@ -149,6 +160,7 @@ struct parser {
 	struct stream_key key; /* of a stream: there is little stack */
 	struct route_ends ends;
 	u64 raced;
+	struct numbered numbered;
 	u64 sock, now;
 	u64 call_ns; /* when the call was seen */
 	u32 epoch;
@@ -159,9 +171,11 @@ struct parser {
 	u32 request_cnt;
 	u32 blocking; /* one of them is a blocking command */
 	u32 desync;
-	u32 lost;  /* the bytes made no sense */
-	u32 owed;  /* a request was in flight; here, since the stack is full */
-	u32 setup; /* the last of FOUND_SETUP and so on, 0: none */
+	u32 lost;      /* the bytes made no sense */
+	u32 owed;      /* a request was in flight; here, since the stack is full */
+	u32 raced_now; /* a call that sends on this connection has not returned yet */
+	u32 answered;  /* a request with a number has got its response */
+	u32 setup;     /* the last of FOUND_SETUP and so on, 0: none */
 	u32 head_len;
 	struct run runs[RUNS]; /* responses, in order */
 	u32 run;	       /* the run being counted */
@@ -308,6 +322,8 @@ static __always_inline void parser_stream(struct parser *p)
 	bpf_map_delete_elem(&request_streams, key);
 }
 
+#include "numbered.bpf.h"
+
 static __always_inline bool is_stream(u32 kind)
 {
 	return kind == FOUND_STREAM_REQUEST || kind == FOUND_STREAM_RESPONSE ||
@@ -349,8 +365,29 @@ static __always_inline void parser_found(struct parser *p)
 		p->desync = p->lost = 1;
 	else if (found->kind == FOUND_PROTOCOL)
 		parser_switch(p, found->protocol);
+	else if (found->kind >= FOUND_NUMBERED_REQUEST)
+		parser_numbered(p);
 	else if (found->kind >= FOUND_SETUP)
 		p->setup = found->kind;
+}
+
+/* The next step of the protocol; and of one whose requests have numbers. */
+__noinline int parser_protocol_step(u32 sent, u32 avail)
+{
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+
+	return p ? protocol_step(p->protocol, p->is_request, &p->stream,
+				 &p->bytes[p->pos & PARSER_MASK], avail, &p->found)
+		 : 0;
+}
+
+__noinline int parser_numbered_step(u32 sent, u32 avail)
+{
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+
+	return p ? numbered_step(p->protocol, p->is_request, &p->stream,
+				 &p->bytes[p->pos & PARSER_MASK], avail, &p->found)
+		 : 0;
 }
 
 /* 1: at the end. */
@@ -369,8 +406,8 @@ __noinline int parser_step(u32 sent)
 	if (avail && !f->skip) {
 		if (avail > PARSE_WINDOW)
 			avail = PARSE_WINDOW;
-		n = protocol_step(p->protocol, p->is_request, &p->stream,
-				  &p->bytes[p->pos & PARSER_MASK], avail, &p->found);
+		n = protocol_is_numbered(p->protocol) ? parser_numbered_step(sent, avail)
+						      : parser_protocol_step(sent, avail);
 		p->pos += n;
 		parser_found(p);
 		if (p->desync)
@@ -429,6 +466,21 @@ static __always_inline bool payload_note(const struct event *e, int found)
 	return found;
 }
 
+static __always_inline u32 write_seq(struct sock *sk)
+{
+	struct tcp_sock *tp = tcp_sock_or_null(sk);
+
+	return tp ? READ(tp, write_seq) : 0;
+}
+
+/* These received bytes, with no request in flight, respond to a request that has not been seen yet. */
+static __always_inline bool is_race(const struct event *e)
+{
+	const struct request_ctx *r = &e->sc->request;
+
+	return !e->sent && r->sent_seq && write_seq(e->sk) != r->sent_seq;
+}
+
 static __noinline int parser_begin(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
@@ -446,7 +498,8 @@ static __noinline int parser_begin(struct event *e)
 	p->peer = r->peer;
 	p->protocol = p->began_as = r->protocol;
 	p->is_request = e->is_request;
-	p->request_cnt = p->blocking = p->desync = p->lost = p->setup = 0;
+	p->request_cnt = p->blocking = p->desync = p->lost = p->setup = p->answered = 0;
+	p->raced_now = is_race(e);
 	__builtin_memset(p->runs, 0, sizeof(p->runs));
 	__builtin_memcpy(p->bytes, f->carry, PROTOCOL_CARRY);
 	p->pos = PROTOCOL_CARRY - (f->carry_len < PROTOCOL_CARRY ? f->carry_len : 0);
@@ -475,6 +528,8 @@ static __noinline int parser_end(struct event *e)
 	if (p->protocol != p->began_as)
 		r->protocol = p->protocol;
 	r->desync = p->desync;
+	if (p->answered)
+		r->answered_ns = p->call_ns;
 	return 0;
 }
 
@@ -565,7 +620,7 @@ static __noinline int setup_found(struct event *e)
 #define TRIES	   4 /* to detect the protocol */
 #define LOSSES_MAX 4 /* so often it is tried anew */
 
-/* Nothing of a connection that was seen from its begin has made sense: it never was this protocol. */
+/* Nothing of a connection that was seen from its begin has been answered in a way that makes sense: it never was this protocol. */
 static __always_inline bool parser_was_wrong(const struct request_ctx *r)
 {
 	return r->watched && !r->answered_ns;

@@ -81,6 +81,8 @@ static __noinline int on_request(struct event *e)
 		peer_resolve(e);
 	if (!protocol_has_streams(r->protocol))
 		inflight_add(r, e->p->blocking ? 0 : e->now, n);
+	else if (!r->setup)
+		r->begun_ns = e->now;
 	if (!e->sent)
 		queue_add(e, e->p->call_ns - e->now, n);
 	if (r->race_cnt)

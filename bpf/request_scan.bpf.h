@@ -149,6 +149,48 @@ int streams_scan(struct bpf_iter__bpf_map_elem *it)
 	return 0;
 }
 
+#define NATS_TIMEOUT_NS \
+	60000000000ULL /* there is no answer if nobody has subscribed; clients give up sooner */
+
+/* One that has begun to be answered, or blocks, does not wait; what was none, as the protocol was another one, has no holder. */
+SEC("?iter/bpf_map_elem")
+int numbered_scan(struct bpf_iter__bpf_map_elem *it)
+{
+	u64 now = bpf_ktime_get_ns(), ns;
+	struct numbered *r = it->value;
+	struct stream_key *entry = it->key, key;
+	struct holder h = {};
+	u32 state, protocol;
+	bool waits;
+
+	if (!entry || !r)
+		return 0;
+	key = *entry;
+	ns = now > r->since_ns ? now - r->since_ns : 0;
+	if (r->state == NUMBERED_ANSWERED) {
+		if (ns > STREAM_RACE_NS)
+			bpf_map_delete_elem(&request_numbered, &key);
+		return 0;
+	}
+	state = entry_state(key.sock, r->since_ns, &h);
+	if (state == ENTRY_UNSURE)
+		return 0;
+	protocol = h.dim & ((1 << REQUEST_PROTOCOL_BITS) - 1);
+	waits = r->state == NUMBERED_WAITS && !r->begun_ns && h.ns &&
+		protocol_is_numbered(protocol);
+	if (state == ENTRY_WAITS && protocol == PROTOCOL_NATS && ns > NATS_TIMEOUT_NS) {
+		state = ENTRY_ENDED;
+		h.reason = UNANSWERED_TIMED_OUT;
+	}
+	if (waits && state == ENTRY_WAITS)
+		waiting_add(identity_valid(h.identity, h.gen), h.dim, 1, ns);
+	else if (waits)
+		entry_unanswered(h.identity, h.gen, h.dim, h.reason);
+	if (state == ENTRY_ENDED)
+		bpf_map_delete_elem(&request_numbered, &key);
+	return 0;
+}
+
 #define DNS_TIMEOUT_NS 15000000000LL /* resolvers have given up, or ask anew from another socket */
 
 /* Nothing tells of the end of a UDP socket: who asked has closed it, or who should have answered. */

@@ -82,7 +82,7 @@ static __noinline int response_lost(struct event *e)
 	bool wrong = parser_was_wrong(r) && !setup;
 
 	parser_lost(e);
-	if (!r->outstanding && setup)
+	if (!r->outstanding && (setup || (wrong && protocol_is_numbered(protocol))))
 		inflight_add(r, r->begun_ns, 1);
 	status = e->p->runs[0].cnt ? STATUS_UNKNOWN : http_answer(e);
 	parser_response(e->p, status ?: setup ? STATUS_ERROR : STATUS_UNKNOWN, r->outstanding);
@@ -102,7 +102,8 @@ static __always_inline int response_parse(struct event *e)
 	parsed = parse(e);
 	if (r->interim)
 		return http_past_interim(e, parsed);
-	if (parsed && e->p->lost && r->protocol != PROTOCOL_HTTP && (r->outstanding || r->setup))
+	if (parsed && e->p->lost && r->protocol != PROTOCOL_HTTP &&
+	    (r->outstanding || r->setup || protocol_is_numbered(r->protocol)))
 		return response_lost(e);
 	if (r->desync && r->outstanding)
 		return exchange_status(e);

@@ -11,13 +11,6 @@
 #include "bytes.bpf.h"
 #include "detect.bpf.h"
 
-static __always_inline u32 write_seq(struct sock *sk)
-{
-	struct tcp_sock *tp = tcp_sock_or_null(sk);
-
-	return tp ? READ(tp, write_seq) : 0;
-}
-
 /* The call that sent a request has been seen. What was read unseen before it, is no response to it. */
 static __always_inline void sent_note(struct sock *sk, struct request_ctx *r)
 {
@@ -36,14 +29,6 @@ static __always_inline void sent_note(struct sock *sk, struct request_ctx *r)
 		return;
 	f->skip -= f->skip < unseen ? f->skip : unseen;
 	r->read_seq = seq;
-}
-
-/* These received bytes, with no request in flight, respond to a request that has not been seen yet. */
-static __always_inline bool is_race(const struct event *e)
-{
-	const struct request_ctx *r = &e->sc->request;
-
-	return !e->sent && r->sent_seq && write_seq(e->sk) != r->sent_seq;
 }
 
 static __always_inline void race_note(struct request_ctx *r, u32 n, u32 status)

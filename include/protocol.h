@@ -7,17 +7,25 @@
 #ifndef SEISMO_PROTOCOL_H
 #define SEISMO_PROTOCOL_H
 
+#include "protocol/amqp.h"
+#include "protocol/cql.h"
 #include "protocol/dns.h"
+#include "protocol/fastcgi.h"
 #include "protocol/flow.h"
 #include "protocol/http.h"
 #include "protocol/http2.h"
+#include "protocol/kafka.h"
+#include "protocol/ldap.h"
 #include "protocol/memcached.h"
+#include "protocol/mongodb.h"
 #include "protocol/mqtt.h"
 #include "protocol/mysql.h"
+#include "protocol/nats.h"
 #include "protocol/postgresql.h"
 #include "protocol/proxy.h"
 #include "protocol/redis.h"
 #include "protocol/tls.h"
+#include "protocol/zookeeper.h"
 
 /* --- detecting the protocol by the first bytes of the client */
 
@@ -51,6 +59,22 @@ static inline u32 protocol_is_first(u32 protocol, const u8 *head, u32 avail, u32
 		return postgresql_is_first(head, avail, total);
 	case PROTOCOL_DNS:
 		return dns_is_first(head, avail, total);
+	case PROTOCOL_KAFKA:
+		return kafka_is_first(head, avail, total);
+	case PROTOCOL_MONGODB:
+		return mongodb_is_first(head, avail, total);
+	case PROTOCOL_CQL:
+		return cql_is_first(head, avail, total);
+	case PROTOCOL_AMQP:
+		return amqp_is_first(head, avail);
+	case PROTOCOL_NATS:
+		return nats_is_first(head, avail);
+	case PROTOCOL_LDAP:
+		return ldap_is_first(head, avail, total);
+	case PROTOCOL_ZOOKEEPER:
+		return zookeeper_is_first(head, avail, total);
+	case PROTOCOL_FASTCGI:
+		return fastcgi_is_first(head, avail);
 	}
 	return 0;
 }
@@ -65,6 +89,8 @@ static inline u32 protocol_is_late(u32 protocol, const u8 *head, u32 avail, u32 
 		return postgresql_is_query(head, avail, total);
 	case PROTOCOL_MYSQL:
 		return mysql_is_command(head, avail, total);
+	case PROTOCOL_CQL:
+		return cql_is_late(head, avail, total);
 	}
 	return 0;
 }
@@ -78,13 +104,15 @@ static inline u32 protocol_begins(u32 protocol, const u8 *head, u32 avail, u32 t
 }
 
 /*
- * The same for what a server sends before a request of its client was seen: the greeting of MySQL, or why there is none; the
- * settings with which HTTP/2 begins.
+ * The same for what a server sends before a request of its client was seen: the greeting of MySQL, or why there is none, or of NATS;
+ * the settings with which HTTP/2 begins.
  */
 static inline u32 protocol_detect_greeting(const u8 *head, u32 avail, u32 total)
 {
 	if (mysql_is_greeting(head, avail, total))
 		return PROTOCOL_MYSQL;
+	if (nats_is_greeting(head, avail))
+		return PROTOCOL_NATS;
 	return avail >= 9 && http2_is_settings(head) ? PROTOCOL_HTTP2 : PROTOCOL_UNKNOWN;
 }
 
@@ -95,10 +123,25 @@ static inline u32 protocol_is_parsed(u32 protocol)
 	       protocol != PROTOCOL_OPAQUE;
 }
 
+#define PROTOCOL_BIT(protocol) (1U << PROTOCOL_##protocol)
+
+/* Requests have numbers, which their responses have too. */
+#define PROTOCOLS_NUMBERED                                                                      \
+	(PROTOCOL_BIT(KAFKA) | PROTOCOL_BIT(MONGODB) | PROTOCOL_BIT(CQL) | PROTOCOL_BIT(AMQP) | \
+	 PROTOCOL_BIT(NATS) | PROTOCOL_BIT(LDAP) | PROTOCOL_BIT(ZOOKEEPER) |                    \
+	 PROTOCOL_BIT(FASTCGI))
+
+static inline u32 protocol_is_numbered(u32 protocol)
+{
+	return PROTOCOLS_NUMBERED >> (protocol & 31) & 1;
+}
+
 /* A connection may have several requests in flight, answered in any order. */
 static inline u32 protocol_has_streams(u32 protocol)
 {
-	return protocol == PROTOCOL_HTTP2 || protocol == PROTOCOL_GRPC;
+	const u32 all = PROTOCOLS_NUMBERED | PROTOCOL_BIT(HTTP2) | PROTOCOL_BIT(GRPC);
+
+	return all >> (protocol & 31) & 1;
 }
 
 /*
@@ -113,18 +156,53 @@ static inline u32 protocol_response_begun(u32 protocol, const struct flow *f)
 	       protocol != PROTOCOL_MQTT;
 }
 
-/*
- * The next step in one direction. `head` is the next bytes; s->flow[...].skip is 0. Returns the number of bytes
- * consumed. 0: more are needed (then avail < PROTOCOL_CARRY), or the result is FOUND_DESYNC or FOUND_PROTOCOL.
- */
-static inline u32 protocol_step(u32 protocol, u32 is_request, struct stream *s, const u8 *head,
+static inline void found_prepare(struct found *ret)
+{
+	ret->kind = FOUND_NOTHING;
+	ret->status = STATUS_UNKNOWN;
+	ret->protocol = PROTOCOL_TLS;
+	ret->note = 0;
+}
+
+/* protocol_step() of protocols whose requests have numbers, of which each result has to be prepared too. */
+static INLINE u32 numbered_step(u32 protocol, u32 is_request, struct stream *s, const u8 *head,
 				u32 avail, struct found *ret)
 {
 	struct flow *f = &s->flow[is_request ? FLOW_REQUEST : FLOW_RESPONSE];
 
-	ret->kind = FOUND_NOTHING;
-	ret->status = STATUS_UNKNOWN;
-	ret->protocol = PROTOCOL_TLS;
+	found_prepare(ret);
+	switch (protocol) {
+	case PROTOCOL_KAFKA:
+		return is_request ? kafka_request(f, head, avail, ret)
+				  : kafka_response(f, head, avail, ret);
+	case PROTOCOL_MONGODB:
+		return mongodb_step(f, head, avail, is_request, ret);
+	case PROTOCOL_CQL:
+		return cql_step(f, head, avail, is_request, ret);
+	case PROTOCOL_AMQP:
+		return amqp_step(s, head, avail, is_request, ret);
+	case PROTOCOL_NATS:
+		return nats_step(f, head, avail, is_request, ret);
+	case PROTOCOL_LDAP:
+		return ldap_step(f, head, avail, is_request, ret);
+	case PROTOCOL_ZOOKEEPER:
+		return zookeeper_step(f, head, avail, is_request, ret);
+	case PROTOCOL_FASTCGI:
+		return fastcgi_step(f, head, avail, is_request, ret);
+	}
+	return found(ret, FOUND_DESYNC, 0);
+}
+
+/*
+ * The next step in one direction. `head` is the next bytes; s->flow[...].skip is 0. Returns the number of bytes
+ * consumed. 0: more are needed (then avail < PROTOCOL_CARRY), or the result is FOUND_DESYNC or FOUND_PROTOCOL.
+ */
+static INLINE u32 protocol_step(u32 protocol, u32 is_request, struct stream *s, const u8 *head,
+				u32 avail, struct found *ret)
+{
+	struct flow *f = &s->flow[is_request ? FLOW_REQUEST : FLOW_RESPONSE];
+
+	found_prepare(ret);
 	switch (protocol) {
 	case PROTOCOL_HTTP:
 		return http_step(f, head, avail, is_request, ret);

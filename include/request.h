@@ -6,11 +6,11 @@
 #include "protocol.h"
 
 /* Bit fields of the dimension. */
-#define REQUEST_PROTOCOL_BITS 4
-#define REQUEST_DIRECTION_AT  4
-#define REQUEST_STATUS_AT     5
+#define REQUEST_PROTOCOL_BITS 5
+#define REQUEST_DIRECTION_AT  5
+#define REQUEST_STATUS_AT     6
 #define REQUEST_STATUS_BITS   10
-#define REQUEST_PEER_AT	      15
+#define REQUEST_PEER_AT	      16
 #define REQUEST_PEER_BITS     16
 
 /*

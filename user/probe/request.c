@@ -127,7 +127,8 @@ static bool are_tracked(void)
 /* Once there was something in the tables of streams and DNS queries, they are visited too. */
 static int scan(struct probe_run *run)
 {
-	static const char *const entries[] = { "streams_scan", "datagrams_scan", "holders_scan" };
+	static const char *const entries[] = { "streams_scan", "numbered_scan", "datagrams_scan",
+					       "holders_scan" };
 	volatile u64 *began_ns = probe_global(run, "scan_began_ns", sizeof(u64));
 	volatile u64 *seen = probe_global(run, "entries_seen", sizeof(u64));
 	volatile u64 *full = probe_global(run, "holders_full", sizeof(u64));
@@ -229,6 +230,10 @@ const struct probe probe_request = {
 			  .iterates = "request_streams",
 			  .optional = true,
 			  .purpose = "HTTP/2 streams that wait for their response" },
+			{ { "numbered_scan" },
+			  .iterates = "request_numbered",
+			  .optional = true,
+			  .purpose = "requests with numbers that wait for their response" },
 			{ { "datagrams_scan" },
 			  .iterates = "request_datagrams",
 			  .optional = true,
