@@ -233,7 +233,7 @@ lint:
 		-j2 -Iuser -Iinclude user
 	$(call say,LINT,shellcheck)
 	$(Q)find . \( -name .git -o -path './build*' \) -prune -o -type f -print0 | \
-		xargs -0 grep -lE '^#!.*\b(ba)?sh\b' | xargs shellcheck -x
+		xargs -0 grep -lE '^#!.*\b(ba)?sh\b' | xargs -P 2 -n 40 shellcheck -x
 	$(call say,LINT,layers)
 	$(Q)tools/check-layers
 	$(Q)tools/check-style

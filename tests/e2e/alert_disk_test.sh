@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A disk that becomes slow, and then hangs, below PostgreSQL: what the real Prometheus and Alertmanager show of it, and whether
 # the alert names the disk, who suffers first, and why. The windows of the rules are a fifth of what they are shipped with.
-# alone: the disk has to be as fast as usual before it is slow
+# quiet: the disk has to be as fast as usual before it is slow
 # shellcheck disable=SC2317 # functions that wait_until calls
 
 # A copy of the mount in a namespace that somebody makes meanwhile would keep the disk in use.

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # A disk is slow when it is slow for its load: three times the latency at the same load fires within 30 s, ten times the load
 # does not, what is usual is still known after a restart, and what is another disk now begins anew. The client is fio.
-# alone: the disk has to be as fast as usual before it is slow
+# quiet: the disk has to be as fast as usual before it is slow
 # shellcheck disable=SC2317 # functions that wait_until calls
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"

@@ -132,8 +132,9 @@ static void a_log_that_is_no_terminal_is_logfmt(void **state)
 	end();
 	assert_memory_equal(text, "time=", 5);
 	assert_time(text + 5);
-	assert_string_equal(text + 29,
-			    " level=error msg=\"say \\\"a=b\\\"\\u000aor \\\\: Input/output error\"\n");
+	assert_string_equal(
+		text + 29,
+		" level=error msg=\"say \\\"a=b\\\"\\u000aor \\\\: Input/output error\"\n");
 }
 
 static void a_log_can_be_json(void **state)
