@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cmd/cmd.h"
+#include "cmd/daemon.h"
 #include "lib/log.h"
 #include "lib/version.h"
 #include "probe/kernel.h"
@@ -61,6 +62,8 @@ int main(int argc, char **argv)
 	}
 	if (!strcmp(name, "--help") || !strcmp(name, "-h"))
 		name = "help";
+	if (!strcmp(name, FRONT_COMMAND))
+		return front_main(daemon_routes);
 	for (const struct command *c = commands; c->name; c++)
 		if (!strcmp(c->name, name))
 			return c->run(argc > 1 ? argc - 1 : 1, argc > 1 ? argv + 1 : argv);

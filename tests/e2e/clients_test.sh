@@ -17,9 +17,9 @@ clients_start() { # keeps 400 requests under way, in two programs
 	done
 }
 
-# Nanoseconds that the daemon had to wait for a CPU until now.
+# Nanoseconds that the daemon and its front had to wait for a CPU until now.
 cpu_wait() {
-	cut -d' ' -f2 "/proc/$seismo_pid/schedstat"
+	cat "/proc/$seismo_pid/schedstat" "/proc/$front/schedstat" | awk '{ sum += $2 } END { printf "%d\n", sum }'
 }
 
 # The longest of 25 answers, in milliseconds, less what others on this machine made the daemon wait for a CPU.
@@ -51,6 +51,7 @@ scraper() {
 }
 
 start_seismo --probes all --interval 5s
+front=$(pgrep -P "$seismo_pid" -x seismo-front)
 scrapers
 answered=$(cat "$TMP"/scraper.* | wc -l) readings=$(sort -u "$TMP"/scraper.* | wc -l)
 ok "ten scrapers are answered ($answered times)" test "$answered" -ge 50

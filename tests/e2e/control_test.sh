@@ -219,16 +219,25 @@ needed=$(grep -oE 'need [0-9]+' "$TMP/run.err" | cut -d' ' -f2)
 few $((needed - 1))
 refused "need $needed" "one less than it needs"
 
-# CPU time of the daemon in a second, in hundredths.
+# CPU time of the daemon and its front in a second, in hundredths.
 cpu_used() {
 	local before
-	before=$(awk '{ print $14 + $15 }' "/proc/$seismo_pid/stat")
+	before=$(cpu_until_now)
 	sleep 1
-	awk -v before="$before" '{ print $14 + $15 - before }' "/proc/$seismo_pid/stat"
+	echo $(($(cpu_until_now) - before))
+}
+
+cpu_until_now() {
+	cat "/proc/$seismo_pid/stat" "/proc/$front/stat" | awk '{ sum += $14 + $15 } END { print sum }'
 }
 
 export max_files=$needed
 SEISMO=$TMP/few start_seismo --probes all
+as_front() { # COMMAND...
+	setpriv --reuid "$(awk '$1 == "Uid:" { print $2 }' "/proc/$front/status")" --regid "$(awk '$1 == "Gid:" { print $2 }' "/proc/$front/status")" --clear-groups "$@"
+}
+
+front=$(pgrep -P "$seismo_pid" -x seismo-front)
 is "" "$(sed -n '/Degraded/p' "$TMP/ready")" "with as many as it needs all families are there"
 scrape
 ok "and of its descriptors some are left for clients ($(value process_open_fds) of $needed)" \
@@ -252,8 +261,10 @@ printf 'GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&"$conne
 ok "tables that cannot be read are no success, and it says why" timeout 10 grep -qzE \
 	"^HTTP/1.1 503 .*cannot read the kernel's tables: Too many open files" <&"$connection"
 exec {connection}>&-
+as_front prlimit --pid "$front" --nofile=6:
 curl -sS --max-time 3 -o /dev/null "$SEISMO_URL/-/healthy" 2>/dev/null &
 ok "without any left it waits, and costs no time" between 0 20 "$(cpu_used)"
+as_front prlimit --pid "$front" --nofile="$needed:"
 prlimit --pid "$seismo_pid" --nofile="$needed:"
 wait $!
 is 0 $? "who had to wait was answered when there were some"

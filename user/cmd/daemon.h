@@ -9,7 +9,7 @@
 #include "cmd/diagnosing.h"
 #include "cmd/feed.h"
 #include "expo/expo.h"
-#include "http/server.h"
+#include "http/front.h"
 #include "lib/loop.h"
 #include "lib/notify.h"
 
@@ -24,7 +24,8 @@ struct daemon {
 	struct agent agent;
 	struct feed feed;
 	struct loop *loop;
-	struct http_server *http;
+	struct http_server *http; /* the control socket */
+	struct front *front;	  /* serves the other sockets; NULL: there is none */
 	struct exposition expositions[EXPO_FORMATS];
 	struct http_shared *services;
 	struct backtest_session backtest;

@@ -55,16 +55,6 @@ static int descriptors_plan(const struct daemon *d, unsigned *connections)
 	return EXIT_OK;
 }
 
-static int listener_add(struct daemon *d, int fd, bool control)
-{
-	int err = http_server_listen(d->http, fd, control);
-
-	if (err)
-		log_err(err,
-			"cannot wait for connections; raise the limits of open files and memory (LimitNOFILE=, MemoryMax=)");
-	return err ? EXIT_UNSUPPORTED : EXIT_OK;
-}
-
 static bool is_unix(const char *listen)
 {
 	return !strncmp(listen, CONF_UNIX_LISTEN, strlen(CONF_UNIX_LISTEN));
@@ -89,10 +79,10 @@ static int unix_open(const char *listen)
 	return fd;
 }
 
-/* 0 is no port of one that has none. */
-static int listener_open(struct daemon *d, const char *listen)
+/* Opens *ret. 0 is no port of one that has none. */
+static int listener_open(struct daemon *d, const char *listen, int *ret)
 {
-	int fd = is_unix(listen) ? unix_open(listen) : listen_open(listen);
+	int fd = *ret = is_unix(listen) ? unix_open(listen) : listen_open(listen);
 
 	if (fd == -EINVAL) {
 		log_printf(
@@ -114,28 +104,57 @@ static int listener_open(struct daemon *d, const char *listen)
 		log_warn(
 			"%s can be reached from other hosts without encryption or authentication; use 127.0.0.1 unless the network is trusted",
 			listen);
-	return listener_add(d, fd, false);
+	return EXIT_OK;
+}
+
+/* They are served by a process of their own. */
+static int listeners_serve(struct daemon *d, const int *fds, unsigned connections)
+{
+	const struct front_options options = {
+		.loop = d->loop,
+		.routes = daemon_routes,
+		.ctx = d,
+		.listeners = fds,
+		.listener_cnt = d->listening,
+		.connections = connections,
+		.log_format = d->agent.conf->log_format,
+	};
+	int err = d->listening ? front_new(&d->front, &options) : 0;
+
+	if (err)
+		log_err(err, "cannot start the process that serves HTTP");
+	return err ? EXIT_UNSUPPORTED : EXIT_OK;
 }
 
 /* All of them, or none. */
-static int listeners_open(struct daemon *d)
+static int listeners_open(struct daemon *d, unsigned connections)
 {
 	char *const *listen = d->agent.conf->listen;
-	int status = EXIT_OK;
+	int fds[FRONT_LISTENERS_MAX], status = EXIT_OK;
 
 	for (; *listen && !status; listen++) {
 		if (!strcmp(*listen, CONF_NO_LISTEN))
 			continue;
-		status = listener_open(d, *listen);
+		if (d->listening == FRONT_LISTENERS_MAX) {
+			log_printf(SEISMO_LOG_ERR, "listen has more than %d addresses",
+				   FRONT_LISTENERS_MAX);
+			status = EXIT_USAGE;
+			break;
+		}
+		status = listener_open(d, *listen, &fds[d->listening]);
 		d->listening += !status;
 	}
+	if (!status)
+		return listeners_serve(d, fds, connections);
+	for (unsigned i = 0; i < d->listening; i++)
+		close(fds[i]);
 	return status;
 }
 
 static int control_open(struct daemon *d)
 {
 	const char *path = d->agent.socket;
-	int fd = listen_unix(path);
+	int fd = listen_unix(path), err;
 
 	if (fd == -EADDRINUSE)
 		log_printf(
@@ -149,31 +168,33 @@ static int control_open(struct daemon *d)
 	if (fd < 0)
 		return EXIT_UNSUPPORTED;
 	d->control = true;
-	return listener_add(d, fd, true);
+	err = http_server_listen(d->http, fd, true);
+	if (err)
+		log_err(err, "cannot wait for connections");
+	return err ? EXIT_UNSUPPORTED : EXIT_OK;
 }
 
 int endpoint_open(struct daemon *d)
 {
-	unsigned connections, listeners = 1; /* that of the control socket */
+	unsigned connections;
 	int status = descriptors_plan(d, &connections), err;
 
 	if (status)
 		return status;
-	for (char *const *listen = d->agent.conf->listen; *listen; listen++)
-		listeners++;
-	err = http_server_new(&d->http, d->loop, daemon_routes, d, connections, listeners);
+	err = http_server_new(&d->http, d->loop, daemon_routes, d, connections, 1);
 	if (err) {
 		log_err(err,
 			"cannot start the endpoint; raise the limits of open files and memory (LimitNOFILE=, MemoryMax=)");
 		return EXIT_UNSUPPORTED;
 	}
-	return listeners_open(d) ?: control_open(d);
+	return listeners_open(d, connections) ?: control_open(d);
 }
 
 void endpoint_close(struct daemon *d)
 {
 	char *const *listen = d->agent.conf ? d->agent.conf->listen : NULL;
 
+	front_free(d->front);
 	http_server_free(d->http);
 	for (struct exposition *e = d->expositions; e < d->expositions + EXPO_FORMATS; e++)
 		http_shared_drop(&e->shared);

@@ -5,6 +5,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/capability.h>
 #include <unistd.h>
 
 #include "cmd/cmd.h"
@@ -13,6 +14,7 @@
 #include "cmd/report.h"
 #include "lib/lock.h"
 #include "lib/log.h"
+#include "lib/sandbox.h"
 #include "lib/version.h"
 
 #define TICK_NS	    (200 * NS_PER_MS)
@@ -218,17 +220,48 @@ static int loop_open(struct daemon *d)
 		d->starter = loop_timer(d->loop, start_next, d);
 		d->ticker = loop_timer(d->loop, tick, d);
 		d->clock = loop_timer(d->loop, clock_tick, d);
-		d->agent.worker = worker_new(d->loop, JOBS_MAX);
-		d->agent.slow_worker = worker_new(d->loop, 1);
 		d->attaching = attaching_new(&d->agent, &d->feed, d->loop);
 		d->diagnosing = diagnosing_new(&d->agent, d->loop);
 	}
 	if (d->attaching && d->diagnosing && d->ticker && d->starter && d->clock &&
-	    d->agent.worker && d->agent.slow_worker &&
 	    !loop_signal(d->loop, SIGHUP, reload_raised, d))
 		return EXIT_OK;
 	log_err(-errno,
 		"cannot start the event loop; raise the limits of open files and memory (LimitNOFILE=, MemoryMax=)");
+	return EXIT_UNSUPPORTED;
+}
+
+/* Each thread has capabilities of its own: they are given up before there are any. */
+static int privileges_drop(void)
+{
+	static const int kept[] = {
+		CAP_BPF,     /* loads programs, reads their tables */
+		CAP_PERFMON, /* attaches programs, also when somebody is attached to */
+		CAP_SYS_PTRACE,
+		CAP_DAC_READ_SEARCH, /* look into /proc and files of others: names, ports, memory, stacks */
+		CAP_SYS_ADMIN,	  /* measures what the probes cost */
+		CAP_SYS_RESOURCE, /* tables are locked memory before Linux 5.11 */
+		CAP_SYSLOG,	  /* the kernel tells the addresses of its functions */
+		CAP_SETUID,
+		CAP_SETGID, /* the front and commands run as other users */
+		CAP_KILL,   /* and are ended */
+	};
+	const char *what;
+	int err = privileges_reduce(kept, sizeof(kept) / sizeof(*kept), &what);
+
+	if (!err)
+		return EXIT_OK;
+	log_err(err, "cannot %s", what);
+	return EXIT_UNSUPPORTED;
+}
+
+static int threads_start(struct daemon *d)
+{
+	d->agent.worker = worker_new(d->loop, JOBS_MAX);
+	d->agent.slow_worker = d->agent.worker ? worker_new(d->loop, 1) : NULL;
+	if (d->agent.slow_worker)
+		return EXIT_OK;
+	log_err(-errno, "cannot start a thread");
 	return EXIT_UNSUPPORTED;
 }
 
@@ -353,6 +386,8 @@ int daemon_main(const struct agent_options *options)
 	status = status ?: loop_open(&d);
 	status = status ?: lock_open(&d, options);
 	status = status ?: endpoint_open(&d);
+	status = status ?: privileges_drop();
+	status = status ?: threads_start(&d);
 	status = status ?: feed_open(&d.feed, &d.agent);
 	status = status ?: agent_begin(&d.agent, options);
 	status = status ?: agent_alarm(&d.agent, d.loop);

@@ -11,16 +11,16 @@
 #include <time.h>
 
 struct body;
-struct http_later;
+struct connection_later;
 
 struct client {
 	struct client *prev, *next;
 	struct client_list *list;
 	int fd;
 	time_t last_request;
-	struct body *body;	  /* that it is being sent */
-	struct http_later *later; /* its reply, which is given later; the server's */
-	bool evicted;		  /* shut down and out of the list */
+	struct body *body;		/* that it is being sent */
+	struct connection_later *later; /* its reply, which is given later; the server's */
+	bool evicted;			/* shut down and out of the list */
 };
 
 struct client_list {

@@ -12,6 +12,7 @@
 
 #include "expo/accept.h"
 #include "http/client.h"
+#include "http/connection.h"
 #include "http/payload.h"
 #include "lib/log.h"
 
@@ -44,6 +45,8 @@ struct http_server {
 	struct loop *loop;
 	const struct http_route *routes;
 	void *ctx;
+	void (*forward)(void *ctx, const struct http_route *route,
+			const struct http_request *request, struct http_reply *reply);
 	unsigned connection_max, big_cnt;
 	uint64_t heavy_ns;	    /* taken by heavy replies in this turn of the loop */
 	struct listener *accepting; /* on which the connection came that is being added */
@@ -51,13 +54,9 @@ struct http_server {
 	struct listener listeners[];
 };
 
-struct http_request {
-	struct http_server *server;
-	struct MHD_Connection *connection;
-};
-
 /* Of a connection that is suspended until it is sent, and so cannot go before. It is the client's. */
-struct http_later {
+struct connection_later {
+	struct http_later later;
 	struct http_server *server;
 	struct MHD_Connection *connection;
 	struct http_reply reply;
@@ -76,7 +75,7 @@ static struct client *client_of(struct MHD_Connection *connection)
 		->socket_context;
 }
 
-static void later_free(struct http_later *l)
+static void later_free(struct connection_later *l)
 {
 	buf_release(&l->reply.body);
 	free(l);
@@ -200,7 +199,7 @@ void http_reply_fail(struct http_reply *r, unsigned status, const char *fmt, ...
 	vsnprintf(text, sizeof(text), fmt, args);
 	va_end(args);
 	buf_release(&r->body);
-	*r = (struct http_reply){ .status = status, .content_type = "text/plain; charset=utf-8" };
+	*r = (struct http_reply){ .status = status, .content_type = HTTP_TEXT };
 	buf_str(&r->body, text);
 	buf_char(&r->body, '\n');
 }
@@ -209,6 +208,8 @@ bool http_reply_share(struct http_reply *r, struct http_shared **slot, uint64_t 
 {
 	r->shared = slot;
 	r->version = version;
+	if (r->held)
+		return r->held(r->held_ctx, slot, version);
 	return *slot && (*slot)->plain.response && (*slot)->version == version;
 }
 
@@ -340,28 +341,42 @@ static void reply_not_allowed(struct http_reply *r, const struct http_server *s,
 
 void http_reply_init(struct http_reply *r)
 {
-	*r = (struct http_reply){ .status = MHD_HTTP_OK,
-				  .content_type = "text/plain; charset=utf-8" };
+	*r = (struct http_reply){ .status = MHD_HTTP_OK, .content_type = HTTP_TEXT };
 }
 
 struct http_later *http_reply_later(const struct http_request *request)
 {
-	struct http_later *l = calloc(1, sizeof(*l));
-
-	if (!l)
-		return NULL;
-	l->server = request->server;
-	l->connection = request->connection;
-	client_of(l->connection)->later = l;
-	MHD_suspend_connection(l->connection);
-	return l;
+	return request->ops->later(request);
 }
 
 void http_later_send(struct http_later *l, const struct http_reply *reply)
 {
+	l->send(l, reply);
+}
+
+static void connection_resume(struct http_later *later, const struct http_reply *reply)
+{
+	struct connection_later *l = (struct connection_later *)later;
+
 	l->reply = *reply;
 	MHD_resume_connection(l->connection);
 	timer_set(l->server->timeout, clock_now_ns());
+}
+
+static struct http_later *connection_suspend(const struct http_request *request)
+{
+	struct connection_later *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	*l = (struct connection_later){
+		.later = { connection_resume },
+		.server = request->owner,
+		.connection = request->from,
+	};
+	client_of(l->connection)->later = l;
+	MHD_suspend_connection(l->connection);
+	return &l->later;
 }
 
 /* Takes what was sent. */
@@ -377,13 +392,17 @@ static enum http_access client_access(const struct client *c)
 	return c->list->control ? HTTP_CONTROL : HTTP_OPEN;
 }
 
-static void reply_make_heavy(struct http_reply *r, struct http_server *s,
-			     const struct http_route *route, const struct http_request *request)
+static void reply_handle(struct http_reply *r, struct http_server *s,
+			 const struct http_route *route, const struct http_request *request)
 {
-	uint64_t start_ns = clock_now_ns();
+	uint64_t start_ns = route->heavy ? clock_now_ns() : 0;
 
-	route->handler(s->ctx, request, r);
-	s->heavy_ns += clock_now_ns() - start_ns;
+	if (s->forward)
+		s->forward(s->ctx, route, request, r);
+	else
+		route->handler(s->ctx, request, r);
+	if (route->heavy)
+		s->heavy_ns += clock_now_ns() - start_ns;
 }
 
 static void reply_make(struct http_reply *r, struct http_server *s, const struct client *c,
@@ -398,11 +417,15 @@ static void reply_make(struct http_reply *r, struct http_server *s, const struct
 					: "only on the control socket, or with authentication");
 	else if (route->heavy && s->heavy_ns > HEAVY_NS && !c->list->control)
 		http_reply_fail(r, MHD_HTTP_SERVICE_UNAVAILABLE, "too many requests at once");
-	else if (route->heavy)
-		reply_make_heavy(r, s, route, request);
 	else
-		route->handler(s->ctx, request, r);
+		reply_handle(r, s, route, request);
 }
+
+static const struct http_request_ops connection_request = {
+	.header = connection_header,
+	.query = connection_query,
+	.later = connection_suspend,
+};
 
 /*
  * Called when a request's headers are there, for each piece of its body, and at its end. What has the
@@ -412,9 +435,14 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 				  const char *method, const char *version, const char *upload,
 				  size_t *upload_size, void **request_cls)
 {
-	struct http_request request = { .server = cls, .connection = connection };
-	struct http_reply reply;
 	struct client *c = client_of(connection);
+	struct http_request request = {
+		.ops = &connection_request,
+		.owner = cls,
+		.from = connection,
+		.access = c ? client_access(c) : HTTP_OPEN,
+	};
+	struct http_reply reply;
 	const struct http_route *route = route_find(cls, path, method);
 	bool allowed = route || is_unknown(cls, path, method);
 
@@ -442,21 +470,6 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 		http_reply_fail(&reply, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
 	return reply_send(cls, &reply, c, connection,
 			  accept_gzip(http_request_header(&request, "Accept-Encoding")));
-}
-
-const char *http_request_header(const struct http_request *request, const char *name)
-{
-	return MHD_lookup_connection_value(request->connection, MHD_HEADER_KIND, name);
-}
-
-const char *http_request_query(const struct http_request *request, const char *name)
-{
-	return MHD_lookup_connection_value(request->connection, MHD_GET_ARGUMENT_KIND, name);
-}
-
-bool http_request_may(const struct http_request *request, enum http_access access)
-{
-	return access <= client_access(client_of(request->connection));
 }
 
 /* --- the server */
@@ -505,6 +518,13 @@ int http_server_new(struct http_server **ret, struct loop *loop, const struct ht
 	}
 	*ret = s;
 	return 0;
+}
+
+void http_server_forward(struct http_server *s,
+			 void (*make)(void *ctx, const struct http_route *route,
+				      const struct http_request *request, struct http_reply *reply))
+{
+	s->forward = make;
 }
 
 /* Some connections are beyond what all listeners may have: those that had to go and are not gone yet. */

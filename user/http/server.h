@@ -6,13 +6,12 @@
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
+#include "http/request.h"
 #include "lib/buf.h"
 #include "lib/loop.h"
 
 struct http_server;
-struct http_request;
 struct http_shared;
-struct http_later;
 
 /* Starts as 200, text/plain and an empty body; the server compresses, sends and frees the body. */
 struct http_reply {
@@ -23,13 +22,12 @@ struct http_reply {
 	const char *allow;
 	struct http_shared **shared;
 	uint64_t version;
+	/* Who answers for another process: does that have this version of what the slot is for? NULL: it is for us. */
+	bool (*held)(void *ctx, struct http_shared **slot, uint64_t version);
+	void *held_ctx;
 };
 
-enum http_access {
-	HTTP_OPEN,    /* everybody who gets to the endpoint */
-	HTTP_TRUSTED, /* control sockets, and those who have shown who they are */
-	HTTP_CONTROL, /* control sockets: it names a file that this process reads with its own rights */
-};
+#define HTTP_TEXT "text/plain; charset=utf-8"
 
 struct http_route {
 	const char *path;
@@ -48,6 +46,11 @@ struct http_route {
  */
 int http_server_new(struct http_server **ret, struct loop *loop, const struct http_route *routes,
 		    void *ctx, unsigned connections, unsigned listeners);
+/* From now on all replies are made by this function, whatever the route's handler; it is passed the server's ctx. */
+void http_server_forward(struct http_server *s,
+			 void (*make)(void *ctx, const struct http_route *route,
+				      const struct http_request *request,
+				      struct http_reply *reply));
 /* Serves this listening socket (http/listen.h), and closes it in any case. 0 or negative errno. */
 int http_server_listen(struct http_server *s, int fd, bool control);
 void http_server_free(struct http_server *s);
@@ -57,6 +60,7 @@ const char *http_request_header(const struct http_request *request, const char *
 const char *http_request_query(const struct http_request *request, const char *name);
 /* May who asks have what is for these? */
 bool http_request_may(const struct http_request *request, enum http_access access);
+
 
 /* Replaces what the reply was to be by a message, as plain text. */
 void http_reply_fail(struct http_reply *r, unsigned status, const char *fmt, ...)

@@ -1,0 +1,299 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* The front's own side: HTTP here, everything else is asked of the daemon. */
+#include <errno.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+#include <utlist.h>
+
+#include "http/connection.h"
+#include "http/front.h"
+#include "http/wire.h"
+#include "lib/log.h"
+#include "lib/sandbox.h"
+
+#define DAEMON_FD STDIN_FILENO
+#define ANSWER_MS 10000
+/* Shared replies are kept so long after somebody has had one. */
+#define SLOT_NS	    (1500 * NS_PER_MS)
+#define TYPES_MAX   16
+#define EXIT_FAILED 1
+
+/* A request whose reply comes later. */
+struct pending {
+	uint64_t number;
+	struct http_later *later;
+	struct pending *next;
+};
+
+struct front_process {
+	struct loop *loop;
+	struct http_server *server;
+	struct timer *stale;
+	struct http_shared *slots[WIRE_SLOTS];
+	uint64_t versions[WIRE_SLOTS];
+	struct pending *pending;
+	char *types[TYPES_MAX]; /* of content, that there were so far */
+	struct wire_request request;
+	size_t request_len;
+	bool fits; /* the request into its message */
+	struct wire_reply reply;
+};
+
+/* The message's length; 0: the daemon has gone; negative errno. Its descriptors, as many as there is room for. */
+static ssize_t message_receive(void *data, size_t size, int *fds, unsigned *cnt)
+{
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(FRONT_LISTENERS_MAX * sizeof(int))];
+	} control;
+	struct iovec part = { data, size };
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = CMSG_SPACE(*cnt * sizeof(int)) };
+	struct cmsghdr *c;
+	ssize_t len;
+
+	do
+		len = recvmsg(DAEMON_FD, &message, MSG_CMSG_CLOEXEC);
+	while (len < 0 && errno == EINTR);
+	c = len > 0 ? CMSG_FIRSTHDR(&message) : NULL;
+	*cnt = c ? (unsigned)((c->cmsg_len - CMSG_LEN(0)) / sizeof(int)) : 0;
+	if (c)
+		memcpy(fds, CMSG_DATA(c), *cnt * sizeof(int));
+	return len < 0 ? -errno : len;
+}
+
+/* Takes the file. */
+static bool body_read(struct buf *body, int fd, uint64_t bytes)
+{
+	ssize_t n = 1;
+
+	if (!buf_reserve(body, bytes))
+		bytes = 0;
+	while (body->len < bytes && n > 0) {
+		n = pread(fd, body->data + body->len, bytes - body->len, (off_t)body->len);
+		body->len += n > 0 ? (size_t)n : 0;
+	}
+	close(fd);
+	return body->len == bytes && !body->failed;
+}
+
+/* For as long as anybody may want it. There are few. */
+static const char *type_keep(struct front_process *f, char *type)
+{
+	unsigned i = 0;
+
+	type[WIRE_TYPE_MAX - 1] = '\0';
+	while (i < TYPES_MAX && f->types[i] && strcmp(f->types[i], type) != 0)
+		i++;
+	if (i == TYPES_MAX)
+		return HTTP_TEXT;
+	f->types[i] = f->types[i] ?: strdup(type);
+	return f->types[i] ?: HTTP_TEXT;
+}
+
+/* A message; with its file, -1: there is none. False: the daemon has gone, or takes too long. */
+static bool message_wait(struct front_process *f, int timeout_ms, size_t *len, int *file)
+{
+	struct pollfd p = { DAEMON_FD, POLLIN, 0 };
+	unsigned cnt = 1;
+	ssize_t n;
+
+	*file = -1;
+	if (poll(&p, 1, timeout_ms) <= 0)
+		return false;
+	n = message_receive(&f->reply, sizeof(f->reply), file, &cnt);
+	*len = n > 0 ? (size_t)n : 0;
+	if (!n)
+		loop_end(f->loop, 0);
+	return n >= (ssize_t)WIRE_REPLY_MIN;
+}
+
+/* What the message says. Takes the file. */
+static void reply_read(struct front_process *f, size_t len, int file, struct http_reply *reply)
+{
+	const struct wire_reply *head = &f->reply;
+	bool complete = true;
+
+	reply->status = head->status;
+	if (!head->status) /* it comes later */
+		return;
+	if (file >= 0)
+		complete = body_read(&reply->body, file, head->body_bytes);
+	else
+		buf_add(&reply->body, head->body, len - WIRE_REPLY_MIN);
+	reply->content_type = type_keep(f, f->reply.content_type);
+	if (!complete)
+		http_reply_fail(reply, 503, "out of memory");
+	else if (head->slot && head->slot <= WIRE_SLOTS) {
+		f->versions[head->slot - 1] = head->version;
+		http_reply_share(reply, &f->slots[head->slot - 1], head->version);
+		timer_set(f->stale, clock_now_ns() + SLOT_NS);
+	}
+}
+
+/* The reply to a former request. Takes the file. */
+static void late_take(struct front_process *f, size_t len, int file)
+{
+	struct http_reply reply;
+	struct pending *p = f->pending;
+
+	while (p && p->number != f->reply.number)
+		p = p->next;
+	if (!p) { /* nobody has waited so long */
+		if (file >= 0)
+			close(file);
+		return;
+	}
+	http_reply_init(&reply);
+	reply_read(f, len, file, &reply);
+	http_later_send(p->later, &reply);
+	LL_DELETE(f->pending, p);
+	free(p);
+}
+
+/* Until there is something about this request. */
+static bool reply_receive(struct front_process *f, struct http_reply *reply)
+{
+	size_t len;
+	int file;
+
+	while (message_wait(f, ANSWER_MS, &len, &file)) {
+		if (f->reply.number == f->request.number) {
+			reply_read(f, len, file, reply);
+			return true;
+		}
+		late_take(f, len, file);
+	}
+	return false;
+}
+
+static void param_add(void *ctx, const char *name, const char *value)
+{
+	struct front_process *f = ctx;
+	size_t *len = &f->request_len;
+
+	f->fits = f->fits && wire_request_add(&f->request, len, name) &&
+		  wire_request_add(&f->request, len, value);
+}
+
+/* The message that asks for it. False: there is no room for that in one. */
+static bool request_make(struct front_process *f, const char *path,
+			 const struct http_request *request)
+{
+	f->request.number++;
+	f->request_len = WIRE_REQUEST_MIN;
+	f->fits = wire_request_add(&f->request, &f->request_len, path) &&
+		  wire_request_add(&f->request, &f->request_len,
+				   http_request_header(request, "Accept") ?: "");
+	connection_queries(request, param_add, f);
+	for (int i = 0; i < WIRE_SLOTS; i++)
+		f->request.held[i] = f->slots[i] ? f->versions[i] : 0;
+	return f->fits;
+}
+
+static bool wait_begin(struct front_process *f, const struct http_request *request)
+{
+	struct pending *p = calloc(1, sizeof(*p));
+
+	if (!p || !(p->later = http_reply_later(request))) {
+		free(p);
+		return false;
+	}
+	p->number = f->request.number;
+	LL_PREPEND(f->pending, p);
+	return true;
+}
+
+static void ask(void *ctx, const struct http_route *route, const struct http_request *request,
+		struct http_reply *reply)
+{
+	struct front_process *f = ctx;
+
+	if (!request_make(f, route->path, request))
+		http_reply_fail(reply, 431, "too long");
+	else if (send(DAEMON_FD, &f->request, f->request_len, MSG_NOSIGNAL) < 0 ||
+		 !reply_receive(f, reply))
+		http_reply_fail(reply, 503, "the daemon does not answer");
+	else if (!reply->status && !wait_begin(f, request))
+		http_reply_fail(reply, 503, "out of memory");
+}
+
+static void slots_stale(void *ctx, uint64_t now_ns)
+{
+	struct front_process *f = ctx;
+
+	(void)now_ns;
+	for (int i = 0; i < WIRE_SLOTS; i++)
+		http_shared_drop(&f->slots[i]);
+}
+
+static void daemon_ready(void *ctx, unsigned events)
+{
+	struct front_process *f = ctx;
+	size_t len;
+	int file;
+
+	(void)events;
+	if (message_wait(f, 0, &len, &file))
+		late_take(f, len, file);
+}
+
+static void signal_ignore(void *ctx, int signal)
+{
+	(void)ctx, (void)signal;
+}
+
+/* What opens, allocates or is to be watched, before the sandbox. */
+static int process_open(struct front_process *f, const struct http_route *routes)
+{
+	int fds[FRONT_LISTENERS_MAX], err = 0;
+	unsigned cnt = FRONT_LISTENERS_MAX;
+	struct wire_setup setup;
+
+	f->loop = loop_new();
+	/* from a terminal, and a service manager, the daemon gets them as well, and ends us */
+	if (!f->loop || loop_signal(f->loop, SIGINT, signal_ignore, f) ||
+	    loop_signal(f->loop, SIGTERM, signal_ignore, f) ||
+	    loop_signal(f->loop, SIGHUP, signal_ignore, f))
+		return -errno;
+	if (message_receive(&setup, sizeof(setup), fds, &cnt) != sizeof(setup))
+		return -EPROTO;
+	log_level = setup.log_level;
+	log_begin(setup.log_format);
+	/* as many sockets as the daemon had, with that of its own */
+	err = http_server_new(&f->server, f->loop, routes, f, setup.connections, cnt + 1);
+	for (unsigned i = 0; i < cnt && !err; i++)
+		err = http_server_listen(f->server, fds[i], false);
+	if (err)
+		return err;
+	http_server_forward(f->server, ask);
+	f->stale = loop_timer(f->loop, slots_stale, f);
+	return f->stale && loop_watch(f->loop, DAEMON_FD, LOOP_READ, daemon_ready, f) ? 0 : -ENOMEM;
+}
+
+int front_main(const struct http_route *routes)
+{
+	static const struct landlock_left nothing;
+	static struct front_process f;
+	const char *what = "start the process that serves HTTP, which `seismo run` does";
+	int err;
+
+	closefrom(STDERR_FILENO + 1); /* what the daemon was started with */
+	prctl(PR_SET_NAME, "seismo-front");
+	err = process_open(&f, routes);
+	log_drops = true;
+	if (!err)
+		err = sandbox_enter(&nothing, &what);
+	if (!err)
+		err = loop_run(f.loop);
+	if (err < 0)
+		log_err(err, "the process that serves HTTP cannot %s", what);
+	_exit(err ? EXIT_FAILED : 0);
+}
