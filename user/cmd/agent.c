@@ -355,13 +355,19 @@ u64 agent_read_ns(const struct agent *a)
 }
 
 /* Many who ask often leave as much time for others as their readings take. */
+u64 agent_fresh_until(const struct agent *a)
+{
+	u64 read_ns = agent_read_ns(a), age_ns = a->conf->interval_ns / 5, until_ns;
+
+	if (!read_ns)
+		return 0;
+	until_ns = read_ns + (age_ns > READ_AGE_MAX_NS ? READ_AGE_MAX_NS : age_ns) + 1;
+	return until_ns > a->idle_ns + a->cost_ns ? until_ns : a->idle_ns + a->cost_ns;
+}
+
 bool agent_is_fresh(const struct agent *a)
 {
-	u64 read_ns = agent_read_ns(a), now_ns = clock_now_ns(), age_ns = a->conf->interval_ns / 5;
-
-	if (age_ns > READ_AGE_MAX_NS)
-		age_ns = READ_AGE_MAX_NS;
-	return read_ns && (now_ns - read_ns <= age_ns || now_ns - a->idle_ns < a->cost_ns);
+	return clock_now_ns() < agent_fresh_until(a);
 }
 
 int agent_read(struct agent *a)

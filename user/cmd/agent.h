@@ -70,7 +70,8 @@ u64 agent_cpu_ns(void);
 void agent_spend(struct agent *a, u64 since_cpu_ns);
 /* When the tables were read for what is in the registry now: values of the same time are the same. */
 u64 agent_read_ns(const struct agent *a);
-/* Would agent_read() leave the registry as it is? */
+/* Until when would agent_read() leave the registry as it is? 0: nothing was read yet. */
+u64 agent_fresh_until(const struct agent *a);
 bool agent_is_fresh(const struct agent *a);
 
 #endif

@@ -49,6 +49,7 @@ static void serve_metrics(void *ctx, const struct http_request *request, struct 
 	if (!read_now(d, reply))
 		return;
 	reply->content_type = format->content_type;
+	reply->same_until_ns = agent_fresh_until(&d->agent);
 	/* both only grow: it is another number as soon as one of them is */
 	if (http_reply_share(reply, exposition_of(d, format),
 			     agent_read_ns(&d->agent) + alarm_version(d->agent.alarm)))
@@ -73,6 +74,7 @@ static void serve_services(void *ctx, const struct http_request *request, struct
 	if (!read_now(d, reply))
 		return;
 	reply->content_type = JSON_TYPE;
+	reply->same_until_ns = agent_fresh_until(&d->agent);
 	if (http_request_query(request, "window") || http_request_query(request, "ago") ||
 	    !http_reply_share(reply, &d->services, agent_read_ns(&d->agent)))
 		reply->status =

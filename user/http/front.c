@@ -229,6 +229,7 @@ static int reply_send(struct front *f, struct http_reply *r, uint64_t number)
 		.number = number,
 		.version = r->version,
 		.body_bytes = r->body.len,
+		.same_until_ns = r->same_until_ns,
 		.status = r->status,
 		.slot = r->shared ? slot_number(f, r->shared) : 0,
 		.unchanged = r->shared && slot_held(f, r->shared, r->version),

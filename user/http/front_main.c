@@ -19,15 +19,26 @@
 #define DAEMON_FD STDIN_FILENO
 #define ANSWER_MS 10000
 /* Shared replies are kept so long after somebody has had one. */
-#define SLOT_NS	    (1500 * NS_PER_MS)
-#define TYPES_MAX   16
-#define EXIT_FAILED 1
+#define SLOT_NS	       (1500 * NS_PER_MS)
+#define TYPES_MAX      16
+#define KNOWN_MAX      8
+#define KNOWN_TEXT_MAX 512 /* an Accept of Prometheus is 200 */
+#define EXIT_FAILED    1
 
 /* A request whose reply comes later. */
 struct pending {
 	uint64_t number;
 	struct http_later *later;
 	struct pending *next;
+};
+
+/* A request, of which the reply is known. */
+struct known {
+	char text[KNOWN_TEXT_MAX];
+	size_t len;
+	uint64_t until_ns;
+	unsigned slot, status;
+	const char *type;
 };
 
 struct front_process {
@@ -37,6 +48,8 @@ struct front_process {
 	struct http_shared *slots[WIRE_SLOTS];
 	uint64_t versions[WIRE_SLOTS];
 	struct pending *pending;
+	struct known known[KNOWN_MAX];
+	unsigned known_next;
 	char *types[TYPES_MAX]; /* of content, that there were so far */
 	struct wire_request request;
 	size_t request_len;
@@ -115,6 +128,14 @@ static bool message_wait(struct front_process *f, int timeout_ms, size_t *len, i
 	return n >= (ssize_t)WIRE_REPLY_MIN;
 }
 
+static void slot_share(struct front_process *f, unsigned slot, uint64_t version,
+		       struct http_reply *reply)
+{
+	f->versions[slot] = version;
+	http_reply_share(reply, &f->slots[slot], version);
+	timer_set(f->stale, clock_now_ns() + SLOT_NS);
+}
+
 /* What the message says. Takes the file. */
 static void reply_read(struct front_process *f, size_t len, int file, struct http_reply *reply)
 {
@@ -131,11 +152,8 @@ static void reply_read(struct front_process *f, size_t len, int file, struct htt
 	reply->content_type = type_keep(f, f->reply.content_type);
 	if (!complete)
 		http_reply_fail(reply, 503, "out of memory");
-	else if (head->slot && head->slot <= WIRE_SLOTS) {
-		f->versions[head->slot - 1] = head->version;
-		http_reply_share(reply, &f->slots[head->slot - 1], head->version);
-		timer_set(f->stale, clock_now_ns() + SLOT_NS);
-	}
+	else if (head->slot && head->slot <= WIRE_SLOTS)
+		slot_share(f, head->slot - 1, head->version, reply);
 }
 
 /* The reply to a former request. Takes the file. */
@@ -211,6 +229,45 @@ static bool wait_begin(struct front_process *f, const struct http_request *reque
 	return true;
 }
 
+static size_t text_len(const struct front_process *f)
+{
+	return f->request_len - WIRE_REQUEST_MIN;
+}
+
+static void known_add(struct front_process *f, const struct http_reply *reply)
+{
+	struct known *k = &f->known[f->known_next];
+
+	if (!f->reply.slot || f->reply.slot > WIRE_SLOTS || text_len(f) > sizeof(k->text))
+		return;
+	*k = (struct known){
+		.len = text_len(f),
+		.until_ns = f->reply.same_until_ns,
+		.slot = f->reply.slot - 1,
+		.status = reply->status,
+		.type = reply->content_type,
+	};
+	memcpy(k->text, f->request.text, k->len);
+	f->known_next = (f->known_next + 1) % KNOWN_MAX;
+}
+
+/* Many ask for the same at the same time: the daemon is asked once. */
+static bool known_take(struct front_process *f, struct http_reply *reply)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	for (const struct known *k = f->known; k < f->known + KNOWN_MAX; k++) {
+		if (now_ns >= k->until_ns || !f->slots[k->slot] || k->len != text_len(f) ||
+		    memcmp(k->text, f->request.text, k->len))
+			continue;
+		reply->status = k->status;
+		reply->content_type = k->type;
+		slot_share(f, k->slot, f->versions[k->slot], reply);
+		return true;
+	}
+	return false;
+}
+
 static void ask(void *ctx, const struct http_route *route, const struct http_request *request,
 		struct http_reply *reply)
 {
@@ -218,10 +275,14 @@ static void ask(void *ctx, const struct http_route *route, const struct http_req
 
 	if (!request_make(f, route->path, request))
 		http_reply_fail(reply, 431, "too long");
+	else if (known_take(f, reply))
+		return;
 	else if (send(DAEMON_FD, &f->request, f->request_len, MSG_NOSIGNAL) < 0 ||
 		 !reply_receive(f, reply))
 		http_reply_fail(reply, 503, "the daemon does not answer");
-	else if (!reply->status && !wait_begin(f, request))
+	else if (reply->status)
+		known_add(f, reply);
+	else if (!wait_begin(f, request))
 		http_reply_fail(reply, 503, "out of memory");
 }
 

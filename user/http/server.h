@@ -18,6 +18,8 @@ struct http_reply {
 	unsigned status;
 	const char *content_type;
 	struct buf body;
+	uint64_t
+		same_until_ns; /* clock_now_ns(): until then the same request would get the same, as far as is known */
 	/* Private to http_reply_share() and the server. */
 	const char *allow;
 	struct http_shared **shared;

@@ -23,16 +23,17 @@ struct wire_setup {
 
 struct wire_request {
 	uint64_t number; /* the reply has the same */
-	uint64_t held
-		[WIRE_SLOTS]; /* versions of shared replies that the front has already; 0: none */
-	char text
-		[WIRE_TEXT_MAX]; /* path, Accept, then name and value of each parameter, with a NUL behind each */
+	/* Versions of shared replies that the front has already; 0: none. */
+	uint64_t held[WIRE_SLOTS];
+	/* Path, Accept, then name and value of each parameter, with a NUL behind each. */
+	char text[WIRE_TEXT_MAX];
 };
 
 struct wire_reply {
 	uint64_t number;
-	uint64_t version,
-		body_bytes; /* the body is a file that comes with it, if there are any bytes */
+	uint64_t version;
+	uint64_t same_until_ns; /* of a shared one: until then the front need not ask again */
+	uint64_t body_bytes;
 	uint32_t status;    /* 0: it comes later, of the same number */
 	uint32_t slot;	    /* 1 to WIRE_SLOTS: others get the same; 0: no */
 	uint32_t unchanged; /* the front has it: there is no body */
