@@ -1,0 +1,106 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The process that speaks to the network: what it may do, what it has open, and what happens when it, or the daemon, is killed.
+# What it tries in vain is in tests/unit/sandbox_test.c.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+need setpriv pgrep strace
+
+front_find() {
+	front=$(pgrep -P "$seismo_pid" -x seismo-front)
+}
+
+# A field of /proc/PID/status.
+field() { # NAME [PID]
+	awk -v name="$1:" '$1 == name { $1 = ""; print substr($0, 2) }' "/proc/${2:-$front}/status"
+}
+
+start_seismo --probes all
+front_find
+ok "the front is a process of its own" test -d "/proc/$front"
+for name in CapInh CapPrm CapEff CapBnd CapAmb; do
+	is 0000000000000000 "$(field "$name")" "it has no capability: $name"
+done
+is "2 1" "$(field Seccomp) $(field NoNewPrivs)" "it is under seccomp, and gets no privileges"
+user=$(id -u seismo 2>/dev/null || echo 65534)
+group=$(id -g seismo 2>/dev/null || echo 65534)
+is "$user $user $user $user, $group $group $group $group" "$(field Uid), $(field Gid)" "it is a user of its own"
+is "" "$(field Groups)" "with no other groups"
+is 1 "$(field Threads)" "it has one thread"
+is "" "$(find "/proc/$front/fd" -type l -printf '%l\n' | grep -vE '^(socket:|anon_inode:\[(eventpoll|signalfd|eventfd)\]|pipe:|/dev/null$|/dev/pts/|'"$TMP/seismo.err"')')" \
+	"it has nothing open but sockets, and where messages go"
+is 0 "$(find "/proc/$front/fd" -type l -printf '%l\n' | grep -c bpf)" "and no table or program of the kernel"
+is "JOURNAL_STREAM=" "$(tr -d '\0' <"/proc/$front/environ")" "nor anything of the daemon's environment"
+ok "it costs little memory ($(awk '/^Pss_Anon/ { print $2 }' "/proc/$front/smaps_rollup") KiB of its own)" \
+	between 100 6000 "$(awk '/^Pss_Anon/ { print $2 }' "/proc/$front/smaps_rollup")"
+
+# --- the daemon
+
+kept=$((16#$(field CapEff "$seismo_pid")))
+is 0 $((kept & ~((1 << 2 | 1 << 5 | 1 << 6 | 1 << 7 | 1 << 19 | 1 << 21 | 1 << 24 | 1 << 34) | 1 << 38 | 1 << 39))) \
+	"the daemon has no capability but those that it needs"
+is "2 1" "$(field Seccomp "$seismo_pid") $(field NoNewPrivs "$seismo_pid")" "and is under seccomp, and gets no privileges"
+is 1 "$(cat "/proc/$seismo_pid/task/"*/status | grep '^CapEff' | sort -u | wc -l)" "so are all of its threads"
+
+# --- it is killed
+
+kills=4 # the pauses before it is started again grow
+start_scraping
+for ((i = 0; i < kills; i++)); do
+	wait_until front_find
+	kill -KILL "$front"
+	last=$front
+	is_another() {
+		front_find && [[ $front != "$last" ]]
+	}
+	front=
+	ok "killed while it is scraped, it is started again" wait_until is_another
+	ok "and answers" curl -fsS --max-time 10 -o /dev/null "$SEISMO_URL/metrics"
+done
+stop_scraping 3
+ok "which is said" grep -q "the process that serves HTTP has ended (signal 9); it is started again" "$TMP/seismo.err"
+is 0 "$(pgrep -c -P "$seismo_pid" -x -r Z seismo-front)" "nothing is left of it"
+ok "the daemon was not disturbed" curl -fsS --unix-socket "$TMP/state/api.sock" -o /dev/null http://x/-/healthy
+
+# --- stopped, it keeps nobody but itself waiting
+
+wait_until front_find
+kill -STOP "$front"
+ok "while it is stopped the daemon answers root" curl -fsS --max-time 5 --unix-socket "$TMP/state/api.sock" -o /dev/null http://x/metrics
+kill -CONT "$front"
+ok "and it goes on" curl -fsS --max-time 10 -o /dev/null "$SEISMO_URL/metrics"
+
+# --- flooded
+
+flood() { # keeps requests that take long to answer under way
+	curl -sS --parallel --parallel-immediate --parallel-max 50 -o /dev/null "$SEISMO_URL/api/v1/query?metric=seismo_syscalls_total&by=service,syscall&x=[1-100000]" >/dev/null 2>&1
+}
+background flood
+flood_pid=$!
+for ((i = 0; i < 3; i++)); do
+	ok "the daemon answers root while the front is flooded" \
+		curl -fsS --max-time 5 --unix-socket "$TMP/state/api.sock" -o /dev/null http://x/-/healthy
+done
+end_process "$flood_pid" 2>/dev/null
+
+# --- what it asks for is bounded: no route of the control socket by any spelling
+
+for path in /api/v1/config /api/v1/events /api/v1/processes '/api/v1/%63onfig' '//api/v1/config' '/metrics/../api/v1/config'; do
+	ok "$path is refused" test "$(curl -s --path-as-is -o /dev/null -w '%{http_code}' "$SEISMO_URL$path")" -ge 400
+done
+
+# --- the daemon is killed
+
+wait_until front_find
+kill -KILL "$seismo_pid"
+wait "$seismo_pid" 2>/dev/null
+gone() {
+	[[ ! -e /proc/$front ]]
+}
+ok "the front ends with the daemon" wait_until gone
+"$SEISMO" run --listen none --probes none --config "$CONFIG" --state-dir "$TMP/none" >/dev/null 2>"$TMP/seismo.err" &
+seismo_pid=$!
+at_exit end_process "$seismo_pid"
+WAIT=60 wait_until curl -fsS --unix-socket "$TMP/none/api.sock" http://x/-/ready
+is "" "$(pgrep -P "$seismo_pid" -x seismo-front)" "who listens to nobody needs no front"
+stop_seismo
