@@ -273,14 +273,16 @@ $(WRITER): FORCE
 endif
 
 UNIT_DIR := $(DESTDIR)$(PREFIX)/lib/systemd/system
+USERS_DIR := $(DESTDIR)$(PREFIX)/lib/sysusers.d
 install: all $(addprefix $(SHARE)/,$(PAGES) $(SCRIPTS))
-	install -d -m 755 $(DESTDIR)$(PREFIX)/bin $(UNIT_DIR)
+	install -d -m 755 $(DESTDIR)$(PREFIX)/bin $(UNIT_DIR) $(USERS_DIR)
 	for file in $(PAGES) $(SCRIPTS); do install -D -m 644 $(SHARE)/$$file $(DESTDIR)$(PREFIX)/share/$$file || exit; done
 	install -m 755 $(O)/seismo $(DESTDIR)$(PREFIX)/bin/seismo
 	sed 's|/usr/local/bin|$(PREFIX)/bin|' tools/deploy/seismo.service | install -m 644 /dev/stdin $(UNIT_DIR)/seismo.service
+	install -m 644 tools/deploy/seismo.sysusers $(USERS_DIR)/seismo.conf
 
 uninstall:
-	rm -f $(DESTDIR)$(PREFIX)/bin/seismo $(UNIT_DIR)/seismo.service $(addprefix $(DESTDIR)$(PREFIX)/share/,$(PAGES) $(SCRIPTS))
+	rm -f $(DESTDIR)$(PREFIX)/bin/seismo $(UNIT_DIR)/seismo.service $(USERS_DIR)/seismo.conf $(addprefix $(DESTDIR)$(PREFIX)/share/,$(PAGES) $(SCRIPTS))
 
 # The Debian package, of what git knows of this tree.
 SOURCE_DATE_EPOCH ?= $(or $(shell $(GIT) log -1 --format=%ct 2>/dev/null),0)

@@ -110,7 +110,7 @@ static bool become(const struct account *id)
 	struct __user_cap_header_struct header = { .version = _LINUX_CAPABILITY_VERSION_3 };
 	const struct __user_cap_data_struct none[_LINUX_CAPABILITY_U32S_3] = { 0 };
 
-	if (!syscall(SYS_geteuid) &&
+	if (syscall(SYS_geteuid) != id->uid &&
 	    (syscall(SYS_setgroups, 0, NULL) || syscall(SYS_setresgid, id->gid, id->gid, id->gid) ||
 	     syscall(SYS_setresuid, id->uid, id->uid, id->uid)))
 		return false;
@@ -236,7 +236,10 @@ static enum send_result judge(const struct command *c, const struct running *r, 
 	else if (WIFSIGNALED(status))
 		buf_printf(error, "it was killed by signal %d", WTERMSIG(status));
 	else if (WEXITSTATUS(status) == EXEC_FAILED)
-		buf_printf(error, "it cannot be run as user %s (status 127)", c->user);
+		buf_printf(
+			error,
+			"it cannot be run as user %s (status 127; a unit needs full.conf for that)",
+			c->user);
 	else if (WEXITSTATUS(status))
 		buf_printf(error, "it ends with status %d", WEXITSTATUS(status));
 	else

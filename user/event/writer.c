@@ -88,7 +88,8 @@ static void folder_make(const char *file)
 		return;
 	memcpy(folder, file, (size_t)(slash - file));
 	folder[slash - file] = '\0';
-	mkdir(folder, 0750);
+	if (!mkdir(folder, 0750))
+		chmod(folder, 0750); /* whatever the umask */
 }
 
 /* A line that the writer itself has to tell; `more` are its other keys. */
@@ -147,6 +148,8 @@ static int file_open(struct writer *w)
 		file_close(w);
 		return err == -EWOULDBLOCK ? -EBUSY : err;
 	}
+	if (!st.st_size)
+		fchmod(w->fd, 0640); /* the group may be given the folder: whatever the umask */
 	w->size = (u64)st.st_size;
 	w->limit = w->o.max_size;
 	if (!w->begun)

@@ -10,13 +10,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* Only we, or root, own it, and nobody beside the owner may do any of `bits` with it. */
+#include "lib/sandbox.h"
+
+/* Only we, root, or the user of the service own it, and nobody beside the owner may do any of `bits` with it. */
 static bool is_ours(int fd, mode_t type, mode_t bits)
 {
 	struct stat st;
 
 	return !fstat(fd, &st) && (st.st_mode & S_IFMT) == type && !(st.st_mode & bits) &&
-	       (st.st_uid == geteuid() || st.st_uid == 0);
+	       (st.st_uid == geteuid() || st.st_uid == 0 || sandbox_user_is(st.st_uid));
 }
 
 static int directory_open(const char *path)

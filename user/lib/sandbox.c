@@ -8,6 +8,7 @@
 #include <sched.h>
 #include <seccomp.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/capability.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -37,6 +38,13 @@ static struct account account_find(void)
 	if (getpwnam_r(SANDBOX_USER, &user, buf, sizeof(buf), &found) || !found)
 		return (struct account){ "nobody", NOBODY, NOBODY };
 	return (struct account){ SANDBOX_USER, found->pw_uid, found->pw_gid };
+}
+
+bool sandbox_user_is(uid_t uid)
+{
+	struct account a = account_find();
+
+	return a.uid == uid && !strcmp(a.name, SANDBOX_USER);
 }
 
 /* Who is not root stays who he is. */

@@ -6,6 +6,8 @@
 #ifndef LIB_SANDBOX_H
 #define LIB_SANDBOX_H
 
+#include <sys/types.h>
+
 #include "lib/buf.h"
 #include "lib/landlock.h"
 
@@ -20,6 +22,9 @@
 int sandbox_enter(const struct landlock_left *left, const char **what);
 /* The same as a sentence for people: as whom, and what of it this kernel has. */
 void sandbox_write(struct buf *out);
+
+/* Is this the user that it becomes, and there is one of the name? The unit makes the daemon this user. */
+bool sandbox_user_is(uid_t uid);
 
 /*
  * What the privileged process keeps: a capability only if it is in this list (<sys/capability.h>), and no system call that changes

@@ -62,6 +62,8 @@ is "$(hierarchies_wanted)" "$(hierarchies)" "the cgroup hierarchies"
 installed=/usr/local/lib/systemd/system/seismo.service # as by `make install`
 install -D "$SEISMO" /usr/local/bin/seismo
 install -D -m 644 "$ROOT/tools/deploy/seismo.service" "$installed" || bail "no unit"
+install -D -m 644 "$ROOT/tools/deploy/seismo.sysusers" /usr/local/lib/sysusers.d/seismo.conf
+systemd-sysusers || bail "no user"
 is "" "$(systemd-analyze verify --man=no "$installed" 2>&1)" "systemd finds nothing wrong with the unit"
 
 # What the daemon is to watch but for these: to load programs takes long in an emulated machine.
@@ -112,13 +114,18 @@ curl -fsS -o "$TMP/restricted.json" "$SEISMO_URL/api/v1/check"
 is "$(hooks_in_use "$TMP/check.json")" "$(hooks_in_use "$TMP/restricted.json")" \
 	"restricted, it uses the same hooks as without restrictions"
 is_metric 1 "it finds a listener of another user by its port" seismo_processes service=by-port
-costs_measured() {
-	scrape
-	(($(value seismo_probe_runs_total probe=core) > 0))
-}
-ok "it measures what its probes cost" wait_until costs_measured
 is "1 2" "$(grep -E '^(NoNewPrivs|Seccomp):' "/proc/$(show MainPID)/status" | cut -f2 | paste -sd' ')" \
 	"it runs without new privileges and with a filter of system calls"
+status_of() { # NAME PID
+	awk -v name="$1:" '$1 == name { print $2 }' "/proc/$2/status"
+}
+front=$(pgrep -P "$(show MainPID)" -x seismo-front)
+uid=$(id -u seismo)
+is "$uid $uid" "$(status_of Uid "$(show MainPID)") $(status_of Uid "$front")" "it is a user of its own, as is its front"
+# CAP_DAC_READ_SEARCH, CAP_SYS_PTRACE, CAP_PERFMON, CAP_BPF
+is "$(printf '%016x' $((1 << 2 | 1 << 19 | 1 << 38 | 1 << 39))) 0000000000000000" \
+	"$(status_of CapEff "$(show MainPID)") $(status_of CapEff "$front")" "it has four capabilities, its front none"
+is "$uid 0" "$(stat -c %u /var/log/seismo/events.jsonl) $(find /var/lib/seismo ! -user seismo | wc -l)" "its files are its own"
 
 # --- names
 
@@ -128,7 +135,7 @@ is 0 "$(value_or_0 seismo_processes "service=w-hold-$$")" "they are not named by
 is_metric 3 "processes of a person's session are named by their executable" seismo_processes "service=w-person-$$"
 is 0 "$(value_or_0 seismo_processes service=session-7.scope)" "and not by the session"
 is_metric 1 "systemd itself" seismo_processes service=init.scope
-is_metric 1 "the daemon" seismo_processes service=seismo.service
+is_metric 2 "the daemon, with its front" seismo_processes service=seismo.service
 
 for instance in a b 'x y/z'; do
 	unit="w@$(systemd-escape "$instance").service"
@@ -174,11 +181,17 @@ is "success 1 0" "$(show Result) $(show ExecMainCode) $(show ExecMainStatus)" "i
 # --- what hangs is started again
 
 mkdir -p "$units/seismo.service.d"
+cp "$ROOT/tools/deploy/full.conf" "$units/seismo.service.d/"
 printf '[Service]\nWatchdogSec=5s\nTimeoutAbortSec=5s\nRestartSec=100ms\n' >"$units/seismo.service.d/test.conf"
 systemctl daemon-reload
 systemctl start seismo
 pid=$(show MainPID)
 sleep 8
+costs_measured() {
+	scrape
+	(($(value seismo_probe_runs_total probe=core) > 0))
+}
+ok "with full.conf it measures what its probes cost" wait_until costs_measured
 is "active 0 $pid" "$(show ActiveState) $(show NRestarts) $(show MainPID)" "it is alive, and systemd knows"
 kill -STOP "$pid"
 ok "stopped, it is started again" wait_until is_shown 1 NRestarts
