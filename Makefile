@@ -300,7 +300,7 @@ LIBRARIES := libbpf-dev libelf-dev zlib1g-dev libmicrohttpd-dev libyaml-dev libj
 	libsystemd-dev libpcre2-dev libseccomp-dev libcap-dev libncurses-dev uthash-dev linux-libc-dev $(CURL)
 DEPS := gcc make clang llvm $(LIBRARIES) $(if $(SYSROOT),gcc-$(subst _,-,$(TRIPLE)))
 DEPS_TEST := $(DEPS) libclang-rt-dev libcmocka-dev clang-format cppcheck shellcheck universal-ctags libfuse3-dev fuse3 \
-	pkg-config fio strace curl jq iproute2 procps util-linux libcap2-bin git bpftool \
+	pkg-config fio strace time linux-perf curl jq iproute2 procps util-linux libcap2-bin git bpftool \
 	qemu-system-x86 cpio kmod lz4 xz-utils zstd
 deps: PACKAGES = $(DEPS)
 deps-test: PACKAGES = $(DEPS_TEST)

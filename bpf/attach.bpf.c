@@ -270,7 +270,7 @@ static __always_inline int task_ends(struct task_struct *task, bool last)
 	t = attach_task_get_or_new(state, task);
 	if (!t)
 		return 0;
-	faults_count(&state->sums, t, task);
+	usage_count(&state->sums.usage, t, task);
 	now = bpf_ktime_get_ns();
 	if (t->call >= 0 || last)
 		last_note(state, task_registers(task), t->call, 0, now,
@@ -368,8 +368,9 @@ int attach_iter(struct bpf_iter__task *it)
 		state->marked++;
 		return 0;
 	}
-	state->thread_cnt++;
-	state->process_cnt += task->pid == task->tgid;
+	/* those that have ended wait for their parent to notice; the first thread of a process may have ended long before the others */
+	state->thread_cnt += !(task->flags & PF_EXITING);
+	state->process_cnt += task->pid == task->tgid && task->signal->live.counter > 0;
 	if ((u32)task->pid == target) {
 		state->identity = tc->identity;
 		state->gen = tc->gen;

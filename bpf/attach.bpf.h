@@ -45,8 +45,9 @@ struct attach_task {
 	u64 left_ns;	/* the CPU, 0: it has not, or has come back */
 	u64 left_clock; /* the same by the scheduler's clock, 0: not seen */
 	u64 slept_ns;	/* before it came to the CPU the last time, the wait for that included */
-	u64 runtime_ns, run_delay_ns, minor_faults, major_faults; /* counted so far */
-	s32 call;						  /* -1: none */
+	u64 runtime_ns, run_delay_ns; /* counted so far */
+	struct attach_usage usage;
+	s32 call; /* -1: none */
 	u32 wait; /* enum attach_wait: why it left */
 	u32 ended;
 	/* The longest of these in the present call, why it left then, and who ended that. */

@@ -5,6 +5,18 @@
 
 #include "attach.bpf.h"
 
+static __always_inline void usage_read(struct attach_usage *u, struct task_struct *task)
+{
+	u->minor_faults = BPF_CORE_READ(task, min_flt);
+	u->major_faults = BPF_CORE_READ(task, maj_flt);
+	u->voluntary = BPF_CORE_READ(task, nvcsw);
+	u->involuntary = BPF_CORE_READ(task, nivcsw);
+	u->user_ns = BPF_CORE_READ(task, utime);
+	u->system_ns = BPF_CORE_READ(task, stime);
+}
+
+#define USAGES (sizeof(struct attach_usage) / sizeof(u64))
+
 /* Not under the lock of a run queue: the kernel may wake somebody for the memory. */
 static __always_inline struct attach_task *attach_task_new(struct attach_state *state,
 							   struct task_struct *task)
@@ -14,12 +26,11 @@ static __always_inline struct attach_task *attach_task_new(struct attach_state *
 		.wait = ATTACH_WAIT_CPU,
 		.runtime_ns = BPF_CORE_READ(task, se.sum_exec_runtime),
 		.run_delay_ns = BPF_CORE_READ(task, sched_info.run_delay),
-		.minor_faults = BPF_CORE_READ(task, min_flt),
-		.major_faults = BPF_CORE_READ(task, maj_flt),
 	};
 	struct attach_task *t;
 	u64 key = (u64)task;
 
+	usage_read(&new.usage, task);
 	if (storage) {
 		t = bpf_task_storage_get(&attach_tasks, task, &new, BPF_LOCAL_STORAGE_GET_F_CREATE);
 		t = t
@@ -99,15 +110,16 @@ static __always_inline void wait_count(struct attach_sums *sums, struct attach_t
 		__sync_fetch_and_add(&sums->wait_ns[wait], slept - waited);
 }
 
-static __always_inline void faults_count(struct attach_sums *sums, struct attach_task *t,
-					 struct task_struct *task)
+static __always_inline void usage_count(struct attach_usage *sums, struct attach_task *t,
+					struct task_struct *task)
 {
-	u64 minor = READ(task, min_flt), major = READ(task, maj_flt);
+	struct attach_usage now;
+	u64 *sum = (u64 *)sums, *counted = (u64 *)&t->usage, *value = (u64 *)&now;
 
-	__sync_fetch_and_add(&sums->minor_faults, minor - t->minor_faults);
-	__sync_fetch_and_add(&sums->major_faults, major - t->major_faults);
-	t->minor_faults = minor;
-	t->major_faults = major;
+	usage_read(&now, task);
+	for (u32 i = 0; i < USAGES; i++)
+		__sync_fetch_and_add(&sum[i], value[i] - counted[i]);
+	t->usage = now;
 }
 
 static __always_inline u64 sched_arrival(struct task_struct *task)
@@ -188,14 +200,16 @@ static __always_inline void underway_look(struct attach_state *state, struct att
 static __always_inline void task_look(struct attach_state *state, struct attach_task *t,
 				      struct task_struct *task)
 {
+	struct attach_usage *sums = &state->now.usage, usage;
 	struct attach_sums *now = &state->now;
 	u64 left_ns = t->left_ns, runtime = task->se.sum_exec_runtime, counted = t->runtime_ns;
 	u64 time = bpf_ktime_get_ns();
 	u32 wait = t->wait;
 
 	now->cpu_ns += runtime > counted ? runtime - counted : 0;
-	now->minor_faults += task->min_flt - t->minor_faults;
-	now->major_faults += task->maj_flt - t->major_faults;
+	usage_read(&usage, task);
+	for (u32 i = 0; i < USAGES; i++)
+		((u64 *)sums)[i] += ((u64 *)&usage)[i] - ((u64 *)&t->usage)[i];
 	if (!left_ns || task->on_cpu)
 		wait_count(now, t, task->sched_info.run_delay);
 	else if (time > left_ns && wait < ATTACH_WAITS)

@@ -210,7 +210,8 @@ struct task_struct {
 	int pid, tgid;
 	int exit_code;
 	char comm[16];
-	unsigned long min_flt, maj_flt;
+	unsigned long min_flt, maj_flt, nvcsw, nivcsw;
+	u64 utime, stime;
 	u64 start_time;
 	u64 self_exec_id;
 	struct sched_info sched_info;

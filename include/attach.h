@@ -124,11 +124,18 @@ struct attach_underway {
 	char comm[ATTACH_COMM];
 };
 
+/* Of a task, as getrusage(2) has it; by the samples that the kernel takes, where those are of times. */
+struct attach_usage {
+	u64 minor_faults, major_faults;
+	u64 voluntary, involuntary; /* context switches */
+	u64 user_ns, system_ns;
+};
+
 /* What is counted at once, and as much again of what threads have not told yet when they are looked at. */
 struct attach_sums {
 	u64 cpu_ns, run_queue_ns;
 	u64 wait_ns[ATTACH_WAITS];
-	u64 minor_faults, major_faults;
+	struct attach_usage usage;
 };
 
 #define ATTACH_EXIT_CODES 256

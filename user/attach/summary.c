@@ -199,6 +199,20 @@ void summary_look(struct summary_sums *s, const struct attachment *a)
 	s->at_ns = clock_now_ns();
 }
 
+/* The kernel samples which of it is the program's own, and scales that as getrusage(2) does. */
+static void cpu_add(json_t *doc, const struct attach_sums *sums)
+{
+	const struct attach_usage *u = &sums->usage;
+	double sampled = (double)u->user_ns + (double)u->system_ns;
+	u64 user_ns = sampled > 0 ? (u64)((double)sums->cpu_ns * (double)u->user_ns / sampled) : 0;
+
+	json_object_set_new(doc, "cpu_user_seconds", values_seconds(user_ns));
+	json_object_set_new(doc, "cpu_system_seconds", values_seconds(sums->cpu_ns - user_ns));
+	json_object_set_new(doc, "context_switches",
+			    json_pack("{s:o, s:o}", "voluntary_total", values_integer(u->voluntary),
+				      "involuntary_total", values_integer(u->involuntary)));
+}
+
 static void time_add(json_t *doc, const struct attach_sums *sums)
 {
 	json_t *blocked = json_object();
@@ -210,6 +224,7 @@ static void time_add(json_t *doc, const struct attach_sums *sums)
 		json_object_set_new(blocked, key, values_seconds(sums->wait_ns[wait]));
 	}
 	json_object_set_new(doc, "cpu_seconds", values_seconds(sums->cpu_ns));
+	cpu_add(doc, sums);
 	json_object_set_new(doc, "run_queue_wait_seconds", values_seconds(sums->run_queue_ns));
 	json_object_set_new(doc, "blocked", blocked);
 }
@@ -349,8 +364,8 @@ void summary_add(json_t *doc, const struct summary *s)
 			  values_integer(s->resident_pages * page), "resident_before_bytes",
 			  values_integer(s->target->resident_pages * page), "resident_max_bytes",
 			  values_integer(state->resident_pages * page), "minor_faults_total",
-			  values_integer(s->sums->sums.minor_faults), "major_faults_total",
-			  values_integer(s->sums->sums.major_faults)));
+			  values_integer(s->sums->sums.usage.minor_faults), "major_faults_total",
+			  values_integer(s->sums->sums.usage.major_faults)));
 	if (state->ended)
 		json_object_set_new(doc, "last_calls", lasts_json(s->attachment));
 	json_object_set_new(doc, "lost",

@@ -305,7 +305,12 @@ static void memory_add(struct buf *out, const json_t *doc)
 	buf_printf(out, ", %llu major faults, %llu minor",
 		   words_integer(memory, "major_faults_total"),
 		   words_integer(memory, "minor_faults_total"));
-	buf_printf(out, "   children: %llu started, %llu threads; %llu processes ended",
+	buf_printf(out,
+		   "   CPU: %.2f s user, %.2f s system; context switches: %llu voluntary, %llu not",
+		   words_real(doc, "cpu_user_seconds"), words_real(doc, "cpu_system_seconds"),
+		   words_integer(json_object_get(doc, "context_switches"), "voluntary_total"),
+		   words_integer(json_object_get(doc, "context_switches"), "involuntary_total"));
+	buf_printf(out, "\nchildren: %llu started, %llu threads; %llu processes ended",
 		   words_integer(processes, "started_total"),
 		   words_integer(processes, "threads_started_total"),
 		   words_integer(processes, "ended_total"));
