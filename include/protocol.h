@@ -126,9 +126,9 @@ static inline u32 protocol_is_parsed(u32 protocol)
 #define PROTOCOL_BIT(protocol) (1U << PROTOCOL_##protocol)
 
 /* Requests have numbers, which their responses have too. */
-#define PROTOCOLS_NUMBERED                                                                      \
-	(PROTOCOL_BIT(KAFKA) | PROTOCOL_BIT(MONGODB) | PROTOCOL_BIT(CQL) | PROTOCOL_BIT(AMQP) | \
-	 PROTOCOL_BIT(NATS) | PROTOCOL_BIT(LDAP) | PROTOCOL_BIT(ZOOKEEPER) |                    \
+#define PROTOCOLS_NUMBERED                                                                        \
+	(PROTOCOL_BIT(MQTT) | PROTOCOL_BIT(KAFKA) | PROTOCOL_BIT(MONGODB) | PROTOCOL_BIT(CQL) |   \
+	 PROTOCOL_BIT(AMQP) | PROTOCOL_BIT(NATS) | PROTOCOL_BIT(LDAP) | PROTOCOL_BIT(ZOOKEEPER) | \
 	 PROTOCOL_BIT(FASTCGI))
 
 static inline u32 protocol_is_numbered(u32 protocol)
@@ -152,8 +152,7 @@ static inline u32 protocol_response_begun(u32 protocol, const struct flow *f)
 {
 	if (protocol == PROTOCOL_POSTGRESQL)
 		return f->begun;
-	return protocol != PROTOCOL_REDIS && protocol != PROTOCOL_MYSQL &&
-	       protocol != PROTOCOL_MQTT;
+	return protocol != PROTOCOL_REDIS && protocol != PROTOCOL_MYSQL;
 }
 
 static inline void found_prepare(struct found *ret)
@@ -172,6 +171,8 @@ static INLINE u32 numbered_step(u32 protocol, u32 is_request, struct stream *s, 
 
 	found_prepare(ret);
 	switch (protocol) {
+	case PROTOCOL_MQTT:
+		return mqtt_step(s, head, avail, is_request, ret);
 	case PROTOCOL_KAFKA:
 		return is_request ? kafka_request(f, head, avail, ret)
 				  : kafka_response(f, head, avail, ret);
@@ -216,8 +217,6 @@ static INLINE u32 protocol_step(u32 protocol, u32 is_request, struct stream *s, 
 		return memcached_step(f, head, avail, is_request, ret);
 	case PROTOCOL_MEMCACHED_BINARY:
 		return memcached_binary_step(f, head, avail, is_request, ret);
-	case PROTOCOL_MQTT:
-		return mqtt_step(f, head, avail, is_request, ret);
 	case PROTOCOL_DNS:
 		return dns_step(f, head, avail, is_request, ret);
 	case PROTOCOL_TLS:

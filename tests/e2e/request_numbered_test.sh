@@ -65,6 +65,33 @@ server { listen 127.0.0.1:'"$port"'; root '"$TMP"'/www;
 		"outbound fastcgi 200 $n" "outbound fastcgi 404 3" "outbound fastcgi 500 5"
 }
 
+# --- MQTT: mosquitto
+
+mqtt() {
+	local port i sub
+	has mosquitto mosquitto_pub || return 0
+	own_copy mosquitto mosquitto_pub mosquitto_sub
+	port=$(free_port)
+	printf 'listener %s 127.0.0.1\nallow_anonymous true\nuser root\nacl_file %s\n' "$port" "$TMP/acl" >"$TMP/mosquitto.conf"
+	echo 'topic readwrite open/#' >"$TMP/acl"
+	server_start "$port" mosquitto-$$ -c "$TMP/mosquitto.conf"
+	mark
+	mosquitto_sub-$$ -h 127.0.0.1 -p "$port" -V 5 -q 1 -t open/a -C $((2 * n)) >"$TMP/got" &
+	sub=$!
+	at_exit end_process $sub
+	wait_until grown_to 2 seismo_requests_total service=mosquitto_sub-$$
+	for ((i = 0; i < n; i++)); do
+		mosquitto_pub-$$ -h 127.0.0.1 -p "$port" -q 1 -t open/a -m one
+		mosquitto_pub-$$ -h 127.0.0.1 -p "$port" -V 5 -q 2 -t open/a -m two
+		mosquitto_pub-$$ -h 127.0.0.1 -p "$port" -V 5 -q 1 -t closed/a -m none
+		mosquitto_pub-$$ -h 127.0.0.1 -p "$port" -t open/b -m unacknowledged
+	done 2>"$TMP/refused"
+	wait $sub
+	is_counted mosquitto_sub-$$ "MQTT" "outbound mqtt ok 2"
+	is_counted mosquitto_pub-$$ "MQTT" "outbound mqtt error $n" "outbound mqtt ok $((6 * n))"
+	is_counted mosquitto-$$ "MQTT" "inbound mqtt error $n" "inbound mqtt ok $((6 * n + 2))"
+}
+
 # --- NATS
 
 nats_client='
@@ -269,6 +296,7 @@ kafka() {
 
 start_seismo --probes request
 fastcgi
+mqtt
 nats
 ldap
 kafka

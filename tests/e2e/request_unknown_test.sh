@@ -68,6 +68,10 @@ talk_counted "like Redis" "unknown unknown" '*1\r\n$4\r\nPING\r\n' '\x01\x02\x03
 is 2 "$(losses service=talk-$$ protocol=redis)" "both ends say so, once"
 talk_counted "like memcached" "unknown unknown" 'get a\r\n' '{"a": 1}\n' $n
 is 2 "$(losses service=talk-$$ protocol=memcached)" "both ends say so, once"
+talk_counted "like Kafka" "unknown unknown" '\x00\x00\x00\x0c\x00\x12\x00\x00\x00\x00\x00\x01\x00\x02me' '\xff\xff\xff\xffno, no' $n
+is 2 "$(losses service=talk-$$ protocol=kafka)" "both ends say so, once"
+talk_counted "like LDAP" "unknown unknown" '\x30\x0c\x02\x01\x01\x60\x07\x02\x01\x03\x04\x00\x80\x00' 'what do you mean?' $n
+is 2 "$(losses service=talk-$$ protocol=ldap)" "both ends say so, once"
 talk_counted "like HTTP/0.9, of another version" "unknown unknown" 'GET / RTSP/1.0\r\n\r\n' 'RTSP/1.0 200 OK\r\n\r\n' $n
 
 # Methods that are not those of everyday, among some that are

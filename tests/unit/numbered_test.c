@@ -413,6 +413,40 @@ static const struct row fastcgi_rows[] = {
 	{ "no record", "desync", { REQUEST("\2\1\0\1\0\x08\0\0") } },
 };
 
+/* --- MQTT */
+
+#define MQTT_HELLO   "\x10\x0d\0\4MQTT\4\2\0\x3c\0\1a"
+#define MQTT_HELLO_5 "\x10\x0e\0\4MQTT\5\2\0\x3c\0\0\1a"
+
+static const struct row mqtt_rows[] = {
+	{ "publish and subscribe, in any order",
+	  "req:65536 ok:65536 req:1 ok:1 req:131072 ok:131072 req:8 req:9 ok:9 ok:8",
+	  { REQUEST(MQTT_HELLO), RESPONSE("\x20\2\0\0"), REQUEST("\x82\6\0\1\0\1a\1"),
+	    RESPONSE("\x90\3\0\1\1\x32\6\0\1a\0\7x"), REQUEST("\x40\2\0\7\xc0\0"),
+	    RESPONSE("\x30\4\0\1ay\xd0\0"),
+	    REQUEST("\x30\4\0\1ay\x32\6\0\1a\0\x08z\x34\6\0\1a\0\x09z"),
+	    RESPONSE("\x50\2\0\x09\x40\2\0\x08"), REQUEST("\x62\2\0\x09\xe0\0"),
+	    RESPONSE("\x70\2\0\x09") } },
+	{ "large, and not welcome",
+	  "req:65536 error:65536 req:7 ok:7",
+	  { REQUEST(MQTT_HELLO), RESPONSE("\x20\2\0\5"), REQUEST_MORE("\x32\xac\2\0\1a\0\7", 295),
+	    RESPONSE_MORE("\x30\x80\x80\4", 65536), RESPONSE("\x40\2\0\7") } },
+	{ "refused",
+	  "req:65536 ok:65536 req:1 error:1 req:2 ok:2",
+	  { REQUEST(MQTT_HELLO), RESPONSE("\x20\2\0\0"), REQUEST("\x82\6\0\1\0\1a\1"),
+	    RESPONSE("\x90\3\0\1\x80"), REQUEST("\xa2\5\0\2\0\1a"), RESPONSE("\xb0\2\0\2") } },
+	{ "refused, of version 5, which says why it ends",
+	  "req:65536 ok:65536 req:1 error:1 req:2 error:2 req:3 ok:3 failed:65536",
+	  { REQUEST(MQTT_HELLO_5), RESPONSE("\x20\3\0\0\0"), REQUEST("\x82\7\0\1\0\0\1a\1"),
+	    RESPONSE("\x90\4\0\1\0\x87"), REQUEST("\x32\7\0\1a\0\2\0x"), RESPONSE("\x40\3\0\2\x97"),
+	    REQUEST("\x34\7\0\1a\0\3\0x"), RESPONSE("\x50\3\0\3\x10\xe0\1\x8b") } },
+	{ "no packet", "desync", { REQUEST("\0\0\0\0\0\0\0\0\0") } },
+	{ "no length",
+	  "desync",
+	  { REQUEST("\x30\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff") } },
+};
+
+ROWS_TEST(mqtt, PROTOCOL_MQTT)
 ROWS_TEST(kafka, PROTOCOL_KAFKA)
 ROWS_TEST(mongodb, PROTOCOL_MONGODB)
 ROWS_TEST(cql, PROTOCOL_CQL)
@@ -424,10 +458,11 @@ ROWS_TEST(fastcgi, PROTOCOL_FASTCGI)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(kafka_test),	  cmocka_unit_test(mongodb_test),
-		cmocka_unit_test(cql_test),	  cmocka_unit_test(amqp_test),
-		cmocka_unit_test(nats_test),	  cmocka_unit_test(ldap_test),
-		cmocka_unit_test(zookeeper_test), cmocka_unit_test(fastcgi_test),
+		cmocka_unit_test(mqtt_test),	cmocka_unit_test(kafka_test),
+		cmocka_unit_test(mongodb_test), cmocka_unit_test(cql_test),
+		cmocka_unit_test(amqp_test),	cmocka_unit_test(nats_test),
+		cmocka_unit_test(ldap_test),	cmocka_unit_test(zookeeper_test),
+		cmocka_unit_test(fastcgi_test),
 	};
 
 	return cmocka_run_group_tests_name("numbered", tests, NULL, NULL);

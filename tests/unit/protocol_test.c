@@ -611,26 +611,7 @@ static const struct row binary_rows[] = {
 	{ "neither", "desync", { REQUEST("\x81\0\0\0") } },
 };
 
-/* --- MQTT */
-
 #define MQTT_HELLO "\x10\x0d\0\4MQTT\4\2\0\x3c\0\1a"
-
-static const struct row mqtt_rows[] = {
-	{ "publish and subscribe",
-	  "req ok req ok req ok req req ok ok",
-	  { REQUEST(MQTT_HELLO), RESPONSE("\x20\2\0\0"), REQUEST("\x82\6\0\1\0\1a\1"),
-	    RESPONSE("\x90\3\0\1\1\x32\6\0\1a\0\7x"), REQUEST("\x40\2\0\7\xc0\0"),
-	    RESPONSE("\x30\4\0\1ay\xd0\0"),
-	    REQUEST("\x30\4\0\1ay\x32\6\0\1a\0\x08z\x34\6\0\1a\0\x09z"),
-	    RESPONSE("\x40\2\0\x08\x50\2\0\x09"), REQUEST("\x62\2\0\x09\xe0\0"),
-	    RESPONSE("\x70\2\0\x09") } },
-	{ "large, and not welcome",
-	  "req error req ok",
-	  { REQUEST(MQTT_HELLO), RESPONSE("\x20\2\0\5"), REQUEST_MORE("\x32\xac\2\0\1a\0\7", 295),
-	    RESPONSE_MORE("\x30\x80\x80\4", 65536), RESPONSE("\x40\2\0\7") } },
-	{ "no packet", "desync", { REQUEST("\0\0\0\0\0") } },
-	{ "no length", "desync", { REQUEST("\x30\xff\xff\xff\xff\xff\xff\xff") } },
-};
 
 /* --- DNS */
 
@@ -907,7 +888,6 @@ ROWS_TEST(mysql, PROTOCOL_MYSQL)
 ROWS_TEST(redis, PROTOCOL_REDIS)
 ROWS_TEST(memcached, PROTOCOL_MEMCACHED)
 ROWS_TEST(binary, PROTOCOL_MEMCACHED_BINARY)
-ROWS_TEST(mqtt, PROTOCOL_MQTT)
 ROWS_TEST(dns, PROTOCOL_DNS)
 ROWS_TEST(tls, PROTOCOL_TLS)
 
@@ -920,9 +900,9 @@ int main(void)
 		cmocka_unit_test(mysql_long_test),   cmocka_unit_test(mysql_wrap_test),
 		cmocka_unit_test(redis_test),	     cmocka_unit_test(memcached_test),
 		cmocka_unit_test(binary_test),	     cmocka_unit_test(dns_test),
-		cmocka_unit_test(dns_question_test), cmocka_unit_test(mqtt_test),
-		cmocka_unit_test(tls_test),	     cmocka_unit_test(first_test),
-		cmocka_unit_test(greeting_test),     cmocka_unit_test(status_test),
+		cmocka_unit_test(dns_question_test), cmocka_unit_test(tls_test),
+		cmocka_unit_test(first_test),	     cmocka_unit_test(greeting_test),
+		cmocka_unit_test(status_test),
 	};
 
 	return cmocka_run_group_tests_name("protocol", tests, NULL, NULL);
