@@ -35,6 +35,7 @@ static __always_inline void numbered_request(struct parser *p, struct stream_key
 		return;
 	}
 	p->numbered.since_ns = p->now;
+	p->numbered.seen_ns = p->call_ns;
 	p->numbered.begun_ns = 0;
 	p->numbered.note = p->found.note;
 	p->numbered.status = 0;

@@ -133,6 +133,7 @@ struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct stream_key, u64, 16384, 0) request_st
 /* A request with a number of its own: see numbered.bpf.h. */
 struct numbered {
 	u64 since_ns;
+	u64 seen_ns;  /* when that was seen: what has arrived is read later */
 	u64 begun_ns; /* when its response began, 0: it has not */
 	u32 note;     /* for the parser of the response */
 	u16 status;   /* of a response that was seen first */

@@ -172,7 +172,7 @@ int numbered_scan(struct bpf_iter__bpf_map_elem *it)
 			bpf_map_delete_elem(&request_numbered, &key);
 		return 0;
 	}
-	state = entry_state(key.sock, r->since_ns, &h);
+	state = entry_state(key.sock, r->seen_ns, &h);
 	if (state == ENTRY_UNSURE)
 		return 0;
 	protocol = h.dim & ((1 << REQUEST_PROTOCOL_BITS) - 1);
