@@ -117,6 +117,7 @@ static int listeners_serve(struct daemon *d, const int *fds, unsigned connection
 		.listeners = fds,
 		.listener_cnt = d->listening,
 		.connections = connections,
+		.access = HTTP_OPEN,
 		.log_format = d->agent.conf->log_format,
 	};
 	int err = d->listening ? front_new(&d->front, &options) : 0;

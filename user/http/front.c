@@ -28,6 +28,7 @@ struct front {
 	const struct http_route *routes;
 	void *ctx;
 	unsigned connections;
+	enum http_access access;
 	enum log_format log_format;
 	pid_t pid;	     /* 0: there is none */
 	uint64_t generation; /* the how many-th it is */
@@ -190,12 +191,18 @@ static bool slot_held(void *ctx, struct http_shared **slot, uint64_t version)
 	return number && version && f->request.held[number - 1] == version;
 }
 
-/* Only what everybody may read: the front says what it wants, and not who it is. */
+/* What the front says of who asks is believed to the limit that it was started with. */
+static enum http_access request_access(const struct front *f)
+{
+	return f->request.access < f->access ? f->request.access : f->access;
+}
+
 static const struct http_route *route_find(const struct front *f, const char *path)
 {
 	const struct http_route *route = f->routes;
 
-	while (route->path && (route->control || route->post || strcmp(route->path, path) != 0))
+	while (route->path && (route->access > request_access(f) ||
+			       route->post != !!f->request.post || strcmp(route->path, path) != 0))
 		route++;
 	return route->path ? route : NULL;
 }
@@ -285,7 +292,7 @@ static const struct http_request_ops wire_ops = { wire_header, wire_param, later
 static void reply_make(struct front *f, const struct http_route *route,
 		       const struct wire_texts *texts, struct http_reply *reply)
 {
-	const struct http_request request = { &wire_ops, f, (void *)texts, false };
+	const struct http_request request = { &wire_ops, f, (void *)texts, request_access(f) };
 
 	http_reply_init(reply);
 	reply->held = slot_held;
@@ -359,6 +366,7 @@ int front_new(struct front **ret, const struct front_options *o)
 		.routes = o->routes,
 		.ctx = o->ctx,
 		.connections = o->connections,
+		.access = o->access,
 		.log_format = o->log_format,
 		.fd = -1,
 		.restart = loop_timer(o->loop, restart_due, f),

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
  * The front: the process that speaks to the network, in a sandbox (lib/sandbox.h). It asks the daemon for the reply of a route that
- * is open to everybody, and can ask for nothing else. When it ends it is started again, and who has connected meanwhile waits.
+ * its clients may use, and can ask for nothing else. When it ends it is started again, and who has connected meanwhile waits.
  */
 #ifndef HTTP_FRONT_H
 #define HTTP_FRONT_H
@@ -19,7 +19,8 @@ struct front_options {
 	void *ctx;
 	const int *listeners; /* the front closes them in any case */
 	unsigned listener_cnt;
-	unsigned connections; /* at a time */
+	unsigned connections;	 /* at a time */
+	enum http_access access; /* the most that clients of these sockets may ever have */
 	enum log_format log_format;
 };
 

@@ -37,7 +37,7 @@ struct known {
 	char text[KNOWN_TEXT_MAX];
 	size_t len;
 	uint64_t until_ns;
-	unsigned slot, status;
+	unsigned slot, status, access;
 	const char *type;
 };
 
@@ -202,12 +202,14 @@ static void param_add(void *ctx, const char *name, const char *value)
 }
 
 /* The message that asks for it. False: there is no room for that in one. */
-static bool request_make(struct front_process *f, const char *path,
+static bool request_make(struct front_process *f, const struct http_route *route,
 			 const struct http_request *request)
 {
 	f->request.number++;
+	f->request.access = request->access;
+	f->request.post = route->post;
 	f->request_len = WIRE_REQUEST_MIN;
-	f->fits = wire_request_add(&f->request, &f->request_len, path) &&
+	f->fits = wire_request_add(&f->request, &f->request_len, route->path) &&
 		  wire_request_add(&f->request, &f->request_len,
 				   http_request_header(request, "Accept") ?: "");
 	connection_queries(request, param_add, f);
@@ -245,6 +247,7 @@ static void known_add(struct front_process *f, const struct http_reply *reply)
 		.until_ns = f->reply.same_until_ns,
 		.slot = f->reply.slot - 1,
 		.status = reply->status,
+		.access = f->request.access,
 		.type = reply->content_type,
 	};
 	memcpy(k->text, f->request.text, k->len);
@@ -258,7 +261,7 @@ static bool known_take(struct front_process *f, struct http_reply *reply)
 
 	for (const struct known *k = f->known; k < f->known + KNOWN_MAX; k++) {
 		if (now_ns >= k->until_ns || !f->slots[k->slot] || k->len != text_len(f) ||
-		    memcmp(k->text, f->request.text, k->len))
+		    k->access != f->request.access || memcmp(k->text, f->request.text, k->len))
 			continue;
 		reply->status = k->status;
 		reply->content_type = k->type;
@@ -273,7 +276,7 @@ static void ask(void *ctx, const struct http_route *route, const struct http_req
 {
 	struct front_process *f = ctx;
 
-	if (!request_make(f, route->path, request))
+	if (!request_make(f, route, request))
 		http_reply_fail(reply, 431, "too long");
 	else if (known_take(f, reply))
 		return;

@@ -24,7 +24,7 @@ struct http_request_ops {
 
 struct http_request {
 	const struct http_request_ops *ops;
-	void *owner, *from; /* theirs */
+	void *owner, *from;	 /* theirs */
 	enum http_access access; /* of who asks */
 };
 

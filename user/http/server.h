@@ -63,7 +63,6 @@ const char *http_request_query(const struct http_request *request, const char *n
 /* May who asks have what is for these? */
 bool http_request_may(const struct http_request *request, enum http_access access);
 
-
 /* Replaces what the reply was to be by a message, as plain text. */
 void http_reply_fail(struct http_reply *r, unsigned status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

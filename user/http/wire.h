@@ -23,6 +23,8 @@ struct wire_setup {
 
 struct wire_request {
 	uint64_t number; /* the reply has the same */
+	uint32_t access; /* enum http_access, of the client; the daemon believes it to a limit */
+	uint32_t post;
 	/* Versions of shared replies that the front has already; 0: none. */
 	uint64_t held[WIRE_SLOTS];
 	/* Path, Accept, then name and value of each parameter, with a NUL behind each. */
