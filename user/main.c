@@ -5,6 +5,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "alert/post.h"
 #include "cmd/cmd.h"
 #include "cmd/daemon.h"
 #include "lib/log.h"
@@ -64,6 +65,8 @@ int main(int argc, char **argv)
 		name = "help";
 	if (!strcmp(name, FRONT_COMMAND))
 		return front_main(daemon_routes);
+	if (!strcmp(name, POST_COMMAND))
+		return post_main();
 	for (const struct command *c = commands; c->name; c++)
 		if (!strcmp(c->name, name))
 			return c->run(argc > 1 ? argc - 1 : 1, argc > 1 ? argv + 1 : argv);

@@ -34,6 +34,16 @@ is "4|$subject|page|TooMany|0001-01-01T00:00:00Z|$subject has 1 processes" "$(jq
 	"\(.version)|\(.commonLabels.service)|\(.commonLabels.severity)|\(.groupLabels.alertname)|\(.alerts[0].endsAt)|\(.alerts[0].annotations.summary)"' \
 	"$received")" "in Alertmanager's words"
 
+# --- what speaks to others may do nothing else
+
+poster_find() { # one that waits for the slow one
+	poster=$(pgrep -P "$seismo_pid" -x seismo-post | head -n 1) && [[ $poster ]] &&
+		posters=$(awk '/^(CapEff|CapPrm|Seccomp|NoNewPrivs|Uid):/ { printf "%s ", $2 }' "/proc/$poster/status") && [[ ${posters% } == *" 1 2" ]]
+}
+wait_until poster_find
+is "$(id -u seismo 2>/dev/null || echo 65534) 0000000000000000 0000000000000000 1 2" "${posters% }" \
+	"who posts is a process without capabilities, another user, under seccomp"
+
 # --- commands
 
 ok "a command is told" wait_until grep -q '"status":"firing"' "$TMP/told"

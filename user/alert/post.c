@@ -1,90 +1,32 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/*
- * libcurl is loaded when the first message is sent: it brings twenty libraries with it, which a daemon that posts nothing need not
- * have.
- */
+/* Each message is posted by a process of its own (post_main.c): this one hands it over, with the files that only we may read. */
 #include "alert/post.h"
 
-#include <curl/curl.h>
-#include <dlfcn.h>
 #include <errno.h>
-#include <pthread.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
+#include "alert/post_message.h"
 #include "lib/file.h"
-#include "lib/log.h"
 #include "lib/loop.h"
-#include "lib/version.h"
+#include "lib/part.h"
 
-#define ANSWER_KEPT_BYTES 512
-#define ANSWER_MAX_BYTES  (64 * 1024) /* with its header */
-#define EXCERPT_BYTES	  160
-#define PASSWORD_MAX	  1024
-#define TIMEOUT_MS	  10000L
-#define CONNECT_MS	  5000L
-#define POLL_MS		  100 /* how soon an end that is asked for is seen */
-
-#define CURL_FUNCTIONS(X)      \
-	X(global_init)         \
-	X(easy_init)           \
-	X(easy_setopt)         \
-	X(easy_getinfo)        \
-	X(easy_reset)          \
-	X(easy_strerror)       \
-	X(easy_cleanup)        \
-	X(multi_init)          \
-	X(multi_add_handle)    \
-	X(multi_perform)       \
-	X(multi_poll)          \
-	X(multi_info_read)     \
-	X(multi_remove_handle) \
-	X(multi_cleanup)       \
-	X(slist_append)        \
-	X(slist_free_all)
-
-static struct {
-#define X(name) __typeof__(curl_##name) *name;
-	CURL_FUNCTIONS(X)
-#undef X
-} curl;
-
-static pthread_once_t curl_once = PTHREAD_ONCE_INIT;
-static bool curl_loaded;
-
-static void curl_load(void)
-{
-	void *lib = dlopen("libcurl.so.4", RTLD_NOW) ?: dlopen("libcurl-gnutls.so.4", RTLD_NOW);
-	const struct {
-		const char *name;
-		void *to;
-	} functions[] = {
-#define X(name) { "curl_" #name, &curl.name },
-		CURL_FUNCTIONS(X)
-#undef X
-	};
-
-	for (size_t i = 0; lib && i < sizeof(functions) / sizeof(*functions); i++) {
-		void *function = dlsym(lib, functions[i].name);
-
-		if (!function)
-			return;
-		memcpy(functions[i].to, &function, sizeof(function));
-	}
-	curl_loaded = lib && !curl.global_init(CURL_GLOBAL_DEFAULT);
-}
+#define EXCERPT_BYTES 160
+#define PASSWORD_MAX  1024
+#define PEM_MAX	      ((u64)1 << 20)
+#define ANSWER_NS     (15 * 1000 * NS_PER_MS) /* it gives up before */
+#define POLL_MS	      100		      /* how soon an end that is asked for is seen */
 
 struct post {
 	struct http_target conf; /* its own copy */
 	char *url;
-	CURLM *multi; /* which keeps the connection; NULL: not yet, as the following */
-	CURL *handle;
-	struct curl_slist *headers;
-	/* Of the answer that is being read. */
-	char kept[ANSWER_KEPT_BYTES];
-	size_t kept_len, answer_len;
 };
 
 static char *copy(const char *text)
@@ -122,12 +64,6 @@ void post_free(struct post *p)
 {
 	if (!p)
 		return;
-	if (p->handle)
-		curl.easy_cleanup(p->handle);
-	if (p->multi)
-		curl.multi_cleanup(p->multi);
-	if (p->headers)
-		curl.slist_free_all(p->headers);
 	free(p->conf.basic_auth.username);
 	free(p->conf.basic_auth.password_file);
 	free(p->conf.tls.ca_file);
@@ -147,172 +83,172 @@ void post_excerpt(struct buf *out, const char *answer, size_t len)
 		buf_char(out, answer[i] >= ' ' && answer[i] < 127 ? answer[i] : '?');
 }
 
-static size_t header_read(char *data, size_t size, size_t cnt, void *ctx)
+/* Appends a file. 0 or negative errno. */
+static int file_add(struct buf *to, const char *path, u64 max)
 {
-	struct post *p = ctx;
-
-	(void)data;
-	p->answer_len += size * cnt;
-	return p->answer_len <= ANSWER_MAX_BYTES ? size * cnt : 0;
-}
-
-static size_t answer_read(char *data, size_t size, size_t cnt, void *ctx)
-{
-	struct post *p = ctx;
-	size_t len = size * cnt, room = sizeof(p->kept) - p->kept_len;
-
-	memcpy(p->kept + p->kept_len, data, len < room ? len : room);
-	p->kept_len += len < room ? len : room;
-	return header_read(data, size, cnt, ctx);
-}
-
-/* The password is the first line of its file, read each time: it changes without a reload. */
-static int password_set(struct post *p)
-{
-	const char *path = p->conf.basic_auth.password_file;
-	char password[PASSWORD_MAX + 1];
-	int fd = regular_open(path, PASSWORD_MAX);
-	ssize_t len;
+	int fd = regular_open(path, max);
+	ssize_t n = -1;
 
 	if (fd < 0)
 		return fd;
-	len = read(fd, password, PASSWORD_MAX);
+	if (buf_reserve(to, max))
+		n = read(fd, to->data + to->len, max);
+	to->len += n > 0 ? (size_t)n : 0;
 	close(fd);
-	if (len < 0)
-		return -errno;
-	password[len] = '\0';
-	password[strcspn(password, "\r\n")] = '\0';
-	curl.easy_setopt(p->handle, CURLOPT_HTTPAUTH, (long)CURLAUTH_BASIC);
-	curl.easy_setopt(p->handle, CURLOPT_USERNAME, p->conf.basic_auth.username);
-	curl.easy_setopt(p->handle, CURLOPT_PASSWORD, password);
-	explicit_bzero(password, sizeof(password));
+	return to->failed ? -ENOMEM : n < 0 ? -errno : 0;
+}
+
+/* The password is the first line of its file. */
+static void line_keep(struct buf *b, size_t from)
+{
+	size_t len = 0;
+
+	while (from + len < b->len && b->data[from + len] != '\n' && b->data[from + len] != '\r')
+		len++;
+	b->len = from + len;
+}
+
+/* Files are read each time: they change without a reload. 0, or negative errno and *path: of which file. */
+static int message_make(struct buf *m, const struct post *p, const struct buf *json,
+			const char **path)
+{
+	const struct http_target *c = &p->conf;
+	const struct {
+		const char *text, *file;
+		u64 max;
+	} parts[POST_PARTS] = {
+		[POST_URL] = { p->url },
+		[POST_USER] = { c->basic_auth.username },
+		[POST_PASSWORD] = { NULL, c->basic_auth.password_file, PASSWORD_MAX },
+		[POST_CA] = { NULL, c->tls.ca_file, PEM_MAX },
+		[POST_CERT] = { NULL, c->tls.cert_file, PEM_MAX },
+		[POST_KEY] = { NULL, c->tls.key_file, PEM_MAX },
+	};
+	struct post_request head = { .insecure = c->tls.insecure_skip_verify };
+
+	buf_add(m, &head, sizeof(head));
+	for (int i = 0; i < POST_PARTS; i++) {
+		size_t from = m->len;
+		int err = 0;
+
+		if (i == POST_BODY)
+			buf_add(m, json->data, json->len);
+		else if (parts[i].text)
+			buf_str(m, parts[i].text);
+		else if (parts[i].file)
+			err = file_add(m, *path = parts[i].file, parts[i].max);
+		if (err)
+			return err;
+		if (i == POST_PASSWORD)
+			line_keep(m, from);
+		head.len[i] = m->len - from;
+		buf_char(m, '\0');
+	}
+	*path = NULL;
+	if (m->failed)
+		return -ENOMEM;
+	memcpy(m->data, &head, sizeof(head));
 	return 0;
 }
 
-static void tls_set(struct post *p)
+/* A file in memory that has it, read from the start. Negative errno. */
+static int message_file(const struct buf *m)
 {
-	const struct http_target *c = &p->conf;
+	int fd = memfd_create("post", MFD_CLOEXEC);
+	size_t done = 0;
+	ssize_t n = 1;
 
-	if (c->tls.ca_file)
-		curl.easy_setopt(p->handle, CURLOPT_CAINFO, c->tls.ca_file);
-	if (c->tls.cert_file)
-		curl.easy_setopt(p->handle, CURLOPT_SSLCERT, c->tls.cert_file);
-	if (c->tls.key_file)
-		curl.easy_setopt(p->handle, CURLOPT_SSLKEY, c->tls.key_file);
-	if (c->tls.insecure_skip_verify) {
-		curl.easy_setopt(p->handle, CURLOPT_SSL_VERIFYPEER, 0L);
-		curl.easy_setopt(p->handle, CURLOPT_SSL_VERIFYHOST, 0L);
+	while (fd >= 0 && n > 0 && done < m->len) {
+		n = pwrite(fd, m->data + done, m->len - done, (off_t)done);
+		done += n > 0 ? (size_t)n : 0;
 	}
+	if (fd >= 0 && done < m->len) {
+		close(fd);
+		return -ENOMEM;
+	}
+	return fd >= 0 ? fd : -errno;
 }
 
-static void request_set(struct post *p, const struct buf *json)
+/* Until it has said all, or the target is to end. */
+static bool result_read(int fd, struct post_result *r, const atomic_bool *ending)
 {
-	char agent[64];
+	u64 until_ns = clock_now_ns() + ANSWER_NS;
+	struct pollfd ready = { fd, POLLIN, 0 };
+	size_t done = 0;
+	ssize_t n = 1;
 
-	snprintf(agent, sizeof(agent), "seismo/%s", version);
-	curl.easy_reset(p->handle); /* but its connection */
-	curl.easy_setopt(p->handle, CURLOPT_URL, p->url);
-	curl.easy_setopt(p->handle, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl.easy_setopt(p->handle, CURLOPT_PROXY, ""); /* whatever the environment says */
-	curl.easy_setopt(p->handle, CURLOPT_USERAGENT, agent);
-	curl.easy_setopt(p->handle, CURLOPT_HTTPHEADER, p->headers);
-	curl.easy_setopt(p->handle, CURLOPT_POSTFIELDSIZE_LARGE, (curl_off_t)json->len);
-	curl.easy_setopt(p->handle, CURLOPT_POSTFIELDS, json->data);
-	curl.easy_setopt(p->handle, CURLOPT_FOLLOWLOCATION, 0L);
-	curl.easy_setopt(p->handle, CURLOPT_NOSIGNAL, 1L);
-	curl.easy_setopt(p->handle, CURLOPT_CONNECTTIMEOUT_MS, CONNECT_MS);
-	curl.easy_setopt(p->handle, CURLOPT_TIMEOUT_MS, TIMEOUT_MS);
-	curl.easy_setopt(p->handle, CURLOPT_HEADERFUNCTION, header_read);
-	curl.easy_setopt(p->handle, CURLOPT_HEADERDATA, p);
-	curl.easy_setopt(p->handle, CURLOPT_WRITEFUNCTION, answer_read);
-	curl.easy_setopt(p->handle, CURLOPT_WRITEDATA, p);
-	/* The end does not wait for a DNS server that does not answer. */
-	curl.easy_setopt(p->handle, CURLOPT_QUICK_EXIT, 1L);
-	tls_set(p);
+	while (n && done < sizeof(*r) && !*ending && clock_now_ns() < until_ns) {
+		if (poll(&ready, 1, POLL_MS) <= 0)
+			continue;
+		n = read(fd, (char *)r + done, sizeof(*r) - done);
+		if (n < 0)
+			n = errno == EINTR;
+		else
+			done += (size_t)n;
+	}
+	return done == sizeof(*r);
 }
 
-static struct curl_slist *headers_make(void)
+/* The process that posts it, from start to end. 0 or negative errno. */
+static int perform(const struct buf *message, struct post_result *r, const atomic_bool *ending)
 {
-	struct curl_slist *first = curl.slist_append(NULL, "Content-Type: application/json");
-	/* no round trip to ask whether the body may come */
-	struct curl_slist *both = first ? curl.slist_append(first, "Expect:") : NULL;
+	int input = message_file(message), ends[2], err;
+	pid_t pid;
 
-	if (!both)
-		curl.slist_free_all(first);
-	return both;
+	if (input < 0)
+		return input;
+	if (pipe2(ends, O_CLOEXEC)) {
+		err = -errno;
+		close(input);
+		return err;
+	}
+	err = part_start(&pid, POST_COMMAND, input, ends[1]);
+	close(input);
+	close(ends[1]);
+	if (!err) {
+		err = result_read(ends[0], r, ending) ? 0 : -EPIPE;
+		kill(pid, SIGKILL); /* it has nothing left to do */
+		waitpid(pid, NULL, 0);
+	}
+	close(ends[0]);
+	return err;
 }
 
-static bool handle_make(struct post *p)
+static enum send_result answer_judge(const struct post_result *r, struct sending *s)
 {
-	pthread_once(&curl_once, curl_load);
-	if (!curl_loaded)
-		return false;
-	p->headers = p->headers ?: headers_make();
-	p->multi = p->multi ?: curl.multi_init();
-	p->handle = p->handle ?: curl.easy_init();
-	return p->headers && p->multi && p->handle;
-}
+	uint32_t status = r->status, len = r->len < sizeof(r->answer) ? r->len : sizeof(r->answer);
 
-/* Until it is through, or the target is to end. */
-static CURLcode perform(struct post *p, const atomic_bool *ending)
-{
-	CURLcode result = CURLE_ABORTED_BY_CALLBACK;
-	int running = 1, left;
-	CURLMsg *message;
-
-	if (curl.multi_add_handle(p->multi, p->handle))
-		return CURLE_OUT_OF_MEMORY;
-	while (running && !*ending && !curl.multi_perform(p->multi, &running))
-		if (running)
-			curl.multi_poll(p->multi, NULL, 0, POLL_MS, NULL);
-	while ((message = curl.multi_info_read(p->multi, &left)))
-		if (message->msg == CURLMSG_DONE)
-			result = message->data.result;
-	curl.multi_remove_handle(p->multi, p->handle);
-	return result;
-}
-
-static enum send_result answer_judge(struct post *p, struct sending *s)
-{
-	long status = 0;
-
-	curl.easy_getinfo(p->handle, CURLINFO_RESPONSE_CODE, &status);
 	if (status >= 200 && status < 300)
 		return SEND_OK;
-	buf_printf(&s->error, "it answers with status %ld%s", status,
+	buf_printf(&s->error, "it answers with status %u%s", status,
 		   status >= 300 && status < 400 ? ", and redirects are not followed" : "");
-	if (p->kept_len)
+	if (len)
 		buf_str(&s->error, ": ");
-	post_excerpt(&s->error, p->kept, p->kept_len);
+	post_excerpt(&s->error, r->answer, len);
 	/* Others, such as 401 and 404, end when somebody has put it right. */
 	return status == 400 || status == 413 || status == 422 ? SEND_REFUSED : SEND_RETRY;
 }
 
 enum send_result post_send(struct post *p, const struct buf *json, struct sending *s)
 {
-	CURLcode code;
-	int err;
+	struct buf message = { 0 };
+	struct post_result r;
+	const char *path = NULL;
+	int err = json->failed ? -ENOMEM : message_make(&message, p, json, &path);
 
-	if (json->failed) {
-		buf_str(&s->error, "out of memory");
-		return SEND_RETRY;
-	}
-	if (!handle_make(p)) {
-		buf_str(&s->error, "libcurl cannot be loaded (Debian's package libcurl4)");
-		return SEND_RETRY;
-	}
-	request_set(p, json);
-	err = p->conf.basic_auth.password_file ? password_set(p) : 0;
-	if (err) {
-		buf_printf(&s->error, "cannot read %s: %s", p->conf.basic_auth.password_file,
+	if (!err)
+		err = perform(&message, &r, s->ending);
+	if (message.data)
+		explicit_bzero(message.data, message.len);
+	buf_release(&message);
+	if (err && path)
+		buf_printf(&s->error, "cannot read %s: %s", path, strerror(-err));
+	else if (err)
+		buf_printf(&s->error, "the process that posts it does not work: %s",
 			   strerror(-err));
-		return SEND_RETRY;
-	}
-	p->kept_len = p->answer_len = 0;
-	code = perform(p, s->ending);
-	/* What is longer than an answer has to be is not read to its end. */
-	if (!code || (code == CURLE_WRITE_ERROR && p->answer_len > ANSWER_MAX_BYTES))
-		return answer_judge(p, s);
-	buf_str(&s->error, curl.easy_strerror(code));
+	else if (r.status)
+		return answer_judge(&r, s);
+	else
+		post_excerpt(&s->error, r.error, strnlen(r.error, sizeof(r.error)));
 	return SEND_RETRY;
 }

@@ -14,6 +14,10 @@ void post_free(struct post *p);
 /* Accepted is what is answered with 2xx; redirects are not followed. */
 enum send_result post_send(struct post *p, const struct buf *json, struct sending *s);
 
+/* The argument of the program that makes it the process that posts a message, and its life. */
+#define POST_COMMAND "post"
+int post_main(void);
+
 /* Appends what is readable of the first line of an answer, which may be any bytes. */
 void post_excerpt(struct buf *out, const char *answer, size_t len);
 

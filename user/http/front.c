@@ -4,8 +4,6 @@
 
 #include <errno.h>
 #include <signal.h>
-#include <spawn.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -16,6 +14,7 @@
 
 #include "http/wire.h"
 #include "lib/log.h"
+#include "lib/part.h"
 
 #define LIVED_NS     (10 * 1000 * NS_PER_MS) /* who lived so long is started again at once */
 #define PAUSE_MIN_NS (50 * NS_PER_MS)
@@ -46,23 +45,6 @@ struct front {
 };
 
 /* --- its process */
-
-/* The same program again, with nothing of this one's memory; standard input is the socket. It knows where messages go. */
-static int process_spawn(pid_t *pid, int fd)
-{
-	char *const argv[] = { "seismo", FRONT_COMMAND, NULL }, journal[64];
-	char *environment[] = { journal, NULL };
-	posix_spawn_file_actions_t actions;
-	int err;
-
-	snprintf(journal, sizeof(journal), "JOURNAL_STREAM=%s", getenv("JOURNAL_STREAM") ?: "");
-	posix_spawn_file_actions_init(&actions);
-	posix_spawn_file_actions_adddup2(&actions, fd, STDIN_FILENO);
-	posix_spawn_file_actions_adddup2(&actions, STDERR_FILENO, STDOUT_FILENO);
-	err = posix_spawn(pid, "/proc/self/exe", &actions, NULL, argv, environment);
-	posix_spawn_file_actions_destroy(&actions);
-	return -err;
-}
 
 /* Descriptors that go with a message. */
 union descriptors {
@@ -100,7 +82,7 @@ static int process_start(struct front *f)
 	f->fd = ends[0];
 	f->generation++;
 	f->started_ns = clock_now_ns();
-	err = process_spawn(&f->pid, ends[1]);
+	err = part_start(&f->pid, FRONT_COMMAND, ends[1], STDERR_FILENO);
 	close(ends[1]);
 	if (err)
 		f->pid = 0;

@@ -346,7 +346,7 @@ int front_main(const struct http_route *routes)
 {
 	static const struct landlock_left nothing;
 	static struct front_process f;
-	const char *what = "start the process that serves HTTP, which `seismo run` does";
+	const char *what = "be started by hand; use `seismo run`";
 	int err;
 
 	closefrom(STDERR_FILENO + 1); /* what the daemon was started with */
