@@ -10,6 +10,14 @@
 . "$(dirname "$0")/events.sh"
 
 n=$((20 / scale))
+
+# A program and a script that run already when the daemon starts.
+printf '#!/bin/bash\nread -rt "$1" <> <(:)\n' >"$TMP/bin/w-there-$$.sh"
+chmod +x "$TMP/bin/w-there-$$.sh"
+cp "$(command -v sleep)" "$TMP/bin/w-there-$$"
+background "w-there-$$" 1000
+background "$TMP/bin/w-there-$$.sh" 1000
+began=$SECONDS
 start_seismo --probes process
 
 # A path as the log has it: from the root of the file system on, of which the mount may show a part only.
@@ -71,6 +79,47 @@ is_events 1 "a program that is another file than before" '.kind == "replaced"' -
 is "$(path_within "$program") $before $(stat -c %i "$program") $(stat -c %s "$program")" \
 	"$(events --service "w-deploy-$$" --kind replaced | jq -r '"\(.executable) \(.inode_before) \(.inode) \(.size_bytes)"')" \
 	"with the inodes of both"
+
+# A script is looked at once a second.
+script_is_due() {
+	((SECONDS - looked >= 2))
+}
+
+build_id() { # FILE
+	readelf -n "$1" 2>/dev/null | sed -n 's/.*Build ID: //p'
+}
+
+# It is read while the program runs.
+built_as() { # PROGRAM ARGUMENT...
+	cp "$(command -v "$1")" "$TMP/bin/new" && mv "$TMP/bin/new" "$TMP/bin/w-build-$$"
+	background "w-build-$$" "${@:2}"
+	wait_until events_counted "$((++builds))" '.kind == "process_start" and .by == "exec"' --service "w-build-$$"
+	sleep 0.5
+}
+builds=0 before=$(build_id "$(command -v sleep)") now=$(build_id "$(command -v tail)")
+if [[ $before && $now && $before != "$now" ]]; then
+	built_as sleep 1000
+	built_as tail -f /dev/null
+	is_events 1 "another build of a program" ".build_id_before == \"$before\" and .build_id == \"$now\"" --service "w-build-$$" --kind replaced
+	built_as tail -f /dev/null
+	is_events 1 "the same build of it in another file" ".build_id_before == .build_id" --service "w-build-$$" --kind replaced
+else
+	skip_one "builds" "no readelf on this host, or programs have none"
+fi
+
+# The daemon looks at what runs two seconds after it has started.
+wait_until test $((SECONDS - began)) -ge 4
+for program in "w-there-$$" "w-there-$$.sh"; do
+	cp "$TMP/bin/$program" "$TMP/bin/new" && mv "$TMP/bin/new" "$TMP/bin/$program"
+	"$program" 1 # long enough to be looked at
+	is_events 1 "what runs since before the daemon is replaced: $program" \
+		".executable == \"$(path_within "$TMP/bin/$program")\" or .executable == \"$TMP/bin/$program\"" --service "$program" --kind replaced
+done
+looked=$SECONDS script=$TMP/bin/w-there-$$.sh
+echo "# another version" >>"$script"
+wait_until script_is_due
+"$script" 1
+is_events 1 "a script that is written anew" ".size_bytes == $(stat -c %s "$script")" --service "w-there-$$.sh" --kind replaced
 
 # --- the OOM killer
 

@@ -344,21 +344,62 @@ static void a_program_is_replaced(void **state)
 	struct replaced *t = replaced_new();
 
 	(void)state;
-	assert_false(replaced_note(t, "a", "/bin/x", &file, &before)); /* the first time */
-	assert_false(replaced_note(t, "a", "/bin/x", &file, &before));
+	assert_int_equal(replaced_note(t, "a", "/bin/x", &file, &before), PROGRAM_FIRST);
+	assert_int_equal(replaced_note(t, "a", "/bin/x", &file, &before), PROGRAM_SAME);
 	file.inode = 9;
-	assert_false(replaced_note(t, "b", "/bin/x", &file, &before)); /* another service's */
-	assert_false(replaced_note(t, "a", "/bin/y", &file, &before));
-	assert_true(replaced_note(t, "a", "/bin/x", &file, &before));
+	assert_int_equal(replaced_note(t, "b", "/bin/x", &file, &before), PROGRAM_FIRST);
+	assert_int_equal(replaced_note(t, "a", "/bin/y", &file, &before), PROGRAM_FIRST);
+	assert_int_equal(replaced_note(t, "a", "/bin/x", &file, &before), PROGRAM_REPLACED);
 	assert_int_equal(before.inode, 1);
-	assert_false(replaced_note(t, "a", "/bin/x", &file, &before));
+	assert_int_equal(replaced_note(t, "a", "/bin/x", &file, &before), PROGRAM_SAME);
 	file.mtime_ns = 4; /* overwritten in place */
-	assert_true(replaced_note(t, "a", "/bin/x", &file, &before));
+	assert_int_equal(replaced_note(t, "a", "/bin/x", &file, &before), PROGRAM_REPLACED);
 	file.device = 5; /* the same image in another container */
 	file.inode = 10;
-	assert_false(replaced_note(t, "a", "/bin/x", &file, &before));
+	assert_int_equal(replaced_note(t, "a", "/bin/x", &file, &before), PROGRAM_ELSEWHERE);
 	file.size = 5;
-	assert_true(replaced_note(t, "a", "/bin/x", &file, &before));
+	assert_int_equal(replaced_note(t, "a", "/bin/x", &file, &before), PROGRAM_REPLACED);
+	assert_true(replaced_known(t, "a", "/bin/x"));
+	assert_false(replaced_known(t, "c", "/bin/x"));
+	replaced_free(t);
+}
+
+/* Reproducible images have the same times and often the same sizes: only the build tells. */
+static void a_build_tells(void **state)
+{
+	struct program_file file = { .inode = 1, .device = 1 }, built, before;
+	struct replaced *t = replaced_new();
+
+	(void)state;
+	replaced_note(t, "a", "/bin/x", &file, &before);
+	built = file;
+	built.build_id_len = 1;
+	built.build_id[0] = 1;
+	replaced_identify(t, "a", "/bin/x", &built);
+	assert_int_equal(replaced_note(t, "a", "/bin/x", &file, &before), PROGRAM_SAME);
+	file.device = 2;
+	assert_int_equal(replaced_note(t, "a", "/bin/x", &file, &before), PROGRAM_ELSEWHERE);
+	assert_false(replaced_build(&before, &file)); /* not known yet */
+	assert_false(replaced_build(&before, &built));
+	replaced_identify(t, "a", "/bin/x", &built); /* late: it is elsewhere now */
+	built.build_id[0] = 2;
+	assert_true(replaced_build(&before, &built));
+	file.device = 3;
+	assert_int_equal(replaced_note(t, "a", "/bin/x", &file, &before), PROGRAM_ELSEWHERE);
+	assert_int_equal(before.build_id_len, 0);
+	replaced_free(t);
+}
+
+static void a_script_is_looked_at_once_a_second(void **state)
+{
+	const u64 second = 1000000000ULL;
+	struct replaced *t = replaced_new();
+
+	(void)state;
+	assert_true(replaced_due(t, "a", "x.sh", second));
+	assert_false(replaced_due(t, "a", "x.sh", 2 * second - 1));
+	assert_true(replaced_due(t, "b", "x.sh", second));
+	assert_true(replaced_due(t, "a", "x.sh", 2 * second));
 	replaced_free(t);
 }
 
@@ -377,8 +418,8 @@ static void what_is_run_often_is_remembered(void **state)
 		replaced_note(t, "a", "often", &file, &before);
 	}
 	file.inode = 2;
-	assert_true(replaced_note(t, "a", "often", &file, &before));
-	assert_false(replaced_note(t, "a", "once", &file, &before));
+	assert_int_equal(replaced_note(t, "a", "often", &file, &before), PROGRAM_REPLACED);
+	assert_int_equal(replaced_note(t, "a", "once", &file, &before), PROGRAM_FIRST);
 	replaced_free(t);
 }
 
@@ -397,6 +438,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(bad_conditions_are_refused),
 	TEST(bad_lines_are_none),
 	TEST(a_program_is_replaced),
+	TEST(a_build_tells),
+	TEST(a_script_is_looked_at_once_a_second),
 	TEST(what_is_run_often_is_remembered),
 };
 

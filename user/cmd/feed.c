@@ -18,6 +18,7 @@
 
 #define WINDOW_INTERVALS 12 /* a minute, by default */
 #define MISSED_TELL_NS	 (60000 * NS_PER_MS)
+#define PROGRAMS_MAX	 64 /* new programs whose files wait to be looked at */
 
 static struct writer_options options_of(const struct conf_events *c)
 {
@@ -89,11 +90,12 @@ static void start_tell(struct feed *f)
 
 void feed_begin(struct feed *f, struct loop *loop)
 {
-	const struct event_ring_hooks hooks = {
+	struct event_ring_hooks hooks = {
 		.service = service, .seen = seen, .watched = watched, .ctx = f
 	};
 
 	start_tell(f);
+	hooks.worker = f->worker = worker_new(loop, PROGRAMS_MAX); /* without, less is compared */
 	alarm_record(f->agent->alarm, f->log);
 	f->begun = true;
 	f->ring = event_ring_new(&f->agent->probes.tables, f->log, &hooks);
@@ -167,6 +169,8 @@ void feed_reloaded(struct feed *f, bool successful)
 
 bool feed_end(struct feed *f, int status, u64 wait_ns)
 {
+	bool ended = worker_end(f->worker, wait_ns);
+
 	if (f->ring)
 		event_ring_read(f->ring, clock_now_ns());
 	if (f->begun) {
@@ -175,12 +179,13 @@ bool feed_end(struct feed *f, int status, u64 wait_ns)
 		event_integer(f->log, "status", status);
 		event_end(f->log);
 	}
-	return event_log_end(f->log, wait_ns);
+	return event_log_end(f->log, wait_ns) && ended;
 }
 
 void feed_free(struct feed *f)
 {
 	watch_remove(f->watch);
+	worker_free(f->worker);
 	event_ring_free(f->ring);
 	event_log_free(f->log);
 	*f = (struct feed){ 0 };

@@ -15,6 +15,8 @@ struct feed {
 	struct event_log
 		*log; /* NULL: the configuration has none; functions of event/event.h take that */
 	struct event_ring *ring;
+	struct worker *
+		worker; /* looks at files of programs; one that hangs keeps no other thread waiting */
 	struct watch *watch;
 	bool quiet; /* it waits for nothing until the next tick */
 	bool begun;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "event/replaced.h"
 #include "event/ring.h"
 #include "lib/loop.h"
 #include "lib/utc.h"
@@ -48,16 +49,32 @@ void witness_tick(struct witness *w)
 	disk_infos_tick(w->disks, w->registry);
 }
 
+/* The first digits of the build ids, as people compare them. */
+static void build_write(const struct process_event *e, char *buf, size_t size)
+{
+	const unsigned char *now = e->file.build_id, *was = e->before.build_id;
+
+	*buf = '\0';
+	if (e->file.build_id_len < 4 || e->before.build_id_len < 4)
+		return;
+	if (!replaced_build(&e->before, &e->file))
+		snprintf(buf, size, ", the same build");
+	else
+		snprintf(buf, size, ", build %02x%02x%02x%02x -> %02x%02x%02x%02x", was[0], was[1],
+			 was[2], was[3], now[0], now[1], now[2], now[3]);
+}
+
 void witness_seen(struct witness *w, const struct process_event *e)
 {
-	char detail[128];
+	char detail[128], build[48];
 
 	changes_watch(w->changes, CHANGE_REPLACED, true);
 	if (e->kind != EVENT_REPLACED)
 		return;
-	snprintf(detail, sizeof(detail), "inode %llu -> %llu, %llu -> %llu bytes",
+	build_write(e, build, sizeof(build));
+	snprintf(detail, sizeof(detail), "inode %llu -> %llu, %llu -> %llu bytes%s",
 		 (unsigned long long)e->before.inode, (unsigned long long)e->file.inode,
-		 (unsigned long long)e->before.size, (unsigned long long)e->file.size);
+		 (unsigned long long)e->before.size, (unsigned long long)e->file.size, build);
 	changes_note(w->changes, CHANGE_REPLACED, e->service, detail, 1, e->time_ns);
 }
 

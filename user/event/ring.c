@@ -9,11 +9,13 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+#include "event/programs.h"
 #include "event/slow.h"
 #include "lib/loop.h"
 #include "lib/utc.h"
 #include "process.h"
 #include "ring_event.h"
+#include "service/interpreter.h"
 #include "service/path.h"
 
 /* How long events wait for the name of a container, which is mostly there after some milliseconds. */
@@ -29,10 +31,11 @@ union ring_any {
 	struct ring_watched watched;
 };
 
-/* The executable of an identity, as long as it is of this generation. */
+/* The program of an identity, as long as it is of this generation. */
 struct known {
 	u32 gen;
 	char *executable; /* NULL: not looked at */
+	char *script;	  /* base name of what an interpreter runs, NULL: nothing */
 };
 
 struct event_ring {
@@ -43,7 +46,8 @@ struct event_ring {
 	struct ring_state *state;
 	struct slowest *slowest;
 	struct known *known; /* by identity */
-	struct replaced *replaced;
+	struct programs *programs;
+	u64 there_ns; /* when those are looked at that were there before; 0: they have been */
 	struct slow *slow;
 	u64 window_ns, window_end_ns;
 	s64 wall_offset_ns; /* CLOCK_REALTIME - CLOCK_MONOTONIC */
@@ -73,27 +77,59 @@ static const size_t sizes[RING_KINDS] = {
 
 /* --- names */
 
-static const char *executable(struct event_ring *r, const struct ring_event *e)
+static void known_release(struct known *k)
+{
+	free(k->executable);
+	free(k->script);
+	*k = (struct known){ 0 };
+}
+
+static char *script_of(const struct identity *row, const char *executable)
+{
+	const char *slash = strrchr(executable, '/'), *base = slash ? slash + 1 : executable;
+	char name[IDENTITY_NAME];
+
+	snprintf(name, sizeof(name), "%.*s", (int)sizeof(row->name) - 1, row->name);
+	return *name && strcmp(name, base) != 0 && interpreter_class(base) ? strdup(name) : NULL;
+}
+
+/* NULL: it is not known. */
+static const struct known *known_get(struct event_ring *r, u32 identity, u32 gen)
 {
 	char path[REVERSED_PATH_SIZE];
 	const struct identity *row;
 	struct known *k;
 
-	if (e->identity == IDENTITY_OTHER || e->identity >= r->tables->sizes.identities ||
-	    r->tables->states[e->identity].gen != e->gen)
-		return "";
-	k = &r->known[e->identity];
-	if (k->executable && k->gen == e->gen)
-		return k->executable;
-	row = table_row(&r->tables->identities, e->identity);
+	if (identity == IDENTITY_OTHER || identity >= r->tables->sizes.identities ||
+	    r->tables->states[identity].gen != gen)
+		return NULL;
+	k = &r->known[identity];
+	if (k->executable && k->gen == gen)
+		return k;
+	row = table_row(&r->tables->identities, identity);
 	if (!row)
-		return "";
+		return NULL;
 	path_reverse(row->exe, row->exe_len < sizeof(row->exe) ? row->exe_len : sizeof(row->exe),
 		     path, sizeof(path));
-	free(k->executable);
+	known_release(k);
 	k->executable = strdup(path);
-	k->gen = e->gen;
-	return k->executable ?: "";
+	k->script = script_of(row, path);
+	k->gen = gen;
+	return k->executable ? k : NULL;
+}
+
+static const char *executable(struct event_ring *r, const struct ring_event *e)
+{
+	const struct known *k = known_get(r, e->identity, e->gen);
+
+	return k ? k->executable : "";
+}
+
+static const char *service_of(void *ctx, u32 identity, u32 gen)
+{
+	const struct event_ring *r = ctx;
+
+	return r->hooks.service(r->hooks.ctx, identity, gen);
 }
 
 /* A name of the kernel's, which need not end. */
@@ -131,8 +167,20 @@ static void process_tell(struct event_ring *r, const struct process_event *p)
 		r->hooks.seen(r->hooks.ctx, p);
 }
 
-static void replaced_tell(struct event_ring *r, struct process_event p)
+static void build_id_add(struct event_log *l, const char *key, const struct program_file *f)
 {
+	char text[2 * BUILD_ID_MAX + 1];
+
+	for (unsigned i = 0; i < f->build_id_len; i++)
+		snprintf(text + 2 * (size_t)i, 3, "%02x", f->build_id[i]);
+	event_text(l, key, f->build_id_len ? text : NULL);
+}
+
+static void replaced_tell(void *ctx, const struct process_event *e)
+{
+	struct event_ring *r = ctx;
+	struct process_event p = *e;
+
 	p.kind = EVENT_REPLACED;
 	process_begin(r, &p);
 	event_integer(r->log, "pid", p.pid);
@@ -143,12 +191,17 @@ static void replaced_tell(struct event_ring *r, struct process_event p)
 	event_integer(r->log, "size_bytes_before", (s64)p.before.size);
 	event_time(r->log, "modified", (s64)p.file.mtime_ns);
 	event_time(r->log, "modified_before", (s64)p.before.mtime_ns);
-	event_time(r->log, "last_run", p.before.run_wall_ns);
+	build_id_add(r->log, "build_id", &p.file);
+	build_id_add(r->log, "build_id_before", &p.before);
+	if (p.before.run_wall_ns)
+		event_time(r->log, "last_run", p.before.run_wall_ns);
 	process_tell(r, &p);
 }
 
 static void start_tell(struct event_ring *r, struct process_event *p, const struct ring_process *e)
 {
+	const struct known *k;
+
 	p->exec = e->head.kind == RING_EXEC;
 	process_begin(r, p);
 	event_text(r->log, "by", p->exec ? "exec" : "fork");
@@ -160,9 +213,9 @@ static void start_tell(struct event_ring *r, struct process_event *p, const stru
 						 .device = e->device,
 						 .run_wall_ns = p->wall_ns };
 	process_tell(r, p);
-	if (p->exec && *p->executable &&
-	    replaced_note(r->replaced, p->service, p->executable, &p->file, &p->before))
-		replaced_tell(r, *p);
+	k = p->exec ? known_get(r, e->head.identity, e->head.gen) : NULL;
+	if (k && *k->executable)
+		programs_run(r->programs, p, k->script ?: "");
 }
 
 static void exit_tell(struct event_ring *r, struct process_event *p, const struct ring_process *e)
@@ -251,7 +304,7 @@ static bool event_take(struct event_ring *r, const union ring_any *e)
 			r->hooks.watched(r->hooks.ctx, &e->watched);
 		return true;
 	}
-	service = r->hooks.service(r->hooks.ctx, e->head.identity, e->head.gen);
+	service = service_of(r, e->head.identity, e->head.gen);
 	if (!service && !r->hurry)
 		return false;
 	service = service ?: "unknown";
@@ -305,9 +358,34 @@ static void lost_tell(struct event_ring *r)
 	}
 }
 
+/* The programs that were there before the daemon: else the first time that one is replaced would not be noticed. */
+static void there_look(struct event_ring *r)
+{
+	const u32 max = r->tables->sizes.identities;
+	struct program_there *list = calloc(max, sizeof(*list));
+	size_t cnt = 0;
+
+	r->there_ns = 0;
+	for (u32 id = 1; list && id < max; id++) {
+		const struct identity_state *state = &r->tables->states[id];
+		const struct known *k = state->live ? known_get(r, id, state->gen) : NULL;
+		const struct identity *row = k ? table_row(&r->tables->identities, id) : NULL;
+
+		if (!row || !*k->executable || row->kernel)
+			continue;
+		list[cnt] = (struct program_there){ row->pid, id, state->gen };
+		snprintf(list[cnt].executable, sizeof(list->executable), "%s", k->executable);
+		snprintf(list[cnt++].script, sizeof(list->script), "%s", k->script ?: "");
+	}
+	if (list)
+		programs_there(r->programs, list, cnt);
+}
+
 void event_ring_read(struct event_ring *r, u64 now_ns)
 {
 	r->now_ns = now_ns;
+	if (r->there_ns && now_ns >= r->there_ns)
+		there_look(r);
 	r->wall_offset_ns = utc_now_ns() - (s64)clock_now_ns();
 	r->hurry =
 		__atomic_exchange_n(&r->state->woken, 0, __ATOMIC_SEQ_CST); /* it is filling up */
@@ -401,9 +479,11 @@ struct event_ring *event_ring_new(struct tables *t, struct event_log *l,
 	r->hooks = *hooks;
 	r->window_ns = WINDOW_NS;
 	r->known = calloc(t->sizes.identities, sizeof(*r->known));
-	r->replaced = replaced_new();
+	r->programs = programs_new(hooks->worker,
+				   &(struct programs_hooks){ service_of, replaced_tell, r });
+	r->there_ns = clock_now_ns() + NAME_WAIT_NS;
 	r->slow = slow_new(hooks->service, hooks->ctx);
-	if (!r->known || !r->replaced || !r->slow || !tables_open(r)) {
+	if (!r->known || !r->programs || !r->slow || !tables_open(r)) {
 		int err = errno;
 
 		event_ring_free(r);
@@ -427,9 +507,9 @@ void event_ring_free(struct event_ring *r)
 		munmap(r->slowest, r->tables->sizes.identities * sizeof(*r->slowest));
 	ring_buffer__free(r->buffer);
 	for (u32 id = 0; r->known && id < r->tables->sizes.identities; id++)
-		free(r->known[id].executable);
+		known_release(&r->known[id]);
 	free(r->known);
-	replaced_free(r->replaced);
+	programs_free(r->programs);
 	slow_free(r->slow);
 	free(r);
 }

@@ -9,27 +9,10 @@
 #include <stdbool.h>
 
 #include "event/event.h"
-#include "event/replaced.h"
+#include "event/process_event.h"
+#include "lib/worker.h"
 #include "probe/tables.h"
 #include "ring_event.h"
-
-/* What others want to know of. Texts are valid during the call only. */
-struct process_event {
-	enum event_kind kind; /* EVENT_PROCESS_START, _EXIT, EVENT_OOM, EVENT_REPLACED */
-	u64 time_ns;	      /* CLOCK_MONOTONIC */
-	s64 wall_ns;	      /* CLOCK_REALTIME */
-	const char *service;
-	const char *executable; /* "": none, or not known */
-	const char *command, *parent_command;
-	u32 pid, parent, uid;
-	bool exec;			  /* start: by exec, not by fork */
-	u64 life_ns;			  /* since the process was forked */
-	u32 reason;			  /* exit: enum process_reason */
-	int code, signal;		  /* exit; one of them is 0 */
-	bool core_dumped;		  /* exit */
-	u32 oom_scope;			  /* enum oom_scope */
-	struct program_file file, before; /* replaced: now and before; start by exec: `file` */
-};
 
 struct event_ring_hooks {
 	/*
@@ -40,6 +23,8 @@ struct event_ring_hooks {
 	/* Optional. */
 	void (*seen)(void *ctx, const struct process_event *e);
 	void (*watched)(void *ctx, const struct ring_watched *e);
+	struct worker
+		*worker; /* looks at files of programs; it has ended before the ring is freed */
 	void *ctx;
 };
 
