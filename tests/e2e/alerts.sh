@@ -112,15 +112,3 @@ active_is() { # COUNT PORT
 of_active() { # PORT JQ-PATH
 	active "$1" | jq -r ".[0]$2"
 }
-
-# --- the daemon
-
-said() { # PATTERN: how often its log has it
-	grep -c -- "$1" "$TMP/seismo.err"
-}
-
-# shellcheck disable=SC2154 # it is lib.sh's
-kill_seismo() {
-	kill -KILL "$seismo_pid"
-	wait "$seismo_pid" 2>/dev/null
-}

@@ -34,3 +34,16 @@ seq_faults() { # FILE...
 events_files() {
 	find "$(dirname "$EVENTS")" -name "$(basename "$EVENTS")*" | sort -rV
 }
+
+# How many ends with an error of the service's processes are told, or counted where they are not.
+exits_told() { # SERVICE
+	events --kind process_exit,lost,suppressed | jq -s --arg name "$1" '
+		([.[] | select(.kind == "process_exit" and .service == $name and .code == 3)] | length) +
+		([.[] | select(.kind == "lost" and .what == "process_exit") | .count] | add // 0) +
+		([.[] | select(.kind == "suppressed" and .of == "process_exit" and .service == $name) | .count] | add // 0)'
+}
+
+# More, since what others on this machine did is lost as well.
+exits_told_all() { # NUMBER SERVICE
+	(($(exits_told "$2") >= $1))
+}

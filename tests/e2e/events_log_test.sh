@@ -85,16 +85,8 @@ rm "$TMP/full/ballast"
 WAIT=30 wait_until grep -q "can be written again" "$TMP/seismo.err"
 ok "so is that there is room again" grep -q "can be written again" "$TMP/seismo.err"
 is "1 1" "$(grep -c "cannot write the event log" "$TMP/seismo.err") $(grep -c "can be written again" "$TMP/seismo.err")" "once each"
-told() {
-	events --kind process_exit,lost,suppressed | jq -s --arg name "w-load-$$" '
-		([.[] | select(.kind == "process_exit" and .service == $name and .code == 3)] | length) +
-		([.[] | select(.kind == "lost" and .what == "process_exit") | .count] | add // 0) +
-		([.[] | select(.kind == "suppressed" and .of == "process_exit" and .service == $name) | .count] | add // 0)'
-}
-# more, since what others on this machine did is lost as well
-told_all() { (($(told) >= 2 * m + 10)); }
-WAIT=30 wait_until told_all
-ok "every process is told, or counted as lost ($(told) of $((2 * m + 10)))" told_all
+WAIT=30 wait_until exits_told_all $((2 * m + 10)) "w-load-$$"
+ok "every process is told, or counted as lost ($(exits_told "w-load-$$") of $((2 * m + 10)))" exits_told_all $((2 * m + 10)) "w-load-$$"
 scrape
 is "$(events --kind lost | jq -s '[.[] | select(.where == "queue") | .count] | add')" "$(value seismo_events_lost_total buffer=log)" \
 	"what the log says to be lost is what the metric counts"

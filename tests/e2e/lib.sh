@@ -206,6 +206,15 @@ stop_seismo() {
 	is 0 $? "the daemon ends with 0"
 }
 
+kill_seismo() {
+	kill -KILL "$seismo_pid"
+	wait "$seismo_pid" 2>/dev/null
+}
+
+said() { # PATTERN: how often its log has it
+	grep -c -- "$1" "$TMP/seismo.err"
+}
+
 # --- what it exposes
 
 # In the shell itself, as here and below: to start a program takes most of the time where machines are emulated.

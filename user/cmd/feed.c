@@ -128,6 +128,10 @@ static void missed_tell(struct feed *f, u64 now_ns)
 
 static void losses_count(struct feed *f)
 {
+	u64 journal = event_log_missed(f->log);
+
+	if (journal)
+		self_event_lost(f->agent->self, "journal", NULL, journal);
 	for (enum event_kind kind = 0; kind < EVENT_KINDS; kind++) {
 		u64 dropped = event_log_dropped(f->log, kind);
 

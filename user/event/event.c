@@ -15,6 +15,7 @@
 
 #define NS_PER_SEC 1000000000ULL
 #define TELL_NS	   (10 * NS_PER_SEC) /* between lines about what was suppressed */
+#define HANG_NS	   (5 * NS_PER_SEC)  /* so long no disk takes that works */
 #define LIMITS_MAX 1024		     /* services with a limit, of a kind */
 
 /*
@@ -42,7 +43,9 @@ struct event_log {
 	u64 untold_cnt;
 	s64 untold_wall_ns; /* when the first of them was */
 	struct utc_cache utc;
-	int err; /* of the writer, as told on stderr */
+	int err; /* of the writer, as told on stderr; -ETIME: it hangs */
+	u64 journal_dropped;
+	bool journal_lost; /* that the journal misses lines has been told */
 };
 
 /* --- a line */
@@ -338,18 +341,46 @@ void event_log_flush(struct event_log *l)
 		writer_wake(l->writer);
 }
 
+static void file_tell(struct event_log *l, const struct writer_state *state)
+{
+	bool hangs = state->busy_ns && clock_now_ns() - state->busy_ns > HANG_NS;
+	int err = state->err ?: hangs ? -ETIME : 0;
+
+	if (err == l->err)
+		return;
+	if (err == -ETIME)
+		log_warn(
+			"the disk of the event log has not answered for %llu s; keeping %u MiB of events until it does",
+			HANG_NS / NS_PER_SEC, WRITER_QUEUE_MAX >> 20);
+	else if (err)
+		log_err(err,
+			"cannot write the event log; trying again, and keeping %u MiB of events until then; make room there, or move it (events.file)",
+			WRITER_QUEUE_MAX >> 20);
+	else
+		log_info("the event log can be written again");
+	l->err = err;
+}
+
+static void journal_tell(struct event_log *l, const struct writer_state *state)
+{
+	if (state->journal_dropped > l->journal_dropped && !l->journal_lost) {
+		log_err(state->journal_err,
+			"the journal takes no events; it will be told how many it misses");
+		l->journal_lost = true;
+	} else if (l->journal_lost && !state->journal_err) {
+		log_info("the journal takes events again");
+		l->journal_lost = false;
+	}
+	l->journal_dropped = state->journal_dropped;
+}
+
 static void error_tell(struct event_log *l)
 {
 	struct writer_state state;
 
 	writer_state(l->writer, &state);
-	if (state.err && state.err != l->err)
-		log_err(state.err,
-			"cannot write the event log; trying again, and keeping %u MiB of events until then; make room there, or move it (events.file)",
-			WRITER_QUEUE_MAX >> 20);
-	else if (!state.err && l->err)
-		log_info("the event log can be written again");
-	l->err = state.err;
+	file_tell(l, &state);
+	journal_tell(l, &state);
 }
 
 void event_log_tick(struct event_log *l)
@@ -393,6 +424,11 @@ void event_log_free(struct event_log *l)
 u64 event_log_dropped(const struct event_log *l, enum event_kind kind)
 {
 	return l ? l->dropped[kind] : 0;
+}
+
+u64 event_log_missed(const struct event_log *l)
+{
+	return l ? l->journal_dropped : 0;
 }
 
 struct writer *event_log_writer(const struct event_log *l)

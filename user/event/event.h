@@ -65,6 +65,8 @@ void event_log_free(struct event_log *l);
 
 /* Lines that were dropped so far, of a kind, since the queue was full. */
 u64 event_log_dropped(const struct event_log *l, enum event_kind kind);
+/* Lines that the journal has not got. */
+u64 event_log_missed(const struct event_log *l);
 struct writer *event_log_writer(const struct event_log *l);
 
 /*

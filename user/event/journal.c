@@ -2,21 +2,20 @@
 #include "event/journal.h"
 
 #include <ctype.h>
+#include <endian.h>
+#include <errno.h>
 #include <jansson.h>
-#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/uio.h>
 #include <sys/un.h>
 #include <syslog.h>
-#include <systemd/sd-journal.h>
 #include <unistd.h>
 
-#include "lib/buf.h"
+#include "lib/utc.h"
 
-#define ENTRY_FIELDS 32
+#define QUEUE_MAX (256U << 10) /* bytes that wait for the journal */
 
 /* The text of a value, as people read it; false: it is an object or a list. */
 static bool value_add(struct buf *b, const json_t *value)
@@ -34,87 +33,143 @@ static bool value_add(struct buf *b, const json_t *value)
 	return true;
 }
 
-struct entry {
-	struct buf field[ENTRY_FIELDS];
-	unsigned cnt;
-};
-
-static struct buf *field_new(struct entry *e)
+/* A field as the journal's protocol has it: KEY=VALUE, or, where the value has a line break, with its length. */
+static void field_add(struct buf *entry, const char *key, const char *value, size_t len)
 {
-	return e->cnt < ENTRY_FIELDS ? &e->field[e->cnt++] : NULL;
+	u64 size = htole64(len);
+
+	buf_str(entry, key);
+	if (!memchr(value, '\n', len)) {
+		buf_char(entry, '=');
+	} else {
+		buf_char(entry, '\n');
+		buf_add(entry, &size, sizeof(size));
+	}
+	buf_add(entry, value, len);
+	buf_char(entry, '\n');
 }
 
-static void field_add(struct entry *e, const char *key, const json_t *value)
+static void key_add(struct buf *entry, const char *key, const json_t *value)
 {
-	struct buf *b = field_new(e);
+	struct buf name = { 0 }, text = { 0 };
 
-	if (!b)
-		return;
-	buf_str(b, "SEISMO_");
+	buf_str(&name, "SEISMO_");
 	for (; *key; key++)
-		buf_char(b, (char)toupper((unsigned char)*key));
-	buf_char(b, '=');
-	if (!value_add(b, value))
-		buf_release(&e->field[--e->cnt]);
+		buf_char(&name, (char)toupper((unsigned char)*key));
+	if (value_add(&text, value) && text.len)
+		field_add(entry, buf_cstr(&name), text.data, text.len);
+	buf_release(&name);
+	buf_release(&text);
 }
 
 /* "block_error nginx.service: device=sda operation=read ..." */
-static void message_add(struct entry *e, json_t *event)
+static void message_add(struct buf *entry, json_t *event)
 {
 	const char *service = json_string_value(json_object_get(event, "service")), *key;
-	struct buf *b = field_new(e);
+	struct buf text = { 0 };
 	const json_t *value;
 
-	buf_printf(b, "MESSAGE=%s%s%s:", json_string_value(json_object_get(event, "kind")) ?: "",
+	buf_printf(&text, "%s%s%s:", json_string_value(json_object_get(event, "kind")) ?: "",
 		   service ? " " : "", service ?: "");
 	json_object_foreach(event, key, value)
 	{
 		if (!strcmp(key, "seq") || !strcmp(key, "time") || !strcmp(key, "kind") ||
 		    !strcmp(key, "service"))
 			continue;
-		buf_printf(b, " %s=", key);
-		if (!value_add(b, value))
-			buf_str(b, "...");
+		buf_printf(&text, " %s=", key);
+		if (!value_add(&text, value))
+			buf_str(&text, "...");
 	}
+	field_add(entry, "MESSAGE", text.data, text.len);
+	buf_release(&text);
 }
 
-/* Has it room for an entry? The library would wait for that, and the file of the event log with it. */
-static bool journal_accepts(void)
+/* False: it is no object of JSON. */
+static bool entry_make(struct buf *entry, const char *line, size_t len)
 {
-	const struct sockaddr_un addr = { AF_UNIX, "/run/systemd/journal/socket" };
-	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	struct pollfd p = { fd, POLLOUT, 0 };
-	bool room;
-
-	if (fd < 0)
-		return false;
-	room = !connect(fd, (const struct sockaddr *)&addr, sizeof(addr)) && poll(&p, 1, 0) > 0 &&
-	       (p.revents & POLLOUT);
-	close(fd);
-	return room;
-}
-
-void journal_send(const char *line, size_t len)
-{
-	json_t *event = journal_accepts() ? json_loadb(line, len, 0, NULL) : NULL;
-	struct iovec iov[ENTRY_FIELDS];
-	struct entry e = { .cnt = 0 };
+	json_t *event = json_loadb(line, len, 0, NULL);
 	const json_t *value;
 	const char *key;
 
-	if (!json_is_object(event)) {
-		json_decref(event);
+	if (json_is_object(event)) {
+		message_add(entry, event);
+		buf_printf(entry, "PRIORITY=%d\nSYSLOG_IDENTIFIER=seismo\n", LOG_NOTICE);
+		field_add(entry, "SEISMO_EVENT", line, len - (line[len - 1] == '\n'));
+		json_object_foreach(event, key, value) key_add(entry, key, value);
+	}
+	json_decref(event);
+	return entry->len && !entry->failed;
+}
+
+/*
+ * 0 or negative errno. The library of systemd would wait where the journal has no room, and the file of the event log with it.
+ */
+static int entry_send(const struct buf *entry)
+{
+	const struct sockaddr_un addr = { AF_UNIX, "/run/systemd/journal/socket" };
+	int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0), err = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (sendto(fd, entry->data, entry->len, MSG_NOSIGNAL, (const struct sockaddr *)&addr,
+		   sizeof(addr)) < 0)
+		err = -errno;
+	close(fd);
+	return err;
+}
+
+static void drop(struct journal *j)
+{
+	j->dropped++;
+	if (!j->untold++)
+		j->untold_wall_ns = utc_now_ns();
+}
+
+void journal_add(struct journal *j, const char *line, size_t len)
+{
+	const u32 size = (u32)len;
+
+	if (j->pending.len + sizeof(size) + len > QUEUE_MAX ||
+	    !buf_reserve(&j->pending, sizeof(size) + len)) {
+		j->pending.failed = false;
+		drop(j);
 		return;
 	}
-	message_add(&e, event);
-	buf_printf(field_new(&e), "PRIORITY=%d", LOG_NOTICE);
-	buf_printf(field_new(&e), "SYSLOG_IDENTIFIER=seismo");
-	buf_printf(field_new(&e), "SEISMO_EVENT=%.*s", (int)(len ? len - 1 : 0), line);
-	json_object_foreach(event, key, value) field_add(&e, key, value);
-	for (unsigned i = 0; i < e.cnt; i++)
-		iov[i] = (struct iovec){ e.field[i].data, e.field[i].len };
-	sd_journal_sendv(iov, (int)e.cnt);
-	for (unsigned i = 0; i < e.cnt; i++)
-		buf_release(&e.field[i]);
-	json_decref(event);
+	buf_add(&j->pending, &size, sizeof(size));
+	buf_add(&j->pending, line, len);
+}
+
+int journal_flush(struct journal *j)
+{
+	struct buf entry = { 0 };
+	size_t at = 0;
+	int err = 0;
+	u32 len;
+
+	while (!err && at < j->pending.len) {
+		const char *line = j->pending.data + at + sizeof(len);
+
+		memcpy(&len, j->pending.data + at, sizeof(len));
+		buf_reset(&entry);
+		if (!entry_make(&entry, line, len))
+			err = -EMSGSIZE;
+		else
+			err = entry_send(&entry);
+		if (err == -EMSGSIZE) { /* it never will be */
+			drop(j);
+			err = 0;
+		}
+		if (!err)
+			at += sizeof(len) + len;
+	}
+	buf_release(&entry);
+	j->pending.len -= at;
+	if (at && j->pending.len)
+		memmove(j->pending.data, j->pending.data + at, j->pending.len);
+	return err;
+}
+
+void journal_release(struct journal *j)
+{
+	buf_release(&j->pending);
 }

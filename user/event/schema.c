@@ -168,7 +168,7 @@ const struct event_row event_rows[EVENT_KINDS] = {
 			 FIELDS{
 				 { "where",
 				   "ring: between kernel and daemon; probe: the kernel did not call a program; "
-				   "queue: the disk was full or hung; restart: the daemon was killed; torn: a line was cut off" },
+				   "queue: the disk was full or hung; journal: the journal took no lines, which are in the file; restart: the daemon was killed; torn: a line was cut off" },
 				 { "what", "of what: a kind, or a probe" },
 				 { "count", "how many; absent where nobody knows" },
 				 { "since", "after when" },

@@ -23,7 +23,9 @@
 #define QUEUE_KEEP (1U << 20)	/* bytes of memory that stay allocated for the queue */
 #define NUMBER_MAX 256		/* of what is before a line, and of lines of the writer's own */
 #define RETRY_NS   (1000 * NS_PER_MS)
-#define PATH_SIZE  4096
+#define JOURNAL_NS \
+	(200 * NS_PER_MS) /* between attempts to give the journal what it has not taken */
+#define PATH_SIZE 4096
 
 /* Before each line of a queue. */
 struct entry {
@@ -51,6 +53,7 @@ struct writer {
 	u64 seq;
 	bool begun; /* the number of the last line is known */
 	struct buf taken, out;
+	struct journal journal;
 	struct utc_cache utc;
 
 	bool ended; /* the loop's: the thread has been joined */
@@ -95,11 +98,15 @@ static void folder_make(const char *file)
 /* A line that the writer itself has to tell; `more` are its other keys. */
 static void lost_add(struct writer *w, const char *where, const char *more, const char *value)
 {
+	size_t at = w->out.len;
+
 	buf_str(&w->out, "{\"seq\":");
 	buf_u64(&w->out, ++w->seq);
 	buf_str(&w->out, ",\"time\":\"");
 	utc_add(&w->out, &w->utc, utc_now_ns());
 	buf_printf(&w->out, "\",\"kind\":\"lost\",\"where\":\"%s\"%s%s}\n", where, more, value);
+	if (w->o.journald)
+		journal_add(&w->journal, w->out.data + at, w->out.len - at);
 }
 
 /* The numbers go on after those of the last run. A new file may have been begun just before that ended. */
@@ -279,6 +286,7 @@ static bool out_write(struct writer *w, u64 lines)
 	buf_reset(&w->out);
 	pthread_mutex_lock(&w->lock);
 	w->state.err = 0;
+	w->state.busy_ns = clock_now_ns();
 	w->state.seq = w->seq;
 	w->state.written += lines;
 	pthread_mutex_unlock(&w->lock);
@@ -311,7 +319,7 @@ static void line_add(struct writer *w, const char *line, const struct entry *ent
 	buf_add(&w->out, line, entry->len);
 	recent_add(w, w->out.data + at, w->out.len - at);
 	if (entry->journald && w->o.journald)
-		journal_send(w->out.data + at, w->out.len - at);
+		journal_add(&w->journal, w->out.data + at, w->out.len - at);
 }
 
 /* Writes what was taken from the queue. False: that is not possible, and the writer ends. */
@@ -346,14 +354,45 @@ static bool taken_write(struct writer *w)
 	return out_write(w, lines);
 }
 
+/*
+ * Gives the journal what is meant for it, and tells of what it has missed. False: that is not possible to write, and the writer
+ * ends.
+ */
+static bool journal_serve(struct writer *w)
+{
+	struct journal *j = &w->journal;
+	int err = journal_flush(j);
+	struct buf more = { 0 };
+	u64 told = err ? 0 : j->untold;
+
+	pthread_mutex_lock(&w->lock);
+	w->state.journal_err = err;
+	w->state.journal_dropped = j->dropped;
+	pthread_mutex_unlock(&w->lock);
+	if (!told || !file_ready(w))
+		return !told;
+	buf_printf(&more, "%llu,\"since\":\"", (unsigned long long)told);
+	utc_add(&more, &w->utc, j->untold_wall_ns);
+	buf_char(&more, '"');
+	j->untold = 0;
+	lost_add(w, "journal", ",\"count\":", buf_cstr(&more));
+	buf_release(&more);
+	journal_flush(j);
+	return out_write(w, 1);
+}
+
 /* Waits for lines. False: there are no more. */
 static bool lines_take(struct writer *w)
 {
+	u64 until_ns = w->journal.pending.len ? clock_now_ns() + JOURNAL_NS : UINT64_MAX;
+	bool in_time = true;
 	struct buf swap;
 
 	pthread_mutex_lock(&w->lock);
-	while (!w->ending && !w->next.file && !(w->woken && w->pending.len))
-		pthread_cond_wait(&w->wake, &w->lock);
+	w->state.busy_ns = 0;
+	while (!w->ending && !w->next.file && !(w->woken && w->pending.len) && in_time)
+		in_time = thread_cond_wait(&w->wake, &w->lock, until_ns);
+	w->state.busy_ns = clock_now_ns();
 	w->woken = false;
 	options_take(w);
 	swap = w->taken;
@@ -370,7 +409,7 @@ static void *run(void *ctx)
 {
 	struct writer *w = ctx;
 
-	while (lines_take(w) && (!w->taken.len || taken_write(w)))
+	while (lines_take(w) && (!w->taken.len || taken_write(w)) && journal_serve(w))
 		;
 	file_close(w);
 	return NULL;
@@ -459,6 +498,7 @@ static void writer_release(struct writer *w)
 	buf_release(&w->pending);
 	buf_release(&w->taken);
 	buf_release(&w->out);
+	journal_release(&w->journal);
 	buf_release(&w->recent[0]);
 	buf_release(&w->recent[1]);
 	free(w);

@@ -41,6 +41,9 @@ struct writer_state {
 	int err; /* negative errno: what was tried last failed, and is tried again; 0: all is well */
 	u64 written; /* lines */
 	u64 seq;     /* of the last line */
+	u64 busy_ns; /* since when the thread waits for the disk (CLOCK_MONOTONIC); 0: it does not */
+	int journal_err;     /* why the journal takes no lines at present; 0: it does */
+	u64 journal_dropped; /* lines that it has not got */
 };
 void writer_state(struct writer *w, struct writer_state *ret);
 
