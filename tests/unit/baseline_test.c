@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "rule/baseline.h"
+#include "rule/baseline_keys.h"
 
 #include <errno.h>
 #include <math.h>
@@ -144,6 +145,29 @@ static void load_test(void **state)
 }
 
 /* Whoever waits for a disk that is k times slower asks k times less of it, and this is noticed. */
+/* Above every load that was seen the highest one tells, once that is known; at loads that were seen it does not. */
+static void highest_test(void **state)
+{
+	struct group *g = *state;
+	const struct load surge = { 1000, 0 };
+	struct baseline_usual u;
+
+	learn(g, BASELINE_SEEN - 10, 10, 0, 0.005);
+	learn(g, 8, 100, 0, 0.010);
+	assert_false(baseline_highest(g->baselines, KEY, &surge, &u)); /* too young */
+	learn(g, 20, 100, 0, 0.010);
+	assert_true(baseline_highest(g->baselines, KEY, &surge, &u));
+	between(u.value, 0.009, 0.011);
+	between(baseline_threshold(&u, 5), 0.045, 0.06);
+	assert_true(isnan(usual(g, 1000, 0)));
+	assert_false(baseline_highest(g->baselines, KEY, &(struct load){ 100, 0 }, &u));
+	assert_false(baseline_highest(g->baselines, KEY, &(struct load){ 50, 0 }, &u));
+	/* a new load at which all is well is learned */
+	learn(g, 20, 1000, 0, 0.012);
+	assert_false(baseline_highest(g->baselines, KEY, &surge, &u));
+	between(usual(g, 1000, 0), 0.011, 0.013);
+}
+
 static void closed_loop_test(void **state)
 {
 	struct group *g = *state;
@@ -578,16 +602,17 @@ static void disk_test(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		WITH_GROUP(warm_up_test),     WITH_GROUP(overlap_test),
-		WITH_GROUP(load_test),	      WITH_GROUP(closed_loop_test),
-		WITH_GROUP(variation_test),   WITH_GROUP(reject_test),
-		WITH_GROUP(pending_test),     WITH_GROUP(drift_test),
-		WITH_GROUP(growth_test),      WITH_GROUP(pause_test),
-		WITH_GROUP(accept_test),      WITH_GROUP(accept_unknown_test),
-		WITH_GROUP(value_test),	      WITH_GROUP(hist_test),
-		WITH_GROUP(many_events_test), WITH_GROUP(size_test),
-		WITH_GROUP(bound_test),	      WITH_GROUP(state_test),
-		cmocka_unit_test(key_test),   cmocka_unit_test(disk_test),
+		WITH_GROUP(warm_up_test),	 WITH_GROUP(overlap_test),
+		WITH_GROUP(load_test),		 WITH_GROUP(highest_test),
+		WITH_GROUP(closed_loop_test),	 WITH_GROUP(variation_test),
+		WITH_GROUP(reject_test),	 WITH_GROUP(pending_test),
+		WITH_GROUP(drift_test),		 WITH_GROUP(growth_test),
+		WITH_GROUP(pause_test),		 WITH_GROUP(accept_test),
+		WITH_GROUP(accept_unknown_test), WITH_GROUP(value_test),
+		WITH_GROUP(hist_test),		 WITH_GROUP(many_events_test),
+		WITH_GROUP(size_test),		 WITH_GROUP(bound_test),
+		WITH_GROUP(state_test),		 cmocka_unit_test(key_test),
+		cmocka_unit_test(disk_test),
 	};
 
 	return cmocka_run_group_tests_name("baseline", tests, NULL, NULL);

@@ -212,11 +212,11 @@ static void recordings_read(void)
 
 /*
  * Somebody has to be told: of the requests made while it lasted one in fifty failed, or they took more than three times as long,
- * and longer than a tenth of a second.
+ * and longer than a tenth of a second; not only at its beginning.
  */
 static bool client_suffers(const struct recording *r)
 {
-	const struct client_says *b = &r->before, *d = &r->during;
+	const struct client_says *b = &r->before, *d = &r->lasting;
 
 	return d->errors > d->requests / 50 || (d->p95_ms > 100 && d->p95_ms > 3 * b->p95_ms) ||
 	       (b->requests && !d->requests);

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "rule/baseline.h"
+#include "rule/baseline_keys.h"
 #include "rule/evidence.h"
 #include "world.h"
 

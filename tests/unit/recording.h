@@ -50,7 +50,8 @@ struct recording {
 	char *fault, *workload, *machine;
 	unsigned row;
 	double magnitude;
-	struct client_says before, during;
+	struct client_says before, during,
+		lasting; /* the last two thirds of it; of older recordings as during */
 	struct recorded_series *series;
 	u32 series_cnt;
 	struct recorded_change *changes;
@@ -227,7 +228,9 @@ static void read_header(struct recording *to, char *line)
 	else if (!strcmp(line, "client-before"))
 		read_client(&to->before, value);
 	else if (!strcmp(line, "client-during"))
-		read_client(&to->during, value);
+		read_client(&to->during, value), to->lasting = to->during;
+	else if (!strcmp(line, "client-lasting"))
+		read_client(&to->lasting, value);
 }
 
 static void read_line(struct recording_reader *r, char *line)

@@ -81,6 +81,8 @@ const struct field rule_fields[] = {
 	  .help = "With a baseline: the value is above this as well." },
 	{ "load", &field_mapping, AT(load), term_fields,
 	  .help = "With a baseline: what the load is besides the rate of `metric`." },
+	{ "unseen_load", &field_switch, AT(unseen_load),
+	  .help = "With a baseline: it is judged only at loads above all that were seen, by what was usual at the highest of them; else at all others." },
 	{ "while", &field_list, AT(guards), &guards_list, .max = RULE_GUARD_MAX,
 	  .help = "What has to be true as well, of other metrics in the same window." },
 	{ "window", &field_setting, AT(window_ns), &window,

@@ -84,6 +84,7 @@ struct rule_conf {
 	u64 long_ns, short_ns;
 	/* Baseline: what the load is, besides the rate of `metric` itself: e.g. bytes, whose rate by the former is their size. */
 	struct rule_term load;
+	bool unseen_load; /* baseline: only at loads above all that were seen, against the highest of these */
 	struct rule_guard *guards; /* all must hold */
 	unsigned guard_cnt;
 	u64 window_ns, for_ns, keep_firing_for_ns;

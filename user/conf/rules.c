@@ -42,7 +42,7 @@ static int condition_check(struct yaml_doc *d, yaml_node_t *node, const struct r
 
 static int baseline_check(struct yaml_doc *d, yaml_node_t *node, const struct rule_conf *r)
 {
-	static const char *const only[] = { "at_least", "load" };
+	static const char *const only[] = { "at_least", "load", "unseen_load" };
 
 	for (size_t i = 0; i < sizeof(only) / sizeof(*only); i++) {
 		const yaml_node_t *value = yaml_doc_value(d, node, only[i]);

@@ -9,7 +9,6 @@
 #include <utlist.h>
 #include <zlib.h>
 
-#include "rule/disk_identity.h"
 #include "rule/load_class.h"
 
 #define SECOND 1000000000ULL
@@ -381,6 +380,33 @@ bool baseline_usual(const struct baselines *b, u64 key, const struct load *load,
 	return true;
 }
 
+/*
+ * Of the classes that have been seen often enough, the one with the highest load; of several the one with the largest usual value.
+ */
+bool baseline_highest(const struct baselines *b, u64 key, const struct load *load,
+		      struct baseline_usual *ret)
+{
+	const struct baseline *k = baseline_find(b, key);
+	const struct load_class *highest = NULL;
+	unsigned windows = 0;
+
+	for (unsigned i = 0; k && i < k->class_cnt; i++) {
+		const struct load_class *c = &k->classes[i];
+
+		windows += c->windows;
+		if (c->windows >= BASELINE_WARM_UP / 2 &&
+		    (!highest || c->rate > highest->rate ||
+		     (c->rate == highest->rate && c->usual > highest->usual)))
+			highest = c;
+	}
+	if (!highest || windows < BASELINE_SEEN || load_step(load->rate) <= highest->rate)
+		return false;
+	*ret = (struct baseline_usual){ .value = highest->usual,
+					.high = highest->high * (1 + HIGH_FEW / highest->windows),
+					.allowance = 1 };
+	return true;
+}
+
 double baseline_threshold(const struct baseline_usual *u, double factor)
 {
 	double value = u->value * factor;
@@ -399,39 +425,6 @@ bool baseline_hist(const struct baselines *b, u64 key, const struct load *load, 
 	load_class_hist(m.class, ret);
 	*ret_seconds = m.class->seconds;
 	return true;
-}
-
-static u64 hash_text(u64 hash, const char *text)
-{
-	return text ? hash_bytes(hash, text, strlen(text) + 1) : hash_bytes(hash, "\1", 1);
-}
-
-static u64 hash_term(u64 hash, const struct rule_term *t)
-{
-	hash = hash_text(hash, t->metric);
-	for (unsigned i = 0; i < t->where_cnt; i++)
-		hash = hash_text(hash_text(hash, t->where[i].key), t->where[i].value);
-	return hash_bytes(hash, &t->where_cnt, sizeof(t->where_cnt));
-}
-
-u64 baseline_key(const struct rule_conf *r, const char *const label[])
-{
-	const u32 value = r->value;
-	u64 hash = HASH_BEGIN;
-
-	hash = hash_term(hash_term(hash_term(hash, &r->term), &r->of), &r->load);
-	hash = hash_bytes(hash, &value, sizeof(value));
-	hash = hash_bytes(hash, &r->quantile, sizeof(r->quantile));
-	hash = hash_bytes(hash, &r->window_ns, sizeof(r->window_ns));
-	for (unsigned i = 0; i < r->by_cnt; i++) {
-		hash = hash_text(hash_text(hash, r->by[i]), label[i]);
-		if (!strcmp(r->by[i], "device")) {
-			u64 disk = disk_identity("/sys/block", label[i]);
-
-			hash = hash_bytes(hash, &disk, sizeof(disk));
-		}
-	}
-	return hash;
 }
 
 /*

@@ -28,6 +28,7 @@
 #include "metric/hist.h"
 
 #define BASELINE_WARM_UP   8
+#define BASELINE_SEEN	   24 /* windows, before a load counts as one that was never seen */
 #define BASELINE_HOLD	   4
 #define BASELINE_GROWTH	   1.2
 #define BASELINE_ACCEPT_NS (72ULL * 3600 * 1000000000)
@@ -38,14 +39,6 @@ struct baselines *baselines_new(size_t max_bytes);
 void baselines_free(struct baselines *b);
 /* Memory that it uses. */
 size_t baselines_bytes(const struct baselines *b);
-
-/*
- * The key of a group: a hash of what the rule measures (not of its name and thresholds) and the values of the labels in `by`.
- * Of a label `device` it has the identity of the disk as well, so that another disk does not inherit the baseline of one
- * that had its name before: size, serial number or WWID, the file behind a loop device. Reads some files of /sys for that: call it
- * when there is a new group, and each minute or so.
- */
-u64 baseline_key(const struct rule_conf *r, const char *const label[]);
 
 /* Events per second, and what the rule's `load` has per event. 0: that is no load (a rule that judges the rate itself). */
 struct load {
@@ -79,6 +72,12 @@ struct baseline_usual {
 /* False: not known, there is no verdict. */
 bool baseline_usual(const struct baselines *b, u64 key, const struct load *load,
 		    struct baseline_usual *ret);
+/*
+ * At a load above all that were seen: what was usual at the highest of these. False: it is not above them, or they are not known well
+ * enough.
+ */
+bool baseline_highest(const struct baselines *b, u64 key, const struct load *load,
+		      struct baseline_usual *ret);
 /*
  * What a value must exceed to be `factor` times the usual one. Values that vary much when nothing is wrong must also exceed
  * those variations.

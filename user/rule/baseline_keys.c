@@ -7,6 +7,7 @@
 #include <uthash.h>
 
 #include "rule/baseline.h"
+#include "rule/disk_identity.h"
 
 #define KEEP_NS	 (60 * 1000000000ULL)
 #define KEYS_MAX 4096
@@ -15,6 +16,39 @@ struct baseline_keys {
 	UT_hash_handle hh;
 	u64 fingerprint, key, read_ns;
 };
+
+static u64 hash_text(u64 hash, const char *text)
+{
+	return text ? hash_bytes(hash, text, strlen(text) + 1) : hash_bytes(hash, "\1", 1);
+}
+
+static u64 hash_term(u64 hash, const struct rule_term *t)
+{
+	hash = hash_text(hash, t->metric);
+	for (unsigned i = 0; i < t->where_cnt; i++)
+		hash = hash_text(hash_text(hash, t->where[i].key), t->where[i].value);
+	return hash_bytes(hash, &t->where_cnt, sizeof(t->where_cnt));
+}
+
+u64 baseline_key(const struct rule_conf *r, const char *const label[])
+{
+	const u32 value = r->value;
+	u64 hash = HASH_BEGIN;
+
+	hash = hash_term(hash_term(hash_term(hash, &r->term), &r->of), &r->load);
+	hash = hash_bytes(hash, &value, sizeof(value));
+	hash = hash_bytes(hash, &r->quantile, sizeof(r->quantile));
+	hash = hash_bytes(hash, &r->window_ns, sizeof(r->window_ns));
+	for (unsigned i = 0; i < r->by_cnt; i++) {
+		hash = hash_text(hash_text(hash, r->by[i]), label[i]);
+		if (!strcmp(r->by[i], "device")) {
+			u64 disk = disk_identity("/sys/block", label[i]);
+
+			hash = hash_bytes(hash, &disk, sizeof(disk));
+		}
+	}
+	return hash;
+}
 
 static bool has_device(const struct rule_conf *r)
 {

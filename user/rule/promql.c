@@ -341,7 +341,7 @@ static int baseline_write(struct writer *w)
 		return err;
 	buf_str(w->out, "\nand ");
 	sum_write(w->out, load, &w->by, "rate", r->window_ns, count_suffix(load));
-	buf_str(w->out, " <= max_over_time((");
+	buf_printf(w->out, " %s max_over_time((", r->unseen_load ? ">" : "<=");
 	sum_write(w->out, load, &w->by, "rate", r->window_ns, count_suffix(load));
 	buf_str(w->out, ")" USUAL ")");
 	return err;

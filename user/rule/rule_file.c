@@ -12,8 +12,13 @@
 	"# exposed buckets (`buckets` in Seismo's configuration), and a series counts from\n" \
 	"# its second sample on. Scrape Seismo as often as the rules are evaluated.\n"
 #define BASELINE                                                                                 \
-	"Prometheus has no baseline by load. Compared is the 90th percentile of the hour until " \
-	"five minutes ago, and nothing fires at a load that is higher than in that hour."
+	"Prometheus has no baseline by load. In Seismo usual is the median of the windows at "   \
+	"this load in which nothing was wrong, of weeks, and 99 of 100 of them have to be "      \
+	"exceeded, too. Here it is the 90th percentile of the hour until five minutes ago, at "  \
+	"whatever load, faults included: one that lasts has become usual after eleven minutes, " \
+	"and in the first hour any value may be. "
+#define SEEN   "At a load that is higher than any in that hour nothing fires."
+#define UNSEEN "It fires only at a load that is higher than any in that hour."
 #define CAUSE                                                                                    \
 	"Seismo tells this cause with severity %s while a symptom fires on the same service or " \
 	"device; Prometheus always with info."
@@ -135,7 +140,8 @@ static void annotations_write(struct buf *out, const struct rule_conf *r, const 
 	template_write(out, r, m, "reason", r->reason);
 	template_write(out, r, m, "runbook", r->runbook);
 	if (r->condition == RULE_BASELINE)
-		scalar_write(out, "approximation", BASELINE);
+		scalar_write(out, "approximation",
+			     r->unseen_load ? BASELINE UNSEEN : BASELINE SEEN);
 	if (r->cause) {
 		buf_printf(&cause, CAUSE, rule_severities[r->severity]);
 		scalar_write(out, "cause", buf_cstr(&cause));

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "rule/baseline.h"
+#include "rule/baseline_keys.h"
 
 #define NS_PER_SEC     1000000000ULL
 #define WINDOW_MIN     (1 * NS_PER_SEC)

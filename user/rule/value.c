@@ -148,11 +148,14 @@ static void baseline_judge(const struct rule_context *c, u64 key, const struct v
 {
 	const struct rule_conf *r = c->data->rule;
 	struct baseline_usual usual;
-	bool known = c->baselines && baseline_usual(c->baselines, key, load, &usual);
+	bool seen = c->baselines && baseline_usual(c->baselines, key, load, &usual),
+	     known = r->unseen_load ? !seen && c->baselines &&
+					      baseline_highest(c->baselines, key, load, &usual)
+				    : seen;
 
 	if (known)
 		ret->baseline = usual.value;
-	if (!(v->value > r->at_least)) {
+	if (!(v->value > r->at_least) || (r->unseen_load && seen)) {
 		ret->is = VERDICT_FALSE;
 	} else if (!known) {
 		ret->is = VERDICT_UNKNOWN;
