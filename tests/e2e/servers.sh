@@ -74,6 +74,40 @@ postgres_start() { # PORT LINES
 	wait_until psql-$$ -h 127.0.0.1 -p "$1" -U postgres -c "" postgres || bail "postgres is not ready"
 }
 
+# Starts PHP's process manager, a copy of our own, with so many workers; it runs $TMP/www/*.php. Behind nginx_start with these lines:
+# upstream fpm { $(fpm_upstream PORT) } and location / { $(fpm_location) }.
+fpm_start() { # PORT WORKERS
+	local programs=(/usr/sbin/php-fpm*)
+	need "${programs[-1]}"
+	cp "${programs[-1]}" "$TMP/bin/php-fpm-$$"
+	cat >"$TMP/fpm.conf" <<-END
+		[global]
+		error_log = $TMP/fpm.log
+		daemonize = no
+		[www]
+		user = root
+		group = root
+		listen = 127.0.0.1:$1
+		pm = static
+		pm.max_children = $2
+		catch_workers_output = no
+	END
+	mkdir -p "$TMP/www"
+	# shellcheck disable=SC2016 # of PHP
+	echo '<?php usleep((int)($_GET["us"] ?? 0)); echo str_repeat("x", (int)($_GET["bytes"] ?? 100));' >"$TMP/www/index.php"
+	server_start "$1" "php-fpm-$$" --nodaemonize --allow-to-run-as-root --no-php-ini --fpm-config "$TMP/fpm.conf"
+}
+
+fpm_upstream() { # PORT
+	echo "server 127.0.0.1:$1; keepalive 8;"
+}
+
+fpm_location() {
+	echo "fastcgi_pass fpm; fastcgi_keep_conn on; fastcgi_read_timeout 600s;
+		fastcgi_param SCRIPT_FILENAME $TMP/www/index.php; fastcgi_param QUERY_STRING \$query_string;
+		fastcgi_param REQUEST_METHOD \$request_method; fastcgi_param SERVER_PROTOCOL \$server_protocol;"
+}
+
 # Starts MariaDB, a copy of our own, which logs each command that it gets to $TMP/commands.log, and a socket $TMP/mariadb.sock.
 mariadb_start() { # PORT
 	need mariadbd mariadb
