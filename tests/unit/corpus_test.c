@@ -172,8 +172,15 @@ static void rules_read(void)
 
 /* --- recordings */
 
-static struct recording *recordings[RECORDINGS], *healthy[RECORDINGS];
-static unsigned recording_cnt, healthy_cnt;
+/* Those by which rules were made, and others, of other magnitudes and loads, that were recorded afterwards. */
+static struct recordings {
+	const char *folder; /* below corpus_dir */
+	struct recording *list[RECORDINGS];
+	unsigned cnt;
+} corpus = { "." }, held_out = { "held-out" };
+
+static struct recording *healthy[RECORDINGS]; /* of the corpus */
+static unsigned healthy_cnt;
 
 static int is_recording(const struct dirent *d)
 {
@@ -182,17 +189,20 @@ static int is_recording(const struct dirent *d)
 	return end && !strcmp(end, ".gz");
 }
 
-static void recordings_read(void)
+static void recordings_read(struct recordings *set)
 {
+	char folder[256];
 	struct dirent **names;
-	int cnt = scandir(corpus_dir, &names, is_recording, alphasort);
+	int cnt;
 
+	snprintf(folder, sizeof(folder), "%s/%s", corpus_dir, set->folder);
+	cnt = scandir(folder, &names, is_recording, alphasort);
 	assert_true(cnt > 0);
 	for (int i = 0; i < cnt; i++) {
 		char path[512];
 		struct recording *r;
 
-		snprintf(path, sizeof(path), "%s/%s", corpus_dir, names[i]->d_name);
+		snprintf(path, sizeof(path), "%s/%s", folder, names[i]->d_name);
 		free(names[i]);
 		r = recording_read(path);
 		if (!r)
@@ -203,8 +213,8 @@ static void recordings_read(void)
 		if (r->unknown)
 			fail_msg("%s has %u series of metrics that are no more: record it anew",
 				 path, r->unknown);
-		recordings[recording_cnt++] = r;
-		if (r->row == 30)
+		set->list[set->cnt++] = r;
+		if (r->row == 30 && set == &corpus)
 			healthy[healthy_cnt++] = r;
 	}
 	free(names);
@@ -549,21 +559,22 @@ _Static_assert(PACES > 200 / HEALTHY, "200 windows of each kind of healthy work"
 
 static struct episode episodes[RECORDINGS * PACES];
 
-static void episodes_play(struct account *a)
+static void episodes_play(const struct recordings *set, struct account *a)
 {
 	unsigned cnt = 0;
 
 	for (unsigned p = 0; p < PACES; p++)
-		for (unsigned i = 0; i < recording_cnt; i++) {
+		for (unsigned i = 0; i < set->cnt; i++) {
+			struct recording *r = set->list[i];
 			struct episode *e = &episodes[cnt];
 
 			/* Of a fault only one of the others. */
-			if (p && recordings[i]->row != 30 && p != 1 + i % 2)
+			if (p && r->row != 30 && p != 1 + i % 2)
 				continue;
 			cnt++;
 
-			episode_play(e, recordings[i],
-				     healthy_cnt ? healthy[(i + p) % healthy_cnt] : NULL, paces[p]);
+			episode_play(e, r, healthy_cnt ? healthy[(i + p) % healthy_cnt] : NULL,
+				     paces[p]);
 			account_add(a, e);
 			if (getenv("CORPUS_VERBOSE") || seen_count(e, true, false) ||
 			    (e->due && !e->first))
@@ -572,26 +583,41 @@ static void episodes_play(struct account *a)
 	table_print(episodes, cnt);
 }
 
-static void pages_are_right(void **state)
+static void set_judge(const struct recordings *set, double precision_min, double recall_min)
 {
+	const char *name = set == &corpus ? "" : "held out: ";
 	struct account a = { 0 };
 	double precision, recall;
 
-	(void)state;
-	episodes_play(&a);
+	episodes_play(set, &a);
 	precision = part(a.right, a.right + a.wrong);
 	recall = part(a.paged, a.due);
-	print_message("# result: %u episodes, of which %u are due a page; %u healthy windows\n",
-		      a.episodes, a.due, a.windows);
+	print_message("# result: %s%u episodes, of which %u are due a page; %u healthy windows\n",
+		      name, a.episodes, a.due, a.windows);
 	print_message(
-		"# result: pages: precision %.3f (%u right, %u wrong), recall %.3f (%u), in a minute %.3f\n",
-		precision, a.right, a.wrong, recall, a.paged, part(a.in_time, a.due));
+		"# result: %spages: precision %.3f (%u right, %u wrong), recall %.3f (%u), in a minute %.3f\n",
+		name, precision, a.right, a.wrong, recall, a.paged, part(a.in_time, a.due));
 	print_message(
-		"# result: causes: precision %.3f (%u right, %u wrong), the fault named in %.3f\n",
-		part(a.causes_right, a.causes_right + a.causes_wrong), a.causes_right,
+		"# result: %scauses: precision %.3f (%u right, %u wrong), the fault named in %.3f\n",
+		name, part(a.causes_right, a.causes_right + a.causes_wrong), a.causes_right,
 		a.causes_wrong, part(a.named, a.due));
-	assert_true(precision >= 0.99);
-	assert_true(recall >= 0.95);
+	assert_true(precision >= precision_min);
+	assert_true(recall >= recall_min);
+}
+
+static void pages_are_right(void **state)
+{
+	(void)state;
+	set_judge(&corpus, 0.99, 0.95);
+}
+
+/* These are few, and some were recorded while others worked: a page more or less makes a difference of two in a hundred. */
+static void pages_are_right_where_nobody_has_looked(void **state)
+{
+	(void)state;
+	if (getenv("CORPUS"))
+		skip();
+	set_judge(&held_out, 0.95, 0.9);
 }
 
 static int setup(void **state)
@@ -600,15 +626,19 @@ static int setup(void **state)
 	corpus_dir = getenv("CORPUS") ?: corpus_dir;
 	rules_read();
 	verdicts_read();
-	recordings_read();
+	recordings_read(&corpus);
+	if (!getenv("CORPUS"))
+		recordings_read(&held_out);
 	return 0;
 }
 
 static int teardown(void **state)
 {
 	(void)state;
-	for (unsigned i = 0; i < recording_cnt; i++)
-		recording_free(recordings[i]);
+	for (unsigned i = 0; i < corpus.cnt; i++)
+		recording_free(corpus.list[i]);
+	for (unsigned i = 0; i < held_out.cnt; i++)
+		recording_free(held_out.list[i]);
 	conf_free(conf);
 	return 0;
 }
@@ -617,6 +647,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(pages_are_right),
+		cmocka_unit_test(pages_are_right_where_nobody_has_looked),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
