@@ -24,7 +24,7 @@ is_events() { # NUMBER TEXT CONDITION OPTION...
 }
 
 # Prints what is wrong with the numbers of all lines: each is one more than the one before, over all files.
-seq_faults() { # FILE...
+seq_faults() { # [FILE...]
 	jq -rR 'fromjson? // {seq: "no event"} | .seq' "$@" | awk '
 		NR > 1 && $1 != last + 1 { print "line " NR ": " $1 " after " last }
 		{ last = $1 }'

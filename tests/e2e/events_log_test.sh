@@ -31,7 +31,8 @@ wait -n
 is_events $((2 * n)) "every process is there, over many files" '.kind == "process_exit" and .code == 3' --service "w-load-$$"
 mapfile -t files < <(events_files)
 ok "there are ${#files[@]} files" test "${#files[@]}" -gt 5
-is "" "$(seq_faults "${files[@]}")" "no number is missing over all files"
+# by the reader: others on this machine may have it rotated at any moment
+is "" "$(events | seq_faults)" "no number is missing over all files"
 is "" "$(find "$TMP/log" -size +64k)" "none is too large"
 wait_until grep -c . "$TMP/followed"
 followed() { [[ $(jq -c 'select(.code == 3)' "$TMP/followed" | wc -l) == $((2 * n)) ]]; }

@@ -8,8 +8,13 @@
 
 #include "event/replaced.h"
 
+#define NS_PER_SEC 1000000000ULL
+#define LOOKS_MAX  100 /* a second, at what is new: a build runs thousands of programs once */
+
 struct programs {
 	struct replaced *replaced;
+	u64 looks_second;
+	unsigned looks; /* in this second */
 	struct worker *worker;
 	struct programs_hooks hooks;
 };
@@ -127,15 +132,26 @@ static bool look(struct programs *t, const struct process_event *e, const char *
 	return false;
 }
 
+static bool may_look(struct programs *t, u64 now_ns)
+{
+	if (t->looks_second != now_ns / NS_PER_SEC) {
+		t->looks_second = now_ns / NS_PER_SEC;
+		t->looks = 0;
+	}
+	return t->looks++ < LOOKS_MAX;
+}
+
 void programs_run(struct programs *t, const struct process_event *e, const char *script)
 {
 	struct process_event now = *e;
 	enum program_is is;
 
-	if (*script && replaced_due(t->replaced, e->service, script, e->time_ns))
+	if (*script && replaced_due(t->replaced, e->service, script, e->time_ns) &&
+	    may_look(t, e->time_ns))
 		look(t, e, script, PROGRAM_FIRST);
 	is = replaced_note(t->replaced, e->service, e->executable, &e->file, &now.before);
-	if (is == PROGRAM_SAME || look(t, &now, "", is) || is != PROGRAM_REPLACED)
+	if (is == PROGRAM_SAME || (is != PROGRAM_REPLACED && !may_look(t, e->time_ns)) ||
+	    look(t, &now, "", is) || is != PROGRAM_REPLACED)
 		return;
 	t->hooks.replaced(t->hooks.ctx, &now);
 }

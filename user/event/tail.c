@@ -42,9 +42,22 @@ static void line_time(const char *line, size_t len, struct tail *ret)
 	ret->time[end + 1 - at] = '\0';
 }
 
+static bool line_has(const char *line, size_t len, const char *text)
+{
+	return memmem(line, len, text, strlen(text));
+}
+
+/* What the log itself has to tell may come behind the end. */
+static bool is_stopped(const char *line, size_t len, bool before)
+{
+	if (line_has(line, len, "\"kind\":\"lost\"") ||
+	    line_has(line, len, "\"kind\":\"suppressed\""))
+		return before;
+	return line_has(line, len, "\"kind\":\"stop\"");
+}
+
 void tail_parse(const char *data, size_t len, bool whole, struct tail *ret)
 {
-	static const char stop[] = "\"kind\":\"stop\"";
 	const char *line = data, *end = data + len, *newline;
 	u64 seq;
 
@@ -63,7 +76,7 @@ void tail_parse(const char *data, size_t len, bool whole, struct tail *ret)
 		ret->found |= seq != 0;
 		if (newline == end)
 			break;
-		ret->stopped = memmem(line, (size_t)(newline - line), stop, sizeof(stop) - 1);
+		ret->stopped = is_stopped(line, (size_t)(newline - line), ret->stopped);
 		line_time(line, (size_t)(newline - line), ret);
 	}
 	ret->torn = data[len - 1] != '\n';

@@ -13,7 +13,7 @@
 struct tail {
 	u64 seq;       /* the largest number seen near the end, 0: none */
 	bool found;    /* some line has one */
-	bool stopped;  /* the last line tells that the daemon was ended */
+	bool stopped;  /* the daemon was ended, and then only the log told of itself */
 	bool torn;     /* the last line has no end */
 	char time[64]; /* of the last line, with its quotes; "": not known */
 };
