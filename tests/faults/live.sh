@@ -56,7 +56,7 @@ pause() { # SECONDS
 # What began, or was wrong, in the last seconds.
 diagnose() { # FILE SECONDS
 	"$SEISMO" diagnose --socket "$TMP/state/api.sock" --since "$2s" --format json >"$1" 2>"$1.err"
-	jq -e .verdict "$1" >/dev/null || bail "seismo diagnose: $(<"$1.err")"
+	[[ -s $1 ]] && jq -e .verdict "$1" >/dev/null || bail "seismo diagnose: $(<"$1.err")"
 }
 
 # The causes in this world that the verdict names, "KIND CAUSE SUBJECT VICTIM" each, the first one first.
@@ -114,7 +114,7 @@ fault_judge() { # FOLDER BEGIN
 	if ((row == 30)); then
 		healthy_watch "$1" "$injected"
 	else
-		pause "$(calc "$seconds - ($EPOCHREALTIME - $injected)")"
+		pause "$(awk -v left="$(calc "$seconds - ($EPOCHREALTIME - $injected)")" 'BEGIN { print (left > 8 ? left : 8) }')" # some faults take long to inject
 		diagnose "$1/during.json" "$seconds"
 		verdict=$(causes "$1/during.json" | head -n 1)
 	fi

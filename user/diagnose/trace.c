@@ -462,6 +462,16 @@ static bool is_explained(const struct trace *t, const struct symptom *s)
 	return false;
 }
 
+/* Its calls fail at the limit that requests were found to fail for: however few of these, that is clear. */
+static void limit_confirms(struct trace *t, const struct symptom *s)
+{
+	for (u32 i = 0; i < t->cause_cnt; i++)
+		if (s->kind == SYMPTOM_LIMIT && !s->weak && t->causes[i].suffered &&
+		    t->causes[i].scene->reason->kind == REASON_QUOTA &&
+		    is_same(t->causes[i].subject, s->service))
+			t->causes[i].strong = true;
+}
+
 /* Does anybody ask it? */
 static bool is_serving(const struct tracer *t, const char *service)
 {
@@ -521,6 +531,7 @@ void trace_make(struct trace *to, const struct symptom_params *p, const struct s
 	for (u32 i = 0; i < list->cnt; i++) {
 		const struct symptom *s = &list->at[i];
 
+		limit_confirms(to, s);
 		if (symptom_is_about_requests(s) || s->device || s->alert || is_explained(to, s))
 			continue;
 		if (is_serving(&t, s->service) || s->kind == SYMPTOM_BLOCKED)

@@ -44,6 +44,7 @@
 	X(callee_dies, "")                                        \
 	X(waits_unexplained, "")                                  \
 	X(sleeps, "")                                             \
+	X(names_late, "")                                         \
 	X(exits_by_oom, "")                                       \
 	X(connects_fail, "")                                      \
 	X(callee_errs, "")                                        \

@@ -4,6 +4,8 @@
 
 #include "rule/fact.h"
 
+#define NAMES_FEW	5
+#define NAMES_LATE	0.1  /* second */
 #define THROTTLED_LEAST 3    /* requests in an I/O limit */
 #define THROTTLED_LONG	0.05 /* second that they wait there */
 #define THROTTLED	0.1  /* of the periods of a quota */
@@ -28,9 +30,27 @@ static enum answer io_throttled(const struct scene *s)
 	return m.usual.unknown ? m.now.cnt >= THROTTLED_LEAST : !(m.usual.p50 > m.now.p50 / UP);
 }
 
+/*
+ * Where functions of the kernel cannot be hooked only those are counted that are the first to wait, which is not for long: some do that
+ * usually do not, and nothing else explains the time.
+ */
+static enum answer io_throttles(const struct scene *s)
+{
+	const struct condition where[] = { { "service", s->service ?: "" }, { NULL } };
+	struct measured m = { 0 };
+
+	if (!s->service || s->focus)
+		return NO;
+	scene_measure(s, &m, "seismo_service_block_io_throttled_seconds", where);
+	group_release(&m.group);
+	if (m.now.unknown || m.usual.unknown || !(m.now.cnt > 0) || measured_rate_factor(&m) < MANY)
+		return NO;
+	return fact_waits_unexplained(s);
+}
+
 enum answer fact_io_limited(const struct scene *s)
 {
-	return either(part_takes(s, "io_limit", MUCH), io_throttled(s));
+	return either(part_takes(s, "io_limit", MUCH), either(io_throttled(s), io_throttles(s)));
 }
 
 enum answer fact_disk_takes(const struct scene *s)
@@ -106,6 +126,22 @@ enum answer fact_waits_unexplained(const struct scene *s)
 	return s->service && s->budget.by_requests &&
 	       s->budget.rest >= DOMINATES * s->budget.time &&
 	       is_more(measured_mean_factor(&s->inbound));
+}
+
+/* No resolver should take so long, whatever is usual; what it answers at the second try takes as long as the client waited. */
+enum answer fact_names_late(const struct scene *s)
+{
+	const struct condition where[] = { { "service", s->service ?: "" },
+					   { "direction", "inbound" },
+					   { "protocol", "dns" },
+					   { NULL } };
+	struct measured m = { 0 };
+
+	if (!s->service || subject_begins(s, "seismo_block_"))
+		return NO;
+	scene_measure(s, &m, "seismo_request_duration_seconds", where);
+	group_release(&m.group);
+	return !m.now.unknown && m.now.cnt >= NAMES_FEW && measure_mean(&m.now) >= NAMES_LATE;
 }
 
 enum answer fact_sleeps(const struct scene *s)

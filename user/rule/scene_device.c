@@ -8,6 +8,7 @@
 
 #define CANDIDATES 16  /* that are looked at closely */
 #define SLOWER	   2.0 /* times the usual */
+#define COMPARABLE 8   /* requests, to say that they are as usual */
 #define AS_USUAL   1.5 /* times the usual, at most */
 #define STUCK	   1.0 /* seconds under way: slower than usual, though it has not ended */
 #define SERVES_SHARE \
@@ -152,6 +153,13 @@ static void waiter_add(struct scene *s, const struct waiter *add)
 	s->waiters[at] = *add;
 }
 
+/* Is what it does on the device the like of what it did? Short programs of all kinds are not, nor is what there is little of. */
+static bool is_comparable(const char *service, const struct measured *io)
+{
+	return strcmp(service, "commands") != 0 && io->now.cnt >= COMPARABLE &&
+	       io->usual.cnt >= COMPARABLE;
+}
+
 static void waiter_make(struct scene *s, const struct sum *sum)
 {
 	const struct condition where[] = { { "service", sum->service },
@@ -169,7 +177,8 @@ static void waiter_make(struct scene *s, const struct sum *sum)
 	w.busy = serves(s, w.service, &w.protocol);
 	factor = measured_mean_factor(&io);
 	s->slower_total += factor >= SLOWER || w.oldest >= STUCK;
-	s->as_usual_total += factor <= AS_USUAL && !(w.oldest >= STUCK);
+	s->as_usual_total +=
+		is_comparable(w.service, &io) && factor <= AS_USUAL && !(w.oldest >= STUCK);
 	waiter_add(s, &w);
 }
 

@@ -7,12 +7,14 @@
 #include "rule/scene.h"
 
 #define CPU_LITTLE 0.02 /* CPUs, that no neighbour is blamed for */
-#define RESETS	   3	/* connections */
-#define MANY	   3.0	/* times as many as usual */
-#define TROUBLE	   0.1	/* of a callee, from which on it is looked at */
-#define WAITS	   1.0	/* second; what is younger is not worth a look */
-#define OLDER	   3.0	/* times the usual age */
-#define GOOD_PART  0.5	/* of what the requests have grown by */
+#define SLOWER	   2.0	/* times the usual mean */
+#define ASKED_LESS 0.25
+#define RESETS	   3   /* connections */
+#define MANY	   3.0 /* times as many as usual */
+#define TROUBLE	   0.1 /* of a callee, from which on it is looked at */
+#define WAITS	   1.0 /* second; what is younger is not worth a look */
+#define OLDER	   3.0 /* times the usual age */
+#define GOOD_PART  0.5 /* of what the requests have grown by */
 
 static double seconds_of(const struct history_window *w)
 {
@@ -68,8 +70,11 @@ static bool status_is_error(const struct series *s)
 	return !strcmp(status, "error") || (*status == '5' && strlen(status) == 3);
 }
 
-/* How its answers to the service are: part of them that are errors, and how many fewer there are than usual. */
-static double answers_trouble(const struct scene *s, const struct candidate *c)
+/*
+ * How its answers to the service are: part of them that are errors, and how many fewer there are than usual. Who is asked after another one
+ * that fails is asked less as well, and is as fast as ever: less of that is its own trouble.
+ */
+static double answers_trouble(const struct scene *s, const struct candidate *c, bool slower)
 {
 	const struct condition where[] = { { "service", s->service },
 					   { "direction", "outbound" },
@@ -105,7 +110,7 @@ static double answers_trouble(const struct scene *s, const struct candidate *c)
 		answers += lost.now.cnt;
 	}
 	if (usual > 0)
-		fewer = fmax(1 - answers / usual, 0);
+		fewer = fmax(1 - answers / usual, 0) * (slower ? 1 : ASKED_LESS);
 	if (answers > 0)
 		errors = fmax(errors / answers - (usual > 0 ? usual_errors / usual : 0), 0);
 	return fmax(errors, fewer);
@@ -129,6 +134,15 @@ static bool are_reset(const struct scene *s, const char *callee)
 	return more_resets(s, s->service, "outbound") && more_resets(s, callee, "inbound");
 }
 
+static bool is_slower(const struct scene *s, const struct condition *where)
+{
+	struct measured m = { 0 };
+
+	scene_measure(s, &m, "seismo_request_duration_seconds", where);
+	group_release(&m.group);
+	return measured_mean_factor(&m) >= SLOWER;
+}
+
 static double candidate_trouble(const struct scene *s, const struct candidate *c)
 {
 	const struct condition where[] = { { "service", s->service },
@@ -141,7 +155,7 @@ static double candidate_trouble(const struct scene *s, const struct candidate *c
 	if (!protocol_awaits(c->protocol) || !(oldest >= WAITS) ||
 	    oldest < OLDER * scene_usual_ages(s, "seismo_request_oldest_seconds", where))
 		oldest = 0;
-	ret = answers_trouble(s, c) + fmin(oldest / 10, 1);
+	ret = answers_trouble(s, c, oldest > 0 || is_slower(s, where)) + fmin(oldest / 10, 1);
 	if (callee_gauge_of(s, c->service, "seismo_processes") == 0)
 		ret += 2;
 	if (callee_gauge_of(s, c->service, "seismo_stopped_tasks") > 0)

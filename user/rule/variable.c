@@ -381,6 +381,16 @@ static bool started(struct buf *out, const struct scene *s)
 	return false;
 }
 
+static bool answer_now(struct buf *out, const struct scene *s)
+{
+	return mean(out, &s->inbound.now);
+}
+
+static bool answer_usual(struct buf *out, const struct scene *s)
+{
+	return mean(out, &s->inbound.usual);
+}
+
 static bool missing(struct buf *out, const struct scene *s)
 {
 	return text(out, s->reason_unknown);
@@ -407,7 +417,7 @@ static const struct {
 	{ VARIABLE(missing) },	      { VARIABLE(sleep_share) },   { VARIABLE(callee_death) },
 	{ VARIABLE(callee_own) },     { VARIABLE(accept_now) },	   { VARIABLE(files_limited) },
 	{ VARIABLE(tasks_limited) },  { VARIABLE(space_limited) }, { VARIABLE(death) },
-	{ VARIABLE(started) },
+	{ VARIABLE(started) },	      { VARIABLE(answer_now) },	   { VARIABLE(answer_usual) },
 };
 
 bool variable_write(struct buf *out, const struct template_part *part, const struct scene *s)

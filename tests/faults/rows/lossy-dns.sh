@@ -3,7 +3,7 @@
 # The resolver loses queries: 4 % times `magnitude`.
 row=24
 # What the resolver answers at the second try has taken it so long.
-expect=("callee|network|software dns|dns_lost|callee_lost|callee_unanswered|waits resolver *")
+expect=("callee|network|software dns|dns_lost|callee_lost|callee_unanswered|names_late|waits resolver *")
 shop_settings=(dns=1)
 
 inject() {

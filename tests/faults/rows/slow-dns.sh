@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # The resolver takes 50 ms times `magnitude`.
 row=24
-expect=("callee|software dns|sleeps|waits resolver *")
+expect=("callee|software dns|names_late|sleeps|waits resolver *")
 shop_settings=(dns=1)
 
 inject() {
