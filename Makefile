@@ -209,11 +209,13 @@ test-faults: deps-test
 
 # RELEASES names others than both.
 test-fresh:
+	$(Q)for release in $(or $(RELEASES),12 13); do tests/newcomer $$release || exit; done
 	$(Q)tests/fresh $(RELEASES)
 
-# The package: built twice, installed, upgraded and purged in a minimal root.
+# The package: built twice, installed, upgraded and purged in a minimal root; the container that is made of it.
 test-deb: deps-deb
 	$(Q)tests/package $(RELEASES)
+	$(Q)tests/container
 
 test-unit: $(UNIT)
 	$(Q)O=$(O) tests/run $^

@@ -6,10 +6,8 @@
 cache=$(realpath -m "${SEISMO_FRESH_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/seismo/fresh}")
 keyrings=/usr/share/keyrings
 
-die() {
-	echo "$(basename "$0"): $*" >&2
-	exit 1
-}
+# shellcheck source=tests/tap.sh
+. "$(dirname "${BASH_SOURCE[0]}")/tap.sh"
 
 # Prints the mirror that this host takes SUITE from.
 mirror_of() { # SUITE
