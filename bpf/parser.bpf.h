@@ -17,6 +17,7 @@ METRIC(request_duration_seconds);
 METRIC(request_queue_seconds);
 METRIC(requests_unanswered_total);
 METRIC(request_parser_lost_total);
+METRIC(request_errors_total);
 
 static __always_inline u64 dimension(u32 protocol, u32 direction, u32 peer, u32 status)
 {
@@ -351,10 +352,18 @@ static __always_inline void parser_switch(struct parser *p, u32 protocol)
 		__builtin_memset(&p->stream, 0, sizeof(p->stream));
 }
 
+/* What kind of error it is, a response or not. */
+static __always_inline void error_count(u32 identity, u32 protocol, u32 direction, u32 class)
+{
+	count_add(request_errors_total, identity, dimension(protocol, direction, 0, class), 1);
+}
+
 static __always_inline void parser_found(struct parser *p)
 {
 	const struct found *found = &p->found;
 
+	if (found->class)
+		error_count(p->identity, p->protocol, p->direction, found->class);
 	if (found->kind == FOUND_REQUEST || found->kind == FOUND_BLOCKING) {
 		p->request_cnt++;
 		p->blocking |= found->kind == FOUND_BLOCKING;

@@ -45,6 +45,8 @@ static __noinline int response_simple(struct event *e)
 		mysql_step(&p->stream, p->head, p->head_len, false, &p->found);
 	if (p->found.kind != FOUND_RESPONSE)
 		return 0;
+	if (p->found.class)
+		error_count(e->sc->identity, r->protocol, e->sc->direction, p->found.class);
 	inflight_complete_one(e->sc, event_dimension(e, p->found.status), e->now);
 	return 1;
 }

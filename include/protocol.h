@@ -161,6 +161,7 @@ static inline void found_prepare(struct found *ret)
 	ret->status = STATUS_UNKNOWN;
 	ret->protocol = PROTOCOL_TLS;
 	ret->note = 0;
+	ret->class = 0;
 }
 
 /* protocol_step() of protocols whose requests have numbers, of which each result has to be prepared too. */

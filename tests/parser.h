@@ -31,6 +31,7 @@ struct parser {
 	struct found found[PARSER_FOUND_MAX];
 	u32 is_request[PARSER_FOUND_MAX]; /* in which direction */
 	u32 notes[PARSER_NOTES];
+	u32 class; /* the sum of those of errors */
 	u8 noise;
 };
 
@@ -88,6 +89,7 @@ static inline u32 parser_step(struct parser *p, u32 is_request, const u8 *at, u3
 	if (!n && found.kind != FOUND_DESYNC && found.kind != FOUND_PROTOCOL &&
 	    (found.kind || avail >= PROTOCOL_CARRY))
 		abort();
+	p->class += found.class;
 	if (found.kind)
 		parser_note(p, is_request, &found);
 	return n;

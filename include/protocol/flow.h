@@ -98,6 +98,7 @@ struct found {
 	u32 status;
 	u32 stream;
 	u32 protocol;
+	u32 class; /* of an error: sqlstate_class(), 0: there is none */
 	u32 number;
 	u32 note;      /* of a request with a number: given to the flow of its response; not 0 */
 	u32 forgotten; /* private */
@@ -110,6 +111,30 @@ static inline u32 forget(struct found *ret, u32 number)
 
 	*forgotten = number;
 	return *forgotten;
+}
+
+/* --- the classes of SQLSTATE: its first two characters, of which the first is one of few */
+
+#define SQLSTATE_FIRST	"0123456789FHPX"
+#define SQLSTATE_SECOND 36 /* digits and capitals */
+
+static inline u32 sqlstate_digit(u32 c)
+{
+	return c - '0' < 10 ? c - '0' : c - 'A' < 26 ? c - 'A' + 10 : SQLSTATE_SECOND;
+}
+
+/* A number of nine bits; 0: these begin no SQLSTATE. */
+static inline u32 sqlstate_class(u32 first, u32 second)
+{
+	u32 a = first - '0' < 10 ? first - '0'
+		: first == 'F'	 ? 10
+		: first == 'H'	 ? 11
+		: first == 'P'	 ? 12
+		: first == 'X'	 ? 13
+				 : SQLSTATE_SECOND;
+	u32 b = sqlstate_digit(second);
+
+	return a < SQLSTATE_SECOND && b < SQLSTATE_SECOND ? 1 + a * SQLSTATE_SECOND + b : 0;
 }
 
 /* An index within the bytes that a step sees. The compiler would drop a mask that it knows to be needless; the verifier needs it. */

@@ -107,6 +107,16 @@ static inline u32 mysql_compressed_step(struct stream *s, const u8 *head, u32 av
 	return MYSQL_COMPRESSED;
 }
 
+#define MYSQL_CLASS \
+	10 /* bytes of an error up to the class of its code, if that is there: "#42S02" */
+
+static inline u32 mysql_class(const u8 *head, u32 len)
+{
+	return head[4] == MYSQL_ERROR && len >= 6 && head[7] == '#'
+		       ? sqlstate_class(head[8], head[9])
+		       : 0;
+}
+
 /* Before the first command: why there will be none, or all is well. */
 static inline void mysql_setup(const u8 *head, u32 len, struct found *ret)
 {
@@ -150,7 +160,8 @@ static inline u32 mysql_step(struct stream *s, const u8 *head, u32 avail, u32 is
 		return mysql_compressed_step(s, head, avail, is_request, ret);
 	}
 	len = le32_at(head) & 0xffffff;
-	if ((len && avail < 5) || (len >= 3 && avail < 7) || (len >= 4 && avail < 8))
+	if ((len && avail < 5) || (len >= 3 && avail < 7) || (len >= 4 && avail < 8) ||
+	    (len >= 6 && avail < MYSQL_CLASS))
 		return 0;
 	if (is_request && !f->begun && head[3] == 1 && len >= MYSQL_FIRST_MIN)
 		f->size_at =
@@ -168,6 +179,8 @@ static inline u32 mysql_step(struct stream *s, const u8 *head, u32 avail, u32 is
 		mysql_response(f, head, len, ret);
 		if (!s->flow[FLOW_REQUEST].begun && ret->kind != FOUND_RESPONSE)
 			mysql_setup(head, len, ret);
+		if (ret->status == STATUS_ERROR || ret->kind == FOUND_SETUP_FAILURE)
+			ret->class = mysql_class(head, len);
 	}
 	if (!is_request) /* a 1 that follows belongs to the same response, unless this packet ends it */
 		f->begun = !head[3] && len && head[4] < 0xfe;

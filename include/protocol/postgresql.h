@@ -93,6 +93,17 @@ static inline u32 postgresql_is_fatal(const u8 *head)
 	       severity == SCRIPT_WORD('S', 'P', 'A', 'N', 'I', 'C', 0, 0);
 }
 
+#define POSTGRESQL_CLASS \
+	22 /* bytes of an error up to the class of its code, behind the severity, twice */
+
+/* "SERROR", or another word of five letters, may be in another language; "VERROR" is not; "C42P01". */
+static inline u32 postgresql_class(const u8 *head, u32 len)
+{
+	if (len < POSTGRESQL_CLASS || head[5] != 'S' || head[12] != 'V' || head[19] != 'C')
+		return 0;
+	return sqlstate_class(head[20], head[21]);
+}
+
 static inline u32 postgresql_step(struct stream *s, const u8 *head, u32 avail, u32 is_request,
 				  struct found *ret)
 {
@@ -115,7 +126,7 @@ static inline u32 postgresql_step(struct stream *s, const u8 *head, u32 avail, u
 		return found(ret, FOUND_PROTOCOL, 0);
 	if (len < 4 || len > 0x40000000 || ((type | 0x20) - 'a' > 25 && type - '1' > 2))
 		return found(ret, FOUND_DESYNC, 0);
-	if (!is_request && type == 'E' && avail < 5 + 8 && avail < 1 + len)
+	if (!is_request && type == 'E' && avail < POSTGRESQL_CLASS && avail < 1 + len)
 		return 0;
 	f->skip = len - 4;
 	if (is_request) {
@@ -123,6 +134,8 @@ static inline u32 postgresql_step(struct stream *s, const u8 *head, u32 avail, u
 			ret->kind = FOUND_REQUEST;
 	} else {
 		postgresql_response(f, type, ret);
+		if (type == 'E')
+			ret->class = postgresql_class(head, 1 + len);
 		if (type == 'E' && len >= 12 && postgresql_is_fatal(head))
 			ret->kind = FOUND_SETUP_FAILURE;
 	}

@@ -63,6 +63,7 @@ for ((i = 1; i <= n; i++)); do
 done >"$TMP/failing.sql"
 errors=$(grep -cE "missing|SELEC;" "$TMP/failing.sql")
 load_counted "statements that fail" "$errors" mariadb-$$ "${address[@]}" -f <"$TMP/failing.sql"
+is "$errors" "$(grown seismo_request_errors_total service=mariadbd-$$ protocol=mysql class=42)" "by the class of their code"
 # Compressed, some answers that are no errors cannot be told to be none
 mark_log
 mariadb-$$ "${address[@]}" -C -f <"$TMP/failing.sql" >"$TMP/client" 2>&1

@@ -75,6 +75,15 @@ pgbench-$$ -n -M extended -h 127.0.0.1 -p "$port" -U postgres -f "$TMP/pipeline.
 is 300 "$(logged "$exchanges")" "pgbench made pipelines of three statements"
 is_counted postgres-$$ "a pipeline is answered at its end" "inbound postgresql ok 100"
 
+# Errors since `mark` by class, "CLASS NUMBER".
+classes() { # SERVICE DIRECTION
+	local class number
+	series by=class seismo_request_errors_total service="$1" direction="$2" | sort | while read -r class _; do
+		number=$(grown seismo_request_errors_total service="$1" direction="$2" class="$class")
+		[[ $number == 0 ]] || echo "$class $number"
+	done
+}
+
 n=$((500 / scale))
 for ((i = 1; i <= n; i++)); do
 	case $((i % 10)) in
@@ -85,6 +94,8 @@ for ((i = 1; i <= n; i++)); do
 done >"$TMP/failing.sql"
 errors=$(grep -cE "1/0|SELEC;" "$TMP/failing.sql")
 psql_counted "statements that fail" $((n - errors)) "$errors" -f "$TMP/failing.sql"
+is "22 $(grep -c "1/0" "$TMP/failing.sql")
+42 $(grep -c "SELEC;" "$TMP/failing.sql")" "$(classes postgres-$$ inbound)" "by the class of their code: divided by zero, no SQL"
 psql_counted "three statements of one query, which is answered once" 1 0 -c "SELECT 1; SELECT 2; SELECT 3"
 psql_counted "three statements of one query, of which the second fails" 0 1 -c "SELECT 1; SELECT 1/0; SELECT 3"
 psql_counted "an answer of 20 MB" 1 0 -c "SELECT repeat('Z', 1000) FROM generate_series(1, 20000)"
@@ -128,6 +139,13 @@ for _ in {1..5}; do
 	psql-$$ -h 127.0.0.1 -p "$port" -U nobody postgres -c "" 2>/dev/null
 done
 fatal_counted "no such database, too many connections" 10
+is $'3D 5\n53 5' "$(classes postgres-$$ inbound)" "by the class of their code, at the server"
+is $'3D 5\n53 5' "$(classes psql-$$ outbound)" "by the class of their code, at the client"
+mark
+timeout --foreground -s INT 2 "$TMP/bin/psql-$$" -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres -c "SELECT pg_sleep(60)" >"$TMP/cancelled" 2>&1
+grep -q 'canceling statement' "$TMP/cancelled" || bail "psql did not cancel: $(<"$TMP/cancelled")"
+is_counted psql-$$ "a statement that is cancelled, over a connection of its own" "outbound postgresql error 1"
+is "57 1" "$(classes psql-$$ outbound)" "by the class of its code"
 mark
 for _ in {1..3}; do
 	psql-$$ -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres -c "SELECT pg_sleep(60)" >/dev/null 2>&1 &

@@ -867,6 +867,40 @@ static void greeting_test(void **state)
 	assert_int_equal(GREETING("", 0), PROTOCOL_UNKNOWN);
 }
 
+/* The class of the only error that the server tells of. */
+static u32 error_class(u32 protocol, const char *bytes, size_t len)
+{
+	static struct parser p;
+
+	memset(&p, 0, sizeof(p));
+	p.protocol = protocol;
+	p.noise = '7';
+	parser_piece(&p, false, (const u8 *)bytes, len);
+	return p.class;
+}
+
+static void class_test(void **state)
+{
+#define CLASS(protocol, s) error_class(protocol, s, sizeof(s) - 1)
+	(void)state;
+	assert_int_equal(CLASS(PROTOCOL_POSTGRESQL, PG_FATAL), sqlstate_class('5', '3'));
+	assert_int_equal(CLASS(PROTOCOL_POSTGRESQL, "E\0\0\0\x1aSFEHLE\0VERROR\0C42P01\0\0"
+						    "Z\0\0\0\5I"),
+			 sqlstate_class('4', '2'));
+	assert_int_equal(CLASS(PROTOCOL_POSTGRESQL, PG_ERROR), 0);
+	assert_int_equal(CLASS(PROTOCOL_POSTGRESQL, "N\0\0\0\x1aSNOTES\0VNOTES\0C01000\0\0"), 0);
+	assert_int_equal(CLASS(PROTOCOL_MYSQL, "\x0a\0\0\1\xff\x7a\4#42S02x"),
+			 sqlstate_class('4', '2'));
+	assert_int_equal(CLASS(PROTOCOL_MYSQL, "\x0a\0\0\0\xff\x10\4Too many"), 0);
+	assert_int_equal(CLASS(PROTOCOL_MYSQL, "\x0a\0\0\1\0\x7a\4#42S02x"), 0);
+	assert_int_not_equal(sqlstate_class('H', 'Y'), sqlstate_class('H', 'V'));
+	assert_int_equal(sqlstate_class('0', '0'), 1);
+	assert_int_equal(sqlstate_class('a', '0'), 0);
+	assert_int_equal(sqlstate_class('0', 'a'), 0);
+	assert_true(sqlstate_class('X', 'Z') < 1024);
+	assert_int_equal(strlen(SQLSTATE_FIRST) * SQLSTATE_SECOND, sqlstate_class('X', 'Z'));
+}
+
 static void status_test(void **state)
 {
 	(void)state;
@@ -902,7 +936,7 @@ int main(void)
 		cmocka_unit_test(binary_test),	     cmocka_unit_test(dns_test),
 		cmocka_unit_test(dns_question_test), cmocka_unit_test(tls_test),
 		cmocka_unit_test(first_test),	     cmocka_unit_test(greeting_test),
-		cmocka_unit_test(status_test),
+		cmocka_unit_test(status_test),	     cmocka_unit_test(class_test),
 	};
 
 	return cmocka_run_group_tests_name("protocol", tests, NULL, NULL);

@@ -63,6 +63,19 @@ static void label_unanswered(u64 value, char *buf, size_t size)
 	label_name(names, sizeof(names) / sizeof(*names), value, buf, size);
 }
 
+/* The number that sqlstate_class() makes of it. */
+static void label_class(u64 value, char *buf, size_t size)
+{
+	u64 first = value ? (value - 1) / SQLSTATE_SECOND : 0,
+	    second = (value - 1) % SQLSTATE_SECOND;
+
+	if (!value || first >= sizeof(SQLSTATE_FIRST) - 1)
+		snprintf(buf, size, "unknown");
+	else
+		snprintf(buf, size, "%c%c", SQLSTATE_FIRST[first],
+			 (char)(second < 10 ? '0' + second : 'A' + second - 10));
+}
+
 /* System calls whose buffers the programs can find. */
 static const struct {
 	u16 nr;
@@ -273,6 +286,14 @@ const struct probe probe_request = {
 				      { PROTOCOL },
 				      { "reason", REQUEST_STATUS_AT, REQUEST_STATUS_BITS,
 					label_unanswered } },
+			  .max = 1000 },
+			{ "seismo_request_errors_total", METRIC_COUNTER, UNIT_NONE,
+			  "Errors of PostgreSQL and MySQL, by the class of their SQLSTATE, which is its first two characters, such as 57 for an operator's intervention; those too that no request has asked for.",
+			  .service = true,
+			  .labels = { { DIRECTION },
+				      { PROTOCOL },
+				      { "class", REQUEST_STATUS_AT, REQUEST_STATUS_BITS,
+					label_class } },
 			  .max = 1000 },
 			{ "seismo_request_parser_lost_total", METRIC_COUNTER, UNIT_NONE,
 			  "Connections whose bytes made no sense as the protocol that they had been taken for; from there on they count as protocol \"unknown\", unless it is found again.",
