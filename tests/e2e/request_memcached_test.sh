@@ -9,7 +9,7 @@
 # shellcheck source=tests/e2e/request.sh
 . "$(dirname "$0")/request.sh"
 
-need memcached memcslap
+need memcached memcslap /usr/bin/python3
 own_copy memcached memcslap dd
 port=$(free_port)
 
@@ -106,4 +106,32 @@ exec 3<>"/dev/tcp/127.0.0.1/$port"
 is "81 01" "$(head -c 24 <&3 | od -An -tx1 -N 2 | xargs)" "a long value is stored"
 exec 3>&-
 is_counted memcached-$$ "a long value, first of all" "inbound memcached ok 1"
+
+# Meta commands, quiet ones among them, and mistakes; values that the server has no room for
+cat >"$TMP/meta-$$" <<-'END'
+	import socket, sys
+	s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+	r = s.makefile("rb")
+	def ask(data, *answers):
+	    s.sendall(data)
+	    for answer in answers:
+	        line = r.readline()
+	        assert line.startswith(answer), (data, line)
+	for i in range(20):
+	    ask(b"ms k 5 T0\r\nhello\r\n", b"HD")
+	    ask(b"mg k v t\r\n", b"VA 5", b"hello")
+	    ask(b"mg none v\r\n", b"EN")
+	    ask(b"ma none\r\n", b"NF")
+	    ask(b"md k I q\r\nmn\r\n", b"MN")
+	    ask(b"mg k v q\r\nmg none v q\r\nmn\r\n", b"VA 5", b"hello", b"MN")
+	    ask(b"me none\r\n", b"EN")
+	    ask(b"ms\r\n", b"ERROR")
+	    ask(b"nonsense\r\n", b"ERROR")
+	for i in range(5):
+	    ask(b"set a 0 0 2000000\r\n" + b"x" * 2000000 + b"\r\n", b"SERVER_ERROR")
+END
+mark
+/usr/bin/python3 "$TMP/meta-$$" "$port" 2>"$TMP/complaint" || bail "$(tail -n 1 "$TMP/complaint")"
+is_counted meta-$$ "meta commands" "outbound memcached error 45" "outbound memcached ok 140"
+is_counted memcached-$$ "meta commands" "inbound memcached error 45" "inbound memcached ok 140"
 stop_seismo

@@ -103,6 +103,26 @@ END
 python3 "$TMP/garbage-$$" || bail "nginx does not mind"
 is_counted nginx-$$ "garbage" "inbound http 400 $n"
 is_counted garbage-$$ "garbage" "outbound http 400 $n"
+cat >"$TMP/old-$$" <<-END
+	import socket, threading
+	server = socket.create_server(("127.0.0.1", 0))
+	def serve():
+	    while True:
+	        s = server.accept()[0]
+	        s.recv(4096)
+	        s.sendall(b"<html>hello, world</html>\n")
+	        s.close()
+	threading.Thread(target=serve, daemon=True).start()
+	for i in range($n):
+	    s = socket.create_connection(server.getsockname())
+	    s.sendall(b"GET /a/page\r\n")
+	    while s.recv(4096):
+	        pass
+	    s.close()
+END
+mark
+python3 "$TMP/old-$$" || bail "HTTP 0.9"
+is_counted old-$$ "HTTP 0.9, which has no status" "inbound http unknown $n" "outbound http unknown $n"
 mark
 curl-$$ -s "http://127.0.0.1:$port/file?[1-$n]" -o "$TMP/body"
 is_counted nginx-$$ "others are counted as ever" "inbound http 200 $n"

@@ -473,6 +473,11 @@ static const struct row redis_rows[] = {
 	  { REQUEST_MORE("*3\r\n$3\r\nSET\r\n$1\r\na\r\n$100000\r\n", 100000),
 	    REQUEST("\r\n*1\r\n$4\r\nPING\r\n"), RESPONSE_MORE("*2\r\n:1\r\n$100000\r\n", 100000),
 	    RESPONSE("\r\n+PONG\r\n") } },
+	{ "not yet, and not here",
+	  "req error error error",
+	  { REQUEST("*1\r\n$4\r\nPING\r\n"),
+	    RESPONSE("-LOADING Redis is loading the dataset in memory\r\n"
+		     "-MOVED 3999 127.0.0.1:6381\r\n-ASK 3999 127.0.0.1:6381\r\n") } },
 	{ "a command without words",
 	  "req ok",
 	  { REQUEST("*0\r\n*-1\r\n*1\r\n$4\r\nPING\r\n"), RESPONSE("+PONG\r\n") } },
