@@ -7,6 +7,7 @@
 #include <sys/utsname.h>
 
 #include "lib/buf.h"
+#include "lib/sandbox.h"
 #include "lib/version.h"
 
 static const char *const state_names[] = {
@@ -188,11 +189,17 @@ json_t *report_json(const struct agent *a)
 {
 	json_t *list = json_array();
 	struct utsname host = { 0 };
+	struct buf sandbox = { 0 };
+	json_t *report;
 
 	uname(&host);
+	sandbox_write(&sandbox);
 	for (struct probe_run *const *run = a->probes.list; *run; run++)
 		json_array_append_new(list, probe_json(a, *run));
-	return json_pack("{s:s, s:s, s:s, s:o, s:b, s:o}", "version", version, "kernel",
-			 host.release, "architecture", host.machine, "tables", tables_json(a),
-			 "problem", report_problem(a), "probes", list);
+	report = json_pack("{s:s, s:s, s:s, s:o, s:b, s:s, s:o}", "version", version, "kernel",
+			   host.release, "architecture", host.machine, "tables", tables_json(a),
+			   "problem", report_problem(a), "sandbox", buf_cstr(&sandbox), "probes",
+			   list);
+	buf_release(&sandbox);
+	return report;
 }

@@ -128,6 +128,7 @@ void report_text(FILE *out, const json_t *report, bool verbose)
 		report_probe(out, probe);
 		report_details(out, probe, verbose);
 	}
+	fprintf(out, "  %-10s %-12s %s\n", "network", "sandbox", text_of(report, "sandbox"));
 	fprintf(out, "%s%s\n",
 		is_true(report, "problem")
 			? "Something is missing on this machine, see above."

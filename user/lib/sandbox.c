@@ -254,19 +254,31 @@ int sandbox_enter(const struct landlock_left *left, const char **what)
 	return err;
 }
 
+/* Appends whose it is, by name where there is one. */
+static void user_write(struct buf *out)
+{
+	struct passwd user, *found = NULL;
+	char buf[USER_BUF_SIZE];
+
+	if (!geteuid())
+		buf_str(out, account_find().name);
+	else if (!getpwuid_r(geteuid(), &user, buf, sizeof(buf), &found) && found)
+		buf_str(out, found->pw_name);
+	else
+		buf_printf(out, "%u", geteuid());
+}
+
 void sandbox_write(struct buf *out)
 {
 	int version = landlock_version();
 
-	if (geteuid())
-		buf_printf(out, "the user %u", geteuid());
-	else
-		buf_printf(out, "the user %s", account_find().name);
+	buf_str(out, "user ");
+	user_write(out);
 	buf_str(out, ", no capability, seccomp, ");
 	if (version)
 		buf_printf(out, "Landlock (version %d)", version);
 	else
-		buf_str(out, "no Landlock (this kernel has none)");
+		buf_str(out, "no Landlock (Linux 5.13 or later has it)");
 }
 
 /* --- the privileged process */
