@@ -49,11 +49,11 @@ struct deliver {
 	struct record *records;
 	u64 dropped;
 
-	u64 started_ns;
-	bool ready;   /* the file was read, or there is no time left for it */
-	u64 save_ns;  /* not before */
-	bool dirty;   /* the file is to be written */
-	int progress; /* eventfd: something was told */
+	u64 started_ns; /* the first call of deliver_run() */
+	bool ready;	/* the file was read, or there is no time left for it */
+	u64 save_ns;	/* not before */
+	bool dirty;	/* the file is to be written */
+	int progress;	/* eventfd: something was told */
 	struct watch *watch;
 
 	/* Of the call that is under way. */
@@ -429,6 +429,7 @@ void deliver_run(struct deliver *d, const struct engine *e, u64 now_ns, s64 wall
 	d->wall_ns = wall_ns;
 	d->notices = 0;
 	d->refused = 0;
+	d->started_ns = d->started_ns ?: now_ns;
 	d->ready |= now_ns - d->started_ns > FILE_WAIT_NS;
 	if (!d->ready)
 		return;
@@ -549,7 +550,6 @@ struct deliver *deliver_new(struct loop *l, struct registry *r, const struct con
 	if (!d)
 		return NULL;
 	d->conf = c;
-	d->started_ns = clock_now_ns();
 	if (gethostname(d->host, sizeof(d->host) - 1))
 		d->host[0] = '\0';
 	d->progress = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);

@@ -75,7 +75,7 @@ struct alarm {
 	struct timer *slice;
 	struct expo_source source;
 	struct saved alerts, usual;
-	u64 started_ns;
+	u64 started_ns; /* the first tick: to load the probes takes long where others want the CPU, too */
 	u64 saved_changes;
 };
 
@@ -323,6 +323,7 @@ static void slice(void *ctx, u64 now_ns)
 /* What fired before the start has to be known before the rules are looked at. */
 static bool is_restored(struct alarm *a, u64 now_ns)
 {
+	a->started_ns = a->started_ns ?: now_ns;
 	if (now_ns - a->started_ns > RESTORE_NS)
 		a->alerts.loaded = a->usual.loaded = true;
 	return a->alerts.loaded && a->usual.loaded;
@@ -499,7 +500,7 @@ struct alarm *alarm_new(struct loop *l, struct registry *r, const struct history
 
 	if (!a)
 		return NULL;
-	a->started_ns = a->usual.written_ns = clock_now_ns();
+	a->usual.written_ns = clock_now_ns();
 	a->source = (struct expo_source){ alarm_source_metrics, source_samples, a };
 	a->baselines = baselines_new(BASELINE_BYTES);
 	a->engine = a->baselines ? engine_new(r, h, a->baselines, &hooks) : NULL;
