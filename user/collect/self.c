@@ -55,7 +55,7 @@ const struct metric self_metrics[] = {
 			       "CPU time of a probe's BPF programs, extrapolated from 0.2 s in every 20 s.",
 			       .labels = { { "probe" } } },
 	[SELF_LOST] = { "seismo_events_lost_total", METRIC_COUNTER, UNIT_NONE,
-			"Events that a probe missed because its BPF program was already running on that CPU; and those that are missing in the event log, by kind, since the buffer between kernel and daemon (ring) or the queue in front of the disk (log) was full.",
+			"Events that a probe missed because its BPF program was already running on that CPU; and those that are missing in the event log, by kind, since the buffer between kernel and daemon (ring) or the queue in front of the disk (log) was full; and lines of it that the journal did not take (journal).",
 			.labels = { { "probe" }, { "buffer" }, { "kind" } } },
 	[SELF_DROPPED] = { "seismo_series_dropped_total", METRIC_COUNTER, UNIT_NONE,
 			   "Events counted under \"other\" because the metric's series limit was reached.",
