@@ -115,6 +115,73 @@ static void few_errors_are_no_verdict(void **state)
 	world_free(w);
 }
 
+/* A database becomes so slow that half of the requests give up; the service that is asked after it is asked less, and is as fast as ever. */
+static void who_is_waited_for_in_vain_is_blamed(void **state)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	(void)state;
+	for (int i = 0; i < 132; i++) {
+		bool bad = i >= 120;
+
+		observe(w, "seismo_request_duration_seconds",
+			LABELS("shop.service", "inbound", "http"), bad ? 4 : 0.01,
+			(bad ? 20 : 60) * TICK_S);
+		count(w, "seismo_requests_total", LABELS("shop.service", "inbound", "http", "200"),
+		      (bad ? 10 : 60) * TICK_S);
+		count(w, "seismo_requests_total", LABELS("shop.service", "inbound", "http", "500"),
+		      (bad ? 10 : 0) * TICK_S);
+		asks_for(w, "shop.service", "db.service", bad ? 20 : 60, bad ? 3.9 : 0.005);
+		asks_for(w, "shop.service", "price.service", bad ? 10 : 60, 0.003);
+		observe(w, "seismo_request_duration_seconds",
+			LABELS("db.service", "inbound", "postgresql"), bad ? 3.9 : 0.005,
+			(bad ? 20 : 60) * TICK_S);
+		count(w, "seismo_cpu_throttled_seconds_total", LABELS("db.service"),
+		      bad ? 0.9 * TICK_S : 0);
+		count(w, "seismo_cpu_throttled_periods_total", LABELS("db.service"),
+		      bad ? 9 * TICK_S : 0);
+		computes(w, "db.service", 0.02);
+		computes(w, "shop.service", 0.02);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	assert_string_equal(text_of(json_object_get(first_cause(doc), "subject"), "service"),
+			    "db.service");
+	json_decref(doc);
+	world_free(w);
+}
+
+/* `usual`: seconds that it has always taken to answer; it is watched for a minute. */
+static void resolves(double usual, double now, const char *cause)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	for (int i = 0; i < 12; i++) {
+		double seconds = i >= 6 ? now : usual;
+
+		observe(w, "seismo_request_duration_seconds",
+			LABELS("resolver.service", "inbound", "dns"), seconds, 10 * TICK_S);
+		count(w, "seismo_requests_total",
+		      LABELS("resolver.service", "inbound", "dns", "ok"), 10 * TICK_S);
+		computes(w, "resolver.service", 0.01);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	assert_string_equal(text_of(first_cause(doc), "cause"), cause);
+	json_decref(doc);
+	world_free(w);
+}
+
+static void a_slow_resolver_is_blamed(void **state)
+{
+	(void)state;
+	resolves(0.0006, 0.25, "names_late");
+	resolves(0.25, 0.25, "names_late");
+	resolves(0.04, 0.04, "");
+}
+
 /* A subscription that never ends, on a disk that becomes slow. `protocol`: of the subscription. */
 static void who_always_waits(const char *protocol, double ever_since)
 {
@@ -309,6 +376,8 @@ int main(void)
 		cmocka_unit_test(callers_that_are_well_acquit),
 		cmocka_unit_test(who_is_reset_is_blamed),
 		cmocka_unit_test(few_errors_are_no_verdict),
+		cmocka_unit_test(who_is_waited_for_in_vain_is_blamed),
+		cmocka_unit_test(a_slow_resolver_is_blamed),
 		cmocka_unit_test(who_always_waits_is_not_blamed),
 		cmocka_unit_test(who_waits_for_longer_is_blamed),
 		cmocka_unit_test(what_mends_it_is_not_blamed),

@@ -336,7 +336,7 @@ static const struct reason reasons[] = {
 	{ REASON_CALLEE, "callee_unanswered", FACT(waits_unexplained) | FACT(callee_unanswering),
 	  FACT(about_device), "requests of {{service}} to {{callee}} get no answer",
 	  "look at {{callee}}, and the path to it", BLAMES_CALLEE },
-	{ REASON_SOFTWARE, "names_late", FACT(names_late), FACT(about_device) | FACT(requests_up),
+	{ REASON_SOFTWARE, "names_late", FACT(names_late), FACT(about_device),
 	  "{{service}} takes {{answer_now}} to answer a DNS query[, usually {{answer_usual}}]: it is slow, or answers only when asked again",
 	  "ask {{service}} and those behind it (dig @SERVER NAME), and take the slow one out of /etc/resolv.conf",
 	  .outright = true },
