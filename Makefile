@@ -52,7 +52,7 @@ ALL_CFLAGS += $(SANITIZERS) -fno-omit-frame-pointer
 # freed memory is kept back for a while, which tests of the daemon's memory must not see
 export ASAN_OPTIONS := quarantine_size_mb=1
 endif
-LIBS := -lm -lbpf -lelf -lz -lmicrohttpd -lyaml -ljansson -lsystemd -lpcre2-8 -lseccomp -lcap -lncursesw -ltinfo
+LIBS := -lm -lbpf -lelf -lz -lmicrohttpd -lgnutls -lcrypt -lyaml -ljansson -lsystemd -lpcre2-8 -lseccomp -lcap -lncursesw -ltinfo
 FUZZ_SECONDS ?= 5
 
 BPF := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
@@ -80,7 +80,7 @@ SUBMAKE = $(AS_OWNER) $(MAKE) --no-print-directory
 DEPS_COMMAND := sudo make $(if $(SYSROOT),ARCH=$(ARCH) )deps
 need = $(foreach c,$(1),$(if $(shell command -v $(firstword $(c))),,$(error no '$(firstword $(c))' here; \
 	'$(DEPS_COMMAND)' installs what is missing)))
-HEADERS := bpf/libbpf.h libelf.h zlib.h microhttpd.h yaml.h jansson.h systemd/sd-daemon.h uthash.h curl/curl.h pcre2posix.h seccomp.h sys/capability.h ncursesw/curses.h
+HEADERS := bpf/libbpf.h libelf.h zlib.h microhttpd.h gnutls/gnutls.h crypt.h yaml.h jansson.h systemd/sd-daemon.h uthash.h curl/curl.h pcre2posix.h seccomp.h sys/capability.h ncursesw/curses.h
 
 ifeq ($(V),)
 Q := @
@@ -298,7 +298,7 @@ clean:
 
 # Packages of Debian 12 and later; nothing is fetched when they are there. Of libcurl's, which exclude each other, any will do.
 CURL = $(if $(SYSROOT),libcurl4-gnutls-dev,$(if $(wildcard /usr/include/$(MULTIARCH)/curl/curl.h),,libcurl4-gnutls-dev))
-LIBRARIES := libbpf-dev libelf-dev zlib1g-dev libmicrohttpd-dev libyaml-dev libjansson-dev \
+LIBRARIES := libbpf-dev libelf-dev zlib1g-dev libmicrohttpd-dev libgnutls28-dev libcrypt-dev libyaml-dev libjansson-dev \
 	libsystemd-dev libpcre2-dev libseccomp-dev libcap-dev libncurses-dev uthash-dev linux-libc-dev $(CURL)
 DEPS := gcc make clang llvm $(LIBRARIES) $(if $(SYSROOT),gcc-$(subst _,-,$(TRIPLE)))
 DEPS_TEST := $(DEPS) libclang-rt-dev libcmocka-dev clang-format cppcheck shellcheck universal-ctags libfuse3-dev fuse3 \

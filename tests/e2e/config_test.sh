@@ -103,7 +103,7 @@ is "" "$(grep -v '^#' "$TMP/defaults.yaml" | grep .)" "of it nothing is in effec
 is "$(no_origin "$TMP/empty.yaml")" "$(no_origin "$TMP/defaults.yaml")" "so it is as good as an empty one"
 # a comment has a space behind its #, and text
 sed -n '/^ *#\( *#\)\? [^ ]/!s/^#//p' "$TMP/defaults.yaml" >"$TMP/bare.yaml"
-sed -i "s|^include: .*|include: $TMP/rules.d|" "$TMP/bare.yaml"
+sed -i "s|^include: .*|include: $TMP/rules.d|; s|^web: .*|web: $TMP/empty.yaml|" "$TMP/bare.yaml"
 ok "without its # it is valid" "$SEISMO" check --state-dir "$TMP/none" --config "$TMP/bare.yaml"
 is "$(no_origin "$TMP/empty.yaml" | grep -E '^(limits|events|probes|interval|listen|buckets|short)')" \
 	"$(no_origin "$TMP/bare.yaml" | grep -E '^(limits|events|probes|interval|listen|buckets|short)')" \

@@ -176,7 +176,7 @@ static void section_test(void **state)
 }
 
 #define TOP_KEYS                                                                                \
-	"(known: listen, socket, data_dir, interval, short_commands, services, builtin_rules, " \
+	"(known: listen, web, socket, data_dir, interval, short_commands, services, builtin_rules, " \
 	"include, alertmanagers, webhooks, commands, alert_labels, "                            \
 	"alert_resend, external_url, expect, buckets, probes, "                                 \
 	"limits, events, log, rules)"

@@ -513,7 +513,7 @@ static void url_write(const struct deliver *d, const struct conf *c, struct buf 
 	if (len)
 		buf_add(url, c->external_url, len);
 	else
-		buf_printf(url, "http://%s%s", d->host, port_of(c));
+		buf_printf(url, "http%s://%s%s", c->web_tls ? "s" : "", d->host, port_of(c));
 }
 
 int deliver_configure(struct deliver *d, const struct conf *c)

@@ -105,6 +105,7 @@ int cmd_check(int argc, char **argv)
 	int status;
 
 	usage_parse(&check_usage, "check", argc, argv, &options);
+	options.agent.web = is_about_config(&options.agent);
 	status = agent_configure(&agent, &options.agent);
 	if (!status && is_about_config(&options.agent))
 		status = check_config(&agent, options.json);

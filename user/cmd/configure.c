@@ -10,6 +10,7 @@
 
 #include "conf/load.h"
 #include "conf/probes.h"
+#include "http/secure.h"
 #include "lib/log.h"
 #include "lib/loop.h"
 #include "lib/thread.h"
@@ -94,9 +95,12 @@ static int options_apply(struct conf *c, const struct agent_options *o, struct b
 
 	err = err ?: data_dir_replace(c, o);
 	err = err ?: socket_replace(c, o);
+	err = err ?: text_replace(c, &c->web_file, "web", o->web_config, "--web-config");
 	if (!err && o->probes) {
 		buf_str(error, "--probes: ");
 		err = conf_probes_parse(c, o->probes, error);
+		if (!err)
+			buf_reset(error);
 	}
 	if (!err && o->interval_ns) {
 		c->interval_ns = o->interval_ns;
@@ -127,6 +131,12 @@ int configure(struct conf **ret, const char *file, const struct agent_options *o
 		err = options_apply(c, o, error);
 	if (!err && o->own)
 		conf_withdraw(c);
+	if (!err && o->web && c->web_file)
+		err = web_load(&c->web, c->web_file, error);
+	if (!err && c->web) {
+		c->web_tls = web_has_tls(c->web);
+		err = secure_check(c->web, error);
+	}
 	if (err && !error->len)
 		buf_str(error, strerror(-err));
 	if (err)

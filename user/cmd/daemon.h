@@ -8,6 +8,7 @@
 #include "cmd/backtest.h"
 #include "cmd/diagnosing.h"
 #include "cmd/feed.h"
+#include "cmd/web.h"
 #include "expo/expo.h"
 #include "http/front.h"
 #include "lib/loop.h"
@@ -26,6 +27,7 @@ struct daemon {
 	struct loop *loop;
 	struct http_server *http; /* the control socket */
 	struct front *front;	  /* serves the other sockets; NULL: there is none */
+	struct web_watch web;
 	struct exposition expositions[EXPO_FORMATS];
 	struct http_shared *services;
 	struct backtest_session backtest;

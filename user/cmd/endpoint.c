@@ -79,6 +79,21 @@ static int unix_open(const char *listen)
 	return fd;
 }
 
+static void exposure_warn(const struct daemon *d, const char *listen)
+{
+	const struct web *web = d->agent.conf->web;
+	bool tls = web && web_has_tls(web), asking = web && web_is_asking(web);
+
+	if (is_unix(listen) || is_loopback(listen) || (tls && asking))
+		return;
+	log_warn(
+		"%s can be reached from other hosts without %s; use 127.0.0.1 unless the network is trusted, or a web configuration (web: in the configuration, --web-config)",
+		listen,
+		tls	 ? "authentication"
+		: asking ? "encryption"
+			 : "encryption or authentication");
+}
+
 /* Opens *ret. 0 is no port of one that has none. */
 static int listener_open(struct daemon *d, const char *listen, int *ret)
 {
@@ -100,11 +115,20 @@ static int listener_open(struct daemon *d, const char *listen, int *ret)
 	}
 	if (!d->port && !is_unix(listen))
 		d->port = listen_port(fd);
-	if (!is_unix(listen) && !is_loopback(listen))
-		log_warn(
-			"%s can be reached from other hosts without encryption or authentication; use 127.0.0.1 unless the network is trusted",
-			listen);
+	exposure_warn(d, listen);
 	return EXIT_OK;
+}
+
+/* TLS and logins are this process's own: keys and hashes do not leave it. */
+static int listeners_secure(struct daemon *d, const int *fds)
+{
+	int err = 0;
+
+	for (unsigned i = 0; i < d->listening; i++)
+		err = err ?: http_server_listen(d->http, fds[i], false);
+	if (err)
+		log_err(err, "cannot wait for connections");
+	return err ? EXIT_UNSUPPORTED : EXIT_OK;
 }
 
 /* They are served by a process of their own. */
@@ -146,7 +170,8 @@ static int listeners_open(struct daemon *d, unsigned connections)
 		d->listening += !status;
 	}
 	if (!status)
-		return listeners_serve(d, fds, connections);
+		return d->agent.conf->web ? listeners_secure(d, fds)
+					  : listeners_serve(d, fds, connections);
 	for (unsigned i = 0; i < d->listening; i++)
 		close(fds[i]);
 	return status;
@@ -177,12 +202,14 @@ static int control_open(struct daemon *d)
 
 int endpoint_open(struct daemon *d)
 {
-	unsigned connections;
+	unsigned connections, listeners = 1; /* that of the control socket */
 	int status = descriptors_plan(d, &connections), err;
 
 	if (status)
 		return status;
-	err = http_server_new(&d->http, d->loop, daemon_routes, d, connections, 1);
+	for (char *const *listen = d->agent.conf->listen; d->agent.conf->web && *listen; listen++)
+		listeners++;
+	err = http_server_new(&d->http, d->loop, daemon_routes, d, connections, listeners);
 	if (err) {
 		log_err(err,
 			"cannot start the endpoint; raise the limits of open files and memory (LimitNOFILE=, MemoryMax=)");
@@ -191,10 +218,27 @@ int endpoint_open(struct daemon *d)
 	return listeners_open(d, connections) ?: control_open(d);
 }
 
+int endpoint_secure(struct daemon *d)
+{
+	int err;
+
+	if (!d->agent.conf->web)
+		return EXIT_OK;
+	d->web.agent = &d->agent;
+	d->web.loop = d->loop;
+	d->web.http = d->http;
+	err = web_renew(&d->web);
+	if (err)
+		log_err(err,
+			"cannot put the web configuration into effect; raise the limits of memory and tasks (MemoryMax=, TasksMax=)");
+	return err ? EXIT_UNSUPPORTED : EXIT_OK;
+}
+
 void endpoint_close(struct daemon *d)
 {
 	char *const *listen = d->agent.conf ? d->agent.conf->listen : NULL;
 
+	web_close(&d->web);
 	front_free(d->front);
 	http_server_free(d->http);
 	for (struct exposition *e = d->expositions; e < d->expositions + EXPO_FORMATS; e++)
@@ -217,6 +261,6 @@ void endpoint_url_write(const struct daemon *d, struct buf *url)
 		return;
 	}
 	host = (int)(strrchr(listen, ':') - listen);
-	buf_printf(url, "http://%.*s:%u/metrics", host ? host : 9, host ? listen : "127.0.0.1",
-		   d->port);
+	buf_printf(url, "%s://%.*s:%u/metrics", http_server_has_tls(d->http) ? "https" : "http",
+		   host ? host : 9, host ? listen : "127.0.0.1", d->port);
 }

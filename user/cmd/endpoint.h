@@ -7,6 +7,8 @@
 
 /* An exit status; what is wrong was said on stderr. */
 int endpoint_open(struct daemon *d);
+/* Afterwards, once privileges were given up: puts the web configuration into effect. An exit status. */
+int endpoint_secure(struct daemon *d);
 /* Takes Unix sockets away as well. */
 void endpoint_close(struct daemon *d);
 /* Where the metrics are: a URL, or the path of a Unix socket. */

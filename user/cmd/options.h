@@ -8,7 +8,8 @@
 #define FORCED_HOOKS 64
 
 struct agent_options {
-	const char *config, *listen, *probes, *btf, *state_dir, *data_dir, *socket;
+	const char *config, *listen, *probes, *btf, *state_dir, *data_dir, *socket, *web_config;
+	bool web; /* the web configuration is read as well: it has keys that not everybody may read */
 	u64 interval_ns; /* 0: as configured */
 	bool verbose;
 	bool own; /* of a daemon for one command (own_daemon.h): it tells nobody, and no port is opened */

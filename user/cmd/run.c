@@ -23,6 +23,8 @@
 /* Between two families, for those who ask meanwhile. */
 #define START_PAUSE_NS (2 * NS_PER_MS)
 
+enum { KEY_WEB_CONFIG = 0x200 }; /* an option without a letter */
+
 /* Pings the watchdog only if the loop runs and the BPF maps can be read. */
 static void watchdog_tick(struct daemon *d, u64 now_ns)
 {
@@ -186,6 +188,21 @@ static void log_configure(const struct conf *c)
 	log_begin(c->log_format);
 }
 
+/* Who speaks to the network is another process without a web configuration than with one. */
+static void web_reload(struct daemon *d)
+{
+	int err;
+
+	if (!d->web.timer != !d->agent.conf->web) {
+		log_warn("reload: web: from or to none takes a restart");
+		return;
+	}
+	err = d->web.timer ? web_renew(&d->web) : 0;
+	if (err)
+		log_err(err,
+			"reload: cannot put the web configuration into effect; it stays as it was");
+}
+
 bool daemon_reload(struct daemon *d)
 {
 	u64 interval_ns = d->agent.conf->interval_ns;
@@ -200,6 +217,7 @@ bool daemon_reload(struct daemon *d)
 	feed_reloaded(&d->feed, successful);
 	if (!successful)
 		return false;
+	web_reload(d);
 	if (d->agent.conf->interval_ns != interval_ns)
 		timer_set_every(d->clock, d->agent.conf->interval_ns);
 	log_configure(d->agent.conf);
@@ -338,6 +356,9 @@ static error_t parse(int key, char *arg, struct argp_state *state)
 	case 'l':
 		o->listen = arg;
 		return 0;
+	case KEY_WEB_CONFIG:
+		o->web_config = arg;
+		return 0;
 	}
 	return ARGP_ERR_UNKNOWN;
 }
@@ -347,6 +368,9 @@ static const struct argp argp = {
 		(const struct argp_option[]){
 			{ "listen", 'l', "ADDR:PORT,...", 0,
 			  "addresses and ports of the HTTP endpoint (default: 127.0.0.1:9469); unix:PATH: a Unix socket; none: only the control socket",
+			  0 },
+			{ "web-config", KEY_WEB_CONFIG, "FILE", 0,
+			  "TLS, users and headers of the endpoint, as in web.yml of Prometheus' exporters (default: none)",
 			  0 },
 			{ 0 },
 		},
@@ -388,6 +412,7 @@ int daemon_main(const struct agent_options *options)
 	status = status ?: endpoint_open(&d);
 	status = status ?: privileges_drop();
 	status = status ?: threads_start(&d);
+	status = status ?: endpoint_secure(&d);
 	status = status ?: feed_open(&d.feed, &d.agent);
 	status = status ?: agent_begin(&d.agent, options);
 	status = status ?: agent_alarm(&d.agent, d.loop);
@@ -395,6 +420,8 @@ int daemon_main(const struct agent_options *options)
 	status = status ?: daemon_run(&d);
 	watch_remove(d.arrivals);
 	diagnosing_free(d.diagnosing);
+	if (!http_server_end(d.http, END_WAIT_NS))
+		end_at_once(&d, status);
 	endpoint_close(&d);
 	if (!parts_end(&d, status))
 		end_at_once(&d, status);
@@ -411,7 +438,7 @@ int daemon_main(const struct agent_options *options)
 
 int cmd_run(int argc, char **argv)
 {
-	struct agent_options options = { 0 };
+	struct agent_options options = { .web = true };
 
 	usage_parse(&run_usage, "run", argc, argv, &options);
 	return daemon_main(&options);

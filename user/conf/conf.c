@@ -117,6 +117,10 @@ const struct conf_field conf_fields[] = {
 	    .max = CONF_NAME_MAX,
 	    .help = "Address and port of the HTTP endpoint: 127.0.0.1:9469, [::1]:9469; :9469 for all addresses; unix:PATH for a Unix socket; none: only the control socket. Or a list of these." } },
 	{ NULL,
+	  { "web", &field_text, AT(web_file), .check = path_check, .example = "/etc/seismo/web.yml",
+	    .help = "The web configuration of the endpoint: TLS, users with passwords, headers, in the format of Prometheus' exporters (web.yml). It and the files that it names are read again when they change." },
+	  LIVE },
+	{ NULL,
 	  { "socket", &field_text, AT(socket), .check = socket_check,
 	    .example = "/run/seismo/api.sock",
 	    .help = "The control socket, which commands ask and only root may use; by default api.sock in the state directory." } },
@@ -305,6 +309,7 @@ void conf_free(struct conf *c)
 	for (unsigned i = 0; i < c->rule_cnt; i++)
 		rule_free(c->rules[i]);
 	free(c->rules);
+	web_free(c->web);
 	free(c->probes);
 	free(c->file);
 	free(c);

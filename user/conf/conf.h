@@ -6,6 +6,7 @@
 #include "conf/rule.h"
 #include "conf/services.h"
 #include "conf/target.h"
+#include "conf/web.h"
 #include "types.h"
 
 /* ON: the default mode of the probe family */
@@ -70,10 +71,13 @@ struct conf {
 	struct conf_origin origins[CONF_FIELDS_MAX]; /* by the rows of conf_fields */
 	struct conf_origin buckets_origin;
 	char **listen; /* ADDR:PORT, CONF_UNIX_LISTEN and a path, or CONF_NO_LISTEN; ends with NULL */
-	char *socket;		     /* the control socket, NULL: where it is by default */
-	u64 interval_ns;	     /* between readings of the tables */
-	u64 short_commands;	     /* enum short_commands */
-	u64 buckets;		     /* enum bucket_choice */
+	char *web_file;	    /* NULL: none; see conf/web.h */
+	bool web_tls;	    /* it has TLS */
+	struct web *web;    /* what was read of it; NULL: nothing, or somebody has taken it over */
+	char *socket;	    /* the control socket, NULL: where it is by default */
+	u64 interval_ns;    /* between readings of the tables */
+	u64 short_commands; /* enum short_commands */
+	u64 buckets;	    /* enum bucket_choice */
 	u64 bucket_ns[CONF_BUCKETS]; /* upper bounds of the list, increasing */
 	unsigned bucket_cnt;
 	struct service_rule *services;

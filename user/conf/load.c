@@ -3,7 +3,6 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <glob.h>
 #include <libgen.h>
 #include <stdio.h>
@@ -15,6 +14,7 @@
 #include "conf/probes.h"
 #include "conf/rules.h"
 #include "lib/buf.h"
+#include "lib/file.h"
 
 #define FILE_MAX (1U << 20)
 /* The bounds of a list, in increasing order. */
@@ -124,62 +124,16 @@ static int section_load(struct yaml_doc *d, const struct field *f, yaml_node_t *
 	return part_load(d, f->key, value, structure);
 }
 
-static int fd_read(int fd, struct buf *text)
-{
-	struct stat st;
-	ssize_t n;
-
-	if (fstat(fd, &st))
-		return -errno;
-	if (S_ISDIR(st.st_mode))
-		return -EISDIR;
-	if (!S_ISREG(st.st_mode))
-		return -EINVAL;
-	do {
-		if (!buf_reserve(text, 4096))
-			return -ENOMEM;
-		n = read(fd, text->data + text->len, 4096);
-		if (n < 0)
-			return -errno;
-		text->len += (size_t)n;
-	} while (n && text->len <= FILE_MAX);
-	return n ? -EFBIG : 0;
-}
-
-/* O_NONBLOCK: must not hang if the path is a pipe. */
-static int file_read(const char *path, struct buf *text)
-{
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), err;
-
-	if (fd < 0)
-		return -errno;
-	err = fd_read(fd, text);
-	close(fd);
-	return err;
-}
-
-static const char *file_problem(int err)
-{
-	switch (err) {
-	case -EINVAL:
-		return "not a regular file";
-	case -EFBIG:
-		return "larger than 1 MiB";
-	default:
-		return strerror(-err);
-	}
-}
-
 /* Reads a file, and loads its text if there is any. */
 static int document_load(struct conf *c, const char *path, struct buf *error,
 			 int (*load)(struct yaml_doc *d, struct conf *c))
 {
 	struct buf text = { 0 };
 	struct yaml_doc d;
-	int err = file_read(path, &text);
+	int err = regular_read(path, FILE_MAX, &text);
 
 	if (err) {
-		buf_printf(error, "%s: %s", path, file_problem(err));
+		buf_printf(error, "%s: %s", path, regular_problem(err));
 		goto out;
 	}
 	err = yaml_doc_load(&d, path, text.data, text.len, error);

@@ -51,10 +51,11 @@ static int word_find(const char *const *words, const char *text)
 
 int switch_parse(const char *text)
 {
-	static const char *const yaml_words[] = { "false", "true", NULL };
+	static const char *const yaml_words[] = { "false", "true", "no", "yes", NULL };
 	int i = word_find(switch_words, text);
 
-	return i >= 0 ? i : word_find(yaml_words, text);
+	i = i >= 0 ? i : word_find(yaml_words, text);
+	return i < 0 ? i : i & 1;
 }
 
 const char *const *setting_words(const struct setting *s)

@@ -36,7 +36,7 @@ void setting_write(const struct setting *s, u64 value, struct buf *out);
  * "a size such as 64MiB, at least 8MiB". */
 void setting_accepts(const struct setting *s, struct buf *out);
 
-/* 1 for on and true (which YAML tools write for it), 0 for off and false, else -1. */
+/* 1 for on, and true and yes (which YAML tools write for it), 0 for off, false and no, else -1. */
 int switch_parse(const char *text);
 /* The words that a setting accepts; NULL: it is a quantity. */
 const char *const *setting_words(const struct setting *s);

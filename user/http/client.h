@@ -10,8 +10,13 @@
 #include <stdbool.h>
 #include <time.h>
 
+#include "http/login.h"
+
+struct MHD_Connection;
+struct http_server;
 struct body;
 struct connection_later;
+struct secure;
 
 struct client {
 	struct client *prev, *next;
@@ -21,13 +26,24 @@ struct client {
 	struct body *body;		/* that it is being sent */
 	struct connection_later *later; /* its reply, which is given later; the server's */
 	bool evicted;			/* shut down and out of the list */
+	/* The server's, and that of who may come in (gate.h). */
+	struct MHD_Connection *connection;
+	struct timer *wake;    /* of the library that serves it */
+	struct secure *secure; /* NULL: no TLS */
+	void *session;	       /* of GnuTLS */
+	struct login_wait wait;
+	bool asked;   /* this is not its first request */
+	bool refused; /* the request that waited for it */
+	bool trusted; /* has shown who it is */
 };
 
 struct client_list {
 	struct client *first; /* the one whose last request is longest ago */
 	unsigned cnt, max;
+	struct http_server *server;
 	unsigned *big_cnt; /* how many big bodies are on their way, to whomever */
 	bool control;	   /* they may do everything */
+	bool tcp;	   /* over TLS, where there is TLS */
 };
 
 /* NULL: no memory. */

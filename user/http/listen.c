@@ -85,6 +85,14 @@ int listen_open(const char *address)
 	return fd;
 }
 
+bool listen_is_tcp(int fd)
+{
+	struct sockaddr_storage addr = { 0 };
+	socklen_t len = sizeof(addr);
+
+	return !getsockname(fd, (struct sockaddr *)&addr, &len) && addr.ss_family != AF_UNIX;
+}
+
 unsigned listen_port(int fd)
 {
 	union {

@@ -3,6 +3,7 @@
 #ifndef HTTP_LISTEN_H
 #define HTTP_LISTEN_H
 
+#include <stdbool.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 
@@ -13,6 +14,8 @@ int listen_parse(const char *listen, struct sockaddr_storage *addr, socklen_t *l
  * -EADDRNOTAVAIL and whatever else the kernel says.
  */
 int listen_open(const char *listen);
+/* Is it no Unix socket? */
+bool listen_is_tcp(int fd);
 /* The port that a socket listens on. */
 unsigned listen_port(int fd);
 

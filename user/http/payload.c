@@ -4,7 +4,18 @@
 #include <microhttpd.h>
 #include <stdlib.h>
 
+#include "conf/web.h"
 #include "http/gzip.h"
+
+static void configured_add(struct MHD_Response *response, const struct web *web)
+{
+	for (const struct web_header *h = web_headers; h->name; h++) {
+		const char *value = *(char *const *)((const char *)web + h->offset);
+
+		if (value)
+			MHD_add_response_header(response, h->name, value);
+	}
+}
 
 static void headers_add(struct MHD_Response *response, const struct payload_head *head, bool gzip)
 {
@@ -14,7 +25,13 @@ static void headers_add(struct MHD_Response *response, const struct payload_head
 		MHD_add_response_header(response, "Content-Encoding", "gzip");
 	if (head->allow)
 		MHD_add_response_header(response, "Allow", head->allow);
-	if (head->status == MHD_HTTP_SERVICE_UNAVAILABLE)
+	if (head->web)
+		configured_add(response, head->web);
+	if (head->status == MHD_HTTP_UNAUTHORIZED)
+		MHD_add_response_header(response, "WWW-Authenticate",
+					"Basic realm=\"seismo\", charset=\"UTF-8\"");
+	if (head->status == MHD_HTTP_SERVICE_UNAVAILABLE ||
+	    head->status == MHD_HTTP_TOO_MANY_REQUESTS)
 		MHD_add_response_header(response, "Retry-After", "1");
 }
 

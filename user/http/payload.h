@@ -8,6 +8,7 @@
 #include "lib/buf.h"
 
 struct MHD_Response;
+struct web;
 
 struct body {
 	struct buf text;
@@ -23,7 +24,8 @@ struct payload {
 struct payload_head {
 	unsigned status;
 	const char *content_type;
-	const char *allow; /* methods, for who had the wrong one; NULL */
+	const char *allow;     /* methods, for who had the wrong one; NULL */
+	const struct web *web; /* headers that everybody gets; NULL: none */
 };
 
 /* Takes the text, in any case. False: no memory. */

@@ -2,8 +2,8 @@
 #include "http/server.h"
 
 #include <errno.h>
+#include <gnutls/abstract.h>
 #include <microhttpd.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,12 +13,15 @@
 #include "expo/accept.h"
 #include "http/client.h"
 #include "http/connection.h"
-#include "http/payload.h"
+#include "http/gate.h"
+#include "http/listen.h"
+#include "http/reply.h"
 #include "lib/log.h"
 
 #define CONNECTION_MEMORY    ((size_t)16 * 1024)
 #define IDLE_TIMEOUT_SECONDS 10u
 #define ACCEPT_RETRY_NS	     (100 * NS_PER_MS)
+#define HANDSHAKES_MAX	     8u		      /* that begin in one turn of the loop */
 #define HEAVY_NS	     (15 * NS_PER_MS) /* for heavy replies in one turn of the loop, while others wait */
 /*
  * What is handed to the kernel at a time, so that nobody's big reply keeps the others waiting; as much again
@@ -38,10 +41,17 @@ struct listener {
 	struct client_list clients;
 };
 
-struct http_server {
-	struct MHD_Daemon *daemon;
+/* The library has TLS on all connections or on none. */
+struct engine {
+	struct http_server *server;
+	struct MHD_Daemon *daemon; /* NULL: was not needed so far */
 	struct watch *watch;
 	struct timer *timeout;
+};
+
+struct http_server {
+	struct engine plain, tls;
+	struct gate gate;
 	struct loop *loop;
 	const struct http_route *routes;
 	void *ctx;
@@ -54,19 +64,6 @@ struct http_server {
 	struct listener listeners[];
 };
 
-/* Of a connection that is suspended until it is sent, and so cannot go before. It is the client's. */
-struct connection_later {
-	struct http_later later;
-	struct http_server *server;
-	struct MHD_Connection *connection;
-	struct http_reply reply;
-};
-
-struct http_shared {
-	uint64_t version;
-	struct payload plain, gzip;
-};
-
 /* --- connections */
 
 static struct client *client_of(struct MHD_Connection *connection)
@@ -75,17 +72,30 @@ static struct client *client_of(struct MHD_Connection *connection)
 		->socket_context;
 }
 
-static void later_free(struct connection_later *l)
+static struct engine *listener_engine(struct listener *l)
 {
-	buf_release(&l->reply.body);
-	free(l);
+	struct http_server *s = l->server;
+
+	return l->clients.tcp && gate_has_tls(&s->gate) ? &s->tls : &s->plain;
 }
 
-static void client_gone(struct client *c)
+static void login_done(struct login_wait *wait, bool right);
+
+static struct client *connection_begin(struct http_server *s, struct MHD_Connection *connection)
 {
-	if (c->later)
-		later_free(c->later);
-	client_free(c);
+	int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
+	const union MHD_ConnectionInfo *tls =
+		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
+	struct client *c = client_new(&s->accepting->clients, fd);
+
+	if (!c)
+		return NULL;
+	c->connection = connection;
+	c->wake = listener_engine(s->accepting)->timeout;
+	c->wait.done = login_done;
+	if (tls && tls->tls_session)
+		gate_begin(&s->gate, c, tls->tls_session);
+	return c;
 }
 
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
@@ -93,48 +103,53 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
 {
 	struct http_server *s = cls;
 
-	if (code == MHD_CONNECTION_NOTIFY_STARTED)
-		*socket_context =
-			client_new(&s->accepting->clients,
-				   MHD_get_connection_info(connection,
-							   MHD_CONNECTION_INFO_CONNECTION_FD)
-					   ->connect_fd);
-	else if (*socket_context)
-		client_gone(*socket_context);
+	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+		*socket_context = connection_begin(s, connection);
+	} else if (*socket_context) {
+		gate_end(&s->gate, *socket_context);
+		later_free(((struct client *)*socket_context)->later);
+		client_free(*socket_context);
+	}
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **request_cls,
 			 enum MHD_RequestTerminationCode code)
 {
+	const struct http_server *s = cls;
 	struct client *c = client_of(connection);
 
-	(void)cls, (void)request_cls, (void)code;
-	if (c && !c->evicted)
-		client_set_body(c, NULL);
+	(void)request_cls, (void)code;
+	if (!c || c->evicted)
+		return;
+	client_set_body(c, NULL);
+	/* the next request comes with the certificates of now */
+	if (gate_is_stale(&s->gate, c))
+		client_evict(c);
 }
 
-static void server_run(struct http_server *s)
+static void engine_run(struct engine *e)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
-	s->heavy_ns = 0;
-	MHD_run(s->daemon);
-	if (MHD_get_timeout(s->daemon, &ms) == MHD_YES)
-		timer_set(s->timeout, clock_now_ns() + ms * NS_PER_MS);
+	e->server->heavy_ns = 0;
+	MHD_run(e->daemon);
+	gate_sweep(&e->server->gate);
+	if (MHD_get_timeout(e->daemon, &ms) == MHD_YES)
+		timer_set(e->timeout, clock_now_ns() + ms * NS_PER_MS);
 	else
-		timer_stop(s->timeout);
+		timer_stop(e->timeout);
 }
 
-static void daemon_ready(void *ctx, unsigned events)
+static void engine_ready(void *ctx, unsigned events)
 {
 	(void)events;
-	server_run(ctx);
+	engine_run(ctx);
 }
 
 static void timeout_expired(void *ctx, uint64_t now_ns)
 {
 	(void)now_ns;
-	server_run(ctx);
+	engine_run(ctx);
 }
 
 /* Nothing is taken from the queue for a moment: without descriptors it would be tried again and again. */
@@ -173,59 +188,32 @@ static bool listener_accept(struct listener *l)
 	l->complained = false;
 	client_list_make_room(&l->clients);
 	l->server->accepting = l;
-	MHD_add_connection(l->server->daemon, fd, (struct sockaddr *)&addr, len);
+	MHD_add_connection(listener_engine(l)->daemon, fd, (struct sockaddr *)&addr, len);
 	return true;
 }
 
-/* Those that had to go are gone after the library's next round: not more at a time than there is room for. */
+/*
+ * Those that had to go are gone after the library's next round: not more at a time than there is room for. A handshake of TLS takes
+ * milliseconds of CPU time, which everybody else waits for.
+ */
 static void listener_ready(void *ctx, unsigned events)
 {
 	struct listener *l = ctx;
+	struct engine *e = listener_engine(l);
+	unsigned most = e == &l->server->tls ? HANDSHAKES_MAX : l->server->connection_max / 8 + 1;
 
 	(void)events;
-	for (unsigned i = l->server->connection_max / 8 + 1; i && listener_accept(l); i--)
+	for (unsigned i = most; i && listener_accept(l); i--)
 		;
-	server_run(l->server);
+	engine_run(e);
 }
 
 /* --- replies */
 
-void http_reply_fail(struct http_reply *r, unsigned status, const char *fmt, ...)
-{
-	char text[512];
-	va_list args;
-
-	va_start(args, fmt);
-	vsnprintf(text, sizeof(text), fmt, args);
-	va_end(args);
-	buf_release(&r->body);
-	*r = (struct http_reply){ .status = status, .content_type = HTTP_TEXT };
-	buf_str(&r->body, text);
-	buf_char(&r->body, '\n');
-}
-
-bool http_reply_share(struct http_reply *r, struct http_shared **slot, uint64_t version)
-{
-	r->shared = slot;
-	r->version = version;
-	if (r->held)
-		return r->held(r->held_ctx, slot, version);
-	return *slot && (*slot)->plain.response && (*slot)->version == version;
-}
-
-void http_shared_drop(struct http_shared **slot)
-{
-	if (!*slot)
-		return;
-	payload_release(&(*slot)->plain);
-	payload_release(&(*slot)->gzip);
-	free(*slot);
-	*slot = NULL;
-}
-
 /* Whether one more big body may be on its way; one that has had its time makes room. */
-static bool big_body_admit(struct http_server *s)
+static bool big_body_admit(void *ctx)
 {
+	struct http_server *s = ctx;
 	const struct body *slow = NULL;
 
 	if (s->big_cnt < BIG_BODIES_MAX)
@@ -235,64 +223,6 @@ static bool big_body_admit(struct http_server *s)
 	for (unsigned i = 0; i < s->listener_cnt && slow; i++)
 		client_list_evict(&s->listeners[i].clients, slow);
 	return slow;
-}
-
-static struct payload_head reply_head(const struct http_reply *r)
-{
-	return (struct payload_head){ r->status, r->content_type, r->allow };
-}
-
-/* What to send, plain at least, in the reply's slot or else in `own`. NULL: no memory. */
-static struct http_shared *reply_payloads(struct http_reply *r, struct http_shared *own)
-{
-	const struct payload_head head = reply_head(r);
-	struct http_shared *to = own;
-
-	if (r->shared) {
-		if (http_reply_share(r, r->shared, r->version))
-			return *r->shared;
-		if (!*r->shared)
-			*r->shared = calloc(1, sizeof(**r->shared));
-		to = *r->shared ?: own;
-	}
-	payload_release(&to->plain);
-	payload_release(&to->gzip);
-	to->version = r->version;
-	return payload_make(&to->plain, &r->body, &head, false) ? to : NULL;
-}
-
-static enum MHD_Result payload_send(const struct payload *p, unsigned status, struct client *c,
-				    struct MHD_Connection *connection)
-{
-	client_set_body(c, p->body);
-	return MHD_queue_response(connection, status, p->response);
-}
-
-static enum MHD_Result reply_send(struct http_server *s, struct http_reply *r, struct client *c,
-				  struct MHD_Connection *connection, bool gzip)
-{
-	struct http_shared own = { 0 }, *from = reply_payloads(r, &own);
-	const struct payload_head head = reply_head(r);
-	enum MHD_Result result = MHD_NO;
-	struct payload *p;
-
-	if (!from)
-		return MHD_NO;
-	if (gzip && !from->gzip.response)
-		payload_make_gzip(&from->gzip, &from->plain, &head);
-	p = gzip && from->gzip.response ? &from->gzip : &from->plain;
-	if (p->body->clients || !body_is_big(p->body) || big_body_admit(s)) {
-		result = payload_send(p, r->status, c, connection);
-	} else {
-		payload_release(&own.plain);
-		payload_release(&own.gzip);
-		http_reply_fail(r, MHD_HTTP_SERVICE_UNAVAILABLE, "too many replies under way");
-		if (reply_payloads(r, &own))
-			result = payload_send(&own.plain, r->status, c, connection);
-	}
-	payload_release(&own.plain);
-	payload_release(&own.gzip);
-	return result;
 }
 
 static void reply_not_found(struct http_reply *r, const struct http_route *route)
@@ -339,57 +269,9 @@ static void reply_not_allowed(struct http_reply *r, const struct http_server *s,
 	r->allow = methods;
 }
 
-void http_reply_init(struct http_reply *r)
-{
-	*r = (struct http_reply){ .status = MHD_HTTP_OK, .content_type = HTTP_TEXT };
-}
-
-struct http_later *http_reply_later(const struct http_request *request)
-{
-	return request->ops->later(request);
-}
-
-void http_later_send(struct http_later *l, const struct http_reply *reply)
-{
-	l->send(l, reply);
-}
-
-static void connection_resume(struct http_later *later, const struct http_reply *reply)
-{
-	struct connection_later *l = (struct connection_later *)later;
-
-	l->reply = *reply;
-	MHD_resume_connection(l->connection);
-	timer_set(l->server->timeout, clock_now_ns());
-}
-
-static struct http_later *connection_suspend(const struct http_request *request)
-{
-	struct connection_later *l = calloc(1, sizeof(*l));
-
-	if (!l)
-		return NULL;
-	*l = (struct connection_later){
-		.later = { connection_resume },
-		.server = request->owner,
-		.connection = request->from,
-	};
-	client_of(l->connection)->later = l;
-	MHD_suspend_connection(l->connection);
-	return &l->later;
-}
-
-/* Takes what was sent. */
-static void later_take(struct client *c, struct http_reply *r)
-{
-	*r = c->later->reply;
-	free(c->later);
-	c->later = NULL;
-}
-
 static enum http_access client_access(const struct client *c)
 {
-	return c->list->control ? HTTP_CONTROL : HTTP_OPEN;
+	return c->list->control ? HTTP_CONTROL : c->trusted ? HTTP_TRUSTED : HTTP_OPEN;
 }
 
 static void reply_handle(struct http_reply *r, struct http_server *s,
@@ -421,81 +303,192 @@ static void reply_make(struct http_reply *r, struct http_server *s, const struct
 		reply_handle(r, s, route, request);
 }
 
+static struct http_reply reply_begin(const struct http_server *s)
+{
+	struct http_reply reply;
+
+	http_reply_init(&reply);
+	reply.gate_version = s->gate.version;
+	reply.web = s->gate.secure ? s->gate.secure->web : NULL;
+	return reply;
+}
+
+static enum MHD_Result request_answer(struct http_server *s, struct http_reply *reply,
+				      struct client *c)
+{
+	const char *accepted =
+		MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, "Accept-Encoding");
+
+	client_touch(c);
+	return reply_deliver(reply, c, accept_gzip(accepted), big_body_admit, s) ? MHD_YES : MHD_NO;
+}
+
+/* Nobody who has logged in to a page is made to change something by another one. */
+static bool is_foreign(const struct client *c, const char *method)
+{
+	return !c->list->control && !strcmp(method, "POST") &&
+	       MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, "Origin");
+}
+
+/*
+ * The headers are there. What is refused, or has the wrong method, is answered at once, and the library closes the connection
+ * rather than read the body.
+ */
+static enum MHD_Result request_begin(struct http_server *s, struct client *c, const char *path,
+				     const char *method)
+{
+	struct http_reply reply = reply_begin(s);
+	enum gate_answer answer = GATE_OPEN;
+
+	c->refused = false;
+	if (!c->list->control)
+		answer = gate_enter(&s->gate, c, c->connection, path, &reply);
+	if (answer == GATE_CLOSE)
+		return MHD_NO;
+	if (answer == GATE_WAIT) {
+		MHD_suspend_connection(c->connection);
+		return MHD_YES;
+	}
+	if (answer == GATE_REFUSE)
+		return request_answer(s, &reply, c);
+	if (is_foreign(c, method)) {
+		http_reply_fail(&reply, MHD_HTTP_FORBIDDEN, "not for pages of others");
+		return request_answer(s, &reply, c);
+	}
+	if (route_find(s, path, method) || is_unknown(s, path, method))
+		return MHD_YES;
+	reply_not_allowed(&reply, s, path);
+	return request_answer(s, &reply, c);
+}
+
+/* Whether somebody has logged in is known. */
+static void login_done(struct login_wait *wait, bool right)
+{
+	struct client *c = (struct client *)((char *)wait - offsetof(struct client, wait));
+
+	c->trusted = right;
+	c->refused = !right;
+	MHD_resume_connection(c->connection);
+	timer_set(c->wake, clock_now_ns());
+}
+
 static const struct http_request_ops connection_request = {
 	.header = connection_header,
 	.query = connection_query,
 	.later = connection_suspend,
 };
 
-/*
- * Called when a request's headers are there, for each piece of its body, and at its end. What has the
- * wrong method is answered at once, and the library closes the connection rather than read the body.
- */
-static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *path,
-				  const char *method, const char *version, const char *upload,
-				  size_t *upload_size, void **request_cls)
+/* The body is dropped. */
+static enum MHD_Result request_end(struct http_server *s, struct client *c, const char *path,
+				   const char *method)
 {
-	struct client *c = client_of(connection);
 	struct http_request request = {
 		.ops = &connection_request,
-		.owner = cls,
-		.from = connection,
-		.access = c ? client_access(c) : HTTP_OPEN,
+		.owner = c,
+		.from = c->connection,
+		.access = client_access(c),
 	};
-	struct http_reply reply;
-	const struct http_route *route = route_find(cls, path, method);
-	bool allowed = route || is_unknown(cls, path, method);
+	struct http_reply reply = reply_begin(s);
+	const struct http_route *route = route_find(s, path, method);
 
-	(void)version, (void)upload;
-	if (!c || c->evicted)
-		return MHD_NO;
-	if (allowed && (!*request_cls || *upload_size)) {
-		*request_cls = c;
-		*upload_size = 0;
-		return MHD_YES;
-	}
-	client_touch(c);
-	http_reply_init(&reply);
 	if (c->later)
 		later_take(c, &reply);
-	else if (allowed)
-		reply_make(&reply, cls, c, route, &request);
+	else if (c->refused)
+		gate_refuse(&reply);
+	else if (is_foreign(c, method))
+		http_reply_fail(&reply, MHD_HTTP_FORBIDDEN, "not for pages of others");
+	else if (route || is_unknown(s, path, method))
+		reply_make(&reply, s, c, route, &request);
 	else
-		reply_not_allowed(&reply, cls, path);
+		reply_not_allowed(&reply, s, path);
 	if (c->later) {
 		buf_release(&reply.body);
 		return MHD_YES;
 	}
 	if (reply.body.failed)
 		http_reply_fail(&reply, MHD_HTTP_SERVICE_UNAVAILABLE, "out of memory");
-	return reply_send(cls, &reply, c, connection,
-			  accept_gzip(http_request_header(&request, "Accept-Encoding")));
+	return request_answer(s, &reply, c);
+}
+
+/* Called when a request's headers are there, for each piece of its body, and at its end. */
+static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, const char *path,
+				  const char *method, const char *version, const char *upload,
+				  size_t *upload_size, void **request_cls)
+{
+	struct client *c = client_of(connection);
+
+	(void)version, (void)upload;
+	if (!c || c->evicted)
+		return MHD_NO;
+	if (!*request_cls) {
+		*request_cls = c;
+		return request_begin(cls, c, path, method);
+	}
+	if (!*upload_size)
+		return request_end(cls, c, path, method);
+	*upload_size = 0;
+	return c->refused ? MHD_NO : MHD_YES;
 }
 
 /* --- the server */
 
-static struct MHD_Daemon *daemon_start(struct http_server *s)
+/* Each connection gets its own, see gate_begin(). */
+static int no_certificate(gnutls_session_t session, const gnutls_datum_t *ca, int ca_cnt,
+			  const gnutls_pk_algorithm_t *algorithms, int algorithm_cnt,
+			  gnutls_pcert_st **cert, unsigned *cert_cnt, gnutls_privkey_t *key)
 {
+	(void)session, (void)ca, (void)ca_cnt, (void)algorithms, (void)algorithm_cnt;
+	(void)cert, (void)cert_cnt, (void)key;
+	return -1;
+}
+
+static struct MHD_Daemon *daemon_start(struct http_server *s, bool tls)
+{
+	const struct MHD_OptionItem end = { MHD_OPTION_END, 0, NULL };
 	struct MHD_OptionItem options[] = {
 		{ MHD_OPTION_CONNECTION_LIMIT, s->connection_max, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
 		{ MHD_OPTION_CONNECTION_TIMEOUT, IDLE_TIMEOUT_SECONDS, NULL },
 		{ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
 		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, s },
-		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, NULL },
-		{ MHD_OPTION_END, 0, NULL },
+		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, s },
+		tls ? (struct MHD_OptionItem){ MHD_OPTION_HTTPS_CERT_CALLBACK, 0, no_certificate }
+		    : end,
+		end,
 	};
+	unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
 
-	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME,
-				0, NULL, NULL, on_request, s, MHD_OPTION_ARRAY, options,
-				MHD_OPTION_END);
+	return MHD_start_daemon(flags | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, s,
+				MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+}
+
+static int engine_start(struct engine *e, struct http_server *s, bool tls)
+{
+	int fd;
+
+	e->server = s;
+	e->daemon = daemon_start(s, tls);
+	e->timeout = loop_timer(s->loop, timeout_expired, e);
+	if (e->daemon) {
+		fd = MHD_get_daemon_info(e->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+		e->watch = loop_watch(s->loop, fd, LOOP_READ, engine_ready, e);
+	}
+	return e->watch && e->timeout ? 0 : -ENOMEM;
+}
+
+static void engine_stop(struct engine *e)
+{
+	watch_remove(e->watch);
+	timer_remove(e->timeout);
+	if (e->daemon)
+		MHD_stop_daemon(e->daemon);
+	*e = (struct engine){ 0 };
 }
 
 int http_server_new(struct http_server **ret, struct loop *loop, const struct http_route *routes,
 		    void *ctx, unsigned connections, unsigned listeners)
 {
 	struct http_server *s = calloc(1, sizeof(*s) + listeners * sizeof(*s->listeners));
-	int fd;
 
 	if (!s)
 		return -ENOMEM;
@@ -503,16 +496,11 @@ int http_server_new(struct http_server **ret, struct loop *loop, const struct ht
 		.loop = loop,
 		.routes = routes,
 		.ctx = ctx,
+		.gate = { .loop = loop },
 		.connection_max = connections,
 		.listener_max = listeners,
 	};
-	s->daemon = daemon_start(s);
-	s->timeout = loop_timer(loop, timeout_expired, s);
-	if (s->daemon) {
-		fd = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-		s->watch = loop_watch(loop, fd, LOOP_READ, daemon_ready, s);
-	}
-	if (!s->watch || !s->timeout) {
+	if (engine_start(&s->plain, s, false)) {
 		http_server_free(s);
 		return -ENOMEM;
 	}
@@ -525,6 +513,25 @@ void http_server_forward(struct http_server *s,
 				      const struct http_request *request, struct http_reply *reply))
 {
 	s->forward = make;
+}
+
+int http_server_secure(struct http_server *s, struct secure *secure)
+{
+	if (secure && secure->credentials && !s->tls.daemon && engine_start(&s->tls, s, true)) {
+		engine_stop(&s->tls);
+		return -ENOMEM;
+	}
+	return gate_set(&s->gate, secure) ? 0 : -ENOMEM;
+}
+
+bool http_server_has_tls(const struct http_server *s)
+{
+	return gate_has_tls(&s->gate);
+}
+
+bool http_server_end(struct http_server *s, uint64_t wait_ns)
+{
+	return !s || logins_end(s->gate.logins, wait_ns);
 }
 
 /* Some connections are beyond what all listeners may have: those that had to go and are not gone yet. */
@@ -552,7 +559,9 @@ int http_server_listen(struct http_server *s, int fd, bool control)
 		.retry = loop_timer(s->loop, retry_expired, l),
 		.clients = { .max = listener_max(s, control),
 			     .big_cnt = &s->big_cnt,
-			     .control = control },
+			     .server = s,
+			     .control = control,
+			     .tcp = listen_is_tcp(fd) },
 	};
 	s->listener_cnt++;
 	/* connections inherit it */
@@ -564,14 +573,14 @@ void http_server_free(struct http_server *s)
 {
 	if (!s)
 		return;
-	watch_remove(s->watch);
-	timer_remove(s->timeout);
 	for (struct listener *l = s->listeners; l < s->listeners + s->listener_cnt; l++) {
 		watch_remove(l->watch);
 		timer_remove(l->retry);
 		close(l->fd);
 	}
-	if (s->daemon)
-		MHD_stop_daemon(s->daemon);
+	gate_close(&s->gate);
+	engine_stop(&s->tls);
+	engine_stop(&s->plain);
+	gate_release(&s->gate);
 	free(s);
 }

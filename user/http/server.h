@@ -6,30 +6,11 @@
 #ifndef HTTP_SERVER_H
 #define HTTP_SERVER_H
 
-#include "http/request.h"
-#include "lib/buf.h"
+#include "http/reply.h"
 #include "lib/loop.h"
 
 struct http_server;
-struct http_shared;
-
-/* Starts as 200, text/plain and an empty body; the server compresses, sends and frees the body. */
-struct http_reply {
-	unsigned status;
-	const char *content_type;
-	struct buf body;
-	uint64_t
-		same_until_ns; /* clock_now_ns(): until then the same request would get the same, as far as is known */
-	/* Private to http_reply_share() and the server. */
-	const char *allow;
-	struct http_shared **shared;
-	uint64_t version;
-	/* Who answers for another process: does that have this version of what the slot is for? NULL: it is for us. */
-	bool (*held)(void *ctx, struct http_shared **slot, uint64_t version);
-	void *held_ctx;
-};
-
-#define HTTP_TEXT "text/plain; charset=utf-8"
+struct secure;
 
 struct http_route {
 	const char *path;
@@ -55,34 +36,15 @@ void http_server_forward(struct http_server *s,
 				      struct http_reply *reply));
 /* Serves this listening socket (http/listen.h), and closes it in any case. 0 or negative errno. */
 int http_server_listen(struct http_server *s, int fd, bool control);
+/*
+ * Takes the web configuration (http/secure.h) that is in effect from now on, but on the control socket; NULL: none any more. TLS is
+ * for TCP, the rest for Unix sockets, too. 0, or negative errno, and it was not taken.
+ */
+int http_server_secure(struct http_server *s, struct secure *secure);
+/* Do TCP connections begin with TLS? */
+bool http_server_has_tls(const struct http_server *s);
+/* Can it be freed in this time? If not, a password is being looked at for very long. */
+bool http_server_end(struct http_server *s, uint64_t wait_ns);
 void http_server_free(struct http_server *s);
-
-/* A header's or a query parameter's value, NULL when it was not sent. Valid while the handler runs. */
-const char *http_request_header(const struct http_request *request, const char *name);
-const char *http_request_query(const struct http_request *request, const char *name);
-/* May who asks have what is for these? */
-bool http_request_may(const struct http_request *request, enum http_access access);
-
-/* Replaces what the reply was to be by a message, as plain text. */
-void http_reply_fail(struct http_reply *r, unsigned status, const char *fmt, ...)
-	__attribute__((format(printf, 3, 4)));
-
-/*
- * The reply is given later: what the handler has written of it is dropped. Whoever asks for it has to send it before the server is freed,
- * whether the client is still there or not. NULL: no memory.
- */
-struct http_later *http_reply_later(const struct http_request *request);
-/* Takes the reply, which starts as those of handlers do; by http_reply_init() where there is none yet. */
-void http_later_send(struct http_later *l, const struct http_reply *reply);
-void http_reply_init(struct http_reply *r);
-
-/*
- * Replies whose bytes are the same are made and compressed once, and kept in *slot, NULL at first, until
- * another version is asked for; type and status have to be the same as well. True: the slot has this version,
- * and nothing is left to do; otherwise the handler writes the body as ever.
- */
-bool http_reply_share(struct http_reply *r, struct http_shared **slot, uint64_t version);
-/* Empties the slot; those to whom it is being sent still get it. */
-void http_shared_drop(struct http_shared **slot);
 
 #endif

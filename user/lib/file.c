@@ -4,8 +4,11 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "lib/buf.h"
 
 int regular_open(const char *path, u64 max_bytes)
 {
@@ -24,4 +27,50 @@ int regular_open(const char *path, u64 max_bytes)
 		fd = -errno;
 	close(at);
 	return fd;
+}
+
+static int fd_read(int fd, u64 max_bytes, struct buf *text)
+{
+	struct stat st;
+	ssize_t n;
+
+	if (fstat(fd, &st))
+		return -errno;
+	if (S_ISDIR(st.st_mode))
+		return -EISDIR;
+	if (!S_ISREG(st.st_mode))
+		return -EINVAL;
+	do {
+		if (!buf_reserve(text, 4096))
+			return -ENOMEM;
+		n = read(fd, text->data + text->len, 4096);
+		if (n < 0)
+			return -errno;
+		text->len += (size_t)n;
+	} while (n && text->len <= max_bytes);
+	return n ? -EFBIG : 0;
+}
+
+/* O_NONBLOCK: must not hang if the path is a pipe. */
+int regular_read(const char *path, u64 max_bytes, struct buf *text)
+{
+	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY), err;
+
+	if (fd < 0)
+		return -errno;
+	err = fd_read(fd, max_bytes, text);
+	close(fd);
+	return err;
+}
+
+const char *regular_problem(int err)
+{
+	switch (err) {
+	case -EINVAL:
+		return "not a regular file";
+	case -EFBIG:
+		return "larger than 1 MiB";
+	default:
+		return strerror(-err);
+	}
 }

@@ -1,0 +1,208 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The endpoint under attack, with TLS and without: 1,000 idle connections, handshakes and headers that never end, headers of 1 MiB, bodies,
+# handshakes without end, renegotiation, 20 scrapers. Others are served in time, and the daemon's memory has a bound.
+# alone: it measures times
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+need curl openssl python3
+api=$TMP/state/api.sock port=9471
+attack_pid=
+
+cat >"$TMP/attack.py" <<'END'
+"""attack.py tls|plain PORT CA ACTION: attacks until it is ended, once it has said that it does. Or `measure`: prints times."""
+import concurrent.futures, itertools, resource, socket, ssl, sys, threading, time
+
+tls, port, ca, action = sys.argv[1] == "tls", int(sys.argv[2]), sys.argv[3], sys.argv[4]
+context = ssl.create_default_context(cafile=ca) if tls else None
+resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
+GET = b"GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n"
+
+
+def plain():
+    return socket.create_connection(("127.0.0.1", port), timeout=20)
+
+
+def connect():
+    s = plain()
+    return context.wrap_socket(s, server_hostname="localhost") if tls else s
+
+
+def get(path):
+    """One request on a connection of its own. Returns status and seconds."""
+    start = time.monotonic()
+    with connect() as s:
+        s.sendall(GET % (path, b"Connection: close\r\n"))
+        answer = b"".join(iter(lambda: s.recv(65536), b""))
+    return answer.split(b" ", 2)[1].decode(), time.monotonic() - start
+
+
+def measure():
+    healthy = sorted(get(b"/-/healthy") for _ in range(11))
+    scrapes = [get(b"/metrics") for _ in range(2)]
+    assert {s for s, _ in healthy + scrapes} == {"200"}, (healthy, scrapes)
+    print(round(healthy[5][1] * 1000), round(max(t for _, t in scrapes) * 1000))
+
+
+def quietly(f, *args):
+    try:
+        return f(*args)
+    except OSError:
+        return None
+
+
+def trickle(first, open_one, cnt):
+    """Connections that send one byte after the other; new ones in place of those that had to go."""
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        held = list(pool.map(lambda _: open_one(), range(cnt)))
+    for s in held:
+        quietly(s.sendall, first)
+    yield
+    while True:
+        for i, s in enumerate(held):
+            try:
+                s.sendall(b"x" if s else b"")
+            except OSError:
+                held[i] = quietly(open_one) or s
+                quietly(held[i].sendall, first)
+        time.sleep(0.3)
+        yield
+
+
+def idle():
+    with concurrent.futures.ThreadPoolExecutor(50) as pool:
+        held = list(pool.map(lambda _: quietly(connect), range(1000)))
+    while True:
+        yield held
+
+
+def repeat(f, threads):
+    def loop():
+        while True:
+            quietly(f)
+    for _ in range(threads):
+        threading.Thread(target=loop, daemon=True).start()
+    while True:
+        yield
+        time.sleep(0.3)
+
+
+def headers():
+    with connect() as s:
+        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n")
+        for i in range(1024):
+            s.sendall(b"X-%d: " % i + b"x" * 1010 + b"\r\n")
+        s.recv(1)
+
+
+def body():
+    with connect() as s:
+        s.sendall(b"POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n")
+        for _ in range(1000):
+            s.sendall(b"x" * 16384)
+
+
+def handshake():
+    with connect():
+        pass
+
+
+hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
+actions = {
+    "idle": lambda: idle(),
+    "half": lambda: trickle(hello, plain, 200),
+    "slow": lambda: trickle(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: ", connect, 200),
+    "headers": lambda: repeat(headers, 2),
+    "body": lambda: repeat(body, 2),
+    "handshakes": lambda: repeat(handshake, 4),
+    "scrape": lambda: repeat(lambda: get(b"/metrics"), 20),
+}
+if action == "measure":
+    measure()
+else:
+    for turn, _ in zip(itertools.count(), actions[action]()):
+        if not turn:
+            print("attacking", flush=True)
+        if action == "idle":
+            time.sleep(0.3)
+END
+
+attack() { # MODE ACTION
+	: >"$TMP/attack.out"
+	python3 "$TMP/attack.py" "$1" $port "$TMP/server.crt" "$2" >"$TMP/attack.out" 2>"$TMP/attack.err" &
+	attack_pid=$!
+	at_exit end_process "$attack_pid"
+	WAIT=60 wait_until grep -q attacking "$TMP/attack.out" || bail "no attack: $(tail -n 1 "$TMP/attack.err")"
+}
+
+attack_end() {
+	end_process "$attack_pid" 2>/dev/null
+}
+
+# Sets healthy and scrape, in ms.
+measure() { # MODE
+	read -r healthy scrape < <(python3 "$TMP/attack.py" "$1" $port "$TMP/server.crt" measure 2>"$TMP/measure.err") ||
+		bail "$1: no answer: $(tail -n 1 "$TMP/measure.err")"
+}
+
+memory_kib() { # VmRSS|VmHWM
+	sed -n "s/^$1:[^0-9]*\([0-9]*\) kB/\1/p" "/proc/$seismo_pid/status"
+}
+
+sockets() {
+	find "/proc/$seismo_pid/fd" -lname 'socket:*' | wc -l
+}
+
+is_free() { # COUNT
+	(($(sockets) <= $1 + 2))
+}
+
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$TMP/server.key" -out "$TMP/server.crt" -days 2 \
+	-subj "/CN=localhost" -addext subjectAltName=DNS:localhost 2>/dev/null
+cat >"$CONFIG" <<-END
+	listen: 127.0.0.1:$port
+	web: $TMP/web.yml
+	events: { file: off }
+END
+: >"$TMP/web.yml"
+"$SEISMO" run --config "$CONFIG" --state-dir "$TMP/state" --probes process >"$TMP/seismo.out" 2>"$TMP/seismo.err" &
+seismo_pid=$!
+at_exit end_process "$seismo_pid"
+WAIT=60 wait_until curl -sf --unix-socket "$api" http://seismo/-/ready || bail "no daemon"
+
+tls_answers() {
+	curl -fsS --cacert "$TMP/server.crt" -o /dev/null "https://localhost:$port/-/healthy"
+}
+
+free=$(sockets)
+for mode in plain tls; do
+	if [[ $mode == tls ]]; then
+		echo "tls_server_config: { cert_file: server.crt, key_file: server.key }" >"$TMP/web.yml"
+		wait_until tls_answers
+	fi
+	measure $mode
+	quiet=$healthy
+	start=$(memory_kib VmRSS)
+	actions=(idle slow headers body scrape)
+	[[ $mode == tls ]] && actions+=(half handshakes)
+	for action in "${actions[@]}"; do
+		attack $mode "$action"
+		measure $mode
+		# a client of TLS computes as well, and here beside those who attack
+		ok "$mode, $action: health in 50 ms ($healthy ms, $quiet without)" test "$healthy" -le $(((50 + 3 * quiet) * scale))
+		ok "$mode, $action: a scrape in a second ($scrape ms)" test "$scrape" -le $((1000 * scale))
+		attack_end
+	done
+	ok "$mode: all connections end" wait_until is_free "$free"
+	ok "$mode: memory has a bound ($start KiB before, $(memory_kib VmHWM) at most)" test "$(memory_kib VmHWM)" -le $((start + 65536))
+done
+
+# --- renegotiation
+
+asks_again() {
+	(printf 'R\n' && sleep 1) | timeout 5 openssl s_client -connect 127.0.0.1:$port -tls1_2 >"$TMP/again" 2>&1
+	! grep -q 'HTTP/1' "$TMP/again" && grep -q RENEGOTIATING "$TMP/again" && [[ $(grep -c 'verify return' "$TMP/again") -le 2 ]]
+}
+ok "a client does not make the daemon negotiate again" asks_again
+ok "others are served" tls_answers
+stop_seismo

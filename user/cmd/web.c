@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "cmd/web.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cmd/agent.h"
+#include "http/secure.h"
+#include "http/server.h"
+#include "lib/log.h"
+
+#define LOOK_NS (1000 * NS_PER_MS)
+
+/* By the helper thread: the files may be on a disk that hangs. */
+struct web_check {
+	struct job job;
+	struct web_watch *watch;
+	struct web_files files;
+	uint64_t version;
+	struct secure *secure; /* NULL: nothing has changed, or something is wrong */
+	struct buf error;
+};
+
+static void check_free(struct web_check *c)
+{
+	web_files_release(&c->files);
+	secure_free(c->secure);
+	buf_release(&c->error);
+	free(c);
+}
+
+static void check_work(struct job *job)
+{
+	struct web_check *c = (struct web_check *)job;
+
+	if (web_files_stamp(&c->files) != c->files.stamp)
+		secure_load(&c->secure, c->files.paths[0], &c->error);
+}
+
+/* Takes it. */
+static int secure_set(struct web_watch *w, struct secure *secure)
+{
+	struct web_files files = { 0 };
+	int err = secure && !web_files_copy(&files, &secure->web->files) ? -ENOMEM : 0;
+
+	err = err ?: http_server_secure(w->http, secure);
+	if (err) {
+		web_files_release(&files);
+		secure_free(secure);
+		return err;
+	}
+	web_files_release(&w->files);
+	w->files = files;
+	w->version++;
+	free(w->told);
+	w->told = NULL;
+	return 0;
+}
+
+/* While files are exchanged one after the other they do not fit each other; it is tried again at the next look. */
+static void error_tell(struct web_watch *w, struct buf *error)
+{
+	const char *text = buf_cstr(error);
+
+	if (w->told && !strcmp(w->told, text))
+		return;
+	free(w->told);
+	w->told = strdup(text);
+	log_printf(SEISMO_LOG_ERR, "%s; the web configuration stays as it was", text);
+}
+
+static void check_done(struct job *job)
+{
+	struct web_check *c = (struct web_check *)job;
+	struct web_watch *w = c->watch;
+
+	w->check = NULL;
+	if (!job->dropped && c->version == w->version) {
+		if (c->error.len)
+			error_tell(w, &c->error);
+		if (c->secure) {
+			if (!secure_set(w, c->secure))
+				log_info("%s or a file that it names has changed, and is in effect",
+					 c->files.paths[0]);
+			c->secure = NULL;
+		}
+	}
+	check_free(c);
+}
+
+static void look(void *ctx, uint64_t now_ns)
+{
+	struct web_watch *w = ctx;
+	struct web_check *c;
+
+	(void)now_ns;
+	if (w->check || !w->files.paths[0])
+		return;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		return;
+	*c = (struct web_check){ .job = { .work = check_work, .done = check_done },
+				 .watch = w,
+				 .version = w->version };
+	if (!web_files_copy(&c->files, &w->files) || worker_add(w->agent->worker, &c->job)) {
+		check_free(c);
+		return;
+	}
+	w->check = c;
+}
+
+int web_renew(struct web_watch *w)
+{
+	struct secure *secure = NULL;
+	struct buf error = { 0 };
+	int err = 0;
+
+	if (w->agent->conf->web)
+		err = secure_new(&secure, w->agent->conf->web, &error);
+	buf_release(&error);
+	if (err)
+		return err;
+	w->agent->conf->web = NULL;
+	err = secure_set(w, secure);
+	if (err || !w->files.paths[0] || w->timer)
+		return err;
+	w->timer = loop_timer(w->loop, look, w);
+	if (!w->timer)
+		return -ENOMEM;
+	timer_set_every(w->timer, LOOK_NS);
+	return 0;
+}
+
+void web_close(struct web_watch *w)
+{
+	w->version++;
+	timer_remove(w->timer);
+	web_files_release(&w->files);
+	free(w->told);
+	w->told = NULL;
+}

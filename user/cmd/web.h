@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+/* The web configuration of a running daemon, which is read again when its files change. */
+#ifndef CMD_WEB_H
+#define CMD_WEB_H
+
+#include "conf/web_files.h"
+#include "lib/loop.h"
+
+struct agent;
+struct http_server;
+struct web_check;
+
+/* The first three are set before the first web_renew(). */
+struct web_watch {
+	struct agent *agent;
+	struct loop *loop;
+	struct http_server *http;
+	struct timer *timer;	 /* NULL: nothing was ever there to be watched */
+	struct web_files files;	 /* of what is in effect */
+	struct web_check *check; /* under way */
+	uint64_t version;	 /* of what is in effect */
+	char *told;		 /* what was wrong with the files when they were read last */
+};
+
+/* Puts into effect what the configuration has read, which may be nothing. 0, or negative errno, and all is as it was. */
+int web_renew(struct web_watch *w);
+/* Nothing is put into effect any more. */
+void web_close(struct web_watch *w);
+
+#endif
