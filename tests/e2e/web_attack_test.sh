@@ -38,10 +38,11 @@ def get(path):
 
 
 def measure():
-    healthy = sorted(get(b"/-/healthy") for _ in range(11))
+    healthy = [get(b"/-/healthy") for _ in range(11)]
     scrapes = [get(b"/metrics") for _ in range(2)]
     assert {s for s, _ in healthy + scrapes} == {"200"}, (healthy, scrapes)
-    print(round(healthy[5][1] * 1000), round(max(t for _, t in scrapes) * 1000))
+    # a daemon that is kept busy is late with all of them, a machine with others on it with some
+    print(round(sorted(t for _, t in healthy)[2] * 1000), round(max(t for _, t in scrapes) * 1000))
 
 
 def quietly(f, *args):
