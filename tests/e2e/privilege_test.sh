@@ -34,6 +34,15 @@ is "JOURNAL_STREAM=" "$(tr -d '\0' <"/proc/$front/environ")" "nor anything of th
 ok "it costs little memory ($(awk '/^Pss_Anon/ { print $2 }' "/proc/$front/smaps_rollup") KiB of its own)" \
 	between 100 6000 "$(awk '/^Pss_Anon/ { print $2 }' "/proc/$front/smaps_rollup")"
 
+# --- the unit
+
+if systemd-analyze --help 2>/dev/null | grep -q -- --offline; then
+	ok "systemd finds the unit's exposure to be 2.0 or less" \
+		systemd-analyze security --offline=true --threshold=20 --no-pager "$ROOT/tools/deploy/seismo.service"
+else
+	skip_one "systemd finds the unit's exposure to be 2.0 or less" "no systemd-analyze here that looks at files"
+fi
+
 # --- the daemon
 
 kept=$((16#$(field CapEff "$seismo_pid")))
