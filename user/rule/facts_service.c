@@ -303,11 +303,14 @@ static double cpu_more(const struct scene *s, const char *service)
 	       ((double)(s->now_window.end_ns - s->now_window.begin_ns) / 1e9);
 }
 
-/* The neighbour uses clearly more CPU than before, and the service itself not as much more. */
+/* The neighbour uses clearly more CPU than before, and the service itself not as much more. Whom it asks for more is no neighbour. */
 enum answer fact_outgrown(const struct scene *s)
 {
 	double other = s->cpu_user ? cpu_more(s, s->cpu_user) : 0;
 
+	if (s->cpu_user && s->callee.service && !strcmp(s->cpu_user, s->callee.service) &&
+	    fact_requests_up(s) == YES)
+		return NO;
 	return other >= CPU_MORE && other > cpu_more(s, s->service);
 }
 
