@@ -29,7 +29,7 @@ terminal() {
 }
 
 screen() {
-	terminal capture-pane -p "$@"
+	terminal capture-pane -p
 }
 
 keys() { # KEY...

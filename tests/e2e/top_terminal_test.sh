@@ -48,7 +48,7 @@ shows '^ended with 0' "ctrl-c ends it"
 
 # Colours
 coloured() {
-	screen -e | grep -c $'\e\\[[0-9;]*3[0-7]m'
+	terminal capture-pane -p -e | grep -c $'\e\\[[0-9;]*3[0-7]m'
 }
 run_top --interval 500ms
 wait_until on_screen '^! Runs'
