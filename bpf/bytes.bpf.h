@@ -49,4 +49,11 @@ static __always_inline void bytes_count(struct sock *sk, struct sock_ctx *sc, in
 		sample_rtt(sk, sc);
 }
 
+static __always_inline u32 write_seq(struct sock *sk)
+{
+	struct tcp_sock *tp = tcp_sock_or_null(sk);
+
+	return tp ? READ(tp, write_seq) : 0;
+}
+
 #endif

@@ -404,13 +404,6 @@ static __always_inline bool payload_note(const struct event *e, int found)
 	return found;
 }
 
-static __always_inline u32 write_seq(struct sock *sk)
-{
-	struct tcp_sock *tp = tcp_sock_or_null(sk);
-
-	return tp ? READ(tp, write_seq) : 0;
-}
-
 /* These received bytes, with no request in flight, respond to a request that has not been seen yet. */
 static __always_inline bool is_race(const struct event *e)
 {

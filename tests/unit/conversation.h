@@ -98,6 +98,32 @@ static const char *protocol_text(u32 protocol)
 	return protocol == PROTOCOL_TLS ? "tls" : protocol == PROTOCOL_GRPC ? "grpc" : "opaque";
 }
 
+static void numbered_text(char *text, size_t size, const struct found *found)
+{
+	switch (found->kind) {
+	case FOUND_NUMBERED_REQUEST:
+		snprintf(text, size, "req:%u", found->number);
+		break;
+	case FOUND_NUMBERED_BLOCKING:
+		snprintf(text, size, "block:%u", found->number);
+		break;
+	case FOUND_NUMBERED_DROPPED:
+		snprintf(text, size, "dropped:%u", found->number);
+		break;
+	case FOUND_NUMBERED_BEGUN:
+		snprintf(text, size, "begun:%u", found->number);
+		break;
+	case FOUND_NUMBERED_RESPONSE:
+		snprintf(text, size, "%s:%u", status_text(found->status), found->number);
+		break;
+	case FOUND_NUMBERED_FAILURE:
+		snprintf(text, size, "failed:%u", found->number);
+		break;
+	default:
+		fail_msg("kind %u", found->kind);
+	}
+}
+
 static void found_text(char *text, size_t size, const struct found *found)
 {
 	switch (found->kind) {
@@ -137,26 +163,8 @@ static void found_text(char *text, size_t size, const struct found *found)
 	case FOUND_SETUP_FAILURE:
 		snprintf(text, size, "failed");
 		break;
-	case FOUND_NUMBERED_REQUEST:
-		snprintf(text, size, "req:%u", found->number);
-		break;
-	case FOUND_NUMBERED_BLOCKING:
-		snprintf(text, size, "block:%u", found->number);
-		break;
-	case FOUND_NUMBERED_DROPPED:
-		snprintf(text, size, "dropped:%u", found->number);
-		break;
-	case FOUND_NUMBERED_BEGUN:
-		snprintf(text, size, "begun:%u", found->number);
-		break;
-	case FOUND_NUMBERED_RESPONSE:
-		snprintf(text, size, "%s:%u", status_text(found->status), found->number);
-		break;
-	case FOUND_NUMBERED_FAILURE:
-		snprintf(text, size, "failed:%u", found->number);
-		break;
 	default:
-		fail_msg("kind %u", found->kind);
+		numbered_text(text, size, found);
 	}
 }
 
