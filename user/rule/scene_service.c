@@ -14,6 +14,7 @@
 #define TROUBLE	   0.1 /* of a callee, from which on it is looked at */
 #define WAITS	   1.0 /* second; what is younger is not worth a look */
 #define OLDER	   3.0 /* times the usual age */
+#define YOUNG_NS   (30 * 1000000000ULL)
 #define GOOD_PART  0.5 /* of what the requests have grown by */
 
 static double seconds_of(const struct history_window *w)
@@ -366,6 +367,29 @@ static void asker_find(struct scene *s)
 	group_release(&g);
 }
 
+/*
+ * Where the daemon has just been started, what is usual begins with the first request that is known: requests on connections of before
+ * are, once they are recognized.
+ */
+static void settle_usual(const struct scene *s, struct measured *m)
+{
+	u64 begin_ns = s->usual_window.begin_ns, first_ns = UINT64_MAX;
+	struct history_stats stats;
+	double late;
+
+	history_stats(s->src->history, &stats);
+	if (m->usual.unknown || begin_ns > stats.begin_ns + YOUNG_NS)
+		return;
+	for (size_t i = 0; i < m->group.cnt; i++)
+		if (m->group.at[i]->born_ns < first_ns)
+			first_ns = m->group.at[i]->born_ns;
+	late = first_ns > begin_ns && first_ns < s->usual_window.end_ns
+		       ? (double)(first_ns - begin_ns) / 1e9
+		       : 0;
+	if (late < m->usual.seconds / 2)
+		m->usual.seconds -= late;
+}
+
 /* The other service whose use of the CPUs has grown most or, where nothing tells what is usual, that uses most. */
 static void cpu_user_find(struct scene *s)
 {
@@ -399,6 +423,7 @@ void scene_service(struct scene *s)
 					   { NULL } };
 
 	scene_measure(s, &s->inbound, "seismo_request_duration_seconds", where);
+	settle_usual(s, &s->inbound);
 	scene_time(s);
 	callee_find(s);
 	callers_find(s);
