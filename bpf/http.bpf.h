@@ -130,6 +130,17 @@ static __always_inline int response_unknown(struct event *e)
 	return !r->answered_ns || r->lost ? http_answer(e) : STATUS_UNKNOWN;
 }
 
+/* The connection speaks HTTP/2 from here on, and the request that asked for it is in the table of streams. */
+static __always_inline int http_upgraded(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+
+	__builtin_memset(r->inflight, 0, sizeof(r->inflight));
+	r->outstanding = r->interim = r->unparsed = r->fastpath_score = 0;
+	r->response_ns = 0;
+	return RESPONSE_LATER;
+}
+
 /*
  * The bytes from an interim response on have been parsed. If the final one is among them, the response is there; what
  * follows its status is not looked at.

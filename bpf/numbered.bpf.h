@@ -6,7 +6,8 @@
 #ifndef NUMBERED_BPF_H
 #define NUMBERED_BPF_H
 
-#include "parser.bpf.h"
+#include "parser_table.bpf.h"
+#include "request_count.bpf.h"
 
 enum numbered_state {
 	NUMBERED_WAITS,

@@ -7,138 +7,10 @@
 #define PARSER_BPF_H
 
 #include "bytes.bpf.h"
-#include "payload.bpf.h"
-#include "peer.bpf.h"
-#include "request_event.bpf.h"
-#include "sock.bpf.h"
-
-METRIC(requests_total);
-METRIC(request_duration_seconds);
-METRIC(request_queue_seconds);
-METRIC(requests_unanswered_total);
-METRIC(request_parser_lost_total);
-METRIC(request_errors_total);
-
-/* Requests that take longer are long polls, which have no duration; 0: there are none. */
-volatile u64 long_poll_ns; /* set by user space at any time; 0: none is a long poll */
-
-#define NOT_TIMED (~0ULL)
-
-/* The time since `since`; 0 there: not to be timed. */
-static __always_inline u64 time_since(u64 since, u64 now)
-{
-	u64 ns = now > since ? now - since : 0;
-
-	return !since || (long_poll_ns && ns > long_poll_ns) ? NOT_TIMED : ns;
-}
-
-/* n requests that began at `since`, 0: unknown, and got their responses at `now`. */
-__noinline int request_count(u32 identity, u64 dim, u64 n, u64 since, u64 now)
-{
-	u64 ns = time_since(since, now);
-
-	count_add_at(series_slot(requests_total, identity, dim, false), n);
-	if (ns == NOT_TIMED)
-		return 0;
-	hist_add_many_at(series_slot(request_duration_seconds, identity, without_status(dim), true),
-			 ns, n);
-	if (ns >= slow_min_ns)
-		slow_request(identity, dim, ns);
-	return 0;
-}
-
-/* There is something in the tables of streams or DNS queries: user space visits them from then on. */
-volatile u64 entries_seen;
-
-/* --- streams: requests of one connection, answered in any order */
-
-struct stream_key {
-	u64 sock;
-	u32 epoch; /* of the connection */
-	u32 stream;
-};
-struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct stream_key, u64, 16384, 0) request_streams SEC(".maps");
-
-/* A request with a number of its own: see numbered.bpf.h. */
-struct numbered {
-	u64 since_ns;
-	u64 seen_ns;  /* when that was seen: what has arrived is read later */
-	u64 begun_ns; /* when its response began, 0: it has not */
-	u32 note;     /* for the parser of the response */
-	u16 status;   /* of a response that was seen first */
-	u8 state;     /* enum numbered_state */
-	u8 unused;
-};
+#include "numbered.bpf.h"
+#include "stream.bpf.h"
 
 /* --- parsing */
-
-#define PARSER_CHUNK 976 /* bytes read at a time */
-#define PARSER_STEPS 72	 /* squared: the most steps per system call */
-#define PARSER_MASK  1023
-
-/* Consecutive responses of the same status. */
-struct run {
-	u32 status, cnt;
-};
-#define RUNS 8
-
-/* Working memory of an event and its parser. */
-struct parser {
-	struct payload payload;
-	struct stream stream;
-	struct found found;
-	struct stream_key key; /* of a stream: there is little stack */
-	struct route_ends ends;
-	u64 raced;
-	struct numbered numbered;
-	u64 sock, now;
-	u64 call_ns; /* when the call was seen */
-	u32 epoch;
-	u32 identity, direction, peer;
-	u32 protocol, began_as; /* what it was at the begin */
-	u32 is_request;
-	u32 pos, len; /* in `bytes`: what is not parsed yet */
-	u32 request_cnt;
-	u32 blocking; /* one of them is a blocking command */
-	u32 desync;
-	u32 lost;      /* the bytes made no sense */
-	u32 owed;      /* a request was in flight; here, since the stack is full */
-	u32 raced_now; /* a call that sends on this connection has not returned yet */
-	u32 answered;  /* a request with a number has got its response */
-	u32 setup;     /* the last of FOUND_SETUP and so on, 0: none */
-	u32 head_len;
-	struct run runs[RUNS]; /* responses, in order */
-	u32 run;	       /* the run being counted */
-	u8 head[PARSE_WINDOW];
-	u8 bytes[PROTOCOL_CARRY + PARSER_MASK + PARSE_WINDOW];
-};
-
-/* One for sends, one for receives: either may interrupt the other. */
-struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, struct parser, 2, 0) request_parsers SEC(".maps");
-
-/* A send or a receive. */
-struct event {
-	struct sock *sk;
-	struct sock_ctx *sc;
-	struct parser *p;
-	u64 now; /* when the bytes were sent or had arrived */
-	u32 bytes;
-	u32 sent;
-	u32 is_request; /* the direction of requests, not of responses */
-	u32 unseen;	/* bytes before these that were read by a call that was not seen */
-};
-
-static __always_inline struct flow *event_flow(const struct event *e)
-{
-	struct stream *s = &e->sc->request.stream;
-
-	return e->is_request ? &s->flow[FLOW_REQUEST] : &s->flow[FLOW_RESPONSE];
-}
-
-static __always_inline struct flow *parser_flow(struct parser *p)
-{
-	return p->is_request ? &p->stream.flow[FLOW_REQUEST] : &p->stream.flow[FLOW_RESPONSE];
-}
 
 /* Reads the next chunk behind the unparsed rest; 1: there is none. */
 static __always_inline int parser_fill(struct parser *p)
@@ -180,86 +52,6 @@ static __always_inline void parser_skip(struct parser *p, struct flow *f)
 	f->skip -= n;
 }
 
-/*
- * What an entry holds: since when the request waits or, where its response was seen first (see response_race.bpf.h), the
- * status of that and when.
- */
-#define STREAM_ANSWERED	      (1ULL << 63)
-#define STREAM_STATUS_AT      48
-#define STREAM_NS_SHIFT	      16
-#define STREAM_RACE_NS	      1000000000ULL /* the call that sends the request has long returned */
-#define STREAM_STATUS(value)  ((value) >> STREAM_STATUS_AT & ((1 << REQUEST_STATUS_BITS) - 1))
-#define STREAM_SEEN_NS(value) (((value) & ((1ULL << STREAM_STATUS_AT) - 1)) << STREAM_NS_SHIFT)
-
-static __always_inline void stream_count(struct parser *p, u32 status, u64 since)
-{
-	request_count(p->identity, dimension(p->protocol, p->direction, p->peer, status), 1, since,
-		      p->now);
-}
-
-/* A request that was read has no response yet, but one that was sent may. How long that took is unknown, but it was short. */
-static __always_inline void stream_request(struct parser *p, const struct stream_key *key)
-{
-	u64 *value;
-
-	p->request_cnt++;
-	if (!bpf_map_update_elem(&request_streams, key, &p->now, BPF_NOEXIST))
-		return;
-	value = bpf_map_lookup_elem(&request_streams, key);
-	if (!value || !(*value & STREAM_ANSWERED))
-		return;
-	stream_count(p, STREAM_STATUS(*value), p->now);
-	bpf_map_delete_elem(&request_streams, key);
-}
-
-/* The client has opened the stream, but the call that did so was not seen to return. */
-static __always_inline u64 *stream_race(struct parser *p, const struct stream_key *key, u32 status)
-{
-	p->raced = STREAM_ANSWERED | (u64)status << STREAM_STATUS_AT | p->now >> STREAM_NS_SHIFT;
-	if (p->direction != TCP_OUTBOUND || !(key->stream & 1) ||
-	    key->stream <= p->stream.flow[FLOW_REQUEST].last ||
-	    !bpf_map_update_elem(&request_streams, key, &p->raced, BPF_NOEXIST))
-		return NULL;
-	return bpf_map_lookup_elem(&request_streams, key);
-}
-
-static __always_inline void parser_stream(struct parser *p)
-{
-	const struct found *found = &p->found;
-	struct stream_key *key = &p->key;
-	bool response = found->kind == FOUND_STREAM_RESPONSE;
-	u64 *since;
-
-	*key = (struct stream_key){ p->sock, p->epoch, found->stream };
-	if (found->kind == FOUND_STREAM_REQUEST) {
-		stream_request(p, key);
-		return;
-	}
-	if (found->status >= 100 && found->status < 200)
-		return;
-	since = bpf_map_lookup_elem(&request_streams, key);
-	if (!since && response)
-		since = stream_race(p, key, found->status);
-	if (!since || *since & STREAM_ANSWERED)
-		return;
-	if (response)
-		stream_count(p, found->status, *since);
-	else if (time_since(*since, p->now) != NOT_TIMED)
-		count_add(requests_unanswered_total, p->identity,
-			  dimension(p->protocol, p->direction, 0,
-				    p->is_request ? UNANSWERED_CLIENT_CLOSED : UNANSWERED_RESET),
-			  1);
-	bpf_map_delete_elem(&request_streams, key);
-}
-
-#include "numbered.bpf.h"
-
-static __always_inline bool is_stream(u32 kind)
-{
-	return kind == FOUND_STREAM_REQUEST || kind == FOUND_STREAM_RESPONSE ||
-	       kind == FOUND_STREAM_RESET;
-}
-
 static __always_inline void parser_response(struct parser *p, u32 status, u32 n)
 {
 	struct run *run = p->runs;
@@ -272,10 +64,12 @@ static __always_inline void parser_response(struct parser *p, u32 status, u32 n)
 	run->cnt += n;
 }
 
-/* Another protocol begins here, between two messages; for streams, HTTP/2 turned out to be gRPC. */
+/* Another protocol begins here, between two messages; or HTTP/2 turned out to be gRPC. */
 static __always_inline void parser_switch(struct parser *p, u32 protocol)
 {
 	p->protocol = protocol;
+	if (protocol == PROTOCOL_HTTP2)
+		stream_upgrade(p);
 	if (protocol == PROTOCOL_TLS)
 		__builtin_memset(&p->stream, 0, sizeof(p->stream));
 }
@@ -309,7 +103,7 @@ static __always_inline void parser_found(struct parser *p)
 		p->setup = found->kind;
 }
 
-/* The next step of the protocol; and of one whose requests have numbers. */
+/* The next step of the protocol; of one whose requests have numbers; and of HTTP/2. */
 __noinline int parser_protocol_step(u32 sent, u32 avail)
 {
 	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
@@ -325,6 +119,15 @@ __noinline int parser_numbered_step(u32 sent, u32 avail)
 
 	return p ? numbered_step(p->protocol, p->is_request, &p->stream,
 				 &p->bytes[p->pos & PARSER_MASK], avail, &p->found)
+		 : 0;
+}
+
+__noinline int parser_stream_step(u32 sent, u32 avail)
+{
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+
+	return p ? stream_step(p->protocol, p->is_request, &p->stream, &p->hpack,
+			       &p->bytes[p->pos & PARSER_MASK], avail, &p->found)
 		 : 0;
 }
 
@@ -345,6 +148,7 @@ __noinline int parser_step(u32 sent)
 		if (avail > PARSE_WINDOW)
 			avail = PARSE_WINDOW;
 		n = protocol_is_numbered(p->protocol) ? parser_numbered_step(sent, avail)
+		    : protocol_is_http2(p->protocol)  ? parser_stream_step(sent, avail)
 						      : parser_protocol_step(sent, avail);
 		p->pos += n;
 		parser_found(p);
@@ -429,6 +233,7 @@ static __noinline int parser_begin(struct event *e)
 	p->peer = r->peer;
 	p->protocol = p->began_as = r->protocol;
 	p->is_request = e->is_request;
+	p->oldest_ns = r->inflight[r->oldest % INFLIGHT_GROUPS].since_ns;
 	p->request_cnt = p->blocking = p->desync = p->lost = p->setup = p->answered = 0;
 	p->raced_now = is_race(e);
 	__builtin_memset(p->runs, 0, sizeof(p->runs));
@@ -436,6 +241,8 @@ static __noinline int parser_begin(struct event *e)
 	p->pos = PROTOCOL_CARRY - (f->carry_len < PROTOCOL_CARRY ? f->carry_len : 0);
 	p->len = PROTOCOL_CARRY;
 	parser_flow(p)->carry_len = 0;
+	if (protocol_is_http2(p->protocol))
+		stream_begin(e->sk, p, e->sent);
 	return 1;
 }
 
@@ -451,7 +258,7 @@ static __noinline int parser_end(struct event *e)
 	f->carry_len = rest;
 	bpf_probe_read_kernel(f->carry, PROTOCOL_CARRY,
 			      &p->bytes[(p->len - PROTOCOL_CARRY) & PARSER_MASK]);
-	if ((p->protocol != p->began_as && !protocol_has_streams(p->protocol)) ||
+	if ((p->protocol != p->began_as && p->protocol != PROTOCOL_GRPC) ||
 	    p->protocol == PROTOCOL_POSTGRESQL)
 		r->stream = p->stream;
 	else /* another CPU may be parsing the other direction right now, and find out what it is */
@@ -459,6 +266,8 @@ static __noinline int parser_end(struct event *e)
 	if (p->protocol != p->began_as)
 		r->protocol = p->protocol;
 	r->desync = p->desync;
+	if (p->hpack.changed)
+		hpack_save(e->sent);
 	if (p->answered)
 		r->answered_ns = p->call_ns;
 	return 0;

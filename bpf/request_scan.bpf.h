@@ -117,33 +117,60 @@ static __always_inline void entry_unanswered(u32 identity, u32 gen, u64 dim, u32
 		  dim | (u64)reason << REQUEST_STATUS_AT, 1);
 }
 
+/* The connection has ended after the response had begun, and before the status of the call. */
+static __always_inline void stream_broken(const struct holder *h, const struct stream_entry *e)
+{
+	u32 status = STATUS_GRPC +
+		     (h->reason == UNANSWERED_CLIENT_CLOSED ? GRPC_CANCELLED : GRPC_UNAVAILABLE);
+	u32 identity = identity_valid(h->identity, h->gen);
+	u64 dim = without_status(h->dim), ns = time_since(e->since_ns, e->response_ns);
+
+	count_add(requests_total, identity, dim | (u64)status << REQUEST_STATUS_AT, 1);
+	if (ns != NOT_TIMED)
+		hist_add_many_at(series_slot(request_duration_seconds, identity, dim, true), ns, 1);
+}
+
+#define STREAM_RACE_NS 1000000000LL /* the call that sends the request has long returned */
+
+/* The stream waits, or has ended; its response may have begun. */
+static __always_inline void stream_scan(const struct stream_entry *e, const struct holder *h,
+					u32 state, u64 now)
+{
+	u64 ns = time_since(e->since_ns, now);
+
+	if (e->response_ns) {
+		if (state == ENTRY_ENDED)
+			stream_broken(h, e);
+	} else if (ns != NOT_TIMED) {
+		if (state == ENTRY_WAITS)
+			waiting_add(identity_valid(h->identity, h->gen), h->dim, 1, ns);
+		else
+			entry_unanswered(h->identity, h->gen, h->dim, h->reason);
+	}
+}
+
 SEC("?iter/bpf_map_elem")
 int streams_scan(struct bpf_iter__bpf_map_elem *it)
 {
 	struct stream_key *entry = it->key, key;
-	u64 *since = it->value, ns;
+	struct stream_entry *e = it->value;
+	u64 now = bpf_ktime_get_ns();
 	struct holder h = {};
 	u32 state;
 
-	if (!entry || !since)
+	if (!entry || !e)
 		return 0;
 	key = *entry;
-	ns = bpf_ktime_get_ns();
-	if (*since & STREAM_ANSWERED) { /* a request that does not come was before the daemon */
-		if ((s64)(ns - STREAM_SEEN_NS(*since)) > (s64)STREAM_RACE_NS)
+	if (!e->since_ns) { /* a request that does not come was before the daemon */
+		if ((s64)(now - e->response_ns) > STREAM_RACE_NS)
 			bpf_map_delete_elem(&request_streams, &key);
 		return 0;
 	}
-	ns = time_since(*since, ns);
-	state = entry_state(key.sock, *since, &h);
+	state = entry_state(key.sock, e->since_ns, &h);
 	if (state == ENTRY_UNSURE)
 		return 0;
-	if (ns != NOT_TIMED && h.ns) {
-		if (state == ENTRY_WAITS)
-			waiting_add(identity_valid(h.identity, h.gen), h.dim, 1, ns);
-		else
-			entry_unanswered(h.identity, h.gen, h.dim, h.reason);
-	}
+	if (h.ns)
+		stream_scan(e, &h, state, now);
 	if (state == ENTRY_ENDED)
 		bpf_map_delete_elem(&request_streams, &key);
 	return 0;

@@ -102,6 +102,8 @@ static __always_inline int response_parse(struct event *e)
 	if (r->protocol == PROTOCOL_TLS)
 		event_flow(e)->rest = 0;
 	parsed = parse(e);
+	if (parsed && e->p->began_as == PROTOCOL_HTTP && r->protocol == PROTOCOL_HTTP2)
+		return http_upgraded(e);
 	if (r->interim)
 		return http_past_interim(e, parsed);
 	if (parsed && e->p->lost && r->protocol != PROTOCOL_HTTP &&

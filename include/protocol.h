@@ -91,6 +91,8 @@ static inline u32 protocol_is_late(u32 protocol, const u8 *head, u32 avail, u32 
 		return mysql_is_command(head, avail, total);
 	case PROTOCOL_CQL:
 		return cql_is_late(head, avail, total);
+	case PROTOCOL_HTTP2:
+		return http2_is_late(head, avail, total);
 	}
 	return 0;
 }
@@ -136,6 +138,11 @@ static inline u32 protocol_is_numbered(u32 protocol)
 	return PROTOCOLS_NUMBERED >> (protocol & 31) & 1;
 }
 
+static inline u32 protocol_is_http2(u32 protocol)
+{
+	return protocol == PROTOCOL_HTTP2 || protocol == PROTOCOL_GRPC;
+}
+
 /* A connection may have several requests in flight, answered in any order. */
 static inline u32 protocol_has_streams(u32 protocol)
 {
@@ -160,8 +167,18 @@ static inline void found_prepare(struct found *ret)
 	ret->kind = FOUND_NOTHING;
 	ret->status = STATUS_UNKNOWN;
 	ret->protocol = PROTOCOL_TLS;
-	ret->note = 0;
-	ret->class = 0;
+	ret->note = ret->class = ret->grpc = ret->ends = 0;
+}
+
+/* protocol_step() of HTTP/2 and gRPC: `h` is the table of headers of the connection's responses. */
+static INLINE u32 stream_step(u32 protocol, u32 is_request, struct stream *s, struct hpack *h,
+			      const u8 *head, u32 avail, struct found *ret)
+{
+	struct flow *f = &s->flow[is_request ? FLOW_REQUEST : FLOW_RESPONSE];
+
+	found_prepare(ret);
+	ret->protocol = PROTOCOL_GRPC;
+	return http2_step(f, h, head, avail, is_request, protocol == PROTOCOL_GRPC, ret);
 }
 
 /* protocol_step() of protocols whose requests have numbers, of which each result has to be prepared too. */
@@ -197,7 +214,8 @@ static INLINE u32 numbered_step(u32 protocol, u32 is_request, struct stream *s, 
 
 /*
  * The next step in one direction. `head` is the next bytes; s->flow[...].skip is 0. Returns the number of bytes
- * consumed. 0: more are needed (then avail < PROTOCOL_CARRY), or the result is FOUND_DESYNC or FOUND_PROTOCOL.
+ * consumed. 0: more are needed (then avail < PROTOCOL_CARRY), or the result is FOUND_DESYNC or FOUND_PROTOCOL. After
+ * FOUND_PROTOCOL the rest is in that protocol; if it is HTTP/2 that follows HTTP, the oldest request is stream 1.
  */
 static INLINE u32 protocol_step(u32 protocol, u32 is_request, struct stream *s, const u8 *head,
 				u32 avail, struct found *ret)
@@ -222,10 +240,6 @@ static INLINE u32 protocol_step(u32 protocol, u32 is_request, struct stream *s, 
 		return dns_step(f, head, avail, is_request, ret);
 	case PROTOCOL_TLS:
 		return tls_step(s, head, avail, is_request, ret);
-	case PROTOCOL_HTTP2:
-	case PROTOCOL_GRPC:
-		ret->protocol = PROTOCOL_GRPC;
-		return http2_step(f, head, avail, is_request, protocol == PROTOCOL_HTTP2, ret);
 	case PROTOCOL_OPAQUE:
 		return avail;
 	}

@@ -25,6 +25,7 @@ static inline u32 protocol_detect(const u8 *head, u32 avail, u32 total, u32 flag
 
 struct parser {
 	struct stream stream;
+	struct hpack hpack;
 	u32 protocol;
 	u32 desync;
 	u32 found_cnt;
@@ -61,8 +62,10 @@ static inline void parser_note(struct parser *p, u32 is_request, const struct fo
 		if (p->protocol == found->protocol) /* for ever */
 			abort();
 		p->protocol = found->protocol;
-		if (p->protocol == PROTOCOL_TLS)
+		if (p->protocol != PROTOCOL_GRPC)
 			memset(&p->stream, 0, sizeof(p->stream));
+		if (p->protocol == PROTOCOL_HTTP2)
+			p->stream.flow[FLOW_REQUEST].last = 1;
 	}
 }
 
@@ -83,8 +86,11 @@ static inline u32 parser_step(struct parser *p, u32 is_request, const u8 *at, u3
 	memcpy(head, at, avail);
 	n = protocol_is_numbered(p->protocol)
 		    ? numbered_step(p->protocol, is_request, &p->stream, head, avail, &found)
+	    : protocol_is_http2(p->protocol)
+		    ? stream_step(p->protocol, is_request, &p->stream, &p->hpack, head, avail,
+				  &found)
 		    : protocol_step(p->protocol, is_request, &p->stream, head, avail, &found);
-	if (n > avail || (n && (found.kind == FOUND_DESYNC || found.kind == FOUND_PROTOCOL)))
+	if (n > avail || (n && found.kind == FOUND_DESYNC))
 		abort();
 	if (!n && found.kind != FOUND_DESYNC && found.kind != FOUND_PROTOCOL &&
 	    (found.kind || avail >= PROTOCOL_CARRY))

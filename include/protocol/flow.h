@@ -35,7 +35,12 @@ enum protocol {
 };
 
 /* The outcome of a request; from 100 on it is an HTTP status code. */
-enum request_status { STATUS_UNKNOWN, STATUS_OK, STATUS_ERROR };
+enum request_status {
+	STATUS_UNKNOWN,
+	STATUS_OK,
+	STATUS_ERROR,
+	STATUS_GRPC, /* gRPC's OK; its other codes follow */
+};
 
 #define PARSE_WINDOW   32 /* bytes that a step sees: all readable, `avail` of them set */
 #define PROTOCOL_CARRY 24 /* a step leaves fewer bytes than this for the next one */
@@ -46,8 +51,12 @@ enum { FLOW_REQUEST, FLOW_RESPONSE };
 struct flow {
 	u32 skip; /* bytes until the next message */
 	u32 rest; /* Redis: values left in the current one; memcached: the number in a line */
-	u32 last; /* HTTP/2: the newest stream that the client has opened; others: the number of the message */
+	u32 last; /* HTTP/2: the newest stream that the client has opened; responses: see hpack.h; others: the number of the message */
 	u32 note; /* what was noted of the request that the response belongs to, 0: it is not known */
+	u32 stream; /* this and the next three: HTTP/2 responses, see hpack.h */
+	u32 string;
+	u32 digits;
+	u16 code;
 	u8 line;    /* within a line: the number of the word, or 1 */
 	u8 size_at; /* memcached: the word that has the number of bytes, 0: none follow */
 	u8 status;  /* of the current message */
@@ -73,12 +82,13 @@ enum found_kind {
 	FOUND_NOTHING,
 	FOUND_REQUEST,
 	FOUND_RESPONSE,
-	FOUND_STREAM_REQUEST, /* of one of the connection's streams */
-	FOUND_STREAM_RESPONSE,
-	FOUND_STREAM_RESET, /* one side gives the stream up */
-	FOUND_BLOCKING,	    /* a request that waits on purpose */
-	FOUND_PROTOCOL,	    /* another protocol begins here */
-	FOUND_DESYNC,	    /* the bytes make no sense */
+	FOUND_STREAM_REQUEST,  /* of one of the connection's streams */
+	FOUND_STREAM_RESPONSE, /* headers of a response, or its trailers */
+	FOUND_STREAM_END,      /* the end of a response without trailers */
+	FOUND_STREAM_RESET,    /* one side gives the stream up, with the code `status` */
+	FOUND_BLOCKING,	       /* a request that waits on purpose */
+	FOUND_PROTOCOL,	       /* another protocol begins here */
+	FOUND_DESYNC,	       /* the bytes make no sense */
 	/* The set-up of the connection, which is no request unless it fails. */
 	FOUND_SETUP,	     /* it begins */
 	FOUND_SETUP_DONE,    /* both sides agreed */
@@ -97,6 +107,8 @@ struct found {
 	u32 kind;
 	u32 status;
 	u32 stream;
+	u32 grpc; /* gRPC's status of a stream, 0: none */
+	u32 ends; /* the sender has nothing more to say in this stream */
 	u32 protocol;
 	u32 class; /* of an error: sqlstate_class(), 0: there is none */
 	u32 number;

@@ -109,10 +109,12 @@ static inline u32 http_is_first(const u8 *head, u32 avail, u32 total)
 	return http_has_version(head, end) || (http_is_get(head) && head[4] == '/');
 }
 
-/* The response is still to come. After 101 the connection speaks another protocol. */
+/* The response is still to come. After 101 the connection speaks another protocol, which may be one that answers. */
+#define HTTP_SWITCHES 101
+
 static inline u32 http_is_interim(u32 status)
 {
-	return status >= 100 && status < 200 && status != 101;
+	return status >= 100 && status < 200;
 }
 
 enum http_at { HTTP_START, HTTP_FIRST, HTTP_HEAD, HTTP_LENGTH, HTTP_CHUNK, HTTP_TRAILER };
@@ -138,7 +140,8 @@ static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 is_r
 	}
 	f->named = is_request && le32_at(head) == PROTOCOL_WORD('C', 'O', 'N', 'N');
 	f->line = is_request ? HTTP_FIRST : HTTP_HEAD;
-	f->status = is_request && http_is_get(head); /* may be without a version: a name alone */
+	/* may be without a version: a name alone */
+	f->status = is_request ? http_is_get(head) : status == HTTP_SWITCHES ? HTTP_SWITCHES : 0;
 	f->within = 1;
 	f->rest = 0;
 	f->size_at = 0;				      /* 1: chunked body */
@@ -181,6 +184,15 @@ static inline u32 http_field(struct flow *f, const u8 *head)
 		return 0;
 	f->line = HTTP_LENGTH;
 	return 15;
+}
+
+/* The field of a response by which the connection becomes one of HTTP/2. */
+static inline u32 http_is_h2c(const u8 *head)
+{
+	u64 first = word_at(head) | BYTES(0x20), second = word_at(head + 8) | BYTES(0x20);
+
+	return first == SCRIPT_WORD('u', 'p', 'g', 'r', 'a', 'd', 'e', ':') &&
+	       (u32)second == PROTOCOL_WORD(' ', 'h', '2', 'c');
 }
 
 /* The value of Content-Length, up to the end of the line. */
@@ -234,8 +246,14 @@ static inline u32 http_rest(struct flow *f, u32 len, u32 avail)
 	return len;
 }
 
-static inline u32 http_blank(struct flow *f, u32 len)
+static inline u32 http_blank(struct flow *f, u32 len, struct found *ret)
 {
+	if (f->status == HTTP_SWITCHES) {
+		ret->kind = f->named ? FOUND_PROTOCOL : FOUND_RESPONSE;
+		ret->status = HTTP_SWITCHES;
+		ret->protocol = PROTOCOL_HTTP2;
+		f->status = 0;
+	}
 	if (f->line == HTTP_HEAD)
 		http_body(f);
 	else
@@ -265,8 +283,10 @@ static inline u32 http_step(struct flow *f, const u8 *head, u32 avail, u32 is_re
 			return 1;
 		http_length(f, head, len);
 	} else if (head[0] == '\n' || (head[0] == '\r' && head[1] == '\n')) {
-		return http_blank(f, len);
+		return http_blank(f, len, ret);
 	} else if (f->line == HTTP_HEAD) {
+		if (f->status == HTTP_SWITCHES)
+			f->named |= http_is_h2c(head);
 		name = http_field(f, head);
 		if (name)
 			return name;

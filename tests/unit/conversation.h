@@ -95,7 +95,10 @@ static const char *status_text(u32 status)
 
 static const char *protocol_text(u32 protocol)
 {
-	return protocol == PROTOCOL_TLS ? "tls" : protocol == PROTOCOL_GRPC ? "grpc" : "opaque";
+	return protocol == PROTOCOL_TLS	    ? "tls"
+	       : protocol == PROTOCOL_GRPC  ? "grpc"
+	       : protocol == PROTOCOL_HTTP2 ? "http2"
+					    : "opaque";
 }
 
 static void numbered_text(char *text, size_t size, const struct found *found)
@@ -124,8 +127,26 @@ static void numbered_text(char *text, size_t size, const struct found *found)
 	}
 }
 
-static void found_text(char *text, size_t size, const struct found *found)
+/* In gRPC with its own status, and a point where the stream ends. */
+static void response_text(char *text, size_t size, const struct found *found, bool grpc)
 {
+	char status[16] = "";
+
+	if (found->status || !found->grpc)
+		snprintf(status, sizeof(status), "%s", status_text(found->status));
+	if (!grpc)
+		snprintf(text, size, "%s:%u", status, found->stream);
+	else if (found->grpc)
+		snprintf(text, size, "%sg%u%s:%u", status, found->grpc - STATUS_GRPC,
+			 found->ends ? "." : "", found->stream);
+	else
+		snprintf(text, size, "%s%s:%u", status, found->ends ? "." : "", found->stream);
+}
+
+static void found_text(char *text, size_t size, const struct found *found, bool grpc)
+{
+	static const char *const setups[] = { "setup", "done", "left", "failed" };
+
 	switch (found->kind) {
 	case FOUND_REQUEST:
 		snprintf(text, size, "req");
@@ -137,10 +158,13 @@ static void found_text(char *text, size_t size, const struct found *found)
 		snprintf(text, size, "req:%u", found->stream);
 		break;
 	case FOUND_STREAM_RESPONSE:
-		snprintf(text, size, "%s:%u", status_text(found->status), found->stream);
+		response_text(text, size, found, grpc);
+		break;
+	case FOUND_STREAM_END:
+		snprintf(text, size, "end:%u", found->stream);
 		break;
 	case FOUND_STREAM_RESET:
-		snprintf(text, size, "reset:%u", found->stream);
+		snprintf(text, size, "reset%u:%u", found->status, found->stream);
 		break;
 	case FOUND_BLOCKING:
 		snprintf(text, size, "block");
@@ -152,16 +176,10 @@ static void found_text(char *text, size_t size, const struct found *found)
 		snprintf(text, size, "desync");
 		break;
 	case FOUND_SETUP:
-		snprintf(text, size, "setup");
-		break;
 	case FOUND_SETUP_DONE:
-		snprintf(text, size, "done");
-		break;
 	case FOUND_SETUP_LEFT:
-		snprintf(text, size, "left");
-		break;
 	case FOUND_SETUP_FAILURE:
-		snprintf(text, size, "failed");
+		snprintf(text, size, "%s", setups[found->kind - FOUND_SETUP]);
 		break;
 	default:
 		numbered_text(text, size, found);
@@ -178,7 +196,8 @@ static const char *parser_text(const struct parser *p)
 	for (u32 i = 0; i < p->found_cnt; i++) {
 		if (i)
 			text[len++] = ' ';
-		found_text(text + len, sizeof(text) - len, &p->found[i]);
+		found_text(text + len, sizeof(text) - len, &p->found[i],
+			   p->protocol == PROTOCOL_GRPC);
 		len += strlen(text + len);
 	}
 	return text;

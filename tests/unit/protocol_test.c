@@ -101,7 +101,7 @@ static const struct row http_rows[] = {
 
 static const struct row http2_rows[] = {
 	{ "one request",
-	  "req:1 200:1",
+	  "req:1 200:1 end:1",
 	  { REQUEST(PREFACE SETTINGS), RESPONSE(SETTINGS SETTINGS_ACK),
 	    REQUEST(SETTINGS_ACK "\0\0\6\1\5\0\0\0\1\x82\x86\x84\x41\1a"),
 	    RESPONSE("\0\0\1\1\4\0\0\0\1\x88"
@@ -134,7 +134,7 @@ static const struct row http2_rows[] = {
 		     "\0\0\5\1\5\0\0\0\1\x48\x83\x68\x0d\x7f"
 		     "\0\0\5\1\5\0\0\0\1\x08\x83\x6c\x0c\xff"
 		     "\0\0\4\1\5\0\0\0\1\x48\x82\x10\x01"
-		     "\0\0\5\1\5\0\0\0\1\x48\x83\x7d\xf7\xdf") } },
+		     "\0\0\5\1\5\0\0\0\1\x48\x83\x7d\xf7\xff") } },
 	{ "padding and priority",
 	  "req:7 200:7 304:9",
 	  { REQUEST("\0\0\x0b\1\x2d\0\0\0\7\2\0\0\0\0\x10\x82\x86\x84\0\0"),
@@ -167,7 +167,7 @@ static const struct row http2_rows[] = {
 		     "\0\0\2\0\0\0\0\0\1ok"
 		     "\0\0\5\1\5\0\0\0\1\x40\1a\1b") } },
 	{ "frames that are neither, and a stream given up",
-	  "req:1 reset:1",
+	  "req:1 reset8:1",
 	  { REQUEST(PREFACE SETTINGS "\0\0\x08\6\0\0\0\0\0\1\2\3\4\5\6\7\x08"
 				     "\0\0\4\x08\0\0\0\0\0\0\1\0\0"
 				     "\0\0\5\2\0\0\0\0\1\0\0\0\0\1"
@@ -175,7 +175,7 @@ static const struct row http2_rows[] = {
 				     "\0\0\4\3\0\0\0\0\1\0\0\0\x08"
 				     "\0\0\x08\7\0\0\0\0\0\0\0\0\1\0\0\0\0") } },
 	{ "trailers of a request, before and after its response",
-	  "req:1 200:1 req:3 200:3 reset:5",
+	  "req:1 200:1 req:3 200:3 reset7:5",
 	  { REQUEST("\0\0\3\1\4\0\0\0\1\x82\x86\x84"
 		    "\0\0\3\1\5\0\0\0\1\x40\1a"),
 	    RESPONSE("\0\0\1\1\4\0\0\0\1\x88"), REQUEST("\0\0\3\1\4\0\0\0\3\x82\x86\x84"),
@@ -189,7 +189,42 @@ static const struct row http2_rows[] = {
 			 "\0\x40\0\0\1\0\0\0\1",
 			 16384),
 	    REQUEST("\0\0\3\1\4\0\0\0\3\x82\x86\x84") } },
+	{ "of before, and known again",
+	  "?:1 503:3 503:5 418:7 503:9 503:11",
+	  { RESPONSE("\0\0\1\1\5\0\0\0\1\xbe\0\0\5\1\5\0\0\0\3\x48\3"
+		     "503\0\0\1\1\5\0\0\0\5\xbe\0\0\5\1\5\0\0\0\7\x48\3"
+		     "418\0\0\1\1\5\0\0\0\x09\xbf\0\0\7\1\5\0\0\0\x0b\xbf\x40\1a\2bc") } },
+	{ "blocks that another frame breaks into",
+	  "desync",
+	  { RESPONSE("\0\0\1\1\1\0\0\0\1\x88\0\0\0\0\0\0\0\0\1") } },
+	{ "continued by another stream",
+	  "desync",
+	  { RESPONSE("\0\0\1\1\1\0\0\0\1\x88\0\0\0\x09\4\0\0\0\3") } },
+	{ "more padding than there is", "desync", { RESPONSE("\0\0\2\1\x0d\0\0\0\1\2\x88") } },
 	{ "no frame", "desync", { REQUEST("hello, world") } },
+};
+
+/* What follows a response to "Upgrade: h2c", in both directions; and other protocols. */
+static const struct row upgrade_rows[] = {
+	{ "to HTTP/2",
+	  "req http2 200:1 end:1 req:3 404:3",
+	  { REQUEST("GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n\r\n"),
+	    RESPONSE("HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nupgrade: "
+		     "h2c\r\n\r\n" SETTINGS "\0\0\1\1\4\0\0\0\1\x88\0\0\2\0\1\0\0\0\1ok"),
+	    REQUEST(PREFACE SETTINGS SETTINGS_ACK "\0\0\3\1\5\0\0\0\3\x82\x86\x84"),
+	    RESPONSE("\0\0\1\1\5\0\0\0\3\x8d") } },
+	{ "to HTTP/2, the client first",
+	  "req http2 req:3 200:1 200:3",
+	  { REQUEST("GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n"),
+	    RESPONSE("HTTP/1.1 101 \r\nUpgrade: h2c\r\n\r\n"),
+	    REQUEST(PREFACE SETTINGS "\0\0\3\1\5\0\0\0\3\x82\x86\x84"),
+	    RESPONSE(SETTINGS "\0\0\1\1\5\0\0\0\1\x88\0\0\1\1\5\0\0\0\3\x88") } },
+	{ "refused",
+	  "req 200 req 101",
+	  { REQUEST("GET / HTTP/1.1\r\nUpgrade: h2c\r\n\r\n"),
+	    RESPONSE("HTTP/1.1 200 OK\r\nUpgrade: h2c\r\nContent-Length: 2\r\n\r\nok"),
+	    REQUEST("GET / HTTP/1.1\r\nUpgrade: websocket\r\n\r\n"),
+	    RESPONSE("HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\r\n") } },
 };
 
 #define GRPC_TEXT  \
@@ -200,7 +235,7 @@ static const struct row http2_rows[] = {
 /* A frame of headers, the type behind `before` bytes of others, and before `after`; then data. */
 static void grpc_check(const char *type, size_t len, u32 before, u32 after, const char *expected)
 {
-	static const char data[] = "\0\0\x19\0\0\0\0\0\1\0\0\0\0\x14/grpc application/grpc";
+	static const char data[] = "\0\0\x19\0\0\0\0\0\1\0\0\0\0\x13/grpc application/grpc";
 	char bytes[256] = "\0\0\0\1\4\0\0\0\1", *at = bytes + 9;
 	struct say says[SAYS] = { { true, bytes, 9 + before + len + after + sizeof(data) - 1, 0 } };
 
@@ -228,11 +263,19 @@ static void grpc_type_test(void **state)
 /* It is only the first request of which the type is looked at. */
 static const struct row grpc_rows[] = {
 	{ "calls",
-	  "req:1 200:1 ?:1 req:3 200:3",
+	  "req:1 200:1 ?.:1 req:3 200.:3",
 	  { REQUEST("\0\0\x15\1\4\0\0\0\1\x83\x86\x84" GRPC_TEXT "\0\0\5\0\1\0\0\0\1\0\0\0\0\0"),
 	    RESPONSE("\0\0\1\1\4\0\0\0\1\x88\0\0\5\0\0\0\0\0\1\0\0\0\0\0\0\0\1\1\5\0\0\0\1\xbf"),
 	    REQUEST("\0\0\x15\1\4\0\0\0\3\x83\x86\x84" GRPC_TEXT),
 	    RESPONSE("\0\0\1\1\5\0\0\0\3\x88") } },
+	{ "its own status: as text, from the table, in Huffman code, with the same name, of no such code",
+	  "200:1 g0.:1 g0.:3 g5.:5 200g5.:7 g0.:9 g2.:11 g13.:13",
+	  { RESPONSE(
+		  "\0\0\1\1\4\0\0\0\1\x88\0\0\x0f\1\5\0\0\0\1\x40\x0bgrpc-status\x01"
+		  "0\0\0\1\1\5\0\0\0\3\xbe"
+		  "\0\0\x0c\1\5\0\0\0\5\x40\x88\x9a\xca\xc8\xb2\x12\x34\xda\x8f\x81\x6f"
+		  "\0\0\2\1\5\0\0\0\7\x88\xbe\0\0\1\1\5\0\0\0\x09\xbf"
+		  "\0\0\4\1\5\0\0\0\x0b\x0f\x2f\x01x\0\0\5\1\5\0\0\0\x0d\x0f\x30\x82\x0b\x3f") } },
 };
 
 /* --- PostgreSQL */
@@ -784,6 +827,13 @@ static const struct first {
 	FIRST(PROTOCOL_DNS, "\0\x13" DNS_QUERY("\1\0"), 0),
 	FIRST(PROTOCOL_TLS, "\x16\3\1\2\0\1\0\1\xfc\3\3", 506),
 	LATE(PROTOCOL_TLS, "\x17\3\3\0\x30", 48),
+	LATE(PROTOCOL_HTTP2, "\0\0\6\1\4\0\0\0\7\x83\x86\xc1\xc0\xbf\xbe", 10),
+	LATE(PROTOCOL_HTTP2, "\0\0\6\1\x25\0\0\0\7\0\0\0\0\x10\x82", 0),
+	LATE(PROTOCOL_HTTP2, "\0\0\4\x08\0\0\0\0\0\0\0\1\0", 0),
+	LATE(PROTOCOL_HTTP2, "\0\0\x08\6\0\0\0\0\0\1\2\3\4\5\6\7\x08\0\0\6\1\4\0\0\0\7", 9),
+	LATE(PROTOCOL_UNKNOWN, "\0\0\6\1\4\0\0\0\6\x83\x86\xc1\xc0\xbf\xbe", 10),
+	LATE(PROTOCOL_UNKNOWN, "\0\0\x08\6\0\0\0\0\0\1\2\3\4\5\6\7\x08\0\0\6\1\4\0\0\0\0", 9),
+	FIRST(PROTOCOL_UNKNOWN, "\0\0\6\1\4\0\0\0\7\x83\x86\xc1\xc0\xbf\xbe", 10),
 	/* nothing that is known */
 	FIRST(PROTOCOL_UNKNOWN, "", 0),
 	FIRST(PROTOCOL_UNKNOWN, "GET", 0),
@@ -922,6 +972,7 @@ static void status_test(void **state)
 ROWS_TEST(http, PROTOCOL_HTTP)
 ROWS_TEST(http2, PROTOCOL_HTTP2)
 ROWS_TEST(grpc, PROTOCOL_GRPC)
+ROWS_TEST(upgrade, PROTOCOL_HTTP)
 ROWS_TEST(postgresql, PROTOCOL_POSTGRESQL)
 ROWS_TEST(mysql, PROTOCOL_MYSQL)
 ROWS_TEST(redis, PROTOCOL_REDIS)
@@ -942,6 +993,7 @@ int main(void)
 		cmocka_unit_test(dns_question_test), cmocka_unit_test(tls_test),
 		cmocka_unit_test(first_test),	     cmocka_unit_test(greeting_test),
 		cmocka_unit_test(status_test),	     cmocka_unit_test(class_test),
+		cmocka_unit_test(upgrade_test),
 	};
 
 	return cmocka_run_group_tests_name("protocol", tests, NULL, NULL);
