@@ -10,7 +10,7 @@
 . "$(dirname "$0")/request.sh"
 
 python=/usr/bin/python3
-need nginx h2load $python /usr/lib/python3/dist-packages/grpc
+need nginx h2load nghttpx curl $python /usr/lib/python3/dist-packages/grpc
 own_copy nginx h2load
 port=$(free_port)
 url=http://127.0.0.1:$port
@@ -78,6 +78,25 @@ wait_until log_has $((1000 / scale))
 mapfile -t said < <(sort "$TMP/status.log" | uniq -c | awk '{ print "http2", $2, $1 }')
 is_counted nginx-$$ "200, 404, 418, 500 and 503, mixed" "${said[@]/#/inbound }"
 is_counted h2load-$$ "200, 404, 418, 500 and 503, mixed" "${said[@]/#/outbound }"
+
+# --- a connection of HTTP/1 that becomes one of HTTP/2: the request that asked for it is its first stream
+
+own_copy nghttpx curl
+server_port=$(free_port)
+nginx_port=$(free_port)
+sed "s/listen ${url#http://} http2/listen 127.0.0.1:$nginx_port/" "$TMP/nginx.conf" >"$TMP/http1.conf"
+server_start "$nginx_port" nginx-$$ -p "$TMP" -c http1.conf
+server_start "$server_port" nghttpx-$$ --conf=/dev/null --workers=1 \
+	--frontend="127.0.0.1,$server_port;no-tls" --backend="127.0.0.1,$nginx_port"
+mark
+for ((i = 0; i < 10; i++)); do
+	curl-$$ -s --http2 -o "$TMP/body-#1" -w '%{http_version} %{http_code}\n' "http://127.0.0.1:$server_port/{200,404,503}"
+done >"$TMP/upgraded"
+is "10 2 200,10 2 404,10 2 503" "$(sort "$TMP/upgraded" | uniq -c | awk '{ print $1, $2, $3 }' | paste -sd,)" \
+	"curl upgrades its connections"
+is_counted curl-$$ "after an upgrade" "outbound http2 "{200,404,503}" 10"
+# what asks for the upgrade has waited in the queue as a request of HTTP/1
+unanswered=1 is_counted nghttpx-$$ "after an upgrade" "inbound http2 "{200,404,503}" 10" "outbound http "{200,404,503}" 10"
 
 # --- gRPC
 
