@@ -121,9 +121,15 @@ struct table {
 
 static bool is_error(const struct series *s)
 {
+	/* what fails in the server: of gRPC those statuses that are no fault of the client's */
+	static const char *const failures[] = { "error",    "UNKNOWN",	   "DEADLINE_EXCEEDED",
+						"INTERNAL", "UNAVAILABLE", "DATA_LOSS" };
 	const char *status = label_of(s, "status") ?: "";
 
-	return !strcmp(status, "error") || (*status == '5' && strlen(status) == 3);
+	for (size_t i = 0; i < sizeof(failures) / sizeof(*failures); i++)
+		if (!strcmp(status, failures[i]))
+			return true;
+	return *status == '5' && strlen(status) == 3;
 }
 
 /* Who gives up has waited too long, or changed its mind: that is counted where it is more than usual. */
