@@ -45,6 +45,7 @@
 	X(waits_unexplained, "")                                  \
 	X(sleeps, "")                                             \
 	X(names_late, "")                                         \
+	X(callee_slowed, "")                                      \
 	X(exits_by_oom, "")                                       \
 	X(connects_fail, "")                                      \
 	X(callee_errs, "")                                        \

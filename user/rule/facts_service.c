@@ -4,6 +4,7 @@
 
 #include "rule/fact.h"
 
+#define SLOWED		5 /* times the usual */
 #define NAMES_FEW	5
 #define NAMES_LATE	0.1  /* second */
 #define THROTTLED_LEAST 3    /* requests in an I/O limit */
@@ -186,6 +187,13 @@ enum answer fact_callee_dominates(const struct scene *s)
 {
 	return both(part_takes(s, "outbound", DOMINATES),
 		    is_more(measured_mean_factor(&s->callee.duration)));
+}
+
+/* Not most of its time, which it may also wait to be connected; but many times as long as ever. */
+enum answer fact_callee_slowed(const struct scene *s)
+{
+	return both(part_takes(s, "outbound", MUCH),
+		    at_least(measured_mean_factor(&s->callee.duration), SLOWED)) == YES;
 }
 
 enum answer fact_requests_up(const struct scene *s)

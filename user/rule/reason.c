@@ -156,7 +156,7 @@ static const struct reason reasons[] = {
 	{ REASON_CALLEE, "callee_lost", FACT(about_errors) | FACT(callee_unanswering), 0,
 	  "{{callee}} leaves requests of {{service}} without an answer",
 	  "look at {{callee}}, and the path to it", BLAMES_CALLEE },
-	{ REASON_CALLEE, "errors_callee_slow", FACT(about_errors) | FACT(callee_dominates), 0,
+	{ REASON_CALLEE, "errors_callee_slow", FACT(about_errors) | FACT(callee_slowed), 0,
 	  "requests of {{service}} fail while they wait for {{callee}}, {{callee_now}} each[, usually {{callee_usual}}]",
 	  "look at {{callee}}", BLAMES_CALLEE },
 	{ REASON_SOFTWARE, "errors_own", FACT(about_errors) | FACT(answers_errors), 0,
