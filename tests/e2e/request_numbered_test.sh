@@ -40,6 +40,7 @@ fastcgi() {
 	port=$(free_port)
 	mkdir "$TMP/www"
 	chmod 755 "$TMP"
+	# shellcheck disable=SC2016 # for PHP
 	echo '<?php if (isset($_GET["code"])) http_response_code((int)$_GET["code"]); echo str_repeat("x", 20000);' >"$TMP/www/a.php"
 	cat >"$TMP/fpm.conf" <<-END
 		[global]

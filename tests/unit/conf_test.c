@@ -175,10 +175,10 @@ static void section_test(void **state)
 	default_check(c);
 }
 
-#define TOP_KEYS                                                                                \
+#define TOP_KEYS                                                                                     \
 	"(known: listen, web, socket, data_dir, interval, short_commands, services, builtin_rules, " \
-	"include, alertmanagers, webhooks, commands, alert_labels, "                            \
-	"alert_resend, external_url, expect, buckets, probes, "                                 \
+	"include, alertmanagers, webhooks, commands, alert_labels, "                                 \
+	"alert_resend, external_url, expect, buckets, probes, "                                      \
 	"limits, events, log, rules)"
 
 #define S "services:\n  - name: a\n    match: "
