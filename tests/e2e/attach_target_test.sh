@@ -124,7 +124,7 @@ refused 2 "which process" --format json
 refused 2 "no command 'nonexistent-$$'" -- "nonexistent-$$"
 
 # shellcheck disable=SC2016 # the other shell's
-bash -c 'true & echo $!; exec sleep 1000' >"$TMP/zombie" &
+bash -c 'sleep 1 & echo $!; exec sleep 1000' >"$TMP/zombie" &
 parent=$!
 at_exit end_process $parent
 wait_until eval "grep -q '^State:.Z' /proc/\$(<\"$TMP/zombie\")/status"
