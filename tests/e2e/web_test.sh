@@ -311,6 +311,9 @@ done
 is 3 "$served" "a certificate that changes is served without being asked to"
 echo "no certificate" >"$TMP/server.crt"
 ok "one that is none is told" wait_until grep -q "server.crt: .*; the web configuration stays as it was" "$TMP/seismo.err"
+: >"$web"
+ok "an empty file does not open the endpoint" wait_until grep -q "$web: without tls_server_config, which only a reload takes away; the web configuration stays as it was" \
+	"$TMP/seismo.err"
 count=$(scrapes)
 wait_until scraped $((count + 2))
 is "$before" "$(failures)" "no scrape failed meanwhile, of $(scrapes)"

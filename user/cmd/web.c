@@ -17,6 +17,7 @@ struct web_check {
 	struct job job;
 	struct web_watch *watch;
 	struct web_files files;
+	uint64_t seen; /* the stamp at the look before, and at this one */
 	uint64_t version;
 	struct secure *secure; /* NULL: nothing has changed, or something is wrong */
 	struct buf error;
@@ -30,11 +31,14 @@ static void check_free(struct web_check *c)
 	free(c);
 }
 
+/* Who is still writing is given until the next look. */
 static void check_work(struct job *job)
 {
 	struct web_check *c = (struct web_check *)job;
+	uint64_t before = c->seen;
 
-	if (web_files_stamp(&c->files) != c->files.stamp)
+	c->seen = web_files_stamp(&c->files);
+	if (c->seen != c->files.stamp && c->seen == before)
 		secure_load(&c->secure, c->files.paths[0], &c->error);
 }
 
@@ -52,6 +56,7 @@ static int secure_set(struct web_watch *w, struct secure *secure)
 	}
 	web_files_release(&w->files);
 	w->files = files;
+	w->demands = secure ? web_demands(secure->web) : 0;
 	w->version++;
 	free(w->told);
 	w->told = NULL;
@@ -70,13 +75,30 @@ static void error_tell(struct web_watch *w, struct buf *error)
 	log_printf(SEISMO_LOG_ERR, "%s; the web configuration stays as it was", text);
 }
 
+/* A file that is empty, or written to its half, opens the endpoint to nobody: who means it asks for a reload. */
+static void demands_check(const struct web_watch *w, struct web_check *c)
+{
+	unsigned dropped = c->secure ? w->demands & ~web_demands(c->secure->web) : 0;
+
+	if (!dropped)
+		return;
+	buf_printf(&c->error, "%s: without %s, which only a reload takes away", c->files.paths[0],
+		   dropped & WEB_DEMANDS_TLS	? "tls_server_config"
+		   : dropped & WEB_DEMANDS_USER ? "basic_auth_users"
+						: "clients' certificates");
+	secure_free(c->secure);
+	c->secure = NULL;
+}
+
 static void check_done(struct job *job)
 {
 	struct web_check *c = (struct web_check *)job;
 	struct web_watch *w = c->watch;
 
 	w->check = NULL;
+	w->seen = c->seen;
 	if (!job->dropped && c->version == w->version) {
+		demands_check(w, c);
 		if (c->error.len)
 			error_tell(w, &c->error);
 		if (c->secure) {
@@ -102,6 +124,7 @@ static void look(void *ctx, uint64_t now_ns)
 		return;
 	*c = (struct web_check){ .job = { .work = check_work, .done = check_done },
 				 .watch = w,
+				 .seen = w->seen,
 				 .version = w->version };
 	if (!web_files_copy(&c->files, &w->files) || worker_add(w->agent->worker, &c->job)) {
 		check_free(c);

@@ -18,7 +18,9 @@ struct web_watch {
 	struct timer *timer;	 /* NULL: nothing was ever there to be watched */
 	struct web_files files;	 /* of what is in effect */
 	struct web_check *check; /* under way */
+	uint64_t seen;		 /* their stamp at the last look */
 	uint64_t version;	 /* of what is in effect */
+	unsigned demands;	 /* the same: see web_demands() */
 	char *told;		 /* what was wrong with the files when they were read last */
 };
 

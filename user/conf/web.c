@@ -207,9 +207,22 @@ bool web_has_tls(const struct web *w)
 	       t->client_ca_file || t->client_auth;
 }
 
+unsigned web_demands(const struct web *w)
+{
+	unsigned ret = 0;
+
+	if (web_has_tls(w))
+		ret |= WEB_DEMANDS_TLS;
+	if (w->user_cnt)
+		ret |= WEB_DEMANDS_USER;
+	if (w->tls.client_auth == WEB_CLIENT_REQUIRE_AND_VERIFY)
+		ret |= WEB_DEMANDS_CERTIFICATE;
+	return ret;
+}
+
 bool web_is_asking(const struct web *w)
 {
-	return w->user_cnt || w->tls.client_auth == WEB_CLIENT_REQUIRE_AND_VERIFY;
+	return web_demands(w) & (WEB_DEMANDS_USER | WEB_DEMANDS_CERTIFICATE);
 }
 
 /* What Go's crypto/tls and the exporters refuse, too. */

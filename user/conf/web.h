@@ -71,6 +71,9 @@ int web_load(struct web **ret, const char *path, struct buf *error);
 void web_free(struct web *w);
 /* Is there to be TLS? */
 bool web_has_tls(const struct web *w);
+/* What clients must have; bits of web_demands(). */
+enum web_demand { WEB_DEMANDS_TLS = 1, WEB_DEMANDS_USER = 2, WEB_DEMANDS_CERTIFICATE = 4 };
+unsigned web_demands(const struct web *w);
 /* Do clients have to show who they are? */
 bool web_is_asking(const struct web *w);
 /* The line of this key of `tls_server_config`, which begins at the line of one that is not there. */
