@@ -156,6 +156,13 @@ before=$(value seismo_syscalls_total service=third-$$ syscall=getppid)
 calls_are $((before + rounds)) "third-$$" "and the rules before it stay"
 check
 is 2 "$status" "check: a bad file"
+: >"$TMP/web.yml"
+printf '%s\n' "web: $TMP/web.yml" "$same" >"$CONFIG"
+reload
+said "web: from or to none takes a restart; the configuration stays as it was"
+is "0 -" "$(successful) $("$SEISMO" config --state-dir "$state" web | awk '{ print $2 }')" "an endpoint that is open is not said to be protected"
+check
+ok "check: nor is it there" grep -qF "web: none -> $TMP/web.yml" <<<"${output#*take a restart}"
 # --- a disk that hangs
 
 if [[ -e /dev/fuse && -x $BUILD/workload/slowfuse ]]; then

@@ -230,6 +230,30 @@ static void compare_test(void **state)
 	conf_free(b);
 }
 
+/* Another process speaks to the network without a web configuration than with one. */
+static void web_test(void **state)
+{
+	struct conf *none = conf_of(""), *a = conf_of("web: /a.yml\n"),
+		    *b = conf_of("web: /b.yml\n");
+	struct buf changes = { 0 };
+
+	(void)state;
+	conf_compare(none, a, change_add, &changes);
+	conf_compare(a, b, change_add, &changes);
+	conf_compare(b, none, change_add, &changes);
+	assert_string_equal(buf_cstr(&changes), "restart web: none -> /a.yml\n"
+						"web: /a.yml -> /b.yml\n"
+						"restart web: /b.yml -> none\n");
+	conf_keep_fixed(b, a);
+	assert_string_equal(b->web_file, "/b.yml");
+	conf_keep_fixed(b, none);
+	assert_null(b->web_file);
+	buf_release(&changes);
+	conf_free(none);
+	conf_free(a);
+	conf_free(b);
+}
+
 /* What comes behind the host of a URL may be a secret: that it changes is told, not what it is. */
 static void secret_test(void **state)
 {
@@ -251,7 +275,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(targets_test), cmocka_unit_test(others_test),
 		cmocka_unit_test(expect_test),	cmocka_unit_test(error_test),
-		cmocka_unit_test(compare_test), cmocka_unit_test(secret_test),
+		cmocka_unit_test(compare_test), cmocka_unit_test(web_test),
+		cmocka_unit_test(secret_test),
 	};
 
 	return cmocka_run_group_tests_name("target", tests, folder_make, folder_remove);

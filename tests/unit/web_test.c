@@ -11,9 +11,10 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "cmd/agent.h"
 #include "cmd/web.h"
+#include "conf/conf.h"
 #include "http/server.h"
+#include "lib/worker.h"
 
 #define USERS \
 	"basic_auth_users: { a: $2a$05$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW }\n"
@@ -72,7 +73,6 @@ static void what_clients_must_have(void **state)
 
 static const struct http_route routes[] = { { NULL, NULL } };
 static struct conf conf;
-static struct agent agent = { .conf = &conf };
 static struct web_watch watch;
 static uint64_t version;
 
@@ -102,11 +102,10 @@ static void a_change_asks_for_no_less(void **state)
 {
 	(void)state;
 	assert_int_equal(http_server_new(&watch.http, loop, routes, NULL, 32, 1), 0);
-	agent.worker = worker_new(loop, 4);
-	watch.agent = &agent;
+	watch.worker = worker_new(loop, 4);
 	watch.loop = loop;
 	conf.web = web_of(HEADERS);
-	assert_int_equal(web_renew(&watch), 0);
+	assert_int_equal(web_renew(&watch, &conf), 0);
 	assert_true(is_taken(USERS));
 	assert_false(is_taken(""));
 	assert_false(is_taken(HEADERS));
@@ -114,10 +113,10 @@ static void a_change_asks_for_no_less(void **state)
 	assert_true(is_taken(USERS HEADERS));
 	/* but who asks for it has it */
 	conf.web = web_of(HEADERS);
-	assert_int_equal(web_renew(&watch), 0);
+	assert_int_equal(web_renew(&watch, &conf), 0);
 	assert_int_equal(watch.demands, 0);
 	web_close(&watch);
-	worker_free(agent.worker);
+	worker_free(watch.worker);
 	http_server_free(watch.http);
 }
 

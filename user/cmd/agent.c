@@ -9,6 +9,7 @@
 
 #include "cmd/cmd.h"
 #include "cmd/configure.h"
+#include "cmd/web.h"
 #include "conf/describe.h"
 #include "lib/buf.h"
 #include "lib/log.h"
@@ -173,9 +174,12 @@ static struct conf *conf_renew(struct agent *a, struct buf *error)
 
 	if (configure_in_time(&c, NULL, a->options, error))
 		return NULL;
-	if (!a->alarm || !alarm_configure(a->alarm, c))
+	if (!a->web != !c->web)
+		buf_str(error, "web: from or to none takes a restart");
+	else if ((a->web && web_renew(a->web, c)) || (a->alarm && alarm_configure(a->alarm, c)))
+		buf_str(error, "there is no memory");
+	else
 		return c;
-	buf_str(error, "there is no memory");
 	conf_free(c);
 	return NULL;
 }

@@ -224,10 +224,11 @@ int endpoint_secure(struct daemon *d)
 
 	if (!d->agent.conf->web)
 		return EXIT_OK;
-	d->web.agent = &d->agent;
+	d->web.worker = d->agent.worker;
 	d->web.loop = d->loop;
 	d->web.http = d->http;
-	err = web_renew(&d->web);
+	d->agent.web = &d->web;
+	err = web_renew(&d->web, d->agent.conf);
 	if (err)
 		log_err(err,
 			"cannot put the web configuration into effect; raise the limits of memory and tasks (MemoryMax=, TasksMax=)");

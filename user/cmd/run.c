@@ -188,21 +188,6 @@ static void log_configure(const struct conf *c)
 	log_begin(c->log_format);
 }
 
-/* Who speaks to the network is another process without a web configuration than with one. */
-static void web_reload(struct daemon *d)
-{
-	int err;
-
-	if (!d->web.timer != !d->agent.conf->web) {
-		log_warn("reload: web: from or to none takes a restart");
-		return;
-	}
-	err = d->web.timer ? web_renew(&d->web) : 0;
-	if (err)
-		log_err(err,
-			"reload: cannot put the web configuration into effect; it stays as it was");
-}
-
 bool daemon_reload(struct daemon *d)
 {
 	u64 interval_ns = d->agent.conf->interval_ns;
@@ -217,7 +202,6 @@ bool daemon_reload(struct daemon *d)
 	feed_reloaded(&d->feed, successful);
 	if (!successful)
 		return false;
-	web_reload(d);
 	if (d->agent.conf->interval_ns != interval_ns)
 		timer_set_every(d->clock, d->agent.conf->interval_ns);
 	log_configure(d->agent.conf);

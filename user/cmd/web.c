@@ -5,10 +5,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cmd/agent.h"
+#include "conf/conf.h"
 #include "http/secure.h"
 #include "http/server.h"
 #include "lib/log.h"
+#include "lib/worker.h"
 
 #define LOOK_NS (1000 * NS_PER_MS)
 
@@ -126,25 +127,25 @@ static void look(void *ctx, uint64_t now_ns)
 				 .watch = w,
 				 .seen = w->seen,
 				 .version = w->version };
-	if (!web_files_copy(&c->files, &w->files) || worker_add(w->agent->worker, &c->job)) {
+	if (!web_files_copy(&c->files, &w->files) || worker_add(w->worker, &c->job)) {
 		check_free(c);
 		return;
 	}
 	w->check = c;
 }
 
-int web_renew(struct web_watch *w)
+int web_renew(struct web_watch *w, struct conf *c)
 {
 	struct secure *secure = NULL;
 	struct buf error = { 0 };
 	int err = 0;
 
-	if (w->agent->conf->web)
-		err = secure_new(&secure, w->agent->conf->web, &error);
+	if (c->web)
+		err = secure_new(&secure, c->web, &error);
 	buf_release(&error);
 	if (err)
 		return err;
-	w->agent->conf->web = NULL;
+	c->web = NULL;
 	err = secure_set(w, secure);
 	if (err || !w->files.paths[0] || w->timer)
 		return err;

@@ -6,13 +6,14 @@
 #include "conf/web_files.h"
 #include "lib/loop.h"
 
-struct agent;
+struct conf;
 struct http_server;
 struct web_check;
+struct worker;
 
 /* The first three are set before the first web_renew(). */
 struct web_watch {
-	struct agent *agent;
+	struct worker *worker; /* which looks at the files */
 	struct loop *loop;
 	struct http_server *http;
 	struct timer *timer;	 /* NULL: nothing was ever there to be watched */
@@ -24,8 +25,8 @@ struct web_watch {
 	char *told;		 /* what was wrong with the files when they were read last */
 };
 
-/* Puts into effect what the configuration has read, which may be nothing. 0, or negative errno, and all is as it was. */
-int web_renew(struct web_watch *w);
+/* Puts into effect, and takes, what this configuration has read, which may be nothing. 0, or negative errno, and all is as it was. */
+int web_renew(struct web_watch *w, struct conf *c);
 /* Nothing is put into effect any more. */
 void web_close(struct web_watch *w);
 

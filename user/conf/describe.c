@@ -177,11 +177,15 @@ static void value_keep(void *ctx, const struct conf_item *item)
 		said_free(said);
 }
 
-/* The event log may move, but its thread runs from the start or not at all. */
-static bool is_switch(const struct conf_item *item, const char *from)
+/*
+ * The event log may move, but its thread runs from the start or not at all. So is it with the web configuration: without one another
+ * process speaks to the network.
+ */
+static bool is_switch(const char *key, const char *from, const char *to)
 {
-	return !strcmp(item->key, "events.file") &&
-	       (!strcmp(from, "off") || !strcmp(item->value, "off"));
+	if (!strcmp(key, "web"))
+		return !*from || !*to;
+	return !strcmp(key, "events.file") && (!strcmp(from, "off") || !strcmp(to, "off"));
 }
 
 static void value_compare(void *ctx, const struct conf_item *item)
@@ -194,7 +198,8 @@ static void value_compare(void *ctx, const struct conf_item *item)
 		said->seen = true;
 	if (!said || strcmp(said->value, item->value) != 0)
 		change_tell(c, item->key, said ? said->value : "", item->value,
-			    item->live && !(said && is_switch(item, said->value)));
+			    item->live &&
+				    !is_switch(item->key, said ? said->value : "", item->value));
 }
 
 void conf_compare(const struct conf *a, const struct conf *b,
@@ -209,7 +214,8 @@ void conf_compare(const struct conf *a, const struct conf *b,
 	conf_describe(b, value_compare, &c);
 	HASH_ITER(hh, c.said, said, next) {
 		if (!said->seen)
-			change_tell(&c, said->key, said->value, "", said->live);
+			change_tell(&c, said->key, said->value, "",
+				    said->live && !is_switch(said->key, said->value, ""));
 		HASH_DEL(c.said, said);
 		said_free(said);
 	}
