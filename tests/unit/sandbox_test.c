@@ -71,6 +71,21 @@ static long make_file(void)
 	return open("/tmp/seismo-sandbox-test", O_RDWR | O_CREAT | O_EXCL, 0600);
 }
 
+static long make_unnamed(void)
+{
+	return open("/tmp", O_RDWR | O_TMPFILE, 0600);
+}
+
+static long write_file(void)
+{
+	return open("/tmp/seismo-sandbox-test", O_WRONLY);
+}
+
+static long cut_file(void)
+{
+	return open("/tmp/seismo-sandbox-test", O_RDONLY | O_TRUNC);
+}
+
 static long make_device(void)
 {
 	return mknod("/tmp/seismo-sandbox-test", S_IFIFO | 0600, 0);
@@ -429,6 +444,26 @@ static void who_connects_is_refused_the_rest(void **state)
 	each_attack(&left);
 }
 
+/* A kernel without Landlock leaves only reading: the filter of system calls comes first, and says EPERM. */
+static void who_connects_writes_no_file(void **state)
+{
+	static const struct attack writing[] = {
+		{ "a new file", make_file },
+		{ "a file without a name", make_unnamed },
+		{ "a file that is there", write_file },
+		{ "a shorter file", cut_file },
+	};
+	const struct landlock_left left = { NULL, true };
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(writing) / sizeof(*writing); i++) {
+		int fd = open("/tmp/seismo-sandbox-test", O_RDWR | O_CREAT, 0600);
+
+		close(fd);
+		assert_int_equal(try(&writing[i], &left), EPERM);
+	}
+}
+
 static void without_a_sandbox_most_of_it_works(void **state)
 {
 	unsigned cnt = 0;
@@ -564,6 +599,7 @@ int main(void)
 		cmocka_unit_test(without_a_sandbox_most_of_it_works),
 		cmocka_unit_test(what_an_attacker_tries_is_refused),
 		cmocka_unit_test(who_connects_is_refused_the_rest),
+		cmocka_unit_test(who_connects_writes_no_file),
 		cmocka_unit_test(nothing_is_left_of_privileges),
 		cmocka_unit_test(privileges_are_reduced),
 	};

@@ -130,13 +130,12 @@ static const char *const calls_always[] = {
 	"getpeername", "getsockopt", NULL
 };
 
-/* For looking up names, and TLS. Of files only those are there that Landlock leaves. */
+/* For looking up names, and TLS. Of files only those are there that Landlock leaves, to read. */
 static const char *const calls_connecting[] = {
-	"connect",    "sendmmsg",   "recvmmsg",	 "pipe2",      "open",
-	"openat",     "stat",	    "lstat",	 "newfstatat", "fstatfs",
-	"statfs",     "access",	    "faccessat", "faccessat2", "readlink",
-	"readlinkat", "getdents64", "uname",	 "sysinfo",    "sched_getaffinity",
-	NULL
+	"connect",   "sendmmsg",   "recvmmsg",		"pipe2",      "stat",
+	"lstat",     "newfstatat", "fstatfs",		"statfs",     "access",
+	"faccessat", "faccessat2", "readlink",		"readlinkat", "getdents64",
+	"uname",     "sysinfo",	   "sched_getaffinity", NULL
 };
 
 struct condition {
@@ -171,7 +170,11 @@ static const struct condition conditions_always[] = {
 			      SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE, type)) \
 	}
 
+#define OPEN_WRITING (O_ACCMODE | O_CREAT | O_TRUNC)
+
 static const struct condition conditions_connecting[] = {
+	{ "open", ONE(SCMP_A1(SCMP_CMP_MASKED_EQ, OPEN_WRITING, O_RDONLY)) },
+	{ "openat", ONE(SCMP_A2(SCMP_CMP_MASKED_EQ, OPEN_WRITING, O_RDONLY)) },
 	SOCKET(AF_INET, SOCK_STREAM),
 	SOCKET(AF_INET, SOCK_DGRAM),
 	SOCKET(AF_INET6, SOCK_STREAM),
@@ -185,10 +188,13 @@ static int conditions_add(scmp_filter_ctx filter, const struct condition *c)
 {
 	int err = 0;
 
-	for (; c->call && !err; c++)
-		err = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW,
-					     seccomp_syscall_resolve_name(c->call), c->cnt,
-					     c->args);
+	for (; c->call && !err; c++) {
+		int number = seccomp_syscall_resolve_name(c->call);
+
+		if (number >= 0)
+			err = seccomp_rule_add_array(filter, SCMP_ACT_ALLOW, number, c->cnt,
+						     c->args);
+	}
 	return err;
 }
 
@@ -278,7 +284,8 @@ void sandbox_write(struct buf *out)
 	if (version)
 		buf_printf(out, "Landlock (version %d)", version);
 	else
-		buf_str(out, "no Landlock (Linux 5.13 or later has it)");
+		buf_str(out,
+			"no Landlock (Linux 5.13 or later has it): who looks up names can read what this user can");
 }
 
 /* --- the privileged process */
