@@ -30,6 +30,8 @@ is 1 "$(field Threads)" "it has one thread"
 is "" "$(find "/proc/$front/fd" -type l -printf '%l\n' | grep -vE '^(socket:|anon_inode:\[(eventpoll|signalfd|eventfd)\]|pipe:|/dev/null$|/dev/pts/|'"$TMP/seismo.err"')')" \
 	"it has nothing open but sockets, and where messages go"
 is 0 "$(find "/proc/$front/fd" -type l -printf '%l\n' | grep -c bpf)" "and no table or program of the kernel"
+is 1000 "$(<"/proc/$front/oom_score_adj")" "when memory is short it is the first to go"
+ok "it can keep few descriptors" between 64 1200 "$(awk '/^Max open files/ { print $5 }' "/proc/$front/limits")"
 is "JOURNAL_STREAM=" "$(tr -d '\0' <"/proc/$front/environ")" "nor anything of the daemon's environment"
 ok "it costs little memory ($(awk '/^Pss_Anon/ { print $2 }' "/proc/$front/smaps_rollup") KiB of its own)" \
 	between 100 6000 "$(awk '/^Pss_Anon/ { print $2 }' "/proc/$front/smaps_rollup")"

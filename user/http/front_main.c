@@ -1,11 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* The front's own side: HTTP here, everything else is asked of the daemon. */
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <utlist.h>
@@ -24,6 +26,8 @@
 #define KNOWN_MAX      8
 #define KNOWN_TEXT_MAX 512 /* an Accept of Prometheus is 200 */
 #define EXIT_FAILED    1
+/* File descriptors beside those of clients and listeners: messages, the loop, the body of a reply. */
+#define DESCRIPTORS_SPARE 32
 
 /* A request whose reply comes later. */
 struct pending {
@@ -314,6 +318,23 @@ static void signal_ignore(void *ctx, int signal)
 	(void)ctx, (void)signal;
 }
 
+/*
+ * Bodies of replies are the daemon's memory for as long as somebody has them. Whoever has taken over this process can keep few, and
+ * when memory is short it is this process that the kernel ends. Where one of both cannot be had, the rest goes on.
+ */
+static void limits_set(unsigned descriptors)
+{
+	const struct rlimit limit = { descriptors, descriptors };
+	int fd = open("/proc/self/oom_score_adj", O_WRONLY | O_CLOEXEC);
+
+	if (fd < 0 || write(fd, "1000", 4) != 4)
+		log_debug("cannot be the first to go when memory is short: %s", strerror(errno));
+	if (fd >= 0)
+		close(fd);
+	if (setrlimit(RLIMIT_NOFILE, &limit))
+		log_debug("cannot limit the number of open files: %s", strerror(errno));
+}
+
 /* What opens, allocates or is to be watched, before the sandbox. */
 static int process_open(struct front_process *f, const struct http_route *routes)
 {
@@ -331,6 +352,7 @@ static int process_open(struct front_process *f, const struct http_route *routes
 		return -EPROTO;
 	log_level = setup.log_level;
 	log_begin(setup.log_format);
+	limits_set(setup.connections + cnt + DESCRIPTORS_SPARE);
 	/* as many sockets as the daemon had, with that of its own */
 	err = http_server_new(&f->server, f->loop, routes, f, setup.connections, cnt + 1);
 	for (unsigned i = 0; i < cnt && !err; i++)
