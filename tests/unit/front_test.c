@@ -17,7 +17,7 @@
 #include "http/wire.h"
 
 /* What it is to do: the front is told by the number of connections. */
-enum { POLITE, CURIOUS, GARBAGE, FLOOD };
+enum { POLITE, CURIOUS, GARBAGE, BUSY, FLOOD };
 
 /* --- the front */
 
@@ -97,6 +97,17 @@ static void be_curious(void)
 	report("fine");
 }
 
+#define BUSY_CNT 30
+#define BUSY_NS	 (10 * NS_PER_MS)
+
+static void be_busy(void)
+{
+	for (int i = 0; i < BUSY_CNT; i++)
+		if (get("/busy", HTTP_OPEN) != 200)
+			report("it is not served");
+	report("fine");
+}
+
 static int front(void)
 {
 	struct wire_setup setup = { 0 };
@@ -108,6 +119,8 @@ static int front(void)
 		be_polite();
 	if (setup.connections == CURIOUS)
 		be_curious();
+	if (setup.connections == BUSY)
+		be_busy();
 	if (get("/starts", HTTP_OPEN) != 200)
 		return 4;
 	if (strncmp(reply.body, "1", 1))
@@ -163,6 +176,21 @@ static void serve_later(void *ctx, const struct http_request *r, struct http_rep
 	to->body = (struct buf){ 0 };
 }
 
+/* The time between two of them, which is everybody else's. */
+static uint64_t busy_end_ns, between_ns;
+
+static void serve_busy(void *ctx, const struct http_request *r, struct http_reply *to)
+{
+	uint64_t start_ns = clock_now_ns();
+
+	(void)ctx, (void)r;
+	between_ns += busy_end_ns ? start_ns - busy_end_ns : 0;
+	while (clock_now_ns() < start_ns + BUSY_NS)
+		;
+	busy_end_ns = clock_now_ns();
+	buf_str(&to->body, "at last\n");
+}
+
 static void serve_starts(void *ctx, const struct http_request *r, struct http_reply *to)
 {
 	(void)ctx, (void)r;
@@ -180,6 +208,7 @@ static const struct http_route routes[] = {
 	{ "/open", serve_open },
 	{ "/shared", serve_shared },
 	{ "/later", serve_later },
+	{ "/busy", serve_busy },
 	{ "/starts", serve_starts },
 	{ "/report", serve_report },
 	{ "/trusted", serve_secret, HTTP_TRUSTED },
@@ -234,6 +263,13 @@ static void garbage_ends_it(void **state)
 	assert_int_equal(starts, 2);
 }
 
+static void half_of_the_time_is_not_its_own(void **state)
+{
+	(void)state;
+	front_is(BUSY, "fine");
+	assert_true(between_ns >= (BUSY_CNT - 1) * BUSY_NS);
+}
+
 static void a_flood_ends_it_and_keeps_nobody_waiting(void **state)
 {
 	(void)state;
@@ -248,6 +284,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(replies_are_shared_and_may_come_later),
 		cmocka_unit_test(it_gets_no_more_than_its_clients),
 		cmocka_unit_test(garbage_ends_it),
+		cmocka_unit_test(half_of_the_time_is_not_its_own),
 		cmocka_unit_test(a_flood_ends_it_and_keeps_nobody_waiting),
 	};
 

@@ -300,7 +300,7 @@ static int request_answer(struct front *f, const struct wire_texts *texts)
 	buf_release(&reply.body);
 	end_ns = clock_now_ns();
 	/* Whatever it asks for, and how often: half of the time is left to everything else. */
-	if (route && route->heavy) {
+	if (f->watch) { /* a reply that was given later, but at once, may have ended it */
 		watch_set(f->watch, 0);
 		timer_set(f->breather, end_ns + (end_ns - start_ns));
 	}
