@@ -15,6 +15,7 @@
 struct MHD_Connection;
 struct http_server;
 struct body;
+struct gate;
 struct connection_later;
 struct secure;
 
@@ -31,6 +32,8 @@ struct client {
 	struct timer *wake;    /* of the library that serves it */
 	struct secure *secure; /* NULL: no TLS */
 	void *session;	       /* of GnuTLS */
+	struct gate *gate;     /* that reads for it; NULL: no TLS */
+	uint64_t turn;	       /* in which something of its handshake was read */
 	struct login_wait wait;
 	bool asked;   /* this is not its first request */
 	bool refused; /* the request that waited for it */

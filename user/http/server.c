@@ -21,7 +21,7 @@
 #define CONNECTION_MEMORY    ((size_t)16 * 1024)
 #define IDLE_TIMEOUT_SECONDS 10u
 #define ACCEPT_RETRY_NS	     (100 * NS_PER_MS)
-#define HANDSHAKES_MAX	     8u		      /* that begin in one turn of the loop */
+#define ACCEPT_MAX	     8u		      /* connections with TLS, in one turn of the loop */
 #define HEAVY_NS	     (15 * NS_PER_MS) /* for heavy replies in one turn of the loop, while others wait */
 /*
  * What is handed to the kernel at a time, so that nobody's big reply keeps the others waiting; as much again
@@ -132,6 +132,7 @@ static void engine_run(struct engine *e)
 	MHD_UNSIGNED_LONG_LONG ms;
 
 	e->server->heavy_ns = 0;
+	gate_turn(&e->server->gate);
 	MHD_run(e->daemon);
 	gate_sweep(&e->server->gate);
 	if (MHD_get_timeout(e->daemon, &ms) == MHD_YES)
@@ -200,7 +201,7 @@ static void listener_ready(void *ctx, unsigned events)
 {
 	struct listener *l = ctx;
 	struct engine *e = listener_engine(l);
-	unsigned most = e == &l->server->tls ? HANDSHAKES_MAX : l->server->connection_max / 8 + 1;
+	unsigned most = e == &l->server->tls ? ACCEPT_MAX : l->server->connection_max / 8 + 1;
 
 	(void)events;
 	for (unsigned i = most; i && listener_accept(l); i--)
