@@ -35,9 +35,10 @@ struct client {
 	struct gate *gate;     /* that reads for it; NULL: no TLS */
 	uint64_t turn;	       /* in which something of its handshake was read */
 	struct login_wait wait;
-	bool asked;   /* this is not its first request */
-	bool refused; /* the request that waited for it */
-	bool trusted; /* has shown who it is */
+	uint64_t version; /* of what was in effect when the request was made to wait */
+	bool asked;	  /* this is not its first request */
+	bool refused;	  /* the request that waited for it */
+	bool trusted;	  /* has shown who it is */
 };
 
 struct client_list {

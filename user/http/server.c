@@ -347,6 +347,7 @@ static enum MHD_Result request_begin(struct http_server *s, struct client *c, co
 	if (answer == GATE_CLOSE)
 		return MHD_NO;
 	if (answer == GATE_WAIT) {
+		c->version = s->gate.version;
 		MHD_suspend_connection(c->connection);
 		return MHD_YES;
 	}
@@ -362,11 +363,12 @@ static enum MHD_Result request_begin(struct http_server *s, struct client *c, co
 	return request_answer(s, &reply, c);
 }
 
-/* Whether somebody has logged in is known. */
+/* Whether somebody has logged in is known: who has as a user of a time before has not. */
 static void login_done(struct login_wait *wait, bool right)
 {
 	struct client *c = (struct client *)((char *)wait - offsetof(struct client, wait));
 
+	right = right && c->version == c->list->server->gate.version;
 	c->trusted = right;
 	c->refused = !right;
 	MHD_resume_connection(c->connection);
