@@ -50,7 +50,6 @@ struct front_process {
 	struct http_server *server;
 	struct timer *stale;
 	struct http_shared *slots[WIRE_SLOTS];
-	uint64_t versions[WIRE_SLOTS];
 	struct pending *pending;
 	struct known known[KNOWN_MAX];
 	unsigned known_next;
@@ -132,10 +131,18 @@ static bool message_wait(struct front_process *f, int timeout_ms, size_t *len, i
 	return n >= (ssize_t)WIRE_REPLY_MIN;
 }
 
+/* The daemon has not sent again what is there no more: it was, when the daemon was asked. */
+static bool is_lost(const struct front_process *f)
+{
+	const struct wire_reply *head = &f->reply;
+
+	return head->unchanged && head->slot && head->slot <= WIRE_SLOTS &&
+	       http_shared_version(f->slots[head->slot - 1]) != head->version;
+}
+
 static void slot_share(struct front_process *f, unsigned slot, uint64_t version,
 		       struct http_reply *reply)
 {
-	f->versions[slot] = version;
 	http_reply_share(reply, &f->slots[slot], version);
 	timer_set(f->stale, clock_now_ns() + SLOT_NS);
 }
@@ -154,10 +161,12 @@ static void reply_read(struct front_process *f, size_t len, int file, struct htt
 	else
 		buf_add(&reply->body, head->body, len - WIRE_REPLY_MIN);
 	reply->content_type = type_keep(f, f->reply.content_type);
-	if (!complete)
+	if (!complete || is_lost(f)) {
+		f->reply.slot = 0; /* nobody else is to get it */
 		http_reply_fail(reply, 503, "out of memory");
-	else if (head->slot && head->slot <= WIRE_SLOTS)
+	} else if (head->slot && head->slot <= WIRE_SLOTS) {
 		slot_share(f, head->slot - 1, head->version, reply);
+	}
 }
 
 /* The reply to a former request. Takes the file. */
@@ -218,7 +227,7 @@ static bool request_make(struct front_process *f, const struct http_route *route
 				   http_request_header(request, "Accept") ?: "");
 	connection_queries(request, param_add, f);
 	for (int i = 0; i < WIRE_SLOTS; i++)
-		f->request.held[i] = f->slots[i] ? f->versions[i] : 0;
+		f->request.held[i] = http_shared_version(f->slots[i]);
 	return f->fits;
 }
 
@@ -264,12 +273,14 @@ static bool known_take(struct front_process *f, struct http_reply *reply)
 	uint64_t now_ns = clock_now_ns();
 
 	for (const struct known *k = f->known; k < f->known + KNOWN_MAX; k++) {
-		if (now_ns >= k->until_ns || !f->slots[k->slot] || k->len != text_len(f) ||
+		uint64_t version = http_shared_version(f->slots[k->slot]);
+
+		if (now_ns >= k->until_ns || !version || k->len != text_len(f) ||
 		    k->access != f->request.access || memcmp(k->text, f->request.text, k->len))
 			continue;
 		reply->status = k->status;
 		reply->content_type = k->type;
-		slot_share(f, k->slot, f->versions[k->slot], reply);
+		slot_share(f, k->slot, version, reply);
 		return true;
 	}
 	return false;

@@ -105,6 +105,11 @@ bool http_reply_share(struct http_reply *r, struct http_shared **slot, uint64_t 
 	       (*slot)->gate_version == r->gate_version;
 }
 
+uint64_t http_shared_version(const struct http_shared *shared)
+{
+	return shared && shared->plain.response ? shared->version : 0;
+}
+
 void http_shared_drop(struct http_shared **slot)
 {
 	if (!*slot)

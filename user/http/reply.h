@@ -51,6 +51,8 @@ void http_reply_init(struct http_reply *r);
 bool http_reply_share(struct http_reply *r, struct http_shared **slot, uint64_t version);
 /* Empties the slot; those to whom it is being sent still get it. */
 void http_shared_drop(struct http_shared **slot);
+/* What is in a slot, and can be sent, is of this version; 0: there is nothing. */
+uint64_t http_shared_version(const struct http_shared *shared);
 
 /* --- the server's */
 
