@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include "http/login.h"
 #include "lib/buf.h"
@@ -21,6 +22,7 @@ static struct web_user users[] = {
 	{ (char *)"y", (char *)"$2y$05$CCCCCCCCCCCCCCCCCCCCC.VGOzA784oUp/Z0DY336zx7pLYAy0lwK" },
 };
 static const struct web web = { .users = users, .user_cnt = 3 };
+static const struct web *asked = &web;
 
 struct waiter {
 	struct login_wait wait;
@@ -68,7 +70,7 @@ static enum login try(struct logins *l, const char *name, const char *password, 
 	memcpy(&from.sin_addr, address, 4);
 	basic(header, name, password);
 	*w = (struct waiter){ .wait = { .done = waited } };
-	login = logins_check(l, &web, header, (struct sockaddr *)&from, &w->wait);
+	login = logins_check(l, asked, header, (struct sockaddr *)&from, &w->wait);
 	pending += login == LOGIN_PENDING;
 	return login;
 }
@@ -141,6 +143,42 @@ static void who_is_wrong_has_to_wait(void **state)
 	logins_free(l);
 }
 
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000 * NS_PER_MS + (uint64_t)t.tv_nsec;
+}
+
+/* Names that are nobody's take the time of one user or the other, not all that of the first. */
+static void time_tells_no_name(void **state)
+{
+	static struct web_user mixed[] = {
+		{ (char *)"fast",
+		  (char *)"$2b$04$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW" },
+		{ (char *)"slow",
+		  (char *)"$2b$10$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW" },
+	};
+	static const struct web of_both = { .users = mixed, .user_cnt = 2 };
+	struct logins *l = logins_new(loop);
+	unsigned slow = 0;
+	char name[8];
+
+	(void)state;
+	asked = &of_both;
+	for (int i = 0; i < 20; i++) {
+		uint64_t start_ns = cpu_ns();
+
+		snprintf(name, sizeof(name), "x%03d", i);
+		assert_int_equal(settle(l, name, "no", name), LOGIN_WRONG);
+		slow += cpu_ns() - start_ns > 10 * NS_PER_MS;
+	}
+	asked = &web;
+	logins_free(l);
+	assert_in_range(slow, 1, 19);
+}
+
 /* One hash for all who say the same; what is dropped at the end is wrong. */
 static void many_at_once(void **state)
 {
@@ -177,6 +215,7 @@ int main(void)
 		cmocka_unit_test(passwords_of_each_kind),
 		cmocka_unit_test(what_is_no_login),
 		cmocka_unit_test(who_is_wrong_has_to_wait),
+		cmocka_unit_test(time_tells_no_name),
 		cmocka_unit_test(many_at_once),
 	};
 
