@@ -18,13 +18,24 @@
 #include "lib/aside.h"
 
 #define BIG_BYTES (3u << 20)
+#define LIMIT_NS  (60 * 1000 * NS_PER_MS)
 
 static struct loop *loop;
 static struct aside *aside;
 static struct buf result;
 static bool is_done, is_good;
-static uint64_t cpu_ns;
+static uint64_t cpu_ns, limit_ns, begun_ns;
 static int value, turns;
+
+/* The memory of the loop, as long as there is some. */
+static size_t room = SIZE_MAX;
+
+void *__real_realloc(void *at, size_t bytes);
+void *__wrap_realloc(void *at, size_t bytes);
+void *__wrap_realloc(void *at, size_t bytes)
+{
+	return bytes > room ? NULL : __real_realloc(at, bytes);
+}
 
 static int setup(void **state)
 {
@@ -32,6 +43,8 @@ static int setup(void **state)
 	loop = loop_new();
 	is_done = is_good = false;
 	turns = 0;
+	limit_ns = LIMIT_NS;
+	room = SIZE_MAX;
 	return loop ? 0 : -1;
 }
 
@@ -56,8 +69,9 @@ static void done(void *ctx, struct buf *out, uint64_t cpu)
 
 static void begin(void (*work)(void *ctx, struct buf *out))
 {
-	const struct aside_work w = { work, done, NULL };
+	const struct aside_work w = { work, done, NULL, limit_ns };
 
+	begun_ns = clock_now_ns();
 	aside = aside_start(loop, &w);
 	assert_non_null(aside);
 }
@@ -187,10 +201,30 @@ static void no_memory_is_no_result(void **state)
 	assert_false(is_good);
 }
 
+/* The loop has none: the child, which has, waits until it is read from. */
+static void no_memory_in_the_loop_is_no_result(void **state)
+{
+	(void)state;
+	begin(write_much);
+	room = BIG_BYTES / 2;
+	finish();
+	assert_false(is_good);
+	assert_true(clock_now_ns() - begun_ns < limit_ns);
+}
+
 static void sleep_long(void *ctx, struct buf *out)
 {
 	(void)ctx, (void)out;
 	sleep(60);
+}
+
+static void what_does_not_end_is_killed(void **state)
+{
+	(void)state;
+	limit_ns = 20 * NS_PER_MS;
+	begin(sleep_long);
+	finish();
+	assert_false(is_good);
 }
 
 static void cancelled_it_is_gone(void **state)
@@ -211,6 +245,9 @@ int main(void)
 		cmocka_unit_test_setup_teardown(it_has_no_descriptors, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_crash_is_no_result, setup, teardown),
 		cmocka_unit_test_setup_teardown(no_memory_is_no_result, setup, teardown),
+		cmocka_unit_test_setup_teardown(no_memory_in_the_loop_is_no_result, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(what_does_not_end_is_killed, setup, teardown),
 		cmocka_unit_test_setup_teardown(cancelled_it_is_gone, setup, teardown),
 	};
 

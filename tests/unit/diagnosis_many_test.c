@@ -77,7 +77,7 @@ static void done(void *ctx, struct buf *out, u64 cpu_ns)
 /* CPU time of the loop for a diagnosis beside it; `text` is what it says. */
 static u64 loop_ns(struct world *w)
 {
-	const struct aside_work how = { work, done, w };
+	const struct aside_work how = { work, done, w, 60 * NS_PER_SEC };
 	u64 begin_ns = thread_cpu_ns();
 
 	free(text);

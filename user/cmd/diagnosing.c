@@ -11,6 +11,7 @@
 #include "lib/log.h"
 
 #define WAITING_MAX 16
+#define LIMIT_NS    (30 * 1000 * NS_PER_MS) /* so long takes none that comes to an end */
 
 /* Somebody who waits for a diagnosis. */
 struct asker {
@@ -77,7 +78,7 @@ static void done(void *ctx, struct buf *out, u64 cpu_ns)
 static void next_start(struct diagnosing *d)
 {
 	while (d->first && !d->aside) {
-		const struct aside_work w = { work, done, d->first };
+		const struct aside_work w = { work, done, d->first, LIMIT_NS };
 		struct buf out = { 0 };
 
 		d->aside = aside_start(d->loop, &w);

@@ -9,9 +9,12 @@
 #include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
-#define READ_BYTES ((size_t)64 * 1024)
+#define READ_BYTES   ((size_t)64 * 1024)
+#define END_TRIES    200
+#define END_PAUSE_NS (5 * NS_PER_MS)
 
 struct aside {
 	struct aside_work work;
@@ -19,6 +22,7 @@ struct aside {
 	pid_t pid;
 	int result, process; /* a pipe; a pidfd, -1: not yet */
 	struct watch *watch; /* of the one, then of the other */
+	struct timer *limit;
 	struct buf out;
 };
 
@@ -62,6 +66,8 @@ static void release(struct aside *a)
 {
 	if (a->watch)
 		watch_remove(a->watch);
+	if (a->limit)
+		timer_remove(a->limit);
 	if (a->process >= 0)
 		close(a->process);
 	close(a->result);
@@ -113,15 +119,29 @@ static void process_watch(struct aside *a)
 static void result_ready(void *ctx, unsigned events)
 {
 	struct aside *a = ctx;
-	ssize_t n = 0;
+	ssize_t n = -1;
 
 	(void)events;
+	errno = ENOMEM;
 	if (buf_reserve(&a->out, READ_BYTES))
 		n = read(a->result, a->out.data + a->out.len, READ_BYTES);
-	if (n > 0)
+	if (n > 0) {
 		a->out.len += (size_t)n;
-	else if (!n || (errno != EAGAIN && errno != EINTR))
+	} else if (!n) {
 		process_watch(a);
+	} else if (errno != EAGAIN && errno != EINTR) {
+		a->out.failed = true;
+		kill(a->pid, SIGKILL); /* it may wait until somebody reads */
+		process_watch(a);
+	}
+}
+
+static void limit_reached(void *ctx, uint64_t now_ns)
+{
+	const struct aside *a = ctx;
+
+	(void)now_ns;
+	kill(a->pid, SIGKILL);
 }
 
 struct aside *aside_start(struct loop *l, const struct aside_work *w)
@@ -134,7 +154,8 @@ struct aside *aside_start(struct loop *l, const struct aside_work *w)
 		return NULL;
 	}
 	*a = (struct aside){ .work = *w, .loop = l, .result = ends[0], .process = -1 };
-	a->watch = fcntl(ends[0], F_SETFL, O_NONBLOCK)
+	a->limit = loop_timer(l, limit_reached, a);
+	a->watch = !a->limit || fcntl(ends[0], F_SETFL, O_NONBLOCK)
 			   ? NULL
 			   : loop_watch(l, ends[0], LOOP_READ, result_ready, a);
 	a->pid = a->watch ? fork() : -1;
@@ -142,8 +163,10 @@ struct aside *aside_start(struct loop *l, const struct aside_work *w)
 		child(w, ends[1], parent);
 	err = errno;
 	close(ends[1]);
-	if (a->pid > 0)
+	if (a->pid > 0) {
+		timer_set(a->limit, clock_now_ns() + w->limit_ns);
 		return a;
+	}
 	release(a);
 	errno = err;
 	return NULL;
@@ -151,9 +174,13 @@ struct aside *aside_start(struct loop *l, const struct aside_work *w)
 
 void aside_cancel(struct aside *a)
 {
+	const struct timespec pause = { .tv_nsec = END_PAUSE_NS };
+
 	if (!a)
 		return;
 	kill(a->pid, SIGKILL);
-	waitpid(a->pid, NULL, 0);
+	/* one that waits for a disk ends when that answers */
+	for (int i = 0; i < END_TRIES && !waitpid(a->pid, NULL, WNOHANG); i++)
+		nanosleep(&pause, NULL);
 	release(a);
 }

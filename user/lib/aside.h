@@ -17,11 +17,16 @@ struct aside_work {
 	/* In the loop. `out` is the callee's, and NULL where the child did not come to its end; with the CPU time that it took. */
 	void (*done)(void *ctx, struct buf *out, uint64_t cpu_ns);
 	void *ctx;
+	/*
+	 * After which it is killed: it may never end, as when another thread has just held a lock of the C library that the child
+	 * needs.
+	 */
+	uint64_t limit_ns;
 };
 
 /* NULL with errno: there is no room for a child. */
 struct aside *aside_start(struct loop *l, const struct aside_work *w);
-/* Not after `done`, which is not called any more. */
+/* Not after `done`, which is not called any more. Waits up to a second until the child is gone. */
 void aside_cancel(struct aside *a);
 
 #endif
