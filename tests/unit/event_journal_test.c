@@ -191,16 +191,65 @@ static bool is_told(struct writer_state *s)
 	return !s->journal_err && s->written > 20000;
 }
 
-/* Every line arrives once by its number, or is one of those of which is told that they are missing. */
-static void a_gap_is_told(void **state)
+static struct writer *writer_start(void)
 {
 	struct writer *w = writer_new(&(struct writer_options){
 		.file = file, .max_size = 64 << 20, .keep = 1, .journald = true });
+
+	assert_non_null(w);
+	return w;
+}
+
+/* As after a disk that was full for a while: more than waits for a journal. */
+static void a_burst_arrives_whole(void **state)
+{
+	struct writer *w = writer_start();
+	struct writer_state s;
+
+	(void)state;
+	for (int i = 0; i < 20000; i++)
+		put(w, "a");
+	assert_true(writer_end(w, 10 * SECOND));
+	writer_state(w, &s);
+	writer_free(w);
+	assert_int_equal(s.journal_dropped, 0);
+	assert_int_equal(taken_cnt, 20000);
+	for (unsigned i = 0; i < taken_cnt; i++)
+		assert_int_equal(taken_seq[i], i + 1);
+}
+
+/* There is no other time at which the journal could be told. */
+static void what_is_left_at_the_end_is_told(void **state)
+{
+	struct writer *w = writer_start();
+	struct writer_state s;
+	char text[1024] = "";
+	FILE *f;
+
+	(void)state;
+	refuses = ENOENT;
+	for (int i = 0; i < 3; i++)
+		put(w, "a");
+	assert_true(writer_end(w, 10 * SECOND));
+	writer_state(w, &s);
+	writer_free(w);
+	assert_int_equal(s.journal_dropped, 3);
+	assert_int_equal(s.journal_err, -ENOENT);
+	f = fopen(file, "re");
+	assert_non_null(f);
+	assert_true(fread(text, 1, sizeof(text) - 1, f) > 0);
+	fclose(f);
+	assert_non_null(strstr(text, "\"kind\":\"lost\",\"where\":\"journal\",\"count\":3,"));
+}
+
+/* Every line arrives once by its number, or is one of those of which is told that they are missing. */
+static void a_gap_is_told(void **state)
+{
+	struct writer *w = writer_start();
 	struct writer_state s;
 	u64 missing = 0;
 
 	(void)state;
-	assert_non_null(w);
 	refuses = EAGAIN;
 	for (int i = 0; i < 20000; i++)
 		put(w, "a");
@@ -229,6 +278,8 @@ static const struct CMUnitTest tests[] = {
 	TEST(a_line_break_begins_no_field),
 	TEST(what_is_refused_is_tried_again),
 	TEST(what_no_journal_takes_is_dropped),
+	TEST(a_burst_arrives_whole),
+	TEST(what_is_left_at_the_end_is_told),
 	TEST(a_gap_is_told),
 };
 

@@ -363,7 +363,12 @@ static void file_tell(struct event_log *l, const struct writer_state *state)
 
 static void journal_tell(struct event_log *l, const struct writer_state *state)
 {
-	if (state->journal_dropped > l->journal_dropped && !l->journal_lost) {
+	u64 missed = state->journal_dropped - l->journal_dropped;
+
+	if (missed && !l->journal_lost && !state->journal_err) {
+		log_warn("the journal has missed %llu events, and is told so",
+			 (unsigned long long)missed);
+	} else if (missed && !l->journal_lost) {
 		log_err(state->journal_err,
 			"the journal takes no events; it will be told how many it misses");
 		l->journal_lost = true;
@@ -397,13 +402,17 @@ void event_log_tick(struct event_log *l)
 
 bool event_log_end(struct event_log *l, u64 wait_ns)
 {
+	bool ended;
+
 	if (!l)
 		return true;
 	if (l->untold_cnt)
 		dropped_tell(l);
 	if (l->suppressed)
 		suppressed_tell_all(l);
-	return writer_end(l->writer, wait_ns);
+	ended = writer_end(l->writer, wait_ns);
+	error_tell(l);
+	return ended;
 }
 
 void event_log_free(struct event_log *l)

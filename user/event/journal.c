@@ -169,6 +169,17 @@ int journal_flush(struct journal *j)
 	return err;
 }
 
+void journal_give_up(struct journal *j)
+{
+	u32 len;
+
+	for (size_t at = 0; at < j->pending.len; at += sizeof(len) + len) {
+		memcpy(&len, j->pending.data + at, sizeof(len));
+		drop(j);
+	}
+	buf_reset(&j->pending);
+}
+
 void journal_release(struct journal *j)
 {
 	buf_release(&j->pending);

@@ -23,6 +23,8 @@ struct journal {
 void journal_add(struct journal *j, const char *line, size_t len);
 /* Sends what the journal takes. 0: that is all; negative errno: why the rest has to wait. */
 int journal_flush(struct journal *j);
+/* Drops what has to wait. */
+void journal_give_up(struct journal *j);
 void journal_release(struct journal *j);
 
 #endif

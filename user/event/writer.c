@@ -18,7 +18,7 @@
 #include "lib/thread.h"
 #include "lib/utc.h"
 
-#define BATCH_MAX  (256U << 10) /* bytes in one write */
+#define BATCH_MAX  (128U << 10) /* bytes in one write; the journal's queue has room for these */
 #define RECENT_MAX (512U << 10) /* of each of two halves */
 #define QUEUE_KEEP (1U << 20)	/* bytes of memory that stay allocated for the queue */
 #define NUMBER_MAX 256		/* of what is before a line, and of lines of the writer's own */
@@ -262,7 +262,10 @@ static bool file_ready(struct writer *w)
 	return true;
 }
 
-/* Writes `out`. False: that is not possible, and the writer ends. */
+/*
+ * Writes `out`, and gives the journal what is in the file by then: no number comes there twice. False: that is not possible, and the
+ * writer ends.
+ */
 static bool out_write(struct writer *w, u64 lines)
 {
 	size_t at = 0;
@@ -284,6 +287,7 @@ static bool out_write(struct writer *w, u64 lines)
 		}
 	}
 	buf_reset(&w->out);
+	journal_flush(&w->journal);
 	pthread_mutex_lock(&w->lock);
 	w->state.err = 0;
 	w->state.busy_ns = clock_now_ns();
@@ -354,31 +358,51 @@ static bool taken_write(struct writer *w)
 	return out_write(w, lines);
 }
 
-/*
- * Gives the journal what is meant for it, and tells of what it has missed. False: that is not possible to write, and the writer
- * ends.
- */
-static bool journal_serve(struct writer *w)
+/* Of what the journal has missed. False: that is not possible to write, and the writer ends. */
+static bool missed_tell(struct writer *w)
 {
 	struct journal *j = &w->journal;
-	int err = journal_flush(j);
 	struct buf more = { 0 };
-	u64 told = err ? 0 : j->untold;
 
-	pthread_mutex_lock(&w->lock);
-	w->state.journal_err = err;
-	w->state.journal_dropped = j->dropped;
-	pthread_mutex_unlock(&w->lock);
-	if (!told || !file_ready(w))
-		return !told;
-	buf_printf(&more, "%llu,\"since\":\"", (unsigned long long)told);
+	if (!j->untold)
+		return true;
+	if (!file_ready(w))
+		return false;
+	buf_printf(&more, "%llu,\"since\":\"", (unsigned long long)j->untold);
 	utc_add(&more, &w->utc, j->untold_wall_ns);
 	buf_char(&more, '"');
 	j->untold = 0;
 	lost_add(w, "journal", ",\"count\":", buf_cstr(&more));
 	buf_release(&more);
-	journal_flush(j);
 	return out_write(w, 1);
+}
+
+static void journal_state(struct writer *w, int err)
+{
+	pthread_mutex_lock(&w->lock);
+	w->state.journal_err = err;
+	w->state.journal_dropped = w->journal.dropped;
+	pthread_mutex_unlock(&w->lock);
+}
+
+/* Gives the journal what is meant for it, and tells of the rest when it takes lines again. False: as above. */
+static bool journal_serve(struct writer *w)
+{
+	int err = journal_flush(&w->journal);
+
+	journal_state(w, err);
+	return err || missed_tell(w);
+}
+
+/* What it has not taken by now it never will; then the file alone is told. `good`: that can be written. */
+static void journal_end(struct writer *w, bool good)
+{
+	int err = journal_flush(&w->journal);
+
+	journal_give_up(&w->journal);
+	journal_state(w, err);
+	if (good)
+		missed_tell(w);
 }
 
 /* Waits for lines. False: there are no more. */
@@ -408,9 +432,11 @@ static bool lines_take(struct writer *w)
 static void *run(void *ctx)
 {
 	struct writer *w = ctx;
+	bool good = true;
 
-	while (lines_take(w) && (!w->taken.len || taken_write(w)) && journal_serve(w))
-		;
+	while (good && lines_take(w))
+		good = (!w->taken.len || taken_write(w)) && journal_serve(w);
+	journal_end(w, good);
 	file_close(w);
 	return NULL;
 }
