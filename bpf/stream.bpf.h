@@ -64,29 +64,36 @@ static __always_inline void stream_begin(struct sock *sk, struct parser *p, u32 
 
 /* --- requests and responses */
 
-/* The client has opened the stream, but the call that did so was not seen to return. */
+/* The client has opened the stream, but the call that did so was not seen to return; or just now, and its entry is there. */
 static __always_inline struct stream_entry *stream_race(struct parser *p)
 {
 	if (p->direction != TCP_OUTBOUND || !(p->key.stream & 1) ||
 	    p->key.stream <= p->stream.flow[FLOW_REQUEST].last)
 		return NULL;
 	p->entry = (struct stream_entry){ .response_ns = p->now, .status = p->found.status };
-	if (bpf_map_update_elem(&request_streams, &p->key, &p->entry, BPF_NOEXIST))
-		return NULL;
+	bpf_map_update_elem(&request_streams, &p->key, &p->entry, BPF_NOEXIST);
 	return bpf_map_lookup_elem(&request_streams, &p->key);
 }
 
-/* The response is complete, or all of it that matters. */
+/* The response is complete, or all of it that matters. Who takes the entry away counts: another CPU may be at the request. */
+static __always_inline void stream_count(struct parser *p, const struct stream_entry *e)
+{
+	p->entry = *e;
+	if (!p->entry.since_ns || bpf_map_delete_elem(&request_streams, &p->key))
+		return;
+	request_count(p->identity,
+		      dimension(p->entry.protocol, p->direction, p->peer, p->entry.status), 1,
+		      p->entry.since_ns, p->entry.response_ns);
+	p->answered = 1;
+}
+
+/* The addition is a barrier: of request and response, one at least sees that the other is there. */
 static __always_inline void stream_done(struct parser *p, struct stream_entry *e, u32 protocol,
 					u32 status)
 {
-	e->protocol = protocol;
 	e->status = status;
-	if (!e->since_ns)
-		return;
-	request_count(p->identity, dimension(protocol, p->direction, p->peer, status), 1,
-		      e->since_ns, e->response_ns);
-	bpf_map_delete_elem(&request_streams, &p->key);
+	__sync_fetch_and_add(&e->protocol, protocol);
+	stream_count(p, e);
 }
 
 /* A request that was read has no response yet, but one that was sent may. How long that took is unknown, but it was short. */
@@ -101,9 +108,9 @@ static __always_inline void stream_request(struct parser *p)
 	e = bpf_map_lookup_elem(&request_streams, &p->key);
 	if (!e || e->since_ns)
 		return;
-	e->since_ns = e->response_ns;
+	__sync_fetch_and_add(&e->since_ns, e->response_ns);
 	if (e->protocol)
-		stream_done(p, e, e->protocol, e->status);
+		stream_count(p, e);
 }
 
 static __always_inline void stream_response(struct parser *p, struct stream_entry *e)
