@@ -65,6 +65,7 @@ struct parser {
 	u32 desync;
 	u32 lost;      /* the bytes made no sense */
 	u32 owed;      /* a request was in flight; here, since the stack is full */
+	u32 sent_seq;  /* TCP: write sequence when the call was seen */
 	u32 raced_now; /* a call that sends on this connection has not returned yet */
 	u32 answered;  /* a stream, or a request with a number, has got its response */
 	u32 setup;     /* the last of FOUND_SETUP and so on, 0: none */

@@ -285,10 +285,13 @@ static __noinline int on_stream(struct event *e)
 	if (used) {
 		if (!event_begin(e))
 			return 0;
+		e->p->sent_seq = write_seq(e->sk);
 		on_stream_used(e);
 	} else if (e->is_request && r->outstanding && !r->oneway) {
 		inflight_continues(r, bpf_ktime_get_ns());
 	}
+	if (e->is_request && e->sent) /* not before the request can be found: see is_race() */
+		r->sent_seq = used ? e->p->sent_seq : write_seq(e->sk);
 	if (!e->sent)
 		arrival_end(e->sk, r, used);
 	return event_end(e);

@@ -20,7 +20,6 @@ static __always_inline void sent_note(struct sock *sk, struct request_ctx *r)
 
 	if (!tp)
 		return;
-	r->sent_seq = READ(tp, write_seq);
 	seq = READ(tp, copied_seq);
 	if (!r->read_seq) /* what is read from now on is seen, or was taken unseen */
 		r->read_seq = r->arrived_seq = seq;
