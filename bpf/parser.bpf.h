@@ -7,6 +7,7 @@
 #define PARSER_BPF_H
 
 #include "bytes.bpf.h"
+#include "holder.bpf.h"
 #include "numbered.bpf.h"
 #include "stream.bpf.h"
 
@@ -373,7 +374,13 @@ static __always_inline bool parser_was_wrong(const struct request_ctx *r)
 static __noinline int parser_lost(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
+	struct holders *h;
 
+	if (protocol_has_streams(r->protocol)) {
+		h = holders_of(e->sk);
+		if (h)
+			holder_note(&h->ended, e->sc, HOLDER_LOST);
+	}
 	if (!r->lost)
 		count_add(request_parser_lost_total, e->sc->identity,
 			  dimension(r->protocol, 0, 0, 0), 1);

@@ -117,17 +117,22 @@ static __always_inline void entry_unanswered(u32 identity, u32 gen, u64 dim, u32
 		  dim | (u64)reason << REQUEST_STATUS_AT, 1);
 }
 
-/* The connection has ended after the response had begun, and before the status of the call. */
-static __always_inline void stream_broken(const struct holder *h, const struct stream_entry *e)
+/* The connection has ended after the response had begun, and before it was complete. */
+static __always_inline void entry_broken(const struct holder *h, u32 status, u64 since_ns,
+					 u64 begun_ns)
 {
-	u32 status = STATUS_GRPC +
-		     (h->reason == UNANSWERED_CLIENT_CLOSED ? GRPC_CANCELLED : GRPC_UNAVAILABLE);
 	u32 identity = identity_valid(h->identity, h->gen);
-	u64 dim = without_status(h->dim), ns = time_since(e->since_ns, e->response_ns);
+	u64 dim = without_status(h->dim), ns = time_since(since_ns, begun_ns);
 
 	count_add(requests_total, identity, dim | (u64)status << REQUEST_STATUS_AT, 1);
 	if (ns != NOT_TIMED)
 		hist_add_many_at(series_slot(request_duration_seconds, identity, dim, true), ns, 1);
+}
+
+static __always_inline u32 stream_broken_status(const struct holder *h)
+{
+	return STATUS_GRPC +
+	       (h->reason == UNANSWERED_CLIENT_CLOSED ? GRPC_CANCELLED : GRPC_UNAVAILABLE);
 }
 
 #define STREAM_RACE_NS 1000000000LL /* the call that sends the request has long returned */
@@ -140,7 +145,7 @@ static __always_inline void stream_scan(const struct stream_entry *e, const stru
 
 	if (e->response_ns) {
 		if (state == ENTRY_ENDED)
-			stream_broken(h, e);
+			entry_broken(h, stream_broken_status(h), e->since_ns, e->response_ns);
 	} else if (ns != NOT_TIMED) {
 		if (state == ENTRY_WAITS)
 			waiting_add(identity_valid(h->identity, h->gen), h->dim, 1, ns);
@@ -169,7 +174,7 @@ int streams_scan(struct bpf_iter__bpf_map_elem *it)
 	state = entry_state(key.sock, e->since_ns, &h);
 	if (state == ENTRY_UNSURE)
 		return 0;
-	if (h.ns)
+	if (h.ns && h.reason != HOLDER_LOST)
 		stream_scan(e, &h, state, now);
 	if (state == ENTRY_ENDED)
 		bpf_map_delete_elem(&request_streams, &key);
@@ -188,7 +193,7 @@ int numbered_scan(struct bpf_iter__bpf_map_elem *it)
 	struct stream_key *entry = it->key, key;
 	struct holder h = {};
 	u32 state, protocol;
-	bool waits;
+	bool known, waits;
 
 	if (!entry || !r)
 		return 0;
@@ -203,8 +208,8 @@ int numbered_scan(struct bpf_iter__bpf_map_elem *it)
 	if (state == ENTRY_UNSURE)
 		return 0;
 	protocol = h.dim & ((1 << REQUEST_PROTOCOL_BITS) - 1);
-	waits = r->state == NUMBERED_WAITS && !r->begun_ns && h.ns &&
-		protocol_is_numbered(protocol);
+	known = h.ns && h.reason != HOLDER_LOST && protocol_is_numbered(protocol);
+	waits = known && r->state == NUMBERED_WAITS && !r->begun_ns;
 	if (state == ENTRY_WAITS && protocol == PROTOCOL_NATS && ns > NATS_TIMEOUT_NS) {
 		state = ENTRY_ENDED;
 		h.reason = UNANSWERED_TIMED_OUT;
@@ -213,6 +218,9 @@ int numbered_scan(struct bpf_iter__bpf_map_elem *it)
 		waiting_add(identity_valid(h.identity, h.gen), h.dim, 1, ns);
 	else if (waits)
 		entry_unanswered(h.identity, h.gen, h.dim, h.reason);
+	else if (known && r->begun_ns && state == ENTRY_ENDED)
+		entry_broken(&h, STATUS_ERROR, r->state == NUMBERED_BLOCKS ? 0 : r->since_ns,
+			     r->begun_ns);
 	if (state == ENTRY_ENDED)
 		bpf_map_delete_elem(&request_numbered, &key);
 	return 0;

@@ -9,9 +9,6 @@
 #include "parser_table.bpf.h"
 #include "request_count.bpf.h"
 
-/* There is something in the tables of streams or DNS queries: user space visits them from then on. */
-volatile u64 entries_seen;
-
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct stream_key, struct stream_entry, 16384,
 	     0) request_streams SEC(".maps");
 
