@@ -52,6 +52,11 @@ static __always_inline void connection_tell(const struct attach_connection *c)
 		__sync_fetch_and_add(&state->connections_lost, 1);
 }
 
+static __always_inline bool connection_is_over(struct sock *sk)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_state) == CLOSE;
+}
+
 /* 0 for `begin_ns`: it was there before. The running task's otherwise. */
 static __noinline int connection_note(u64 sk, u64 begin_ns, u32 outbound, u32 connected)
 {
@@ -73,16 +78,21 @@ static __noinline int connection_note(u64 sk, u64 begin_ns, u32 outbound, u32 co
 		__sync_fetch_and_add(&state->connections, 1);
 	else if (!bpf_map_lookup_elem(&attach_connections, &sk))
 		__sync_fetch_and_add(&state->connections_lost, 1);
+	else if (begin_ns) /* found just now among the files; or the address was another one's */
+		bpf_map_update_elem(&attach_connections, &sk, &new, BPF_ANY);
+	if (connected &&
+	    connection_is_over((struct sock *)sk)) /* which nothing else tells of any more */
+		bpf_map_delete_elem(&attach_connections, &sk);
 	return 0;
 }
 
-/* The running task has accepted one. */
+/* The running task has accepted one; it may have been reset before. */
 static __noinline int connection_accepted(u64 fd)
 {
 	struct sock *sk = (void *)descriptor_sock(fd);
 
 	if (BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP &&
-	    BPF_CORE_READ(sk, sk_type) == SOCK_STREAM)
+	    BPF_CORE_READ(sk, sk_type) == SOCK_STREAM && !connection_is_over(sk))
 		connection_note((u64)sk, bpf_ktime_get_ns(), 0, 1);
 	return 0;
 }
