@@ -188,6 +188,18 @@ static void map_preallocate(struct bpf_map *map)
 		bpf_map__set_max_entries(map, PREALLOCATED_MAX);
 }
 
+/*
+ * Requests under way, which must not push each other out while there is room. Kernels before 6.16 let each CPU that adds a row take
+ * so many for a list of its own, and keep as many more in it.
+ */
+#define LRU_LIST (2 * 128)
+
+static bool map_is_under_way(const char *name)
+{
+	return !strcmp(name, "request_streams") || !strcmp(name, "request_hpack") ||
+	       !strcmp(name, "request_numbered");
+}
+
 static bool has_suffix(const char *s, const char *suffix)
 {
 	size_t len = strlen(s), suffix_len = strlen(suffix);
@@ -219,6 +231,9 @@ static void sizes_apply(const struct tables *t, const struct kernel *k, struct b
 		bpf_map__set_autocreate(map, !map_unused(k, map));
 		if (!k->typed)
 			map_preallocate(map);
+		if (map_is_under_way(name))
+			bpf_map__set_max_entries(map, bpf_map__max_entries(map) +
+							      LRU_LIST * t->sizes.cpus);
 		if (has_suffix(name, "_slots"))
 			bpf_map__set_max_entries(map, t->sizes.identities);
 		for (unsigned i = 0; i < cnt; i++)
