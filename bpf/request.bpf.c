@@ -416,10 +416,12 @@ TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newsta
 {
 	struct sock_ctx *sc;
 
-	if (!is_tcp(sk))
+	if (!is_tcp(sk) && !is_mptcp(sk))
 		return 0;
 	if (newstate == FIN_WAIT1 || newstate == CLOSE_WAIT || newstate == CLOSE)
 		return tcp_ending(sk, oldstate, newstate);
+	if (is_mptcp(sk)) /* what it sends first tells who has opened it */
+		return 0;
 	if (newstate != SYN_SENT && (newstate != ESTABLISHED || oldstate != SYN_RECV))
 		return 0;
 	sc = sock_ctx(sk);

@@ -155,6 +155,8 @@ TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newsta
 {
 	struct sock_ctx *sc;
 
+	if (is_mptcp(sk))
+		goto end;
 	if (!is_tcp(sk))
 		return 0;
 	if (!with_send_kprobe && newstate != SYN_SENT && newstate != ESTABLISHED &&

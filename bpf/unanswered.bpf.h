@@ -112,7 +112,8 @@ static __always_inline void unanswered(struct sock *sk, struct sock_ctx *sc, u32
 /* What this side has received and not read. */
 static __always_inline bool ends_unread(struct sock *sk, int oldstate)
 {
-	return unread(sk) > (oldstate == ESTABLISHED ? 0 : UNREAD_FIN);
+	return is_mptcp(sk) ? READ(sk, sk_receive_queue.qlen)
+			    : unread(sk) > (oldstate == ESTABLISHED ? 0 : UNREAD_FIN);
 }
 
 /*
