@@ -129,10 +129,12 @@ static __always_inline void entry_broken(const struct holder *h, u32 status, u64
 		hist_add_many_at(series_slot(request_duration_seconds, identity, dim, true), ns, 1);
 }
 
-static __always_inline u32 stream_broken_status(const struct holder *h)
+/* Its own, where it was complete and both CPUs that were at it left the count to the other one. */
+static __always_inline u32 stream_last_status(const struct holder *h, const struct stream_entry *e)
 {
-	return STATUS_GRPC +
-	       (h->reason == UNANSWERED_CLIENT_CLOSED ? GRPC_CANCELLED : GRPC_UNAVAILABLE);
+	u32 code = h->reason == UNANSWERED_CLIENT_CLOSED ? GRPC_CANCELLED : GRPC_UNAVAILABLE;
+
+	return e->protocol ? e->status : STATUS_GRPC + code;
 }
 
 #define STREAM_RACE_NS 1000000000LL /* the call that sends the request has long returned */
@@ -145,7 +147,7 @@ static __always_inline void stream_scan(const struct stream_entry *e, const stru
 
 	if (e->response_ns) {
 		if (state == ENTRY_ENDED)
-			entry_broken(h, stream_broken_status(h), e->since_ns, e->response_ns);
+			entry_broken(h, stream_last_status(h, e), e->since_ns, e->response_ns);
 	} else if (ns != NOT_TIMED) {
 		if (state == ENTRY_WAITS)
 			waiting_add(identity_valid(h->identity, h->gen), h->dim, 1, ns);
