@@ -61,19 +61,24 @@ static const struct kafka_row {
 #define KAFKA_LEN_MAX	  0x40000000
 #define KAFKA_API_MAX	  100
 #define KAFKA_VERSION_MAX 20
+#define KAFKA_PRODUCE_MIN 60	     /* bytes of a Produce of version 0 that has a message */
 #define KAFKA_NOTED	  (1U << 31) /* what is noted of a request: this, its API and version */
 
 /* These are no failures: the group is to be joined anew, by all its members or with the name that the response gives. */
 #define KAFKA_REBALANCE	  27
 #define KAFKA_NAME_NEEDED 79
 
-/* A request; its client has no name, or one of letters. */
+/*
+ * A request; its client has no name, or one of letters. A session of ZooKeeper that is resumed begins like a Produce of version 0,
+ * with what was last seen in place of the name, but is too short for one.
+ */
 static inline u32 kafka_is_first(const u8 *head, u32 avail, u32 total)
 {
 	u32 len = be32_at(head), name = be16_at(head + 12);
 
 	return avail >= 14 && len + 4 == total && be16_at(head + 4) <= KAFKA_API_MAX &&
 	       be16_at(head + 6) <= KAFKA_VERSION_MAX &&
+	       (be32_at(head + 4) || len >= KAFKA_PRODUCE_MIN) &&
 	       (name == 0xffff ||
 		(name && name + 10 <= len && (avail < 15 || (u32)head[14] - '!' < '~' - '!') &&
 		 (name < 2 || avail < 16 || (u32)head[15] - '!' < '~' - '!')));

@@ -859,6 +859,14 @@ static const struct first {
 	FIRST(PROTOCOL_UNKNOWN, "AMQP\3\1\0\0", 0),
 	FIRST(PROTOCOL_KAFKA, "\0\0\0\x17\0\x12\0\4\0\0\0\1\0\4test", 9),
 	FIRST(PROTOCOL_UNKNOWN, "\0\0\0\x17\0\x12\0\4\0\0\0\1\0\4test", 10),
+	FIRST(PROTOCOL_KAFKA, "\0\0\0\x3c\0\0\0\0\0\0\0\1\0\1#\0\1\0\0\x75\x30", 43),
+	/* a session that is resumed: the last change that was seen is 100012345 */
+	FIRST(PROTOCOL_ZOOKEEPER,
+	      "\0\0\0\x2d\0\0\0\0\0\0\0\1\0\1\x23\x45\0\0\x75\x30\1\0\x02\x9a\0\0\0\0\0\0\0\x10",
+	      17),
+	FIRST(PROTOCOL_ZOOKEEPER,
+	      "\0\0\0\x2c\0\0\0\0\0\0\0\1\0\1\x23\x45\0\0\x75\x30\1\0\x02\x9a\0\0\0\0\0\0\0\x10",
+	      16),
 };
 
 /* Of both sides' bytes, of which those that are not there do not matter. */
