@@ -201,7 +201,7 @@ static inline u32 kafka_codes(struct flow *f, const u8 *head, u32 avail, struct 
 	if (flexible ? head[within_window(at)] < 2
 		     : f->rest < at + 6 || !be32_at(head + within_window(at)))
 		return kafka_answer(f, STATUS_OK, 1, ret); /* no topics */
-	at += flexible ? 1 : 4;
+	at += flexible ? 1 + (head[within_window(at)] >> 7) : 4;
 	name = flexible ? head[within_window(at)] & 0x7f : be16_at(head + within_window(at));
 	if (flexible && head[within_window(at)] & 0x80) {
 		name |= (u32)head[within_window(at + 1)] << 7;
@@ -226,9 +226,8 @@ static inline u32 kafka_topic(struct flow *f, const u8 *head, u32 avail, struct 
 	u32 api = f->note >> 8 & 0xff, at = 0;
 	const struct kafka_row *row = &kafka_apis[api < KAFKA_APIS ? api : 3];
 
-	if (row->shape == KAFKA_PARTITIONS)
-		at = (f->note & 0xff) >= row->flexible ? 5
-						       : 8; /* their number, that of the first */
+	if (row->shape == KAFKA_PARTITIONS) /* how many, and the number of the first */
+		at = (f->note & 0xff) >= row->flexible ? 5 + (head[0] >> 7) : 8;
 	if (avail < at + 2 && avail < f->rest)
 		return 0;
 	at = forget(ret, at) & 15;
