@@ -212,7 +212,7 @@ static inline u32 kafka_codes(struct flow *f, const u8 *head, u32 avail, struct 
 	at += flexible ? 1 : 2;
 	if (api == KAFKA_CREATE_TOPICS && version >= 7)
 		name += 16; /* its number */
-	if (f->rest < at + name || name > 0x8000)
+	if (f->rest <= at + name || name > 0x8000)
 		return kafka_answer(f, STATUS_UNKNOWN, 1, ret);
 	f->rest -= at + name;
 	f->skip = name;

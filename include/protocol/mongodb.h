@@ -126,7 +126,7 @@ static inline u32 mongodb_element(struct flow *f, const u8 *head, u32 avail, str
 	if (end >= avail && avail < PROTOCOL_CARRY && avail < f->rest)
 		return 0;
 	len = mongodb_value_len(type);
-	if (end >= avail || len > f->rest || end + 1 > f->rest - len)
+	if (end >= avail || len > f->rest || end + 1 >= f->rest - len) /* it ends with a zero */
 		return mongodb_answer(f, f->status ? f->status : STATUS_UNKNOWN, 1, ret);
 	end++;
 	f->rest -= end;
@@ -158,7 +158,7 @@ static inline u32 mongodb_long(struct flow *f, const u8 *head, u32 avail, struct
 	if (f->named == 0x03 || f->named == 0x04) /* its length is part of it */
 		len -= 4;
 	f->rest -= 4;
-	if (len > f->rest) {
+	if (len >= f->rest) {
 		f->rest += 4;
 		return mongodb_answer(f, STATUS_UNKNOWN, 4, ret);
 	}
@@ -194,10 +194,10 @@ static inline u32 mongodb_document(struct flow *f, const u8 *head, u32 avail, st
 		return mongodb_ok(f, head, avail, ret);
 	if (avail < 9 && avail < f->rest)
 		return 0;
-	if (f->rest < 9 || head[4])
+	if (f->rest <= 9 || head[4])
 		return mongodb_answer(f, STATUS_UNKNOWN, 1, ret);
 	f->rest -= 9;
-	f->line = f->rest ? MONGODB_ELEMENT : MONGODB_BEGIN;
+	f->line = MONGODB_ELEMENT;
 	f->status = 0;
 	return 9;
 }
