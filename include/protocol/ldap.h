@@ -31,7 +31,7 @@ struct ldap_message {
 	u32 id;
 	u32 op;
 	u32 at;	  /* of what the operation says */
-	u32 left; /* bytes of it from there on */
+	u32 left; /* bytes of it from there on: controls may follow */
 };
 
 /* The bytes that the length at head[at] takes. */
@@ -63,8 +63,8 @@ static inline u32 ldap_read(const u8 *head, struct ldap_message *m, struct found
 	m->op = head[within_window(at)];
 	size = ldap_length_size(head, at + 1);
 	m->at = forget(ret, at + 1 + size);
-	m->left = m->len - m->at;
-	return size <= 5 && m->at <= m->len;
+	m->left = size == 1 ? head[within_window(at + 1)] : ldap_number(head, at + 2, size - 1);
+	return size <= 5 && m->at <= m->len && m->left <= m->len - m->at;
 }
 
 static inline u32 ldap_is_request(u32 op)

@@ -346,6 +346,11 @@ static const struct row ldap_rows[] = {
 		    "\x30\x0d\2\2\1\x2d\x67\7\x0a\1\x20\4\0\4\0\x30\x0d\2\2\1\x2e\x6f\7\x0a\1\6\4\0\4\0"
 		    "\x30\x0d\2\2\1\x2c\x69\7\x0a\1\0\4\0\4\0"),
 	    REQUEST("\x30\x08\2\2\1\x30\x50\2\1\x2f") } },
+	{ "given up, with controls",
+	  "req:5 dropped:5",
+	  { REQUEST("\x30\6\2\1\5\x4a\1x\x30\x11\2\1\6\x50\1\5\xa0\x09\x30\7\4\5"
+		    "1.2.3") } },
+	{ "longer than its message", "desync", { REQUEST("\x30\6\2\1\5\x4a\2x") } },
 	{ "TLS begins",
 	  "req:1 ok:1 tls",
 	  { REQUEST("\x30\x0c\2\1\1\x77\7\x80\5"
