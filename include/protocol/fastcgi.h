@@ -60,7 +60,7 @@ static inline u32 fastcgi_response(struct flow *f, const u8 *head, u32 avail, u3
 		if (avail < FASTCGI_HEAD + 5)
 			return 0;
 		ret->kind = FOUND_NUMBERED_RESPONSE;
-		ret->status = head[12] || (!f->named && be32_at(head + 8)) ? STATUS_ERROR : f->rest;
+		ret->status = head[12] || !f->named ? STATUS_ERROR : f->rest;
 		f->named = 0;
 		f->rest = 0;
 	} else if (type == FASTCGI_VALUES) {

@@ -425,9 +425,10 @@ static const struct row fastcgi_rows[] = {
 	    RESPONSE(FASTCGI("\6", "\1", "\x0c", "\0") "Location: /\n" FASTCGI_ENDS("\1", "\0",
 										    "\0")) } },
 	{ "no output, and none wanted",
-	  "req:1 req:2 error:1 error:2 req:0 ok:0",
-	  { REQUEST(FASTCGI_ASKS("\1") FASTCGI_ASKS("\2")),
-	    RESPONSE(FASTCGI_ENDS("\1", "\xff", "\0") FASTCGI_ENDS("\2", "\0", "\1")),
+	  "req:1 req:2 req:3 error:1 error:2 error:3 req:0 ok:0",
+	  { REQUEST(FASTCGI_ASKS("\1") FASTCGI_ASKS("\2") FASTCGI_ASKS("\3")),
+	    RESPONSE(FASTCGI_ENDS("\1", "\xff", "\0") FASTCGI_ENDS("\2", "\0", "\1")
+			     FASTCGI_ENDS("\3", "\0", "\0")),
 	    REQUEST(FASTCGI("\x09", "\0", "\4", "\0") "\2\0ab"),
 	    RESPONSE(FASTCGI("\x0a", "\0", "\4", "\4") "\2\0ab0123") } },
 	{ "large",
