@@ -63,8 +63,8 @@ struct flow {
 	u8 no_reply; /* the current command gets no response, or this is not one; Redis: enum redis_silence */
 	u8 begun; /* a command was seen, or a response; MySQL responses: sequence numbers restart */
 	u8 carry_len;
-	u8 within; /* memcached: inside a word that began earlier */
-	u8 named;  /* Redis: enum redis_word; MySQL: a response is to come; HTTP: CONNECT */
+	u8 within; /* memcached: inside a word that began earlier; PostgreSQL: of an error that is fatal */
+	u8 named; /* Redis: enum redis_word; MySQL: a response is to come; HTTP: CONNECT */
 	u8 carry[PROTOCOL_CARRY]; /* bytes of an unfinished head, at the end of the array */
 };
 

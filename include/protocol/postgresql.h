@@ -84,24 +84,52 @@ static inline void postgresql_response(struct flow *f, u32 type, struct found *r
 	f->begun = 0;
 }
 
-/* An error that ends the connection, be it at its begin: no ReadyForQuery follows. `head` has twelve bytes. */
+enum postgresql_at { POSTGRESQL_HEAD, POSTGRESQL_FIELD, POSTGRESQL_IN_FIELD };
+
+#define POSTGRESQL_PIECE 16 /* bytes of a long field that are taken at a time */
+
+/*
+ * An error that ends the connection, be it at its begin: no ReadyForQuery follows. Its severity is in the language of the server,
+ * and from version 9.6 on also in English.
+ */
 static inline u32 postgresql_is_fatal(const u8 *head)
 {
-	u64 severity = word_at(head + 5) & ~0ULL >> 8;
+	u64 severity = word_at(head + 1) & ~0ULL >> 16;
 
-	return severity == SCRIPT_WORD('S', 'F', 'A', 'T', 'A', 'L', 0, 0) ||
-	       severity == SCRIPT_WORD('S', 'P', 'A', 'N', 'I', 'C', 0, 0);
+	return severity == SCRIPT_WORD('F', 'A', 'T', 'A', 'L', 0, 0, 0) ||
+	       severity == SCRIPT_WORD('P', 'A', 'N', 'I', 'C', 0, 0, 0);
 }
 
-#define POSTGRESQL_CLASS \
-	22 /* bytes of an error up to the class of its code, behind the severity, twice */
-
-/* "SERROR", or another word of five letters, may be in another language; "VERROR" is not; "C42P01". */
-static inline u32 postgresql_class(const u8 *head, u32 len)
+/* No field that matters follows. */
+static inline u32 postgresql_error_end(struct flow *f, struct found *ret)
 {
-	if (len < POSTGRESQL_CLASS || head[5] != 'S' || head[12] != 'V' || head[19] != 'C')
+	if (f->within)
+		ret->kind = FOUND_SETUP_FAILURE;
+	f->line = POSTGRESQL_HEAD;
+	f->skip = f->rest - 1;
+	return 1;
+}
+
+/* The fields of an error: a letter and text. The severity, twice in newer versions, then the code. f->within: it is fatal. */
+static inline u32 postgresql_error(struct flow *f, const u8 *head, u32 avail, struct found *ret)
+{
+	u32 end = forget(ret, byte_find(head, avail, 0)), type = head[0];
+
+	if (avail < PROTOCOL_CARRY && avail < f->rest && end >= avail)
 		return 0;
-	return sqlstate_class(head[20], head[21]);
+	if (f->line == POSTGRESQL_FIELD) {
+		if (type == 'C' && f->rest > 2)
+			ret->class = sqlstate_class(head[1], head[2]);
+		if (type != 'S' && type != 'V')
+			return postgresql_error_end(f, ret);
+		f->within |= end == 6 && postgresql_is_fatal(head);
+	}
+	f->line = end < avail ? POSTGRESQL_FIELD : POSTGRESQL_IN_FIELD;
+	end = end < avail ? end + 1 : POSTGRESQL_PIECE;
+	if (end >= f->rest)
+		return postgresql_error_end(f, ret);
+	f->rest -= end;
+	return end;
 }
 
 static inline u32 postgresql_step(struct stream *s, const u8 *head, u32 avail, u32 is_request,
@@ -110,6 +138,8 @@ static inline u32 postgresql_step(struct stream *s, const u8 *head, u32 avail, u
 	struct flow *f = &s->flow[is_request ? FLOW_REQUEST : FLOW_RESPONSE];
 	u32 type = head[0], len;
 
+	if (f->line)
+		return postgresql_error(f, head, avail, ret);
 	if (is_request && !type)
 		return postgresql_first(s, head, avail, ret);
 	if (!is_request && f->named) {
@@ -126,18 +156,18 @@ static inline u32 postgresql_step(struct stream *s, const u8 *head, u32 avail, u
 		return found(ret, FOUND_PROTOCOL, 0);
 	if (len < 4 || len > 0x40000000 || ((type | 0x20) - 'a' > 25 && type - '1' > 2))
 		return found(ret, FOUND_DESYNC, 0);
-	if (!is_request && type == 'E' && avail < POSTGRESQL_CLASS && avail < 1 + len)
-		return 0;
 	f->skip = len - 4;
 	if (is_request) {
 		if (type == 'Q' || type == 'S' || type == 'F')
 			ret->kind = FOUND_REQUEST;
 	} else {
 		postgresql_response(f, type, ret);
-		if (type == 'E')
-			ret->class = postgresql_class(head, 1 + len);
-		if (type == 'E' && len >= 12 && postgresql_is_fatal(head))
-			ret->kind = FOUND_SETUP_FAILURE;
+		if (type == 'E' && len > 4) {
+			f->line = POSTGRESQL_FIELD;
+			f->within = 0;
+			f->rest = len - 4;
+			f->skip = 0;
+		}
 	}
 	return 5;
 }

@@ -289,6 +289,8 @@ static const struct row grpc_rows[] = {
 #define PG_DONE	   "C\0\0\0\x0dSELECT 1\0"
 #define PG_ERROR   "E\0\0\0\x0cSERROR\0\0"
 #define PG_FATAL   "E\0\0\0\x1aSFATAL\0VFATAL\0C53300\0\0"
+#define PG_RUSSIAN "E\0\0\0\x1fS\xd0\x92\xd0\x90\xd0\x96\xd0\x9d\xd0\x9e\0VFATAL\0C57P01\0\0"
+#define PG_LONG	   "E\0\0\0\x37Sa-severity-of-more-letters-than-one\0VERROR\0C22012\0"
 #define PG_NOTICE  "N\0\0\0\x0eSWARNING\0\0"
 #define PG_READY   "Z\0\0\0\5I"
 #define PG_PARSE   "P\0\0\0\x11s\0SELECT 1\0\0\0"
@@ -322,6 +324,10 @@ static const struct row postgresql_rows[] = {
 	{ "the end, in a query",
 	  "req failed",
 	  { REQUEST(PG_QUERY), RESPONSE("T\0\0\0\6\0\0" PG_ROW PG_FATAL) } },
+	{ "errors in other languages",
+	  "req error req failed",
+	  { REQUEST(PG_QUERY), RESPONSE(PG_LONG PG_READY), REQUEST(PG_QUERY),
+	    RESPONSE(PG_RUSSIAN) } },
 	{ "errors and notices",
 	  "req req error ok",
 	  { REQUEST(PG_QUERY PG_QUERY), RESPONSE(PG_NOTICE PG_ERROR PG_READY),
@@ -949,6 +955,11 @@ static void class_test(void **state)
 	assert_int_equal(CLASS(PROTOCOL_POSTGRESQL, PG_FATAL), sqlstate_class('5', '3'));
 	assert_int_equal(CLASS(PROTOCOL_POSTGRESQL, "E\0\0\0\x1aSFEHLE\0VERROR\0C42P01\0\0"
 						    "Z\0\0\0\5I"),
+			 sqlstate_class('4', '2'));
+	assert_int_equal(CLASS(PROTOCOL_POSTGRESQL, PG_RUSSIAN), sqlstate_class('5', '7'));
+	assert_int_equal(CLASS(PROTOCOL_POSTGRESQL, PG_LONG), sqlstate_class('2', '2'));
+	assert_int_equal(CLASS(PROTOCOL_POSTGRESQL,
+			       "E\0\0\0\x13SERROR\0C42P01\0\0"), /* before 9.6 */
 			 sqlstate_class('4', '2'));
 	assert_int_equal(CLASS(PROTOCOL_POSTGRESQL, PG_ERROR), 0);
 	assert_int_equal(CLASS(PROTOCOL_POSTGRESQL, "N\0\0\0\x1aSNOTES\0VNOTES\0C01000\0\0"), 0);
