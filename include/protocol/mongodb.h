@@ -243,8 +243,10 @@ static inline u32 mongodb_step(struct flow *f, const u8 *head, u32 avail, u32 is
 		return MONGODB_HEAD;
 	}
 	f->skip = f->rest;
-	if (op == MONGODB_QUERY || op == MONGODB_GET_MORE || op == MONGODB_COMPRESSED)
+	if (op == MONGODB_QUERY || op == MONGODB_GET_MORE)
 		ret->kind = FOUND_NUMBERED_REQUEST;
+	else if (op == MONGODB_COMPRESSED) /* it may be one that waits, or that is not answered */
+		ret->kind = FOUND_NUMBERED_BLOCKING;
 	return MONGODB_HEAD;
 }
 

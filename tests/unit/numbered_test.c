@@ -122,7 +122,7 @@ static const struct row mongodb_rows[] = {
 	    RESPONSE(MONGO("\x26", "\7", "\3", MONGO_MSG) "\2\0\0\0\0\x11\0\0\0" MONGO_OK MONGO(
 		    "\x26", "\x08", "\7", MONGO_MSG) "\2\0\0\0\0\x11\0\0\0" MONGO_OK) } },
 	{ "of the old kind, and compressed",
-	  "req:1 ok:1 req:2 error:2 req:3 ?:3",
+	  "req:1 ok:1 req:2 error:2 block:3 ?:3",
 	  { REQUEST(MONGO("\x1c", "\1", "\0", "\xd4\x07") "\0\0\0\0admin.$c"),
 	    RESPONSE(MONGO("\x18", "\7", "\1", "\1\0") "\x08\0\0\0\0\0\0\0"),
 	    REQUEST(MONGO("\x1c", "\2", "\0", "\xd4\x07") "\0\0\0\0admin.$c"),
