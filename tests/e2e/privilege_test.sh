@@ -15,7 +15,9 @@ field() { # NAME [PID]
 	awk -v name="$1:" '$1 == name { $1 = ""; print substr($0, 2) }' "/proc/${2:-$front}/status"
 }
 
+trap '' CHLD # as some who start daemons leave it
 start_seismo --probes all
+trap - CHLD
 front_find
 ok "the front is a process of its own" test -d "/proc/$front"
 for name in CapInh CapPrm CapEff CapBnd CapAmb; do

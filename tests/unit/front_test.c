@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -270,6 +271,16 @@ static void half_of_the_time_is_not_its_own(void **state)
 	assert_true(between_ns >= (BUSY_CNT - 1) * BUSY_NS);
 }
 
+/* The kernel has forgotten it already. */
+static void it_is_started_again_where_no_child_is_waited_for(void **state)
+{
+	(void)state;
+	signal(SIGCHLD, SIG_IGN);
+	front_is(GARBAGE, "fine");
+	signal(SIGCHLD, SIG_DFL);
+	assert_int_equal(starts, 2);
+}
+
 static void a_flood_ends_it_and_keeps_nobody_waiting(void **state)
 {
 	(void)state;
@@ -285,6 +296,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(it_gets_no_more_than_its_clients),
 		cmocka_unit_test(garbage_ends_it),
 		cmocka_unit_test(half_of_the_time_is_not_its_own),
+		cmocka_unit_test(it_is_started_again_where_no_child_is_waited_for),
 		cmocka_unit_test(a_flood_ends_it_and_keeps_nobody_waiting),
 	};
 
