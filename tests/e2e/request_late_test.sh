@@ -282,7 +282,7 @@ for way in tcp unix; do
 		sleep 0.3
 	done >"$TMP/f-said"
 	is okokokokokok "$(<"$TMP/f-said")" "FastCGI, $way: six requests are answered"
-	unanswered=1 is_counted f-server-$$ "FastCGI, $way" "inbound unknown unknown 6"
+	unanswered=1 is_counted f-server-$$ "FastCGI, $way" "inbound fastcgi 200 6"
 	all_between "FastCGI, $way, inbound" 0.015625 0.125 service=f-server-$$ direction=inbound
 	all_between "FastCGI, $way, outbound" 0.015625 0.125 service=nginx-$$ direction=outbound
 done

@@ -1,6 +1,6 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# One kernel that has every kind of hook, in a virtual machine: a line of the matrix is a test here.
+# One kernel that has every kind of hook, in a virtual machine: a line of the matrix is the test here.
 set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit 1
 kernel=6.12
@@ -21,7 +21,7 @@ done
 
 said=$(mktemp) || exit 1
 trap 'rm -f "$said"' EXIT
-timeout -k 10 "$limit" tests/vm/matrix -c -t 'tests/e2e/@(process|tcp)_test.sh' "$kernel" >"$said" 2>/dev/null
+timeout -k 10 "$limit" tests/vm/matrix -c -t 'tests/e2e/tcp_test.sh' "$kernel" >"$said" 2>/dev/null
 (($? == 124)) && skip "this machine is too slow to emulate one within $limit s"
 awk '
 /^[^ ].* s +[0-9]+ passed +[0-9]+ failed +[0-9]+ skipped$/ {
