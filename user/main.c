@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -55,6 +56,8 @@ int main(int argc, char **argv)
 	const char *name = argc > 1 ? argv[1] : "help";
 
 	on_exit(stdout_check, NULL);
+	/* who starts us may ignore it: then there would be no child to wait for */
+	signal(SIGCHLD, SIG_DFL);
 	setvbuf(stdout, NULL, _IOLBF, 0);
 	if (!strcmp(name, "--version") || !strcmp(name, "-V")) {
 		printf("seismo %s (commit %s, libbpf %s)\n", version, version_commit,

@@ -119,9 +119,9 @@ static void process_drop(struct front *f)
 static void restart_due(void *ctx, uint64_t now_ns)
 {
 	struct front *f = ctx;
-	int status, err;
+	int status = 0, err;
 
-	if (f->pid && waitpid(f->pid, &status, WNOHANG) != f->pid) {
+	if (f->pid && !waitpid(f->pid, &status, WNOHANG)) {
 		timer_set(f->restart, now_ns + PAUSE_MIN_NS);
 		return;
 	}
