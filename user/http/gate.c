@@ -54,7 +54,7 @@ static ssize_t client_read(gnutls_transport_ptr_t ptr, void *data, size_t size)
 		return -1;
 	}
 	n = recv(c->fd, data, size, 0);
-	if (n > counts) {
+	if (n > 0 && counts) {
 		c->turn = c->gate->turn;
 		c->gate->handshakes--;
 	}
