@@ -143,21 +143,29 @@ static int turns_run(void (*each)(void *ctx, uint64_t now_ns))
 	return ret;
 }
 
-static void a_few_in_each_turn(void **state)
+/* The port of a server with TLS. */
+static unsigned server_open(struct http_server **server)
 {
 	static const struct http_route routes[] = { { NULL, NULL } };
-	gnutls_certificate_credentials_t trust;
-	struct http_server *server;
 	int fd = listen_open("127.0.0.1:0");
 
-	(void)state;
 	loop = loop_new();
+	assert_int_equal(http_server_new(server, loop, routes, NULL, 2 * CLIENTS, 1), 0);
+	assert_int_equal(http_server_secure(*server, secure_make()), 0);
+	assert_int_equal(http_server_listen(*server, fd, false), 0);
+	return listen_port(fd);
+}
+
+static void a_few_in_each_turn(void **state)
+{
+	gnutls_certificate_credentials_t trust;
+	struct http_server *server;
+	unsigned port = server_open(&server);
+
+	(void)state;
 	gnutls_certificate_allocate_credentials(&trust);
-	assert_int_equal(http_server_new(&server, loop, routes, NULL, 2 * CLIENTS, 1), 0);
-	assert_int_equal(http_server_secure(server, secure_make()), 0);
-	assert_int_equal(http_server_listen(server, fd, false), 0);
 	for (struct client *c = clients; c < clients + CLIENTS; c++)
-		client_begin(c, listen_port(fd), trust);
+		client_begin(c, port, trust);
 	turns_run(idle_turn); /* all were accepted, and nobody has said a word */
 	for (struct client *c = clients; c < clients + CLIENTS; c++)
 		assert_int_equal(gnutls_handshake(c->session), GNUTLS_E_AGAIN);
@@ -165,6 +173,46 @@ static void a_few_in_each_turn(void **state)
 	assert_in_range(most, 1, TURN_MAX);
 	for (struct client *c = clients; c < clients + CLIENTS; c++)
 		client_end(c);
+	http_server_free(server);
+	gnutls_certificate_free_credentials(trust);
+	loop_free(loop);
+}
+
+static uint64_t cpu_ns(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
+	return (uint64_t)t.tv_sec * 1000 * NS_PER_MS + (uint64_t)t.tv_nsec;
+}
+
+static void is_over(void *ctx, uint64_t now_ns)
+{
+	(void)ctx, (void)now_ns;
+	loop_end(loop, 0);
+}
+
+#define HALF_NS (500 * NS_PER_MS)
+
+static void who_says_half_of_it_costs_nothing(void **state)
+{
+	gnutls_certificate_credentials_t trust;
+	struct http_server *server;
+	unsigned port = server_open(&server);
+	struct client c = { 0 };
+	uint64_t start_ns;
+
+	(void)state;
+	gnutls_certificate_allocate_credentials(&trust);
+	client_begin(&c, port, trust);
+	assert_int_equal(send(c.fd, "\x16\x03\x01\x02\x00\x01", 6, 0), 6);
+	timer = loop_timer(loop, is_over, NULL);
+	timer_set(timer, clock_now_ns() + HALF_NS);
+	start_ns = cpu_ns();
+	loop_run(loop);
+	assert_in_range(cpu_ns() - start_ns, 0, HALF_NS / 4);
+	timer_remove(timer);
+	client_end(&c);
 	http_server_free(server);
 	gnutls_certificate_free_credentials(trust);
 	loop_free(loop);
@@ -268,6 +316,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_few_in_each_turn),
+		cmocka_unit_test(who_says_half_of_it_costs_nothing),
 		cmocka_unit_test(who_is_no_user_any_more),
 	};
 

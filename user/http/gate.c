@@ -32,6 +32,12 @@ void gate_turn(struct gate *g)
 {
 	g->turn++;
 	g->handshakes = HANDSHAKES_MAX;
+	g->waits = false;
+}
+
+bool gate_is_waiting(const struct gate *g)
+{
+	return g->waits && g->handshakes == HANDSHAKES_MAX;
 }
 
 /*
@@ -58,6 +64,8 @@ static ssize_t client_read(gnutls_transport_ptr_t ptr, void *data, size_t size)
 		c->turn = c->gate->turn;
 		c->gate->handshakes--;
 	}
+	if (n < 0 && errno == EAGAIN && counts)
+		c->gate->waits = true;
 	return n;
 }
 

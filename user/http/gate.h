@@ -19,6 +19,7 @@ struct gate {
 	struct token_bucket rate;
 	uint64_t turn;	     /* of the event loop, see gate_turn() */
 	unsigned handshakes; /* that may still go on in it */
+	bool waits;	     /* one did not, its client has said nothing */
 	uint64_t version;    /* grows with each that comes into effect */
 };
 
@@ -40,6 +41,8 @@ void gate_end(struct gate *g, struct client *c);
  * under way a few are read from in one turn, the others in the next.
  */
 void gate_turn(struct gate *g);
+/* Has no handshake gone on in this turn, because clients say nothing? The library takes them to be ready, again and again. */
+bool gate_is_waiting(const struct gate *g);
 /* Frees what no connection has any more; not while one is being closed. */
 void gate_sweep(struct gate *g);
 /* Is the connection of a time before what is in effect, and to end? */

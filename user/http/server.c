@@ -21,7 +21,8 @@
 #define CONNECTION_MEMORY    ((size_t)16 * 1024)
 #define IDLE_TIMEOUT_SECONDS 10u
 #define ACCEPT_RETRY_NS	     (100 * NS_PER_MS)
-#define ACCEPT_MAX	     8u		      /* connections with TLS, in one turn of the loop */
+#define ACCEPT_MAX	     8u	       /* connections with TLS, in one turn of the loop */
+#define WAIT_NS		     NS_PER_MS /* between two looks at handshakes, while nothing comes */
 #define HEAVY_NS	     (15 * NS_PER_MS) /* for heavy replies in one turn of the loop, while others wait */
 /*
  * What is handed to the kernel at a time, so that nobody's big reply keeps the others waiting; as much again
@@ -130,13 +131,15 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
 static void engine_run(struct engine *e)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
+	uint64_t pause_ns;
 
 	e->server->heavy_ns = 0;
 	gate_turn(&e->server->gate);
 	MHD_run(e->daemon);
 	gate_sweep(&e->server->gate);
+	pause_ns = gate_is_waiting(&e->server->gate) ? WAIT_NS : 0;
 	if (MHD_get_timeout(e->daemon, &ms) == MHD_YES)
-		timer_set(e->timeout, clock_now_ns() + ms * NS_PER_MS);
+		timer_set(e->timeout, clock_now_ns() + (ms * NS_PER_MS ?: pause_ns));
 	else
 		timer_stop(e->timeout);
 }
