@@ -170,12 +170,16 @@ __noinline int parser_steps(u32 sent)
 	return 0;
 }
 
-/* Parses all bytes. Nested loops cost the verifier little; a function more would have too large a stack on 5.10. */
-static __always_inline void parser_run(u32 sent)
+/*
+ * Parses all bytes, or as many as steps allow: the rest is not seen. Nested loops cost the verifier little; a function more would
+ * have too large a stack on 5.10.
+ */
+static __always_inline void parser_run(struct event *e)
 {
 	for (int i = 0; i < PARSER_STEPS; i++)
-		if (parser_steps(sent))
-			break;
+		if (parser_steps(e->sent))
+			return;
+	e->p->desync = 1;
 }
 
 static __always_inline void flows_reset(struct request_ctx *r)
@@ -405,7 +409,7 @@ static __always_inline int parse(struct event *e)
 		e->sc->request.desync = 1;
 		return 0;
 	}
-	parser_run(e->sent);
+	parser_run(e);
 	parser_end(e);
 	if (e->p->setup)
 		setup_found(e);

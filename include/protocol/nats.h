@@ -70,12 +70,12 @@ static inline u32 nats_line(struct flow *f, const u8 *head, u32 is_request, stru
 	case PROTOCOL_WORD('H', 'M', 'S', 'G'):
 		f->named = NATS_HMSG;
 		return is_request ? 0 : 4;
-	case PROTOCOL_WORD('P', 'U', 'B', 0):
+	case PROTOCOL_WORD('P', 'U', 'B', 0): /* the blank too */
 		f->named = NATS_PUB;
-		return is_request ? 3 : 0;
+		return is_request ? 4 : 0;
 	case PROTOCOL_WORD('M', 'S', 'G', 0):
 		f->named = NATS_MSG;
-		return is_request ? 0 : 3;
+		return is_request ? 0 : 4;
 	case PROTOCOL_WORD('C', 'O', 'N', 'N'):
 	case PROTOCOL_WORD('S', 'U', 'B', 0):
 	case PROTOCOL_WORD('U', 'N', 'S', 'U'):
@@ -154,6 +154,47 @@ static inline void nats_line_end(struct flow *f, struct found *ret)
 		ret->kind = FOUND_NUMBERED_REQUEST;
 }
 
+/* The decimal number of at most eight digits that a blank precedes, and its end; its begin; 0: there is none. */
+static inline u32 nats_size(struct flow *f, const u8 *head, u32 end)
+{
+	u32 number = 0, scale = 1, digits = 0, done = 0;
+
+	UNROLL
+	for (u32 i = 1; i <= 8; i++, scale *= 10) {
+		u32 digit = (u32)head[within_window(end - i)] - '0';
+
+		done |= (u32)SCRIPT_LESS(9, digit) | (u32)SCRIPT_LESS(end, i);
+		number += digit * scale * (1 ^ done);
+		digits += 1 ^ done;
+	}
+	if (!digits || digits >= end || head[within_window(end - digits - 1)] != ' ')
+		return 0;
+	f->rest = number;
+	return end - digits;
+}
+
+/*
+ * The rest of a line that ends here, at once where that is possible: thousands of messages may come in a call. `blank`: behind the
+ * next word; there is no subject for replies if that is the one before the size.
+ */
+static inline u32 nats_line_rest(struct flow *f, const u8 *head, u32 blank, u32 end,
+				 struct found *ret)
+{
+	u32 is_first = f->line == 1, last = forget(ret, end - 1), size;
+
+	if (!blank || f->within || f->named == NATS_HPUB || (f->named == NATS_PUB && !is_first) ||
+	    head[within_window(last)] != '\r')
+		return 0;
+	size = nats_size(f, head, last);
+	if (!size || (f->named == NATS_PUB && size != blank + 1))
+		return 0;
+	if (f->named != NATS_PUB && is_first)
+		f->last = nats_hash_end(f->last, head, forget(ret, blank) & 31);
+	f->line = 3;
+	nats_line_end(f, ret);
+	return end + 1;
+}
+
 /* A word, or some of a long one. f->last is the hash of the subject that counts, f->rest the last number. */
 static inline u32 nats_word(struct flow *f, const u8 *head, u32 avail, struct found *ret)
 {
@@ -161,6 +202,11 @@ static inline u32 nats_word(struct flow *f, const u8 *head, u32 avail, struct fo
 	u32 end = forget(ret, byte_find(head, avail, '\n')), len = blank < end ? blank : end, at;
 	u32 subject = f->named < NATS_MSG ? 3 : 2; /* of replies, or of the message */
 
+	if (blank < end && end < avail) {
+		at = nats_line_rest(f, head, blank, end, ret);
+		if (at)
+			return ret->kind == FOUND_DESYNC ? 0 : at;
+	}
 	if (len >= PROTOCOL_CARRY && avail >= PROTOCOL_CARRY) {
 		if (!f->within && f->line == 1 && nats_is_pull(head))
 			f->no_reply = 1;

@@ -279,6 +279,34 @@ static void nats_check(const char *name, const char *expected, const char *first
 	says_check_cut(name, PROTOCOL_NATS, says, text);
 }
 
+/* How many it takes: a call moves thousands of lines, and only so many are looked at. */
+static u32 nats_steps(u32 is_request, const char *line)
+{
+	static struct parser p;
+	size_t len = strlen(line);
+	u32 steps = 0;
+
+	memset(&p, 0, sizeof(p));
+	p.protocol = PROTOCOL_NATS;
+	for (size_t at = 0; at < len; steps++) {
+		u32 n = parser_step(&p, is_request, (const u8 *)line + at, (u32)(len - at));
+
+		assert_int_not_equal(n, 0);
+		at += n;
+	}
+	return steps;
+}
+
+static void nats_steps_test(void **state)
+{
+	(void)state;
+	assert_int_equal(nats_steps(false, "MSG news.today 12 150\r\n"), 2);
+	assert_int_equal(nats_steps(false, "MSG news.today 12 in 150\r\n"), 2);
+	assert_int_equal(nats_steps(false, "MSG news.from.elsewhere.today 12 150\r\n"), 4);
+	assert_int_equal(nats_steps(true, "PUB news.today 150\r\n"), 2);
+	assert_int_equal(nats_steps(true, "PUB news.today in 150\r\n"), 4);
+}
+
 static void nats_test(void **state)
 {
 	(void)state;
@@ -298,6 +326,14 @@ static void nats_test(void **state)
 				"PUB  ask.me " INBOX "  2\r\nhi\r\n"),
 			RESPONSE("MSG " INBOX
 				 " 1 4\r\nPONG\r\nMSG news 2 answer.here 3\r\nMSG\r\n") });
+	nats_check(
+		"sizes, however they are written", "req:%1$u ok:%1$u ok:%1$u ok:%2$u req:0 ok:0",
+		"in", "a.news",
+		(const struct say[SAYS]){
+			REQUEST("PUB a in 5\r\nPING\r\r\nPUB a  5 \r\nPING\r\r\nPUB a 0000000005\r\nPING\r\r\n"),
+			RESPONSE("MSG in 1 6 \r\nPONG\r\n\r\nMSG  in 1 0000000006\r\nPONG\r\n\r\n"
+				 "MSG a.news 17 in 000006\nPONG\r\n\r\n"),
+			REQUEST("PING\r\n"), RESPONSE("PONG\r\n") });
 	nats_check("with headers", "req:%1$u error:%1$u req:%2$u ok:%2$u", INBOX, "in",
 		   (const struct say[SAYS]){
 			   REQUEST("HPUB ask 12 12\r\nNATS/1.0\r\n\r\n\r\nHPUB ask " INBOX
@@ -484,11 +520,11 @@ ROWS_TEST(fastcgi, PROTOCOL_FASTCGI)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(mqtt_test),	cmocka_unit_test(kafka_test),
-		cmocka_unit_test(mongodb_test), cmocka_unit_test(cql_test),
-		cmocka_unit_test(amqp_test),	cmocka_unit_test(nats_test),
-		cmocka_unit_test(ldap_test),	cmocka_unit_test(zookeeper_test),
-		cmocka_unit_test(fastcgi_test),
+		cmocka_unit_test(mqtt_test),	   cmocka_unit_test(kafka_test),
+		cmocka_unit_test(mongodb_test),	   cmocka_unit_test(cql_test),
+		cmocka_unit_test(amqp_test),	   cmocka_unit_test(nats_test),
+		cmocka_unit_test(nats_steps_test), cmocka_unit_test(ldap_test),
+		cmocka_unit_test(zookeeper_test),  cmocka_unit_test(fastcgi_test),
 	};
 
 	return cmocka_run_group_tests_name("numbered", tests, NULL, NULL);
