@@ -93,6 +93,8 @@ static inline u32 protocol_is_late(u32 protocol, const u8 *head, u32 avail, u32 
 		return cql_is_late(head, avail, total);
 	case PROTOCOL_HTTP2:
 		return http2_is_late(head, avail, total);
+	case PROTOCOL_NATS:
+		return nats_is_late(head, avail, total);
 	}
 	return 0;
 }

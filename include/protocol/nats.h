@@ -29,6 +29,20 @@ static inline u32 nats_is_first(const u8 *head, u32 avail)
 	       head[8] == '{';
 }
 
+/* A client's line that ends in view: an answer to a ping, or what it publishes or subscribes to. */
+static inline u32 nats_is_late(const u8 *head, u32 avail, u32 total)
+{
+	u32 word = le32_at(head), end = line_end(head, avail);
+
+	if (end < 6 || head[within_window(end - 2)] != '\r')
+		return 0;
+	if (word == PROTOCOL_WORD('P', 'O', 'N', 'G'))
+		return end == 6 && total == 6;
+	return (word == PROTOCOL_WORD('P', 'U', 'B', ' ') &&
+		(u32)head[within_window(end - 3)] - '0' < 10 && end < total) ||
+	       (word == PROTOCOL_WORD('S', 'U', 'B', ' ') && head[4] > ' ');
+}
+
 /* What the server says first. */
 static inline u32 nats_is_greeting(const u8 *head, u32 avail)
 {
