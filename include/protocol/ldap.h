@@ -63,8 +63,10 @@ static inline u32 ldap_read(const u8 *head, struct ldap_message *m, struct found
 	m->op = head[within_window(at)];
 	size = ldap_length_size(head, at + 1);
 	m->at = forget(ret, at + 1 + size);
+	if (size > 5)
+		return 0;
 	m->left = size == 1 ? head[within_window(at + 1)] : ldap_number(head, at + 2, size - 1);
-	return size <= 5 && m->at <= m->len && m->left <= m->len - m->at;
+	return m->at <= m->len && m->left <= m->len - m->at;
 }
 
 static inline u32 ldap_is_request(u32 op)

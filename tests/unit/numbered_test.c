@@ -386,6 +386,7 @@ static const struct row ldap_rows[] = {
 	  "req:5 dropped:5",
 	  { REQUEST("\x30\6\2\1\5\x4a\1x\x30\x11\2\1\6\x50\1\5\xa0\x09\x30\7\4\5"
 		    "1.2.3") } },
+	{ "a length of too many bytes", "desync", { REQUEST_MORE("\x30\x40\2\1\5\x4a\xd0", 59) } },
 	{ "longer than its message", "desync", { REQUEST("\x30\6\2\1\5\x4a\2x") } },
 	{ "TLS begins",
 	  "req:1 ok:1 tls",
