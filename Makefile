@@ -53,7 +53,7 @@ ALL_CFLAGS += $(SANITIZERS) -fno-omit-frame-pointer
 export ASAN_OPTIONS := quarantine_size_mb=1
 endif
 LIBS := -lm -lbpf -lelf -lz -lmicrohttpd -lgnutls -lcrypt -lyaml -ljansson -lsystemd -lpcre2-8 -lseccomp -lcap -lncursesw -ltinfo
-FUZZ_SECONDS ?= 5
+FUZZ_SECONDS ?= 3
 
 BPF := $(patsubst bpf/%.bpf.c,%,$(wildcard bpf/*.bpf.c))
 SRC := $(wildcard user/*.c user/*/*.c)
