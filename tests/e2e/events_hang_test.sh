@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The disk of the event log hangs: nothing else waits for it, what finds no room is counted, and it is said once.
-# alone: it fills what is kept until the disk answers
+# quiet: it fills what is kept until the disk answers
 # shellcheck disable=SC2016 # of jq
 
 # A copy of the mount in a namespace that somebody makes meanwhile would keep the disk in use.

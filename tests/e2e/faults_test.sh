@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Three of the faults of tests/faults, one after the other in one world: nothing is wrong, the disk is slow, a callee is slow. The
 # clients' own numbers say that they suffer, and `seismo diagnose` says why, and no longer when it is over.
-# alone: it needs what is usual to stay usual
+# quiet: it needs what is usual to stay usual
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/servers.sh
