@@ -173,7 +173,7 @@ static inline u32 nats_size(struct flow *f, const u8 *head, u32 end)
 {
 	u32 number = 0, scale = 1, digits = 0, done = 0;
 
-	UNROLL
+	ROLLED
 	for (u32 i = 1; i <= 8; i++, scale *= 10) {
 		u32 digit = (u32)head[within_window(end - i)] - '0';
 
