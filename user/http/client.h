@@ -15,7 +15,6 @@
 struct MHD_Connection;
 struct http_server;
 struct body;
-struct gate;
 struct connection_later;
 struct secure;
 
@@ -32,8 +31,6 @@ struct client {
 	struct timer *wake;    /* of the library that serves it */
 	struct secure *secure; /* NULL: no TLS */
 	void *session;	       /* of GnuTLS */
-	struct gate *gate;     /* that reads for it; NULL: no TLS */
-	uint64_t turn;	       /* in which something of its handshake was read */
 	struct login_wait wait;
 	uint64_t version; /* of what was in effect when the request was made to wait */
 	bool asked;	  /* this is not its first request */

@@ -1,13 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "http/gate.h"
 
-#include <errno.h>
-#include <poll.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <utlist.h>
-
-#define HANDSHAKES_MAX 8u /* in one turn of the event loop */
 
 /* --- what is in effect */
 
@@ -28,67 +23,11 @@ bool gate_has_tls(const struct gate *g)
 	return g->secure && g->secure->credentials;
 }
 
-void gate_turn(struct gate *g)
-{
-	g->turn++;
-	g->handshakes = HANDSHAKES_MAX;
-	g->waits = false;
-}
-
-bool gate_is_waiting(const struct gate *g)
-{
-	return g->waits && g->handshakes == HANDSHAKES_MAX;
-}
-
-/*
- * Whatever a handshake waits for, its connection is tried again in each turn. Afterwards it is when there is something new, which
- * may be too late: then it is read from at once.
- */
-static bool is_shaking(const struct client *c)
-{
-	return gnutls_handshake_get_last_in(c->session) != GNUTLS_HANDSHAKE_FINISHED;
-}
-
-static ssize_t client_read(gnutls_transport_ptr_t ptr, void *data, size_t size)
-{
-	struct client *c = ptr;
-	bool counts = c->turn != c->gate->turn && is_shaking(c);
-	ssize_t n;
-
-	if (counts && !c->gate->handshakes) {
-		errno = EAGAIN;
-		return -1;
-	}
-	n = recv(c->fd, data, size, 0);
-	if (n > 0 && counts) {
-		c->turn = c->gate->turn;
-		c->gate->handshakes--;
-	}
-	if (n < 0 && errno == EAGAIN && counts)
-		c->gate->waits = true;
-	return n;
-}
-
-static int client_wait(gnutls_transport_ptr_t ptr, unsigned ms)
-{
-	const struct client *c = ptr;
-	struct pollfd p = { c->fd, POLLIN, 0 };
-
-	return poll(&p, 1, ms == GNUTLS_INDEFINITE_TIMEOUT ? -1 : (int)ms);
-}
-
 void gate_begin(struct gate *g, struct client *c, gnutls_session_t session)
 {
-	gnutls_transport_ptr_t from, to;
-
 	c->secure = g->secure;
 	c->session = session;
-	c->gate = g;
 	c->secure->users++;
-	gnutls_transport_get_ptr2(session, &from, &to);
-	gnutls_transport_set_ptr2(session, c, to);
-	gnutls_transport_set_pull_function(session, client_read);
-	gnutls_transport_set_pull_timeout_function(session, client_wait);
 	secure_begin(c->secure, session);
 }
 

@@ -17,10 +17,7 @@ struct gate {
 	struct secure *before; /* those that connections still have */
 	struct logins *logins; /* from the first users on */
 	struct token_bucket rate;
-	uint64_t turn;	     /* of the event loop, see gate_turn() */
-	unsigned handshakes; /* that may still go on in it */
-	bool waits;	     /* one did not, its client has said nothing */
-	uint64_t version;    /* grows with each that comes into effect */
+	uint64_t version; /* grows with each that comes into effect */
 };
 
 enum gate_answer {
@@ -36,13 +33,6 @@ bool gate_has_tls(const struct gate *g);
 /* A connection begins, over TLS, and ends. */
 void gate_begin(struct gate *g, struct client *c, gnutls_session_t session);
 void gate_end(struct gate *g, struct client *c);
-/*
- * A turn of the event loop begins. A handshake takes milliseconds of CPU time, which everybody else waits for: of those that are
- * under way a few are read from in one turn, the others in the next.
- */
-void gate_turn(struct gate *g);
-/* Has no handshake gone on in this turn, because clients say nothing? The library takes them to be ready, again and again. */
-bool gate_is_waiting(const struct gate *g);
 /* Frees what no connection has any more; not while one is being closed. */
 void gate_sweep(struct gate *g);
 /* Is the connection of a time before what is in effect, and to end? */

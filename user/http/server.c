@@ -21,8 +21,7 @@
 #define CONNECTION_MEMORY    ((size_t)16 * 1024)
 #define IDLE_TIMEOUT_SECONDS 10u
 #define ACCEPT_RETRY_NS	     (100 * NS_PER_MS)
-#define ACCEPT_MAX	     8u	       /* connections with TLS, in one turn of the loop */
-#define WAIT_NS		     NS_PER_MS /* between two looks at handshakes, while nothing comes */
+#define HANDSHAKES_MAX	     8u		      /* that begin in one turn of the loop */
 #define HEAVY_NS	     (15 * NS_PER_MS) /* for heavy replies in one turn of the loop, while others wait */
 /*
  * What is handed to the kernel at a time, so that nobody's big reply keeps the others waiting; as much again
@@ -131,15 +130,12 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
 static void engine_run(struct engine *e)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
-	uint64_t pause_ns;
 
 	e->server->heavy_ns = 0;
-	gate_turn(&e->server->gate);
 	MHD_run(e->daemon);
 	gate_sweep(&e->server->gate);
-	pause_ns = gate_is_waiting(&e->server->gate) ? WAIT_NS : 0;
 	if (MHD_get_timeout(e->daemon, &ms) == MHD_YES)
-		timer_set(e->timeout, clock_now_ns() + (ms * NS_PER_MS ?: pause_ns));
+		timer_set(e->timeout, clock_now_ns() + ms * NS_PER_MS);
 	else
 		timer_stop(e->timeout);
 }
@@ -204,7 +200,7 @@ static void listener_ready(void *ctx, unsigned events)
 {
 	struct listener *l = ctx;
 	struct engine *e = listener_engine(l);
-	unsigned most = e == &l->server->tls ? ACCEPT_MAX : l->server->connection_max / 8 + 1;
+	unsigned most = e == &l->server->tls ? HANDSHAKES_MAX : l->server->connection_max / 8 + 1;
 
 	(void)events;
 	for (unsigned i = most; i && listener_accept(l); i--)
