@@ -8,7 +8,7 @@
 . "$(dirname "$0")/attach.sh"
 # shellcheck source=tests/e2e/servers.sh
 . "$(dirname "$0")/servers.sh"
-need jq ss
+need jq ss python3
 
 found=$TMP/found.json
 tcp=$BUILD/workload/tcp
@@ -73,3 +73,35 @@ is "$(theirs "sport = :$port")" "$(ours '.direction == "inbound" and .state == "
 attach --format json --output "$found" --duration 200ms $$
 is "$(theirs "dport = :$port")" "$(ours '.direction == "outbound" and .state == "open"')" "made: the same"
 exec {out}>&-
+
+# --- passed to it while it is watched, and used by nobody: the last reading finds it
+
+passer() {
+	exec python3 -c '
+import os, socket, sys, time
+os.chdir(sys.argv[1])
+ours, theirs = socket.socketpair()
+pid = os.fork()
+if not pid:
+	ours.close()
+	socket.recv_fds(theirs, 1, 1)
+	open("passed", "w")
+	theirs.recv(1)
+	sys.exit()
+theirs.close()
+print(pid, flush=True)
+while not os.path.exists("pass"):
+	time.sleep(0.01)
+listener = socket.create_server(("127.0.0.1", 0))
+made = socket.create_connection(listener.getsockname())
+socket.send_fds(ours, [b"x"], [made.fileno()])
+time.sleep(60)' "$TMP"
+}
+passer >"$TMP/receiver" &
+at_exit end_process $!
+wait_until test -s "$TMP/receiver"
+attach_to --format json --output "$found" "$(<"$TMP/receiver")"
+touch "$TMP/pass"
+wait_until test -e "$TMP/passed"
+detach
+is "1 true" "$(connections .) $(jq .connections[0].since_before "$found")" "a connection that was passed to it"

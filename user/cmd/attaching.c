@@ -50,6 +50,10 @@ struct one {
 	bool quiet;		   /* events are not waited for until the next tick */
 	bool over; /* the process has ended, or nobody wants to know any more: only the last reading is left */
 	bool gone; /* nobody will ask for it */
+	/* Who waits for the last reading, NULL: nobody; what is there until then goes on. */
+	void (*found)(void *ctx, json_t *doc);
+	void *found_ctx;
+	u64 after;
 	u64 asked_ns, file_events;
 	u64 resident_pages;
 	int err;
@@ -405,11 +409,12 @@ unsigned attaching_begin(struct attaching *t, const struct attach_request *r, u6
 
 /* --- asking */
 
-static struct one *one_find(struct attaching *t, u64 id)
+static struct one *one_find(struct attaching *t, u64 id, struct buf *error)
 {
 	for (struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++)
-		if (o->state != FREE && o->state != CLOSING && o->id == id)
+		if (o->state != FREE && o->state != CLOSING && !o->found && o->id == id)
 			return o;
+	buf_str(error, "there is no such attachment, or not any more");
 	return NULL;
 }
 
@@ -458,38 +463,99 @@ static void found_add(struct one *o, json_t *doc, u64 after, bool last)
 			    attach_counted(collector_watched(o->all->agent->collector),
 					   o->setup.watch));
 	blocked_add(doc, o->all->stacks, o->setup.watch, last, o->all->stacks_error);
-	if (last)
-		attachment_look_for_connections(&o->attachment);
 	connections_add(doc, &o->connections, &o->attachment,
 			last ? CONNECTIONS_KEPT : CONNECTIONS_LIVE);
 	slow_add(o, doc, after);
 }
 
-unsigned attaching_get(struct attaching *t, u64 id, u64 after, bool end, json_t **ret,
-		       struct buf *error)
+static json_t *one_json(struct one *o, u64 after, bool last)
 {
-	struct one *o = one_find(t, id);
+	json_t *doc = json_pack("{s:I, s:s}", "id", (json_int_t)o->id, "state", state_name(o));
 
-	if (!o) {
-		buf_str(error, "there is no such attachment, or not any more");
-		return 404;
-	}
-	o->asked_ns = clock_now_ns();
-	if (o->state == RUNNING) {
-		o->over |= end;
-		if (!o->attachment.state->ended || end)
-			one_look(o, o->asked_ns);
-	}
-	*ret = json_pack("{s:I, s:s}", "id", (json_int_t)id, "state", state_name(o));
 	if (o->state == FAILED)
-		json_object_set_new(*ret, "error", json_string(o->error));
+		json_object_set_new(doc, "error", json_string(o->error));
 	if (o->state == RUNNING)
-		found_add(o, *ret, after, end);
-	if (o->state == STARTING)
-		o->gone |= end;
-	else if (end || o->state == FAILED)
+		found_add(o, doc, after, last);
+	return doc;
+}
+
+unsigned attaching_get(struct attaching *t, u64 id, u64 after, json_t **ret, struct buf *error)
+{
+	struct one *o = one_find(t, id, error);
+
+	if (!o)
+		return 404;
+	o->asked_ns = clock_now_ns();
+	if (o->state == RUNNING && !o->attachment.state->ended)
+		one_look(o, o->asked_ns);
+	*ret = one_json(o, after, false);
+	if (o->state == FAILED)
 		one_close(o);
 	return 200;
+}
+
+/* --- the last reading */
+
+static void one_tell(struct one *o, json_t *doc)
+{
+	void (*found)(void *ctx, json_t *doc) = o->found;
+
+	o->found = NULL;
+	found(o->found_ctx, doc);
+}
+
+static void one_end(struct one *o)
+{
+	if (o->state == RUNNING)
+		one_look(o, clock_now_ns());
+	one_tell(o, one_json(o, o->after, true));
+	if (o->state == STARTING)
+		o->gone = true;
+	else
+		one_close(o);
+}
+
+/* All open files of the machine are gone through, which may be very many. */
+static void look_work(struct job *job)
+{
+	struct one *o = (struct one *)((char *)job - offsetof(struct one, job));
+
+	attachment_look_for_connections(&o->attachment);
+}
+
+static void look_done(struct job *job)
+{
+	struct one *o = (struct one *)((char *)job - offsetof(struct one, job));
+
+	if (o->found)
+		one_end(o);
+}
+
+unsigned attaching_end_one(struct attaching *t, u64 id, u64 after,
+			   void (*found)(void *ctx, json_t *doc), void *ctx, struct buf *error)
+{
+	struct one *o = one_find(t, id, error);
+
+	if (!o)
+		return 404;
+	o->found = found;
+	o->found_ctx = ctx;
+	o->after = after;
+	if (o->state == RUNNING) {
+		o->over = true;
+		o->job = (struct job){ .work = look_work, .done = look_done };
+		if (!worker_add(t->worker, &o->job))
+			return 200;
+	}
+	one_end(o);
+	return 200;
+}
+
+void attaching_abandon(struct attaching *t)
+{
+	for (struct one *o = t ? t->ones : NULL; o && o < t->ones + ATTACHMENTS; o++)
+		if (o->found)
+			one_tell(o, NULL);
 }
 
 /* --- from time to time */
@@ -501,7 +567,7 @@ static void one_tick(struct one *o, u64 now_ns)
 		close_begin(o);
 	if (o->state == STARTING || o->state == FREE || o->state == CLOSING)
 		return;
-	if (o->gone) {
+	if (o->gone && !o->found) {
 		one_close(o);
 		return;
 	}

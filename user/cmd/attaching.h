@@ -30,11 +30,15 @@ struct attach_request {
 /* An HTTP status. 200: *id has its number; otherwise what is wrong is in `error`. */
 unsigned attaching_begin(struct attaching *t, const struct attach_request *r, u64 *id,
 			 struct buf *error);
+/* What it has found, and what was slow from number `after` on. 200 or 404. */
+unsigned attaching_get(struct attaching *t, u64 id, u64 after, json_t **ret, struct buf *error);
 /*
- * What it has found, and what was slow from number `after` on. With `end` it is the last time, and the attachment is gone
- * afterwards. 200 or 404.
+ * The same for the last time: all of it, and the attachment is gone afterwards. 200: `found` is called with it, now or later, and
+ * releases it; NULL: there is none. 404: it is not called.
  */
-unsigned attaching_get(struct attaching *t, u64 id, u64 after, bool end, json_t **ret,
-		       struct buf *error);
+unsigned attaching_end_one(struct attaching *t, u64 id, u64 after,
+			   void (*found)(void *ctx, json_t *doc), void *ctx, struct buf *error);
+/* Whoever waits for a last reading gets none: the daemon ends. */
+void attaching_abandon(struct attaching *t);
 
 #endif

@@ -389,14 +389,14 @@ static void serve_attach(void *ctx, const struct http_request *request, struct h
 	buf_release(&error);
 }
 
-static void attachment_serve(void *ctx, const struct http_request *request,
-			     struct http_reply *reply, bool end)
+static void serve_attachment(void *ctx, const struct http_request *request,
+			     struct http_reply *reply)
 {
 	struct buf error = { 0 };
 	struct daemon *d = ctx;
 	json_t *found = NULL;
 	unsigned status = attaching_get(d->attaching, number_of(request, "id"),
-					number_of(request, "after"), end, &found, &error);
+					number_of(request, "after"), &found, &error);
 
 	if (status == 200)
 		json_reply(reply, found);
@@ -405,16 +405,39 @@ static void attachment_serve(void *ctx, const struct http_request *request,
 	buf_release(&error);
 }
 
-static void serve_attachment(void *ctx, const struct http_request *request,
-			     struct http_reply *reply)
+static void attachment_ended(void *ctx, json_t *found)
 {
-	attachment_serve(ctx, request, reply, false);
+	struct http_reply reply;
+
+	http_reply_init(&reply);
+	if (found)
+		json_reply(&reply, found);
+	else
+		http_reply_fail(&reply, 503, "the last reading came to no end");
+	http_later_send(ctx, &reply);
 }
 
 static void serve_attachment_end(void *ctx, const struct http_request *request,
 				 struct http_reply *reply)
 {
-	attachment_serve(ctx, request, reply, true);
+	struct http_later *later = http_reply_later(request);
+	struct buf error = { 0 };
+	struct http_reply none;
+	struct daemon *d = ctx;
+	unsigned status;
+
+	if (!later) {
+		http_reply_fail(reply, 503, "there is no memory");
+		return;
+	}
+	status = attaching_end_one(d->attaching, number_of(request, "id"),
+				   number_of(request, "after"), attachment_ended, later, &error);
+	if (status != 200) {
+		http_reply_init(&none);
+		http_reply_fail(&none, status, "%s", buf_cstr(&error));
+		http_later_send(later, &none);
+	}
+	buf_release(&error);
 }
 
 static void serve_healthy(void *ctx, const struct http_request *request, struct http_reply *reply)

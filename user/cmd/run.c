@@ -404,6 +404,7 @@ int daemon_main(const struct agent_options *options)
 	status = status ?: daemon_run(&d);
 	watch_remove(d.arrivals);
 	diagnosing_free(d.diagnosing);
+	attaching_abandon(d.attaching);
 	if (!http_server_end(d.http, END_WAIT_NS))
 		end_at_once(&d, status);
 	endpoint_close(&d);
