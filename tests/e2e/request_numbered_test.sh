@@ -64,6 +64,11 @@ server { listen 127.0.0.1:'"$port"'; root '"$TMP"'/www;
 	is_counted "fpm-$$" "FastCGI" "inbound fastcgi 200 $n" "inbound fastcgi 404 3" "inbound fastcgi 500 5"
 	is_counted "nginx-$$" "FastCGI" "inbound http 200 $n" "inbound http 404 3" "inbound http 500 5" \
 		"outbound fastcgi 200 $n" "outbound fastcgi 404 3" "outbound fastcgi 500 5"
+	# shellcheck disable=SC2016 # for PHP
+	echo '<?php echo str_repeat("x", 100000); flush(); usleep(50000); exec("kill -9 " . getmypid());' >"$TMP/www/killed.php"
+	mark
+	"curl-$$" -s "http://127.0.0.1:$port/killed.php" >"$TMP/body" # part of it
+	is_counted "nginx-$$" "FastCGI, the worker dies amid its response" "inbound http 200 1" "outbound fastcgi error 1"
 }
 
 # --- MQTT: mosquitto

@@ -6,6 +6,8 @@
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/request.sh
 . "$(dirname "$0")/request.sh"
+# shellcheck source=tests/e2e/waiting.sh
+. "$(dirname "$0")/waiting.sh"
 
 need nft curl
 
@@ -68,8 +70,12 @@ if [[ $(cat /proc/sys/net/mptcp/enabled 2>/dev/null) == 1 ]]; then
 	sent=$(grown seismo_tcp_bytes_total service="$server" direction=sent)
 	is "$sent" "$(grown seismo_tcp_bytes_total service="$client" direction=received)" "MPTCP: the client has all bytes"
 	ok "MPTCP: which are at least the bodies" test "$sent" -gt 2000000
+	mark
+	reqserver_ask multi 127.0.0.1 mptcp connections=4 delay=100 status=0
+	is_unanswered "$client" "MPTCP: the server closes" "outbound http server_closed 4"
+	is_unanswered "$server" "MPTCP: the server closes" "inbound http server_closed 4"
 else
-	for ((i = 0; i < 6; i++)); do skip_one "MPTCP" "no MPTCP here"; done
+	for ((i = 0; i < 8; i++)); do skip_one "MPTCP" "no MPTCP here"; done
 fi
 
 # --- a destination that is translated
