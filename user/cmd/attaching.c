@@ -49,12 +49,11 @@ struct one {
 	bool marked;		   /* tasks yet, though it is being closed: to be tried again */
 	bool quiet;		   /* events are not waited for until the next tick */
 	bool over; /* the process has ended, or nobody wants to know any more: only the last reading is left */
-	bool gone; /* nobody will ask for it */
-	/* Who waits for the last reading, NULL: nobody; what is there until then goes on. */
-	void (*found)(void *ctx, json_t *doc);
+	bool gone;   /* nobody will ask for it */
+	bool ending; /* the last reading is being made; what is there until then goes on */
+	void (*found)(void *ctx, json_t *doc); /* who waits for it; NULL: nobody */
 	void *found_ctx;
-	u64 after;
-	u64 asked_ns, file_events;
+	u64 after, asked_ns, file_events;
 	u64 resident_pages;
 	int err;
 	char error[512];
@@ -94,9 +93,10 @@ static void slow_watch(struct attaching *t)
 		else if (o->state == RUNNING && o->setup.slow_ns && min_ns == SLOW_MIN_NS)
 			min_ns--;
 	for (struct probe_run *const *run = t->agent->probes.list; *run; run++) {
-		volatile u64 *ns = probe_global(*run, "slow_min_ns", sizeof(u64));
+		volatile u64 *ns;
 
-		if (ns)
+		if ((*run)->state == PROBE_ON &&
+		    (ns = probe_global(*run, "slow_min_ns", sizeof(*ns))))
 			*ns = min_ns;
 	}
 }
@@ -412,7 +412,7 @@ unsigned attaching_begin(struct attaching *t, const struct attach_request *r, u6
 static struct one *one_find(struct attaching *t, u64 id, struct buf *error)
 {
 	for (struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++)
-		if (o->state != FREE && o->state != CLOSING && !o->found && o->id == id)
+		if (o->state != FREE && o->state != CLOSING && !o->ending && o->id == id)
 			return o;
 	buf_str(error, "there is no such attachment, or not any more");
 	return NULL;
@@ -496,23 +496,18 @@ unsigned attaching_get(struct attaching *t, u64 id, u64 after, json_t **ret, str
 
 /* --- the last reading */
 
-static void one_tell(struct one *o, json_t *doc)
+static json_t *one_end(struct one *o, u64 after)
 {
-	void (*found)(void *ctx, json_t *doc) = o->found;
+	json_t *doc;
 
-	o->found = NULL;
-	found(o->found_ctx, doc);
-}
-
-static void one_end(struct one *o)
-{
 	if (o->state == RUNNING)
 		one_look(o, clock_now_ns());
-	one_tell(o, one_json(o, o->after, true));
+	doc = one_json(o, after, true);
 	if (o->state == STARTING)
 		o->gone = true;
 	else
 		one_close(o);
+	return doc;
 }
 
 /* All open files of the machine are gone through, which may be very many. */
@@ -523,38 +518,53 @@ static void look_work(struct job *job)
 	attachment_look_for_connections(&o->attachment);
 }
 
+static void one_tell(struct one *o, json_t *doc)
+{
+	if (o->found)
+		o->found(o->found_ctx, doc);
+	else
+		json_decref(doc);
+	o->ending = false;
+}
+
 static void look_done(struct job *job)
 {
 	struct one *o = (struct one *)((char *)job - offsetof(struct one, job));
 
-	if (o->found)
-		one_end(o);
+	if (o->ending)
+		one_tell(o, one_end(o, o->after));
 }
 
-unsigned attaching_end_one(struct attaching *t, u64 id, u64 after,
-			   void (*found)(void *ctx, json_t *doc), void *ctx, struct buf *error)
+unsigned attaching_end_one(struct attaching *t, u64 id, u64 after, json_t **ret, struct buf *error)
 {
 	struct one *o = one_find(t, id, error);
 
 	if (!o)
 		return 404;
-	o->found = found;
-	o->found_ctx = ctx;
-	o->after = after;
 	if (o->state == RUNNING) {
 		o->over = true;
+		o->after = after;
 		o->job = (struct job){ .work = look_work, .done = look_done };
-		if (!worker_add(t->worker, &o->job))
-			return 200;
+		o->ending = !worker_add(t->worker, &o->job);
 	}
-	one_end(o);
-	return 200;
+	if (!o->ending)
+		*ret = one_end(o, after);
+	return o->ending ? 202 : 200;
+}
+
+void attaching_wait(struct attaching *t, u64 id, void (*found)(void *ctx, json_t *doc), void *ctx)
+{
+	for (struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++)
+		if (o->ending && o->id == id) {
+			o->found = found;
+			o->found_ctx = ctx;
+		}
 }
 
 void attaching_abandon(struct attaching *t)
 {
 	for (struct one *o = t ? t->ones : NULL; o && o < t->ones + ATTACHMENTS; o++)
-		if (o->found)
+		if (o->ending)
 			one_tell(o, NULL);
 }
 
@@ -567,7 +577,7 @@ static void one_tick(struct one *o, u64 now_ns)
 		close_begin(o);
 	if (o->state == STARTING || o->state == FREE || o->state == CLOSING)
 		return;
-	if (o->gone && !o->found) {
+	if (o->gone && !o->ending) {
 		one_close(o);
 		return;
 	}

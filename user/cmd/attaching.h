@@ -33,11 +33,12 @@ unsigned attaching_begin(struct attaching *t, const struct attach_request *r, u6
 /* What it has found, and what was slow from number `after` on. 200 or 404. */
 unsigned attaching_get(struct attaching *t, u64 id, u64 after, json_t **ret, struct buf *error);
 /*
- * The same for the last time: all of it, and the attachment is gone afterwards. 200: `found` is called with it, now or later, and
- * releases it; NULL: there is none. 404: it is not called.
+ * The same for the last time: all of it, and the attachment is gone afterwards. 200, 404; 202: it takes a moment, and whoever wants
+ * it has to wait.
  */
-unsigned attaching_end_one(struct attaching *t, u64 id, u64 after,
-			   void (*found)(void *ctx, json_t *doc), void *ctx, struct buf *error);
+unsigned attaching_end_one(struct attaching *t, u64 id, u64 after, json_t **ret, struct buf *error);
+/* After 202, at once: `found` is called later, and releases the document; NULL: there is none. */
+void attaching_wait(struct attaching *t, u64 id, void (*found)(void *ctx, json_t *doc), void *ctx);
 /* Whoever waits for a last reading gets none: the daemon ends. */
 void attaching_abandon(struct attaching *t);
 

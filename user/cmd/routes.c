@@ -389,6 +389,16 @@ static void serve_attach(void *ctx, const struct http_request *request, struct h
 	buf_release(&error);
 }
 
+static void attachment_reply(struct http_reply *reply, unsigned status, json_t *found,
+			     struct buf *error)
+{
+	if (status == 200)
+		json_reply(reply, found);
+	else
+		http_reply_fail(reply, status, "%s", buf_cstr(error));
+	buf_release(error);
+}
+
 static void serve_attachment(void *ctx, const struct http_request *request,
 			     struct http_reply *reply)
 {
@@ -398,11 +408,7 @@ static void serve_attachment(void *ctx, const struct http_request *request,
 	unsigned status = attaching_get(d->attaching, number_of(request, "id"),
 					number_of(request, "after"), &found, &error);
 
-	if (status == 200)
-		json_reply(reply, found);
-	else
-		http_reply_fail(reply, status, "%s", buf_cstr(&error));
-	buf_release(&error);
+	attachment_reply(reply, status, found, &error);
 }
 
 static void attachment_ended(void *ctx, json_t *found)
@@ -420,24 +426,23 @@ static void attachment_ended(void *ctx, json_t *found)
 static void serve_attachment_end(void *ctx, const struct http_request *request,
 				 struct http_reply *reply)
 {
-	struct http_later *later = http_reply_later(request);
+	u64 id = number_of(request, "id");
+	struct http_later *later;
 	struct buf error = { 0 };
-	struct http_reply none;
 	struct daemon *d = ctx;
-	unsigned status;
+	json_t *found = NULL;
+	unsigned status =
+		attaching_end_one(d->attaching, id, number_of(request, "after"), &found, &error);
 
-	if (!later) {
-		http_reply_fail(reply, 503, "there is no memory");
+	if (status != 202) {
+		attachment_reply(reply, status, found, &error);
 		return;
 	}
-	status = attaching_end_one(d->attaching, number_of(request, "id"),
-				   number_of(request, "after"), attachment_ended, later, &error);
-	if (status != 200) {
-		http_reply_init(&none);
-		http_reply_fail(&none, status, "%s", buf_cstr(&error));
-		http_later_send(later, &none);
-	}
-	buf_release(&error);
+	later = http_reply_later(request);
+	if (later)
+		attaching_wait(d->attaching, id, attachment_ended, later);
+	else
+		http_reply_fail(reply, 503, "there is no memory");
 }
 
 static void serve_healthy(void *ctx, const struct http_request *request, struct http_reply *reply)
