@@ -40,15 +40,13 @@ asked() {
 }
 wait_until asked
 end_process "$older_pid"
-even() {
-	scrape
-	(($(grown seismo_requests_total service="$older") == $(grown seismo_requests_total service="$older_client")))
-}
-wait_until even
+scrape
 inbound=$(grown seismo_requests_total service="$older" direction=inbound)
 ok "whoever accepted a connection from before the daemon is asked" test "$inbound" -ge 10
 is 0 "$(grown seismo_requests_total service="$older" direction=outbound)" "and asks nobody"
-is "$inbound" "$(grown seismo_requests_total service="$older_client" direction=outbound)" "the client asks as often"
+# a request of each of the three connections may be under way at either end of what is looked at
+ok "the client asks as often" between $((inbound - 3)) $((inbound + 3)) \
+	"$(grown seismo_requests_total service="$older_client" direction=outbound)"
 is 0 "$(grown seismo_requests_total service="$older_client" direction=inbound)" "and is not asked"
 
 # --- a Unix client with a name
