@@ -262,7 +262,7 @@ ok "tables that cannot be read are no success, and it says why" timeout 10 grep 
 	"^HTTP/1.1 503 .*cannot read the kernel's tables: Too many open files" <&"$connection"
 exec {connection}>&-
 as_front prlimit --pid "$front" --nofile=6:
-curl -sS --max-time 3 -o /dev/null "$SEISMO_URL/-/healthy" 2>/dev/null &
+curl -sS --max-time 15 -o /dev/null "$SEISMO_URL/-/healthy" 2>/dev/null &
 ok "without any left it waits, and costs no time" between 0 20 "$(cpu_used)"
 as_front prlimit --pid "$front" --nofile="$needed:"
 prlimit --pid "$seismo_pid" --nofile="$needed:"
