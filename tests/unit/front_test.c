@@ -268,7 +268,8 @@ static void half_of_the_time_is_not_its_own(void **state)
 {
 	(void)state;
 	front_is(BUSY, "fine");
-	assert_true(between_ns >= (BUSY_CNT - 1) * BUSY_NS);
+	/* what it may spend at once is two tenths of a second of that */
+	assert_true(between_ns >= (BUSY_CNT - 1) * BUSY_NS - 200 * NS_PER_MS);
 }
 
 /* The kernel has forgotten it already. */

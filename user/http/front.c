@@ -19,6 +19,8 @@
 #define LIVED_NS     (10 * 1000 * NS_PER_MS) /* who lived so long is started again at once */
 #define PAUSE_MIN_NS (50 * NS_PER_MS)
 #define PAUSE_MAX_NS (5 * 1000 * NS_PER_MS)
+#define BUDGET_NS \
+	(100 * NS_PER_MS) /* for answers in a row, so that nobody waits who asks now and then */
 #define END_TRIES    200
 #define END_PAUSE_NS (5 * NS_PER_MS)
 
@@ -34,6 +36,8 @@ struct front {
 	int fd;		     /* -1: none */
 	struct watch *watch;
 	struct timer *restart, *breather;
+	int64_t budget_ns;  /* what may be spent on answers without a pause, */
+	uint64_t budget_at; /* at that time */
 	uint64_t started_ns, pause_ns;
 	struct http_shared **slots[WIRE_SLOTS]; /* which one has which number */
 	struct wire_request request;
@@ -287,10 +291,27 @@ static void reply_make(struct front *f, const struct http_route *route,
 		http_reply_fail(reply, 503, "out of memory");
 }
 
+/* Whatever it asks for, and how often: half of the time is left to everything else. */
+static void time_spent(struct front *f, uint64_t start_ns)
+{
+	uint64_t now_ns = clock_now_ns();
+
+	f->budget_ns += (int64_t)(now_ns - f->budget_at) / 2;
+	if (f->budget_ns > (int64_t)BUDGET_NS)
+		f->budget_ns = BUDGET_NS;
+	f->budget_ns -= (int64_t)(now_ns - start_ns);
+	f->budget_at = now_ns;
+	/* a reply that was given later, but at once, may have ended it */
+	if (f->budget_ns >= 0 || !f->watch)
+		return;
+	watch_set(f->watch, 0);
+	timer_set(f->breather, now_ns + 2 * (uint64_t)-f->budget_ns);
+}
+
 static int request_answer(struct front *f, const struct wire_texts *texts)
 {
 	const struct http_route *route = route_find(f, texts->path);
-	uint64_t start_ns = clock_now_ns(), end_ns;
+	uint64_t start_ns = clock_now_ns();
 	struct http_reply reply;
 	int err;
 
@@ -298,12 +319,7 @@ static int request_answer(struct front *f, const struct wire_texts *texts)
 	reply_make(f, route, texts, &reply);
 	err = f->later ? 0 : reply_send(f, &reply, f->request.number);
 	buf_release(&reply.body);
-	end_ns = clock_now_ns();
-	/* Whatever it asks for, and how often: half of the time is left to everything else. */
-	if (f->watch) { /* a reply that was given later, but at once, may have ended it */
-		watch_set(f->watch, 0);
-		timer_set(f->breather, end_ns + (end_ns - start_ns));
-	}
+	time_spent(f, start_ns);
 	return err;
 }
 
