@@ -41,7 +41,8 @@ ok "voluntary context switches: $voluntary, and some of time itself $(what .cont
 	between $((voluntary - 5)) $((voluntary + 15)) "$(what .context_switches.voluntary_total)"
 ok "involuntary ones: $involuntary, and some of time itself $(what .context_switches.involuntary_total)" \
 	between $((involuntary - 5)) $((involuntary * 2 + 20)) "$(what .context_switches.involuntary_total)"
-near "$(said 'User time')" "$(what .cpu_user_seconds)" 30 "user time"
+user=$(said 'User time') # in hundredths
+ok "user time: $user s, and $(what .cpu_user_seconds)" between "$(calc "$user * .7 - 0.02")" "$(calc "$user * 1.3 + 0.02")" "$(what .cpu_user_seconds)"
 
 # --- perf trace -s
 

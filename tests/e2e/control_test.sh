@@ -261,10 +261,11 @@ printf 'GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&"$conne
 ok "tables that cannot be read are no success, and it says why" timeout 10 grep -qzE \
 	"^HTTP/1.1 503 .*cannot read the kernel's tables: Too many open files" <&"$connection"
 exec {connection}>&-
+front_needs=$(as_front prlimit --pid "$front" --nofile --output SOFT --noheadings)
 as_front prlimit --pid "$front" --nofile=6:
 curl -sS --max-time 15 -o /dev/null "$SEISMO_URL/-/healthy" 2>/dev/null &
 ok "without any left it waits, and costs no time" between 0 20 "$(cpu_used)"
-as_front prlimit --pid "$front" --nofile="$needed:"
+as_front prlimit --pid "$front" --nofile="${front_needs// /}:"
 prlimit --pid "$seismo_pid" --nofile="$needed:"
 wait $!
 is 0 $? "who had to wait was answered when there were some"
