@@ -51,7 +51,7 @@ struct {
 		below >> 63;             \
 	})
 
-/* As in bpf/hist.bpf.h. */
+/* As in bpf/hist.bpf.h, which needs the tables of the daemon: what is compared has to do the same work. */
 static __always_inline __u64 bucket_of(__u64 ns)
 {
 	__u64 v = (ns * 1125900) >> 20, top, frac, more;
