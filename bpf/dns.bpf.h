@@ -15,6 +15,7 @@ struct datagram_key {
 /* Queries that are the same: one that was asked again, or of several clients of a server. */
 struct datagram {
 	u64 since_ns, last_ns; /* the first and the last of them */
+	u64 seen_ns;	       /* when the first was seen: what has arrived is read later */
 	u32 identity, gen;
 	u32 cnt;
 	u16 peer;
@@ -42,6 +43,7 @@ static __noinline int dns_query(struct event *e, const struct datagram_key *key)
 	struct datagram query = {
 		.since_ns = e->now,
 		.last_ns = e->now,
+		.seen_ns = e->p->call_ns,
 		.identity = e->sc->identity,
 		.gen = e->sc->gen,
 		.cnt = 1,

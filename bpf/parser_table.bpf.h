@@ -15,6 +15,7 @@ struct stream_key {
 
 struct stream_entry {
 	u64 since_ns;	 /* 0: the response was seen first, see response_race.bpf.h */
+	u64 seen_ns;	 /* when that was seen: what has arrived is read later */
 	u64 response_ns; /* when the response began, 0: not yet */
 	u32 status;	 /* of the response: HTTP's, or when it is complete the one that counts */
 	u32 protocol;	 /* it is complete and counts for this protocol; 0: not yet */

@@ -93,21 +93,27 @@ SOCK_SCAN(requests_scan)
 
 enum entry { ENTRY_WAITS, ENTRY_ENDED, ENTRY_UNSURE };
 
+/* The scan may have passed the socket while its first request was being entered, before it was known for one that has entries. */
+#define ENTRY_YOUNG_NS 100000000LL
+
 /* `ret`: whose it is, if that is known. */
-static __always_inline u32 entry_state(u64 sock, u64 since_ns, struct holder *ret)
+static __always_inline u32 entry_state(u64 sock, u64 seen_ns, struct holder *ret)
 {
 	struct holders *h = bpf_map_lookup_elem(&request_holders, &sock);
 
-	if (since_ns >= scan_began_ns)
+	if (seen_ns >= scan_began_ns)
 		return ENTRY_UNSURE;
-	if (!h)
-		return holders_full ? ENTRY_UNSURE : ENTRY_ENDED;
-	if (since_ns <= h->ended.ns) {
+	if (h && seen_ns <= h->ended.ns) {
 		*ret = h->ended;
 		return ENTRY_ENDED;
 	}
-	*ret = h->now;
-	return h->now.ns >= scan_began_ns ? ENTRY_WAITS : ENTRY_ENDED;
+	if (h)
+		*ret = h->now;
+	if (h && h->now.ns >= scan_began_ns)
+		return ENTRY_WAITS;
+	return (s64)(scan_began_ns - seen_ns) < ENTRY_YOUNG_NS || (!h && holders_full)
+		       ? ENTRY_UNSURE
+		       : ENTRY_ENDED;
 }
 
 static __always_inline void entry_unanswered(u32 identity, u32 gen, u64 dim, u32 reason)
@@ -173,7 +179,7 @@ int streams_scan(struct bpf_iter__bpf_map_elem *it)
 			bpf_map_delete_elem(&request_streams, &key);
 		return 0;
 	}
-	state = entry_state(key.sock, e->since_ns, &h);
+	state = entry_state(key.sock, e->seen_ns, &h);
 	if (state == ENTRY_UNSURE)
 		return 0;
 	if (h.ns && h.reason != HOLDER_LOST)
@@ -246,7 +252,7 @@ int datagrams_scan(struct bpf_iter__bpf_map_elem *it)
 	key = *entry;
 	quiet = query->to_all || query->answered;
 	dim = dimension(PROTOCOL_DNS, query->sent ? TCP_OUTBOUND : TCP_INBOUND, query->peer, 0);
-	state = entry_state(key.sock, query->since_ns, &h);
+	state = entry_state(key.sock, query->seen_ns, &h);
 	if (state != ENTRY_ENDED && (s64)(now - query->last_ns) < DNS_TIMEOUT_NS) {
 		if (state == ENTRY_WAITS && !quiet)
 			waiting_add(identity_valid(query->identity, query->gen), dim, 1,

@@ -99,12 +99,13 @@ static __always_inline void stream_request(struct parser *p)
 	struct stream_entry *e;
 
 	p->request_cnt++;
-	p->entry = (struct stream_entry){ .since_ns = p->now };
+	p->entry = (struct stream_entry){ .since_ns = p->now, .seen_ns = p->call_ns };
 	if (!bpf_map_update_elem(&request_streams, &p->key, &p->entry, BPF_NOEXIST))
 		return;
 	e = bpf_map_lookup_elem(&request_streams, &p->key);
 	if (!e || e->since_ns)
 		return;
+	e->seen_ns = p->call_ns;
 	__sync_fetch_and_add(&e->since_ns, e->response_ns);
 	if (e->protocol)
 		stream_count(p, e);
@@ -191,7 +192,7 @@ static __always_inline void stream_upgrade(struct parser *p)
 	__builtin_memset(&p->hpack, 0, sizeof(p->hpack));
 	p->stream.flow[FLOW_REQUEST].last = 1;
 	p->key = (struct stream_key){ p->sock, p->epoch, 1 };
-	p->entry = (struct stream_entry){ .since_ns = p->oldest_ns };
+	p->entry = (struct stream_entry){ .since_ns = p->oldest_ns, .seen_ns = p->call_ns };
 	bpf_map_update_elem(&request_streams, &p->key, &p->entry, BPF_ANY);
 }
 
