@@ -72,7 +72,7 @@ static __always_inline void arrival_end(struct sock *sk, struct request_ctx *r, 
 	else if (r->arrival_kept && used)
 		r->arrived_ns = bpf_ktime_get_ns();
 	r->arrival_kept = more;
-	r->arrived_seq = r->read_seq;
+	r->arrived_seq = r->done_seq = r->read_seq;
 	r->later_ns = 0;
 }
 

@@ -14,7 +14,8 @@ METRIC(request_oldest_seconds);
 /* Set by the loader: the label `peer` is shown. */
 const volatile bool peers_shown SEC(".rodata");
 
-volatile u64 scan_began_ns; /* set by user space before each scan */
+/* Set by user space before each scan: when it began, and the one before it. */
+volatile u64 scan_began_ns, scan_before_ns;
 
 /* Without the label the gauges need no series by peer. */
 static __always_inline u64 shown_dimension(u64 dim)
@@ -76,7 +77,9 @@ SOCK_SCAN(requests_scan)
 	if (BPF_CORE_READ(sk, sk_type) == SOCK_DGRAM)
 		return r->protocol == PROTOCOL_DNS ? holder_scan(sk, sc) : 0;
 	if (family == AF_UNIX && unix_has_ended(sk)) {
-		unix_ends(sk, sc);
+		if (r->ended) /* before, its last bytes may have been taken by a call that the program is not told of yet */
+			unix_ends(sk, sc);
+		r->ended = 1;
 		return 0;
 	}
 	if (peers_shown && sc->known && !r->peer_known && sc->direction == TCP_OUTBOUND &&
@@ -93,27 +96,27 @@ SOCK_SCAN(requests_scan)
 
 enum entry { ENTRY_WAITS, ENTRY_ENDED, ENTRY_UNSURE };
 
-/* The scan may have passed the socket while its first request was being entered, before it was known for one that has entries. */
-#define ENTRY_YOUNG_NS 100000000LL
-
-/* `ret`: whose it is, if that is known. */
+/*
+ * `ret`: whose it is, if that is known. A socket that is not seen has not ended yet: the scan may have passed it while its first
+ * request was being entered, and older kernels pass over some where others come and go. Two scans miss none.
+ */
 static __always_inline u32 entry_state(u64 sock, u64 seen_ns, struct holder *ret)
 {
 	struct holders *h = bpf_map_lookup_elem(&request_holders, &sock);
 
 	if (seen_ns >= scan_began_ns)
 		return ENTRY_UNSURE;
-	if (h && seen_ns <= h->ended.ns) {
+	if (!h)
+		return holders_full || seen_ns >= scan_before_ns ? ENTRY_UNSURE : ENTRY_ENDED;
+	if (seen_ns <= h->ended.ns) {
 		*ret = h->ended;
 		return ENTRY_ENDED;
 	}
-	if (h)
-		*ret = h->now;
-	if (h && h->now.ns >= scan_began_ns)
+	*ret = h->now;
+	if (h->now.ns >= scan_began_ns)
 		return ENTRY_WAITS;
-	return (s64)(scan_began_ns - seen_ns) < ENTRY_YOUNG_NS || (!h && holders_full)
-		       ? ENTRY_UNSURE
-		       : ENTRY_ENDED;
+	return seen_ns >= scan_before_ns || h->now.ns >= scan_before_ns ? ENTRY_UNSURE
+									: ENTRY_ENDED;
 }
 
 static __always_inline void entry_unanswered(u32 identity, u32 gen, u64 dim, u32 reason)
@@ -275,7 +278,7 @@ int holders_scan(struct bpf_iter__bpf_map_elem *it)
 	struct holders *h = it->value;
 	u64 *entry = it->key, key;
 
-	if (!entry || !h || h->now.ns >= scan_began_ns || h->ended.ns >= scan_began_ns)
+	if (!entry || !h || h->now.ns >= scan_before_ns || h->ended.ns >= scan_before_ns)
 		return 0;
 	key = *entry;
 	bpf_map_delete_elem(&request_holders, &key);

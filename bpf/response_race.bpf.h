@@ -22,12 +22,12 @@ static __always_inline void sent_note(struct sock *sk, struct request_ctx *r)
 		return;
 	seq = READ(tp, copied_seq);
 	if (!r->read_seq) /* what is read from now on is seen, or was taken unseen */
-		r->read_seq = r->arrived_seq = seq;
+		r->read_seq = r->arrived_seq = r->done_seq = seq;
 	unseen = seq - r->read_seq;
 	if (r->outstanding || !unseen)
 		return;
 	f->skip -= f->skip < unseen ? f->skip : unseen;
-	r->read_seq = seq;
+	r->read_seq = r->done_seq = seq;
 }
 
 static __always_inline void race_note(struct request_ctx *r, u32 n, u32 status)

@@ -55,10 +55,12 @@ struct request_ctx {
 	u8 oneway;	     /* the sender does not wait for responses, as it seems */
 	u8 lost;	     /* how often the parser has lost its way */
 	u8 greeted;	     /* the server has spoken first, in no protocol that is known */
+	u8 ended;	     /* a Unix socket: the last scan found that it has */
 	u8 setup; /* since begun_ns the set-up of the connection is under way: see parser.bpf.h */
 	u16 race_status;
 	u32 sent_seq; /* TCP: write sequence at the last send seen */
 	u32 epoch;    /* connection_epoch() */
+	u32 done_seq; /* TCP: up to which bytes what was read has been looked at, 0: not begun */
 	u32 later_seq; /* TCP: the byte that arrived at later_ns, when those before it had been read */
 	u64 later_ns;
 	u64 begun_ns; /* exchanges: when the first bytes of the one in flight were read or sent; or the set-up's */

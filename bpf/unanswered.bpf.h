@@ -117,14 +117,14 @@ static __always_inline bool ends_unread(struct sock *sk, int oldstate)
 }
 
 /*
- * The response has been taken by a call of which the program has not been told yet: it is at the end of the call, when what
- * arrived meanwhile has been processed, the end of the connection too.
+ * The response has been taken by a call of which the program has not been told yet, or is just being told on another CPU: it is at
+ * the end of the call, when what arrived meanwhile has been processed, the end of the connection too.
  */
 static __always_inline bool ends_taken(struct sock *sk, const struct request_ctx *r)
 {
 	struct tcp_sock *tp = tcp_sock_or_null(sk);
 
-	return tp && r->read_seq && (int)(READ(tp, copied_seq) - r->read_seq) > UNREAD_FIN;
+	return tp && r->done_seq && (int)(READ(tp, copied_seq) - r->done_seq) > UNREAD_FIN;
 }
 
 /* Who ended the connection? It was not reset if its end began with the close of one side. */

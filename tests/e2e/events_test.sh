@@ -108,7 +108,10 @@ else
 fi
 
 # The daemon looks at what runs two seconds after it has started.
-wait_until test $((SECONDS - began)) -ge 4
+has_looked() {
+	((SECONDS - began >= 4 * scale))
+}
+wait_until has_looked
 for program in "w-there-$$" "w-there-$$.sh"; do
 	cp "$TMP/bin/$program" "$TMP/bin/new" && mv "$TMP/bin/new" "$TMP/bin/$program"
 	"$program" 1 # long enough to be looked at

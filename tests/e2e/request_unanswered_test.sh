@@ -53,9 +53,9 @@ for protocol in http line; do
 	is_unanswered "$client" "$name: the client gives up" "outbound $name client_closed $(said lost)"
 	wait_until ended_to "$n"
 	is "$n" "$(ended)" "$name: what is answered, but to nobody, is one or the other: $server"
-	exchange "client-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=600 giveup=200 status=0"
+	exchange "client-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=2000 giveup=200 status=0"
 	both_unanswered "$name: the client gives up, then the server" "$name" client_closed client_closed
-	exchange "abort-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=900 giveup=500 status=0 reset"
+	exchange "abort-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=2000 giveup=200 status=0 reset"
 	both_unanswered "$name: the client resets" "$name" client_closed reset
 	exchange "server-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=100 status=0"
 	both_unanswered "$name: the server closes" "$name" server_closed server_closed
@@ -63,7 +63,7 @@ for protocol in http line; do
 	both_unanswered "$name: the server resets" "$name" reset server_closed
 	exchange "unix-$protocol" "$TMP/socket-$protocol" "$line" "$line connections=$n delay=100 status=0"
 	both_unanswered "$name: the server closes its Unix socket" "$name" server_closed server_closed
-	exchange "unix-client-$protocol" "$TMP/socket-client-$protocol" "$line" "$line connections=$n delay=1000 giveup=200 status=0"
+	exchange "unix-client-$protocol" "$TMP/socket-client-$protocol" "$line" "$line connections=$n delay=2000 giveup=200 status=0"
 	both_unanswered "$name: the client closes its Unix socket" "$name" client_closed client_closed
 	exchange "half-$protocol" 127.0.0.1 "$line" "$line connections=$n delay=200 half"
 	is "$n" "$(said answers)" "$name: who has shut its sending side down gets its answer"

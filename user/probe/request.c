@@ -160,15 +160,17 @@ static int scan(struct probe_run *run)
 	static const char *const entries[] = { "streams_scan", "numbered_scan", "datagrams_scan",
 					       "holders_scan" };
 	volatile u64 *began_ns = probe_global(run, "scan_began_ns", sizeof(u64));
+	volatile u64 *before_ns = probe_global(run, "scan_before_ns", sizeof(u64));
 	volatile u64 *seen = probe_global(run, "entries_seen", sizeof(u64));
 	volatile u64 *full = probe_global(run, "holders_full", sizeof(u64));
 	volatile u64 *translates = probe_global(run, "translates", sizeof(u64));
 	struct timespec now;
 	int err;
 
-	if (!began_ns || !seen || !full || !translates)
+	if (!began_ns || !before_ns || !seen || !full || !translates)
 		return 0;
 	clock_gettime(CLOCK_MONOTONIC, &now);
+	*before_ns = *began_ns;
 	*began_ns = (u64)now.tv_sec * 1000000000 + (u64)now.tv_nsec;
 	*full = 0;
 	*translates = are_tracked();
