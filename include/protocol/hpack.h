@@ -43,13 +43,14 @@ enum grpc_code {
 	GRPC_CODES
 };
 
-/* Of the entries that were inserted, the last ones that were a status. */
-#define HPACK_MARKS 16
+/*
+ * Of the entries that were inserted, the last ones that were a status: as many as there are codes of gRPC, and the more usual ones of
+ * HTTP. A mark is the number of the insertion, from 1 on and modulo 2^22, and in the lower bits the status; 0: no mark.
+ */
+#define HPACK_MARKS	  32
+#define HPACK_STATUS_BITS 10
 struct hpack {
-	struct hpack_mark {
-		u32 number; /* of the insertion, from 1 on; 0: no mark */
-		u32 status;
-	} marks[HPACK_MARKS];
+	u32 marks[HPACK_MARKS];
 	u32 next;    /* modulo their number */
 	u32 changed; /* since the user has set it to 0 */
 };
@@ -106,16 +107,18 @@ static inline u32 hpack_static(u32 index)
 /* The status in an entry of the table; STATUS_UNKNOWN: it has none, or that is not known. */
 static inline u32 hpack_entry(const struct flow *f, const struct hpack *h, u32 index)
 {
-	u32 back = index - HPACK_STATIC - 1, number, status = 0;
+	u32 back = index - HPACK_STATIC - 1, number, status = 0, differs;
 
 	if (index <= HPACK_STATIC)
 		return hpack_static(index);
 	if (back >= f->last)
 		return STATUS_UNKNOWN;
-	number = f->last - back;
+	number = (f->last - back) << HPACK_STATUS_BITS;
 	UNROLL
-	for (u32 i = 0; i < HPACK_MARKS; i++)
-		status |= h->marks[i].status & -(u32)SCRIPT_EQUAL(h->marks[i].number, number);
+	for (u32 i = 0; i < HPACK_MARKS; i++) {
+		differs = h->marks[i] ^ number;
+		status |= differs & -(u32)SCRIPT_LESS(differs, 1 << HPACK_STATUS_BITS);
+	}
 	return status;
 }
 
@@ -124,7 +127,7 @@ static inline void hpack_mark(struct flow *f, struct hpack *h, u32 status)
 	u32 at = h->next;
 
 	__asm__ volatile("" : "+r"(at)); /* the compiler may not drop the mask */
-	h->marks[at & (HPACK_MARKS - 1)] = (struct hpack_mark){ f->last, status };
+	h->marks[at & (HPACK_MARKS - 1)] = f->last << HPACK_STATUS_BITS | status;
 	h->next = (at + 1) & (HPACK_MARKS - 1);
 	h->changed = 1;
 	f->begun = 1;

@@ -275,6 +275,29 @@ static void every_status_test(void **state)
 	}
 }
 
+/* Every code of gRPC, and some of HTTP, in a table that has room for them all, as that of a server which says little else. */
+static void all_codes_test(void **state)
+{
+	(void)state;
+	server_init(&server, 0, 0, 1);
+	deflate_new(&server.deflater, 4096);
+	for (u32 i = 0; i < 200; i++) {
+		u32 code = (i * 7) % GRPC_CODES, status = i % 2 ? 200 : 500 + i % 14;
+
+		said_add(&server, 2 * i + 1, status, STATUS_GRPC + code, HTTP2_ENDS);
+		number_add(&server, ":status", status);
+		number_add(&server, "grpc-status", code);
+		for (u32 j = 0; j < server.field_cnt; j++)
+			server.fields[j].flags = 0;
+		block_put(&server, HTTP2_HEADERS, HTTP2_ENDS, 2 * i + 1);
+	}
+	deflate_del(server.deflater);
+	server_parse(&parser, &server, 0);
+	assert_int_equal(parser.found_cnt, server.cnt);
+	for (u32 i = 0; i < server.cnt; i++)
+		said_check(&server, 0, i, &parser.found[i], false);
+}
+
 /* Who comes late never says a wrong one, and knows those of entries that were inserted later. */
 static void late_test(void **state)
 {
@@ -328,6 +351,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_status_test),
+		cmocka_unit_test(all_codes_test),
 		cmocka_unit_test(late_test),
 		cmocka_unit_test(long_test),
 	};
