@@ -407,6 +407,7 @@ static void windows_end_now(void **state)
 	h->hist->sum_ns = 150;
 	young = series_new(w, METRIC_HISTOGRAM);
 	young->hist->bucket[9] = 1;
+	young->hist->sum_ns = 1;
 	w->registry.now_ns += 1 * NS_PER_SEC;
 	assert_true(history_window(w->history, NS_PER_SEC, &window));
 	assert_true(window.end_ns - window.begin_ns == NS_PER_SEC);

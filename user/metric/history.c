@@ -399,10 +399,8 @@ void history_hist(const struct history_window *w, const struct series *s, struct
 	u64 changed[HIST_BLOCKS] = { 0 };
 
 	ret->sum_ns += history_hist_sum(w, s);
-	if (w->running) {
-		snapshot_hist_add(&h->snapshot, s->id, s->hist, bucket);
-		memset(changed, 0xff, sizeof(changed));
-	}
+	if (w->running)
+		snapshot_hist_diff(&h->snapshot, s->id, s->hist, bucket, changed);
 	for (u32 i = first_column(w, s); i < w->end; i++)
 		for (u32 b = 0; b < HIST_BLOCKS; b++)
 			changed[b] |= sparse_block_add(&h->columns[i]->vectors[COLUMN_BUCKETS],

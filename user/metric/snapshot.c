@@ -83,13 +83,27 @@ static void values_diff(const struct snapshot *s, const struct registry *r, enum
 	}
 }
 
-/* Every event adds to the sum, except those of 0 ns, which are in the first bucket. */
-static bool hist_changed(const struct snapshot *s, u32 id, const struct hist *now)
+/* An id may be newer than the snapshot. If it was used before, its old owner ended with 0. */
+static const struct hist_snapshot *hist_then(const struct snapshot *s, u32 id)
 {
-	const struct hist_snapshot *then = &s->hists[id];
-	const u64 *first = slab_item(&s->octaves, then->octave[0]);
+	static const struct hist_snapshot none;
 
-	return now->sum_ns != then->sum_ns || now->bucket[0] != first[0];
+	return id < s->cnt[METRIC_HISTOGRAM] ? &s->hists[id] : &none;
+}
+
+static const u64 *octave_then(const struct snapshot *s, const struct hist_snapshot *then,
+			      u32 octave)
+{
+	static const u64 zeros[OCTAVE];
+
+	return then->octave[octave] ? slab_item(&s->octaves, then->octave[octave]) : zeros;
+}
+
+/* Every event adds to the sum, except those of 0 ns, which are in the first bucket. */
+static bool hist_changed(const struct snapshot *s, const struct hist_snapshot *then,
+			 const struct hist *now)
+{
+	return now->sum_ns != then->sum_ns || now->bucket[0] != octave_then(s, then, 0)[0];
 }
 
 /* The last octave has fewer buckets. */
@@ -109,13 +123,18 @@ static inline bool octave_same(const u64 now[OCTAVE], const u64 then[OCTAVE])
 	return !any;
 }
 
-/* Subtracts an octave; returns the mask of the buckets that changed. */
-static u64 octave_diff(const u64 *now, const u64 *then, u32 cnt, s64 *diff)
+/* Subtracts an octave; returns the mask of the buckets that changed. Most octaves have not, and of those `diff` is left as it is. */
+static u64 octave_diff(const struct snapshot *s, const struct hist_snapshot *then, u32 octave,
+		       const struct hist *now, s64 *diff)
 {
+	const u64 *before = octave_then(s, then, octave), *after = &now->bucket[octave * OCTAVE];
+	u32 cnt = octave_size(octave);
 	u64 mask = 0;
 
+	if (cnt == OCTAVE && octave_same(after, before))
+		return 0;
 	for (u32 i = 0; i < cnt; i++) {
-		diff[i] = (s64)(now[i] - then[i]);
+		diff[i] = (s64)(after[i] - before[i]);
 		mask |= (u64)(diff[i] != 0) << i;
 	}
 	return mask;
@@ -128,14 +147,9 @@ static bool hist_diff(struct snapshot *s, u32 id, const struct hist *now, struct
 	u64 mask[HIST_BLOCKS] = { 0 };
 
 	for (u32 i = 0; i < OCTAVES; i++) {
-		const u64 *then = slab_item(&s->octaves, octave[i]);
-		u32 at = i * OCTAVE, cnt = octave_size(i);
-		u64 changed;
+		u32 at = i * OCTAVE;
+		u64 changed = octave_diff(s, &s->hists[id], i, now, &diff[at]);
 
-		/* most octaves; a quick check */
-		if (cnt == OCTAVE && octave_same(&now->bucket[at], then))
-			continue;
-		changed = octave_diff(&now->bucket[at], then, cnt, &diff[at]);
 		/* for snapshot_update(), which cannot fail */
 		if (changed && !octave[i])
 			octave[i] = slab_alloc(&s->octaves, 0);
@@ -160,7 +174,8 @@ static int hists_diff(struct snapshot *s, const struct registry *r, struct colum
 		u32 at = id % SPARSE_BLOCK;
 
 		sums[at] = (s64)(now->sum_ns - s->hists[id].sum_ns);
-		if (hist_changed(s, id, now) && !hist_diff(s, id, now, &w->vectors[COLUMN_BUCKETS]))
+		if (hist_changed(s, &s->hists[id], now) &&
+		    !hist_diff(s, id, now, &w->vectors[COLUMN_BUCKETS]))
 			return -ENOMEM;
 		if (at < SPARSE_BLOCK - 1 && id < slab->top - 1)
 			continue;
@@ -213,17 +228,9 @@ void snapshot_update(struct snapshot *s, const struct registry *r, const struct 
 	}
 }
 
-/* An id may be newer than the snapshot. If it was used before, its old owner ended with 0. */
 s64 snapshot_value(const struct snapshot *s, enum metric_kind kind, u32 id)
 {
 	return id < s->cnt[kind] ? s->values[kind][id] : 0;
-}
-
-static const struct hist_snapshot *hist_then(const struct snapshot *s, u32 id)
-{
-	static const struct hist_snapshot none;
-
-	return id < s->cnt[METRIC_HISTOGRAM] ? &s->hists[id] : &none;
 }
 
 u64 snapshot_hist_sum(const struct snapshot *s, u32 id)
@@ -231,19 +238,17 @@ u64 snapshot_hist_sum(const struct snapshot *s, u32 id)
 	return hist_then(s, id)->sum_ns;
 }
 
-void snapshot_hist_add(const struct snapshot *s, u32 id, const struct hist *now, s64 *bucket)
+void snapshot_hist_diff(const struct snapshot *s, u32 id, const struct hist *now, s64 *diff,
+			u64 *changed)
 {
 	const struct hist_snapshot *then = hist_then(s, id);
 
-	for (u32 i = 0; i < HIST_BUCKETS; i++)
-		bucket[i] += (s64)now->bucket[i];
+	if (!hist_changed(s, then, now))
+		return;
 	for (u32 i = 0; i < OCTAVES; i++) {
-		const s64 *before;
+		u32 at = i * OCTAVE;
 
-		if (!then->octave[i])
-			continue;
-		before = slab_item(&s->octaves, then->octave[i]);
-		for (u32 n = 0; n < octave_size(i); n++)
-			bucket[i * OCTAVE + n] -= before[n];
+		changed[at / SPARSE_BLOCK] |= octave_diff(s, then, i, now, &diff[at])
+					      << at % SPARSE_BLOCK;
 	}
 }

@@ -33,7 +33,11 @@ void snapshot_update(struct snapshot *s, const struct registry *r, const struct 
 
 s64 snapshot_value(const struct snapshot *s, enum metric_kind kind, u32 id);
 u64 snapshot_hist_sum(const struct snapshot *s, u32 id);
-/* Adds how far the buckets of a histogram are from the snapshot. */
-void snapshot_hist_add(const struct snapshot *s, u32 id, const struct hist *now, s64 *bucket);
+/*
+ * Writes how far the buckets of a histogram are from the snapshot, where they are, and adds those to the masks `changed`, one for
+ * each block of buckets.
+ */
+void snapshot_hist_diff(const struct snapshot *s, u32 id, const struct hist *now, s64 *diff,
+			u64 *changed);
 
 #endif
