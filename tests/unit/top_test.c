@@ -352,6 +352,46 @@ static void slower_than_usual_hurts(void **state)
 	assert_string_equal(top_hurts[__builtin_ctz(table.rows[0].hurts)].name, "slower");
 }
 
+static void usual_is(struct top_usual *u, u64 ago_ns, double least, double most)
+{
+	static const struct top_source source = { rows[DURATION].name,
+						  { { "direction", "inbound" } } };
+
+	assert_int_equal(top_usual_measure(u, &source, registry.families[DURATION], history,
+					   ago_ns),
+			 0);
+	if (!(top_usual_mean(u, "web") >= least && top_usual_mean(u, "web") <= most))
+		fail_msg("usual is %g s", top_usual_mean(u, "web"));
+	assert_true(isnan(top_usual_mean(u, "other")));
+}
+
+static void ticks_at(u64 ms, int cnt)
+{
+	for (int i = 0; i < cnt; i++) {
+		times(DURATION, "web", "inbound", "http", ms, 10);
+		tick(0);
+	}
+}
+
+/* One tick that is slow comes to be 15 minutes old. */
+static void usual_is_kept_for_a_minute(void **state)
+{
+	struct top_usual u = { 0 };
+
+	(void)state;
+	ticks_at(10, 300);
+	ticks_at(10000, 1);
+	ticks_at(10, 178);
+	usual_is(&u, 0, 0.0099, 0.0101);
+	ticks_at(10, 6);
+	usual_is(&u, 0, 0.0099, 0.0101);
+	ticks_at(10, 8);
+	usual_is(&u, 0, 0.03, 0.06);
+	usual_is(&u, 40 * TICK_NS, 0.0099, 0.0101); /* that of another time */
+	usual_is(&u, 0, 0.03, 0.06);
+	top_usual_release(&u);
+}
+
 /* --- lines */
 
 #define SERVICES 30
@@ -730,14 +770,23 @@ static void screens_fit(void **state)
 #define MEASURE(name) cmocka_unit_test_setup_teardown(name, begin, end)
 
 static const struct CMUnitTest tests[] = {
-	cmocka_unit_test(numbers_have_units),  cmocka_unit_test(numbers_fit),
-	cmocka_unit_test(unknown_is_not_none), cmocka_unit_test(texts_are_cut_by_columns),
-	MEASURE(values_are_measured),	       MEASURE(losses_are_told),
-	MEASURE(slower_than_usual_hurts),      cmocka_unit_test(lines_are_sorted),
-	cmocka_unit_test(lines_are_filtered),  cmocka_unit_test(groups_are_summed_up),
-	cmocka_unit_test(lines_fit),	       cmocka_unit_test(details_are_asked_for),
-	cmocka_unit_test(details_are_lines),   cmocka_unit_test(keys_choose),
-	cmocka_unit_test(keys_move_in_time),   cmocka_unit_test(screens_fit),
+	cmocka_unit_test(numbers_have_units),
+	cmocka_unit_test(numbers_fit),
+	cmocka_unit_test(unknown_is_not_none),
+	cmocka_unit_test(texts_are_cut_by_columns),
+	MEASURE(values_are_measured),
+	MEASURE(losses_are_told),
+	MEASURE(usual_is_kept_for_a_minute),
+	MEASURE(slower_than_usual_hurts),
+	cmocka_unit_test(lines_are_sorted),
+	cmocka_unit_test(lines_are_filtered),
+	cmocka_unit_test(groups_are_summed_up),
+	cmocka_unit_test(lines_fit),
+	cmocka_unit_test(details_are_asked_for),
+	cmocka_unit_test(details_are_lines),
+	cmocka_unit_test(keys_choose),
+	cmocka_unit_test(keys_move_in_time),
+	cmocka_unit_test(screens_fit),
 };
 
 int main(void)

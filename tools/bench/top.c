@@ -177,7 +177,10 @@ int main(int argc, char **argv)
 		 passes = argc > 2 ? (unsigned)atoi(argv[2]) : 10;
 	struct registry r = { .now_ns = NS_PER_SEC };
 	struct history *h = history_new(&r, NS_PER_SEC, 16 << 20);
-	const struct top_sources src = { .registry = &r, .history = h, .kind = kind_of };
+	struct top_usual usual = { 0 }; /* as the daemon keeps it */
+	const struct top_sources src = {
+		.registry = &r, .history = h, .kind = kind_of, .usual = &usual
+	};
 	u32 cnt = fill(&r, services);
 
 	for (unsigned t = 0; t < HISTORY_TICKS; t++) {
@@ -201,6 +204,7 @@ int main(int argc, char **argv)
 	measure(&src, passes, "0s", "10000");
 	measure(&src, passes, "1m", "200");
 	measure(&src, passes, "30m", "200");
+	top_usual_release(&usual);
 	history_free(h);
 	registry_release(&r);
 	return 0;

@@ -13,6 +13,7 @@
 #include "http/front.h"
 #include "lib/loop.h"
 #include "lib/notify.h"
+#include "top/usual.h"
 
 /* What was made of the last read in one format. */
 struct exposition {
@@ -30,6 +31,7 @@ struct daemon {
 	struct web_watch web;
 	struct exposition expositions[EXPO_FORMATS];
 	struct http_shared *services;
+	struct top_usual usual; /* for the table of services */
 	struct backtest_session backtest;
 	struct attaching *attaching;
 	struct diagnosing *diagnosing;

@@ -245,6 +245,7 @@ void endpoint_close(struct daemon *d)
 	for (struct exposition *e = d->expositions; e < d->expositions + EXPO_FORMATS; e++)
 		http_shared_drop(&e->shared);
 	http_shared_drop(&d->services);
+	top_usual_release(&d->usual);
 	if (d->control)
 		unlink(d->agent.socket);
 	for (unsigned i = 0; i < d->listening && listen[i]; i++)

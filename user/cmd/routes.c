@@ -108,6 +108,7 @@ static void serve_top(void *ctx, const struct http_request *request, struct http
 		.engine = d->agent.alarm ? alarm_engine(d->agent.alarm) : NULL,
 		.kind = kind_of,
 		.ctx = d->agent.collector,
+		.usual = &d->usual,
 	};
 
 	if (!read_now(d, reply))

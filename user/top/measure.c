@@ -12,14 +12,11 @@
 
 #include "lib/parse.h"
 #include "metric/hist.h"
-#include "metric/query.h"
 #include "rule/text.h"
 #include "top/model.h"
 
-#define NS_PER_SEC    1000000000ULL
-#define USUAL_FROM_NS (3600 * NS_PER_SEC) /* before the end of the window */
-#define USUAL_TO_NS   (900 * NS_PER_SEC)
-#define SOURCES_MAX   (TOP_COLUMNS * TOP_SOURCES)
+#define NS_PER_SEC  1000000000ULL
+#define SOURCES_MAX (TOP_COLUMNS * TOP_SOURCES)
 
 /* Of a key that is a pointer. */
 static inline unsigned pointer_hash(const void *key)
@@ -29,13 +26,14 @@ static inline unsigned pointer_hash(const void *key)
 	return (unsigned)(*pointer * 0x9e3779b97f4a7c15ULL >> 32);
 }
 
-/* What a source had in the window, by service; usual: from an hour to 15 minutes before, where a column asks for it. */
+/* What a source had in the window, by service. */
 struct amounts {
 	const struct top_source *source;
 	const struct family *family; /* NULL: there is none at present */
-	struct query_result now, usual;
+	struct query_result now;
 	double seconds; /* of the window in which the family has been there */
-	bool quantiles, has_usual;
+	bool quantiles;
+	const struct top_usual *usual;	   /* NULL: nothing is, or no column asks */
 	const struct query_group **of_row; /* NULL: the service has none of it */
 };
 
@@ -50,6 +48,7 @@ struct measuring {
 	const struct top_sources *src;
 	const struct expo_window *window;
 	struct top_table *table;
+	struct top_usual *usual;
 	struct amounts amounts[SOURCES_MAX];
 	unsigned amount_cnt;
 	struct seen *seen;
@@ -67,38 +66,13 @@ static struct amounts *amounts_of(struct measuring *m, const struct top_source *
 	return &m->amounts[i];
 }
 
-static int source_query(const struct measuring *m, const struct amounts *a, u64 ago_ns,
-			u64 window_ns, struct query_result *ret)
-{
-	struct query_match where[TOP_WHERE];
-	struct query q = { .family = a->family,
-			   .window_ns = window_ns,
-			   .ago_ns = ago_ns,
-			   .by_cnt = 1, /* the first label is the service */
-			   .where = where,
-			   .groups_max = TOP_ROWS_MAX,
-			   .unsorted = true,
-			   .sums = !a->quantiles };
-
-	for (; q.where_cnt < TOP_WHERE && a->source->where[q.where_cnt].label; q.where_cnt++) {
-		int label = family_label(a->family, a->source->where[q.where_cnt].label);
-
-		if (label < 0)
-			return -ENODATA;
-		where[q.where_cnt] =
-			(struct query_match){ (unsigned)label,
-					      a->source->where[q.where_cnt].pattern, true };
-	}
-	return query_run(&q, m->src->history, ret);
-}
-
 /* Without a history that reaches back so far nothing is usual. */
 static int usual_measure(struct measuring *m, struct amounts *a)
 {
-	int err = source_query(m, a, m->window->ago_ns + USUAL_TO_NS, USUAL_FROM_NS - USUAL_TO_NS,
-			       &a->usual);
+	int err = top_usual_measure(m->usual, a->source, a->family, m->src->history,
+				    m->window->ago_ns);
 
-	a->has_usual = !err;
+	a->usual = err ? NULL : m->usual;
 	return err == -ENOMEM ? err : 0;
 }
 
@@ -110,7 +84,8 @@ static int source_measure(struct measuring *m, struct amounts *a, bool usual)
 	a->family = registry_find(m->src->registry, a->source->metric);
 	if (!a->family)
 		return 0;
-	err = source_query(m, a, m->window->ago_ns, m->window->length_ns, &a->now);
+	err = top_source_query(a->source, a->family, m->src->history, m->window->length_ns,
+			       m->window->ago_ns, !a->quantiles, &a->now);
 	if (err)
 		return err;
 	begin = a->now.window.begin_ns > a->family->born_ns ? a->now.window.begin_ns
@@ -147,13 +122,10 @@ static double unit(const struct family *f)
 /* What a histogram's values took beyond the usual mean, by second. NAN: nothing is usual. */
 static double excess(const struct amounts *a, const struct query_group *g)
 {
-	const struct query_group *usual = a->has_usual ? query_find(&a->usual, g->label) : NULL;
-	double sum = (double)g->hist->sum_ns * 1e-9, mean;
+	double sum = (double)g->hist->sum_ns * 1e-9,
+	       mean = a->usual ? top_usual_mean(a->usual, g->label[0] ?: "") : NAN;
 
-	if (!usual || !usual->delta)
-		return NAN;
-	mean = (double)usual->hist->sum_ns * 1e-9 / (double)usual->delta;
-	return fmax(sum - mean * (double)g->delta, 0) / a->seconds;
+	return isnan(mean) ? NAN : fmax(sum - mean * (double)g->delta, 0) / a->seconds;
 }
 
 static double amount_value(const struct amounts *a, const struct query_group *g,
@@ -178,15 +150,16 @@ static double amount_value(const struct amounts *a, const struct query_group *g,
 	return NAN;
 }
 
-static void cell_measure(struct measuring *m, const struct top_column *c, struct top_row *row)
+static void cell_measure(struct measuring *m, const struct top_column *c,
+			 struct amounts *const of[TOP_SOURCES], struct top_row *row)
 {
 	struct top_cell *cell = &row->cells[c - top_columns];
 	size_t at = (size_t)(row - m->table->rows);
 
 	if (m->table->unknown[c - top_columns])
 		cell->is = TOP_UNKNOWN;
-	for (unsigned i = 0; i < TOP_SOURCES && c->of[i]; i++) {
-		const struct amounts *a = amounts_of(m, c->of[i]);
+	for (unsigned i = 0; i < TOP_SOURCES && of[i]; i++) {
+		const struct amounts *a = of[i];
 		const struct query_group *g = a->of_row[at];
 		double value = g && a->seconds > 0 ? amount_value(a, g, c->value) : NAN;
 
@@ -209,13 +182,14 @@ static void cell_measure(struct measuring *m, const struct top_column *c, struct
 static void column_measure(struct measuring *m, const struct top_column *c)
 {
 	bool known = false, lossy = false, usual = c->value != TOP_EXCESS;
+	struct amounts *of[TOP_SOURCES] = { NULL };
 
 	for (unsigned i = 0; i < TOP_SOURCES && c->of[i]; i++) {
-		const struct amounts *a = amounts_of(m, c->of[i]);
+		const struct amounts *a = of[i] = amounts_of(m, c->of[i]);
 
 		known |= a->family && a->seconds > 0;
 		lossy |= a->now.coverage.missing & HISTORY_LOSSY;
-		usual |= a->has_usual;
+		usual |= a->usual != NULL;
 	}
 	m->table->lossy[c - top_columns] = lossy;
 	if (!known)
@@ -223,7 +197,7 @@ static void column_measure(struct measuring *m, const struct top_column *c)
 	else if (!usual)
 		m->table->unknown[c - top_columns] = "the history does not reach back an hour";
 	for (size_t i = 0; i < m->table->row_cnt; i++)
-		cell_measure(m, c, &m->table->rows[i]);
+		cell_measure(m, c, of, &m->table->rows[i]);
 }
 
 /* --- rows */
@@ -307,7 +281,6 @@ static void measuring_release(struct measuring *m)
 	for (unsigned i = 0; i < m->amount_cnt; i++) {
 		free(m->amounts[i].of_row);
 		query_release(&m->amounts[i].now);
-		query_release(&m->amounts[i].usual);
 	}
 }
 
@@ -395,7 +368,10 @@ static void coverage_measure(struct measuring *m)
 
 int top_measure(struct top_table *ret, const struct top_sources *src, const struct expo_window *w)
 {
-	struct measuring m = { .src = src, .window = w, .table = ret };
+	struct top_usual usual = { 0 };
+	struct measuring m = {
+		.src = src, .window = w, .table = ret, .usual = src->usual ?: &usual
+	};
 	struct history_window window;
 	int err = 0;
 
@@ -412,6 +388,7 @@ int top_measure(struct top_table *ret, const struct top_sources *src, const stru
 	for (unsigned i = 0; i < TOP_COLUMNS && !err; i++)
 		column_measure(&m, &top_columns[i]);
 	measuring_release(&m);
+	top_usual_release(&usual);
 	rows_drop_idle(ret);
 	if (w->ago_ns)
 		ret->alerts_unknown = "only what fires now is known";

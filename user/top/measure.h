@@ -7,6 +7,7 @@
 #include "metric/history.h"
 #include "rule/engine.h"
 #include "top/table.h"
+#include "top/usual.h"
 
 #define TOP_WINDOW_NS 10000000000ULL /* by default */
 
@@ -17,8 +18,10 @@ struct top_sources {
 	/* What gave the service its name; must live as long as the table. */
 	const char *(*kind)(void *ctx, const char *service);
 	void *ctx;
-	u64 now_ns;  /* CLOCK_MONOTONIC */
-	s64 wall_ns; /* CLOCK_REALTIME of the same moment */
+	struct top_usual
+		*usual; /* kept from one table to the next; NULL: it is measured each time */
+	u64 now_ns;	/* CLOCK_MONOTONIC */
+	s64 wall_ns;	/* CLOCK_REALTIME of the same moment */
 };
 
 /*
