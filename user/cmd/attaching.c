@@ -7,25 +7,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#include "attach/attachment.h"
-#include "attach/blocked.h"
-#include "attach/connections.h"
-#include "attach/details.h"
-#include "attach/slow.h"
-#include "attach/summary.h"
-#include "attach/target.h"
-#include "cmd/attach_counted.h"
+#include "cmd/attached.h"
+#include "collect/watched.h"
 #include "lib/log.h"
 #include "lib/worker.h"
-#include "stack/stacks.h"
 
-#define ATTACHMENTS	 WATCHED_MAX /* at a time: each costs everybody a test at each system call */
-#define PATIENCE_NS	 (30 * 1000 * NS_PER_MS) /* of a client that does not ask */
-#define LOOK_NS		 (200 * NS_PER_MS)	 /* tasks are not looked at more often */
-#define SYMBOL_JOBS	 64
-#define CONNECTIONS_LIVE 16 /* rows of them, as long as it lasts */
-/* So many events on files in a tick are enough: from then on only slower calls are told. */
-#define FILE_EVENTS_MAX 500
+#define ATTACHMENTS WATCHED_MAX /* at a time: each costs everybody a test at each system call */
+#define PATIENCE_NS (30 * 1000 * NS_PER_MS) /* of a client that does not ask */
+#define SYMBOL_JOBS 64
 
 enum state { FREE, STARTING, RUNNING, FAILED, CLOSING };
 
@@ -33,14 +22,7 @@ struct one {
 	struct attaching *all;
 	enum state state;
 	u64 id;
-	struct target target;
-	struct attach_target setup;
-	struct attachment attachment;
-	struct details details;
-	struct slow_list slow;
-	struct connections connections;
-	u64 slow_lost; /* when it was asked for last: see event_ring_watched_lost() */
-	struct summary_sums sums;
+	struct attached it;
 	struct job job;
 	bool last;	     /* it closes what all share */
 	struct stacks *drop; /* which is this */
@@ -53,8 +35,7 @@ struct one {
 	bool ending; /* the last reading is being made; what is there until then goes on */
 	void (*found)(void *ctx, json_t *doc); /* who waits for it; NULL: nobody */
 	void *found_ctx;
-	u64 after, asked_ns, file_events;
-	u64 resident_pages;
+	u64 after, asked_ns;
 	int err;
 	char error[512];
 };
@@ -78,8 +59,8 @@ static void watched_come(void *ctx, const struct ring_watched *e)
 	struct attaching *t = ctx;
 
 	for (struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++)
-		if (o->state == RUNNING && o->setup.watch == e->watch)
-			slow_other_note(&o->slow, e);
+		if (o->state == RUNNING && o->it.setup.watch == e->watch)
+			slow_other_note(&o->it.slow, e);
 }
 
 /* The families look at what takes so long as the one wants to know who wants to know most. */
@@ -88,9 +69,9 @@ static void slow_watch(struct attaching *t)
 	u64 min_ns = SLOW_MIN_NS;
 
 	for (const struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++)
-		if (o->state == RUNNING && o->setup.slow_ns && o->setup.slow_ns < min_ns)
-			min_ns = o->setup.slow_ns;
-		else if (o->state == RUNNING && o->setup.slow_ns && min_ns == SLOW_MIN_NS)
+		if (o->state == RUNNING && o->it.setup.slow_ns && o->it.setup.slow_ns < min_ns)
+			min_ns = o->it.setup.slow_ns;
+		else if (o->state == RUNNING && o->it.setup.slow_ns && min_ns == SLOW_MIN_NS)
 			min_ns--;
 	for (struct probe_run *const *run = t->agent->probes.list; *run; run++) {
 		volatile u64 *ns;
@@ -137,9 +118,7 @@ static void watches_remove(struct one *o)
 
 static void one_free(struct one *o)
 {
-	details_release(&o->details);
-	slow_list_release(&o->slow);
-	connections_release(&o->connections);
+	attached_release(&o->it);
 	*o = (struct one){ .process_fd = -1, .client_fd = -1 };
 }
 
@@ -154,8 +133,8 @@ void attaching_free(struct attaching *t)
 	stacks_close(t->opened);
 	worker_free(t->symbols);
 	for (struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++) {
-		attachment_unmark(&o->attachment);
-		attachment_close(&o->attachment);
+		attachment_unmark(&o->it.attachment);
+		attachment_close(&o->it.attachment);
 		stacks_close(o->drop);
 		one_free(o);
 	}
@@ -169,9 +148,9 @@ static void close_work(struct job *job)
 {
 	struct one *o = (struct one *)((char *)job - offsetof(struct one, job));
 
-	o->err = attachment_unmark(&o->attachment);
+	o->err = attachment_unmark(&o->it.attachment);
 	if (!o->err)
-		attachment_close(&o->attachment);
+		attachment_close(&o->it.attachment);
 	if (o->last) {
 		o->drop = o->all->opened;
 		o->all->opened = NULL;
@@ -191,8 +170,8 @@ static void close_done(struct job *job)
 	if (o->marked)
 		return;
 	if (o->all->stacks)
-		stacks_forget(o->all->stacks, o->setup.watch);
-	watched_forget(collector_watched(o->all->agent->collector), o->setup.watch);
+		stacks_forget(o->all->stacks, o->it.setup.watch);
+	watched_forget(collector_watched(o->all->agent->collector), o->it.setup.watch);
 	one_free(o);
 }
 
@@ -209,8 +188,8 @@ static void one_close(struct one *o)
 
 	watches_remove(o);
 	o->state = CLOSING;
-	if (o->setup.slow_ns && t->feed->ring)
-		event_ring_watch(t->feed->ring, o->setup.watch, 0);
+	if (o->it.setup.slow_ns && t->feed->ring)
+		event_ring_watch(t->feed->ring, o->it.setup.watch, 0);
 	slow_watch(t);
 	o->last = true;
 	for (struct one *other = t->ones; other < t->ones + ATTACHMENTS; other++)
@@ -222,41 +201,13 @@ static void one_close(struct one *o)
 
 /* --- events */
 
-static void event_come(void *ctx, const struct attach_event *e)
-{
-	struct one *o = ctx;
-
-	o->file_events += e->on_file;
-	details_note(&o->details, e);
-	if (e->slow)
-		slow_call_note(&o->slow, e);
-}
-
-static void connection_ended(void *ctx, const struct attach_connection *c)
-{
-	struct one *o = ctx;
-
-	connections_note(&o->connections, c);
-}
-
 static void events_ready(void *ctx, unsigned events)
 {
 	struct one *o = ctx;
 
 	(void)events;
-	attachment_drain(&o->attachment);
+	attachment_drain(&o->it.attachment);
 	o->quiet = !watch_set(o->events, 0);
-}
-
-static void one_look(struct one *o, u64 now_ns)
-{
-	u64 pages = target_resident(o->target.pid);
-
-	if (now_ns - o->sums.at_ns < LOOK_NS && !o->over)
-		return;
-	o->err = attachment_read(&o->attachment);
-	summary_look(&o->sums, &o->attachment);
-	o->resident_pages = o->attachment.state->ended ? 0 : pages;
 }
 
 static void process_ended(void *ctx, unsigned events)
@@ -266,7 +217,7 @@ static void process_ended(void *ctx, unsigned events)
 	(void)events;
 	watch_set(o->process, 0);
 	o->over = true;
-	one_look(o, clock_now_ns());
+	attached_look(&o->it, clock_now_ns(), o->over);
 }
 
 static void client_ended(void *ctx, unsigned events)
@@ -289,10 +240,10 @@ static void open_work(struct job *job)
 	if (!t->opened)
 		t->opened = stacks_open(set, t->symbols, t->stacks_error, sizeof(t->stacks_error));
 
-	o->err = attachment_open(&o->attachment, &o->setup, &set->tables, &set->kernel,
+	o->err = attachment_open(&o->it.attachment, &o->it.setup, &set->tables, &set->kernel,
 				 set->btf_path, o->error, sizeof(o->error));
-	if (o->err && !attachment_unmark(&o->attachment))
-		attachment_close(&o->attachment);
+	if (o->err && !attachment_unmark(&o->it.attachment))
+		attachment_close(&o->it.attachment);
 }
 
 static void open_done(struct job *job)
@@ -308,18 +259,11 @@ static void open_done(struct job *job)
 	}
 	o->state = RUNNING;
 	o->all->stacks = o->all->opened;
-	o->attachment.event = event_come;
-	o->attachment.connection = connection_ended;
-	o->attachment.ctx = o;
-	o->events = loop_watch(l, attachment_fd(&o->attachment), LOOP_READ, events_ready, o);
+	o->events = loop_watch(l, attachment_fd(&o->it.attachment), LOOP_READ, events_ready, o);
 	o->process = loop_watch(l, o->process_fd, LOOP_READ, process_ended, o);
 	if (o->client_fd >= 0)
 		o->client = loop_watch(l, o->client_fd, LOOP_READ, client_ended, o);
-	summary_look(&o->sums, &o->attachment);
-	if (!o->setup.slow_ns || !o->all->feed->ring)
-		return;
-	o->slow_lost = event_ring_watched_lost(o->all->feed->ring);
-	event_ring_watch(o->all->feed->ring, o->setup.watch, o->setup.slow_ns);
+	attached_begin(&o->it, o->all->feed->ring);
 	slow_watch(o->all);
 }
 
@@ -339,7 +283,7 @@ static int pidfd_open_(pid_t pid)
 static bool attached_already(const struct attaching *t, pid_t pid)
 {
 	for (const struct one *o = t->ones; o < t->ones + ATTACHMENTS; o++)
-		if ((o->state == STARTING || o->state == RUNNING) && o->target.pid == pid)
+		if ((o->state == STARTING || o->state == RUNNING) && o->it.target.pid == pid)
 			return true;
 	return false;
 }
@@ -389,8 +333,8 @@ unsigned attaching_begin(struct attaching *t, const struct attach_request *r, u6
 		.all = t,
 		.state = STARTING,
 		.id = ++t->next_id,
-		.target = target,
-		.setup = { target.pid, ++t->next_watch, r->execs, r->slow_ns },
+		.it = { .target = target,
+			.setup = { target.pid, ++t->next_watch, r->execs, r->slow_ns } },
 		.job = { .work = open_work, .done = open_done },
 		.process_fd = fd,
 		.client_fd = r->client ? pidfd_open_((pid_t)r->client) : -1,
@@ -398,7 +342,7 @@ unsigned attaching_begin(struct attaching *t, const struct attach_request *r, u6
 	};
 	*id = o->id;
 	if (!worker_add(t->worker, &o->job)) {
-		watched_begin(collector_watched(t->agent->collector), o->setup.watch);
+		watched_begin(collector_watched(t->agent->collector), o->it.setup.watch);
 		return 200;
 	}
 	watches_remove(o);
@@ -430,52 +374,20 @@ static const char *state_name(const struct one *o)
 	}
 }
 
-static void slow_add(struct one *o, json_t *doc, u64 after)
-{
-	struct event_ring *ring = o->setup.slow_ns ? o->all->feed->ring : NULL;
-	u64 lost, ring_lost = o->slow_lost;
-
-	if (ring) {
-		event_ring_read(ring, clock_now_ns());
-		ring_lost = event_ring_watched_lost(ring);
-	}
-	json_object_set_new(doc, "slow", slow_list_json(&o->slow, &after, &lost));
-	json_object_set_new(doc, "slow_lost_total",
-			    json_integer((json_int_t)(lost + ring_lost - o->slow_lost)));
-	json_object_set_new(doc, "after", json_integer((json_int_t)after));
-	o->slow_lost = ring_lost;
-}
-
-static void found_add(struct one *o, json_t *doc, u64 after, bool last)
-{
-	const struct attach_state *state = o->attachment.state;
-	const struct summary s = {
-		.attachment = &o->attachment,
-		.details = &o->details,
-		.target = &o->target,
-		.sums = &o->sums,
-		.service = collector_service(o->all->agent->collector, state->identity, state->gen),
-		.resident_pages = o->resident_pages,
-	};
-
-	summary_add(doc, &s);
-	json_object_set_new(doc, "metrics",
-			    attach_counted(collector_watched(o->all->agent->collector),
-					   o->setup.watch));
-	blocked_add(doc, o->all->stacks, o->setup.watch, last, o->all->stacks_error);
-	connections_add(doc, &o->connections, &o->attachment,
-			last ? CONNECTIONS_KEPT : CONNECTIONS_LIVE);
-	slow_add(o, doc, after);
-}
-
 static json_t *one_json(struct one *o, u64 after, bool last)
 {
+	const struct attached_sources src = {
+		.collector = o->all->agent->collector,
+		.ring = o->all->feed->ring,
+		.stacks = o->all->stacks,
+		.stacks_error = o->all->stacks_error,
+	};
 	json_t *doc = json_pack("{s:I, s:s}", "id", (json_int_t)o->id, "state", state_name(o));
 
 	if (o->state == FAILED)
 		json_object_set_new(doc, "error", json_string(o->error));
 	if (o->state == RUNNING)
-		found_add(o, doc, after, last);
+		attached_add(doc, &o->it, &src, after, last);
 	return doc;
 }
 
@@ -486,8 +398,8 @@ unsigned attaching_get(struct attaching *t, u64 id, u64 after, json_t **ret, str
 	if (!o)
 		return 404;
 	o->asked_ns = clock_now_ns();
-	if (o->state == RUNNING && !o->attachment.state->ended)
-		one_look(o, o->asked_ns);
+	if (o->state == RUNNING && !o->it.attachment.state->ended)
+		attached_look(&o->it, o->asked_ns, o->over);
 	*ret = one_json(o, after, false);
 	if (o->state == FAILED)
 		one_close(o);
@@ -501,7 +413,7 @@ static json_t *one_end(struct one *o, u64 after)
 	json_t *doc;
 
 	if (o->state == RUNNING)
-		one_look(o, clock_now_ns());
+		attached_look(&o->it, clock_now_ns(), o->over);
 	doc = one_json(o, after, true);
 	if (o->state == STARTING)
 		o->gone = true;
@@ -515,7 +427,7 @@ static void look_work(struct job *job)
 {
 	struct one *o = (struct one *)((char *)job - offsetof(struct one, job));
 
-	attachment_look_for_connections(&o->attachment);
+	attachment_look_for_connections(&o->it.attachment);
 }
 
 static void one_tell(struct one *o, json_t *doc)
@@ -583,12 +495,9 @@ static void one_tick(struct one *o, u64 now_ns)
 	}
 	if (o->state != RUNNING)
 		return;
-	attachment_drain(&o->attachment);
+	attached_tick(&o->it);
 	if (o->quiet)
 		o->quiet = watch_set(o->events, LOOP_READ);
-	if (o->file_events > FILE_EVENTS_MAX)
-		o->attachment.state->file_ns *= 2;
-	o->file_events = 0;
 }
 
 void attaching_tick(struct attaching *t, u64 now_ns)
