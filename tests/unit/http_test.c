@@ -503,7 +503,7 @@ static void slow_readers_are_limited(void **state)
 	assert_true(is_refused());
 	for (int i = 0; i < SLOW; i++)
 		close(fd[i]);
-	for (int i = 0; i < 100 && is_refused(); i++)
+	for (int i = 0; i < 3000 && is_refused(); i++)
 		usleep(10000);
 	assert_false(is_refused());
 }

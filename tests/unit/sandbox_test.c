@@ -393,7 +393,7 @@ static int try(const struct attack *a, const struct landlock_left *left)
 	int status;
 
 	if (!pid) {
-		alarm(20);
+		alarm(120);
 		if (left && sandbox_enter(left, &what))
 			_exit(IN_SANDBOX_FAILED);
 		_exit(a->try() < 0 ? errno : 0);
