@@ -11,7 +11,10 @@
 #include "bytes.bpf.h"
 #include "detect.bpf.h"
 
-/* The call that sent a request has been seen. What was read unseen before it, is no response to it. */
+/*
+ * The call that sent a request has been seen. What was read unseen before it, is no response to it. Where responses come while
+ * requests are sent, what was read may be what another thread is just being told of: it finds out itself what it has not seen.
+ */
 static __always_inline void sent_note(struct sock *sk, struct request_ctx *r)
 {
 	struct tcp_sock *tp = tcp_sock_or_null(sk);
@@ -24,7 +27,7 @@ static __always_inline void sent_note(struct sock *sk, struct request_ctx *r)
 	if (!r->read_seq) /* what is read from now on is seen, or was taken unseen */
 		r->read_seq = r->arrived_seq = r->done_seq = seq;
 	unseen = seq - r->read_seq;
-	if (r->outstanding || !unseen)
+	if (r->outstanding || !unseen || protocol_has_streams(r->protocol))
 		return;
 	f->skip -= f->skip < unseen ? f->skip : unseen;
 	r->read_seq = r->done_seq = seq;
