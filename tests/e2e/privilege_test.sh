@@ -4,7 +4,7 @@
 # What it tries in vain is in tests/unit/sandbox_test.c.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
-need setpriv pgrep strace
+need curl htpasswd openssl pgrep setpriv strace
 
 front_find() {
 	front=$(pgrep -P "$seismo_pid" -x seismo-front)
@@ -33,7 +33,7 @@ is "" "$(find "/proc/$front/fd" -type l -printf '%l\n' | grep -vE '^(socket:|ano
 	"it has nothing open but sockets, and where messages go"
 is 0 "$(find "/proc/$front/fd" -type l -printf '%l\n' | grep -c bpf)" "and no table or program of the kernel"
 is 1000 "$(<"/proc/$front/oom_score_adj")" "when memory is short it is the first to go"
-ok "it can keep few descriptors" between 64 1200 "$(awk '/^Max open files/ { print $5 }' "/proc/$front/limits")"
+ok "it can keep few descriptors" between 64 3300 "$(awk '/^Max open files/ { print $5 }' "/proc/$front/limits")"
 is "JOURNAL_STREAM=" "$(tr -d '\0' <"/proc/$front/environ")" "nor anything of the daemon's environment"
 ok "it costs little memory ($(awk '/^Pss_Anon/ { print $2 }' "/proc/$front/smaps_rollup") KiB of its own)" \
 	between 100 6000 "$(awk '/^Pss_Anon/ { print $2 }' "/proc/$front/smaps_rollup")"
@@ -111,6 +111,53 @@ gone() {
 	[[ ! -e /proc/$front ]]
 }
 ok "the front ends with the daemon" wait_until gone
+
+# --- with TLS and users it is the same one
+
+openssl req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -keyout "$TMP/server.key" -out "$TMP/server.crt" -days 2 \
+	-subj "/CN=localhost" -addext subjectAltName=DNS:localhost 2>/dev/null
+cat >"$TMP/web.yml" <<-END
+	tls_server_config: { cert_file: server.crt, key_file: server.key }
+	basic_auth_users: { alice: $(htpasswd -nbBC 5 "" secret | tr -d ':\n') }
+END
+port=9471
+"$SEISMO" run --listen 127.0.0.1:$port --web-config "$TMP/web.yml" --probes none --config "$CONFIG" --state-dir "$TMP/tls" >/dev/null 2>"$TMP/seismo.err" &
+seismo_pid=$!
+at_exit end_process "$seismo_pid"
+WAIT=60 wait_until curl -fsS --unix-socket "$TMP/tls/api.sock" -o /dev/null http://x/-/ready
+
+over_tls() { # PATH
+	curl -fsS --max-time 30 --cacert "$TMP/server.crt" -u alice:secret -o /dev/null "https://localhost:$port$1"
+}
+wait_until front_find
+ok "with TLS a user is answered" over_tls /api/v1/config
+for name in CapInh CapPrm CapEff CapBnd CapAmb; do
+	is 0000000000000000 "$(cat "/proc/$front/task/"*/status | sed -n "s/^$name:\t//p" | sort -u)" "by threads without a capability: $name"
+done
+is "2 1" "$(cat "/proc/$front/task/"*/status | sed -n 's/^Seccomp:\t//p' | sort -u) $(cat "/proc/$front/task/"*/status |
+	sed -n 's/^NoNewPrivs:\t//p' | sort -u)" "under seccomp"
+ok "of which there are few" between 2 3 "$(field Threads)"
+is "" "$(find "/proc/$front/fd" -type l -printf '%l\n' | grep -E '^/' | grep -vE '^/(dev/null|dev/pts/|memfd:)|'"$TMP/seismo.err")" "no file is open"
+
+# Who connects is the front's alone, from the first byte on: nobody else has the other end.
+exec {held}<>/dev/tcp/127.0.0.1/$port
+holders() { # the processes that have the server's end of it
+	local inode
+	inode=$(awk -v port="$(printf ':%04X$' $port)" '$2 ~ port && $4 == "01" { print $10 }' /proc/net/tcp)
+	[[ -n $inode && $inode != 0 ]] || return
+	find "/proc/$front/fd" "/proc/$seismo_pid/fd" -lname "socket:\[$inode\]" -printf '%h\n' | cut -d/ -f3
+}
+held_by_front() {
+	[[ $(holders) == "$front" ]]
+}
+ok "the client's connection is the front's, not the daemon's" wait_until held_by_front
+exec {held}>&-
+last=$front
+kill -KILL "$front"
+ok "killed, it is started again" wait_until is_another
+ok "and has keys and users again" wait_until over_tls /metrics
+stop_seismo
+
 "$SEISMO" run --listen none --probes none --config "$CONFIG" --state-dir "$TMP/none" >/dev/null 2>"$TMP/seismo.err" &
 seismo_pid=$!
 at_exit end_process "$seismo_pid"

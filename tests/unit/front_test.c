@@ -14,11 +14,12 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "conf/web_pack.h"
 #include "http/front.h"
 #include "http/wire.h"
 
 /* What it is to do: the front is told by the number of connections. */
-enum { POLITE, CURIOUS, GARBAGE, BUSY, FLOOD };
+enum { POLITE, CURIOUS, GARBAGE, BUSY, FLOOD, TOLD };
 
 /* --- the front */
 
@@ -109,6 +110,60 @@ static void be_busy(void)
 	report("fine");
 }
 
+/* The next message says what has changed. Its file, -1: none. */
+static int setup_next(struct wire_setup *setup)
+{
+	struct iovec part = { setup, sizeof(*setup) };
+	union {
+		struct cmsghdr header;
+		char space[CMSG_SPACE(sizeof(int))];
+	} control;
+	struct msghdr message = { .msg_iov = &part,
+				  .msg_iovlen = 1,
+				  .msg_control = &control,
+				  .msg_controllen = sizeof(control) };
+	int fd = -1;
+
+	if (recvmsg(STDIN_FILENO, &message, 0) != sizeof(*setup) || setup->number)
+		report("it is not told");
+	if (CMSG_FIRSTHDR(&message))
+		memcpy(&fd, CMSG_DATA(&control.header), sizeof(fd));
+	return fd;
+}
+
+static void be_told(void)
+{
+	char packed[4096];
+	struct wire_setup setup;
+	struct web *web = NULL;
+	ssize_t len;
+	int fd;
+
+	ask("/secure", HTTP_OPEN, NULL, NULL);
+	fd = setup_next(&setup);
+	len = pread(fd, packed, sizeof(packed), 0);
+	if (setup.web != WIRE_WEB_FILE || len <= 0 || web_unpack(&web, packed, (size_t)len) ||
+	    web->user_cnt != 1 || strcmp(web->users->name, "a") != 0)
+		report("this is no web configuration");
+	if (pwrite(fd, "x", 1, 0) >= 0 || !ftruncate(fd, 0) || !ftruncate(fd, 5000))
+		report("it can be changed");
+	if (setup_next(&setup) >= 0 || setup.web != WIRE_WEB_KEPT ||
+	    setup.log_level != SEISMO_LOG_DEBUG)
+		report("its log does not follow");
+	if (answer() != 200)
+		report("no answer");
+	if (get("/trusted", HTTP_TRUSTED) != 200 || get("/trusted", HTTP_OPEN) != 404)
+		report("not what its users may have");
+	if (get("/control", HTTP_CONTROL) != 404)
+		report("more than its users may have");
+	ask("/open-again", HTTP_OPEN, NULL, NULL);
+	if (setup_next(&setup) >= 0 || setup.web != WIRE_WEB_NONE || answer() != 200)
+		report("it still has one");
+	if (get("/trusted", HTTP_TRUSTED) != 404)
+		report("nobody is trusted any more");
+	report("fine");
+}
+
 static int front(void)
 {
 	struct wire_setup setup = { 0 };
@@ -122,6 +177,8 @@ static int front(void)
 		be_curious();
 	if (setup.connections == BUSY)
 		be_busy();
+	if (setup.connections == TOLD)
+		be_told();
 	if (get("/starts", HTTP_OPEN) != 200)
 		return 4;
 	if (strncmp(reply.body, "1", 1))
@@ -192,6 +249,26 @@ static void serve_busy(void *ctx, const struct http_request *r, struct http_repl
 	buf_str(&to->body, "at last\n");
 }
 
+/* Users, and its log. */
+static void serve_secure(void *ctx, const struct http_request *r, struct http_reply *to)
+{
+	struct web_user user = { (char *)"a", (char *)"b" };
+	const struct web web = { .users = &user, .user_cnt = 1 };
+	enum log_level before = log_level;
+
+	(void)ctx, (void)r, (void)to;
+	assert_int_equal(front_secure(served, &web), 0);
+	log_level = SEISMO_LOG_DEBUG;
+	front_log(served, SEISMO_LOG_TEXT);
+	log_level = before;
+}
+
+static void serve_open_again(void *ctx, const struct http_request *r, struct http_reply *to)
+{
+	(void)ctx, (void)r, (void)to;
+	assert_int_equal(front_secure(served, NULL), 0);
+}
+
 static void serve_starts(void *ctx, const struct http_request *r, struct http_reply *to)
 {
 	(void)ctx, (void)r;
@@ -211,6 +288,8 @@ static const struct http_route routes[] = {
 	{ "/later", serve_later },
 	{ "/busy", serve_busy },
 	{ "/starts", serve_starts },
+	{ "/secure", serve_secure },
+	{ "/open-again", serve_open_again },
 	{ "/report", serve_report },
 	{ "/trusted", serve_secret, HTTP_TRUSTED },
 	{ "/control", serve_secret, HTTP_CONTROL },
@@ -229,7 +308,6 @@ static void front_is(unsigned behaviour, const char *expected)
 {
 	struct front_options options = { .routes = routes,
 					 .connections = behaviour,
-					 .access = HTTP_OPEN,
 					 .log_format = SEISMO_LOG_TEXT };
 
 	starts = ticks = open_cnt = 0;
@@ -237,6 +315,7 @@ static void front_is(unsigned behaviour, const char *expected)
 	options.loop = loop = loop_new();
 	assert_non_null(loop);
 	assert_int_equal(front_new(&served, &options), 0);
+	assert_int_equal(front_start(served), 0);
 	clock_timer = loop_timer(loop, tick, NULL);
 	timer_set_every(clock_timer, 100 * NS_PER_MS);
 	loop_run(loop);
@@ -255,6 +334,12 @@ static void it_gets_no_more_than_its_clients(void **state)
 {
 	(void)state;
 	front_is(CURIOUS, "fine");
+}
+
+static void it_is_told_what_changes(void **state)
+{
+	(void)state;
+	front_is(TOLD, "fine");
 }
 
 static void garbage_ends_it(void **state)
@@ -295,6 +380,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(replies_are_shared_and_may_come_later),
 		cmocka_unit_test(it_gets_no_more_than_its_clients),
+		cmocka_unit_test(it_is_told_what_changes),
 		cmocka_unit_test(garbage_ends_it),
 		cmocka_unit_test(half_of_the_time_is_not_its_own),
 		cmocka_unit_test(it_is_started_again_where_no_child_is_waited_for),

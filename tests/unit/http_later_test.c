@@ -45,7 +45,22 @@ static void serve_later(void *ctx, const struct http_request *request, struct ht
 	assert_int_equal(write(taken_pipe[1], "+", 1), 1);
 }
 
+/* It could have been given as any other. */
+static void serve_at_once(void *ctx, const struct http_request *request, struct http_reply *reply)
+{
+	struct http_later *later = http_reply_later(request);
+
+	(void)ctx;
+	assert_non_null(later);
+	http_reply_init(reply);
+	reply->status = 202;
+	buf_str(&reply->body, "at once\n");
+	http_later_send(later, reply);
+	reply->body = (struct buf){ 0 };
+}
+
 static const struct http_route routes[] = {
+	{ "/at-once", serve_at_once },
 	{ "/hello", serve_hello },
 	{ "/later", serve_later },
 	{ NULL, NULL },
@@ -188,6 +203,14 @@ static void clients_may_go(void **state)
 	is_answered(ask("/hello"), " 200 ", "hello\n");
 }
 
+/* Nothing else happens then that would have the server look. */
+static void it_may_be_sent_at_once(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		is_answered(ask("/at-once"), " 202 ", "at once\n");
+}
+
 /* Teardown sends it when nothing runs any more. */
 static void the_server_may_end(void **state)
 {
@@ -203,6 +226,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(others_are_answered_meanwhile, setup, teardown),
 		cmocka_unit_test_setup_teardown(clients_may_go, setup, teardown),
+		cmocka_unit_test_setup_teardown(it_may_be_sent_at_once, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_server_may_end, setup, teardown),
 	};
 

@@ -385,6 +385,26 @@ static const struct attack attacks[] = {
 	{ NULL, NULL },
 };
 
+static void *thread_try(void *ctx)
+{
+	const struct attack *a = ctx;
+
+	_exit(a->try() < 0 ? errno : 0);
+}
+
+/* What they start is as confined. */
+static int by_thread(const struct attack *a)
+{
+	pthread_t thread;
+	int err = pthread_create(&thread, NULL, thread_try, (void *)a);
+
+	if (!err)
+		pthread_join(thread, NULL);
+	return IN_SANDBOX_FAILED;
+}
+
+static bool in_thread;
+
 /* In a process of its own: 0, or the errno that it ended with. */
 static int try(const struct attack *a, const struct landlock_left *left)
 {
@@ -396,6 +416,8 @@ static int try(const struct attack *a, const struct landlock_left *left)
 		alarm(120);
 		if (left && sandbox_enter(left, &what))
 			_exit(IN_SANDBOX_FAILED);
+		if (in_thread)
+			_exit(by_thread(a));
 		_exit(a->try() < 0 ? errno : 0);
 	}
 	assert_int_equal(waitpid(pid, &status, 0), pid);
@@ -428,6 +450,17 @@ static void what_an_attacker_tries_is_refused(void **state)
 
 	(void)state;
 	each_attack(&nothing);
+}
+
+/* The front has some, for TLS and passwords. */
+static void so_is_what_a_thread_tries(void **state)
+{
+	static const struct landlock_left nothing;
+
+	(void)state;
+	in_thread = true;
+	each_attack(&nothing);
+	in_thread = false;
 }
 
 static void who_connects_is_refused_the_rest(void **state)
@@ -598,6 +631,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(without_a_sandbox_most_of_it_works),
 		cmocka_unit_test(what_an_attacker_tries_is_refused),
+		cmocka_unit_test(so_is_what_a_thread_tries),
 		cmocka_unit_test(who_connects_is_refused_the_rest),
 		cmocka_unit_test(who_connects_writes_no_file),
 		cmocka_unit_test(nothing_is_left_of_privileges),

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-/* What a web configuration asks of clients, and that files which change are taken only when they are whole and ask for no less. */
+/* What a web configuration asks of clients, as bytes it is the same, and files which change are taken only when they are whole and ask for no less. */
 #include <stdarg.h>
 #include <stddef.h>
 #include <setjmp.h>
 #include <stdint.h>
 #include <cmocka.h>
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,7 +14,7 @@
 
 #include "cmd/web.h"
 #include "conf/conf.h"
-#include "http/server.h"
+#include "conf/web_pack.h"
 #include "lib/worker.h"
 
 #define USERS \
@@ -69,9 +70,86 @@ static void what_clients_must_have(void **state)
 		WEB_DEMANDS_TLS | WEB_DEMANDS_USER | WEB_DEMANDS_CERTIFICATE);
 }
 
+/* --- as bytes */
+
+static void is_same(const struct web *a, const struct web *b)
+{
+	struct buf x = { 0 }, y = { 0 };
+
+	web_pack(a, &x);
+	web_pack(b, &y);
+	assert_int_equal(x.len, y.len);
+	assert_memory_equal(x.data, y.data, x.len);
+	buf_release(&x);
+	buf_release(&y);
+}
+
+#define EVERYTHING                                                                                     \
+	"tls_server_config: { cert: C, key: K, client_ca: A, client_auth_type: RequireAnyClientCert, " \
+	"client_allowed_sans: [ a, b ], min_version: TLS13, prefer_server_cipher_suites: false, "      \
+	"cipher_suites: [ TLS_AES_128_GCM_SHA256 ], curve_preferences: [ X25519 ] }\n"                 \
+	"http_server_config: { headers: { Strict-Transport-Security: s, X-Content-Type-Options: "      \
+	"nosniff, X-Frame-Options: deny, X-XSS-Protection: x, Content-Security-Policy: c } }\n" USERS  \
+	"auth_excluded_paths: [ /metrics ]\nrate_limit: { interval: 1s, burst: 7 }\n"
+
+/* All that the file says, and nothing but that, is in them. */
+static void bytes_are_the_same_configuration(void **state)
+{
+	struct web *w = web_of(EVERYTHING), *back = NULL, *empty = web_of("");
+	struct buf packed = { 0 };
+
+	(void)state;
+	web_pack(w, &packed);
+	assert_int_equal(web_unpack(&back, packed.data, packed.len), 0);
+	is_same(w, back);
+	assert_string_equal(back->tls.cert, "C");
+	assert_string_equal(back->tls.key, "K");
+	assert_string_equal(back->tls.client_ca, "A");
+	assert_int_equal(back->tls.client_auth, WEB_CLIENT_REQUIRE_ANY);
+	assert_string_equal(back->tls.client_allowed_sans[1], "b");
+	assert_null(back->tls.client_allowed_sans[2]);
+	assert_string_equal(back->tls.cipher_suites[0], "TLS_AES_128_GCM_SHA256");
+	assert_string_equal(back->tls.curve_preferences[0], "X25519");
+	assert_int_equal(back->tls.min_version, WEB_TLS13);
+	assert_int_equal(back->tls.prefer_server_cipher_suites, 0);
+	for (const struct web_header *h = web_headers; h->name; h++)
+		assert_non_null(*(char **)((char *)back + h->offset));
+	assert_string_equal(back->users[0].name, "a");
+	assert_string_equal(back->users[0].hash, w->users[0].hash);
+	assert_string_equal(back->excluded[0], "/metrics");
+	assert_int_equal(back->rate.burst, 7);
+	assert_null(back->files.paths[0]);
+	assert_int_equal(web_demands(back), web_demands(w));
+	web_free(back);
+	buf_reset(&packed);
+	web_pack(empty, &packed);
+	assert_int_equal(web_unpack(&back, packed.data, packed.len), 0);
+	is_same(empty, back);
+	assert_false(web_has_tls(back));
+	web_free(back);
+	web_free(empty);
+	web_free(w);
+	buf_release(&packed);
+}
+
+static void other_bytes_are_none(void **state)
+{
+	struct web *w = web_of(EVERYTHING), *back = NULL;
+	struct buf packed = { 0 };
+
+	(void)state;
+	web_pack(w, &packed);
+	for (size_t len = 0; len < packed.len; len++)
+		assert_int_equal(web_unpack(&back, packed.data, len), -EINVAL);
+	buf_char(&packed, '\0');
+	assert_int_equal(web_unpack(&back, packed.data, packed.len), -EINVAL);
+	assert_null(back);
+	web_free(w);
+	buf_release(&packed);
+}
+
 /* --- files that change */
 
-static const struct http_route routes[] = { { NULL, NULL } };
 static struct conf conf;
 static struct web_watch watch;
 static uint64_t version;
@@ -101,11 +179,11 @@ static bool is_taken(const char *text)
 static void a_change_asks_for_no_less(void **state)
 {
 	(void)state;
-	assert_int_equal(http_server_new(&watch.http, loop, routes, NULL, 32, 1), 0);
 	watch.worker = worker_new(loop, 4);
 	watch.loop = loop;
 	conf.web = web_of(HEADERS);
 	assert_int_equal(web_renew(&watch, &conf), 0);
+	assert_int_equal(web_begin(&watch), 0);
 	assert_true(is_taken(USERS));
 	assert_false(is_taken(""));
 	assert_false(is_taken(HEADERS));
@@ -117,13 +195,14 @@ static void a_change_asks_for_no_less(void **state)
 	assert_int_equal(watch.demands, 0);
 	web_close(&watch);
 	worker_free(watch.worker);
-	http_server_free(watch.http);
 }
 
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_clients_must_have),
+		cmocka_unit_test(bytes_are_the_same_configuration),
+		cmocka_unit_test(other_bytes_are_none),
 		cmocka_unit_test(a_change_asks_for_no_less),
 	};
 	int fd = mkstemp(path), failed;

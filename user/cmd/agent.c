@@ -174,9 +174,7 @@ static struct conf *conf_renew(struct agent *a, struct buf *error)
 
 	if (configure_in_time(&c, NULL, a->options, error))
 		return NULL;
-	if (!a->web != !c->web)
-		buf_str(error, "web: from or to none takes a restart");
-	else if ((a->web && web_renew(a->web, c)) || (a->alarm && alarm_configure(a->alarm, c)))
+	if ((a->web && web_renew(a->web, c)) || (a->alarm && alarm_configure(a->alarm, c)))
 		buf_str(error, "there is no memory");
 	else
 		return c;

@@ -27,7 +27,7 @@ struct agent {
 	struct history *history;
 	struct self *self;
 	struct alarm *alarm;   /* rules and alerts, NULL: nobody evaluates them */
-	struct web_watch *web; /* the web configuration, NULL: started without one */
+	struct web_watch *web; /* the web configuration; NULL: nothing is served */
 	u64 self_ns;	       /* which reading of the tables the self-metrics belong to */
 	/* What that reading has cost of CPU time, and when that came to its end. */
 	u64 cost_ns, idle_ns;
@@ -48,8 +48,7 @@ int agent_compare(const struct agent *a, const char *file,
 		  void *ctx, struct buf *error);
 /*
  * Reads the configuration again and takes over what can change without a start; says what cannot. All or nothing: false
- * when the file is bad, or with a web configuration where there was none, or the other way: an endpoint that is to have TLS must
- * not go on without.
+ * when the file is bad.
  */
 bool agent_reload(struct agent *a);
 /* Starts the core; everything is there then but the other families. */

@@ -119,18 +119,6 @@ static int listener_open(struct daemon *d, const char *listen, int *ret)
 	return EXIT_OK;
 }
 
-/* TLS and logins are this process's own: keys and hashes do not leave it. */
-static int listeners_secure(struct daemon *d, const int *fds)
-{
-	int err = 0;
-
-	for (unsigned i = 0; i < d->listening; i++)
-		err = err ?: http_server_listen(d->http, fds[i], false);
-	if (err)
-		log_err(err, "cannot wait for connections");
-	return err ? EXIT_UNSUPPORTED : EXIT_OK;
-}
-
 /* They are served by a process of their own. */
 static int listeners_serve(struct daemon *d, const int *fds, unsigned connections)
 {
@@ -141,13 +129,17 @@ static int listeners_serve(struct daemon *d, const int *fds, unsigned connection
 		.listeners = fds,
 		.listener_cnt = d->listening,
 		.connections = connections,
-		.access = HTTP_OPEN,
 		.log_format = d->agent.conf->log_format,
 	};
 	int err = d->listening ? front_new(&d->front, &options) : 0;
 
+	d->web.front = d->front;
+	err = err ?: web_renew(&d->web, d->agent.conf);
+	if (!err && d->front)
+		err = front_start(d->front);
 	if (err)
-		log_err(err, "cannot start the process that serves HTTP");
+		log_err(err,
+			"cannot start the process that serves HTTP; raise the limits of memory and tasks (MemoryMax=, TasksMax=)");
 	return err ? EXIT_UNSUPPORTED : EXIT_OK;
 }
 
@@ -170,8 +162,7 @@ static int listeners_open(struct daemon *d, unsigned connections)
 		d->listening += !status;
 	}
 	if (!status)
-		return d->agent.conf->web ? listeners_secure(d, fds)
-					  : listeners_serve(d, fds, connections);
+		return listeners_serve(d, fds, connections);
 	for (unsigned i = 0; i < d->listening; i++)
 		close(fds[i]);
 	return status;
@@ -202,14 +193,12 @@ static int control_open(struct daemon *d)
 
 int endpoint_open(struct daemon *d)
 {
-	unsigned connections, listeners = 1; /* that of the control socket */
+	unsigned connections;
 	int status = descriptors_plan(d, &connections), err;
 
 	if (status)
 		return status;
-	for (char *const *listen = d->agent.conf->listen; d->agent.conf->web && *listen; listen++)
-		listeners++;
-	err = http_server_new(&d->http, d->loop, daemon_routes, d, connections, listeners);
+	err = http_server_new(&d->http, d->loop, daemon_routes, d, connections, 1);
 	if (err) {
 		log_err(err,
 			"cannot start the endpoint; raise the limits of open files and memory (LimitNOFILE=, MemoryMax=)");
@@ -218,20 +207,16 @@ int endpoint_open(struct daemon *d)
 	return listeners_open(d, connections) ?: control_open(d);
 }
 
-int endpoint_secure(struct daemon *d)
+int endpoint_watch(struct daemon *d)
 {
 	int err;
 
-	if (!d->agent.conf->web)
-		return EXIT_OK;
 	d->web.worker = d->agent.worker;
 	d->web.loop = d->loop;
-	d->web.http = d->http;
 	d->agent.web = &d->web;
-	err = web_renew(&d->web, d->agent.conf);
+	err = web_begin(&d->web);
 	if (err)
-		log_err(err,
-			"cannot put the web configuration into effect; raise the limits of memory and tasks (MemoryMax=, TasksMax=)");
+		log_err(err, "cannot watch the web configuration");
 	return err ? EXIT_UNSUPPORTED : EXIT_OK;
 }
 
@@ -263,6 +248,6 @@ void endpoint_url_write(const struct daemon *d, struct buf *url)
 		return;
 	}
 	host = (int)(strrchr(listen, ':') - listen);
-	buf_printf(url, "%s://%.*s:%u/metrics", http_server_has_tls(d->http) ? "https" : "http",
+	buf_printf(url, "%s://%.*s:%u/metrics", d->agent.conf->web_tls ? "https" : "http",
 		   host ? host : 9, host ? listen : "127.0.0.1", d->port);
 }

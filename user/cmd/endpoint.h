@@ -7,8 +7,8 @@
 
 /* An exit status; what is wrong was said on stderr. */
 int endpoint_open(struct daemon *d);
-/* Afterwards, once privileges were given up: puts the web configuration into effect. An exit status. */
-int endpoint_secure(struct daemon *d);
+/* Afterwards, once there is a thread: sees when the web configuration changes. An exit status. */
+int endpoint_watch(struct daemon *d);
 /* Takes Unix sockets away as well. */
 void endpoint_close(struct daemon *d);
 /* Where the metrics are: a URL, or the path of a Unix socket. */

@@ -194,9 +194,6 @@ json_t *report_json(const struct agent *a)
 
 	uname(&host);
 	sandbox_write(&sandbox);
-	if (a->conf->web_file)
-		buf_str(&sandbox,
-			"; but the daemon itself serves the endpoint, which has TLS or users");
 	for (struct probe_run *const *run = a->probes.list; *run; run++)
 		json_array_append_new(list, probe_json(a, *run));
 	report = json_pack("{s:s, s:s, s:s, s:o, s:b, s:s, s:o}", "version", version, "kernel",

@@ -205,6 +205,8 @@ bool daemon_reload(struct daemon *d)
 	if (d->agent.conf->interval_ns != interval_ns)
 		timer_set_every(d->clock, d->agent.conf->interval_ns);
 	log_configure(d->agent.conf);
+	if (d->front)
+		front_log(d->front, d->agent.conf->log_format);
 	log_info("reload: the configuration is in effect");
 	return true;
 }
@@ -396,7 +398,7 @@ int daemon_main(const struct agent_options *options)
 	status = status ?: endpoint_open(&d);
 	status = status ?: privileges_drop();
 	status = status ?: threads_start(&d);
-	status = status ?: endpoint_secure(&d);
+	status = status ?: endpoint_watch(&d);
 	status = status ?: feed_open(&d.feed, &d.agent);
 	status = status ?: agent_begin(&d.agent, options);
 	status = status ?: agent_alarm(&d.agent, d.loop);
@@ -405,8 +407,6 @@ int daemon_main(const struct agent_options *options)
 	watch_remove(d.arrivals);
 	diagnosing_free(d.diagnosing);
 	attaching_abandon(d.attaching);
-	if (!http_server_end(d.http, END_WAIT_NS))
-		end_at_once(&d, status);
 	endpoint_close(&d);
 	if (!parts_end(&d, status))
 		end_at_once(&d, status);

@@ -6,8 +6,8 @@
 #include <string.h>
 
 #include "conf/conf.h"
+#include "http/front.h"
 #include "http/secure.h"
-#include "http/server.h"
 #include "lib/log.h"
 #include "lib/worker.h"
 
@@ -20,14 +20,14 @@ struct web_check {
 	struct web_files files;
 	uint64_t seen; /* the stamp at the look before, and at this one */
 	uint64_t version;
-	struct secure *secure; /* NULL: nothing has changed, or something is wrong */
+	struct web *web; /* NULL: nothing has changed, or something is wrong */
 	struct buf error;
 };
 
 static void check_free(struct web_check *c)
 {
 	web_files_release(&c->files);
-	secure_free(c->secure);
+	web_free(c->web);
 	buf_release(&c->error);
 	free(c);
 }
@@ -40,24 +40,24 @@ static void check_work(struct job *job)
 
 	c->seen = web_files_stamp(&c->files);
 	if (c->seen != c->files.stamp && c->seen == before)
-		secure_load(&c->secure, c->files.paths[0], &c->error);
+		secure_load(&c->web, c->files.paths[0], &c->error);
 }
 
-/* Takes it. */
-static int secure_set(struct web_watch *w, struct secure *secure)
+/* Puts it into effect; NULL: none. */
+static int web_set(struct web_watch *w, const struct web *web)
 {
 	struct web_files files = { 0 };
-	int err = secure && !web_files_copy(&files, &secure->web->files) ? -ENOMEM : 0;
+	int err = web && !web_files_copy(&files, &web->files) ? -ENOMEM : 0;
 
-	err = err ?: http_server_secure(w->http, secure);
+	if (!err && w->front)
+		err = front_secure(w->front, web);
 	if (err) {
 		web_files_release(&files);
-		secure_free(secure);
 		return err;
 	}
 	web_files_release(&w->files);
 	w->files = files;
-	w->demands = secure ? web_demands(secure->web) : 0;
+	w->demands = web ? web_demands(web) : 0;
 	w->version++;
 	free(w->told);
 	w->told = NULL;
@@ -79,7 +79,7 @@ static void error_tell(struct web_watch *w, struct buf *error)
 /* A file that is empty, or written to its half, opens the endpoint to nobody: who means it asks for a reload. */
 static void demands_check(const struct web_watch *w, struct web_check *c)
 {
-	unsigned dropped = c->secure ? w->demands & ~web_demands(c->secure->web) : 0;
+	unsigned dropped = c->web ? w->demands & ~web_demands(c->web) : 0;
 
 	if (!dropped)
 		return;
@@ -87,8 +87,8 @@ static void demands_check(const struct web_watch *w, struct web_check *c)
 		   dropped & WEB_DEMANDS_TLS	? "tls_server_config"
 		   : dropped & WEB_DEMANDS_USER ? "basic_auth_users"
 						: "clients' certificates");
-	secure_free(c->secure);
-	c->secure = NULL;
+	web_free(c->web);
+	c->web = NULL;
 }
 
 static void check_done(struct job *job)
@@ -102,12 +102,9 @@ static void check_done(struct job *job)
 		demands_check(w, c);
 		if (c->error.len)
 			error_tell(w, &c->error);
-		if (c->secure) {
-			if (!secure_set(w, c->secure))
-				log_info("%s or a file that it names has changed, and is in effect",
-					 c->files.paths[0]);
-			c->secure = NULL;
-		}
+		if (c->web && !web_set(w, c->web))
+			log_info("%s or a file that it names has changed, and is in effect",
+				 c->files.paths[0]);
 	}
 	check_free(c);
 }
@@ -134,25 +131,23 @@ static void look(void *ctx, uint64_t now_ns)
 	w->check = c;
 }
 
-int web_renew(struct web_watch *w, struct conf *c)
+int web_begin(struct web_watch *w)
 {
-	struct secure *secure = NULL;
-	struct buf error = { 0 };
-	int err = 0;
-
-	if (c->web)
-		err = secure_new(&secure, c->web, &error);
-	buf_release(&error);
-	if (err)
-		return err;
-	c->web = NULL;
-	err = secure_set(w, secure);
-	if (err || !w->files.paths[0] || w->timer)
-		return err;
 	w->timer = loop_timer(w->loop, look, w);
 	if (!w->timer)
 		return -ENOMEM;
 	timer_set_every(w->timer, LOOK_NS);
+	return 0;
+}
+
+int web_renew(struct web_watch *w, struct conf *c)
+{
+	int err = web_set(w, c->web);
+
+	if (err)
+		return err;
+	web_free(c->web);
+	c->web = NULL;
 	return 0;
 }
 

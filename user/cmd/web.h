@@ -7,16 +7,16 @@
 #include "lib/loop.h"
 
 struct conf;
-struct http_server;
+struct front;
 struct web_check;
 struct worker;
 
-/* The first three are set before the first web_renew(). */
+/* The first two are set before web_begin(), the third before web_renew(). */
 struct web_watch {
 	struct worker *worker; /* which looks at the files */
 	struct loop *loop;
-	struct http_server *http;
-	struct timer *timer;	 /* NULL: nothing was ever there to be watched */
+	struct front *front; /* NULL: nobody is listened to */
+	struct timer *timer;
 	struct web_files files;	 /* of what is in effect */
 	struct web_check *check; /* under way */
 	uint64_t seen;		 /* their stamp at the last look */
@@ -25,6 +25,8 @@ struct web_watch {
 	char *told;		 /* what was wrong with the files when they were read last */
 };
 
+/* The files are looked at from now on. 0 or negative errno. */
+int web_begin(struct web_watch *w);
 /* Puts into effect, and takes, what this configuration has read, which may be nothing. 0, or negative errno, and all is as it was. */
 int web_renew(struct web_watch *w, struct conf *c);
 /* Nothing is put into effect any more. */

@@ -118,7 +118,7 @@ const struct conf_field conf_fields[] = {
 	    .help = "Address and port of the HTTP endpoint: 127.0.0.1:9469, [::1]:9469; :9469 for all addresses; unix:PATH for a Unix socket; none: only the control socket. Or a list of these." } },
 	{ NULL,
 	  { "web", &field_text, AT(web_file), .check = path_check, .example = "/etc/seismo/web.yml",
-	    .help = "The web configuration of the endpoint: TLS, users with passwords, headers, in the format of Prometheus' exporters (web.yml). It and the files that it names are read again when they change; from or to none takes a restart." },
+	    .help = "The web configuration of the endpoint: TLS, users with passwords, headers, in the format of Prometheus' exporters (web.yml). It and the files that it names are read again when they change." },
 	  LIVE },
 	{ NULL,
 	  { "socket", &field_text, AT(socket), .check = socket_check,
@@ -340,11 +340,10 @@ static void word_swap(void *a, void *b)
 	memcpy(b, &word, sizeof(word));
 }
 
-/* They may move, but are there from the start or not at all. */
+/* It may move, but is there from the start or not at all. */
 static bool is_switch(const struct conf_field *f, const struct conf *c, const struct conf *now)
 {
-	return (f->field.offset == AT(events.file) && !c->events.file != !now->events.file) ||
-	       (f->field.offset == AT(web_file) && !c->web_file != !now->web_file);
+	return f->field.offset == AT(events.file) && !c->events.file != !now->events.file;
 }
 
 void conf_keep_fixed(struct conf *c, struct conf *now)

@@ -177,14 +177,9 @@ static void value_keep(void *ctx, const struct conf_item *item)
 		said_free(said);
 }
 
-/*
- * The event log may move, but its thread runs from the start or not at all. So is it with the web configuration: without one another
- * process speaks to the network.
- */
+/* The event log may move, but its thread runs from the start or not at all. */
 static bool is_switch(const char *key, const char *from, const char *to)
 {
-	if (!strcmp(key, "web"))
-		return !*from || !*to;
 	return !strcmp(key, "events.file") && (!strcmp(from, "off") || !strcmp(to, "off"));
 }
 

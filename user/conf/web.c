@@ -225,6 +225,11 @@ bool web_is_asking(const struct web *w)
 	return web_demands(w) & (WEB_DEMANDS_USER | WEB_DEMANDS_CERTIFICATE);
 }
 
+bool web_knows_clients(const struct web *w)
+{
+	return web_is_asking(w) || w->tls.client_auth == WEB_CLIENT_VERIFY_IF_GIVEN;
+}
+
 /* What Go's crypto/tls and the exporters refuse, too. */
 static int tls_check(struct yaml_doc *d, const yaml_node_t *node, const struct web *w)
 {

@@ -76,6 +76,8 @@ enum web_demand { WEB_DEMANDS_TLS = 1, WEB_DEMANDS_USER = 2, WEB_DEMANDS_CERTIFI
 unsigned web_demands(const struct web *w);
 /* Do clients have to show who they are? */
 bool web_is_asking(const struct web *w);
+/* May some of them be trusted for what they show? */
+bool web_knows_clients(const struct web *w);
 /* The line of this key of `tls_server_config`, which begins at the line of one that is not there. */
 unsigned web_tls_line(const struct web *w, const char *key);
 

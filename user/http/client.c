@@ -6,6 +6,7 @@
 #include <utlist.h>
 
 #include "http/payload.h"
+#include "http/tunnel.h"
 
 static time_t now_seconds(void)
 {
@@ -28,14 +29,14 @@ static void delist(struct client *c)
 	c->list->cnt--;
 }
 
-struct client *client_new(struct client_list *list, int fd)
+struct client *client_new(struct client_list *list, const struct sockaddr_storage *address)
 {
 	struct client *c = calloc(1, sizeof(*c));
 
 	if (!c)
 		return NULL;
 	c->list = list;
-	c->fd = fd;
+	c->address = *address;
 	enlist(c);
 	return c;
 }
@@ -45,6 +46,8 @@ void client_free(struct client *c)
 	if (!c)
 		return;
 	client_set_body(c, NULL);
+	if (c->tunnel)
+		tunnel_leave(c->tunnel);
 	if (!c->evicted)
 		delist(c);
 	free(c);
@@ -69,13 +72,27 @@ void client_set_body(struct client *c, struct body *body)
 	c->body = body;
 }
 
-/* The library sees the end of the connection and cleans up in its next round. */
-void client_evict(struct client *c)
+static void leave(struct client *c)
 {
 	delist(c);
 	client_set_body(c, NULL);
 	c->evicted = true;
+}
+
+/* The library sees the end of the connection and cleans up in its next round. */
+void client_finish(struct client *c)
+{
+	leave(c);
 	shutdown(c->fd, SHUT_RDWR);
+}
+
+void client_evict(struct client *c)
+{
+	leave(c);
+	if (c->tunnel)
+		tunnel_end(c->tunnel);
+	else
+		shutdown(c->fd, SHUT_RDWR);
 }
 
 void client_list_make_room(struct client_list *list)

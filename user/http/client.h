@@ -8,6 +8,7 @@
 #define HTTP_CLIENT_H
 
 #include <stdbool.h>
+#include <sys/socket.h>
 #include <time.h>
 
 #include "http/login.h"
@@ -17,20 +18,23 @@ struct http_server;
 struct body;
 struct connection_later;
 struct secure;
+struct tunnel;
 
 struct client {
 	struct client *prev, *next;
 	struct client_list *list;
-	int fd;
+	struct tunnel *tunnel; /* that it has come by; NULL: none */
+	int fd;		       /* the connection's */
+	struct sockaddr_storage address;
 	time_t last_request;
 	struct body *body;		/* that it is being sent */
 	struct connection_later *later; /* its reply, which is given later; the server's */
 	bool evicted;			/* shut down and out of the list */
 	/* The server's, and that of who may come in (gate.h). */
-	struct MHD_Connection *connection;
-	struct timer *wake;    /* of the library that serves it */
-	struct secure *secure; /* NULL: no TLS */
-	void *session;	       /* of GnuTLS */
+	struct MHD_Connection *connection; /* NULL: its handshake is under way */
+	struct timer *wake;		   /* of the library */
+	struct secure *secure;		   /* NULL: no TLS */
+	bool verified;			   /* its certificate was */
 	struct login_wait wait;
 	uint64_t version; /* of what was in effect when the request was made to wait */
 	bool asked;	  /* this is not its first request */
@@ -48,13 +52,15 @@ struct client_list {
 };
 
 /* NULL: no memory. */
-struct client *client_new(struct client_list *list, int fd);
+struct client *client_new(struct client_list *list, const struct sockaddr_storage *address);
 void client_free(struct client *c);
 /* It makes a request now. */
 void client_touch(struct client *c);
 /* It is being sent this body, NULL: none. */
 void client_set_body(struct client *c, struct body *body);
-/* Shuts its connection down. */
+/* It has had its last reply, and gets what of it is on its way. */
+void client_finish(struct client *c);
+/* Shuts its connection down; one that has not come to its handshake's end is freed. */
 void client_evict(struct client *c);
 /* Evicts until there is room for one more. */
 void client_list_make_room(struct client_list *list);

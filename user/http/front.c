@@ -3,6 +3,7 @@
 #include "http/front.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,6 +13,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "conf/web_pack.h"
 #include "http/wire.h"
 #include "lib/log.h"
 #include "lib/part.h"
@@ -29,8 +31,9 @@ struct front {
 	const struct http_route *routes;
 	void *ctx;
 	unsigned connections;
-	enum http_access access;
+	enum http_access access; /* the most that its clients may have */
 	enum log_format log_format;
+	int web;	     /* the web configuration as a file, -1: none */
 	pid_t pid;	     /* 0: there is none */
 	uint64_t generation; /* the how many-th it is */
 	int fd;		     /* -1: none */
@@ -53,7 +56,7 @@ struct front {
 /* Descriptors that go with a message. */
 union descriptors {
 	struct cmsghdr header;
-	char space[CMSG_SPACE(FRONT_LISTENERS_MAX * sizeof(int))];
+	char space[CMSG_SPACE(FRONT_DESCRIPTORS_MAX * sizeof(int))];
 };
 
 static int message_send(int fd, const void *data, size_t len, const int *fds, unsigned cnt)
@@ -74,11 +77,32 @@ static int message_send(int fd, const void *data, size_t len, const int *fds, un
 	return sendmsg(fd, &message, MSG_NOSIGNAL | MSG_DONTWAIT) == (ssize_t)len ? 0 : -errno;
 }
 
+/* What has changed; at first everything. */
+static int setup_send(struct front *f, unsigned listener_cnt, enum wire_web web)
+{
+	const struct wire_setup setup = {
+		.connections = f->connections,
+		.log_level = log_level,
+		.log_format = f->log_format,
+		.web = web,
+	};
+	int fds[FRONT_DESCRIPTORS_MAX];
+
+	memcpy(fds, f->listeners, listener_cnt * sizeof(*fds));
+	fds[listener_cnt] = f->web;
+	return message_send(f->fd, &setup, sizeof(setup), fds,
+			    listener_cnt + (web == WIRE_WEB_FILE));
+}
+
+static enum wire_web web_now(const struct front *f)
+{
+	return f->web < 0 ? WIRE_WEB_NONE : WIRE_WEB_FILE;
+}
+
 static void front_ready(void *ctx, unsigned events);
 
 static int process_start(struct front *f)
 {
-	const struct wire_setup setup = { f->connections, log_level, f->log_format };
 	int ends[2], err;
 
 	if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends))
@@ -90,7 +114,7 @@ static int process_start(struct front *f)
 	close(ends[1]);
 	if (err)
 		f->pid = 0;
-	err = err ?: message_send(f->fd, &setup, sizeof(setup), f->listeners, f->listener_cnt);
+	err = err ?: setup_send(f, f->listener_cnt, web_now(f));
 	if (!err && !(f->watch = loop_watch(f->loop, f->fd, LOOP_READ, front_ready, f)))
 		err = -errno;
 	return err;
@@ -142,6 +166,70 @@ static void restart_due(void *ctx, uint64_t now_ns)
 		process_drop(f);
 }
 
+/* --- what it goes by */
+
+/* Nobody changes it any more: who has taken over the process would change what the next one gets. */
+static int file_seal(int fd)
+{
+	return fcntl(fd, F_ADD_SEALS, F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+		       ? -errno
+		       : 0;
+}
+
+/* A file in memory: the socket never has to take it. Negative errno: there cannot be one. */
+static int memory_file(const struct buf *data)
+{
+	int fd = memfd_create("message", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	size_t done = 0;
+	ssize_t n = 1;
+
+	while (fd >= 0 && n > 0 && done < data->len) {
+		n = write(fd, data->data + done, data->len - done);
+		done += n > 0 ? (size_t)n : 0;
+	}
+	if (fd >= 0 && (data->failed || done < data->len || file_seal(fd))) {
+		close(fd);
+		return -ENOMEM;
+	}
+	return fd >= 0 ? fd : -errno;
+}
+
+static int web_file(const struct web *web)
+{
+	struct buf packed = { 0 };
+	int fd;
+
+	web_pack(web, &packed);
+	fd = memory_file(&packed);
+	if (packed.data)
+		explicit_bzero(packed.data, packed.len);
+	buf_release(&packed);
+	return fd;
+}
+
+int front_secure(struct front *f, const struct web *web)
+{
+	int file = web ? web_file(web) : -1;
+
+	if (web && file < 0)
+		return file;
+	if (f->web >= 0)
+		close(f->web);
+	f->web = file;
+	f->access = web && web_knows_clients(web) ? HTTP_TRUSTED : HTTP_OPEN;
+	/* the next one gets it with everything else */
+	if (f->fd >= 0 && setup_send(f, 0, web_now(f)))
+		process_drop(f);
+	return 0;
+}
+
+void front_log(struct front *f, enum log_format format)
+{
+	f->log_format = format;
+	if (f->fd >= 0 && setup_send(f, 0, WIRE_WEB_KEPT))
+		process_drop(f);
+}
+
 /* --- what it asks for */
 
 static const char *wire_header(const struct http_request *request, const char *name)
@@ -177,7 +265,7 @@ static bool slot_held(void *ctx, struct http_shared **slot, uint64_t version)
 	return number && version && f->request.held[number - 1] == version;
 }
 
-/* What the front says of who asks is believed to the limit that it was started with. */
+/* What the front says of who asks is believed to this limit. */
 static enum http_access request_access(const struct front *f)
 {
 	return f->request.access < f->access ? f->request.access : f->access;
@@ -193,28 +281,10 @@ static const struct http_route *route_find(const struct front *f, const char *pa
 	return route->path ? route : NULL;
 }
 
-/* A file in memory: the socket never has to take it. Negative errno: there cannot be one. */
-static int body_file(const struct buf *body)
-{
-	int fd = memfd_create("reply", MFD_CLOEXEC);
-	size_t done = 0;
-	ssize_t n = 1;
-
-	while (fd >= 0 && n > 0 && done < body->len) {
-		n = write(fd, body->data + done, body->len - done);
-		done += n > 0 ? (size_t)n : 0;
-	}
-	if (fd >= 0 && done < body->len) {
-		close(fd);
-		return -ENOMEM;
-	}
-	return fd >= 0 ? fd : -errno;
-}
-
 static int reply_send(struct front *f, struct http_reply *r, uint64_t number)
 {
 	struct wire_reply *head = &f->reply;
-	int file = r->body.len > WIRE_BODY_MAX ? body_file(&r->body) : -1, err;
+	int file = r->body.len > WIRE_BODY_MAX ? memory_file(&r->body) : -1, err;
 
 	if (r->body.len > WIRE_BODY_MAX && file < 0)
 		http_reply_fail(r, 503, "no room for the reply: %s", strerror(-file));
@@ -364,8 +434,8 @@ int front_new(struct front **ret, const struct front_options *o)
 		.routes = o->routes,
 		.ctx = o->ctx,
 		.connections = o->connections,
-		.access = o->access,
 		.log_format = o->log_format,
+		.web = -1,
 		.fd = -1,
 		.restart = loop_timer(o->loop, restart_due, f),
 		.breather = loop_timer(o->loop, breather_over, f),
@@ -374,12 +444,16 @@ int front_new(struct front **ret, const struct front_options *o)
 	memcpy(f->listeners, o->listeners, o->listener_cnt * sizeof(*f->listeners));
 	if (!f->restart || !f->breather)
 		err = -ENOMEM;
-	err = err ?: process_start(f);
 	if (!err)
 		*ret = f;
 	else
 		front_free(f);
 	return err;
+}
+
+int front_start(struct front *f)
+{
+	return process_start(f);
 }
 
 void front_free(struct front *f)
@@ -397,5 +471,7 @@ void front_free(struct front *f)
 		nanosleep(&pause, NULL);
 	for (unsigned i = 0; i < f->listener_cnt; i++)
 		close(f->listeners[i]);
+	if (f->web >= 0)
+		close(f->web);
 	free(f);
 }

@@ -9,9 +9,11 @@
 #include "http/server.h"
 #include "lib/log.h"
 
-#define FRONT_LISTENERS_MAX 64 /* a message can carry 253 */
+#define FRONT_LISTENERS_MAX   64 /* a message can carry 253 */
+#define FRONT_DESCRIPTORS_MAX (FRONT_LISTENERS_MAX + 1)
 
 struct front;
+struct web;
 
 struct front_options {
 	struct loop *loop;
@@ -19,13 +21,21 @@ struct front_options {
 	void *ctx;
 	const int *listeners; /* the front closes them in any case */
 	unsigned listener_cnt;
-	unsigned connections;	 /* at a time */
-	enum http_access access; /* the most that clients of these sockets may ever have */
+	unsigned connections; /* at a time */
 	enum log_format log_format;
 };
 
-/* Starts the process. 0 or negative errno. */
+/* 0 or negative errno. */
 int front_new(struct front **ret, const struct front_options *options);
+/* Starts the process. 0 or negative errno. */
+int front_start(struct front *f);
+/*
+ * The web configuration (conf/web.h) that is in effect from now on, NULL: none. It also says what clients may have at most. What comes
+ * after this call is served by it. 0, or negative errno, and it stays as it was.
+ */
+int front_secure(struct front *f, const struct web *web);
+/* How it logs from now on: at the level that is in effect here, and in this format. */
+void front_log(struct front *f, enum log_format format);
 /* Ends the process. */
 void front_free(struct front *f);
 

@@ -12,8 +12,10 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "conf/web_pack.h"
 #include "http/connection.h"
 #include "http/front.h"
+#include "http/secure.h"
 #include "http/wire.h"
 #include "lib/log.h"
 #include "lib/sandbox.h"
@@ -26,8 +28,10 @@
 #define KNOWN_MAX      8
 #define KNOWN_TEXT_MAX 512 /* an Accept of Prometheus is 200 */
 #define EXIT_FAILED    1
-/* File descriptors beside those of clients and listeners: messages, the loop, the body of a reply. */
+/* File descriptors beside those of clients and listeners: messages, the loop, threads, the body of a reply. */
 #define DESCRIPTORS_SPARE 32
+/* Of a client, over TLS. */
+#define DESCRIPTORS_EACH 3
 
 /* A request whose reply comes later. */
 struct pending {
@@ -57,7 +61,11 @@ struct front_process {
 	struct wire_request request;
 	size_t request_len;
 	bool fits; /* the request into its message */
-	struct wire_reply reply;
+	/* the last message; the number tells which */
+	union {
+		struct wire_reply reply;
+		struct wire_setup setup;
+	};
 };
 
 /* The message's length; 0: the daemon has gone; negative errno. Its descriptors, as many as there is room for. */
@@ -65,7 +73,7 @@ static ssize_t message_receive(void *data, size_t size, int *fds, unsigned *cnt)
 {
 	union {
 		struct cmsghdr header;
-		char space[CMSG_SPACE(FRONT_LISTENERS_MAX * sizeof(int))];
+		char space[CMSG_SPACE(FRONT_DESCRIPTORS_MAX * sizeof(int))];
 	} control;
 	struct iovec part = { data, size };
 	struct msghdr message = { .msg_iov = &part,
@@ -100,6 +108,65 @@ static bool body_read(struct buf *body, int fd, uint64_t bytes)
 	return body->len == bytes && !body->failed;
 }
 
+/* --- what the daemon says that it goes by */
+
+static int web_read(int fd, struct web **ret)
+{
+	struct buf packed = { 0 };
+	off_t bytes = lseek(fd, 0, SEEK_END);
+	int err = -EIO;
+
+	/* the kernel is not asked for more about a file */
+	if (bytes < 0)
+		close(fd);
+	else if (body_read(&packed, fd, (uint64_t)bytes))
+		err = web_unpack(ret, packed.data, packed.len);
+	if (packed.data)
+		explicit_bzero(packed.data, packed.len);
+	buf_release(&packed);
+	return err;
+}
+
+/* Takes the file, -1: no configuration any more. */
+static int web_set(struct front_process *f, int file)
+{
+	struct secure *secure = NULL;
+	struct web *web = NULL;
+	struct buf error = { 0 };
+	int err = file < 0 ? 0 : web_read(file, &web);
+
+	if (web && (err = secure_new(&secure, web, &error)))
+		web_free(web);
+	err = err ?: http_server_secure(f->server, secure);
+	if (err)
+		secure_free(secure);
+	buf_release(&error);
+	return err;
+}
+
+/* Takes the file. What cannot be put into effect must not be served without: the daemon starts another one. */
+static void setup_take(struct front_process *f, int file)
+{
+	int err = 0;
+
+	log_level = f->setup.log_level;
+	log_change(f->setup.log_format);
+	if (f->setup.web != WIRE_WEB_KEPT)
+		err = web_set(f, f->setup.web == WIRE_WEB_FILE ? file : -1);
+	if (err) {
+		log_err(err, "the process that serves HTTP cannot take the web configuration");
+		_exit(EXIT_FAILED);
+	}
+	log_debug("the process that serves HTTP has its settings");
+}
+
+static bool is_setup(const struct front_process *f, ssize_t len)
+{
+	return len == sizeof(f->setup) && !f->setup.number;
+}
+
+/* --- replies */
+
 /* For as long as anybody may want it. There are few. */
 static const char *type_keep(struct front_process *f, char *type)
 {
@@ -114,17 +181,25 @@ static const char *type_keep(struct front_process *f, char *type)
 	return f->types[i] ?: HTTP_TEXT;
 }
 
-/* A message; with its file, -1: there is none. False: the daemon has gone, or takes too long. */
+/*
+ * A reply; with its file, -1: there is none. What the daemon says else is in effect before. False: there is no reply in time, or the
+ * daemon has gone.
+ */
 static bool message_wait(struct front_process *f, int timeout_ms, size_t *len, int *file)
 {
 	struct pollfd p = { DAEMON_FD, POLLIN, 0 };
-	unsigned cnt = 1;
+	unsigned cnt;
 	ssize_t n;
 
-	*file = -1;
-	if (poll(&p, 1, timeout_ms) <= 0)
-		return false;
-	n = message_receive(&f->reply, sizeof(f->reply), file, &cnt);
+	do {
+		*file = -1;
+		cnt = 1;
+		if (poll(&p, 1, timeout_ms) <= 0)
+			return false;
+		n = message_receive(&f->reply, sizeof(f->reply), file, &cnt);
+		if (is_setup(f, n))
+			setup_take(f, *file);
+	} while (is_setup(f, n));
 	*len = n > 0 ? (size_t)n : 0;
 	if (!n)
 		loop_end(f->loop, 0);
@@ -313,15 +388,21 @@ static void slots_stale(void *ctx, uint64_t now_ns)
 		http_shared_drop(&f->slots[i]);
 }
 
-static void daemon_ready(void *ctx, unsigned events)
+/* What the daemon has said so far. */
+static void daemon_hear(void *ctx)
 {
 	struct front_process *f = ctx;
 	size_t len;
 	int file;
 
-	(void)events;
-	if (message_wait(f, 0, &len, &file))
+	while (message_wait(f, 0, &len, &file))
 		late_take(f, len, file);
+}
+
+static void daemon_ready(void *ctx, unsigned events)
+{
+	(void)events;
+	daemon_hear(ctx);
 }
 
 static void signal_ignore(void *ctx, int signal)
@@ -346,12 +427,22 @@ static void limits_set(unsigned descriptors)
 		log_debug("cannot limit the number of open files: %s", strerror(errno));
 }
 
-/* What opens, allocates or is to be watched, before the sandbox. */
-static int process_open(struct front_process *f, const struct http_route *routes)
+/* Of those that there may be, as many as there are descriptors for, beside this many. */
+static unsigned connections_plan(unsigned connections, unsigned others)
 {
-	int fds[FRONT_LISTENERS_MAX], err = 0;
-	unsigned cnt = FRONT_LISTENERS_MAX;
-	struct wire_setup setup;
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) ||
+	    limit.rlim_cur >= connections * DESCRIPTORS_EACH + others)
+		return connections;
+	return (unsigned)(limit.rlim_cur - others) / DESCRIPTORS_EACH;
+}
+
+/* What opens, allocates or is to be watched, before the sandbox. Its web configuration is the last of the descriptors. */
+static int process_open(struct front_process *f, const struct http_route *routes, int *web)
+{
+	int fds[FRONT_DESCRIPTORS_MAX], err = 0;
+	unsigned cnt = FRONT_DESCRIPTORS_MAX, connections;
 
 	f->loop = loop_new();
 	/* from a terminal, and a service manager, the daemon gets them as well, and ends us */
@@ -359,18 +450,22 @@ static int process_open(struct front_process *f, const struct http_route *routes
 	    loop_signal(f->loop, SIGTERM, signal_ignore, f) ||
 	    loop_signal(f->loop, SIGHUP, signal_ignore, f))
 		return -errno;
-	if (message_receive(&setup, sizeof(setup), fds, &cnt) != sizeof(setup))
+	if (!is_setup(f, message_receive(&f->setup, sizeof(f->setup), fds, &cnt)) ||
+	    cnt < (f->setup.web == WIRE_WEB_FILE))
 		return -EPROTO;
-	log_level = setup.log_level;
-	log_begin(setup.log_format);
-	limits_set(setup.connections + cnt + DESCRIPTORS_SPARE);
+	if (f->setup.web == WIRE_WEB_FILE)
+		*web = fds[--cnt];
+	log_level = f->setup.log_level;
+	log_begin(f->setup.log_format);
+	connections = connections_plan(f->setup.connections, cnt + DESCRIPTORS_SPARE);
+	limits_set(connections * DESCRIPTORS_EACH + cnt + DESCRIPTORS_SPARE);
 	/* as many sockets as the daemon had, with that of its own */
-	err = http_server_new(&f->server, f->loop, routes, f, setup.connections, cnt + 1);
+	err = http_server_new(&f->server, f->loop, routes, f, connections, cnt + 1);
 	for (unsigned i = 0; i < cnt && !err; i++)
 		err = http_server_listen(f->server, fds[i], false);
 	if (err)
 		return err;
-	http_server_forward(f->server, ask);
+	http_server_forward(f->server, ask, daemon_hear);
 	f->stale = loop_timer(f->loop, slots_stale, f);
 	return f->stale && loop_watch(f->loop, DAEMON_FD, LOOP_READ, daemon_ready, f) ? 0 : -ENOMEM;
 }
@@ -380,16 +475,19 @@ int front_main(const struct http_route *routes)
 	static const struct landlock_left nothing;
 	static struct front_process f;
 	const char *what = "be started by hand; use `seismo run`";
-	int err;
+	int err, web = -1;
 
 	closefrom(STDERR_FILENO + 1); /* what the daemon was started with */
 	prctl(PR_SET_NAME, "seismo-front");
-	err = process_open(&f, routes);
+	err = process_open(&f, routes, &web);
 	log_drops = true;
 	if (!err)
 		err = sandbox_enter(&nothing, &what);
-	if (!err)
+	if (!err) {
+		/* keys are read, and threads started, in the sandbox */
+		setup_take(&f, web);
 		err = loop_run(f.loop);
+	}
 	if (err < 0)
 		log_err(err, "the process that serves HTTP cannot %s", what);
 	_exit(err ? EXIT_FAILED : 0);

@@ -23,12 +23,10 @@ bool gate_has_tls(const struct gate *g)
 	return g->secure && g->secure->credentials;
 }
 
-void gate_begin(struct gate *g, struct client *c, gnutls_session_t session)
+void gate_begin(struct gate *g, struct client *c)
 {
 	c->secure = g->secure;
-	c->session = session;
 	c->secure->users++;
-	secure_begin(c->secure, session);
 }
 
 void gate_end(struct gate *g, struct client *c)
@@ -102,9 +100,7 @@ static bool is_excluded(const struct web *web, const char *path)
 static enum gate_answer login(struct gate *g, struct client *c, struct MHD_Connection *connection,
 			      struct http_reply *reply)
 {
-	const struct sockaddr *from =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CLIENT_ADDRESS)
-			->client_addr;
+	const struct sockaddr *from = (const struct sockaddr *)&c->address;
 	const char *authorization =
 		MHD_lookup_connection_value(connection, MHD_HEADER_KIND, "Authorization");
 
@@ -141,6 +137,6 @@ enum gate_answer gate_enter(struct gate *g, struct client *c, struct MHD_Connect
 	}
 	if (web->user_cnt)
 		return is_excluded(web, path) ? GATE_OPEN : login(g, c, connection, reply);
-	c->trusted = c->secure && secure_is_verified(c->secure, c->session);
+	c->trusted = c->verified;
 	return GATE_OPEN;
 }

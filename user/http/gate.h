@@ -31,7 +31,7 @@ enum gate_answer {
 bool gate_set(struct gate *g, struct secure *secure);
 bool gate_has_tls(const struct gate *g);
 /* A connection begins, over TLS, and ends. */
-void gate_begin(struct gate *g, struct client *c, gnutls_session_t session);
+void gate_begin(struct gate *g, struct client *c);
 void gate_end(struct gate *g, struct client *c);
 /* Frees what no connection has any more; not while one is being closed. */
 void gate_sweep(struct gate *g);

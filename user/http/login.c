@@ -73,11 +73,6 @@ struct logins *logins_new(struct loop *loop)
 	return l;
 }
 
-bool logins_end(struct logins *l, uint64_t wait_ns)
-{
-	return !l || worker_end(l->worker, wait_ns);
-}
-
 void logins_free(struct logins *l)
 {
 	if (!l)

@@ -31,8 +31,6 @@ struct logins *logins_new(struct loop *l);
 /* The value of a header Authorization, NULL: there was none; who sends it, NULL: somebody on this machine. */
 enum login logins_check(struct logins *l, const struct web *web, const char *authorization,
 			const struct sockaddr *from, struct login_wait *wait);
-/* Does the thread come to its end in this time? If not, logins_free() would wait. */
-bool logins_end(struct logins *l, uint64_t wait_ns);
 /* Those who wait are told that they were wrong. */
 void logins_free(struct logins *l);
 

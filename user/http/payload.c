@@ -48,6 +48,20 @@ static void body_sent(void *ctx)
 	body_unref(ctx);
 }
 
+/* Takes one reference. */
+static struct MHD_Response *response_make(struct body *b, const struct payload_head *head,
+					  bool gzip)
+{
+	struct MHD_Response *response = MHD_create_response_from_buffer_with_free_callback_cls(
+		b->text.len, b->text.data ? b->text.data : "", body_sent, b);
+
+	if (response)
+		headers_add(response, head, gzip);
+	else
+		body_unref(b);
+	return response;
+}
+
 bool payload_make(struct payload *p, struct buf *text, const struct payload_head *head, bool gzip)
 {
 	struct body *b = calloc(1, sizeof(*b));
@@ -59,13 +73,21 @@ bool payload_make(struct payload *p, struct buf *text, const struct payload_head
 	}
 	*b = (struct body){ .text = *text, .refs = 1 };
 	*text = (struct buf){ 0 };
-	p->response = MHD_create_response_from_buffer_with_free_callback_cls(
-		b->text.len, b->text.data ? b->text.data : "", body_sent, b);
-	if (p->response)
-		headers_add(p->response, head, gzip);
-	else
-		body_unref(b);
+	p->response = response_make(b, head, gzip);
 	return p->response;
+}
+
+bool payload_renew(struct payload *p, const struct payload_head *head, bool gzip)
+{
+	struct MHD_Response *response;
+
+	p->body->refs++;
+	response = response_make(p->body, head, gzip);
+	if (!response)
+		return false;
+	MHD_destroy_response(p->response);
+	p->response = response;
+	return true;
 }
 
 bool payload_make_gzip(struct payload *p, const struct payload *plain,

@@ -30,6 +30,8 @@ struct payload_head {
 
 /* Takes the text, in any case. False: no memory. */
 bool payload_make(struct payload *p, struct buf *text, const struct payload_head *head, bool gzip);
+/* The same text with another head. False: no memory, and it has the one of before. */
+bool payload_renew(struct payload *p, const struct payload_head *head, bool gzip);
 /* The same as gzip. False: no memory. */
 bool payload_make_gzip(struct payload *p, const struct payload *plain,
 		       const struct payload_head *head);

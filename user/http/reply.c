@@ -42,7 +42,7 @@ static void connection_resume(struct http_later *later, const struct http_reply 
 
 	l->reply = *reply;
 	MHD_resume_connection(l->client->connection);
-	timer_set(l->client->wake, clock_now_ns());
+	timer_set_by(l->client->wake, clock_now_ns());
 }
 
 struct http_later *connection_suspend(const struct http_request *request)
@@ -101,8 +101,7 @@ bool http_reply_share(struct http_reply *r, struct http_shared **slot, uint64_t 
 	r->version = version;
 	if (r->held)
 		return r->held(r->held_ctx, slot, version);
-	return *slot && (*slot)->plain.response && (*slot)->version == version &&
-	       (*slot)->gate_version == r->gate_version;
+	return *slot && (*slot)->plain.response && (*slot)->version == version;
 }
 
 uint64_t http_shared_version(const struct http_shared *shared)
@@ -125,6 +124,20 @@ static struct payload_head reply_head(const struct http_reply *r)
 	return (struct payload_head){ r->status, r->content_type, r->allow, r->web };
 }
 
+/* What was made before the web configuration changed goes on with the headers of now. NULL: no memory. */
+static struct http_shared *shared_renew(struct http_shared *shared, const struct http_reply *r)
+{
+	const struct payload_head head = reply_head(r);
+
+	if (shared->gate_version == r->gate_version)
+		return shared;
+	if (!payload_renew(&shared->plain, &head, false))
+		return NULL;
+	payload_release(&shared->gzip);
+	shared->gate_version = r->gate_version;
+	return shared;
+}
+
 /* What to send, plain at least, in the reply's slot or else in `own`. NULL: no memory. */
 static struct http_shared *reply_payloads(struct http_reply *r, struct http_shared *own)
 {
@@ -133,7 +146,7 @@ static struct http_shared *reply_payloads(struct http_reply *r, struct http_shar
 
 	if (r->shared) {
 		if (http_reply_share(r, r->shared, r->version))
-			return *r->shared;
+			return shared_renew(*r->shared, r);
 		if (!*r->shared)
 			*r->shared = calloc(1, sizeof(**r->shared));
 		to = *r->shared ?: own;

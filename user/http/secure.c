@@ -292,11 +292,8 @@ static int trust_set(const struct secure *s, struct buf *error)
 	gnutls_datum_t ca;
 	int err;
 
-	if (!t->client_ca) {
-		if (is_verifying(t))
-			gnutls_certificate_set_x509_system_trust(s->credentials);
+	if (!t->client_ca)
 		return 0;
-	}
 	ca = datum(t->client_ca);
 	err = gnutls_certificate_set_x509_trust_mem(s->credentials, &ca, GNUTLS_X509_FMT_PEM);
 	if (err == 0)
@@ -372,27 +369,64 @@ void secure_free(struct secure *s)
 	free(s);
 }
 
+static void authority_add(struct buf *to, gnutls_x509_crt_t cert)
+{
+	gnutls_datum_t pem;
+
+	if (gnutls_x509_crt_export2(cert, GNUTLS_X509_FMT_PEM, &pem))
+		return;
+	buf_add(to, pem.data, pem.size);
+	gnutls_free(pem.data);
+}
+
+/* Where the system names nobody, nobody is trusted. */
+static int system_trust(char **ret)
+{
+	gnutls_x509_trust_list_iter_t i = NULL;
+	gnutls_x509_trust_list_t list;
+	gnutls_x509_crt_t cert;
+	struct buf pem = { 0 };
+	bool failed;
+
+	if (gnutls_x509_trust_list_init(&list, 0))
+		return -ENOMEM;
+	gnutls_x509_trust_list_add_system_trust(list, 0, 0);
+	while (!gnutls_x509_trust_list_iter_get_ca(list, &i, &cert)) {
+		authority_add(&pem, cert);
+		gnutls_x509_crt_deinit(cert);
+	}
+	gnutls_x509_trust_list_iter_deinit(i);
+	gnutls_x509_trust_list_deinit(list, 1);
+	*ret = pem.len ? strdup(buf_cstr(&pem)) : NULL;
+	failed = pem.failed || (pem.len && !*ret);
+	buf_release(&pem);
+	return failed ? -ENOMEM : 0;
+}
+
 int secure_check(struct web *web, struct buf *error)
 {
 	struct secure *s = NULL;
 	int err = secure_new(&s, web, error);
 
-	if (!err) {
-		s->web = NULL;
-		secure_free(s);
-	}
-	return err;
+	if (err)
+		return err;
+	s->web = NULL;
+	secure_free(s);
+	return is_verifying(&web->tls) && !web->tls.client_ca ? system_trust(&web->tls.client_ca)
+							      : 0;
 }
 
-int secure_load(struct secure **ret, const char *path, struct buf *error)
+int secure_load(struct web **ret, const char *path, struct buf *error)
 {
 	struct web *web = NULL;
 	int err = web_load(&web, path, error);
 
 	if (err)
 		return err;
-	err = secure_new(ret, web, error);
+	err = secure_check(web, error);
 	if (err)
 		web_free(web);
+	else
+		*ret = web;
 	return err;
 }

@@ -14,16 +14,19 @@ struct secure {
 	struct web *web;
 	gnutls_certificate_credentials_t credentials; /* NULL: no TLS */
 	gnutls_priority_t priority;
-	unsigned users; /* connections that have it; private to the server */
+	unsigned users; /* who has it; private to the server */
 	struct secure *next;
 };
 
 /* Takes the web configuration on success. 0, -ENOMEM, or -EINVAL and `error` as of conf_load(). */
 int secure_new(struct secure **ret, struct web *web, struct buf *error);
-/* The same without making anything: a key has to fit its certificate. */
+/*
+ * The same without making anything: a key has to fit its certificate. Adds what stands in other files of the system: whom clients'
+ * certificates may be of where the configuration does not say.
+ */
 int secure_check(struct web *web, struct buf *error);
 /* From a file; of what is wrong with it as well. */
-int secure_load(struct secure **ret, const char *path, struct buf *error);
+int secure_load(struct web **ret, const char *path, struct buf *error);
 void secure_free(struct secure *s);
 /* A connection begins its handshake. */
 void secure_begin(struct secure *s, gnutls_session_t session);

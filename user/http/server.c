@@ -2,7 +2,6 @@
 #include "http/server.h"
 
 #include <errno.h>
-#include <gnutls/abstract.h>
 #include <microhttpd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -16,12 +15,12 @@
 #include "http/gate.h"
 #include "http/listen.h"
 #include "http/reply.h"
+#include "http/tunnel.h"
 #include "lib/log.h"
 
 #define CONNECTION_MEMORY    ((size_t)16 * 1024)
 #define IDLE_TIMEOUT_SECONDS 10u
 #define ACCEPT_RETRY_NS	     (100 * NS_PER_MS)
-#define HANDSHAKES_MAX	     8u		      /* that begin in one turn of the loop */
 #define HEAVY_NS	     (15 * NS_PER_MS) /* for heavy replies in one turn of the loop, while others wait */
 /*
  * What is handed to the kernel at a time, so that nobody's big reply keeps the others waiting; as much again
@@ -41,16 +40,11 @@ struct listener {
 	struct client_list clients;
 };
 
-/* The library has TLS on all connections or on none. */
-struct engine {
-	struct http_server *server;
-	struct MHD_Daemon *daemon; /* NULL: was not needed so far */
+struct http_server {
+	struct MHD_Daemon *daemon;
 	struct watch *watch;
 	struct timer *timeout;
-};
-
-struct http_server {
-	struct engine plain, tls;
+	struct tunnels *tunnels; /* NULL: there was no TLS so far */
 	struct gate gate;
 	struct loop *loop;
 	const struct http_route *routes;
@@ -58,8 +52,9 @@ struct http_server {
 	void (*forward)(void *ctx, const struct http_route *route,
 			const struct http_request *request, struct http_reply *reply);
 	unsigned connection_max, big_cnt;
-	uint64_t heavy_ns;	    /* taken by heavy replies in this turn of the loop */
-	struct listener *accepting; /* on which the connection came that is being added */
+	uint64_t heavy_ns; /* taken by heavy replies in this turn of the loop */
+	void (*refresh)(void *ctx);
+	struct client *accepting; /* whose connection is being added */
 	unsigned listener_max, listener_cnt;
 	struct listener listeners[];
 };
@@ -72,30 +67,25 @@ static struct client *client_of(struct MHD_Connection *connection)
 		->socket_context;
 }
 
-static struct engine *listener_engine(struct listener *l)
-{
-	struct http_server *s = l->server;
-
-	return l->clients.tcp && gate_has_tls(&s->gate) ? &s->tls : &s->plain;
-}
-
 static void login_done(struct login_wait *wait, bool right);
 
 static struct client *connection_begin(struct http_server *s, struct MHD_Connection *connection)
 {
-	int fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
-	const union MHD_ConnectionInfo *tls =
-		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_GNUTLS_SESSION);
-	struct client *c = client_new(&s->accepting->clients, fd);
+	struct client *c = s->accepting;
 
-	if (!c)
-		return NULL;
+	s->accepting = NULL;
+	c->fd = MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD)->connect_fd;
 	c->connection = connection;
-	c->wake = listener_engine(s->accepting)->timeout;
+	c->wake = s->timeout;
 	c->wait.done = login_done;
-	if (tls && tls->tls_session)
-		gate_begin(&s->gate, c, tls->tls_session);
 	return c;
+}
+
+static void connection_free(struct http_server *s, struct client *c)
+{
+	gate_end(&s->gate, c);
+	later_free(c->later);
+	client_free(c);
 }
 
 static void on_connection(void *cls, struct MHD_Connection *connection, void **socket_context,
@@ -103,13 +93,10 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
 {
 	struct http_server *s = cls;
 
-	if (code == MHD_CONNECTION_NOTIFY_STARTED) {
+	if (code == MHD_CONNECTION_NOTIFY_STARTED)
 		*socket_context = connection_begin(s, connection);
-	} else if (*socket_context) {
-		gate_end(&s->gate, *socket_context);
-		later_free(((struct client *)*socket_context)->later);
-		client_free(*socket_context);
-	}
+	else if (*socket_context)
+		connection_free(s, *socket_context);
 }
 
 static void on_completed(void *cls, struct MHD_Connection *connection, void **request_cls,
@@ -124,20 +111,20 @@ static void on_completed(void *cls, struct MHD_Connection *connection, void **re
 	client_set_body(c, NULL);
 	/* the next request comes with the certificates of now */
 	if (gate_is_stale(&s->gate, c))
-		client_evict(c);
+		client_finish(c);
 }
 
-static void engine_run(struct engine *e)
+/* What is given a reply in its turn sets the timer as well. */
+static void engine_run(struct http_server *s)
 {
 	MHD_UNSIGNED_LONG_LONG ms;
 
-	e->server->heavy_ns = 0;
-	MHD_run(e->daemon);
-	gate_sweep(&e->server->gate);
-	if (MHD_get_timeout(e->daemon, &ms) == MHD_YES)
-		timer_set(e->timeout, clock_now_ns() + ms * NS_PER_MS);
-	else
-		timer_stop(e->timeout);
+	s->heavy_ns = 0;
+	timer_stop(s->timeout);
+	MHD_run(s->daemon);
+	gate_sweep(&s->gate);
+	if (MHD_get_timeout(s->daemon, &ms) == MHD_YES)
+		timer_set_by(s->timeout, clock_now_ns() + ms * NS_PER_MS);
 }
 
 static void engine_ready(void *ctx, unsigned events)
@@ -173,12 +160,50 @@ static void retry_expired(void *ctx, uint64_t now_ns)
 	watch_set(l->watch, LOOP_READ);
 }
 
+/* Takes the socket. False: it was closed, and the client is the caller's still. */
+static bool connection_add(struct http_server *s, struct client *c, int fd,
+			   const struct sockaddr *addr, socklen_t len)
+{
+	s->accepting = c;
+	/* when the library has no room it does not say that there is a connection */
+	return MHD_add_connection(s->daemon, fd, addr, len) == MHD_YES || !s->accepting;
+}
+
+static bool tunnel_opened(void *owner, int fd, bool verified)
+{
+	struct client *c = owner;
+
+	c->verified = verified;
+	return connection_add(c->list->server, c, fd, (struct sockaddr *)&c->address,
+			      sizeof(c->address));
+}
+
+static void tunnel_ended(void *owner)
+{
+	struct client *c = owner;
+
+	c->tunnel = NULL;
+	if (!c->connection)
+		connection_free(c->list->server, c);
+}
+
+static bool client_begin(struct http_server *s, struct client *c, int fd, socklen_t len)
+{
+	if (!c->list->tcp || !gate_has_tls(&s->gate))
+		return connection_add(s, c, fd, (struct sockaddr *)&c->address, len);
+	gate_begin(&s->gate, c);
+	c->tunnel = tunnel_new(s->tunnels, fd, c->secure, c);
+	return c->tunnel;
+}
+
 /* Takes one connection from the queue. False: there is none, or no way to take it. */
 static bool listener_accept(struct listener *l)
 {
 	struct sockaddr_storage addr = { 0 };
 	socklen_t len = sizeof(addr);
 	int fd = accept4(l->fd, (struct sockaddr *)&addr, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct http_server *s = l->server;
+	struct client *c;
 
 	if (fd < 0) {
 		if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
@@ -186,26 +211,26 @@ static bool listener_accept(struct listener *l)
 		return errno == ECONNABORTED || errno == EINTR;
 	}
 	l->complained = false;
+	if (s->refresh)
+		s->refresh(s->ctx);
 	client_list_make_room(&l->clients);
-	l->server->accepting = l;
-	MHD_add_connection(listener_engine(l)->daemon, fd, (struct sockaddr *)&addr, len);
+	c = client_new(&l->clients, &addr);
+	if (!c)
+		close(fd);
+	else if (!client_begin(s, c, fd, len))
+		connection_free(s, c);
 	return true;
 }
 
-/*
- * Those that had to go are gone after the library's next round: not more at a time than there is room for. A handshake of TLS takes
- * milliseconds of CPU time, which everybody else waits for.
- */
+/* Those that had to go are gone after the library's next round: not more at a time than there is room for. */
 static void listener_ready(void *ctx, unsigned events)
 {
 	struct listener *l = ctx;
-	struct engine *e = listener_engine(l);
-	unsigned most = e == &l->server->tls ? HANDSHAKES_MAX : l->server->connection_max / 8 + 1;
 
 	(void)events;
-	for (unsigned i = most; i && listener_accept(l); i--)
+	for (unsigned i = l->server->connection_max / 8 + 1; i && listener_accept(l); i--)
 		;
-	engine_run(e);
+	engine_run(l->server);
 }
 
 /* --- replies */
@@ -341,6 +366,8 @@ static enum MHD_Result request_begin(struct http_server *s, struct client *c, co
 	enum gate_answer answer = GATE_OPEN;
 
 	c->refused = false;
+	if (s->refresh)
+		s->refresh(s->ctx);
 	if (!c->list->control)
 		answer = gate_enter(&s->gate, c, c->connection, path, &reply);
 	if (answer == GATE_CLOSE)
@@ -371,7 +398,7 @@ static void login_done(struct login_wait *wait, bool right)
 	c->trusted = right;
 	c->refused = !right;
 	MHD_resume_connection(c->connection);
-	timer_set(c->wake, clock_now_ns());
+	timer_set_by(c->wake, clock_now_ns());
 }
 
 static const struct http_request_ops connection_request = {
@@ -434,19 +461,8 @@ static enum MHD_Result on_request(void *cls, struct MHD_Connection *connection, 
 
 /* --- the server */
 
-/* Each connection gets its own, see gate_begin(). */
-static int no_certificate(gnutls_session_t session, const gnutls_datum_t *ca, int ca_cnt,
-			  const gnutls_pk_algorithm_t *algorithms, int algorithm_cnt,
-			  gnutls_pcert_st **cert, unsigned *cert_cnt, gnutls_privkey_t *key)
+static struct MHD_Daemon *daemon_start(struct http_server *s)
 {
-	(void)session, (void)ca, (void)ca_cnt, (void)algorithms, (void)algorithm_cnt;
-	(void)cert, (void)cert_cnt, (void)key;
-	return -1;
-}
-
-static struct MHD_Daemon *daemon_start(struct http_server *s, bool tls)
-{
-	const struct MHD_OptionItem end = { MHD_OPTION_END, 0, NULL };
 	struct MHD_OptionItem options[] = {
 		{ MHD_OPTION_CONNECTION_LIMIT, s->connection_max, NULL },
 		{ MHD_OPTION_CONNECTION_MEMORY_LIMIT, CONNECTION_MEMORY, NULL },
@@ -454,37 +470,33 @@ static struct MHD_Daemon *daemon_start(struct http_server *s, bool tls)
 		{ MHD_OPTION_STRICT_FOR_CLIENT, 1, NULL },
 		{ MHD_OPTION_NOTIFY_CONNECTION, (intptr_t)on_connection, s },
 		{ MHD_OPTION_NOTIFY_COMPLETED, (intptr_t)on_completed, s },
-		tls ? (struct MHD_OptionItem){ MHD_OPTION_HTTPS_CERT_CALLBACK, 0, no_certificate }
-		    : end,
-		end,
+		{ MHD_OPTION_END, 0, NULL },
 	};
-	unsigned flags = MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME;
 
-	return MHD_start_daemon(flags | (tls ? MHD_USE_TLS : 0), 0, NULL, NULL, on_request, s,
-				MHD_OPTION_ARRAY, options, MHD_OPTION_END);
+	return MHD_start_daemon(MHD_USE_EPOLL | MHD_USE_NO_LISTEN_SOCKET | MHD_ALLOW_SUSPEND_RESUME,
+				0, NULL, NULL, on_request, s, MHD_OPTION_ARRAY, options,
+				MHD_OPTION_END);
 }
 
-static int engine_start(struct engine *e, struct http_server *s, bool tls)
+static int engine_start(struct http_server *s)
 {
 	int fd;
 
-	e->server = s;
-	e->daemon = daemon_start(s, tls);
-	e->timeout = loop_timer(s->loop, timeout_expired, e);
-	if (e->daemon) {
-		fd = MHD_get_daemon_info(e->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
-		e->watch = loop_watch(s->loop, fd, LOOP_READ, engine_ready, e);
+	s->daemon = daemon_start(s);
+	s->timeout = loop_timer(s->loop, timeout_expired, s);
+	if (s->daemon) {
+		fd = MHD_get_daemon_info(s->daemon, MHD_DAEMON_INFO_EPOLL_FD)->epoll_fd;
+		s->watch = loop_watch(s->loop, fd, LOOP_READ, engine_ready, s);
 	}
-	return e->watch && e->timeout ? 0 : -ENOMEM;
+	return s->watch && s->timeout ? 0 : -ENOMEM;
 }
 
-static void engine_stop(struct engine *e)
+static void engine_stop(struct http_server *s)
 {
-	watch_remove(e->watch);
-	timer_remove(e->timeout);
-	if (e->daemon)
-		MHD_stop_daemon(e->daemon);
-	*e = (struct engine){ 0 };
+	watch_remove(s->watch);
+	if (s->daemon)
+		MHD_stop_daemon(s->daemon);
+	timer_remove(s->timeout);
 }
 
 int http_server_new(struct http_server **ret, struct loop *loop, const struct http_route *routes,
@@ -502,7 +514,7 @@ int http_server_new(struct http_server **ret, struct loop *loop, const struct ht
 		.connection_max = connections,
 		.listener_max = listeners,
 	};
-	if (engine_start(&s->plain, s, false)) {
+	if (engine_start(s)) {
 		http_server_free(s);
 		return -ENOMEM;
 	}
@@ -512,28 +524,25 @@ int http_server_new(struct http_server **ret, struct loop *loop, const struct ht
 
 void http_server_forward(struct http_server *s,
 			 void (*make)(void *ctx, const struct http_route *route,
-				      const struct http_request *request, struct http_reply *reply))
+				      const struct http_request *request, struct http_reply *reply),
+			 void (*refresh)(void *ctx))
 {
 	s->forward = make;
+	s->refresh = refresh;
 }
 
 int http_server_secure(struct http_server *s, struct secure *secure)
 {
-	if (secure && secure->credentials && !s->tls.daemon && engine_start(&s->tls, s, true)) {
-		engine_stop(&s->tls);
+	const struct tunnels_options tunnels = {
+		.loop = s->loop,
+		.max = s->connection_max,
+		.opened = tunnel_opened,
+		.ended = tunnel_ended,
+	};
+
+	if (secure && secure->credentials && !s->tunnels && !(s->tunnels = tunnels_new(&tunnels)))
 		return -ENOMEM;
-	}
 	return gate_set(&s->gate, secure) ? 0 : -ENOMEM;
-}
-
-bool http_server_has_tls(const struct http_server *s)
-{
-	return gate_has_tls(&s->gate);
-}
-
-bool http_server_end(struct http_server *s, uint64_t wait_ns)
-{
-	return !s || logins_end(s->gate.logins, wait_ns);
 }
 
 /* Some connections are beyond what all listeners may have: those that had to go and are not gone yet. */
@@ -581,8 +590,8 @@ void http_server_free(struct http_server *s)
 		close(l->fd);
 	}
 	gate_close(&s->gate);
-	engine_stop(&s->tls);
-	engine_stop(&s->plain);
+	tunnels_free(s->tunnels);
+	engine_stop(s);
 	gate_release(&s->gate);
 	free(s);
 }

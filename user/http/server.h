@@ -29,11 +29,14 @@ struct http_route {
  */
 int http_server_new(struct http_server **ret, struct loop *loop, const struct http_route *routes,
 		    void *ctx, unsigned connections, unsigned listeners);
-/* From now on all replies are made by this function, whatever the route's handler; it is passed the server's ctx. */
+/*
+ * From now on all replies are made by this function, whatever the route's handler; and another one is called before it is decided what
+ * holds for a connection or a request that has come: it may call http_server_secure(). Both are passed the server's ctx.
+ */
 void http_server_forward(struct http_server *s,
 			 void (*make)(void *ctx, const struct http_route *route,
-				      const struct http_request *request,
-				      struct http_reply *reply));
+				      const struct http_request *request, struct http_reply *reply),
+			 void (*refresh)(void *ctx));
 /* Serves this listening socket (http/listen.h), and closes it in any case. 0 or negative errno. */
 int http_server_listen(struct http_server *s, int fd, bool control);
 /*
@@ -41,10 +44,6 @@ int http_server_listen(struct http_server *s, int fd, bool control);
  * for TCP, the rest for Unix sockets, too. 0, or negative errno, and it was not taken.
  */
 int http_server_secure(struct http_server *s, struct secure *secure);
-/* Do TCP connections begin with TLS? */
-bool http_server_has_tls(const struct http_server *s);
-/* Can it be freed in this time? If not, a password is being looked at for very long. */
-bool http_server_end(struct http_server *s, uint64_t wait_ns);
 void http_server_free(struct http_server *s);
 
 #endif

@@ -2,7 +2,7 @@
 /*
  * What the front, which speaks to the network, and the daemon, which knows the answers, say to each other: a message a request,
  * one for its reply, over a socket of packets. The daemon trusts nothing in a request. The first message is a struct wire_setup with the
- * listening sockets.
+ * listening sockets; later ones tell of what has changed.
  */
 #ifndef HTTP_WIRE_H
 #define HTTP_WIRE_H
@@ -16,13 +16,21 @@
 #define WIRE_BODY_MAX 4096
 #define WIRE_SLOTS    8 /* kinds of replies that are the same for many clients */
 
+enum wire_web {
+	WIRE_WEB_KEPT, /* at first: there is none */
+	WIRE_WEB_NONE,
+	WIRE_WEB_FILE, /* the last descriptor of the message: conf/web_pack.h */
+};
+
 struct wire_setup {
-	uint32_t connections;		/* at a time */
+	uint64_t number;		/* 0: it is no reply */
+	uint32_t connections;		/* at a time; of the first one */
 	uint32_t log_level, log_format; /* as the daemon's */
+	uint32_t web;			/* the web configuration: enum wire_web */
 };
 
 struct wire_request {
-	uint64_t number; /* the reply has the same */
+	uint64_t number; /* from 1 on; the reply has the same */
 	uint32_t access; /* enum http_access, of the client; the daemon believes it to a limit */
 	uint32_t post;
 	/* Versions of shared replies that the front has already; 0: none. */

@@ -31,7 +31,7 @@ atomic_bool log_drops;
 
 /* Of the daemon's log; AUTO: this is a command. */
 static _Atomic enum log_format log_format;
-static atomic_bool journal;
+static atomic_bool journal, terminal; /* what standard error is */
 
 /* Messages of one kind are those of one call: its format is what tells them. */
 struct kind {
@@ -57,8 +57,14 @@ bool log_is_journal(void)
 void log_begin(enum log_format format)
 {
 	journal = log_is_journal();
+	terminal = isatty(STDERR_FILENO);
+	log_change(format);
+}
+
+void log_change(enum log_format format)
+{
 	if (format == SEISMO_LOG_AUTO)
-		format = journal || isatty(STDERR_FILENO) ? SEISMO_LOG_TEXT : SEISMO_LOG_LOGFMT;
+		format = journal || terminal ? SEISMO_LOG_TEXT : SEISMO_LOG_LOGFMT;
 	log_format = format;
 }
 

@@ -32,8 +32,10 @@ int log_err(int err, const char *fmt, ...) __attribute__((format(printf, 2, 3)))
 #define log_info(...)  log_printf(SEISMO_LOG_INFO, __VA_ARGS__)
 #define log_debug(...) log_printf(SEISMO_LOG_DEBUG, __VA_ARGS__)
 
-/* From now on this is a log. May be called again, where its form changes. */
+/* From now on this is a log. */
 void log_begin(enum log_format format);
+/* Its form changes; may be called in a sandbox, which can ask nothing about standard error. */
+void log_change(enum log_format format);
 /* Says how many messages of which kinds were left out since it was called last: there were too many of them. */
 void log_settle(void);
 /* Is standard error the journal's? It adds times, and understands priorities. */

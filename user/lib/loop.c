@@ -141,6 +141,12 @@ void timer_set(struct timer *t, uint64_t due_ns)
 	t->period_ns = 0;
 }
 
+void timer_set_by(struct timer *t, uint64_t due_ns)
+{
+	if (!t->due_ns || due_ns < t->due_ns)
+		timer_set(t, due_ns);
+}
+
 void timer_set_every(struct timer *t, uint64_t period_ns)
 {
 	t->due_ns = clock_now_ns() + period_ns;

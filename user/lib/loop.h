@@ -40,6 +40,8 @@ void watch_remove(struct watch *w);
 struct timer *loop_timer(struct loop *l, void (*expired)(void *ctx, uint64_t now_ns), void *ctx);
 /* Calls `expired` once when clock_now_ns() has reached due_ns, at once when it has already. */
 void timer_set(struct timer *t, uint64_t due_ns);
+/* The same, unless it is to be called earlier. */
+void timer_set_by(struct timer *t, uint64_t due_ns);
 /* Calls it every period from now on; periods that were missed are left out. */
 void timer_set_every(struct timer *t, uint64_t period_ns);
 void timer_stop(struct timer *t);

@@ -121,7 +121,7 @@ static const char *const calls_always[] = {
 	"nanosleep", "gettimeofday", "time", "futex", "sched_yield", "getcpu", "rseq",
 	"set_robust_list", "membarrier", "restart_syscall", "getrandom", "getpid", "gettid",
 	"getuid", "geteuid", "getgid", "getegid", "rt_sigaction", "rt_sigprocmask", "rt_sigreturn",
-	"sigaltstack", "exit", "exit_group",
+	"sigaltstack", "exit", "exit_group", "sched_getaffinity",
 	/* what is open */
 	"read", "readv", "pread64", "write", "writev", "lseek", "fstat", "close", "poll", "ppoll",
 	"epoll_create1", "epoll_ctl", "epoll_wait", "epoll_pwait", "eventfd2",
@@ -132,10 +132,9 @@ static const char *const calls_always[] = {
 
 /* For looking up names, and TLS. Of files only those are there that Landlock leaves, to read. */
 static const char *const calls_connecting[] = {
-	"connect",   "sendmmsg",   "recvmmsg",		"pipe2",      "stat",
-	"lstat",     "newfstatat", "fstatfs",		"statfs",     "access",
-	"faccessat", "faccessat2", "readlink",		"readlinkat", "getdents64",
-	"uname",     "sysinfo",	   "sched_getaffinity", NULL
+	"connect",    "sendmmsg",   "recvmmsg",	  "pipe2",  "stat",	 "lstat",
+	"newfstatat", "fstatfs",    "statfs",	  "access", "faccessat", "faccessat2",
+	"readlink",   "readlinkat", "getdents64", "uname",  "sysinfo",	 NULL
 };
 
 struct condition {
@@ -161,6 +160,9 @@ static const struct condition conditions_always[] = {
 	{ "setsockopt", ONE(SCMP_A1(SCMP_CMP_EQ, IPPROTO_TCP)) },
 	{ "prctl", ONE(SCMP_A0(SCMP_CMP_EQ, PR_SET_NAME)) },
 	{ "prlimit64", TWO(SCMP_A0(SCMP_CMP_EQ, 0), SCMP_A2(SCMP_CMP_EQ, 0)) },
+	/* threads and pairs of sockets are the process's own */
+	{ "clone", ONE(SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)) },
+	{ "socketpair", ONE(SCMP_A0(SCMP_CMP_EQ, AF_UNIX)) },
 	{ .call = NULL },
 };
 
@@ -179,8 +181,6 @@ static const struct condition conditions_connecting[] = {
 	SOCKET(AF_INET, SOCK_DGRAM),
 	SOCKET(AF_INET6, SOCK_STREAM),
 	SOCKET(AF_INET6, SOCK_DGRAM),
-	{ "socketpair", ONE(SCMP_A0(SCMP_CMP_EQ, AF_UNIX)) },
-	{ "clone", ONE(SCMP_A0(SCMP_CMP_MASKED_EQ, CLONE_THREAD, CLONE_THREAD)) },
 	{ .call = NULL },
 };
 
@@ -224,11 +224,12 @@ static int calls_reduce(bool connects)
 
 	if (!err && filter)
 		err = conditions_add(filter, conditions_always) ?: abort_add(filter);
+	/* flags in memory, which a filter does not see: the library then takes clone() */
+	if (!err && filter)
+		err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	if (!err && filter && connects) {
 		err = calls_add(filter, SCMP_ACT_ALLOW, calls_connecting);
 		err = err ?: conditions_add(filter, conditions_connecting);
-		/* flags in memory, which a filter does not see: the library then takes clone() */
-		err = err ?: seccomp_rule_add(filter, SCMP_ACT_ERRNO(ENOSYS), SCMP_SYS(clone3), 0);
 	}
 	return filter_load(filter, err);
 }

@@ -16,7 +16,7 @@
 
 /*
  * For a process without other threads, which ends with the thread that has started it. What is open stays open. What it may do
- * afterwards: read and write that, accept connections; with `connects` also look up names and connect over TCP and UDP, and read
+ * afterwards: read and write that, accept connections, start threads; with `connects` also look up names and connect over TCP and UDP, and read
  * what is left of the files: without Landlock, what its user can. Everything else fails with EPERM, and files with EACCES where
  * the kernel has Landlock. 0, or negative errno and *what: what went wrong.
  */
