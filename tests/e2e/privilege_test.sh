@@ -68,7 +68,7 @@ for ((i = 0; i < kills; i++)); do
 	}
 	front=
 	ok "killed while it is scraped, it is started again" wait_until is_another
-	ok "and answers" curl -fsS --max-time 10 -o /dev/null "$SEISMO_URL/metrics"
+	ok "and answers" curl -fsS --max-time 60 -o /dev/null "$SEISMO_URL/metrics"
 done
 stop_scraping 3
 ok "which is said" grep -q "the process that serves HTTP has ended (signal 9); it is started again" "$TMP/seismo.err"
@@ -79,9 +79,9 @@ ok "the daemon was not disturbed" curl -fsS --unix-socket "$TMP/state/api.sock" 
 
 wait_until front_find
 kill -STOP "$front"
-ok "while it is stopped the daemon answers root" curl -fsS --max-time 5 --unix-socket "$TMP/state/api.sock" -o /dev/null http://x/metrics
+ok "while it is stopped the daemon answers root" curl -fsS --max-time 60 --unix-socket "$TMP/state/api.sock" -o /dev/null http://x/metrics
 kill -CONT "$front"
-ok "and it goes on" curl -fsS --max-time 10 -o /dev/null "$SEISMO_URL/metrics"
+ok "and it goes on" curl -fsS --max-time 60 -o /dev/null "$SEISMO_URL/metrics"
 
 # --- flooded
 
@@ -92,7 +92,7 @@ background flood
 flood_pid=$!
 for ((i = 0; i < 3; i++)); do
 	ok "the daemon answers root while the front is flooded" \
-		curl -fsS --max-time 5 --unix-socket "$TMP/state/api.sock" -o /dev/null http://x/-/healthy
+		curl -fsS --max-time 60 --unix-socket "$TMP/state/api.sock" -o /dev/null http://x/-/healthy
 done
 end_process "$flood_pid" 2>/dev/null
 
