@@ -50,8 +50,7 @@ static __always_inline u32 arrival_begin(struct sock *sk, struct request_ctx *r,
 	r->read_seq = end;
 	if (begin == r->arrived_seq || !read_seq || begin - 1 == r->arrived_seq) /* one more: FIN */
 		return 0;
-	if (BPF_CORE_READ((struct inet_connection_sock *)sk,
-			  icsk_ulp_ops)) /* TLS in the kernel: other bytes */
+	if (has_upper_protocol(sk))
 		return 0;
 	r->arrived_ns = r->later_ns && begin == r->later_seq ? r->later_ns : 0;
 	return (int)(begin - read_seq) > 0 ? begin - read_seq : 0;

@@ -40,11 +40,54 @@ static __always_inline int bytes_add(struct sock_ctx *sc, int bytes, u32 flow)
 	return 0;
 }
 
+/* The owner has not been validated, as at the end of a connection. */
+static __always_inline int bytes_add_later(struct sock_ctx *sc, int bytes, u32 flow)
+{
+	if (sock_owner(sc) != sc->identity)
+		sock_set_owner(sc, IDENTITY_OTHER, 0);
+	return bytes_add(sc, bytes, flow);
+}
+
+#define SOCK_DONE 1 /* of skc_flags: the other side has sent its last byte */
+
+/* The end of what the other side sends has a sequence number too: 1 if it was read. */
+static __always_inline u32 end_is_read(struct sock *sk, struct tcp_sock *tp)
+{
+	return READ(sk, __sk_common.skc_flags) >> SOCK_DONE & 1 &&
+	       READ(tp, copied_seq) == READ(tp, rcv_nxt);
+}
+
+/* TLS in the kernel: the socket counts other bytes than the program. */
+static __always_inline bool has_upper_protocol(struct sock *sk)
+{
+	return BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_ops);
+}
+
+/*
+ * How many bytes a call has read, and calls before it that no program sees: those that splice or map them. It is the progress of
+ * the socket's own count, if that is known; of two calls at a time the first finds the bytes of both, and the second none. One
+ * more than the call tells is the end, or a byte out of band, which is read by a call of its own.
+ */
+static __always_inline int bytes_read(struct sock *sk, struct sock_ctx *sc, int bytes)
+{
+	struct tcp_sock *tp = tcp_sock_or_null(sk);
+	u32 before = sc->read_seq;
+	int more;
+
+	if (!tp)
+		return bytes;
+	sc->read_seq = READ(tp, copied_seq);
+	more = (int)(sc->read_seq - before) - bytes;
+	if (!more || more == 1 || !before || has_upper_protocol(sk))
+		return bytes;
+	return bytes + more - (int)end_is_read(sk, tp);
+}
+
 #define RTT_SENDS 64 /* the round-trip time is sampled once in so many sends */
 
 static __always_inline void bytes_count(struct sock *sk, struct sock_ctx *sc, int bytes, u32 flow)
 {
-	bytes_add(sc, bytes, flow);
+	bytes_add(sc, flow == TCP_RECEIVED ? bytes_read(sk, sc, bytes) : bytes, flow);
 	if (flow == TCP_SENT && !(++sc->sends & (RTT_SENDS - 1)) && is_tcp(sk))
 		sample_rtt(sk, sc);
 }

@@ -385,19 +385,69 @@ TRACEPOINT(sock_send_length, send, struct sock *sk, int bytes)
 	return on_data(sk, bytes, true);
 }
 
+/* A byte out of band is no part of the stream. */
+static __always_inline int on_urgent(struct sock *sk, int bytes)
+{
+	struct sock_ctx *sc = supersedes_recv && is_tcp(sk) ? sock_ctx(sk) : NULL;
+
+	if (!sc)
+		return 0;
+	sock_claim(sc);
+	return bytes_add(sc, bytes, TCP_RECEIVED);
+}
+
 TRACEPOINT(sock_recv_length, recv, struct sock *sk, int bytes, int flags)
 {
+	if (flags & MSG_OOB)
+		return on_urgent(sk, bytes);
 	return flags & MSG_PEEK ? 0 : on_data(sk, bytes, false);
 }
 
-const volatile u32 nr_recvmmsg SEC(".rodata"), nr_sendmmsg SEC(".rodata");
+const volatile u32 nr_recvmmsg SEC(".rodata"), nr_sendmmsg SEC(".rodata"), nr_splice SEC(".rodata");
 
-/* recvmmsg(2) and sendmmsg(2) return: the next call starts with its first message. */
+/* Somebody reads sockets by splice(2): user space attaches the program that follows. */
+volatile u64 splice_seen;
+
+/* How many bytes the running call has spliced from this socket; counts them. A function for the sake of the stack. */
+static __noinline u32 spliced(struct sock *sk)
+{
+	struct tcp_sock *tp = tcp_sock_or_null(sk);
+	struct pt_regs *regs = registers();
+	struct sock_ctx *sc;
+	u32 end, before;
+
+	if (!regs || !tp || (u32)CALL_NUMBER(regs) != nr_splice || has_upper_protocol(sk))
+		return 0;
+	sc = sock_ctx(sk);
+	if (!sc)
+		return 0;
+	end = READ(tp, copied_seq) - end_is_read(sk, tp);
+	before = sc->request.read_seq ?: sc->read_seq;
+	if (!before)
+		sc->request.read_seq = before = end;
+	if (supersedes_recv && end != before) {
+		sock_claim(sc);
+		bytes_count(sk, sc, end - before, TCP_RECEIVED);
+	}
+	return end - before;
+}
+
+/* Reads of TCP. All but those by splice(2) are seen by other programs; what is spliced cannot be parsed, but counted. */
+TRACEPOINT(tcp_rcv_space_adjust, splice, struct sock *sk)
+{
+	u32 n = spliced(sk);
+
+	return n ? on_stream_data(sk, (int)n, false) : 0;
+}
+
+/* recvmmsg(2) and sendmmsg(2) return: the next call starts with its first message. Or splice(2) does. */
 TRACEPOINT(sys_exit, messages, struct pt_regs *regs)
 {
 	u32 nr = syscall_nr(regs);
 	u64 task;
 
+	if (nr == nr_splice && !splice_seen)
+		splice_seen = file_type(descriptor_file(CALL_FIRST(regs))) == S_IFSOCK;
 	if (nr != nr_recvmmsg && nr != nr_sendmmsg)
 		return 0;
 	task = bpf_get_current_pid_tgid();

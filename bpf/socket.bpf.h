@@ -14,6 +14,7 @@
 #define IPPROTO_TCP   6
 #define IPPROTO_UDP   17
 #define IPPROTO_MPTCP 262
+#define MSG_OOB	      1
 #define MSG_PEEK      2
 
 struct socket {

@@ -70,15 +70,13 @@ static __always_inline void connecting(struct sock_ctx *sc)
 
 /* Set by the loader: this program is in use. */
 const volatile bool with_send_kprobe SEC(".rodata");
-const volatile bool with_recv_adjust_btf SEC(".rodata"), with_recv_adjust_raw SEC(".rodata");
 
 /* Bytes are counted from now on. */
 static __always_inline void bytes_begin(struct sock *sk, struct sock_ctx *sc)
 {
 	if (with_send_kprobe)
 		sc->sent_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
-	if (with_recv_adjust_btf || with_recv_adjust_raw)
-		sc->read_seq = BPF_CORE_READ((struct tcp_sock *)sk, copied_seq);
+	sc->read_seq = BPF_CORE_READ((struct tcp_sock *)sk, copied_seq);
 }
 
 static __always_inline int sent_so_far(struct sock *sk, struct sock_ctx *sc)
@@ -86,9 +84,7 @@ static __always_inline int sent_so_far(struct sock *sk, struct sock_ctx *sc)
 	u32 seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq), before = sc->sent_seq;
 
 	sc->sent_seq = seq;
-	if (sock_owner(sc) != sc->identity)
-		sock_set_owner(sc, IDENTITY_OTHER, 0);
-	return before ? bytes_add(sc, seq - before, TCP_SENT) : 0;
+	return bytes_add_later(sc, before ? seq - before : 0, TCP_SENT);
 }
 
 static __always_inline void listening(struct sock *sk, struct sock_ctx *sc)
@@ -146,6 +142,7 @@ static __always_inline void closed(struct sock *sk, struct sock_ctx *sc, int old
 		listen_overflows_count(sk, sc);
 		return;
 	}
+	bytes_add_later(sc, bytes_read(sk, sc, 0), TCP_RECEIVED);
 	sample_rtt(sk, sc);
 	if (sc->direction == TCP_INBOUND && bpf_map_lookup_elem(&tcp_accept_queue, &key))
 		bpf_map_delete_elem(&tcp_accept_queue, &key);
@@ -285,7 +282,7 @@ TRACEPOINT(tcp_send_reset, send_reset, struct sock *sk)
 	return reset(sk);
 }
 
-static __always_inline int on_bytes(struct sock *sk, int bytes, u32 flow)
+static __always_inline int on_bytes(struct sock *sk, int bytes, u32 flow, bool urgent)
 {
 	struct sock_ctx *sc;
 
@@ -295,20 +292,27 @@ static __always_inline int on_bytes(struct sock *sk, int bytes, u32 flow)
 	if (!sc)
 		return 0;
 	sock_claim(sc);
+	if (urgent)
+		return bytes_add(sc, bytes, flow);
 	bytes_count(sk, sc, bytes, flow);
 	return 0;
 }
 
+static __always_inline int on_sent(struct sock *sk, int bytes)
+{
+	return on_bytes(sk, bytes, TCP_SENT, false);
+}
+
 TRACEPOINT(sock_send_length, send, struct sock *sk, int bytes)
 {
-	return on_bytes(sk, bytes, TCP_SENT);
+	return on_sent(sk, bytes);
 }
 
 /* Kernels without these tracepoints (before 6e6eda44b939, 6.3). The result follows the arguments. */
 SEC("?fexit/tcp_sendmsg")
 int BPF_PROG(send_fexit, struct sock *sk, struct msghdr *msg, u64 size, int bytes)
 {
-	return on_bytes(sk, bytes, TCP_SENT);
+	return on_sent(sk, bytes);
 }
 
 /* Called by sendfile, up to 1d7e4538a546 ("ipv4, ipv6: Use splice_eof() to flush"), 6.5. */
@@ -316,7 +320,7 @@ SEC("?fexit/tcp_sendpage")
 int BPF_PROG(sendpage_fexit, struct sock *sk, struct page *page, int offset, u64 size, int flags,
 	     int bytes)
 {
-	return on_bytes(sk, bytes, TCP_SENT);
+	return on_sent(sk, bytes);
 }
 
 /* ec095263a965 ("net: remove noblock parameter from recvmsg() entities") removed the fourth of six. */
@@ -324,7 +328,7 @@ const volatile u32 arity_tcp_recvmsg SEC(".rodata");
 
 static __always_inline int on_received(struct sock *sk, int flags, int bytes)
 {
-	return flags & MSG_PEEK ? 0 : on_bytes(sk, bytes, TCP_RECEIVED);
+	return flags & MSG_PEEK ? 0 : on_bytes(sk, bytes, TCP_RECEIVED, flags & MSG_OOB);
 }
 
 SEC("?fexit/tcp_recvmsg")

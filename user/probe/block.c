@@ -45,14 +45,6 @@ static void label_error(u64 value, char *buf, size_t size)
 		snprintf(buf, size, "EIO");
 }
 
-static void hook_demand(struct probe_run *run, const char *program)
-{
-	struct hook_run *hook = probe_hook(run, program);
-
-	if (hook->program && !hook->err)
-		hook_attach(run, hook);
-}
-
 /* Programs that run for each bio are only attached where there are volumes, or where I/O limits are at work. */
 static void follow_bios(struct probe_run *run)
 {

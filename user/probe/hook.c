@@ -155,15 +155,17 @@ static void hook_complain(struct probe_run *run, const struct hook_run *hook)
 		 hook->hook->alt[hook->best], kernel_reason(hook->why[hook->best]));
 }
 
-/* The other family's hook that this one supersedes, NULL: none. */
+/* The other family's hook that this one supersedes, NULL: none. On functions there may be a program of each. */
 static struct hook_run *hook_superseded(const struct probe_run *run, const struct hook_run *hook)
 {
 	struct probe_run *family = probe_running(run->set, hook->hook->supersedes);
 	const char *name = hook->chosen < 0 ? "" : hook->hook->alt[hook->chosen];
 	struct hook_run *other = family ? probe_hook(family, name) : NULL;
 
-	return other && other->link && !strcmp(other->hook->alt[other->chosen], name) ? other
-										      : NULL;
+	return other && other->link && elf_on_tracepoint(hook->program) &&
+			       !strcmp(other->hook->alt[other->chosen], name)
+		       ? other
+		       : NULL;
 }
 
 static int superseding_set(struct probe_run *run)
@@ -288,6 +290,14 @@ int hook_attach(struct probe_run *run, struct hook_run *hook)
 		superseded->superseded = true;
 	}
 	return 0;
+}
+
+void hook_demand(struct probe_run *run, const char *program)
+{
+	struct hook_run *hook = probe_hook(run, program);
+
+	if (hook->program && !hook->err)
+		hook_attach(run, hook);
 }
 
 void hook_detach(struct hook_run *hook)

@@ -24,6 +24,8 @@ void hooks_detach(struct probe_run *run);
 void hooks_restore_superseded(struct probe_run *run);
 
 int hook_attach(struct probe_run *run, struct hook_run *hook);
+/* Attaches a hook on demand, if it was chosen, and unless that has failed or was done before. */
+void hook_demand(struct probe_run *run, const char *program);
 void hook_detach(struct hook_run *hook);
 /* Runs an iterator to its end and discards its output; 0, too, if it is not attached. */
 int hook_iterate(struct hook_run *hook);

@@ -107,7 +107,7 @@ static const struct {
 
 static int setup(struct probe_run *run)
 {
-	const u32 nr_recvmmsg = SYS_recvmmsg, nr_sendmmsg = SYS_sendmmsg;
+	const u32 nr_recvmmsg = SYS_recvmmsg, nr_sendmmsg = SYS_sendmmsg, nr_splice = SYS_splice;
 	const bool peers = peers_configure(run->set->conf);
 	u8 request_calls[REQUEST_CALLS] = { 0 };
 	int err;
@@ -117,6 +117,7 @@ static int setup(struct probe_run *run)
 	probe_hook(run, "destruct_fentry")->disabled = run->set->kernel.storage;
 	err = probe_const(run, "request_calls", request_calls, sizeof(request_calls));
 	err = err ?: probe_const(run, "peers_shown", &peers, sizeof(peers));
+	err = err ?: probe_const(run, "nr_splice", &nr_splice, sizeof(nr_splice));
 	err = err ?: probe_const(run, "nr_recvmmsg", &nr_recvmmsg, sizeof(nr_recvmmsg));
 	return err ?: probe_const(run, "nr_sendmmsg", &nr_sendmmsg, sizeof(nr_sendmmsg));
 }
@@ -146,6 +147,16 @@ static int loaded(struct probe_run *run)
 {
 	configure(run);
 	return peer_init(run->object);
+}
+
+/* A program on all reads, for those by splice(2): only where there are any. */
+static void tick(struct probe_run *run, u64 now_ns)
+{
+	u64 *seen = probe_global(run, "splice_seen", sizeof(*seen));
+
+	(void)now_ns;
+	if (seen && *seen)
+		hook_demand(run, "splice_btf");
 }
 
 /* Connections may be translated from the time on that the kernel tracks them. */
@@ -180,7 +191,7 @@ static int scan(struct probe_run *run)
 	return err;
 }
 
-static const u32 message_calls[] = { SYS_recvmmsg, SYS_sendmmsg, 0 };
+static const u32 message_calls[] = { SYS_recvmmsg, SYS_sendmmsg, SYS_splice, 0 };
 
 #define PROTOCOL  "protocol", 0, REQUEST_PROTOCOL_BITS, label_protocol
 #define DIRECTION "direction", REQUEST_DIRECTION_AT, 1, label_direction
@@ -196,6 +207,7 @@ const struct probe probe_request = {
 	.started = started,
 	.configure = configure,
 	.scan = scan,
+	.tick = tick,
 	.hooks =
 		(const struct hook[]){
 			{ { TRACEPOINT("send"), "send_fexit" },
@@ -217,6 +229,11 @@ const struct probe probe_request = {
 			  .tail_call_keys = message_calls,
 			  .optional = true,
 			  .purpose = "requests moved by recvmmsg and sendmmsg" },
+			{ { TRACEPOINT("splice") },
+			  .on_demand = true,
+			  .optional = true,
+			  .in_tasks = true,
+			  .purpose = "requests and responses read by splice" },
 			{ { TRACEPOINT("state") },
 			  .tail_call_map = "tcp_end_tail_calls",
 			  .optional = true,
