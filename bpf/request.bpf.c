@@ -375,9 +375,10 @@ static __always_inline int on_data(struct sock *sk, int bytes, bool sent)
 		return on_stream_traced(sk, bytes, sent, count);
 	if (is_udp(sk))
 		return on_datagram_data(sk, bytes, sent);
-	if (READ(sk, __sk_common.skc_family) == AF_UNIX && READ(sk, sk_type) == SOCK_STREAM)
-		return on_stream_traced(sk, bytes, sent, false);
-	return 0;
+	if (READ(sk, __sk_common.skc_family) != AF_UNIX || READ(sk, sk_type) != SOCK_STREAM)
+		return 0;
+	return bytes == -ECONNRESET ? unix_stream_reset(sk)
+				    : on_stream_traced(sk, bytes, sent, false);
 }
 
 TRACEPOINT(sock_send_length, send, struct sock *sk, int bytes)
@@ -526,6 +527,8 @@ SEC("?fexit/unix_stream_recvmsg")
 int BPF_PROG(unix_recv_fexit, struct socket *socket, struct msghdr *msg, u64 size, int flags,
 	     int bytes)
 {
+	if (bytes == -ECONNRESET)
+		return unix_stream_reset(socket->sk);
 	return flags & MSG_PEEK ? 0 : on_stream_data(socket->sk, bytes, false);
 }
 

@@ -215,7 +215,10 @@ static __always_inline bool unix_has_ended(struct sock *sk)
 
 static __always_inline void unix_ends(struct sock *sk, struct sock_ctx *sc)
 {
-	unanswered(sk, sc, closed_by(sc, unix_is_closed(sk)), bpf_ktime_get_ns());
+	u32 err = BPF_CORE_READ(sk, sk_err);
+
+	unanswered(sk, sc, err == ECONNRESET ? UNANSWERED_RESET : closed_by(sc, unix_is_closed(sk)),
+		   bpf_ktime_get_ns());
 }
 
 /* What waits at the other end, which is closed. */
@@ -233,6 +236,18 @@ static __always_inline void unix_peer_ends(struct sock *sk)
 	sc = peer ? sock_ctx_find(peer) : NULL;
 	if (sc)
 		unix_ends(peer, sc);
+}
+
+/* A call has failed since the other side has closed without having read all. */
+static __noinline int unix_stream_reset(struct sock *sk)
+{
+	struct sock_ctx *sc = sock_ctx_find(sk);
+
+	if (sc) {
+		unix_peer_ends(sk);
+		unanswered(sk, sc, UNANSWERED_RESET, bpf_ktime_get_ns());
+	}
+	return 0;
 }
 
 /* Read to the end. A server that sends nothing more does not answer; a client may still wait if it is open. */
