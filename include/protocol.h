@@ -95,6 +95,14 @@ static inline u32 protocol_is_late(u32 protocol, const u8 *head, u32 avail, u32 
 		return http2_is_late(head, avail, total);
 	case PROTOCOL_NATS:
 		return nats_is_late(head, avail, total);
+	case PROTOCOL_AMQP:
+		return amqp_is_late(head, avail, total);
+	case PROTOCOL_LDAP:
+		return ldap_is_late(head, avail, total);
+	case PROTOCOL_ZOOKEEPER:
+		return zookeeper_is_late(head, avail, total);
+	case PROTOCOL_MQTT:
+		return mqtt_is_late(head, avail, total);
 	}
 	return 0;
 }

@@ -32,6 +32,21 @@ static inline u32 amqp_is_first(const u8 *head, u32 avail)
 	return avail >= AMQP_HEADER && word_at(head) == SCRIPT_WORD('A', 'M', 'Q', 'P', 0, 0, 9, 1);
 }
 
+/* A frame, all there or with what is published behind it, that has a method of clients on an open channel; or is a heartbeat. */
+static inline u32 amqp_is_late(const u8 *head, u32 avail, u32 total)
+{
+	u32 size = be32_at(head + 3), class = be16_at(head + 7), method = be16_at(head + 9);
+
+	if (avail < 8 || size + 8 > total || (size < 24 && head[within_window(7 + size)] != 0xce))
+		return 0;
+	if (head[0] == 8)
+		return !be16_at(head + 1) && !size && total == 8;
+	return avail >= 11 && head[0] == 1 && be16_at(head + 1) && size >= 4 && size < 1024 &&
+	       (class == AMQP_CHANNEL || class == AMQP_EXCHANGE || class == AMQP_QUEUE ||
+		class == AMQP_BASIC || class == AMQP_CONFIRM || class == AMQP_TX) &&
+	       method && method <= 120 && method % 10 == 0;
+}
+
 /* Methods of a class that are answered, a bit for each ten: the answer's number is one more, or two. */
 static inline u32 amqp_answered(u32 class)
 {

@@ -88,6 +88,16 @@ static inline u32 ldap_seen(const u8 *head, u32 avail)
 	return len < LDAP_SEEN ? len : LDAP_SEEN;
 }
 
+/* All that is sent is one request. */
+static inline u32 ldap_is_late(const u8 *head, u32 avail, u32 total)
+{
+	struct found unused;
+	struct ldap_message m;
+
+	return ldap_seen(head, avail) <= avail && ldap_read(head, &m, &unused) && m.len == total &&
+	       m.id && ldap_is_request(m.op);
+}
+
 /* All that is sent first is one of those messages with which clients begin, with a small number. */
 static inline u32 ldap_is_first(const u8 *head, u32 avail, u32 total)
 {

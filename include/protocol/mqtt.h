@@ -47,6 +47,25 @@ static inline u32 mqtt_is_first(const u8 *head, u32 avail)
 	       (name == 0x00044d51 || name == 0x00064d51); /* MQTT, MQIsdp */
 }
 
+/* One packet that asks for an acknowledgement, with a short topic that is text. */
+static inline u32 mqtt_is_late(const u8 *head, u32 avail, u32 total)
+{
+	u32 type = head[0] >> 4, at = 2 + (head[1] >> 7);
+
+	if (avail < 12 || (at == 3 && head[2] & 0x80) ||
+	    (head[1] & 0x7f) + (at == 3 ? head[2] << 7 : 0) + at != total)
+		return 0;
+	if (type == MQTT_SUBSCRIBE || type == MQTT_UNSUBSCRIBE) {
+		if ((head[0] & 15) != 2)
+			return 0;
+		at += 2;
+	} else if (type != MQTT_PUBLISH || (head[0] & 6) % 6 == 0) {
+		return 0;
+	}
+	return !head[at] && head[at + 1] && at + 2 + head[at + 1] <= total && head[at + 2] > ' ' &&
+	       head[at + 2] < 0x7f && head[at + 3] >= ' ' && head[at + 3] < 0x7f;
+}
+
 static inline u32 mqtt_found(struct found *ret, u32 is_request, u32 number)
 {
 	ret->kind = is_request ? FOUND_NUMBERED_REQUEST : FOUND_NUMBERED_RESPONSE;

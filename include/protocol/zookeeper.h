@@ -11,6 +11,7 @@
 #define ZOOKEEPER_EVENT	   (~0U)
 #define ZOOKEEPER_NOTED	   (1U << 31)
 #define ZOOKEEPER_EXISTS   3
+#define ZOOKEEPER_KINDS	   31 /* of requests that are about a node, or are pings */
 #define ZOOKEEPER_NO_NODE  ((u32)-101)
 #define ZOOKEEPER_HEAD	   20 /* bytes of a response up to its error */
 
@@ -23,6 +24,19 @@ static inline u32 zookeeper_is_first(const u8 *head, u32 avail, u32 total)
 	       be32_at(head + 16) <= 0x7fffffff &&
 	       (len - ZOOKEEPER_CONNECT == ZOOKEEPER_PASSWORD ||
 		len - ZOOKEEPER_CONNECT == ZOOKEEPER_PASSWORD + 1 || len == ZOOKEEPER_CONNECT);
+}
+
+/* One request: a ping, or one that begins with a path. */
+static inline u32 zookeeper_is_late(const u8 *head, u32 avail, u32 total)
+{
+	u32 len = be32_at(head), kind = be32_at(head + 8), path = be32_at(head + 12);
+
+	if (avail < 12 || len + 4 != total)
+		return 0;
+	if (kind == 11)
+		return len == 8 && be32_at(head + 4) == (u32)-2;
+	return avail >= 17 && be32_at(head + 4) && kind - 1 < ZOOKEEPER_KINDS && path &&
+	       path <= len - 12 && head[16] == '/';
 }
 
 /* A session that has not begun again has an interval of 0. */
@@ -62,8 +76,9 @@ static inline u32 zookeeper_step(struct flow *f, const u8 *head, u32 avail, u32 
 		return 0;
 	if (len < 8 || len > ZOOKEEPER_LEN_MAX)
 		return found(ret, FOUND_DESYNC, 0);
-	if (!f->begun)
+	if (!f->begun && (!id || (is_request && be32_at(head + 8) - 1 >= ZOOKEEPER_KINDS)))
 		return zookeeper_session(f, head, len, is_request, ret);
+	f->begun = 1; /* or it had, before the connection was seen */
 	ret->number = id;
 	if (is_request) {
 		ret->kind = FOUND_NUMBERED_REQUEST;

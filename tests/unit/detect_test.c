@@ -61,6 +61,42 @@ static void cut_test(void **state)
 						 first_messages[i].name, cut, protocol);
 }
 
+/* What clients send in the middle of a connection: one detector knows it, and only where it may be the middle. */
+static void late_test(void **state)
+{
+	static const struct first_message messages[] = {
+		{ "amqp get", PROTOCOL_AMQP, 20, "\1\0\1\0\0\0\x0c\0\x3c\0\x46\0\0\4work\0\xce" },
+		{ "amqp publish", PROTOCOL_AMQP, 60,
+		  "\1\0\1\0\0\0\x0d\0\x3c\0\x28\0\0\0\4work\0\xce\2\0\1\0\0\0\x0e\0\x3c\0\0" },
+		{ "amqp heartbeat", PROTOCOL_AMQP, 8, "\x08\0\0\0\0\0\0\xce" },
+		{ "ldap search", PROTOCOL_LDAP, 46,
+		  "\x30\x2c\2\2\4\xd2\x63\x26\4\x0f"
+		  "dc=example,dc=com\x0a" },
+		{ "ldap compare", PROTOCOL_LDAP, 40,
+		  "\x30\x26\2\3\1\0\1\x6e\x1f\4\x0f"
+		  "cn=a,dc=example,dc=c" },
+		{ "zookeeper ping", PROTOCOL_ZOOKEEPER, 12,
+		  "\0\0\0\x08\xff\xff\xff\xfe\0\0\0\x0b" },
+		{ "zookeeper get", PROTOCOL_ZOOKEEPER, 29,
+		  "\0\0\0\x19\0\0\1\7\0\0\0\4\0\0\0\x0c/some/thing1\0" },
+		{ "mqtt publish", PROTOCOL_MQTT, 20, "\x32\x12\0\5topic\0\7hello 123" },
+		{ "mqtt subscribe", PROTOCOL_MQTT, 14, "\x82\x0c\0\7\0\7topic/#\1" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(messages) / sizeof(*messages); i++)
+		for (u32 protocol = 1; protocol < PROTOCOL_CNT; protocol++)
+			for (int noise = 0; noise < 256; noise += 5) {
+				const struct first_message *m = &messages[i];
+
+				if (begins(protocol, m, PARSE_WINDOW, noise, DETECT_LATE) !=
+				    (protocol == m->protocol))
+					fail_msg("%s: protocol %u", m->name, protocol);
+				if (begins(protocol, m, PARSE_WINDOW, noise, 0))
+					fail_msg("%s, first: protocol %u", m->name, protocol);
+			}
+}
+
 /* Where the server greets in no protocol that is known, no client's message but TLS is believed. */
 static void greeted_test(void **state)
 {
@@ -123,8 +159,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(confusion_test), cmocka_unit_test(cut_test),
-		cmocka_unit_test(greeted_test),	  cmocka_unit_test(parsed_test),
-		cmocka_unit_test(proxy_test),
+		cmocka_unit_test(greeted_test),	  cmocka_unit_test(late_test),
+		cmocka_unit_test(parsed_test),	  cmocka_unit_test(proxy_test),
 	};
 
 	return cmocka_run_group_tests_name("detect", tests, NULL, NULL);
