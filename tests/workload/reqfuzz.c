@@ -4,6 +4,7 @@
  * wrong bytes, in pieces, from either end. The same seed gives the same streams.
  *
  *   reqfuzz both ADDRESS SEED CONNECTIONS    it is both ends of each connection
+ *   reqfuzz brief ADDRESS SEED CONNECTIONS    the same, with two turns at most on each
  *   reqfuzz client ADDRESS SEED CONNECTIONS PORT    another server is the other end
  *
  * Ends with one line of KEY=NUMBER.
@@ -19,7 +20,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define TURNS	  8
 #define PIECE_MAX 4096
 
 #define BYTES(text) ((struct sample){ text, sizeof(text) - 1 })
@@ -78,6 +78,7 @@ static const struct sample {
 	BYTES(""),
 };
 
+static uint32_t turns = 8; /* of a connection, at most */
 static uint64_t state;
 static long sent, received;
 static struct sockaddr_storage address;
@@ -145,7 +146,7 @@ static void all_receive(int fd)
 
 static void turns_make(int fd, int peer)
 {
-	for (uint32_t i = 0, n = chance(TURNS); i < n; i++) {
+	for (uint32_t i = 0, n = chance(turns); i < n; i++) {
 		int from = peer >= 0 && chance(2) ? peer : fd, to = from == fd ? peer : fd;
 
 		piece_send(from);
@@ -188,13 +189,14 @@ static void connection_make(int listener)
 int main(int argc, char **argv)
 {
 	const struct addrinfo numeric = { .ai_flags = AI_NUMERICHOST, .ai_socktype = SOCK_STREAM };
-	bool both = argc == 5 && !strcmp(argv[1], "both");
+	bool brief = argc == 5 && !strcmp(argv[1], "brief");
+	bool both = brief || (argc == 5 && !strcmp(argv[1], "both"));
 	bool client = argc == 6 && !strcmp(argv[1], "client");
 	struct addrinfo *found;
 	int listener = -1;
 
 	if ((!both && !client) || getaddrinfo(argv[2], both ? "0" : argv[5], &numeric, &found)) {
-		fprintf(stderr, "usage: reqfuzz both ADDRESS SEED CONNECTIONS\n"
+		fprintf(stderr, "usage: reqfuzz both|brief ADDRESS SEED CONNECTIONS\n"
 				"       reqfuzz client ADDRESS SEED CONNECTIONS PORT\n");
 		return 2;
 	}
@@ -202,6 +204,8 @@ int main(int argc, char **argv)
 	address_len = found->ai_addrlen;
 	freeaddrinfo(found);
 	state = strtoull(argv[3], NULL, 10) * 2 + 1;
+	if (brief)
+		turns = 3;
 	if (both)
 		listener = listener_open();
 	for (long i = 0, n = atol(argv[4]); i < n; i++)
