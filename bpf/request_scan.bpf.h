@@ -138,7 +138,7 @@ static __always_inline void entry_broken(const struct holder *h, u32 status, u64
 		hist_add_many_at(series_slot(request_duration_seconds, identity, dim, true), ns, 1);
 }
 
-/* Its own, where it was complete and both CPUs that were at it left the count to the other one. */
+/* Its own, where it was complete. */
 static __always_inline u32 stream_last_status(const struct holder *h, const struct stream_entry *e)
 {
 	u32 code = h->reason == UNANSWERED_CLIENT_CLOSED ? GRPC_CANCELLED : GRPC_UNAVAILABLE;
@@ -148,47 +148,47 @@ static __always_inline u32 stream_last_status(const struct holder *h, const stru
 
 #define STREAM_RACE_NS 1000000000LL /* the call that sends the request has long returned */
 
-/* The stream waits, or has ended; its response may have begun. */
-static __always_inline void stream_scan(const struct stream_entry *e, const struct holder *h,
-					u32 state, u64 now)
+/* It has ended, or was complete and both CPUs that were at it left the count to the other one. */
+static __always_inline void stream_ended(const struct stream_entry *e, const struct holder *h,
+					 u64 now)
 {
-	u64 ns = time_since(e->since_ns, now);
-
-	if (e->response_ns) {
-		if (state == ENTRY_ENDED)
-			entry_broken(h, stream_last_status(h, e), e->since_ns, e->response_ns);
-	} else if (ns != NOT_TIMED) {
-		if (state == ENTRY_WAITS)
-			waiting_add(identity_valid(h->identity, h->gen), h->dim, 1, ns);
-		else
-			entry_unanswered(h->identity, h->gen, h->dim, h->reason);
-	}
+	if (e->response_ns)
+		entry_broken(h, stream_last_status(h, e), e->since_ns, e->response_ns);
+	else if (time_since(e->since_ns, now) != NOT_TIMED)
+		entry_unanswered(h->identity, h->gen, h->dim, h->reason);
 }
 
 SEC("?iter/bpf_map_elem")
 int streams_scan(struct bpf_iter__bpf_map_elem *it)
 {
 	struct stream_key *entry = it->key, key;
-	struct stream_entry *e = it->value;
-	u64 now = bpf_ktime_get_ns();
+	struct stream_entry *value = it->value, e;
+	u64 now = bpf_ktime_get_ns(), ns;
 	struct holder h = {};
 	u32 state;
+	bool known;
 
-	if (!entry || !e)
+	if (!entry || !value)
 		return 0;
 	key = *entry;
-	if (!e->since_ns) { /* a request that does not come was before the daemon */
-		if ((s64)(now - e->response_ns) > STREAM_RACE_NS)
+	e = *value;
+	if (!e.since_ns) { /* a request that does not come was before the daemon */
+		if ((s64)(now - e.response_ns) > STREAM_RACE_NS)
 			bpf_map_delete_elem(&request_streams, &key);
 		return 0;
 	}
-	state = entry_state(key.sock, e->seen_ns, &h);
+	state = entry_state(key.sock, e.seen_ns, &h);
 	if (state == ENTRY_UNSURE)
 		return 0;
-	if (h.ns && h.reason != HOLDER_LOST)
-		stream_scan(e, &h, state, now);
-	if (state == ENTRY_ENDED)
-		bpf_map_delete_elem(&request_streams, &key);
+	known = h.ns && h.reason != HOLDER_LOST;
+	if (state == ENTRY_ENDED || e.protocol) {
+		if (!bpf_map_delete_elem(&request_streams, &key) && known)
+			stream_ended(&e, &h, now);
+		return 0;
+	}
+	ns = time_since(e.since_ns, now);
+	if (known && !e.response_ns && ns != NOT_TIMED)
+		waiting_add(identity_valid(h.identity, h.gen), h.dim, 1, ns);
 	return 0;
 }
 
