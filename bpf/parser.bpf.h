@@ -303,7 +303,7 @@ static __noinline int peer_resolve(struct event *e)
 	}
 	peer_note(e->sk, sc->identity);
 	if (translates)
-		route_note(e->sk, &e->p->ends);
+		route_note(e->sk, &e->p->route);
 	return 0;
 }
 
@@ -311,7 +311,7 @@ static __noinline int peer_resolve(struct event *e)
 static __noinline int peer_route(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	u32 number = route_find(e->sk, r->epoch, &e->p->ends);
+	u32 number = route_find(e->sk, &e->p->route);
 
 	r->peer_known = PEER_FOUND;
 	if (number)

@@ -48,7 +48,7 @@ struct parser {
 	struct stream stream;
 	struct found found;
 	struct stream_key key; /* of a stream: there is little stack */
-	struct route_ends ends;
+	struct route route;
 	struct stream_entry entry;
 	struct hpack hpack;
 	u64 oldest_ns; /* since when the oldest request in flight waits */

@@ -3,6 +3,7 @@
 #ifndef PEER_BPF_H
 #define PEER_BPF_H
 
+#include "bytes.bpf.h"
 #include "request.h"
 #include "sock.bpf.h"
 
@@ -109,57 +110,63 @@ static __always_inline void peer_note(struct sock *sk, u32 identity)
 /* --- destinations that this machine translates (DNAT), as those of Kubernetes' services */
 
 /*
- * Where connections end that are served here, by their client's address, which is the same at both ends. A client that has
- * its response finds its own here: the server has read the request before.
+ * Where connections end that are served here, by the sequence numbers with which both ends began, the client's in the upper half:
+ * whatever translates their addresses and ports leaves these. A client that has its response finds its connection here: the server has
+ * read the request before.
  */
-struct route {
-	struct peer server;
-	u64 ns;
-};
-struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct peer, struct route, 4096, 0) request_routes SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct peer, 4096, 0) request_routes SEC(".maps");
 
 /* Set by user space while connections are tracked on this machine: otherwise nothing is translated. */
 volatile u64 translates;
 
 /* Scratch space, since the stack is full. */
-struct route_ends {
-	struct peer client;
-	struct route route;
+struct route {
+	u64 key;
+	struct peer server;
 };
 
-/* An accepted connection. */
-static __always_inline void route_note(struct sock *sk, struct route_ends *ends)
+/* 0: it is not TCP, or is just receiving something. The client's first number has been acknowledged, and is counted with its bytes. */
+static __always_inline u64 route_key(struct sock *sk, bool client)
 {
-	__builtin_memset(ends, 0, sizeof(*ends));
-	if (!peer_of(sk, true, &ends->client) || !peer_of(sk, false, &ends->route.server) ||
-	    ends->client.family == AF_UNIX)
-		return;
-	ends->route.ns = bpf_ktime_get_ns();
-	bpf_map_update_elem(&request_routes, &ends->client, &ends->route, BPF_ANY);
+	struct tcp_sock *tp = tcp_sock_or_null(sk);
+	u32 acked, next, own, other;
+
+	if (!tp)
+		return 0;
+	acked = READ(tp, snd_una);
+	next = READ(tp, rcv_nxt);
+	barrier();
+	own = acked - (u32)READ(tp, bytes_acked) - !client;
+	other = next - (u32)READ(tp, bytes_received) - 1;
+	barrier();
+	if (READ(tp, snd_una) != acked || READ(tp, rcv_nxt) != next)
+		return 0;
+	return client ? (u64)own << 32 | other : (u64)other << 32 | own;
 }
 
-/* An entry may be of an earlier connection from this port, which nobody has asked about. */
-#define ROUTE_FRESH_NS 600000000000ULL
-
-/* The number of the peer that really serves this connection, which was opened at `epoch`; 0: it is what it seems to be. */
-static __always_inline u32 route_find(struct sock *sk, u32 epoch, struct route_ends *ends)
+/* An accepted connection. */
+static __always_inline void route_note(struct sock *sk, struct route *route)
 {
-	struct route *route;
+	__builtin_memset(route, 0, sizeof(*route));
+	route->key = route_key(sk, false);
+	if (route->key && peer_of(sk, false, &route->server))
+		bpf_map_update_elem(&request_routes, &route->key, &route->server, BPF_ANY);
+}
+
+/* The number of the peer that really serves this connection; 0: it is what it seems to be. */
+static __always_inline u32 route_find(struct sock *sk, struct route *route)
+{
+	struct peer *server;
 	u32 *number;
 
-	__builtin_memset(ends, 0, sizeof(*ends));
-	if (!peer_of(sk, false, &ends->client) || ends->client.family == AF_UNIX)
+	route->key = route_key(sk, true);
+	server = bpf_map_lookup_elem(&request_routes, &route->key);
+	if (!server)
 		return 0;
-	route = bpf_map_lookup_elem(&request_routes, &ends->client);
-	if (!route)
-		return 0;
-	ends->route = *route;
-	bpf_map_delete_elem(&request_routes, &ends->client);
-	if (bpf_ktime_get_ns() - ends->route.ns > ROUTE_FRESH_NS ||
-	    (int)(epoch_at(ends->route.ns) - epoch) < 0)
-		return 0;
-	number = bpf_map_lookup_elem(&request_peer_ids, &ends->route.server);
-	return number ? *number : peer_new(&ends->route.server);
+	route->server = *server;
+	bpf_map_delete_elem(&request_routes, &route->key);
+	number = bpf_map_lookup_elem(&request_peer_ids, &route->server);
+	return number ? *number : peer_new(&route->server);
 }
 
 #endif

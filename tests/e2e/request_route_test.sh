@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # Who asks whom, where it is not plain to see: connections older than the daemon whose listener has gone, Unix clients that have a
-# name of their own, MPTCP, destinations that the kernel translates.
+# name of their own, MPTCP, destinations and clients that the kernel translates.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/request.sh
@@ -9,7 +9,7 @@
 # shellcheck source=tests/e2e/waiting.sh
 . "$(dirname "$0")/waiting.sh"
 
-need nft curl
+need nft curl nsenter unshare
 
 # Starts a client that goes on; `ask_wait` awaits its end.
 ask_background() { # NAME ADDRESS OPTION...
@@ -104,6 +104,52 @@ if translate; then
 else
 	skip_one "a translated destination: one callee" "nft does not translate here"
 	skip_one "which was asked as often" "nft does not translate here"
+fi
+
+# --- to another network, which does not see the client's own address and port
+
+far_begin() {
+	background unshare --net sleep 1000
+	far_pid=$! far=/proc/$!/ns/net
+	wait_until far_is_apart || return
+	ip link add far-$$ type veth peer name near netns "$far_pid" || return
+	at_exit ip link del far-$$
+	ip addr add 10.77.1.1/24 dev far-$$ && ip link set far-$$ up && ip route add 10.96.0.2/32 via 10.77.1.2 src 10.96.7.7 &&
+		nsenter --net="$far" sh -c 'ip addr add 10.77.1.2/24 dev near && ip link set near up'
+}
+
+far_is_apart() {
+	[[ $(readlink "$far") != $(readlink /proc/self/ns/net) ]]
+}
+
+far_translate() {
+	nft -f - <<-END
+		table ip far-$$ {
+			chain out { type nat hook output priority -100; ip daddr 10.96.0.2 tcp dport 80 dnat to 10.77.1.2:$port; }
+			chain post { type nat hook postrouting priority 100; oifname "far-$$" meta l4proto tcp snat to 10.77.1.1:2000-2999; }
+		}
+	END
+}
+
+if far_begin >"$TMP/far.log" 2>&1; then
+	server=r-far-server-$$
+	workload reqserver "$server" >/dev/null
+	background nsenter --net="$far" "$TMP/bin/$server" server 10.77.1.2 >"$TMP/$server"
+	wait_until test -s "$TMP/$server" || bail "$server did not start"
+	port=$(<"$TMP/$server")
+fi
+if [[ $server == r-far-* ]] && far_translate; then
+	at_exit nft delete table ip "far-$$"
+	scrape
+	mark
+	port=80
+	reqserver_ask far 10.96.0.2 connections=3 requests=4
+	wait_until grown_to 12 seismo_requests_total service="$client" direction=outbound
+	is 12 "$(grown seismo_requests_total service="$client" peer="$server")" "both addresses are translated: one callee"
+	is 12 "$(grown seismo_requests_total service="$server" direction=inbound)" "which was asked as often"
+else
+	skip_one "both addresses are translated: one callee" "no networks between which to translate: $(tail -n 1 "$TMP/far.log")"
+	skip_one "which was asked as often" "no networks between which to translate"
 fi
 
 stop_seismo
