@@ -15,7 +15,7 @@ has() { # COMMAND|FILE...
 	local what
 	for what in "$@"; do
 		[[ -e $what ]] || command -v "$what" >/dev/null || {
-			note "no $what on this host"
+			echo "# no $what on this host"
 			return 1
 		}
 	done
