@@ -90,7 +90,7 @@ endif
 .DELETE_ON_ERROR:
 .PRECIOUS: $(O)/bpf/%.bpf.o
 .PHONY: FORCE all run test test-unit test-vm test-faults test-deb test-fresh lint fuzz bench install uninstall clean help \
-	deps deps-test deps-servers deps-vm deps-deb deb programs
+	deps deps-test deps-servers deps-clients deps-vm deps-deb deb programs
 
 all: $(O)/seismo
 
@@ -311,12 +311,19 @@ deps-deb: PACKAGES = $(DEPS) dpkg-dev debhelper jq pkg-config
 deps deps-test deps-vm deps-deb:
 	$(Q)tools/install-packages $(PACKAGES)
 
-# The servers that tests compare with, once for all of them: they run side by side, in networks without a way out.
-deps-test: deps-servers
+# The servers and clients that tests compare with, once for all of them: they run side by side, in networks without a way out.
+deps-test: deps-servers deps-clients
 deps-servers:
 	$(Q)missing=$$(PATH=$$PATH:/usr/sbin; grep -v '^#' tests/e2e/programs.txt | while read -r program package; do \
 		[ -e "$$program" ] || command -v "$$program" >/dev/null || echo "$$package"; done); \
 	[ -z "$$missing" ] || tools/install-packages $$missing || echo "the tests that need these are skipped"
+
+# Clients of Node.js, of the versions in tests/clients/package.json.
+CLIENTS := build/clients
+deps-clients: deps-servers
+	$(Q)cmp -s tests/clients/package.json $(CLIENTS)/node_modules/.made || { mkdir -p $(CLIENTS) && cp tests/clients/package.json $(CLIENTS) && \
+		npm install --prefix $(CLIENTS) --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel=error >$(CLIENTS)/log 2>&1 && \
+		cp tests/clients/package.json $(CLIENTS)/node_modules/.made; } || echo "the tests that need clients of Node.js are skipped"
 
 help:
 	@sed -n '2,8s/^# //p' Makefile; \

@@ -5,14 +5,14 @@
 
 # Of what grew since `mark` sets counted, "DIRECTION PROTOCOL STATUS NUMBER" of requests; owed, how many durations there
 # should be by "duration DIRECTION PROTOCOL NUMBER" and times in the queue by "queue PROTOCOL NUMBER"; and had, how many
-# there are; with `unanswered`, the queue is not looked at. All at once, as starting programs is what takes time where machines are slow.
+# there are; with `unanswered`, the queue is not looked at; `untimed` are those that have no duration. All at once, as starting programs is what takes time where machines are slow.
 requests_read() { # SERVICE
 	local kind line
 	counted='' owed='' had=''
 	while read -r kind line; do
 		local -n lines=$kind
 		lines+=${lines:+$'\n'}$line
-	done < <(awk -v service="$1" '
+	done < <(awk -v service="$1" -v untimed="${untimed-}" '
 	function label(name,    at) {
 		at = match($0, "[{,]" name "=\"[^\"]*\"")
 		return at ? substr($0, at + length(name) + 3, RLENGTH - length(name) - 4) " " : ""
@@ -35,7 +35,7 @@ requests_read() { # SERVICE
 	END {
 		for (what in sum)
 			if (sum[what])
-				printf "%s%.15g\n", what, sum[what]
+				printf "%s%.15g\n", what, sum[what] - (what ~ /^owed duration/ ? untimed : 0)
 	}' "$TMP/metrics.mark" "$METRICS" | sort)
 	[[ ! ${unanswered-} ]] || owed=$(sed '/^queue/d' <<<"$owed") had=$(sed '/^queue/d' <<<"$had")
 }

@@ -1,0 +1,203 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# HTTP as programs really speak it: curl, wrk, h2load, Java's and Go's own clients; nginx and HAProxy between them and the server, in all
+# their ways to pass bytes on. Each request and its status as the clients have it, at all ends, and the median as the client saw it.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/servers.sh
+. "$(dirname "$0")/servers.sh"
+# shellcheck source=tests/e2e/request.sh
+. "$(dirname "$0")/request.sh"
+# shellcheck source=tests/e2e/clients.sh
+. "$(dirname "$0")/clients.sh"
+
+need nginx haproxy nghttpx curl wrk h2load go javac
+own_copy nginx haproxy nghttpx curl wrk h2load
+chmod 755 "$TMP"
+mkdir -p "$BUILD/clients" "$TMP/www/dav"
+n=20
+
+GOCACHE=$BUILD/clients/go GO111MODULE=off go build -o "$TMP/gohttp" "$ROOT/tests/clients/gohttp.go" || bail "no program of Go"
+class=Http$$
+sed "s/class Http/class $class/" "$ROOT/tests/clients/Http.java" >"$TMP/$class.java"
+javac -d "$TMP" "$TMP/$class.java" || bail "no class of Java"
+
+go_begin() { # NAME OPTION...
+	cp "$TMP/gohttp" "$TMP/bin/$1-$$"
+	"$TMP/bin/$1-$$" server "${@:2}" >"$TMP/$1" 2>"$TMP/$1.log" &
+	at_exit end_process $!
+	WAIT=60 wait_until test -s "$TMP/$1" || bail "$1 did not start"
+	ports[$1]=$(<"$TMP/$1")
+}
+
+go_ask() { # NAME URL NUMBER CONCURRENCY
+	cp "$TMP/gohttp" "$TMP/bin/$1-$$"
+	timeout --foreground 60 "$TMP/bin/$1-$$" client "${@:2}" >"$TMP/$1.answered" || bail "$1 failed"
+}
+
+java_ask() { # NAME VERSION NUMBER URL...
+	timeout --foreground 60 java -Xshare:auto -XX:TieredStopAtLevel=1 -cp "$TMP" "$class" "${@:2}" >"$TMP/$1.answered" || bail "Java's client failed"
+}
+
+# Its own log is like that of the other clients.
+curl_ask() { # NAME OPTION|URL...
+	curl-$$ -sS -w '%{stderr}%{http_code} %{time_starttransfer} %{time_pretransfer}\n' "${@:2}" 2>"$TMP/curl" >"$TMP/bodies" || bail "curl: $(tail -n 3 "$TMP/curl")"
+	awk '{ cnt[$1]++; print $2 - $3 | "sort -g >'"$TMP"'/times" } END { for (code in cnt) print code, cnt[code] }' "$TMP/curl" >"$TMP/$1.answered"
+	awk '{ time[NR] = $1 } END { print "p50", time[int(NR / 2) + 1] }' "$TMP/times" >>"$TMP/$1.answered"
+}
+
+go_begin go-server
+go_begin go-tls tls
+for name in nginx nginx-proxied h2 nghttpx spliced splice-request splice-response copied tcp proxied1 proxied2; do
+	ports[$name]=$(free_port)
+done
+url() { # SERVER [REST]
+	echo "http://127.0.0.1:${ports[$1]}${2:-/}"
+}
+
+# shellcheck disable=SC2016 # of nginx
+nginx_start "${ports[nginx]}" "
+	upstream go { server 127.0.0.1:${ports[go-server]}; keepalive 8; }
+	server {
+		listen 127.0.0.1:${ports[nginx]};
+		listen 127.0.0.1:${ports[nginx-proxied]} proxy_protocol;
+		client_max_body_size 10m;
+		location /go { proxy_pass http://go; proxy_http_version 1.1; proxy_set_header Connection ''; }
+		location /dav { root $TMP/www; dav_methods PUT DELETE MKCOL COPY MOVE; }
+		location /404 { return 404 missing; }
+		location / { root $TMP/www; }
+	}
+	server { listen 127.0.0.1:${ports[h2]} http2; location /503 { return 503 later; } location / { root $TMP/www; } }"
+head -c 1000 /dev/zero >"$TMP/www/file"
+server_start "${ports[nghttpx]}" nghttpx-$$ -f "127.0.0.1,${ports[nghttpx]};no-tls" -b "127.0.0.1,${ports[go-server]}" --workers 1 -L ERROR
+
+listen() { # NAME SERVER OPTIONS [LINE...]
+	echo "listen $1
+	bind 127.0.0.1:${ports[$1]}
+	server it 127.0.0.1:${ports[$2]} $3"
+	[[ $# == 3 ]] || printf '\t%s\n' "${@:4}"
+}
+{
+	printf 'global\n\tnbthread 1\ndefaults\n\tmode http\n\ttimeout connect 10s\n\ttimeout client 60s\n\ttimeout server 60s\n'
+	listen spliced go-server "" "option splice-auto"
+	listen splice-request go-server "" "option splice-request"
+	listen splice-response go-server "" "option splice-response"
+	listen copied go-server ""
+	listen tcp go-server "" "mode tcp" "option splice-request" "option splice-response"
+	listen proxied1 nginx-proxied send-proxy
+	listen proxied2 nginx-proxied send-proxy-v2
+} >"$TMP/haproxy.cfg"
+server_start "${ports[tcp]}" haproxy-$$ -db -f "$TMP/haproxy.cfg"
+start_seismo --probes request
+
+# --- one client and one server
+
+mark
+go_ask go-client "$(url go-server '?ms=20')" $n 4
+answered_are go-client-$$ outbound http go-client
+answered_are go-server-$$ inbound http go-client
+median_is 0.02 go-client go-client-$$ http outbound
+median_is 0.02 go-client go-server-$$ http inbound
+
+mark
+java_ask java HTTP_1_1 $n "$(url go-server '?ms=20')" "$(url go-server '?code=503')" "$(url go-server '?bytes=100000&ms=20')"
+answered_are $class outbound http java
+answered_are go-server-$$ inbound http java
+median_is 0.02 java $class http outbound
+
+mark
+java_ask java HTTP_2 $n "$(url nghttpx '?ms=20')" "$(url nghttpx '?code=503')" "$(url nghttpx '?bytes=100000&ms=20')"
+answered_are $class outbound http2 java
+mapfile -t said < <(answers "" java)
+# the first one, which asked for HTTP/2, was read as one of HTTP/1
+unanswered=yes is_counted nghttpx-$$ "Java, which asks for HTTP/2" "${said[@]/#/inbound http2}" "${said[@]/#/outbound http}"
+answered_are go-server-$$ inbound http java
+median_is 0.02 java $class http2 outbound
+
+mark
+go_ask go-secure "https://127.0.0.1:${ports[go-tls]}/?ms=20" $n 1
+is_counted go-secure-$$ "TLS of Go" "outbound tls unknown $n"
+is_counted go-tls-$$ "TLS of Go" "inbound tls unknown $n"
+median_is 0.02 go-secure go-secure-$$ tls outbound
+
+mark
+curl_ask curl -X GET "$(url nginx "/go?ms=20&[1-$n]")" "$(url nginx '/404?[1-5]')"
+answered_are curl-$$ outbound http curl
+mapfile -t said < <(answers http curl)
+is_counted nginx-$$ "curl, by nginx" "${said[@]/#/inbound }" "outbound http 200 $n"
+is_counted go-server-$$ "curl, by nginx" "inbound http 200 $n"
+median_is 0.02 curl curl-$$ http outbound
+median_is 0.02 curl nginx-$$ http outbound
+
+# --- methods
+
+mark
+put=$TMP/www/file url=$(url nginx /dav)
+: >"$TMP/curl.all"
+method() { # METHOD PATH OPTION...
+	curl_ask curl -X "$1" "${@:3}" "$(url nginx "$2")"
+	grep -v p50 "$TMP/curl.answered" >>"$TMP/curl.all"
+}
+method PUT /dav/a -T "$put"
+method MKCOL /dav/c/
+method COPY /dav/a -H "Destination: $url/b"
+method MOVE /dav/b -H "Destination: $url/c/b"
+method DELETE /dav/a
+method DELETE /dav/a
+for name in PROPFIND REPORT PURGE M-SEARCH BASELINE-CONTROL; do
+	method $name "/go?code=207"
+done
+sort "$TMP/curl.all" | awk '{ cnt[$1] += $2 } END { for (code in cnt) print code, cnt[code] }' >"$TMP/methods.answered"
+answered_are curl-$$ outbound http methods
+mapfile -t said < <(answers http methods)
+is_counted nginx-$$ "any method" "${said[@]/#/inbound }" "outbound http 207 5"
+
+# --- HAProxy
+
+head -c 300000 /dev/zero >"$TMP/upload"
+for name in spliced splice-request splice-response copied; do
+	mark
+	curl_ask $name "$(url $name "?ms=20&bytes=300000&[1-$n]")" "$(url $name "?code=503&[1-5]")"
+	curl_ask $name-up -T "$TMP/upload" "$(url $name "?ms=20&[1-5]")" "$(url $name "?code=404&bytes=0&[1-3]")"
+	answered_are curl-$$ outbound http $name $name-up
+	answered_are go-server-$$ inbound http $name $name-up
+	mapfile -t said < <(answers http $name $name-up)
+	is_counted haproxy-$$ "HAProxy, $name" "${said[@]/#/inbound }" "${said[@]/#/outbound }"
+	median_is 0.02 $name haproxy-$$ http outbound
+done
+mark
+curl_ask tcp "$(url tcp "?ms=20&bytes=300000&[1-$n]")" "$(url tcp "?code=503&[1-5]")"
+answered_are curl-$$ outbound http tcp
+answered_are go-server-$$ inbound http tcp
+for name in proxied1 proxied2; do
+	mark
+	curl_ask $name "$(url $name "/404?[1-$n]")" "$(url $name "/file?[1-5]")"
+	answered_are curl-$$ outbound http $name
+	mapfile -t said < <(answers http $name)
+	is_counted haproxy-$$ "PROXY protocol, $name" "${said[@]/#/inbound }" "${said[@]/#/outbound }"
+	answered_are nginx-$$ inbound http $name
+done
+
+# --- at full speed
+
+mark
+h2load-$$ -n 3000 -c 4 -m 16 "$(url h2 /503)" >"$TMP/h2load" 2>&1
+echo "503 $(sed -n 's/^requests: .*, \([0-9]*\) done,.*/\1/p' "$TMP/h2load")" >"$TMP/h2load.answered"
+answered_are h2load-$$ outbound http2 h2load
+answered_are nginx-$$ inbound http2 h2load
+
+# What wrk has not read at its end was answered, too: one request on each connection at most.
+cat >"$TMP/count.lua" <<'END'
+done = function(summary) io.write(string.format("counted %d\n", summary.requests)) end
+END
+mark
+wrk-$$ -t 2 -c 8 -d 1 -s "$TMP/count.lua" "$(url nginx /file)" >"$TMP/wrk"
+requests=$(sed -n 's/^counted //p' "$TMP/wrk")
+wrk_counted() {
+	scrape
+	between "$requests" $((requests + 8)) "$(grown seismo_requests_total service=wrk-$$ status=200)" &&
+		between "$requests" $((requests + 8)) "$(grown seismo_requests_total service=nginx-$$ status=200)"
+}
+wait_until wrk_counted
+ok "wrk's $requests requests (it counts $(grown seismo_requests_total service=wrk-$$), nginx $(grown seismo_requests_total service=nginx-$$))" wrk_counted
+stop_seismo
