@@ -5,6 +5,7 @@
 'use strict'
 
 const N = 20
+const PATIENCE = 60000 // ms: a machine may be short of CPU
 const counts = {}
 const times = []
 let untimed = 0
@@ -46,8 +47,9 @@ const clients = {
 	// The client tells of each response itself, those included that it asked for on its own.
 	async kafkajs(port) {
 		const { Kafka, logLevel } = require('kafkajs')
-		const kafka = new Kafka({ clientId: 'mix', brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING, retry: { retries: 0 } })
-		const parts = [kafka.producer(), kafka.admin(), kafka.consumer({ groupId: 'mix', maxWaitTimeInMs: 100 })]
+		const kafka = new Kafka({ clientId: 'mix', brokers: [`127.0.0.1:${port}`], logLevel: logLevel.NOTHING,
+			connectionTimeout: PATIENCE, requestTimeout: PATIENCE, retry: { retries: 0 } })
+		const parts = [kafka.producer(), kafka.admin(), kafka.consumer({ groupId: 'mix', maxWaitTimeInMs: 100, sessionTimeout: PATIENCE })]
 		const [producer, admin, consumer] = parts
 		for (const part of parts)
 			part.on(part.events.REQUEST, ({ payload }) => {
@@ -71,12 +73,12 @@ const clients = {
 	// One answers what the other asks for, after a while; nobody answers the rest.
 	async nats(port) {
 		const { connect } = require('nats')
-		const [server, client] = [await connect({ port }), await connect({ port })]
+		const [server, client] = [await connect({ port, timeout: PATIENCE }), await connect({ port, timeout: PATIENCE })]
 		server.subscribe('slow', { callback: async (_, message) => { await wait(20); message.respond('yes') } })
 		await ask(() => server.flush())
-		await repeat(() => ask(() => client.request('slow', 'text')))
+		await repeat(() => ask(() => client.request('slow', 'text', { timeout: PATIENCE })))
 		answered('ok', 2) // the ping of each connection
-		await repeat(() => ask(() => client.request('nobody', 'text')), 7)
+		await repeat(() => ask(() => client.request('nobody', 'text', { timeout: PATIENCE })), 7)
 		client.publish('slow.but.not.asked', 'text')
 		for (const connection of [client, server])
 			await ask(() => connection.flush())
@@ -85,7 +87,7 @@ const clients = {
 	},
 
 	async mqtt(port, version) {
-		const client = require('mqtt').connect({ port, protocolVersion: Number(version), reconnectPeriod: 0 })
+		const client = require('mqtt').connect({ port, connectTimeout: PATIENCE, protocolVersion: Number(version), reconnectPeriod: 0 })
 		await ask(() => event(client, 'connect'))
 		let got = 0
 		client.on('message', () => got++)
@@ -130,7 +132,7 @@ const clients = {
 
 	async mongodb(port) {
 		const { MongoClient } = require('mongodb')
-		const client = new MongoClient(`mongodb://127.0.0.1:${port}`, { retryWrites: false })
+		const client = new MongoClient(`mongodb://127.0.0.1:${port}`, { retryWrites: false, connectTimeoutMS: PATIENCE, serverSelectionTimeoutMS: PATIENCE })
 		const rows = client.db('a').collection('b')
 		await repeat(() => rows.find().toArray())
 		await repeat(() => rows.countDocuments())
@@ -143,7 +145,8 @@ const clients = {
 
 	async cassandra(port) {
 		const { Client } = require('cassandra-driver')
-		const client = new Client({ contactPoints: [`127.0.0.1:${port}`], localDataCenter: 'here', pooling: { heartBeatInterval: 0 } })
+		const client = new Client({ contactPoints: [`127.0.0.1:${port}`], localDataCenter: 'here', pooling: { heartBeatInterval: 0 },
+			socketOptions: { connectTimeout: PATIENCE, readTimeout: PATIENCE } })
 		await client.connect()
 		await repeat(() => client.execute('SELECT * FROM a.b'))
 		await repeat(i => client.execute('SELECT * FROM a.c WHERE d = ?', [`${i}`], { prepare: true }))
@@ -178,7 +181,7 @@ const clients = {
 
 	// It tells of a miss by null, which is no error.
 	async memjs(port) {
-		const client = require('memjs').Client.create(`127.0.0.1:${port}`, { retries: 0, logger: { log() {} } })
+		const client = require('memjs').Client.create(`127.0.0.1:${port}`, { retries: 0, timeout: PATIENCE / 1000, conntimeout: PATIENCE / 1000, logger: { log() {} } })
 		await repeat(i => ask(() => client.set(`key${i}`, 'x'.repeat(i * 1000), { expires: 60 })))
 		await repeat(i => ask(() => client.get(`key${i}`)))
 		await repeat(() => ask(() => client.get('none')), 7)
@@ -188,7 +191,7 @@ const clients = {
 	},
 
 	async mysql2(port) {
-		const connection = await require('mysql2/promise').createConnection({ host: '127.0.0.1', port, user: 'root' })
+		const connection = await require('mysql2/promise').createConnection({ host: '127.0.0.1', port, user: 'root', connectTimeout: PATIENCE })
 		await repeat(() => ask(() => connection.query('SELECT SLEEP(0.02)')))
 		await repeat(() => ask(() => connection.query('SELECT * FROM nowhere.nothing')), 7)
 		await repeat(() => ask(() => connection.query("SELECT REPEAT('x', 100000)")), 5)
@@ -208,7 +211,7 @@ const clients = {
 	},
 
 	async ioredis(port) {
-		const client = new (require('ioredis'))({ port, enableReadyCheck: false, disableClientInfo: true })
+		const client = new (require('ioredis'))({ port, connectTimeout: PATIENCE, enableReadyCheck: false, disableClientInfo: true })
 		await repeat(i => ask(() => client.set(`key${i}`, 'x'.repeat(i * 1000))))
 		await repeat(() => ask(() => client.lpush('key1', 1)), 7)
 		await repeat(() => ask(() => client.eval('local t = redis.call("TIME") repeat local n = redis.call("TIME") until (n[1] - t[1]) * 1000000 + n[2] - t[2] > 5000', 0)), 3 * N)
