@@ -35,6 +35,9 @@ static const struct {
 	{ "cgroup_enter_frozen", WAIT_STOPPED, true },
 	{ "__refrigerator", WAIT_STOPPED, true },
 
+	{ "unix_accept", WAIT_IDLE, true }, /* for somebody who wants something */
+	{ "inet_csk_accept", WAIT_IDLE, true },
+
 	{ "futex_wait*", WAIT_LOCK },
 	{ "futex_lock_pi*", WAIT_LOCK },
 	{ "__futex_*", WAIT_LOCK },
@@ -94,7 +97,6 @@ static const struct {
 	{ "wait_for_response", WAIT_DISK },
 
 	{ "fuse_dev_do_read*", WAIT_IDLE },
-	{ "unix_accept", WAIT_NETWORK },
 	{ "unix_wait_for_peer", WAIT_NETWORK },
 	{ "unix_stream_*", WAIT_NETWORK },
 	{ "unix_dgram_*", WAIT_NETWORK },
@@ -104,8 +106,6 @@ static const struct {
 	{ "sock_alloc_send_*", WAIT_NETWORK },
 	{ "sock_wait_for_wmem", WAIT_NETWORK },
 	{ "__skb_wait_for_more_packets", WAIT_NETWORK },
-	{ "inet_csk_accept", WAIT_NETWORK },
-	{ "inet_csk_wait_for_connect", WAIT_NETWORK },
 	{ "inet_wait_for_connect", WAIT_NETWORK },
 	{ "inet_stream_connect", WAIT_NETWORK },
 	{ "__inet_stream_connect", WAIT_NETWORK },
@@ -170,8 +170,8 @@ static const struct {
 	{ SYS_pwrite64, WAIT_DISK },
 	{ SYS_preadv, WAIT_DISK },
 	{ SYS_pwritev, WAIT_DISK },
-	{ SYS_accept, WAIT_NETWORK },
-	{ SYS_accept4, WAIT_NETWORK },
+	{ SYS_accept, WAIT_IDLE },
+	{ SYS_accept4, WAIT_IDLE },
 	{ SYS_connect, WAIT_NETWORK },
 	{ SYS_recvfrom, WAIT_NETWORK },
 	{ SYS_recvmsg, WAIT_NETWORK },
