@@ -1,9 +1,11 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
-# What the tests of seismo top on a screen share: a server with a steady client, an alert that fires, and a terminal with a shell.
+# What the tests of seismo top on a screen share: a server with a steady client, an alert that fires, and a terminal.
 # After lib.sh and servers.sh.
 
-need redis-server redis-cli redis-benchmark tmux jq curl
+# shellcheck source=tests/e2e/terminal.sh
+. "$(dirname "$0")/terminal.sh"
+need redis-server redis-cli redis-benchmark jq curl
 own_copy redis-server redis-benchmark
 server=redis-server-$$
 port=$(free_port)
@@ -22,34 +24,6 @@ cat >"$CONFIG" <<-END
 	    severity: page
 	    summary: "{{service}} runs"
 END
-
-# A terminal of our own, with a shell that reads nobody's files.
-terminal() {
-	TMUX_TMPDIR=$TMP tmux -L seismo -f /dev/null "$@"
-}
-
-screen() {
-	terminal capture-pane -p
-}
-
-keys() { # KEY...
-	terminal send-keys "$@"
-}
-
-on_screen() { # PATTERN
-	screen | grep -qE -- "$1"
-}
-
-not_on_screen() { # PATTERN
-	! on_screen "$1"
-}
-
-shows() { # PATTERN TEXT
-	wait_until on_screen "$1"
-	local status=$?
-	is 0 "$status" "$2"
-	((!status)) || screen | comment
-}
 
 # Starts it in the terminal, whose shell says how it ended.
 run_top() { # OPTION...
@@ -72,10 +46,7 @@ cpu_us() { # PID
 # shellcheck disable=SC2119 # it has no options
 start_seismo
 server_start "$port" "$server" --port "$port" --save '' --appendonly no
-# shellcheck disable=SC2016 # the terminal's own
-terminal new-session -d -x 120 -y 24 'env -i TERM=$TERM PATH="$PATH" LC_ALL=C.UTF-8 bash --norc --noprofile' || bail "no terminal"
-at_exit terminal kill-server
-wait_until on_screen '[$#]'
+terminal_start 120 24
 keys 'stty -a >'"$TMP/stty.before" Enter
 
 # A steady load, and an alert.

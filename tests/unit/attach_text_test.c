@@ -100,10 +100,87 @@ static void test_summary(void **state)
 	has(text,
 	    "7.0 s waiting on purpose (for events 7.0), 0.2 s waiting for a CPU; nothing lost\n");
 	has(text,
-	    "pread64              18,204  2 EIO                24.61    0.31   1.2 ms    91 ms   412 ms  base/16384/2601 at 8.1 MiB\n");
+	    "pread64      18,204  2 EIO                24.61    0.31   1.2 ms    91 ms   412 ms  base/16384/2601 at 8.1 MiB\n");
 	has(text, "disk   sdb  read 18,204 at p50 1.4 ms, p99 90 ms, 142 MiB\n");
 	has(text, "3 processes ended: 2 with 0, 1 with 1\n");
 	has(text, "it was killed by SIGKILL (9)\n");
+	buf_release(&out);
+	json_decref(doc);
+}
+
+static void has_call(const char *name, const char *errors, const char *line)
+{
+	json_t *doc = json_pack("{s:[{s:s, s:i, s:o}]}", "calls", "call", name, "calls_total", 7,
+				"errors", json_loads(errors, 0, NULL));
+	const struct attach_view view = { 0 };
+	struct buf out = { 0 };
+
+	assert_non_null(doc);
+	attach_text_summary(doc, &view, &out);
+	has(buf_cstr(&out), line);
+	buf_release(&out);
+	json_decref(doc);
+}
+
+static void has_head(int started, int running, const char *head)
+{
+	json_t *doc = json_pack("{s:{s:s, s:i}, s:{s:i, s:i}}", "process", "command", "sh", "pid",
+				7, "processes", "started_total", started, "running", running);
+	const struct attach_view view = { 0 };
+	struct buf out = { 0 };
+
+	attach_text_summary(doc, &view, &out);
+	has(buf_cstr(&out), head);
+	buf_release(&out);
+	json_decref(doc);
+}
+
+/* Those that were started, and those that were there before. */
+static void test_children(void **state)
+{
+	(void)state;
+	has_head(0, 1, "sh[7], 0.00 s");
+	has_head(1, 0, "sh[7] and 1 child, 0.00 s");
+	has_head(0, 2, "sh[7] and 1 child, 0.00 s");
+	has_head(2, 0, "sh[7] and 2 children, 0.00 s");
+	has_head(3, 2, "sh[7] and 3 children, 0.00 s");
+	has_head(1, 4, "sh[7] and 3 children, 0.00 s");
+}
+
+/* Columns stay where they are, whatever is in them. */
+static void test_columns(void **state)
+{
+	(void)state;
+	has_call("read", "{}", "read           7  0                     0.00");
+	has_call("read", "{\"EIO\": 5, \"EINTR\": 2}",
+		 "read           7  5 EIO, 2 EINTR        0.00");
+	has_call("inotify_add_watch", "{\"ENOENT\": 639, \"ENXIO\": 16}",
+		 "inotify_add_watch           7  639 ENOENT +1         0.00");
+}
+
+/* A stack is told by what is known of it, and says what is not. */
+static void test_stacks(void **state)
+{
+	static const char text[] =
+		"{\"blocked_in\": [{\"waits_for\": \"disk\", \"call\": \"fsync\", \"blocked_seconds\": 0.023, \"longest_seconds\": 0.018,"
+		" \"waker\": {\"kind\": \"interrupt\"}, \"frames\": ["
+		" {\"function\": \"io_schedule\", \"kernel\": true}, {\"function\": \"ext4_sync_file\", \"kernel\": true},"
+		" {\"function\": \"__x64_sys_fsync\", \"kernel\": true}, {\"function\": \"do_syscall_64\", \"kernel\": true},"
+		" {\"function\": \"fsync\", \"file\": \"/lib/libc.so.6\", \"kernel\": false},"
+		" {\"function\": null, \"file\": \"/opt/app/stripped\", \"kernel\": false},"
+		" {\"function\": null, \"file\": \"/opt/app/stripped\", \"kernel\": false},"
+		" {\"function\": null, \"file\": null, \"kernel\": false},"
+		" {\"function\": \"main\", \"file\": \"/opt/app/x\", \"kernel\": false}]}]}";
+	json_t *doc = json_loads(text, 0, NULL);
+	const struct attach_view view = { 0 };
+	struct buf out = { 0 };
+
+	(void)state;
+	assert_non_null(doc);
+	attach_text_summary(doc, &view, &out);
+	has(buf_cstr(&out),
+	    "blocked in  fsync 23 ms (disk, longest 18 ms) io_schedule < ext4_sync_file < fsync < ? in stripped < ? < main\n");
+	has(buf_cstr(&out), "woken by    an interrupt (a device, a timer, a packet) 23 ms\n");
 	buf_release(&out);
 	json_decref(doc);
 }
@@ -203,10 +280,11 @@ static void test_connection(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_figures),	   cmocka_unit_test(test_names_are_clean),
-		cmocka_unit_test(test_summary),	   cmocka_unit_test(test_narrow),
-		cmocka_unit_test(test_losses),	   cmocka_unit_test(test_slow),
-		cmocka_unit_test(test_connection),
+		cmocka_unit_test(test_figures), cmocka_unit_test(test_names_are_clean),
+		cmocka_unit_test(test_summary), cmocka_unit_test(test_narrow),
+		cmocka_unit_test(test_columns), cmocka_unit_test(test_children),
+		cmocka_unit_test(test_stacks),	cmocka_unit_test(test_losses),
+		cmocka_unit_test(test_slow),	cmocka_unit_test(test_connection),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

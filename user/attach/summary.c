@@ -55,21 +55,39 @@ void summary_result_add(json_t *o, s64 ret)
 
 /* --- the table of calls */
 
+static void errno_name(unsigned index, char *ret, size_t size)
+{
+	if (index == ATTACH_ERRNO_MAX - 1)
+		snprintf(ret, size, "other");
+	else
+		label_errno(errno_of(index), ret, size);
+}
+
+/* For qsort_r(). */
+static int by_errors(const void *a, const void *b, void *call)
+{
+	const struct attach_call *c = call;
+	u64 x = c->errors[*(const unsigned *)a], y = c->errors[*(const unsigned *)b];
+
+	return (x < y) - (x > y);
+}
+
+/* The most frequent first. */
 static json_t *errors_json(const struct attach_call *c, u64 *total)
 {
+	unsigned kinds[ATTACH_ERRNO_MAX], cnt = 0;
 	json_t *errors = json_object();
 	char name[32];
 
 	*total = 0;
-	for (unsigned i = 0; i < ATTACH_ERRNO_MAX; i++) {
-		if (!c->errors[i])
-			continue;
-		if (i == ATTACH_ERRNO_MAX - 1)
-			snprintf(name, sizeof(name), "other");
-		else
-			label_errno(errno_of(i), name, sizeof(name));
-		json_object_set_new(errors, name, values_integer(c->errors[i]));
-		*total += c->errors[i];
+	for (unsigned i = 0; i < ATTACH_ERRNO_MAX; i++)
+		if (c->errors[i])
+			kinds[cnt++] = i;
+	qsort_r(kinds, cnt, sizeof(*kinds), by_errors, (void *)c);
+	for (unsigned i = 0; i < cnt; i++) {
+		errno_name(kinds[i], name, sizeof(name));
+		json_object_set_new(errors, name, values_integer(c->errors[kinds[i]]));
+		*total += c->errors[kinds[i]];
 	}
 	return errors;
 }

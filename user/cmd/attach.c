@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -15,6 +14,7 @@
 #include "cmd/agent.h"
 #include "cmd/ask.h"
 #include "cmd/attach_command.h"
+#include "cmd/attach_live.h"
 #include "cmd/attach_text.h"
 #include "cmd/cmd.h"
 #include "cmd/own_daemon.h"
@@ -27,7 +27,6 @@
 #define LOOK_MS	      200
 #define LIVE_NS	      (1000 * NS_PER_MS)
 #define LINE_NS	      (5000 * NS_PER_MS)
-#define LIVE_CALLS    20
 
 struct options {
 	struct agent_options agent;
@@ -42,8 +41,8 @@ struct follow {
 	const char *socket;
 	u64 id, after;
 	struct attach_command command;
-	bool tty;
-	unsigned shown;	    /* lines of the live table that are on the terminal */
+	bool tty; /* that is ours alone: with a live table */
+	struct attach_live live;
 	json_t *doc, *line; /* the last answer, and that of the last line */
 	u64 next_ns;
 };
@@ -61,6 +60,15 @@ static void interrupt_raised(int signal)
 static void child_noticed(int signal)
 {
 	(void)signal;
+}
+
+/* The terminal has another size, or was the shell's for a while. */
+static volatile sig_atomic_t resized, continued;
+
+static void terminal_changed(int signal)
+{
+	resized = 1;
+	continued |= signal == SIGCONT;
 }
 
 /* --- asking the daemon */
@@ -157,50 +165,6 @@ static int begin(struct follow *f)
 
 /* --- showing */
 
-static void view_of_terminal(struct attach_view *view)
-{
-	struct winsize size;
-
-	*view = (struct attach_view){ .width = 80, .calls = LIVE_CALLS, .live = true };
-	if (ioctl(STDOUT_FILENO, TIOCGWINSZ, &size) || !size.ws_col)
-		return;
-	view->width = size.ws_col;
-	if (size.ws_row < LIVE_CALLS + 12u)
-		view->calls = size.ws_row > 16 ? size.ws_row - 12u : 4;
-}
-
-static void live_clear(struct follow *f)
-{
-	if (f->shown)
-		printf("\033[%uA\033[J", f->shown);
-	f->shown = 0;
-}
-
-static unsigned lines_of(const struct buf *text, unsigned width)
-{
-	unsigned lines = 0, column = 0;
-
-	for (size_t i = 0; i < text->len; i++) {
-		column = text->data[i] == '\n' ? 0 : column + 1;
-		lines += text->data[i] == '\n' || (width && column > width && column % width == 1);
-	}
-	return lines;
-}
-
-static void live_show(struct follow *f)
-{
-	struct buf text = { 0 };
-	struct attach_view view;
-
-	view_of_terminal(&view);
-	attach_text_summary(f->doc, &view, &text);
-	live_clear(f);
-	fwrite(text.data, 1, text.len, stdout);
-	f->shown = lines_of(&text, view.width);
-	fflush(stdout);
-	buf_release(&text);
-}
-
 static void line_show(struct follow *f)
 {
 	struct buf text = { 0 };
@@ -239,11 +203,25 @@ static void slow_show(const struct follow *f)
 	fflush(stdout);
 }
 
+/* What the shell has written stands below the table by now. */
+static void live_continue(struct follow *f)
+{
+	if (continued)
+		attach_live_leave(&f->live);
+	resized = continued = 0;
+}
+
+static void live_show(struct follow *f)
+{
+	live_continue(f);
+	attach_live_show(&f->live, f->doc);
+}
+
 static void show(struct follow *f, u64 now_ns)
 {
 	if (f->o->slow_ns)
 		slow_show(f);
-	else if (f->o->json || now_ns < f->next_ns)
+	else if (f->o->json || (now_ns < f->next_ns && !(f->tty && resized)))
 		return;
 	else if (f->tty)
 		live_show(f);
@@ -257,7 +235,8 @@ static void summary_show(struct follow *f)
 	struct attach_view view = { 0 };
 	struct buf text = { 0 };
 
-	live_clear(f);
+	live_continue(f);
+	attach_live_clear(&f->live);
 	if (f->o->slow_ns)
 		slow_show(f);
 	json_object_del(f->doc, "slow");
@@ -308,6 +287,7 @@ static void attached_tell(const struct follow *f)
 /* The daemon has ended, or another one knows nothing of this: what it told last is all that there is. */
 static void rest_lost(struct follow *f)
 {
+	attach_live_leave(&f->live); /* why stands below it */
 	log_warn("the daemon has given it up: this is what it had found after %.1f s",
 		 json_number_value(json_object_get(f->doc, "elapsed_seconds")));
 	json_object_del(f->doc, "slow"); /* has been shown */
@@ -348,23 +328,27 @@ static int follow(struct follow *f)
 static void signals_catch(bool command)
 {
 	const struct sigaction interrupt = { .sa_handler = interrupt_raised },
-			       child = { .sa_handler = child_noticed };
+			       child = { .sa_handler = child_noticed },
+			       terminal = { .sa_handler = terminal_changed,
+					    .sa_flags = SA_RESTART };
 
 	sigaction(SIGINT, &interrupt, NULL);
 	sigaction(SIGTERM, &interrupt, NULL);
 	if (command)
 		sigaction(SIGCHLD, &child, NULL);
+	sigaction(SIGWINCH, &terminal, NULL);
+	sigaction(SIGCONT, &terminal, NULL);
 	signal(SIGPIPE, SIG_IGN);
 }
 
-/* The command keeps the one that we have been given. */
+/* The command keeps the one that we have been given; a table would be written over what it writes. */
 static int output_open(struct follow *f)
 {
 	if (f->o->output && !freopen(f->o->output, "we", stdout)) {
 		log_err(-errno, "cannot write to '%s'", f->o->output);
 		return EXIT_USAGE;
 	}
-	f->tty = isatty(STDOUT_FILENO) && !f->o->json;
+	f->tty = isatty(STDOUT_FILENO) && !f->o->json && !f->o->command;
 	return EXIT_OK;
 }
 
@@ -382,6 +366,7 @@ static int attach(const struct options *o, const char *socket)
 		status = command_go(&f.command, *o->command);
 	if (!status)
 		status = follow(&f);
+	attach_live_release(&f.live);
 	command_release(&f.command);
 	if (f.command.pid)
 		waitpid(f.command.pid, NULL, WNOHANG);
@@ -472,7 +457,7 @@ static const struct argp argp = {
 	.args_doc = "PID\n-- COMMAND [ARGUMENT...]",
 	.children = (const struct argp_child[]){ { &agent_argp, 0, "Daemon:", 1 }, { 0 } },
 	.doc = "Follows one process with its threads and children until it ends, or Ctrl-C: every system call with errors and time, where its time goes, which files are slow.\v"
-	       "A terminal shows a table that is refreshed, anything else a line every five seconds; at the end there is a summary. Others on the machine pay a test for each system call as long as it lasts. With a command the first Ctrl-C is the command's, the second ends this.",
+	       "A terminal shows a table that is refreshed, anything else, and a terminal that a command shares, a line every five seconds; at the end there is a summary. Others on the machine pay a test for each system call as long as it lasts. With a command the first Ctrl-C is the command's, the second ends this.",
 };
 
 const struct usage attach_usage = {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "cmd/attach_found.h"
 
+#include <stdio.h>
 #include <string.h>
 
 #include "cmd/attach_words.h"
@@ -177,23 +178,24 @@ static void connection_add(struct buf *out, const json_t *c)
 	buf_str(out, !strcmp(words_text(c, "state"), "open") ? ", open\n" : "\n");
 }
 
-static void connections_text(struct buf *out, const json_t *doc)
+static void connections_text(struct buf *out, const json_t *doc, unsigned most)
 {
+	unsigned shown = attach_rows(CONNECTIONS_SHOWN, most);
 	const json_t *list = json_object_get(doc, "connections"), *c;
 	unsigned long long all = words_integer(doc, "connections_total");
 	size_t i = 0;
 
 	json_array_foreach((json_t *)list, i, c)
 	{
-		if (i == CONNECTIONS_SHOWN)
+		if (i == shown)
 			break;
 		connection_add(out, c);
 	}
-	if (all > CONNECTIONS_SHOWN)
-		buf_printf(out, "... and %llu more connections\n", all - CONNECTIONS_SHOWN);
+	if (all > shown)
+		buf_printf(out, "... and %llu more connections\n", all - shown);
 }
 
-void attach_counted_text(struct buf *out, const json_t *doc)
+void attach_counted_text(struct buf *out, const json_t *doc, unsigned most)
 {
 	static const struct {
 		const char *metric;
@@ -209,13 +211,13 @@ void attach_counted_text(struct buf *out, const json_t *doc)
 			shown[kind]
 				.add(out, doc, row);
 	sockets_add(out, doc);
-	connections_text(out, doc);
+	connections_text(out, doc, most);
 }
 
 /* --- where it waits, and who wakes it */
 
 #define STACKS_SHOWN 4
-#define FRAMES_SHOWN 10
+#define FRAMES_SHOWN 6 /* of the kernel, and as many of the program */
 #define WAKERS_SHOWN 4
 
 static bool is_idle(const json_t *row)
@@ -224,24 +226,68 @@ static bool is_idle(const json_t *row)
 	       words_real(row, "blocked_seconds") < 0.001;
 }
 
-static void stack_add(struct buf *out, const json_t *row)
+/* The way into the kernel is the same for all calls. */
+static bool is_entry(const char *function)
 {
-	const json_t *frames = json_object_get(row, "frames"), *frame;
-	size_t i = 0, shown = 0;
+	static const char *const entries[] = { "do_syscall_64", "entry_SYSCALL_64",
+					       "x64_sys_",	"__x64_sys_",
+					       "__arm64_sys_",	"invoke_syscall",
+					       "el0_",		"do_el0_" };
 
-	buf_printf(out, "blocked in  %.2f s (%s, longest ", words_real(row, "blocked_seconds"),
-		   words_text(row, "waits_for"));
-	words_duration(out, words_real(row, "longest_seconds"));
-	buf_str(out, ") ");
+	for (size_t i = 0; i < sizeof(entries) / sizeof(*entries); i++)
+		if (!strncmp(function, entries[i], strlen(entries[i])))
+			return true;
+	return false;
+}
+
+/* What a frame is called; one without a name after its file. Several of those in a row are one. */
+static void frame_name(const json_t *frame, char *ret, size_t size)
+{
+	const char *function = words_text(frame, "function"), *file = words_text(frame, "file"),
+		   *name = strrchr(file, '/');
+
+	if (*function)
+		snprintf(ret, size, "%s", function);
+	else if (*file)
+		snprintf(ret, size, "? in %s", name ? name + 1 : file);
+	else
+		snprintf(ret, size, "?");
+}
+
+static void frames_add(struct buf *out, const json_t *frames)
+{
+	unsigned shown[2] = { 0 }; /* of the program, of the kernel */
+	char name[128], before[128] = "";
+	const char *between = "";
+	const json_t *frame;
+	size_t i = 0;
+
 	json_array_foreach((json_t *)frames, i, frame)
 	{
-		const char *function = words_text(frame, "function");
+		bool kernel = json_is_true(json_object_get(frame, "kernel"));
 
-		if (!*function || shown == FRAMES_SHOWN)
+		frame_name(frame, name, sizeof(name));
+		if ((kernel && is_entry(name)) || shown[kernel] == FRAMES_SHOWN ||
+		    (*name == '?' && !strcmp(name, before)))
 			continue;
-		buf_str(out, shown++ ? " < " : "");
-		utf8_printable(out, function);
+		shown[kernel]++;
+		snprintf(before, sizeof(before), "%s", name);
+		buf_str(out, between);
+		utf8_printable(out, name);
+		between = " < ";
 	}
+}
+
+static void stack_add(struct buf *out, const json_t *row)
+{
+	buf_str(out, "blocked in  ");
+	if (*words_text(row, "call"))
+		buf_printf(out, "%s ", words_text(row, "call"));
+	words_duration(out, words_real(row, "blocked_seconds"));
+	buf_printf(out, " (%s, longest ", words_text(row, "waits_for"));
+	words_duration(out, words_real(row, "longest_seconds"));
+	buf_str(out, ") ");
+	frames_add(out, json_object_get(row, "frames"));
 	buf_char(out, '\n');
 }
 
@@ -296,14 +342,15 @@ static void wakers_add(struct buf *out, const json_t *rows)
 	for (unsigned at = 0; at < cnt; at++) {
 		buf_str(out, at ? "; " : "woken by    ");
 		attach_waker_text(out, wakers[at].who);
-		buf_printf(out, " %.2f s", wakers[at].seconds);
+		buf_char(out, ' ');
+		words_duration(out, wakers[at].seconds);
 	}
 	if (cnt)
 		buf_char(out, '\n');
 }
 
 /* Waits for other threads to have work come last. */
-void attach_blocked_text(struct buf *out, const json_t *doc)
+void attach_blocked_text(struct buf *out, const json_t *doc, unsigned most)
 {
 	const json_t *rows = json_object_get(doc, "blocked_in"), *row;
 	size_t i = 0, shown = 0;
@@ -313,7 +360,8 @@ void attach_blocked_text(struct buf *out, const json_t *doc)
 		{
 			bool condition = !strcmp(words_text(row, "waits_for"), "condition");
 
-			if (shown >= STACKS_SHOWN || is_idle(row) || condition != last)
+			if (shown >= attach_rows(STACKS_SHOWN, most) || is_idle(row) ||
+			    condition != last)
 				continue;
 			stack_add(out, row);
 			shown++;

@@ -7,10 +7,16 @@
 
 #include "lib/buf.h"
 
-/* Disks, connections, requests. */
-void attach_counted_text(struct buf *out, const json_t *doc);
+/* Rows of a list that has so many of them, or `most` where that is less (0: it is not). */
+static inline unsigned attach_rows(unsigned usual, unsigned most)
+{
+	return most && most < usual ? most : usual;
+}
+
+/* Disks, connections, requests; so many rows of each, see attach_rows(). */
+void attach_counted_text(struct buf *out, const json_t *doc, unsigned most);
 /* Where it waits, and who wakes it. */
-void attach_blocked_text(struct buf *out, const json_t *doc);
+void attach_blocked_text(struct buf *out, const json_t *doc, unsigned most);
 /* Who has woken somebody: one `waker`. */
 void attach_waker_text(struct buf *out, const json_t *waker);
 

@@ -11,7 +11,7 @@
 #define LAST_SHOWN     16
 #define FILES_SHOWN    8
 #define UNDERWAY_SHOWN 6
-#define NAME_WIDTH     15
+#define ERRORS_WIDTH   16
 
 /* --- the first line */
 
@@ -85,7 +85,9 @@ static void head_add(struct buf *out, const json_t *doc)
 		     *processes = json_object_get(doc, "processes");
 	unsigned long long started = words_integer(processes, "started_total"),
 			   running = words_integer(processes, "running"),
-			   threads = words_integer(processes, "threads_running");
+			   threads = words_integer(processes, "threads_running"),
+			   others = running ? running - 1 : 0,
+			   children = started > others ? started : others;
 
 	utf8_printable(out, words_text(process, "command"));
 	buf_printf(out, "[%llu]", words_integer(process, "pid"));
@@ -96,11 +98,8 @@ static void head_add(struct buf *out, const json_t *doc)
 		buf_str(out, " of ");
 		utf8_printable(out, words_text(process, "service"));
 	}
-	if (started || running > 1)
-		buf_printf(out, " and %llu %s",
-			   started > running - 1 || !running ? started : running - 1,
-			   started + running == 2 || (started == 1 && !running) ? "child"
-										: "children");
+	if (children)
+		buf_printf(out, " and %llu %s", children, children == 1 ? "child" : "children");
 	if (threads > running)
 		buf_printf(out, " (%llu threads)", threads);
 	buf_printf(out, ", %.*f s: %.*f s CPU", digits(doc), words_real(doc, "elapsed_seconds"),
@@ -115,23 +114,29 @@ static void head_add(struct buf *out, const json_t *doc)
 
 /* --- the table of calls */
 
+/* Those that came most often, as many as find room, and how many kinds there are besides. */
 static void errors_add(struct buf *out, const json_t *call)
 {
-	const json_t *count;
-	const char *name, *between = "";
-	unsigned cnt = 0;
+	json_t *errors = json_object_get(call, "errors"), *count;
+	size_t from = out->len, left = json_object_size(errors);
+	const char *name;
 
-	json_object_foreach(json_object_get(call, "errors"), name, count)
+	json_object_foreach(errors, name, count)
 	{
-		if (cnt++ < 2)
-			buf_printf(out, "%s%lld %s", between, (long long)json_integer_value(count),
-				   name);
-		between = ", ";
+		char text[64];
+		size_t room = ERRORS_WIDTH - (left > 1 ? strlen(" +1") : 0);
+
+		snprintf(text, sizeof(text), "%s%lld %s", out->len > from ? ", " : "",
+			 (long long)json_integer_value(count), name);
+		if (out->len > from && out->len - from + strlen(text) > room)
+			break;
+		buf_str(out, text);
+		left--;
 	}
-	if (cnt > 2)
-		buf_printf(out, " +%u", cnt - 2);
-	if (!cnt)
+	if (out->len == from)
 		buf_char(out, '0');
+	else if (left)
+		buf_printf(out, " +%zu", left);
 }
 
 /* The last parts of a path, which tell more than the first. */
@@ -170,12 +175,12 @@ static void duration_column(struct buf *out, const json_t *call, const char *key
 	words_pad(out, from, width, true);
 }
 
-static void call_add(struct buf *out, const json_t *call)
+static void call_add(struct buf *out, const json_t *call, unsigned name_width)
 {
 	size_t line = out->len, from = line;
 
 	utf8_printable(out, words_text(call, "call"));
-	words_pad(out, from, NAME_WIDTH, false);
+	words_pad(out, from, name_width, false);
 	buf_char(out, ' ');
 	from = out->len;
 	words_count(out, words_integer(call, "calls_total"));
@@ -183,7 +188,7 @@ static void call_add(struct buf *out, const json_t *call)
 	buf_str(out, "  ");
 	from = out->len;
 	errors_add(out, call);
-	words_pad(out, from, 16, false);
+	words_pad(out, from, ERRORS_WIDTH, false);
 	buf_printf(out, " %9.2f %7.2f", words_real(call, "wall_seconds"),
 		   words_real(call, "cpu_seconds"));
 	duration_column(out, call, "p50_seconds", 9);
@@ -196,36 +201,51 @@ static void call_add(struct buf *out, const json_t *call)
 	buf_char(out, '\n');
 }
 
+static unsigned longest_name(const json_t *calls)
+{
+	unsigned longest = 4;
+	const json_t *call;
+	size_t i = 0;
+
+	json_array_foreach((json_t *)calls, i, call)
+	{
+		unsigned len = (unsigned)strlen(words_text(call, "call"));
+
+		longest = len > longest ? len : longest;
+	}
+	return longest;
+}
+
 static void calls_add(struct buf *out, const json_t *doc, const struct attach_view *view)
 {
 	const json_t *calls = json_object_get(doc, "calls"), *call;
+	unsigned name_width = longest_name(calls);
 	size_t i = 0;
 
 	if (!json_array_size(calls))
 		return;
-	buf_printf(out, "%-*s %11s  %-16s %9s %7s%9s%9s%9s  %s", NAME_WIDTH, "call", "count",
-		   "errors", "wall s", "cpu s", "p50", "p99", "max", "slowest");
-	buf_char(out, '\n');
+	buf_printf(out, "%-*s %11s  %-*s %9s %7s%9s%9s%9s  %s\n", (int)name_width, "call", "count",
+		   ERRORS_WIDTH, "errors", "wall s", "cpu s", "p50", "p99", "max", "slowest");
 	json_array_foreach((json_t *)calls, i, call)
 	{
 		if (view->calls && i == view->calls) {
 			buf_printf(out, "... and %zu more\n", json_array_size(calls) - i);
 			break;
 		}
-		call_add(out, call);
+		call_add(out, call, name_width);
 	}
 }
 
 /* --- what else there is */
 
-static void files_add(struct buf *out, const json_t *doc)
+static void files_add(struct buf *out, const json_t *doc, unsigned most)
 {
 	const json_t *files = json_object_get(doc, "files"), *file;
 	size_t i = 0;
 
 	json_array_foreach((json_t *)files, i, file)
 	{
-		if (i == FILES_SHOWN)
+		if (i == attach_rows(FILES_SHOWN, most))
 			break;
 		buf_printf(out, "file   %-5s ", words_text(file, "operation"));
 		utf8_printable(out, words_text(file, "file"));
@@ -255,21 +275,54 @@ static void underway_line(struct buf *out, const json_t *one)
 	buf_char(out, '\n');
 }
 
-/* Locks last: threads without work wait for one. */
-static void underway_add(struct buf *out, const json_t *doc)
+static bool is_long(const json_t *one, bool lock)
 {
-	const json_t *list = json_object_get(doc, "under_way"), *one;
+	return words_real(one, "duration_seconds") >= 0.1 &&
+	       !strcmp(words_text(one, "waits_for"), "lock") == lock;
+}
+
+/* Most of many threads without work wait as one does for a lock: all of those in one line. */
+static void underway_locks(struct buf *out, const json_t *list, size_t cnt)
+{
+	const json_t *one;
 	size_t i = 0, shown = 0;
 
-	for (int locks = 0; locks < 2; locks++)
-		json_array_foreach((json_t *)list, i, one)
-		{
-			if (shown == UNDERWAY_SHOWN || words_real(one, "duration_seconds") < 0.1 ||
-			    (strcmp(words_text(one, "waits_for"), "lock") == 0) != locks)
-				continue;
+	buf_printf(out, "under way  %zu threads wait for a lock, or for others to have work:", cnt);
+	json_array_foreach((json_t *)list, i, one)
+	{
+		if (!is_long(one, true))
+			continue;
+		if (shown++ == UNDERWAY_SHOWN) {
+			buf_str(out, ", ...");
+			break;
+		}
+		buf_str(out, shown > 1 ? ", " : " ");
+		utf8_printable(out, words_text(one, "command"));
+		buf_printf(out, "[%llu] for ", words_integer(one, "tid"));
+		words_duration(out, words_real(one, "duration_seconds"));
+	}
+	buf_char(out, '\n');
+}
+
+static void underway_add(struct buf *out, const json_t *doc, unsigned most)
+{
+	const json_t *list = json_object_get(doc, "under_way"), *one, *lock = NULL;
+	size_t i = 0, shown = 0, locks = 0;
+
+	json_array_foreach((json_t *)list, i, one)
+	{
+		if (is_long(one, true)) {
+			locks++;
+			lock = one;
+		} else if (is_long(one, false) && shown < attach_rows(UNDERWAY_SHOWN, most)) {
 			underway_line(out, one);
 			shown++;
 		}
+	}
+	if (locks == 1)
+		underway_line(out, lock);
+	else if (locks)
+		underway_locks(out, list, locks);
 }
 
 static void ends_add(struct buf *out, const json_t *ends, const char *how)
@@ -375,18 +428,20 @@ static void end_add(struct buf *out, const json_t *doc)
 
 void attach_text_summary(const json_t *doc, const struct attach_view *view, struct buf *out)
 {
+	unsigned long long before = words_integer(doc, "calls_since_before_total");
 	size_t from = out->len;
 
 	head_add(out, doc);
 	buf_char(out, '\n');
 	calls_add(out, doc, view);
-	if (words_integer(doc, "calls_since_before_total"))
-		buf_printf(out, "%llu calls had begun before, and are counted without their time\n",
-			   words_integer(doc, "calls_since_before_total"));
-	attach_counted_text(out, doc);
-	files_add(out, doc);
-	underway_add(out, doc);
-	attach_blocked_text(out, doc);
+	if (before)
+		buf_printf(out, "%llu %s begun before, %s counted without %s time\n", before,
+			   before > 1 ? "calls had" : "call had", before > 1 ? "and are" : "and is",
+			   before > 1 ? "their" : "its");
+	attach_counted_text(out, doc, view->rows);
+	files_add(out, doc, view->rows);
+	underway_add(out, doc, view->rows);
+	attach_blocked_text(out, doc, view->rows);
 	memory_add(out, doc);
 	if (!view->live) {
 		lasts_add(out, doc);

@@ -11,6 +11,7 @@
 struct attach_view {
 	unsigned width; /* columns, 0: lines may be of any length */
 	unsigned calls; /* rows of the table of calls at most, 0: all */
+	unsigned rows;	/* of each other list at most, 0: as many as are worth it */
 	bool live;	/* it goes on: what is known at its end only is left out */
 };
 

@@ -123,7 +123,7 @@ static void watch_for(u64 duration_ns)
 		nanosleep(&pause, NULL);
 	}
 	if (terminal)
-		fprintf(stderr, "\r%40s\r", "");
+		fputs("\r\033[K", stderr);
 }
 
 /* --- asking */
@@ -150,10 +150,10 @@ static int watch_and_ask(const struct options *o, json_t **answer)
 	struct own_daemon daemon;
 	int status;
 
-	sigaction(SIGINT, &action, NULL);
-	sigaction(SIGTERM, &action, NULL);
-	status = own_daemon_start(&daemon, &o->agent);
+	status = own_daemon_start(&daemon, &o->agent); /* until then a signal ends both */
 	if (!status) {
+		sigaction(SIGINT, &action, NULL);
+		sigaction(SIGTERM, &action, NULL);
 		watch_for(o->duration_ns);
 		status = ask(daemon.socket, o, o->duration_ns + NS_PER_SEC, answer);
 	}
