@@ -203,7 +203,7 @@ ok "the evidence is small" test "$(annotation SlowDisk evidence | wc -c)" -le 40
 # --- it ends
 
 speed read_us=0
-WAIT=30 wait_until none_says SlowDisk
+wait_until none_says SlowDisk
 ok "both show its end" none_says SlowDisk
 
 # --- the disk answers nothing any more
@@ -214,6 +214,6 @@ is_shown HungDisk "$hung_since" 30
 ok "it says that the disk does not answer" has "$(annotation HungDisk cause)" "$device has not answered for"
 is postgres-$$ "$(figure HungDisk '.figures.victims.list[0].service')" "PostgreSQL waits"
 speed stall=0
-WAIT=30 wait_until none_says HungDisk
+wait_until none_says HungDisk
 ok "both show that it answers again" none_says HungDisk
 stop_seismo

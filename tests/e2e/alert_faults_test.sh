@@ -128,9 +128,9 @@ done
 
 # Each is a page, by which of these rules, and the cause that is told beside it.
 while read -r name page cause; do
-	WAIT=30 wait_until fires "($page) (front|callee)-$name page"
+	wait_until fires "($page) (front|callee)-$name page"
 	ok "$name: somebody is paged" fires "($page) (front|callee)-$name page"
-	WAIT=10 wait_until fires "($cause) (front|callee)-$name .*"
+	wait_until fires "($cause) (front|callee)-$name .*"
 	ok "$name: the cause is told" fires "($cause) (front|callee)-$name .*"
 done <<-END
 	slow HighLatency SlowDependency|HighLatency

@@ -12,7 +12,7 @@ own_copy nginx
 
 # Alertmanager is away for six times what is between two tellings, or for three minutes with that as it is shipped.
 away=3
-((${SEISMO_LONG:-0})) && away=180 WAIT=90
+((${SEISMO_LONG:-0})) && away=180 WAIT=120
 
 hook=$(free_port) one=$(free_port) two=$(free_port) tls=$(free_port) dead=$(free_port) hung=$(free_port)
 
@@ -71,14 +71,13 @@ ok "who told it is linked" test "$(of_active "$one" .generatorURL)" = "http://se
 
 # --- those who cannot be told keep nobody waiting
 
-is 1 "$((took < 3000))" "with a dead and a silent one beside it an alert was told within 3 s ($took ms, with the looking)"
+is 1 "$((took < 8000))" "with a dead and a silent one beside it, which is given up after 10 s, an alert was told at once ($took ms, with the looking)"
 ok "a dead one is complained of" wait_until grep -q "alertmanager 'http://127.0.0.1:$dead'" "$TMP/seismo.err"
 sleep 1
 is 1 "$(said "alertmanager 'http://127.0.0.1:$dead'")" "once"
 ok "the wrong password is said" wait_until grep -q "https://127.0.0.1:$tls'.*status 401" "$TMP/seismo.err"
-scrape
-is 1 "$(value seismo_notification_queue_length target="http://127.0.0.1:$dead")" "the dead one has an alert to be told"
-is 0 "$(value seismo_notification_queue_length target="http://127.0.0.1:$one")" "the others have none"
+ok "the others have none to be told" wait_until is_value 0 seismo_notification_queue_length target="http://127.0.0.1:$one"
+is 1 "$(value seismo_notification_queue_length target="http://127.0.0.1:$dead")" "the dead one has one"
 ok "failures are counted" test "$(value seismo_notifications_failed_total target="http://127.0.0.1:$dead" kind=alertmanager)" -ge 1
 
 # --- TLS with our own authority, and a password that is put right without a reload
@@ -120,6 +119,7 @@ alertmanager_start "$one" "$hook" "$TMP/one"
 alertmanager_pid=$server_pid
 start_seismo --probes process
 ok "what ended while Alertmanager was away, before the daemon was killed, is told" wait_until received_is "firing resolved" "$TMP/received" /one
+wait_until received_is "firing resolved" "$TMP/received" /two
 is "firing resolved" "$(received "$TMP/received" /two)" "once to each"
 is 0 "$(active "$one" | jq length)" "nothing is left"
 stop_seismo

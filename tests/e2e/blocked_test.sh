@@ -16,7 +16,7 @@ in_state() { # STATES PID
 run_until_said() { # COMMAND...
 	: >"$TMP/said"
 	background "$@" >"$TMP/said"
-	WAIT=60 wait_until test -s "$TMP/said"
+	wait_until test -s "$TMP/said"
 }
 
 uptime_s() {

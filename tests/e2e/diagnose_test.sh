@@ -58,7 +58,7 @@ is "0 nothing wrong" "$status $(jq -r .verdict "$TMP/fine")" "a disk as usual: n
 ok "so says the text" grep -q "^nothing wrong: " "$TMP/text"
 
 speed read_us=40000
-WAIT=20 wait_until is_wrong
+wait_until is_wrong
 is "1 wrong" "$status $(jq -r .verdict "$TMP/wrong")" "it is slow: something is wrong"
 is hardware "$(disk_cause "$TMP/wrong")" "the disk is the cause, and the hardware" || jq -c .causes "$TMP/wrong" | comment
 # shellcheck disable=SC2016 # of jq

@@ -50,7 +50,7 @@ ok "what found no room is counted" test "$(value_or_0 seismo_events_lost_total b
 speed stall=0
 ok "and that it does again" wait_until grep -q "can be written again" "$TMP/seismo.err"
 is "1 1" "$(said "has not answered") $(said "can be written again")" "once each"
-WAIT=30 wait_until exits_told_all $((2 * m + 10)) "w-load-$$"
+wait_until exits_told_all $((2 * m + 10)) "w-load-$$"
 ok "every process is told, or counted as lost ($(exits_told "w-load-$$") of $((2 * m + 10)))" exits_told_all $((2 * m + 10)) "w-load-$$"
 scrape
 is "$(events --kind lost | jq -s '[.[] | select(.where == "queue") | .count] | add')" "$(value seismo_events_lost_total buffer=log)" \

@@ -83,10 +83,10 @@ ok "a full disk is told" grep -q "cannot write the event log" "$TMP/seismo.err"
 scrape
 ok "and the daemon goes on" test "$(value seismo_process_exits_total "service=w-load-$$" reason=error)" -ge $((2 * m))
 rm "$TMP/full/ballast"
-WAIT=30 wait_until grep -q "can be written again" "$TMP/seismo.err"
+wait_until grep -q "can be written again" "$TMP/seismo.err"
 ok "so is that there is room again" grep -q "can be written again" "$TMP/seismo.err"
 is "1 1" "$(grep -c "cannot write the event log" "$TMP/seismo.err") $(grep -c "can be written again" "$TMP/seismo.err")" "once each"
-WAIT=30 wait_until exits_told_all $((2 * m + 10)) "w-load-$$"
+wait_until exits_told_all $((2 * m + 10)) "w-load-$$"
 ok "every process is told, or counted as lost ($(exits_told "w-load-$$") of $((2 * m + 10)))" exits_told_all $((2 * m + 10)) "w-load-$$"
 scrape
 is "$(events --kind lost | jq -s '[.[] | select(.where == "queue") | .count] | add')" "$(value seismo_events_lost_total buffer=log)" \

@@ -64,14 +64,14 @@ shipped_count() {
 	jq -R 'fromjson? | select(.kind == "process_exit" and .code == 3) | .seq' "$TMP/shipped" | sort -u | wc -l
 }
 is_shipped() { # NUMBER TEXT
-	WAIT=20 wait_until shipped "$1"
+	wait_until shipped "$1"
 	is "$1" "$(shipped_count)" "$2"
 }
 
 # The last of our processes that ended, or the daemon's end.
 is_last_shipped() { # TEXT
 	last=$(events --kind process_exit,stop | jq 'select(.kind == "stop" or .code == 3) | .seq' | tail -n 1)
-	WAIT=20 wait_until grep -q "^{\"seq\":$last," "$TMP/shipped"
+	wait_until grep -q "^{\"seq\":$last," "$TMP/shipped"
 	ok "$1" grep -q "^{\"seq\":$last," "$TMP/shipped"
 }
 

@@ -33,7 +33,7 @@ told() { # KIND CONDITION
 told_all() {
 	[[ $(told process_exit true) -ge $((6 * n + 3)) ]]
 }
-WAIT=60 wait_until told_all
+wait_until told_all
 is $((6 * n + 3)) "$(told process_exit true)" "every end"
 is $((6 * n + 3)) "$(told process_start '.by == "fork" or .parent_pid == '$$)" "every start"
 scrape

@@ -160,9 +160,9 @@ background() { # COMMAND...
 exec {silence}<> <(:)
 scrape_pause=$(calc "0.025 * $scale")
 
-# Repeats the command until it succeeds, for 15 seconds at most, or $WAIT.
+# Repeats the command until it succeeds, for a minute at most, or $WAIT: longer than a machine with much else to do takes.
 wait_until() { # COMMAND...
-	local end=$((SECONDS + ${WAIT:-15} + 1))
+	local end=$((SECONDS + ${WAIT:-60} + 1))
 	until "$@" >/dev/null 2>&1; do
 		((SECONDS < end)) || return 1
 		read -rt 0.05 -u "$silence" || true
@@ -187,7 +187,7 @@ start_seismo() { # OPTION...
 		>"$TMP/seismo.out" 2>"$TMP/seismo.err" &
 	seismo_pid=$!
 	at_exit end_process "$seismo_pid"
-	WAIT=60 wait_until seismo_started || bail "seismo $*: $(tail -n 3 "$TMP/seismo.err")"
+	WAIT=120 wait_until seismo_started || bail "seismo $*: $(tail -n 3 "$TMP/seismo.err")"
 	kill -0 "$seismo_pid" 2>/dev/null || bail "seismo $* ended: $(tail -n 3 "$TMP/seismo.err")"
 	wait_until http_get /-/ready "$TMP/ready" ||
 		bail "seismo $* at $SEISMO_URL is not ready in time: $(curl -sS "$SEISMO_URL/-/ready" 2>&1)"

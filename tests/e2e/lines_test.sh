@@ -69,7 +69,7 @@ all_there() {
 	scrape
 	(($(series by=service seismo_syscalls_total | grep -c "^unit-[0-9]*\.service ") == units))
 }
-WAIT=60 ok "$units units have names" wait_until all_there
+ok "$units units have names" wait_until all_there
 while ((SECONDS - begin < 20)); do
 	read -rt 1 -u "$silence"
 done

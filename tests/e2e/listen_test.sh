@@ -10,7 +10,7 @@ daemon() { # OPTION...
 	"$SEISMO" run --config "$CONFIG" --state-dir "$TMP/state" --probes process "$@" >"$TMP/seismo.out" 2>"$TMP/seismo.err" &
 	seismo_pid=$!
 	at_exit end_process "$seismo_pid"
-	WAIT=60 wait_until curl -sf --unix-socket "$TMP/state/api.sock" http://seismo/-/ready
+	wait_until curl -sf --unix-socket "$TMP/state/api.sock" http://seismo/-/ready
 }
 
 status_of() { # CURL-OPTION...

@@ -243,7 +243,7 @@ before=0
 for ((first = 0; first < all; first += some)); do
 	((first < all - some)) || before=$(resident)
 	"$churn" cgroup "$any/seismo-churn-$$" "$some" "$calls" "$first"
-	WAIT=30 wait_until all_seen $((first + some))
+	wait_until all_seen $((first + some))
 done
 # The tables are mapped as far as they were ever used, which takes the first thousands; where there are fewer cgroups than
 # identities, they go on filling.

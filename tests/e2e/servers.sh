@@ -7,9 +7,11 @@ port_open() { # PORT
 	(: <"/dev/tcp/127.0.0.1/$1") 2>/dev/null
 }
 
+# None that was given before: who asked for that may not listen yet.
 free_port() {
 	local port
-	while port=$((20000 + RANDOM % 10000)) && port_open $port; do :; done
+	mkdir -p "$TMP/ports"
+	while port=$((20000 + RANDOM % 10000)) && { port_open $port || ! mkdir "$TMP/ports/$port" 2>/dev/null; }; do :; done
 	echo $port
 }
 
