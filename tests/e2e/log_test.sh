@@ -71,7 +71,7 @@ JOURNAL_STREAM=$(stat -c %d:%i "$TMP/journal")
 "$SEISMO" run --listen 127.0.0.1:0 --config "$CONFIG" --state-dir "$TMP/j" --data-dir "$TMP/data" "${alone[@]}" >"$TMP/journal.out" 2>>"$TMP/journal" &
 pid=$!
 at_exit end_process $pid
-WAIT=60 wait_until grep -q 'metrics at' "$TMP/journal.out"
+wait_until grep -q 'metrics at' "$TMP/journal.out"
 kill -HUP $pid
 wait_until grep -q 'in effect' "$TMP/journal"
 is "<6>reload: the configuration is in effect" "$(grep 'in effect' "$TMP/journal")" "the journal gets priorities and no times"
@@ -92,9 +92,13 @@ wait
 END
 script -qfec "bash '$TMP/terminal'" "$TMP/typescript" >/dev/null 2>&1 </dev/null &
 at_exit end_process $!
-WAIT=60 wait_until grep -q 'metrics at' "$TMP/terminal.out"
+wait_until grep -q 'metrics at' "$TMP/terminal.out"
 pid=$(<"$TMP/pid")
 kill -HUP "$pid"
 wait_until grep -q 'in effect' "$TMP/typescript"
 ok "a terminal gets text" grep -Eq '^[0-9-]{10}T[0-9:]{8}\.[0-9]{3}Z seismo: reload: the configuration is in effect' "$TMP/typescript"
 kill "$pid"
+terminal_left() {
+	[[ ! -e /proc/$pid ]]
+}
+wait_until terminal_left # it writes to the end

@@ -167,7 +167,7 @@ is "1 $TMP/web.yml" "$(successful) $("$SEISMO" config --state-dir "$state" web |
 if [[ -e /dev/fuse && -x $BUILD/workload/slowfuse ]]; then
 	mkdir "$TMP/slow"
 	background "$BUILD/workload/slowfuse" "$TMP/slow" 1
-	at_exit umount "$TMP/slow"
+	at_exit umount -l "$TMP/slow"
 	wait_until test -e "$TMP/slow/disk" || bail "no slow file system"
 	printf '%s\n' "include: $TMP/slow/disk" "$same" >"$CONFIG"
 	echo stall=1 >"$TMP/slow/ctl"
