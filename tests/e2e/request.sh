@@ -89,6 +89,11 @@ slower_than() { # SECONDS LABEL=VALUE...
 		grown seismo_request_duration_seconds_bucket "${@:2}" le="$le")"
 }
 
+# The longest time of a request that h2load has said in $TMP/h2load, in seconds.
+h2load_longest() {
+	awk '/^time for request:/ { t = $5; s = t + 0; if (t ~ /us$/) s /= 1e6; else if (t ~ /ms$/) s /= 1e3; print s }' "$TMP/h2load"
+}
+
 # --- our own server and client
 
 # Starts a server. Sets server, its name and service, and port.
@@ -105,7 +110,7 @@ reqserver_start() { # NAME ADDRESS OPTION...
 reqserver_ask() { # NAME ADDRESS OPTION...
 	client=r-$1-client-$$
 	workload reqserver "$client" >/dev/null
-	timeout --foreground 60 "$TMP/bin/$client" client "$2" "$port" "${@:3}" >"$TMP/$client" || bail "$client failed"
+	timeout --foreground 120 "$TMP/bin/$client" client "$2" "$port" "${@:3}" >"$TMP/$client" || bail "$client failed"
 }
 
 said() { # KEY

@@ -33,7 +33,7 @@ load() { # REQUESTS CLIENTS QUERY
 	local most
 	h2load-$$ --h1 -n "$1" -c "$2" -t 1 "$url/?$3" >"$TMP/h2load" || bail "h2load: $(tail -n 3 "$TMP/h2load")"
 	is "$1" "$(sed -n 's/^requests: .* \([0-9]*\) succeeded.*/\1/p' "$TMP/h2load")" "$1 requests by $2 clients, $3"
-	most=$(awk '/^time for request:/ { t = $5; s = t + 0; if (t ~ /us$/) s /= 1e6; else if (t ~ /ms$/) s /= 1e3; print s }' "$TMP/h2load")
+	most=$(h2load_longest)
 	slowest=$(calc "($most > $slowest) ? $most : $slowest")
 }
 asked=0
@@ -92,7 +92,7 @@ none_waits "they go on" nginx-$$
 kill -STOP "${stopped[@]}"
 mark
 for ((i = 0; i < 3; i++)); do
-	curl-$$ -s -m 0.5 "$url/" &
+	curl-$$ -s -m 2 "$url/" &
 	clients[i]=$!
 done
 wait "${clients[@]}"

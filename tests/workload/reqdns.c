@@ -7,7 +7,7 @@
  *       `delay` ms. A name that begins with "no" does not exist.
  *   reqdns client ADDRESS PORT QUERIES BATCH FAIL
  *       sends QUERIES in batches of BATCH and awaits the answers of each; every FAILth is for a name that
- *       does not exist. Ends with one line of KEY=NUMBER.
+ *       does not exist. Ends with one line of KEY=NUMBER; `mean` is the time of a batch until its last answer.
  */
 #include <errno.h>
 #include <netdb.h>
@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #define BATCH_MAX   64
@@ -33,6 +34,14 @@ static void die(const char *what)
 {
 	perror(what);
 	exit(1);
+}
+
+static double now(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_MONOTONIC, &t);
+	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
 static void batch_reset(bool with_peer)
@@ -105,10 +114,12 @@ static size_t query_make(unsigned char *to, unsigned id, const char *name)
 
 static void ask(int fd, long queries, long size, long fail)
 {
-	long ok = 0, failed = 0;
+	long ok = 0, failed = 0, batches = 0;
+	double took = 0;
 
-	for (long i = 0; i < queries;) {
+	for (long i = 0; i < queries; batches++) {
 		int cnt = 0;
+		double begin;
 
 		batch_reset(false);
 		for (; cnt < size && i < queries; cnt++) {
@@ -116,6 +127,7 @@ static void ask(int fd, long queries, long size, long fail)
 
 			batch.part[cnt].iov_len = query_make(batch.data[cnt], (unsigned)i, name);
 		}
+		begin = now();
 		batch_send(fd, cnt);
 		while (cnt > 0) {
 			int n;
@@ -128,8 +140,9 @@ static void ask(int fd, long queries, long size, long fail)
 			}
 			cnt -= n;
 		}
+		took += now() - begin;
 	}
-	printf("ok=%ld failed=%ld\n", ok, failed);
+	printf("ok=%ld failed=%ld mean=%.9f\n", ok, failed, took / (double)batches);
 }
 
 int main(int argc, char **argv)

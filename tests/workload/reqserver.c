@@ -16,8 +16,9 @@
  *       write. Every Nth is `slow`, every `fail`th is to be answered with 500. Who waits longer than `giveup`
  *       ends the connection, by RST with `reset`; `half` shuts the sending side down after each request. A
  *       `status` below 100 asks the server not to answer but to end the connection: 0 to close it, 1 to reset
- *       it; 2 to do nothing. `oneway` awaits no answers. A Unix socket is bound to PATH before it connects. Ends with one line of KEY=NUMBER, `lost` of them requests that got no answer; the times are
- *       from the first byte sent to the first byte of the answer.
+ *       it; 2 to do nothing. `oneway` awaits no answers. A Unix socket is bound to PATH before it connects.
+ *       Ends with one line of KEY=NUMBER, `lost` of them requests that got no answer; the times are from the
+ *       first byte sent to the first byte of the answer, and `late` of them took longer than 1/32 s.
  *
  * The protocol is HTTP/1.1, or with `line` one of its own: a line for each request and each answer.
  */
@@ -609,12 +610,14 @@ static int time_compare(const void *a, const void *b)
 static void clients_tell(const struct client *clients)
 {
 	long per = job.requests / job.pipeline, cnt = 0, answers = 0, ok = 0, failed = 0,
-	     pushed = 0, lost = 0;
+	     pushed = 0, lost = 0, late = 0;
 	double *took = calloc((size_t)(job.connections * per + 1), sizeof(*took)), sum = 0;
 
 	for (long i = 0; i < job.connections; i++) {
-		for (long k = 0; k < clients[i].turns; k++)
+		for (long k = 0; k < clients[i].turns; k++) {
 			sum += took[cnt++] = clients[i].took[k];
+			late += clients[i].took[k] > 1 / 32.0;
+		}
 		answers += clients[i].answers;
 		ok += clients[i].ok;
 		failed += clients[i].failed;
@@ -622,9 +625,9 @@ static void clients_tell(const struct client *clients)
 		lost += clients[i].lost;
 	}
 	qsort(took, (size_t)cnt, sizeof(*took), time_compare);
-	printf("answers=%ld ok=%ld failed=%ld pushed=%ld lost=%ld mean=%.9f p50=%.9f p99=%.9f\n",
-	       answers, ok, failed, pushed, lost, cnt ? sum / (double)cnt : 0, took[cnt / 2],
-	       took[cnt * 99 / 100]);
+	printf("answers=%ld ok=%ld failed=%ld pushed=%ld lost=%ld late=%ld mean=%.9f p50=%.9f p99=%.9f max=%.9f\n",
+	       answers, ok, failed, pushed, lost, late, cnt ? sum / (double)cnt : 0, took[cnt / 2],
+	       took[cnt * 99 / 100], took[cnt ? cnt - 1 : 0]);
 	free(took);
 }
 
