@@ -27,7 +27,7 @@ clock_set() { # SECONDS-FROM-TRUE-TIME
 }
 
 second=$((scale < 3 ? 1 : scale / 2))
-hold=$((3 * second))
+hold=$((5 * second))
 clock_set +0
 alert_config ""
 sed -i "s/^    severity: page/    for: ${hold}s\n    keep_firing_for: ${hold}s\n&/" "$CONFIG"
@@ -55,9 +55,9 @@ now=$(date +%s)
 clock_set +3600
 sleep 1
 is pending "$(alert .state)" "an hour later by the clock it is still pending"
-WAIT=30 wait_until state_is firing
+wait_until state_is firing
 took=$(($(uptime_ms) - began))
-ok "it fires when it has been pending for long enough ($took ms)" between $((hold * 700)) $((hold * 3000)) "$took"
+ok "it fires when it has been pending for long enough ($took ms)" between $((hold * 700)) $((hold * 10000)) "$took"
 ok "it tells what the clock says now" between $((now + 3600)) $((now + 3600 + 60 * scale)) "$(seconds_of starts_at)"
 started=$(alert .starts_at)
 
@@ -74,9 +74,9 @@ clock_set +3600
 sleep 0.5
 is firing "$(alert .state)" "two hours forth it is kept"
 clock_set -3600
-WAIT=30 wait_until state_is resolved
+wait_until state_is resolved
 took=$(($(uptime_ms) - began))
-ok "it resolves when it has been kept for long enough ($took ms)" between $((hold * 700)) $((hold * 3000)) "$took"
+ok "it resolves when it has been kept for long enough ($took ms)" between $((hold * 700)) $((hold * 10000)) "$took"
 is "$started" "$(alert .starts_at)" "it has fired since when it did"
 ok "it does not end before it began" between "$(seconds_of starts_at)" $((now + 7200)) "$(seconds_of ends_at)"
 stop_seismo

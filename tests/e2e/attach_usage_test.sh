@@ -55,7 +55,7 @@ else
 	looped=$(awk '{ print $1 }' "$TMP/calls" | sort -u)
 	ours=$(what '.calls[] | "\(.call) \(.calls_total) \(.errors_total)"' | grep -wF "$looped" | sort)
 	theirs='' # perf may lose what is told at the end, without a word
-	for ((i = 0; i < 3; i++)); do
+	for ((i = 0; i < 10; i++)); do
 		[[ $theirs != "$ours" ]] || break
 		perf trace -s -o "$TMP/perf" "$syscall" loop 1 $calls >"$TMP/calls" 2>/dev/null
 		theirs=$(awk 'NF >= 8 && $2 ~ /^[0-9]+$/ { print $1, $2, $3 }' "$TMP/perf" | grep -wF "$looped" | sort)

@@ -15,9 +15,9 @@ program() { # NAME COMMAND...
 	commands+=("${*:2}")
 }
 
-# Starts all of them, and waits until each is what it is to be.
+# Starts all of them, and waits until each is what it is to be: interpreters may become something else, and then wait.
 start_all() {
-	local command pids=()
+	local command pid before="" pids=()
 	for command in "${commands[@]}"; do
 		eval "$command" <>"$TMP/fifo" >>"$TMP/programs.log" 2>&1 &
 		pids+=($!)
@@ -26,6 +26,17 @@ start_all() {
 	for pid in "${pids[@]}"; do
 		wait_until is_executed "$pid" || bail "a program did not start: $(tail -n 5 "$TMP/programs.log")"
 	done
+	wait_until are_settled "${pids[@]}"
+}
+
+# All are asleep, and are the same programs as half a second ago; `before` is of the caller.
+are_settled() { # PID...
+	local now
+	read -rt 0.5 -u "$silence"
+	now=$(IFS=, && ps -ww -o s=,args= -p "$*")
+	[[ $now == "$before" ]] && ! grep -q '^[RD] ' <<<"$now" && return
+	before=$now
+	false
 }
 
 is_executed() { # PID
@@ -125,8 +136,6 @@ if [[ ${python-} ]]; then
 fi
 
 start_all
-wait_until true # the interpreters that become something else have done so
-sleep 0.5
 start_seismo --probes process
 if [[ ${SEISMO_OPTIONS-} == *core=identify_* ]]; then
 	skip "without iterators a process is seen when its next system call ends"

@@ -7,6 +7,23 @@
 # shellcheck source=tests/e2e/request.sh
 . "$(dirname "$0")/request.sh"
 
+seed=${SEED:-1} steps=$((60 / scale))
+
+# Sets server and client, which are services by these names.
+sequence_of() { # PROTOCOL
+	server=q-$1-server-$$ client=q-$1-client-$$
+}
+
+sequence_start() { # PROTOCOL
+	sequence_of "$1"
+	workload reqseq "$server" >/dev/null
+	workload reqseq "$client" >/dev/null
+	background "$TMP/bin/$server" server "$1" "$seed" $steps >"$TMP/$server"
+	wait_until test -s "$TMP/$server" || bail "$server did not start"
+	timeout --foreground 120 "$TMP/bin/$client" client "$1" "$seed" $steps "$(<"$TMP/$server")" 8 >"$TMP/$client" &
+	clients+=($!)
+}
+
 # Each in its own direction, since `mark`.
 sequence_timed() { # TEXT SERVICE DIRECTION
 	local mean
@@ -16,31 +33,33 @@ sequence_timed() { # TEXT SERVICE DIRECTION
 		between "$(calc "$(said least) * 0.9")" "$(calc "$(said mean) * 1.09 + 0.0001")" "$mean"
 }
 
-sequence() { # PROTOCOL SEED
-	local steps=$((60 / scale)) lines pid
-	server=q-$1-server-$$ client=q-$1-client-$$
-	workload reqseq "$server" >/dev/null
-	workload reqseq "$client" >/dev/null
-	: >"$TMP/$server"
-	background "$TMP/bin/$server" server "$1" "$2" $steps >"$TMP/$server"
-	pid=$!
-	wait_until test -s "$TMP/$server" || bail "$server did not start"
-	mark
-	timeout --foreground 60 "$TMP/bin/$client" client "$1" "$2" $steps "$(<"$TMP/$server")" 8 >"$TMP/$client" || bail "$client failed"
+sequence_counted() { # PROTOCOL
+	local lines
+	sequence_of "$1"
 	mapfile -t lines < <(grep -v = "$TMP/$client")
-	is_counted "$server" "$1, seed $2" "${lines[@]/#/inbound }"
-	is_counted "$client" "$1, seed $2" "${lines[@]/#/outbound }"
-	sequence_timed "$1, seed $2" "$server" inbound
-	sequence_timed "$1, seed $2" "$client" outbound
-	end_process "$pid" 2>/dev/null
+	is_counted "$server" "$1, seed $seed" "${lines[@]/#/inbound }"
+	is_counted "$client" "$1, seed $seed" "${lines[@]/#/outbound }"
+	sequence_timed "$1, seed $seed" "$server" inbound
+	sequence_timed "$1, seed $seed" "$client" outbound
 }
 
+# All at once: most of the time they wait.
 start_seismo --probes request
-for protocol in redis mysql postgresql memcached mqtt http; do
-	sequence $protocol "${SEED:-1}"
+answered=(redis mysql postgresql memcached mqtt http)
+others=(http2 kafka mongodb cql amqp nats ldap zookeeper fastcgi unknown)
+mark
+clients=()
+for protocol in "${answered[@]}" "${others[@]}"; do
+	sequence_start "$protocol"
+done
+for client in "${clients[@]}"; do
+	wait "$client" || bail "a client failed"
+done
+for protocol in "${answered[@]}"; do
+	sequence_counted "$protocol"
 done
 unanswered=1 # what is never answered had its time in the queue, too
-for protocol in http2 kafka mongodb cql amqp nats ldap zookeeper fastcgi unknown; do
-	sequence $protocol "${SEED:-1}"
+for protocol in "${others[@]}"; do
+	sequence_counted "$protocol"
 done
 stop_seismo

@@ -59,7 +59,7 @@ is 2 $? "there is nothing to end any more"
 # --- silenced while it fires, for some seconds
 
 starts_at=$(of_active "$one" .startsAt)
-silence add "service=$subject" --duration 3s --reason "a moment" --format json
+silence add "service=$subject" --duration 8s --reason "a moment" --format json
 is 0 $? "silenced while it fires"
 ok "it is resolved for Alertmanager" wait_until active_is 0 "$one"
 ok "and for webhooks" wait_until received_is "firing resolved" "$TMP/received"

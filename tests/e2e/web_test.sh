@@ -45,7 +45,7 @@ daemon() { # OPTION...
 	"$SEISMO" run --config "$CONFIG" --state-dir "$TMP/state" --probes process "$@" >"$TMP/seismo.out" 2>"$TMP/seismo.err" &
 	seismo_pid=$!
 	at_exit end_process "$seismo_pid"
-	WAIT=60 wait_until curl -sf --unix-socket "$api" http://seismo/-/ready
+	wait_until curl -sf --unix-socket "$api" http://seismo/-/ready
 }
 
 # What curl is answered with, or 000 and its exit status: of 60 it does not trust the server, of 35 and 56 the server refuses.
@@ -273,7 +273,7 @@ is "5s 200" "$("$SEISMO" config --state-dir "$TMP/state" interval | awk '{ print
 sed "s|seismo.crt|server.crt|; s|seismo.key|server.key|" "$ROOT/tools/deploy/web.yml" >"$TMP/deploy.yml"
 web_is "$(<"$TMP/deploy.yml")"
 printf change-me >"$TMP/password"
-sed "s|/etc/prometheus/seismo-ca.crt|$TMP/ca.crt|; s|/etc/prometheus/seismo-password|$TMP/password|; s|host1.example:9469|localhost:$port|; s|15s|1s|" \
+sed "s|/etc/prometheus/seismo-ca.crt|$TMP/ca.crt|; s|/etc/prometheus/seismo-password|$TMP/password|; s|host1.example:9469|localhost:$port|; s|15s|3s|" \
 	"$ROOT/tools/deploy/prometheus-tls.yml" >"$TMP/prometheus.yml"
 ok "promtool checks the example" promtool check config "$TMP/prometheus.yml"
 prometheus --config.file="$TMP/prometheus.yml" --storage.tsdb.path="$TMP/prometheus" --web.listen-address=127.0.0.1:9472 >"$TMP/prometheus.log" 2>&1 &
@@ -309,13 +309,13 @@ serial_is() { # SERIAL
 	[[ $(serial) == "$1" ]]
 }
 
-WAIT=30 wait_until is_up || { tail -n 20 "$TMP/prometheus.log" | comment; bail "prometheus does not scrape"; }
+wait_until is_up || { tail -n 20 "$TMP/prometheus.log" | comment; bail "prometheus does not scrape"; }
 ok "Prometheus scrapes" is_up
 before=$(failures) # the first ones may be: a login takes long
 served=0
 for ((i = 0; i < 3; i++)); do
 	certificate server ca serverAuth DNS:localhost,IP:127.0.0.1
-	WAIT=10 wait_until serial_is "$(openssl x509 -noout -serial -in "$TMP/server.crt")" && ((++served))
+	wait_until serial_is "$(openssl x509 -noout -serial -in "$TMP/server.crt")" && ((++served))
 done
 is 3 "$served" "a certificate that changes is served without being asked to"
 echo "no certificate" >"$TMP/server.crt"

@@ -61,10 +61,11 @@ failed_often() {
 }
 ok "one that fails is told again" wait_until failed_often
 is 1 "$(said "status 500")" "which is complained of once"
-is firing "$(received "$received" /refuses)" "one that refuses is not"
-ok "and it is said why" grep -q "refuses alerts: it answers with status 400: because" "$TMP/seismo.err"
+ok "one that refuses is complained of" wait_until grep -q "refuses alerts: it answers with status 400: because" "$TMP/seismo.err"
+is firing "$(received "$received" /refuses)" "and is not told again"
 is "" "$(received "$received" /elsewhere)" "nobody follows a redirect"
-ok "which is said" grep -q "status 302, and redirects are not followed" "$TMP/seismo.err"
+ok "which is said" wait_until grep -q "status 302, and redirects are not followed" "$TMP/seismo.err"
+wait_until received_is firing "$received" /endless
 is firing "$(received "$received" /endless)" "an endless answer is not read, and is one"
 is 0 "$(said "secret=1")" "what may be secret in an address is not in the log"
 scrape
