@@ -183,7 +183,7 @@ cp "$TMP/bin/true-$$" "$TMP/bin/new" && mv "$TMP/bin/new" "$TMP/bin/true-$$"
 
 slow_since=$EPOCHREALTIME
 speed read_us=80000
-is_shown SlowDisk "$slow_since" 30
+is_shown SlowDisk "$slow_since" 60
 ok "the client suffers, by its own account ($(client_latency) ms)" client_suffers
 is "hardware" "$(figure SlowDisk .kind)" "the cause is the hardware"
 is postgres-$$ "$(figure SlowDisk '.figures.victims.list[0].service')" "PostgreSQL suffers first"
@@ -210,7 +210,7 @@ ok "both show its end" none_says SlowDisk
 
 hung_since=$EPOCHREALTIME
 speed stall=1
-is_shown HungDisk "$hung_since" 30
+is_shown HungDisk "$hung_since" 60
 ok "it says that the disk does not answer" has "$(annotation HungDisk cause)" "$device has not answered for"
 is postgres-$$ "$(figure HungDisk '.figures.victims.list[0].service')" "PostgreSQL waits"
 speed stall=0

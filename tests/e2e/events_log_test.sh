@@ -19,7 +19,7 @@ exits() {
 
 mkdir "$TMP/log"
 EVENTS=$TMP/log/events.jsonl
-echo "events: { file: $EVENTS, max_size: 64KiB, keep: 200, journald: off }" >"$CONFIG"
+echo "events: { file: $EVENTS, max_size: 64KiB, keep: 1000, journald: off }" >"$CONFIG"
 start_seismo --probes process
 "$SEISMO" events --file "$EVENTS" --follow --kind process_exit --service "w-load-$$" --format json >"$TMP/followed" &
 at_exit end_process $!
