@@ -327,12 +327,12 @@ static __always_inline struct pt_regs *task_registers(struct task_struct *task)
 #define PROGRAM_SP(regs)	   REGISTER(regs, sp)
 #define PROGRAM_FP(regs)	   REGISTER(regs, bp)
 #elif defined(__TARGET_ARCH_arm64)
-#define CALL_COMPAT_OF(task, regs) task_compat(task)
-#define CALL_NUMBER(regs)	   REGISTER(regs, syscallno)
-#define CALL_SECOND(regs)	   REGISTER(regs, regs[1])
-#define PROGRAM_IP(regs)	   REGISTER(regs, pc)
-#define PROGRAM_SP(regs)	   REGISTER(regs, sp)
-#define PROGRAM_FP(regs)	   REGISTER(regs, regs[29])
+#define CALL_COMPAT_OF(task, at) task_compat(task)
+#define CALL_NUMBER(at)		 REGISTER(at, syscallno)
+#define CALL_SECOND(at)		 REGISTER(at, regs[1]) /* the member: hence not the parameter's name */
+#define PROGRAM_IP(at)		 REGISTER(at, pc)
+#define PROGRAM_SP(at)		 REGISTER(at, sp)
+#define PROGRAM_FP(at)		 REGISTER(at, regs[29])
 #endif
 
 #define CALL_COMPAT(regs) CALL_COMPAT_OF(task_current(), regs)
