@@ -36,12 +36,17 @@ stop_seismo
 
 # --- as much as is said to be enough: there is hardly any for CPUs to have for themselves
 
-# The configuration with other limits, and no more memory than these need.
+# The configuration with other limits, and no more memory than these need. Where it is too little to start at all, what is
+# enough for that is told first.
 configure() { # LIMIT,...
-	echo "limits: { memory: 8MiB${1:+, $1} }" >"$CONFIG"
-	check text >"$TMP/check.txt"
-	least=$(sed -n 's/.*set limits.memory to at least \([0-9]*MiB\)$/\1/p' "$TMP/check.txt")
-	echo "limits: { memory: $least${1:+, $1} }" >"$CONFIG"
+	local told=8MiB
+	while [[ $told ]]; do
+		least=$told
+		echo "limits: { memory: $least${1:+, $1} }" >"$CONFIG"
+		check text >"$TMP/check.txt" 2>&1
+		told=$(sed -nE 's/.*; set (it|limits\.memory) to at least ([0-9]+[KM]iB)(;.*)?$/\2/p' "$TMP/check.txt" | head -n 1)
+		[[ $told != "$least" ]] || bail "$least is not enough, which was said to be"
+	done
 }
 
 configure ""

@@ -116,6 +116,8 @@ static void nothing_fits(void **state)
 	limits.memory_bytes = MIB / 2;
 	assert_int_equal(table_sizes_plan(&s, &limits, 64, true), -ENOMEM);
 	assert_in_range(s.bytes, MIB / 2, 8 * MIB);
+	limits.memory_bytes = s.bytes;
+	assert_int_equal(table_sizes_plan(&s, &limits, 64, true), 0);
 }
 
 static const struct CMUnitTest tests[] = {

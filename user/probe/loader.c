@@ -239,7 +239,7 @@ static int tables_plan(struct probe_set *set)
 	if (err)
 		snprintf(set->error, sizeof(set->error),
 			 "the tables do not fit into limits.memory; set it to at least %lluKiB",
-			 (unsigned long long)set->tables.sizes.bytes >> 10);
+			 ((unsigned long long)set->tables.sizes.bytes + 1023) >> 10);
 	return err;
 }
 
