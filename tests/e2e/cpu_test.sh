@@ -131,12 +131,20 @@ run_throttled() { # CGROUP SERVICE
 	program=$(workload cpu "$2")
 	: >"$TMP/hold"
 	quota_set "$1" || return
-	sleep 0.3 # the kernel counts a period for that, which is nobody's
+	wait_until is_at_rest "$1/cpu.stat" # the kernel counts a period for that, which is nobody's
 	idle=$(stat_value "$1/cpu.stat" nr_periods)
 	background enter_cgroup "$1" "$program" hold 2 1 120 >"$TMP/hold"
 	pid=$!
 	WAIT=120 wait_until test -s "$TMP/hold"
-	sleep 0.2
+	wait_until is_at_rest "$1/cpu.stat"
+}
+
+# Have the last periods, of a tenth of a second, been counted? There are two more when nobody runs.
+is_at_rest() { # FILE
+	local before
+	before=$(stats_of "$1")
+	sleep 0.3
+	[[ $(stats_of "$1") == "$before" ]]
 }
 
 # Prints what the file has for this word, seconds in seconds.
@@ -189,7 +197,7 @@ if mount=$(cgroup_controller cpu) && cgroup=$mount/w-quota-$$.service && cgroup_
 	is 0 "$(value_or_0 seismo_cpu_periods_total "service=w-quota-$$")" "it is of the service that the cgroup names"
 
 	before=$idle
-	cp "$cgroup/cpu.stat" "$TMP/cpu.stat" # of now: its end may take one more period
+	cp "$cgroup/cpu.stat" "$TMP/cpu.stat" # as it was compared above: its end may take one more period
 	end_process "$pid" 2>/dev/null
 	wait_until rmdir "$cgroup"
 	mkdir "$cgroup"
