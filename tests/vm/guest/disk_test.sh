@@ -59,14 +59,14 @@ check_device() { # TEXT
 	is "$(kernel_says)" "$(device_says)" "$1: requests and bytes of the device are those of /sys/block"
 }
 
-# Requests and bytes of a service.
+# Requests and bytes of a service since device_start.
 service_says() { # SERVICE OPERATION
-	echo "$(value seismo_service_block_io_duration_seconds_count \
-		"service=$1" "device=$device" "operation=$2") $(value seismo_service_block_io_bytes_total \
+	echo "$(grown seismo_service_block_io_duration_seconds_count \
+		"service=$1" "device=$device" "operation=$2") $(grown seismo_service_block_io_bytes_total \
 		"service=$1" "device=$device" "operation=$2")"
 }
 
-# All requests and bytes of the device's operation are the service's; as many as the kernel kept from the program that sees
+# These requests and bytes of the device's operation are the service's; as many as the kernel kept from the program that sees
 # who submits may be nobody's.
 is_service() { # TEXT SERVICE OPERATION NUMBER BYTES
 	local said lost
@@ -75,7 +75,7 @@ is_service() { # TEXT SERVICE OPERATION NUMBER BYTES
 	if [[ $said != "$4 $5" ]] && between $(($4 - lost)) $(($4 - 1)) "${said% *}"; then
 		said=$(awk '{ n += $1; bytes += $2 } END { print n, bytes }' <(service_says "$2" "$3") <(service_says other "$3"))
 	fi
-	is "$4 $5" "$said" "$1: requests and bytes of the service ($lost events were lost)"
+	is "$4 $5" "$said" "$1: $3 requests and bytes of the service ($lost events were lost)"
 }
 
 # A machine that has others on it wakes what waits late: the bucket has at least as many requests as the
@@ -205,9 +205,8 @@ if modprobe -q null_blk nr_devices=1 gb=1 irqmode=2 completion_nsec=1000000 queu
 			bail "fio failed"
 		check_device "$scheduler"
 		for operation in read write; do
-			is "$(jq -r ".jobs[0].$operation | \"\(.total_ios) \(.io_bytes)\"" "$TMP/fio.json")" \
-				"$(service_says "$fio" "$operation")" \
-				"$scheduler: $operation requests and bytes of the service are fio's"
+			read -r number bytes < <(jq -r ".jobs[0].$operation | \"\(.total_ios) \(.io_bytes)\"" "$TMP/fio.json")
+			is_service "$scheduler, as fio says" "$fio" "$operation" "$number" "$bytes"
 		done
 	done
 else
