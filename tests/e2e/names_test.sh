@@ -218,16 +218,16 @@ all_counted() { # COUNT
 
 long=${SEISMO_LONG:-0}
 
-# The same for names that may be forgotten by now, which is only done when a scrape has seen all that they did.
-sum_seen() { # METRIC BEGINNING LABEL
-	cat "$TMP"/scrapes/* | grep "^$1{.*service=\"$2" | awk -v label="$3" '
-		index($0, label) { split($0, part, "service=\""); last[part[2]] = $NF }
-		END { for (name in last) sum += last[name]; printf "%d\n", sum }'
-}
-
+# The same for names that may be forgotten by now, which is only done when a scrape has seen all that they did. Each scrape
+# is looked at once: what they have of such names is gathered in a file.
 all_seen() { # COUNT
 	local files=("$TMP"/scrapes/*)
-	seen=$(sum_seen seismo_syscalls_total churn- "syscall=\"$call\"")
+	grep -h '^seismo_syscalls_total{.*service="churn-' /dev/null "${files[@]:looked}" |
+		grep -F "syscall=\"$call\"" >>"$TMP/seen"
+	looked=${#files[@]}
+	seen=$(awk '
+		{ split($0, part, "service=\""); last[part[2]] = $NF }
+		END { for (name in last) sum += last[name]; printf "%d\n", sum }' "$TMP/seen")
 	rest=$(METRICS=${files[-1]} grown seismo_syscalls_total service=other "syscall=$call")
 	((seen + rest == $1 * calls))
 }
@@ -239,7 +239,7 @@ cgroup_make "$any/seismo-churn-$$"
 start_seismo --probes syscall=count,process --interval 5s
 mark
 start_scraping
-before=0
+before=0 looked=0
 for ((first = 0; first < all; first += some)); do
 	((first < all - some)) || before=$(resident)
 	"$churn" cgroup "$any/seismo-churn-$$" "$some" "$calls" "$first"
