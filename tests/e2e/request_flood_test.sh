@@ -62,7 +62,7 @@ done
 wait $asking
 made=$(flooded)
 echo "# result: $made random connections"
-ok "random connections were made" between $((connections / 20)) $connections "$made"
+ok "random connections were made" between $((2000 / scale)) $connections "$made"
 is_counted "$server" "beside them" "inbound http 200 $(($(said ok) + 80))" "inbound http 500 $(($(said failed) + 20))"
 is_counted "$client" "beside them" "outbound http 200 $(($(said ok) + 80))" "outbound http 500 $(($(said failed) + 20))"
 is_metric $((warm + made)) "all of them are connections" seismo_tcp_connections_total service="$hostile" direction=outbound
