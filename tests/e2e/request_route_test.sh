@@ -106,6 +106,31 @@ else
 	skip_one "which was asked as often" "nft does not translate here"
 fi
 
+# --- a destination that a program of the client's cgroup changes, as service meshes do it
+
+mesh_answers() {
+	[[ -s $TMP/mesh || -s $TMP/mesh.err ]]
+}
+
+mount=$(awk '$3 == "cgroup2" { print $2; exit }' /proc/mounts)
+reqserver_start mesh 127.0.0.1
+if [[ $mount ]] && cgroup_make "$mount/mesh-$$"; then
+	workload connect4 "mesh-$$" >/dev/null
+	background "$TMP/bin/mesh-$$" "$mount/mesh-$$" 10.96.0.3 80 127.0.0.1 "$port" >"$TMP/mesh" 2>"$TMP/mesh.err"
+	wait_until mesh_answers
+fi
+if [[ -s $TMP/mesh ]]; then
+	mark
+	client=r-mesh-client-$$ port=80
+	(echo "$BASHPID" >"$mount/mesh-$$/cgroup.procs" && reqserver_ask mesh 10.96.0.3 connections=3 requests=4)
+	wait_until grown_to 12 seismo_requests_total service="$client" direction=outbound
+	is 12 "$(grown seismo_requests_total service="$client" peer="$server")" "a program changes the destination: one callee"
+	is 12 "$(grown seismo_requests_total service="$server" direction=inbound)" "which was asked as often"
+else
+	skip_one "a program changes the destination: one callee" "no programs of cgroups here: $(tail -n 1 "$TMP/mesh.err" 2>/dev/null)"
+	skip_one "which was asked as often" "no programs of cgroups here"
+fi
+
 # --- to another network, which does not see the client's own address and port
 
 far_begin() {
@@ -119,7 +144,8 @@ far_begin() {
 }
 
 far_is_apart() {
-	[[ $(readlink "$far") != $(readlink /proc/self/ns/net) ]]
+	local net # nothing, while the process starts a program
+	net=$(readlink "$far") && [[ $net != $(readlink /proc/self/ns/net) ]]
 }
 
 far_translate() {
