@@ -34,7 +34,7 @@ sed -i "s/^    severity: page/    for: ${hold}s\n    keep_firing_for: ${hold}s\n
 start_seismo --probes process
 
 alert() { # JQ-FILTER
-	curl -fsS --max-time 5 "$SEISMO_URL/api/v1/alerts" | jq -r ".alerts[] | $1"
+	curl -fsS --max-time 60 "$SEISMO_URL/api/v1/alerts" | jq -r ".alerts[] | $1"
 }
 state_is() { # STATE
 	[[ $(alert .state) == "$1" ]]

@@ -102,7 +102,7 @@ alertmanager_start() { # PORT RECEIVER-PORT FOLDER
 
 # The alerts that are active there, as JSON.
 active() { # PORT
-	curl -sS --max-time 5 "http://127.0.0.1:$1/api/v2/alerts?active=true"
+	curl -sS --max-time 60 "http://127.0.0.1:$1/api/v2/alerts?active=true"
 }
 
 active_is() { # COUNT PORT

@@ -109,6 +109,6 @@ is "1 true" "$(connections .) $(jq .connections[0].since_before "$found")" "a co
 # --- the end of one that there is not
 
 end_of() { # ID
-	curl -sS --max-time 10 -o /dev/null -w '%{http_code}' -X POST --unix-socket "$TMP/state/api.sock" "http://x/api/v1/attach/end?id=$1"
+	curl -sS --max-time 60 -o /dev/null -w '%{http_code}' -X POST --unix-socket "$TMP/state/api.sock" "http://x/api/v1/attach/end?id=$1"
 }
 is 404 "$(end_of 1)" "an attachment that there is not has no end"

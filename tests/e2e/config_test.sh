@@ -10,7 +10,7 @@ file=$TMP/file.yaml
 chmod 755 "$TMP"
 
 config() { # ARGUMENT...
-	timeout 20 "$SEISMO" config --state-dir "$TMP/none" "$@" </dev/null
+	timeout 60 "$SEISMO" config --state-dir "$TMP/none" "$@" </dev/null
 }
 
 # Key, value and origin of one line.

@@ -11,7 +11,7 @@ chmod 755 "$TMP"
 
 # Runs the program: sets status, its words are in run.out and run.err.
 run() { # ARGUMENT...
-	timeout 20 "$SEISMO" "$@" >"$TMP/run.out" 2>"$TMP/run.err" </dev/null
+	timeout 60 "$SEISMO" "$@" >"$TMP/run.out" 2>"$TMP/run.err" </dev/null
 	status=$?
 }
 
@@ -26,11 +26,11 @@ nobody() { # COMMAND...
 }
 
 control() { # CURL-OPTION... PATH
-	curl -sS --max-time 10 --unix-socket "$socket" "${@:1:$#-1}" "http://seismo${*: -1}"
+	curl -sS --max-time 60 --unix-socket "$socket" "${@:1:$#-1}" "http://seismo${*: -1}"
 }
 
 endpoint() { # CURL-OPTION... PATH
-	curl -sS --max-time 10 "${@:1:$#-1}" "$SEISMO_URL${*: -1}"
+	curl -sS --max-time 60 "${@:1:$#-1}" "$SEISMO_URL${*: -1}"
 }
 
 # --- the lock
@@ -263,7 +263,7 @@ ok "tables that cannot be read are no success, and it says why" timeout 10 grep 
 exec {connection}>&-
 front_needs=$(as_front prlimit --pid "$front" --nofile --output SOFT --noheadings)
 as_front prlimit --pid "$front" --nofile=6:
-curl -sS --max-time 15 -o /dev/null "$SEISMO_URL/-/healthy" 2>/dev/null &
+curl -sS --max-time 60 -o /dev/null "$SEISMO_URL/-/healthy" 2>/dev/null &
 ok "without any left it waits, and costs no time" between 0 20 "$(cpu_used)"
 as_front prlimit --pid "$front" --nofile="${front_needs// /}:"
 prlimit --pid "$seismo_pid" --nofile="$needed:"

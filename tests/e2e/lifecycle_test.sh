@@ -8,7 +8,7 @@ need bpftool jq setpriv
 # Runs the program, below another one: sets output, errors and status.
 below=()
 run() { # ARGUMENT...
-	timeout 20 "${below[@]}" "$SEISMO" "$@" >"$TMP/run.out" 2>"$TMP/run.err" </dev/null
+	timeout 60 "${below[@]}" "$SEISMO" "$@" >"$TMP/run.out" 2>"$TMP/run.err" </dev/null
 	status=$?
 	output=$(cat "$TMP/run.out")
 	errors=$(cat "$TMP/run.err")

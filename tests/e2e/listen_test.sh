@@ -14,7 +14,7 @@ daemon() { # OPTION...
 }
 
 status_of() { # CURL-OPTION...
-	curl -s --max-time 10 -o "$TMP/body" -w '%{http_code}' "$@"
+	curl -s --max-time 60 -o "$TMP/body" -w '%{http_code}' "$@"
 }
 
 cat >"$CONFIG" <<END
@@ -56,7 +56,7 @@ is "200 200" "$(status_of --unix-socket "$TMP/one.sock" http://x/-/healthy) $(st
 is "listen --listen" "$("$SEISMO" config --state-dir "$TMP/state" listen | awk '{ print $1, $NF }')" "and goes before the file"
 is "000" "$(status_of http://127.0.0.1:9471/-/healthy)" "which is not listened to"
 for wrong in 127.0.0.1 unix:relative 127.0.0.1:9474,nonsense; do
-	timeout 20 "$SEISMO" run --config "$CONFIG" --state-dir "$TMP/other" --listen "$wrong" >/dev/null 2>"$TMP/err"
+	timeout 60 "$SEISMO" run --config "$CONFIG" --state-dir "$TMP/other" --listen "$wrong" >/dev/null 2>"$TMP/err"
 	is 2 $? "--listen $wrong: exit status"
 done
 "$SEISMO" run --config "$CONFIG" --state-dir "$TMP/other" --listen "127.0.0.1:9474,unix:$TMP/one.sock" >/dev/null 2>"$TMP/err"

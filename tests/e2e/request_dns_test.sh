@@ -36,7 +36,7 @@ batches_counted() { # NAME QUERIES BATCH
 	client=d-$1-client-$$
 	workload reqdns "$client" >/dev/null
 	mark
-	timeout 30 "$TMP/bin/$client" client 127.0.0.1 "$dns_port" "$2" "$3" 10 >"$TMP/$client" || bail "$client failed"
+	timeout 60 "$TMP/bin/$client" client 127.0.0.1 "$dns_port" "$2" "$3" 10 >"$TMP/$client" || bail "$client failed"
 	is "$(($2 - $2 / 10)) $(($2 / 10))" "$(said ok) $(said failed)" "$2 queries by $3 are answered"
 	is_counted "$server" "$2 queries by $3" "inbound dns error $(said failed)" "inbound dns ok $(said ok)"
 	is_counted "$client" "$2 queries by $3" "outbound dns error $(said failed)" "outbound dns ok $(said ok)"

@@ -83,11 +83,11 @@ is "off inactive" "$(state_of SlowDisk) $(state_of BusyWork)" "the daemon says h
 
 prometheus_started() {
 	prometheus=http://$(grep -Eo 'address=127\.0\.0\.1:[1-9][0-9]*' "$TMP/prometheus.log" | head -n 1 | cut -d= -f2)
-	curl -fsS --max-time 2 "$prometheus/-/ready"
+	curl -fsS --max-time 60 "$prometheus/-/ready"
 }
 
 prometheus_alerts() {
-	curl -fsS --max-time 5 "$prometheus/api/v1/alerts" | jq -c '[.data.alerts[] | select(.state == "firing" and .labels.alertname == "BusyWork") |
+	curl -fsS --max-time 60 "$prometheus/api/v1/alerts" | jq -c '[.data.alerts[] | select(.state == "firing" and .labels.alertname == "BusyWork") |
 		[.labels.alertname, .labels.severity, .labels.service]]'
 }
 

@@ -50,7 +50,7 @@ configure() { # SUMMARY
 }
 
 alerts_get() {
-	curl -fsS --max-time 5 "$SEISMO_URL/api/v1/alerts" >"$alerts"
+	curl -fsS --max-time 60 "$SEISMO_URL/api/v1/alerts" >"$alerts"
 }
 
 alert() { # RULE JQ-FILTER

@@ -18,7 +18,7 @@ alert_config "$targets"
 start_seismo --probes process
 
 silence() { # ARGUMENT...
-	timeout 20 "$SEISMO" silence "$@" --config "$CONFIG" --state-dir "$TMP/state" >"$TMP/run.out" 2>"$TMP/run.err"
+	timeout 60 "$SEISMO" silence "$@" --config "$CONFIG" --state-dir "$TMP/state" >"$TMP/run.out" 2>"$TMP/run.err"
 }
 
 alerts() { # JQ

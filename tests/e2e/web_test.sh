@@ -280,7 +280,7 @@ prometheus --config.file="$TMP/prometheus.yml" --storage.tsdb.path="$TMP/prometh
 at_exit end_process $!
 
 query() { # PROMQL
-	curl -fsS --max-time 5 --data-urlencode "query=$1" http://127.0.0.1:9472/api/v1/query | jq -r '.data.result[0].value[1] // 0'
+	curl -fsS --max-time 60 --data-urlencode "query=$1" http://127.0.0.1:9472/api/v1/query | jq -r '.data.result[0].value[1] // 0'
 }
 
 # Scrapes so far, and those of them that failed.
