@@ -169,7 +169,7 @@ prometheus_start
 
 # --- as usual
 
-sleep 35
+sleep 24
 ok "neither shows anything while the disk is as fast as always" none_says SlowDisk
 comment <<<"usual latency of the client: $(client_latency) ms"
 

@@ -8,7 +8,7 @@
 # shellcheck source=tests/e2e/events.sh
 . "$(dirname "$0")/events.sh"
 
-n=$((10000 / scale))
+n=$((5000 / scale))
 start_seismo --probes process
 program=$(workload process "w-storm-$$")
 began=${EPOCHREALTIME/./}
