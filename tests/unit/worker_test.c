@@ -113,6 +113,33 @@ static void the_queue_is_bounded(void **state)
 	worker_free(w);
 }
 
+static void what_has_not_begun_may_be_cancelled(void **state)
+{
+	struct task tasks[3];
+	int order[3] = { -1, -1, -1 }, left = 2;
+	struct worker *w = worker_new(loop, 2);
+
+	(void)state;
+	done_next = order;
+	for (int i = 0; i < 3; i++)
+		tasks[i] = (struct task){ { wait_at_gate, task_done }, .number = i, .left = &left };
+	assert_int_equal(worker_add(w, &tasks[0].job), 0);
+	sem_wait(&begun);
+	assert_int_equal(worker_add(w, &tasks[1].job), 0);
+	assert_true(worker_cancel(w, &tasks[1].job));
+	assert_false(worker_cancel(w, &tasks[1].job));
+	assert_false(worker_cancel(w, &tasks[0].job));
+	/* its place is free */
+	assert_int_equal(worker_add(w, &tasks[2].job), 0);
+	sem_post(&gate);
+	sem_post(&gate);
+	assert_int_equal(loop_run(loop), 0);
+	assert_int_equal(order[0], 0);
+	assert_int_equal(order[1], 2);
+	assert_int_equal(order[2], -1);
+	worker_free(w);
+}
+
 static struct worker *ending;
 static int added;
 
@@ -176,6 +203,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(jobs_are_done_in_order_beside_the_loop),
 		TEST(the_queue_is_bounded),
+		TEST(what_has_not_begun_may_be_cancelled),
 		TEST(who_still_waits_at_the_end_is_dropped),
 		TEST(a_job_that_hangs_is_told),
 	};

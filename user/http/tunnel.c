@@ -75,6 +75,8 @@ static void tunnel_free(struct tunnel *t)
 void tunnel_end(struct tunnel *t)
 {
 	t->ending = true;
+	if (t->busy && worker_cancel(t->all->worker, &t->job))
+		t->busy = false;
 	if (t->busy)
 		shutdown(t->outer, SHUT_RDWR);
 	else

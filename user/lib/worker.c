@@ -148,3 +148,18 @@ int worker_add(struct worker *w, struct job *job)
 	pthread_mutex_unlock(&w->lock);
 	return 0;
 }
+
+bool worker_cancel(struct worker *w, struct job *job)
+{
+	struct job *waiting;
+
+	pthread_mutex_lock(&w->lock);
+	waiting = w->waiting;
+	while (waiting && waiting != job)
+		waiting = waiting->next;
+	if (waiting)
+		LL_DELETE(w->waiting, waiting);
+	pthread_mutex_unlock(&w->lock);
+	w->cnt -= !!waiting;
+	return waiting;
+}

@@ -32,5 +32,7 @@ bool worker_end(struct worker *w, uint64_t wait_ns);
 void worker_free(struct worker *w);
 /* 0; -EAGAIN: there are as many jobs as there may be; -ECANCELED: from a `done` while the worker ends. */
 int worker_add(struct worker *w, struct job *job);
+/* True: its turn had not come and will not, nor is `done` called. False: it will be. */
+bool worker_cancel(struct worker *w, struct job *job);
 
 #endif
