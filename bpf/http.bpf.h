@@ -41,16 +41,12 @@ static __always_inline void fastpath_learn(struct request_ctx *r, u32 bytes)
  * How many requests begin here, with one at a time in flight. All bytes are parsed, so that the rest of a request that
  * got its response early is not taken for another request.
  */
-static __always_inline int http_requests_begun(struct event *e)
+static __noinline int http_requests_begun(struct event *e, bool parsed)
 {
 	struct request_ctx *r = &e->sc->request;
-	struct flow *f = event_flow(e);
-	bool begins = flow_at_boundary(f);
 	int n;
 
-	if (r->unparsed && r->outstanding && !http_begins_another(e))
-		return 0;
-	if (!parse(e))
+	if (!parsed)
 		return r->desync && !r->outstanding;
 	n = e->p->request_cnt;
 	if (e->p->lost) {
@@ -59,7 +55,7 @@ static __always_inline int http_requests_begun(struct event *e)
 	}
 	if (r->desync)
 		flows_reset(r);
-	else if (n == 1 && begins && flow_at_boundary(f))
+	else if (n == 1 && e->p->begins && flow_at_boundary(event_flow(e)))
 		fastpath_learn(r, e->bytes);
 	if (n)
 		r->exchange_cnt++;

@@ -3,6 +3,7 @@
 #ifndef INFLIGHT_BPF_H
 #define INFLIGHT_BPF_H
 
+#include "bits.h"
 #include "parser.bpf.h"
 
 /* request_count() of one request, through the socket's slot caches; its owner is valid. */
@@ -85,25 +86,26 @@ static __always_inline void inflight_reset(struct request_ctx *r)
 
 /*
  * Up to n of the oldest group have responses of the same status. Returns how many. Those of a group are taken to have
- * come evenly. Few branches: this is in loops.
+ * come evenly. No branches: this is in a loop, where each of them would double what the verifier looks at.
  */
 static __always_inline u32 inflight_complete(struct sock_ctx *sc, u64 dim, u32 n, u64 now)
 {
 	struct request_ctx *r = &sc->request;
 	struct inflight *b = inflight_oldest(r);
+	u64 response_ns = r->response_ns;
 	u32 part;
 
-	if (n > b->cnt)
-		n = b->cnt;
+	n = LEAST(n, b->cnt);
 	part = (u64)b->span * n / b->cnt;
 	b->span -= part;
 	b->since_ns += (u64)part << 10;
-	request_count(sc->identity, dim, n, b->since_ns, r->response_ns ?: now);
+	now += (response_ns - now) * SCRIPT_LESS(0, response_ns);
+	request_count(sc->identity, dim, n, b->since_ns, now);
 	r->response_ns = 0;
 	/* a reset may have emptied them meanwhile */
-	r->outstanding -= n < r->outstanding ? n : r->outstanding;
-	b->cnt -= n < b->cnt ? n : b->cnt;
-	r->oldest += !b->cnt;
+	r->outstanding -= LEAST(n, r->outstanding);
+	b->cnt -= LEAST(n, b->cnt);
+	r->oldest += SCRIPT_LESS(b->cnt, 1);
 	return n;
 }
 

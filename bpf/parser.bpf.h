@@ -170,16 +170,17 @@ __noinline int parser_steps(u32 sent)
 	return 0;
 }
 
-/*
- * Parses all bytes, or as many as steps allow: the rest is not seen. Nested loops cost the verifier little; a function more would
- * have too large a stack on 5.10.
- */
-static __always_inline void parser_run(struct event *e)
+/* Parses all bytes, or as many as steps allow: the rest is not seen. Nested loops cost the verifier little. */
+__noinline int parser_run(u32 sent)
 {
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+
 	for (int i = 0; i < PARSER_STEPS; i++)
-		if (parser_steps(e->sent))
-			return;
-	e->p->desync = 1;
+		if (parser_steps(sent))
+			return 0;
+	if (p)
+		p->desync = 1;
+	return 0;
 }
 
 static __always_inline void flows_reset(struct request_ctx *r)
@@ -213,12 +214,17 @@ static __always_inline bool payload_note(const struct event *e, int found)
 	return found;
 }
 
-/* These received bytes, with no request in flight, respond to a request that has not been seen yet. */
-static __always_inline bool is_race(const struct event *e)
+/* These received bytes, with no request in flight, respond to a request that has not been seen yet: sends have got to `seq`. */
+static __always_inline bool is_race_at(const struct event *e, u32 seq)
 {
 	const struct request_ctx *r = &e->sc->request;
 
-	return !e->sent && r->sent_seq && write_seq(e->sk) != r->sent_seq;
+	return !e->sent && r->sent_seq && seq != r->sent_seq;
+}
+
+static __always_inline bool is_race(const struct event *e)
+{
+	return is_race_at(e, e->p->sent_seq);
 }
 
 static __noinline int parser_begin(struct event *e)
@@ -230,7 +236,6 @@ static __noinline int parser_begin(struct event *e)
 	if (!payload_note(e, parser_payload(e->sent, e->bytes)))
 		return 0;
 	p->stream = r->stream;
-	p->sock = (u64)e->sk;
 	p->now = e->now;
 	p->epoch = connection_epoch(r, e->now);
 	p->identity = e->sc->identity;
@@ -296,12 +301,12 @@ static __noinline int peer_resolve(struct event *e)
 
 	sc->request.peer_known = PEER_FOUND;
 	if (sc->direction == TCP_OUTBOUND) {
-		sc->request.peer = peer_find(e->sk);
+		sc->request.peer = peer_find(e->p->sock);
 		if (translates && sc->request.watched)
 			sc->request.peer_known = PEER_SEEMING;
 		return 0;
 	}
-	peer_note(e->sk, sc->identity);
+	peer_note(e->p->sock, sc->identity);
 	if (translates)
 		route_note(e->sk, &e->p->route);
 	return 0;
@@ -409,7 +414,7 @@ static __always_inline int parse(struct event *e)
 		e->sc->request.desync = 1;
 		return 0;
 	}
-	parser_run(e);
+	parser_run(e->sent);
 	parser_end(e);
 	if (e->p->setup)
 		setup_found(e);

@@ -63,6 +63,8 @@ struct parser {
 	u32 pos, len;	 /* in `bytes`: what is not parsed yet */
 	u32 request_cnt;
 	u32 blocking; /* one of them is a blocking command */
+	u32 single;   /* HTTP, with one request at a time in flight */
+	u32 begins;   /* the first of these bytes is that of a message */
 	u32 desync;
 	u32 lost;      /* the bytes made no sense */
 	u32 owed;      /* a request was in flight; here, since the stack is full */

@@ -81,30 +81,31 @@ static __always_inline u32 peer_new(struct peer *p)
 	return number;
 }
 
-/* The number of the peer that this socket sends requests to. */
-static __always_inline u32 peer_find(struct sock *sk)
+/* The number of the peer that the socket at this address sends requests to. */
+__noinline u32 peer_find(u64 sock)
 {
 	struct peer p = {};
 	u32 *number;
 
-	if (!peer_of(sk, true, &p))
+	if (!peer_of((struct sock *)sock, true, &p))
 		return PEER_NONE;
 	number = bpf_map_lookup_elem(&request_peer_ids, &p);
 	return number ? *number : peer_new(&p);
 }
 
 /* Records that this identity serves requests at the socket's local address. */
-static __always_inline void peer_note(struct sock *sk, u32 identity)
+__noinline int peer_note(u64 sock, u32 identity)
 {
 	struct peer_owner owner = { identity, identity_gen(identity) }, *known;
 	struct peer p = {};
 
 	identity_serves(identity);
-	if (!peer_of(sk, false, &p))
-		return;
+	if (!peer_of((struct sock *)sock, false, &p))
+		return 0;
 	known = bpf_map_lookup_elem(&request_owners, &p);
 	if (!known || known->identity != owner.identity || known->gen != owner.gen)
 		bpf_map_update_elem(&request_owners, &p, &owner, BPF_ANY);
+	return 0;
 }
 
 /* --- destinations that this machine translates (DNAT), as those of Kubernetes' services */

@@ -35,18 +35,26 @@ static __noinline int requests_desync(struct event *e)
 	return exchange_begin(e);
 }
 
-/* How many requests begin in these bytes. */
+/* How many requests begin in these bytes. They are parsed in one place, whatever the protocol: the verifier walks through it once. */
 static __always_inline int requests_begun(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
+	int parsed;
 
 	if (r->desync && !r->outstanding) /* tries to parse again */
 		flows_reset(r);
-	if (r->protocol == PROTOCOL_HTTP && !r->pipelined)
-		return http_requests_begun(e);
-	if (!r->protocol || r->desync)
+	e->p->single = r->protocol == PROTOCOL_HTTP && !r->pipelined;
+	e->p->begins = flow_at_boundary(event_flow(e));
+	if (e->p->single) {
+		if (r->unparsed && r->outstanding && !http_begins_another(e))
+			return 0;
+	} else if (!r->protocol || r->desync) {
 		return exchange_begin(e);
-	if (!parse(e))
+	}
+	parsed = parse(e);
+	if (e->p->single)
+		return http_requests_begun(e, parsed);
+	if (!parsed)
 		return r->desync ? exchange_begin(e) : 0;
 	if (r->desync)
 		return requests_desync(e);
@@ -206,7 +214,7 @@ static __always_inline bool is_more(struct event *e)
 		return false;
 	if (!e->is_request)
 		return !r->outstanding && r->tries && !detect_waits(r) &&
-		       (r->protocol != PROTOCOL_HTTP || !is_race(e));
+		       (r->protocol != PROTOCOL_HTTP || !is_race_at(e, write_seq(e->sk)));
 	return r->outstanding && !r->tail && (r->desync || r->protocol != PROTOCOL_HTTP);
 }
 
@@ -217,6 +225,7 @@ static __always_inline bool event_begin(struct event *e)
 	e->p = bpf_map_lookup_elem(&request_parsers, &e->sent);
 	if (!e->p)
 		return false;
+	e->p->sock = (u64)e->sk;
 	e->p->call_ns = e->now = bpf_ktime_get_ns();
 	return true;
 }
@@ -271,7 +280,7 @@ static __always_inline void on_stream_used(struct event *e)
 	fastpath_update(r);
 }
 
-static __noinline int on_stream(struct event *e)
+static __always_inline int on_stream(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 	bool used;
@@ -369,16 +378,15 @@ const volatile bool supersedes_send SEC(".rodata"), supersedes_recv SEC(".rodata
 
 static __always_inline int on_data(struct sock *sk, int bytes, bool sent)
 {
-	bool count = sent ? supersedes_send : supersedes_recv;
+	bool count = sent ? supersedes_send : supersedes_recv, tcp = is_tcp(sk) || is_mptcp(sk);
 
-	if (is_tcp(sk) || is_mptcp(sk))
-		return on_stream_traced(sk, bytes, sent, count);
 	if (is_udp(sk))
 		return on_datagram_data(sk, bytes, sent);
-	if (READ(sk, __sk_common.skc_family) != AF_UNIX || READ(sk, sk_type) != SOCK_STREAM)
+	if (!tcp &&
+	    (READ(sk, __sk_common.skc_family) != AF_UNIX || READ(sk, sk_type) != SOCK_STREAM))
 		return 0;
-	return bytes == -ECONNRESET ? unix_stream_reset(sk)
-				    : on_stream_traced(sk, bytes, sent, false);
+	return !tcp && bytes == -ECONNRESET ? unix_stream_reset(sk)
+					    : on_stream_traced(sk, bytes, sent, tcp && count);
 }
 
 TRACEPOINT(sock_send_length, send, struct sock *sk, int bytes)

@@ -7,13 +7,19 @@
 #include "request.h"
 #include "socket.bpf.h"
 
+/* Of a dimension without a status. */
+static __always_inline u64 with_status(u64 dim, u32 status)
+{
+	return dim | (status & ((1 << REQUEST_STATUS_BITS) - 1)) << REQUEST_STATUS_AT;
+}
+
 static __always_inline u64 dimension(u32 protocol, u32 direction, u32 peer, u32 status)
 {
 	if (protocol == PROTOCOL_MEMCACHED_BINARY)
 		protocol = PROTOCOL_MEMCACHED;
-	return protocol | direction << REQUEST_DIRECTION_AT |
-	       (status & ((1 << REQUEST_STATUS_BITS) - 1)) << REQUEST_STATUS_AT |
-	       (u64)peer << REQUEST_PEER_AT;
+	return with_status(protocol | direction << REQUEST_DIRECTION_AT |
+				   (u64)peer << REQUEST_PEER_AT,
+			   status);
 }
 
 static __always_inline u64 without_status(u64 dim)

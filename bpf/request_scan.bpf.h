@@ -84,7 +84,7 @@ SOCK_SCAN(requests_scan)
 	}
 	if (peers_shown && sc->known && !r->peer_known && sc->direction == TCP_OUTBOUND &&
 	    BPF_CORE_READ(sk, __sk_common.skc_state) == ESTABLISHED) {
-		r->peer = peer_find(sk);
+		r->peer = peer_find(pointer_address(sk));
 		r->peer_known = 1;
 	}
 	if (protocol_has_streams(r->protocol))

@@ -23,6 +23,26 @@ static __always_inline int exchange_status(struct event *e)
 	return protocol == PROTOCOL_UNKNOWN ? response_unknown(e) : STATUS_UNKNOWN;
 }
 
+/* Finds a response's status in p->head. */
+__noinline int parser_simple_step(u32 sent, u32 protocol)
+{
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct flow *flow;
+
+	if (!p)
+		return 0;
+	flow = &p->stream.flow[FLOW_RESPONSE];
+	__builtin_memset(&p->found, 0, sizeof(p->found));
+	__builtin_memset(flow, 0, sizeof(*flow));
+	p->stream.flow[FLOW_REQUEST].size_at = 0;
+	p->stream.flow[FLOW_REQUEST].begun = 1;
+	if (protocol == PROTOCOL_REDIS)
+		redis_step(flow, p->head, p->head_len, false, &p->found);
+	else
+		mysql_step(&p->stream, p->head, p->head_len, false, &p->found);
+	return p->found.kind == FOUND_RESPONSE;
+}
+
 /*
  * The only request in flight gets its response, whose status is in its first bytes. The rest is not parsed. 0: the
  * status is not there.
@@ -31,19 +51,9 @@ static __noinline int response_simple(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 	struct parser *p = e->p;
-	struct flow *flow = &p->stream.flow[FLOW_RESPONSE];
 
-	if (!is_simple(r) || r->outstanding != 1 || event_flow(e)->carry_len || !head_read(e))
-		return 0;
-	__builtin_memset(&p->found, 0, sizeof(p->found));
-	__builtin_memset(flow, 0, sizeof(*flow));
-	p->stream.flow[FLOW_REQUEST].size_at = 0;
-	p->stream.flow[FLOW_REQUEST].begun = 1;
-	if (r->protocol == PROTOCOL_REDIS)
-		redis_step(flow, p->head, p->head_len, false, &p->found);
-	else
-		mysql_step(&p->stream, p->head, p->head_len, false, &p->found);
-	if (p->found.kind != FOUND_RESPONSE)
+	if (!is_simple(r) || r->outstanding != 1 || event_flow(e)->carry_len || !head_read(e) ||
+	    !parser_simple_step(e->sent, r->protocol))
 		return 0;
 	if (p->found.class)
 		error_count(e->sc->identity, r->protocol, e->sc->direction, p->found.class);
@@ -55,20 +65,23 @@ static __noinline int response_simple(struct event *e)
 static __always_inline void response_runs(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
+	u64 dim = event_dimension(e, 0);
 	struct parser *p = e->p;
 	bool upgraded = false;
 
 	p->run = 0;
 	for (int i = 0; i < RUNS + INFLIGHT_GROUPS && p->run < RUNS && r->outstanding; i++) {
-		struct run *run = &p->runs[p->run & (RUNS - 1)];
+		struct run *run;
+		u32 at = p->run;
 
+		barrier_var(at); /* the compiler would drop the mask that the verifier needs */
+		run = &p->runs[at & (RUNS - 1)];
 		if (!run->cnt)
 			break;
 		run->cnt -=
-			inflight_complete(e->sc, event_dimension(e, run->status), run->cnt, e->now);
-		upgraded |= run->status == 101;
-		if (!run->cnt)
-			p->run++;
+			inflight_complete(e->sc, with_status(dim, run->status), run->cnt, e->now);
+		upgraded |= SCRIPT_EQUAL(run->status, 101);
+		p->run += SCRIPT_LESS(run->cnt, 1);
 	}
 	if (upgraded)
 		r->protocol = PROTOCOL_OPAQUE;

@@ -19,6 +19,10 @@ static inline u64 script_sign(u64 v)
 #define SCRIPT_EQUAL(a, b) script_sign(((u64)(a) ^ (u64)(b)) - 1)
 #define SCRIPT_LESS(a, b)  script_sign((u64)(a) - (u64)(b))
 
+/* The same for the smaller of two, and the larger one. */
+#define LEAST(a, b) ((a) - ((a) - (b)) * SCRIPT_LESS(b, a))
+#define MOST(a, b)  ((a) + ((b) - (a)) * SCRIPT_LESS(a, b))
+
 /* The first eight bytes of a string, as a number. */
 #define SCRIPT_WORD(a, b, c, d, e, f, g, h)                                            \
 	((u64)(a) | (u64)(b) << 8 | (u64)(c) << 16 | (u64)(d) << 24 | (u64)(e) << 32 | \
