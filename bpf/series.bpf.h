@@ -23,8 +23,9 @@ struct {
 	__uint(max_entries, 1);
 } free_counters SEC(".maps"), free_hists SEC(".maps");
 
-/* Several CPUs add to one lane of counters. */
-const volatile bool lanes_shared SEC(".rodata");
+/* Counters of a lane, where each CPU has a lane of its own, in this order; 0: several CPUs add to one lane. */
+const volatile u32 counter_stride SEC(".rodata");
+#define lanes_shared (!counter_stride)
 
 /*
  * The verifier checks a function that is not static once, by itself, instead of along every path that calls it:
@@ -119,12 +120,9 @@ static __always_inline u32 series_slot_cached(u64 *cache, u32 metric, u32 identi
 
 static __always_inline u64 *counter_value(u32 slot)
 {
-	struct cpu *cpu = cpu_row();
-	u32 i;
+	struct cpu *cpu = counter_stride ? NULL : cpu_row();
+	u32 i = (cpu ? cpu->counters : cpu_id() * counter_stride) + slot;
 
-	if (!cpu)
-		return NULL;
-	i = cpu->counters + slot;
 	return bpf_map_lookup_elem(&counters, &i);
 }
 

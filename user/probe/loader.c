@@ -95,7 +95,7 @@ static int object_prepare(struct probe_run *run)
 {
 	const struct table_sizes *sizes = &run->set->tables.sizes;
 	const struct kernel *kernel = &run->set->kernel;
-	const bool lanes_shared = sizes->lanes < sizes->cpus;
+	const u32 counter_stride = sizes->lanes < sizes->cpus ? 0 : sizes->counters;
 	const u32 hist_stride = table_hist_stride(sizes);
 	struct bpf_program *program;
 	int err;
@@ -105,7 +105,7 @@ static int object_prepare(struct probe_run *run)
 		return -errno;
 	bpf_object__for_each_program(program, run->object)
 		bpf_program__set_autoload(program, false);
-	probe_const(run, "lanes_shared", &lanes_shared, sizeof(bool));
+	probe_const(run, "counter_stride", &counter_stride, sizeof(u32));
 	probe_const(run, "hist_stride", &hist_stride, sizeof(u32));
 	probe_const(run, "cpu_cnt", &sizes->cpus, sizeof(u32));
 	probe_const(run, "typed", &kernel->typed, sizeof(bool));
