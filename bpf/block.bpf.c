@@ -20,7 +20,7 @@ METRIC(service_block_io_oldest_seconds);
 
 TRACEPOINT(block_io_start, start, struct request *rq)
 {
-	return submitted(rq, READ(rq, bio), 0);
+	return submitted(rq, 0);
 }
 
 /*
@@ -40,7 +40,7 @@ TRACEPOINT(block_rq_insert, insert)
 {
 	struct request *rq = REQUEST(ctx, block_rq_insert);
 
-	return submitted(rq, READ(rq, bio), READ(rq, start_time_ns));
+	return submitted(rq, READ(rq, start_time_ns));
 }
 
 TRACEPOINT(block_rq_issue, direct)
@@ -48,7 +48,7 @@ TRACEPOINT(block_rq_issue, direct)
 	struct request *rq = REQUEST(ctx, block_rq_issue);
 	u64 start_ns = READ(rq, start_time_ns);
 
-	return submitter_of(rq, start_ns) ? 0 : submitted(rq, READ(rq, bio), start_ns);
+	return submitter_known(rq, start_ns) ? 0 : submitted(rq, start_ns);
 }
 
 enum req_flag_bits {
@@ -90,8 +90,9 @@ static __always_inline bool completes_again(struct request *rq, struct bio *bio,
 	return bytes && READ(bio, bi_opf) & ~READ(rq, cmd_flags) & flush_flags();
 }
 
+/* `row` becomes that of the request, if that has one which tells the submitter. */
 static __always_inline struct submitter *submitter_of_part(struct request *rq, struct bio *bio,
-							   u64 start_ns)
+							   u64 start_ns, struct request_row **row)
 {
 	struct submitter *s;
 
@@ -100,7 +101,7 @@ static __always_inline struct submitter *submitter_of_part(struct request *rq, s
 		if (s && s->start_ns && s->start_ns >= start_ns)
 			return s;
 	}
-	return submitter_of(rq, start_ns);
+	return submitter_of(rq, start_ns, row);
 }
 
 /* --- what a request took */
@@ -132,62 +133,50 @@ static __always_inline u64 issued_ns(struct request *rq, u64 start)
 
 #define REQ_OP_MASK 0xff
 
+/* Four bits for each of the kernel's operations; all set: no data I/O, but zone management. */
+#define OPERATION(req_op, operation) ((0xfULL ^ (operation)) << (req_op)*4)
+#define OPERATIONS                                                \
+	~(OPERATION(0 /* REQ_OP_READ */, BLOCK_READ) |            \
+	  OPERATION(1 /* REQ_OP_WRITE */, BLOCK_WRITE) |          \
+	  OPERATION(2 /* REQ_OP_FLUSH */, BLOCK_FLUSH) |          \
+	  OPERATION(3 /* REQ_OP_DISCARD */, BLOCK_DISCARD) |      \
+	  OPERATION(5 /* REQ_OP_SECURE_ERASE */, BLOCK_DISCARD) | \
+	  OPERATION(7 /* REQ_OP_ZONE_APPEND */, BLOCK_WRITE) |    \
+	  OPERATION(9 /* REQ_OP_WRITE_ZEROES */, BLOCK_WRITE))
+
+/*
+ * -1: no data I/O; beyond those in the table are passthrough and more of zone management. Without branches: the verifier would
+ * walk the rest of the program for each operation.
+ */
 static __always_inline int operation(u32 cmd_flags)
 {
-	switch (cmd_flags & REQ_OP_MASK) {
-	case 0: /* REQ_OP_READ */
-		return BLOCK_READ;
-	case 1: /* REQ_OP_WRITE */
-	case 7: /* REQ_OP_ZONE_APPEND */
-	case 9: /* REQ_OP_WRITE_ZEROES */
-		return BLOCK_WRITE;
-	case 2: /* REQ_OP_FLUSH */
-		return BLOCK_FLUSH;
-	case 3: /* REQ_OP_DISCARD */
-	case 5: /* REQ_OP_SECURE_ERASE */
-		return BLOCK_DISCARD;
-	}
-	return -1; /* passthrough and zone management: no data I/O */
+	u32 op = cmd_flags & REQ_OP_MASK;
+	s64 found = (s64)(OPERATIONS << (60 - (op & 15) * 4)) >> 60;
+
+	return (int)found | -(int)LESS(15ULL, op);
 }
 
 /* The slot of a phase of a disk's operation. The disk's gauges begin with it: they are 0 while nothing is under way. */
-__noinline u32 phase_slot(u64 dim)
+static __always_inline u32 phase_slot(u32 dim, enum block_phase phase)
 {
-	u64 disk = dim & (DISKS - 1);
+	u32 number = dim & (DISKS - 1), slot;
+	struct disk *disk = disk_row(number);
+	u32 *cache = disk ? &disk->slots[(dim >> BLOCK_OPERATION_SHIFT & 3) * 2 + phase] : NULL;
 
-	series_slot(block_io_in_flight, 0, disk, false);
-	series_slot(block_io_oldest_seconds, 0, disk, false);
-	return series_slot(block_io_duration_seconds, 0, dim, true);
-}
-
-/* Names are for good, and so are the slots of a disk. */
-static __always_inline void phase(struct disk *disk, u32 dim, enum block_phase phase, u64 ns)
-{
-	u32 *cache = &disk->slots[(dim >> BLOCK_OPERATION_SHIFT & 3) * 2 + phase], slot = *cache;
-
-	if (!slot) {
-		slot = phase_slot(dim | (u64)phase << BLOCK_PHASE_SHIFT);
-		if (!slot_shared(slot))
-			*cache = slot;
-	}
-	hist_add_at(slot, ns);
-}
-
-static __always_inline void phases(u32 dim, u64 start, u64 issued, u64 now)
-{
-	struct disk *disk = disk_row(dim & (DISKS - 1));
-
-	if (!disk || !issued)
-		return;
-	phase(disk, dim, BLOCK_DEVICE, now > issued ? now - issued : 0);
-	if (start)
-		phase(disk, dim, BLOCK_QUEUE, issued > start ? issued - start : 0);
+	if (cache && *cache)
+		return *cache;
+	series_slot(block_io_in_flight, 0, number, false);
+	series_slot(block_io_oldest_seconds, 0, number, false);
+	slot = series_slot(block_io_duration_seconds, 0, dim | (u64)phase << BLOCK_PHASE_SHIFT,
+			   true);
+	if (cache && !slot_shared(slot))
+		*cache = slot; /* names are for good, and so are the slots of a disk */
+	return slot;
 }
 
 /*
- * Slots of a service, by disk and operation. A word has both slots, the dimension, and what fits of the identity's
- * generation, so that CPUs that write it at the same time cannot mix them, and a look at it tells that the identity is still
- * the same. A collision costs look-ups in the hash of series.
+ * Slots of a service, by disk and operation. A word has both slots and the dimension, so that CPUs that write it at the same
+ * time cannot mix them. A collision costs look-ups in the hash of series.
  */
 #define SERVICE_CACHE 16
 
@@ -197,42 +186,92 @@ struct block_slots {
 struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct block_slots, 1, BPF_F_MMAPABLE) block_slots
 	SEC(".maps");
 
-#define SERVICE_SLOTS(gen, dim, bytes, duration) \
-	((u64)(gen) << 52 | (u64)(dim) << 32 | (u64)(bytes) << 16 | (duration))
-
-/* The word of the cache that is for this. */
-static __always_inline u64 *service_cached(u32 identity, u32 dim)
+static __always_inline u32 service_slots(u32 identity, u32 dim)
 {
 	struct block_slots *row = bpf_map_lookup_elem(&block_slots, &identity);
 	u32 entry = (dim << 2 | dim >> BLOCK_OPERATION_SHIFT) & (SERVICE_CACHE - 1);
+	u64 slots = row ? *(volatile u64 *)&row->entry[entry] : 0;
+	u32 duration, bytes = 0;
 
-	return row ? &row->entry[entry] : NULL;
-}
-
-__noinline u64 service_slots_find(u32 identity, u32 dim)
-{
-	u32 duration = series_slot(service_block_io_duration_seconds, identity, dim, true);
-	u32 bytes = 0;
-	u64 slots, *cache = service_cached(identity, dim);
-
+	if (slots && slots >> 32 == dim)
+		return slots;
+	duration = series_slot(service_block_io_duration_seconds, identity, dim, true);
 	if (dim >> BLOCK_OPERATION_SHIFT != BLOCK_FLUSH)
 		bytes = series_slot(service_block_io_bytes_total, identity, dim, false);
-	slots = SERVICE_SLOTS(identity_gen(identity), dim, bytes, duration);
-	if (cache && !slot_shared(duration) && !(bytes && slot_shared(bytes)))
-		*(volatile u64 *)cache = slots;
+	slots = (u64)dim << 32 | bytes << 16 | duration;
+	if (row && !slot_shared(duration) && !(bytes && slot_shared(bytes)))
+		*(volatile u64 *)&row->entry[entry] = slots;
 	return slots;
 }
 
-static __always_inline u64 service_slots(const struct submitter *s, struct bio *bio, u32 dim)
-{
-	u64 *cache = s ? service_cached(s->identity, dim) : NULL, slots;
+/* Where a request is counted: four slots, 0: it is not. */
+#define SLOT_DURATION(slots) ((slots)&0xffff)
+#define SLOT_BYTES(slots)    ((slots) >> 16 & 0xffff)
+#define SLOT_QUEUE(slots)    ((slots) >> 32 & 0xffff)
+#define SLOT_DEVICE(slots)   ((slots) >> 48)
 
-	if (cache) {
-		slots = *(volatile u64 *)cache;
-		if (slots && slots >> 32 == SERVICE_SLOTS(s->gen, dim, 0, 0) >> 32)
-			return slots;
+#define NOBODY (~0U) /* a flush that the kernel has made up */
+
+/* `flushed`: the disk's part of it has been counted. */
+__noinline u64 request_slots(u32 identity, u32 dim, u32 flushed)
+{
+	u64 slots = identity != NOBODY ? service_slots(identity, dim) : 0;
+
+	if (flushed)
+		return slots;
+	return slots | (u64)phase_slot(dim, BLOCK_QUEUE) << 32 |
+	       (u64)phase_slot(dim, BLOCK_DEVICE) << 48;
+}
+
+static __always_inline bool any_shared(u64 slots)
+{
+	return slot_shared(SLOT_DURATION(slots)) || slot_shared(SLOT_BYTES(slots)) ||
+	       slot_shared(SLOT_QUEUE(slots)) || slot_shared(SLOT_DEVICE(slots));
+}
+
+/*
+ * Whoever submitted a request was there then. A service is known for seconds after its last task: in so short a time its slots
+ * have not become another one's.
+ */
+#define OWNER_SURE_NS 100000000ULL
+
+/* A request that completes now. */
+struct completion {
+	struct request_row *row; /* NULL: it has none of its own */
+	struct submitter *by;	 /* NULL: not known */
+	u64 disk, slots;
+	u32 dim, identity;
+};
+
+/* Not in the row, or not any more. */
+static __always_inline void completion_learn(struct completion *c, struct gendisk *disk,
+					     struct bio *bio, u32 op, bool flushed)
+{
+	c->dim = disk_number(disk) | op << BLOCK_OPERATION_SHIFT;
+	c->identity = bio ? submitter_identity(c->by, bio) : NOBODY;
+	c->slots = request_slots(c->identity, c->dim, flushed);
+	if (!c->row || c->identity != c->by->identity || any_shared(c->slots))
+		return;
+	c->row->disk = c->disk;
+	c->row->dim = c->dim;
+	c->row->slots = c->slots;
+}
+
+/* Fills in where it is counted. */
+static __always_inline void completion_find(struct completion *c, struct gendisk *disk,
+					    struct bio *bio, u32 op, bool flushed, u64 took)
+{
+	struct request_row *row = c->row;
+
+	c->disk = disk_hash(disk);
+	if (!row || row->disk != c->disk || row->dim >> BLOCK_OPERATION_SHIFT != op ||
+	    took > OWNER_SURE_NS || !row->slots) {
+		completion_learn(c, disk, bio, op, flushed);
+		return;
 	}
-	return service_slots_find(submitter_identity(s, bio), dim);
+	c->dim = row->dim;
+	c->identity = row->by.identity;
+	c->slots = row->slots;
 }
 
 /*
@@ -244,41 +283,47 @@ static __always_inline u64 service_slots(const struct submitter *s, struct bio *
  */
 TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned int bytes)
 {
-	u64 now = bpf_ktime_get_ns(), stamp = READ(rq, start_time_ns), start = stamp, slots;
-	u32 left = READ(rq, __data_len), dim;
-	struct bio *bio = READ(rq, bio);
+	u64 now = bpf_ktime_get_ns(), stamp = READ(rq, start_time_ns), start, issued, took;
+	u32 left = READ(rq, __data_len);
+	/* Read once: to follow a pointer, the verifier of some kernels takes a millisecond. */
 	struct gendisk *disk = request_disk(rq, typed);
+	struct bio *bio = READ(rq, bio);
 	int op = operation(READ(rq, cmd_flags));
 	bool end = bytes >= left, flushed = op == BLOCK_WRITE && !left;
-	struct submitter *s = NULL;
+	struct completion c = {};
 
 	if (op < 0 || (op != BLOCK_FLUSH && !bio))
 		return 0;
-	if (op != BLOCK_FLUSH)
-		s = submitter_of_part(rq, bio, stamp);
-	start = stamp ?: s ? s->start_ns : 0;
-	dim = disk_number_guessed(disk, s ? &s->disk : disk_guess(disk)) |
-	      (u32)(flushed ? BLOCK_FLUSH : op) << BLOCK_OPERATION_SHIFT;
-	if (op != BLOCK_FLUSH) {
-		slots = service_slots(s, bio, dim);
+	if (op == BLOCK_FLUSH)
+		bio = NULL;
+	else
+		c.by = submitter_of_part(rq, bio, stamp, &c.row);
+	start = stamp ?: c.by ? c.by->start_ns : 0;
+	took = (now - start) * (LESS(0ULL, start) & LESS(start, now));
+	completion_find(&c, disk, bio, flushed ? BLOCK_FLUSH : op, flushed, took);
+	if (bio) {
 		if (bytes)
-			count_add_at(slots >> 16 & 0xffff, bytes);
+			count_add_at(SLOT_BYTES(c.slots), bytes);
 		if (end && start) {
-			hist_add_at(slots & 0xffff, now > start ? now - start : 0);
-			if (now > start + slow_min_ns && events_wanted())
-				slow_io(rq, submitter_identity(s, bio), dim, now - start, now);
+			hist_add_at(SLOT_DURATION(c.slots), took);
+			if (took > slow_min_ns && events_wanted())
+				slow_io(pointer_address(rq), c.identity, c.dim, took, now);
 		}
 		/* A row that is not written here stays in this CPU's cache */
-		if (s && end && (!stamp || flushes_by_bio) && !completes_again(rq, bio, bytes))
-			s->start_ns = 0;
+		if (c.by && end && (!stamp || flushes_by_bio) && !completes_again(rq, bio, bytes))
+			c.by->start_ns = 0;
 	}
 	if (!end || flushed)
 		return 0;
-	phases(dim, start, issued_ns(rq, start), now);
+	issued = issued_ns(rq, start);
+	if (issued)
+		hist_add_at(SLOT_DEVICE(c.slots), now > issued ? now - issued : 0);
+	if (issued && start)
+		hist_add_at(SLOT_QUEUE(c.slots), issued > start ? issued - start : 0);
 	if (error) {
-		count_add(block_io_errors_total, 0, error_dim(dim, error), 1);
-		block_error(submitter_identity(s, bio), error_dim(dim, error), READ(rq, __sector),
-			    bytes);
+		count_add(block_io_errors_total, 0, error_dim(c.dim, error), 1);
+		block_error(bio ? c.identity : identity_unknown(), error_dim(c.dim, error),
+			    READ(rq, __sector), bytes);
 	}
 	return 0;
 }
@@ -320,7 +365,7 @@ __noinline int in_flight(u64 address, u32 identity, u32 gen, u64 start_ns)
 	/* flushes are counted by their bios, but for those from before the daemon */
 	if (!flushes_by_bio || identity == IDENTITY_UNKNOWN ||
 	    (bio && !(BPF_CORE_READ(bio, bi_opf) & flush_flags())))
-		gauges(&s, disk_find(request_disk(rq, false)), bio, start ?: start_ns);
+		gauges(&s, disk_find((u64)request_disk(rq, false)), bio, start ?: start_ns);
 	return 1;
 }
 
@@ -336,10 +381,10 @@ __noinline int in_flight_group(u32 group)
 {
 	for (u32 i = 0; i < GROUP_ROWS; i++) {
 		u32 row = group * GROUP_ROWS + i;
-		struct submitter *s = bpf_map_lookup_elem(&block_requests, &row);
+		struct request_row *r = bpf_map_lookup_elem(&block_requests, &row);
 
-		if (s && s->start_ns)
-			in_flight(s->request, s->identity, s->gen, s->start_ns);
+		if (r && r->by.start_ns)
+			in_flight(r->by.request, r->by.identity, r->by.gen, r->by.start_ns);
 	}
 	return 0;
 }
@@ -373,7 +418,7 @@ __noinline int in_flight_flush(u64 address, u32 identity, u32 gen, u64 start_ns)
 	struct bio *bio = (void *)address;
 
 	if (BPF_CORE_READ(bio, bi_blkg) && BPF_CORE_READ(bio, bi_opf) & flush_flags())
-		gauges(&s, disk_find(bio_disk(bio, false)), bio, start_ns);
+		gauges(&s, disk_find((u64)bio_disk(bio, false)), bio, start_ns);
 	return 0;
 }
 

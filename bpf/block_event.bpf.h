@@ -23,19 +23,19 @@ __noinline int block_error(u32 identity, u64 dim, u64 sector, u64 bytes)
 	return 0;
 }
 
-static __always_inline void io_describe(struct ring_io *io, struct request *rq, u32 dim, u64 ns,
-					u64 now)
+static __always_inline void io_describe(struct ring_io *io, u64 address, u32 dim, u64 ns, u64 now)
 {
-	u64 issued = READ(rq, io_start_time_ns);
+	struct request *rq = (void *)address;
+	u64 issued = BPF_CORE_READ(rq, io_start_time_ns);
 
 	io->dim = dim;
-	io->sector = READ(rq, __sector);
-	io->bytes = READ(rq, __data_len);
+	io->sector = BPF_CORE_READ(rq, __sector);
+	io->bytes = BPF_CORE_READ(rq, __data_len);
 	io->total_ns = ns;
 	io->device_ns = issued && issued < now ? now - issued : 0;
 }
 
-static __noinline int watched_io(struct request *rq, u32 identity, u32 dim, u64 ns, u64 now)
+static __noinline int watched_io(u64 rq, u32 identity, u32 dim, u64 ns, u64 now)
 {
 	struct ring_watched *e = watched_begin(identity, SLOW_IO, ns);
 	struct block_thread *thread;
@@ -53,8 +53,8 @@ static __noinline int watched_io(struct request *rq, u32 identity, u32 dim, u64 
 	return 0;
 }
 
-/* It completes now, and took `ns`. */
-static __noinline int slow_io(struct request *rq, u32 identity, u32 dim, u64 ns, u64 now)
+/* The request at this address completes now, and took `ns`. */
+__noinline int slow_io(u64 rq, u32 identity, u32 dim, u64 ns, u64 now)
 {
 	struct ring_slow e = { .what = SLOW_IO };
 

@@ -23,6 +23,7 @@ u64 origin_address;
 __noinline int older_request(u64 address, u64 queue)
 {
 	struct submitter now = { .request = address, .identity = IDENTITY_UNKNOWN }, *known;
+	struct request_row *row;
 	struct request *rq = (void *)address;
 	u64 key = address;
 
@@ -30,9 +31,9 @@ __noinline int older_request(u64 address, u64 queue)
 	if ((u64)BPF_CORE_READ(rq, q) != queue || BPF_CORE_READ(rq, state) != MQ_RQ_IN_FLIGHT ||
 	    !now.start_ns)
 		return 0;
-	known = request_row(address - *(volatile u64 *)&origin_address);
-	if (!known || known->request != address)
-		known = submitter_find(&block_submitters, rq);
+	row = request_row(address - *(volatile u64 *)&origin_address);
+	known = row && row->by.request == address ? &row->by
+						  : submitter_find(&block_submitters, rq);
 	if (known && submitter_is_of(known, now.start_ns))
 		return 0;
 	bpf_map_update_elem(&block_submitters, &key, &now, BPF_ANY);

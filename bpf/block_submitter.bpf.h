@@ -12,17 +12,30 @@ struct submitter {
 	u64 start_ns; /* 0: the request is complete, where that is not told by the kernel's stamp */
 	u32 identity; /* IDENTITY_UNKNOWN: whoever it was before the daemon started */
 	u32 gen;
-	u32 disk;   /* the number of that which it was for when it last completed: a guess */
-	u32 claims; /* of a row of block_requests: 1 where it has an owner */
 };
 
 /*
+ * The row of a request, a cache line: who submitted it, and where it is counted. A request is mostly for the same disk, and
+ * often by the same service as the one before it.
+ */
+struct request_row {
+	struct submitter by;
+	u64 disk; /* disk_hash() of its name when this row last completed, and its operation then, */
+	u32 dim;  /* with the number of the disk */
+	u32 claims; /* 1: the row has an owner */
+	u64 slots;  /* request_slots() for these and the submitter, 0: not known */
+	u64 unused[2];
+};
+_Static_assert(sizeof(struct request_row) == 64, "a cache line");
+
+/*
  * The kernel recycles requests, and their addresses are few: an address finds its row without a look-up, and the row is
- * its own for good. Those whose row is another's are in a table, where entries are overwritten and never deleted.
+ * its own for good. Those whose row is another's are in a table, where entries are overwritten and never deleted. The kernel
+ * aligns the rows of a table to cache lines only if it can be mapped.
  */
 #define REQUEST_ROWS_BITS 12
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct submitter, 1 << REQUEST_ROWS_BITS, 0) block_requests
-	SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct request_row, 1 << REQUEST_ROWS_BITS,
+	     BPF_F_MMAPABLE) block_requests SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct submitter, 16384, 0) block_submitters SEC(".maps");
 
 u32 submitters_used; /* since user space set it to 0, some request was put there, or found under way */
@@ -53,8 +66,9 @@ static __always_inline u32 identity_of_key(struct identity_key *key, struct kern
 }
 
 /* The cgroup that a bio is for: kernel threads write back on behalf of one. IDENTITY_UNKNOWN: the root. */
-static __noinline u32 identity_of_bio(struct bio *bio)
+__noinline u32 identity_of_bio(u64 address)
 {
+	struct bio *bio = (void *)address;
 	struct cgroup *cgrp = BPF_CORE_READ(bio, bi_blkg, blkcg, css.cgroup);
 	struct kernfs_node *kn = BPF_CORE_READ(cgrp, kn);
 	int level = cgrp ? BPF_CORE_READ(cgrp, level) : 0;
@@ -72,7 +86,7 @@ __noinline u32 identity_unknown(void)
 }
 
 /* Where the submission was not seen, or the service has gone, its cgroup is still known, if it has one. */
-static __noinline u32 identity_guess(struct bio *bio)
+__noinline u32 identity_guess(u64 bio)
 {
 	u32 identity = identity_of_bio(bio);
 
@@ -83,7 +97,7 @@ static __always_inline u32 submitter_identity(const struct submitter *s, struct 
 {
 	u32 identity = s ? identity_valid(s->identity, s->gen) : IDENTITY_OTHER;
 
-	return identity || (s && !s->identity) ? identity : identity_guess(bio);
+	return identity || (s && !s->identity) ? identity : identity_guess(pointer_address(bio));
 }
 
 /* --- rows */
@@ -91,14 +105,14 @@ static __always_inline u32 submitter_identity(const struct submitter *s, struct 
 /* Of a pointer whose type it knows, the verifier tells only the distance to another one: to this. */
 u64 origin;
 
-static __always_inline struct submitter *request_row(u64 distance)
+static __always_inline struct request_row *request_row(u64 distance)
 {
 	u32 row = distance * 0x9e3779b97f4a7c15ULL >> (64 - REQUEST_ROWS_BITS);
 
 	return bpf_map_lookup_elem(&block_requests, &row);
 }
 
-static __always_inline struct submitter *request_row_of(struct request *rq)
+static __always_inline struct request_row *request_row_of(struct request *rq)
 {
 	u64 distance = (u64)rq;
 
@@ -108,13 +122,13 @@ static __always_inline struct submitter *request_row_of(struct request *rq)
 }
 
 /* Several CPUs may try it at once, for several requests: one of them is the first, or all see that they are several. */
-static __noinline bool request_row_claim(struct submitter *row, struct request *rq)
+static __noinline bool request_row_claim(struct request_row *row, struct request *rq)
 {
-	if (row->request || row->claims)
+	if (row->by.request || row->claims)
 		return false;
 	__sync_fetch_and_add(&row->claims, 1);
 	if (*(volatile u32 *)&row->claims == 1) {
-		row->request = (u64)rq;
+		row->by.request = (u64)rq;
 		return true;
 	}
 	__sync_fetch_and_add(&row->claims, -1);
@@ -128,24 +142,32 @@ static __always_inline struct submitter *submitter_find(void *table, void *addre
 	return bpf_map_lookup_elem(table, &key);
 }
 
-static __always_inline void submitter_fill(struct submitter *ret, struct bio *bio, u64 start_ns)
+/* Whose bio a kernel thread submits; IDENTITY_UNKNOWN: its own. Not inlined: it would spread out what all others run through. */
+static __noinline u32 bio_submitter(struct bio *bio)
+{
+	u32 identity = bio_owner(bio);
+
+	return identity != IDENTITY_UNKNOWN ? identity : identity_of_bio(pointer_address(bio));
+}
+
+/* `identity`: bio_submitter(), or IDENTITY_UNKNOWN: the running task's. */
+static __always_inline void submitter_fill(struct submitter *ret, u32 identity, u64 start_ns)
 {
 	struct cpu *cpu = cpu_row();
-	u32 identity = IDENTITY_UNKNOWN;
 
-	if (task_is_kthread()) {
-		identity = bio_owner(bio);
-		if (identity == IDENTITY_UNKNOWN)
-			identity = identity_of_bio(bio);
-	}
 	if (identity != IDENTITY_UNKNOWN) {
 		ret->identity = identity;
 		ret->gen = identity_gen(identity);
 	} else if (cpu) {
-		ret->identity = identity_current();
+		ret->identity = cpu_identity(cpu);
 		ret->gen = cpu->gen;
 	}
 	ret->start_ns = start_ns ?: bpf_ktime_get_ns();
+}
+
+static __always_inline void submitter_fill_bio(struct submitter *ret, struct bio *bio, u64 start_ns)
+{
+	submitter_fill(ret, task_is_kthread() ? bio_submitter(bio) : IDENTITY_UNKNOWN, start_ns);
 }
 
 /* `address` is that of a request or of a bio. */
@@ -154,7 +176,7 @@ static __noinline int submitted_in(void *table, void *address, struct bio *bio, 
 	struct submitter now = { .request = (u64)address };
 	u64 key = (u64)address;
 
-	submitter_fill(&now, bio, start_ns);
+	submitter_fill_bio(&now, bio, start_ns);
 	bpf_map_update_elem(table, &key, &now, BPF_ANY);
 	return 0;
 }
@@ -185,25 +207,32 @@ static __noinline int block_thread_note(u64 rq)
 }
 
 /* NULL: not known. What was noted long before the request began is of another one with its address. */
-static __always_inline struct block_thread *block_thread_find(struct request *rq)
+static __always_inline struct block_thread *block_thread_find(u64 key)
 {
-	u64 key = (u64)rq, start = READ(rq, start_time_ns);
+	u64 start = BPF_CORE_READ((struct request *)key, start_time_ns);
 	struct block_thread *thread = bpf_map_lookup_elem(&block_threads, &key);
 
 	return thread && thread->start_ns + STAMP_LATE_NS >= start ? thread : NULL;
 }
 
-static __always_inline int submitted(struct request *rq, struct bio *bio, u64 start_ns)
+static __always_inline int submitted(struct request *rq, u64 start_ns)
 {
-	struct submitter *row = request_row_of(rq);
+	struct request_row *row = request_row_of(rq);
+	u32 identity, gen;
 
 	if (slow_is_watched())
 		block_thread_note((u64)rq);
-	if (row && (row->request == (u64)rq || request_row_claim(row, rq))) {
-		submitter_fill(row, bio, start_ns);
+	if (row && (row->by.request == (u64)rq || request_row_claim(row, rq))) {
+		identity = row->by.identity;
+		gen = row->by.gen;
+		submitter_fill(&row->by,
+			       task_is_kthread() ? bio_submitter(READ(rq, bio)) : IDENTITY_UNKNOWN,
+			       start_ns);
+		if (row->by.identity != identity || row->by.gen != gen)
+			row->slots = 0;
 		return 0;
 	}
-	submitted_in(&block_submitters, rq, bio, start_ns);
+	submitted_in(&block_submitters, rq, READ(rq, bio), start_ns);
 	if (!submitters_used) /* the line is shared by all CPUs */
 		submitters_used = 1;
 	return 0;
@@ -224,13 +253,28 @@ static __always_inline bool submitter_is_of(const struct submitter *s, u64 stamp
 	return stamp == s->start_ns;
 }
 
-static __always_inline struct submitter *submitter_of(struct request *rq, u64 start_ns)
+/* Of this use of the request; NULL: not known. `row` is filled in if it is told by a row of the request's own. */
+static __always_inline struct submitter *submitter_of(struct request *rq, u64 start_ns,
+						      struct request_row **row)
 {
-	struct submitter *s = request_row_of(rq);
+	struct request_row *own = request_row_of(rq);
+	struct submitter *s;
 
-	if (!s || s->request != (u64)rq)
-		s = submitter_find(&block_submitters, rq);
+	if (own && own->by.request == (u64)rq) {
+		if (!submitter_is_of(&own->by, start_ns))
+			return NULL;
+		*row = own;
+		return &own->by;
+	}
+	s = submitter_find(&block_submitters, rq);
 	return s && submitter_is_of(s, start_ns) ? s : NULL;
+}
+
+static __always_inline bool submitter_known(struct request *rq, u64 start_ns)
+{
+	struct request_row *row;
+
+	return submitter_of(rq, start_ns, &row);
 }
 
 #endif

@@ -52,7 +52,7 @@ int BPF_PROG(throttle_fentry, struct bio *bio)
 	if (bpf_map_lookup_elem(&block_throttled, &key))
 		return 0;
 	throttle_seen = 1;
-	submitter_fill(&row.by, bio, 0);
+	submitter_fill_bio(&row.by, bio, 0);
 	bpf_map_update_elem(&block_throttled, &key, &row, BPF_ANY);
 	return 0;
 }

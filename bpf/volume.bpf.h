@@ -43,7 +43,7 @@ static __always_inline void volume_begin(struct bio *bio, struct gendisk *disk)
 	if (op == BLOCK_WRITE && !bytes)
 		op = BLOCK_FLUSH;
 	row.dim = disk_number(disk) | (u32)op << BLOCK_OPERATION_SHIFT;
-	submitter_fill(&row.by, bio, 0);
+	submitter_fill_bio(&row.by, bio, 0);
 	bpf_map_update_elem(&volume_bios, &key, &row, BPF_ANY);
 	if (bytes >> 9 && op != BLOCK_DISCARD)
 		regions_own(disk_device(disk), READ(bio, bi_iter.bi_sector), bytes >> 9,
