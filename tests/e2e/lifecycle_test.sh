@@ -71,7 +71,8 @@ for signal in INT TERM; do
 	took=$((${EPOCHREALTIME/./} - began))
 	((took < fastest)) && fastest=$took
 	leaves_no_bpf "SIG$signal"
-	is "" "$(cat "$TMP/seismo.err")" "SIG$signal: it said nothing on stderr"
+	# but what others on this machine do, which may be something for an alert
+	is "" "$(grep -vE ' msg="alerts?[: ]' "$TMP/seismo.err")" "SIG$signal: it said nothing on stderr"
 done
 ok "a signal ends it soon ($fastest us)" test "$fastest" -lt 5000000
 
