@@ -187,7 +187,7 @@ start_seismo() { # OPTION...
 		>"$TMP/seismo.out" 2>"$TMP/seismo.err" &
 	seismo_pid=$!
 	at_exit end_process "$seismo_pid"
-	WAIT=120 wait_until seismo_started || bail "seismo $*: $(tail -n 3 "$TMP/seismo.err")"
+	WAIT=$((${WAIT:-0} > 120 ? WAIT : 120)) wait_until seismo_started || bail "seismo $*: $(tail -n 3 "$TMP/seismo.err")"
 	kill -0 "$seismo_pid" 2>/dev/null || bail "seismo $* ended: $(tail -n 3 "$TMP/seismo.err")"
 	wait_until http_get /-/ready "$TMP/ready" ||
 		bail "seismo $* at $SEISMO_URL is not ready in time: $(curl -sS "$SEISMO_URL/-/ready" 2>&1)"
