@@ -104,11 +104,12 @@ stop_scraping 5
 
 # --- a cgroup with a quota, which is a service
 
+# A twentieth of a CPU: less than there is left on a machine that others use.
 quota_set() { # CGROUP
 	if [[ -e $1/cpu.max ]]; then
-		echo "20000 100000" >"$1/cpu.max"
+		echo "5000 100000" >"$1/cpu.max"
 	else
-		echo 100000 >"$1/cpu.cfs_period_us" && echo 20000 >"$1/cpu.cfs_quota_us"
+		echo 100000 >"$1/cpu.cfs_period_us" && echo 5000 >"$1/cpu.cfs_quota_us"
 	fi
 }
 
@@ -126,14 +127,14 @@ is_absent() { # METRIC LABEL=VALUE...
 	[[ ! $(value "$@") ]]
 }
 
-# A fifth of a CPU for two processes that want more; what the kernel says about it is in cpu.stat.
+# Little CPU for two processes that want more; what the kernel says about it is in cpu.stat.
 run_throttled() { # CGROUP SERVICE
 	program=$(workload cpu "$2")
 	: >"$TMP/hold"
 	quota_set "$1" || return
 	wait_until is_at_rest "$1/cpu.stat" # the kernel counts a period for that, which is nobody's
 	idle=$(stat_value "$1/cpu.stat" nr_periods)
-	background enter_cgroup "$1" "$program" hold 2 1 120 >"$TMP/hold"
+	background enter_cgroup "$1" "$program" hold 2 1 40 >"$TMP/hold"
 	pid=$!
 	WAIT=120 wait_until test -s "$TMP/hold"
 	wait_until is_at_rest "$1/cpu.stat"
@@ -210,7 +211,7 @@ if mount=$(cgroup_controller cpu) && cgroup=$mount/w-quota-$$.service && cgroup_
 	run_throttled "$mount/w-plain-$$" "w-plain-$$"
 	ok "a service in a cgroup that does not name it is throttled too" wait_until throttled_as \
 		"$mount/w-plain-$$/cpu.stat" "w-plain-$$"
-	is 0.2 "$(value seismo_cpu_quota_cores "service=w-plain-$$")" "it is told its quota"
+	is 0.05 "$(value seismo_cpu_quota_cores "service=w-plain-$$")" "it is told its quota"
 	end_process "$pid" 2>/dev/null
 	ok "a service that has gone has no quota" wait_until is_absent seismo_cpu_quota_cores "service=w-plain-$$"
 
@@ -220,13 +221,13 @@ if mount=$(cgroup_controller cpu) && cgroup=$mount/w-quota-$$.service && cgroup_
 	cgroup_make "$slice/w-brief-$$.service"
 	quota_set "$slice"
 	is 0 "$(stat_value "$slice/cpu.stat" nr_throttled)" "a slice with a quota that has not been used"
-	background enter_cgroup "$slice/w-below-$$.service" "$program" hold 2 1 120 >/dev/null
+	background enter_cgroup "$slice/w-below-$$.service" "$program" hold 2 1 40 >/dev/null
 	pid=$!
 	ok "a service below it is throttled with it" wait_until throttled_as "$slice/cpu.stat" "w-below-$$.service"
 	end_process "$pid" 2>/dev/null
 
 	before=$(stat_value "$slice/cpu.stat" nr_throttled)
-	in_cgroup "$slice/w-brief-$$.service" "$program" short 40 5 >/dev/null
+	in_cgroup "$slice/w-brief-$$.service" "$program" short 10 5 >/dev/null
 	n=$(($(stat_value "$slice/cpu.stat" nr_throttled) - before)) # the last one perhaps when it had ended
 	scrape
 	ok "so is one that has ended before it was looked at, though two programs ran in it" between $((scale > 1 ? n * 4 / 5 : n - 1)) $n \
