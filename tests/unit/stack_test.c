@@ -402,6 +402,9 @@ static void class_test(void **state)
 	for (size_t i = 0; i < sizeof(stacks) / sizeof(*stacks); i++)
 		assert_int_equal(wait_class_of(stacks[i].functions, 6), stacks[i].class);
 	assert_int_equal(wait_class_of_call(-1), WAIT_OTHER);
+	assert_true(wait_is_for_work("runtime.notesleep"));
+	assert_true(wait_is_for_work("runtime.notetsleep_internal"));
+	assert_false(wait_is_for_work("runtime.lock2"));
 	for (int i = 0; i < WAIT_CLASSES; i++)
 		assert_non_null(wait_class_name((enum wait_class)i));
 }

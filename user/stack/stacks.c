@@ -206,6 +206,18 @@ static size_t totals_merge(struct stacks *s, struct wait_total *totals, size_t c
 	return out;
 }
 
+static bool waits_for_work(const struct stack_row *row)
+{
+	for (unsigned i = 0; i < row->frame_cnt; i++) {
+		const struct stack_frame *f = &row->frames[i];
+
+		if (!f->kernel && f->name && f->name->function &&
+		    wait_is_for_work(f->name->function))
+			return true;
+	}
+	return false;
+}
+
 static void row_fill(struct stacks *s, struct stack_row *row, const struct wait_total *total,
 		     const struct sleeper *p)
 {
@@ -234,6 +246,8 @@ static void row_fill(struct stacks *s, struct stack_row *row, const struct wait_
 	if (key->pid)
 		row->frame_cnt += frames_find(s, (struct space_key){ key->pid, key->exec },
 					      key->user, frames + row->frame_cnt);
+	if (row->class == WAIT_LOCK && waits_for_work(row))
+		row->class = WAIT_CONDITION;
 }
 
 /* Tells the totals with this mark, 0: of all tasks. */
@@ -253,10 +267,13 @@ static void report_fill(struct stacks *s, u32 watch, struct stack_report *ret)
 	qsort(totals, cnt, sizeof(*totals), by_blocked);
 	for (size_t i = 0; i < cnt; i++) {
 		const struct sleeper *p = sleeper_get(s, totals[i].key.kernel);
+		enum wait_class class = class_find(&totals[i].key, p);
 
-		ret->class_ns[class_find(&totals[i].key, p)] += totals[i].value.blocked_ns;
-		if (ret->cnt < STACK_ROWS)
-			row_fill(s, &s->rows[ret->cnt++], &totals[i], p);
+		if (ret->cnt < STACK_ROWS) {
+			row_fill(s, &s->rows[ret->cnt], &totals[i], p);
+			class = s->rows[ret->cnt++].class;
+		}
+		ret->class_ns[class] += totals[i].value.blocked_ns;
 	}
 	sleepers_clear(s);
 	ret->pending = names_pending(s->names);

@@ -248,3 +248,14 @@ enum wait_class wait_class_of_call(int call)
 			return calls[i].class;
 	return WAIT_OTHER;
 }
+
+/* Go parks threads that have nothing to do by FUTEX_WAIT, as it waits for its own locks, but by notes. */
+bool wait_is_for_work(const char *function)
+{
+	static const char *const notes[] = { "runtime.notesleep", "runtime.notetsleep" };
+
+	for (size_t i = 0; i < sizeof(notes) / sizeof(*notes); i++)
+		if (!strncmp(function, notes[i], strlen(notes[i])))
+			return true;
+	return false;
+}

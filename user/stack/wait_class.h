@@ -21,6 +21,8 @@ enum wait_class {
 const char *wait_class_name(enum wait_class class);
 /* `functions`, innermost first; NULL: no name is known. */
 enum wait_class wait_class_of(const char *const *functions, size_t cnt);
+/* Does a thread that sleeps below this function of a program wait for work, though it does so as for a lock? */
+bool wait_is_for_work(const char *function);
 /* Where no functions are known: by the system call that it is in, negative: none. */
 enum wait_class wait_class_of_call(int call);
 
