@@ -61,7 +61,8 @@ static json_t *document(void)
 	static const char text[] =
 		"{\"process\": {\"pid\": 812, \"command\": \"postgres\", \"service\": \"postgresql.service\", \"ended\": true,"
 		" \"signal\": 9}, \"elapsed_seconds\": 30.0, \"cpu_seconds\": 2.1, \"run_queue_wait_seconds\": 0.2,"
-		" \"blocked\": {\"disk_seconds\": 24.9, \"lock_seconds\": 1.2, \"network_seconds\": 0.3, \"event_seconds\": 7},"
+		" \"blocked\": {\"disk_seconds\": 24.9, \"lock_seconds\": 1.2, \"network_seconds\": 0.3, \"event_seconds\": 7,"
+		" \"condition_seconds\": 3},"
 		" \"calls\": [{\"call\": \"pread64\", \"calls_total\": 18204, \"errors_total\": 2,"
 		" \"errors\": {\"EIO\": 2}, \"wall_seconds\": 24.61, \"cpu_seconds\": 0.31, \"p50_seconds\": 0.0012,"
 		" \"p99_seconds\": 0.091, \"max_seconds\": 0.412, \"slowest\": {\"file\": \"/srv/pg/base/16384/2601\","
@@ -98,7 +99,7 @@ static void test_summary(void **state)
 	has(text,
 	    "postgres[812] of postgresql.service and 4 children, 30.0 s: 2.1 s CPU, 26.4 s blocked (disk 24.9, locks 1.2, network 0.3)");
 	has(text,
-	    "7.0 s waiting on purpose (for events 7.0), 0.2 s waiting for a CPU; nothing lost\n");
+	    "10.0 s waiting on purpose (for events 7.0, for other threads 3.0), 0.2 s waiting for a CPU; nothing lost\n");
 	has(text,
 	    "pread64      18,204  2 EIO                24.61    0.31   1.2 ms    91 ms   412 ms  base/16384/2601 at 8.1 MiB\n");
 	has(text, "disk   sdb  read 18,204 at p50 1.4 ms, p99 90 ms, 142 MiB\n");

@@ -19,10 +19,15 @@ static const struct wait {
 	const char *key, *name;
 	bool on_purpose;
 } waits[] = {
-	{ "disk_seconds", "disk", false },	 { "lock_seconds", "locks", false },
-	{ "network_seconds", "network", false }, { "pipe_seconds", "pipes", false },
-	{ "other_seconds", "other", false },	 { "event_seconds", "for events", true },
-	{ "sleep_seconds", "asleep", true },	 { "child_seconds", "for children", true },
+	{ "disk_seconds", "disk", false },
+	{ "lock_seconds", "locks", false },
+	{ "network_seconds", "network", false },
+	{ "pipe_seconds", "pipes", false },
+	{ "other_seconds", "other", false },
+	{ "event_seconds", "for events", true },
+	{ "sleep_seconds", "asleep", true },
+	{ "child_seconds", "for children", true },
+	{ "condition_seconds", "for other threads", true },
 };
 
 /* Digits behind the point: hundredths of a second tell something of a short life only. */
