@@ -47,6 +47,10 @@ keys Enter 'g'
 shows '^  command: 1 ' "groups have a line of their own"
 keys 'g'
 wait_until not_on_screen '^  command: 1 '
+keys Escape
+shows "^! $firing " "escape takes the filter away"
+keys '/' "$server" Enter
+wait_until not_on_screen "$firing "
 
 # One service
 keys Down Enter
@@ -84,6 +88,25 @@ comes_back() { # the present has gone on meanwhile
 wait_until comes_back
 shows '^seismo [0-9]' "right comes back"
 
+keys '['
+shows 'nothing is known of that time' "five minutes back is before the start: it says so"
+shows '^seismo [0-9]' "and stays where it was"
+keys q
+wait_until on_screen '^ended'
+run_top --replay -10s --window 3s
+shows '^REPLAY .*[1-9].* ago' "--replay begins there"
+now() {
+	screen | sed -n 's/^REPLAY \([^,]*\),.*/\1/p'
+}
+from=$(now)
+keys Left
+is_earlier() {
+	[[ $(now) < $from ]] && [[ -n $(now) ]]
+}
+wait_until is_earlier
+ok "left goes on from there (from $from to $(now))" is_earlier
+keys ']' C-l
+shows '^seismo [0-9]' "five minutes forward is now"
 keys q
 wait_until on_screen '^ended'
 

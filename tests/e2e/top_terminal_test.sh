@@ -71,3 +71,12 @@ keys 'clear; TERM=nonsense' "$SEISMO top --config $CONFIG --state-dir $TMP/state
 wait_until on_screen '^ended'
 keys 'clear' Enter
 
+# The terminal goes
+run_top
+top=$(pgrep -f "^$SEISMO top --config $CONFIG")
+terminal kill-server
+has_ended() {
+	! kill -0 "$top"
+}
+wait_until has_ended
+ok "it ends with its terminal" has_ended

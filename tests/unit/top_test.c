@@ -749,6 +749,23 @@ static void keys_move_in_time(void **state)
 	free(s);
 }
 
+/* Nothing is said of services before the first answer. */
+static void the_first_screen_asks(void **state)
+{
+	struct top_state s = { .window_ns = 10 * NS_PER_SEC };
+
+	(void)state;
+	top_state_resize(&s, 80, 15);
+	draw(&s);
+	assert_true(shown("asking"));
+	assert_false(shown("services"));
+	assert_false(shown("alert fires"));
+	s.error = "no daemon is running";
+	draw(&s);
+	assert_true(shown("no daemon is running"));
+	assert_false(shown("asking"));
+}
+
 static void screens_fit(void **state)
 {
 	struct top_state *s = state_new();
@@ -786,6 +803,7 @@ static const struct CMUnitTest tests[] = {
 	cmocka_unit_test(details_are_lines),
 	cmocka_unit_test(keys_choose),
 	cmocka_unit_test(keys_move_in_time),
+	cmocka_unit_test(the_first_screen_asks),
 	cmocka_unit_test(screens_fit),
 };
 

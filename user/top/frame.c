@@ -216,11 +216,16 @@ static void top_show(struct frame *f)
 {
 	const struct top_state *s = f->state;
 	enum top_style style = TOP_STYLE_PLAIN;
+	bool there = s->table.window > 0; /* the first answer */
 	struct buf b = { 0 };
 
-	top_title_write(&b, &s->table, &s->view, &s->lines, s->at_ns);
+	if (there)
+		top_title_write(&b, &s->table, &s->view, &s->lines, s->at_ns);
+	else
+		buf_str(&b, s->error ? "seismo" : "seismo  asking ...");
 	buf_take(f, TOP_STYLE_TITLE, &b);
-	top_alert_write(&b, &s->table, 0);
+	if (there)
+		top_alert_write(&b, &s->table, 0);
 	if (s->table.alert_cnt)
 		style = strcmp(s->table.alerts[0].severity, "page") ? TOP_STYLE_WARNING
 								    : TOP_STYLE_PAGE;
@@ -228,7 +233,8 @@ static void top_show(struct frame *f)
 	if (s->error)
 		line_add(f, TOP_STYLE_PAGE, s->error);
 	else {
-		top_note_write(&b, &s->table);
+		if (there)
+			top_note_write(&b, &s->table);
 		buf_take(f, TOP_STYLE_WARNING, &b);
 	}
 	buf_release(&b);
