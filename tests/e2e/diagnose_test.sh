@@ -88,7 +88,11 @@ ok "it says that nothing tells what is usual" jq -e '.unknown | map(test("what i
 is "" "$(<"$TMP/own.err")" "no progress where there is no terminal"
 "$SEISMO" diagnose --socket "$sock" --duration 600s >"$TMP/out" 2>"$TMP/err" &
 pid=$!
-wait_until pgrep -P $pid
+# Until it catches the signal, that is ignored, as in any background of a script.
+catches() {
+	grep -q '^SigCgt:.*[2367abef]$' "/proc/$pid/status"
+}
+wait_until catches
 read -rt 2 -u "$silence"
 kill -INT $pid
 wait $pid
