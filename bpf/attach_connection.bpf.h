@@ -156,7 +156,10 @@ static __always_inline int connection_look(struct attach_state *as, struct sock 
 	return 0;
 }
 
-/* Files of the process: connections that were there before, or that somebody has passed to it. */
+/*
+ * Files of the process: connections that were there before, or that somebody has passed to it. Who listens may be another one, which
+ * it is a child of.
+ */
 SEC("?iter/task_file")
 int files_iter(struct bpf_iter__task_file *it)
 {
@@ -165,7 +168,7 @@ int files_iter(struct bpf_iter__task_file *it)
 	struct file *file = it->file;
 	struct sock *sk;
 
-	if (!state || !task || !file || !is_watched(task))
+	if (!state || !task || !file || (!state->ports_only && !is_watched(task)))
 		return 0;
 	sk = file_sock(file);
 	if (sk && BPF_CORE_READ(sk, sk_protocol) == IPPROTO_TCP &&

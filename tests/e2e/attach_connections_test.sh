@@ -74,6 +74,32 @@ attach --format json --output "$found" --duration 200ms $$
 is "$(theirs "dport = :$port")" "$(ours '.direction == "outbound" and .state == "open"')" "made: the same"
 exec {out}>&-
 
+# --- accepted by a parent, which alone listens
+
+forker() {
+	exec python3 -c '
+import os, socket, sys, time
+listener = socket.create_server(("127.0.0.1", 0))
+made = socket.create_connection(listener.getsockname())
+accepted, _ = listener.accept()
+pid = os.fork()
+if not pid:
+	listener.close()
+	made.close()
+	time.sleep(1000)
+accepted.close()
+print(pid, listener.getsockname()[1], flush=True)
+os.wait()'
+}
+forker >"$TMP/forked" &
+at_exit end_process $!
+wait_until test -s "$TMP/forked"
+read -r child port <"$TMP/forked"
+at_exit kill "$child"
+attach --format json --output "$found" --duration 200ms "$child" 2>/dev/null
+is "1 inbound $port true" "$(connections .) $(jq -r '.connections[0] | "\(.direction) \(.local_port) \(.since_before)"' "$found")" \
+	"a connection that its parent has accepted: who made it is known"
+
 # --- passed to it while it is watched, and used by nobody: the last reading finds it
 
 passer() {
