@@ -315,7 +315,8 @@ TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned 
 	}
 	if (!end || flushed)
 		return 0;
-	issued = issued_ns(rq, start);
+	/* Issued before anybody looked, as when the kernel reads the partitions of a new disk: all of it was the device. */
+	issued = issued_ns(rq, start) ?: start;
 	if (issued)
 		hist_add_at(SLOT_DEVICE(c.slots), now > issued ? now - issued : 0);
 	if (issued && start)
