@@ -60,7 +60,7 @@ program=$(workload cpu "$service")
 told=$("$program" short $((200 / scale)) 5)
 sleep 0.2
 scrape
-near "$((told * 1000))" "$(cpu_ns "$service")" $((scale > 1 ? 6 : 2)) "CPU time of short processes is what wait(2) told"
+near "$((told * 1000))" "$(cpu_ns "$service")" $((scale > 1 ? 20 : 2)) "CPU time of short processes is what wait(2) told"
 
 # --- a process that is not switched out
 
