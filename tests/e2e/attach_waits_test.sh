@@ -67,7 +67,10 @@ speed stall=1
 background "$waits" read 1 "$loop"
 at_exit speed stall=0
 pid=$!
-wait_until grep -q '^State:.D' "/proc/$pid/status"
+hangs() { # one of its threads
+	cat "/proc/$pid/task/"*/status | grep -q '^State:.D'
+}
+wait_until hangs
 attach --duration 2s "$pid" >/dev/null 2>&1
 speed stall=0
 is_spent "$(jq .elapsed_seconds "$found")" wait_read '.waits_for == "disk" and .since_before' "a disk that hangs: since before, at least since then"
