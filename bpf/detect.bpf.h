@@ -7,9 +7,9 @@
 #include "parser.bpf.h"
 
 /* Reads the start of the first buffer into the table. */
-__noinline int parser_head(u32 sent, u32 bytes)
+__noinline int parser_head(u32 slot, u32 bytes)
 {
-	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 	int found = p ? payload_find(&p->payload, bytes) : PAYLOAD_UNREADABLE;
 	u32 len;
 
@@ -32,13 +32,13 @@ __noinline int parser_head(u32 sent, u32 bytes)
 /* Reads into e->p->head, from the first buffer only. */
 static __always_inline bool head_read(const struct event *e)
 {
-	return payload_note(e, parser_head(e->sent, e->bytes));
+	return payload_note(e, parser_head(e->p->slot, e->bytes));
 }
 
 /* Fills p->bytes until there is enough for a head. */
-__noinline int parser_gather(u32 sent)
+__noinline int parser_gather(u32 slot)
 {
-	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 
 	for (int i = 0; i < 4 && p; i++)
 		if (p->len - p->pos >= PROTOCOL_CARRY || parser_fill(p))
@@ -47,9 +47,9 @@ __noinline int parser_gather(u32 sent)
 }
 
 /* Whether these bytes, the first of `total`, begin a connection of the protocol. */
-__noinline int parser_begins(u32 sent, u32 protocol, u32 total, u32 flags)
+__noinline int parser_begins(u32 slot, u32 protocol, u32 total, u32 flags)
 {
-	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 	u32 avail;
 
 	if (!p)
@@ -58,9 +58,9 @@ __noinline int parser_begins(u32 sent, u32 protocol, u32 total, u32 flags)
 	return protocol_begins(protocol, &p->bytes[p->pos & PARSER_MASK], avail, total, flags);
 }
 
-__noinline int parser_greets(u32 sent, u32 total)
+__noinline int parser_greets(u32 slot, u32 total)
 {
-	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 	u32 avail;
 
 	if (!p)
@@ -70,10 +70,10 @@ __noinline int parser_greets(u32 sent, u32 total)
 }
 
 /* The protocol of these bytes. The verifier checks parser_begins() once, for any protocol. */
-__noinline int parser_detect(u32 sent, u32 total, u32 flags)
+__noinline int parser_detect(u32 slot, u32 total, u32 flags)
 {
 	for (u32 protocol = 1; protocol < PROTOCOL_CNT; protocol++)
-		if (parser_begins(sent, protocol, total, flags))
+		if (parser_begins(slot, protocol, total, flags))
 			return protocol;
 	return PROTOCOL_UNKNOWN;
 }
@@ -92,7 +92,7 @@ static __noinline int parser_peek(struct event *e, u32 least)
 
 	if (!parser_begin(e))
 		return HEAD_UNREADABLE;
-	parser_gather(e->sent);
+	parser_gather(e->p->slot);
 	if (p->len - p->pos >= least)
 		return HEAD_READY;
 	parser_end(e);
@@ -108,9 +108,9 @@ static __always_inline u32 unread(struct sock *sk)
 }
 
 /* The length of the header of the PROXY protocol that these bytes begin with; 0: there is none, or not all of it. */
-__noinline int parser_proxy(u32 sent)
+__noinline int parser_proxy(u32 slot)
 {
-	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 	u32 avail, len = 0;
 
 	if (!p)
@@ -141,7 +141,8 @@ static __always_inline bool detect_waits(const struct request_ctx *r)
 static __noinline int event_detect_protocol(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	u32 total = e->bytes + event_flow(e)->carry_len, more = e->sent ? 0 : unread(e->sk);
+	u32 total = e->bytes + event_flow(e)->carry_len,
+	    more = e->sent || plain_text ? 0 : unread(e->sk);
 	u32 carried = detect_waits(r);
 	int there = parser_peek(e, DETECT_MIN);
 	struct parser *p = e->p;
@@ -149,17 +150,17 @@ static __noinline int event_detect_protocol(struct event *e)
 
 	if (there != HEAD_READY)
 		return there == HEAD_UNREADABLE;
-	proxy = e->is_request && !r->tries ? parser_proxy(e->sent) : 0;
+	proxy = e->is_request && !r->tries ? parser_proxy(e->p->slot) : 0;
 	if (proxy && proxy == total) { /* the request is still to come */
 		event_flow(e)->carry_len = 0;
 		return 0;
 	}
 	p->pos += proxy;
 	total -= proxy;
-	r->protocol = e->is_request ? parser_detect(e->sent, total + more,
+	r->protocol = e->is_request ? parser_detect(e->p->slot, total + more,
 						    (!r->watched || r->tries ? DETECT_LATE : 0) |
 							    (r->greeted ? DETECT_GREETED : 0))
-				    : parser_greets(e->sent, total + more);
+				    : parser_greets(e->p->slot, total + more);
 	if (!r->protocol && more && !proxy && !r->answered_ns && p->len - p->pos < PROTOCOL_CARRY) {
 		if (!carried)
 			r->begun_ns = e->now;

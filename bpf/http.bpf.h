@@ -8,9 +8,9 @@
 #include "http_fastpath.bpf.h"
 
 /* Whether the bytes in p->head may begin a request. */
-__noinline int parser_may_begin(u32 sent)
+__noinline int parser_may_begin(u32 slot)
 {
-	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 
 	return p && http_may_begin(p->head, p->head_len);
 }
@@ -20,7 +20,7 @@ static __noinline int http_begins_another(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 
-	if (!head_read(e) || !parser_may_begin(e->sent))
+	if (!head_read(e) || !parser_may_begin(e->p->slot))
 		return 0;
 	r->unparsed = 0;
 	if (!e->sent)

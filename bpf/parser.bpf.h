@@ -105,27 +105,27 @@ static __always_inline void parser_found(struct parser *p)
 }
 
 /* The next step of the protocol; of one whose requests have numbers; and of HTTP/2. */
-__noinline int parser_protocol_step(u32 sent, u32 avail)
+__noinline int parser_protocol_step(u32 slot, u32 avail)
 {
-	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 
 	return p ? protocol_step(p->protocol, p->is_request, &p->stream,
 				 &p->bytes[p->pos & PARSER_MASK], avail, &p->found)
 		 : 0;
 }
 
-__noinline int parser_numbered_step(u32 sent, u32 avail)
+__noinline int parser_numbered_step(u32 slot, u32 avail)
 {
-	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 
 	return p ? numbered_step(p->protocol, p->is_request, &p->stream,
 				 &p->bytes[p->pos & PARSER_MASK], avail, &p->found)
 		 : 0;
 }
 
-__noinline int parser_stream_step(u32 sent, u32 avail)
+__noinline int parser_stream_step(u32 slot, u32 avail)
 {
-	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 
 	return p ? stream_step(p->protocol, p->is_request, &p->stream, &p->hpack,
 			       &p->bytes[p->pos & PARSER_MASK], avail, &p->found)
@@ -133,9 +133,9 @@ __noinline int parser_stream_step(u32 sent, u32 avail)
 }
 
 /* 1: at the end. */
-__noinline int parser_step(u32 sent)
+__noinline int parser_step(u32 slot)
 {
-	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 	struct flow *f;
 	u32 avail, n;
 
@@ -148,9 +148,9 @@ __noinline int parser_step(u32 sent)
 	if (avail && !f->skip) {
 		if (avail > PARSE_WINDOW)
 			avail = PARSE_WINDOW;
-		n = protocol_is_numbered(p->protocol) ? parser_numbered_step(sent, avail)
-		    : protocol_is_http2(p->protocol)  ? parser_stream_step(sent, avail)
-						      : parser_protocol_step(sent, avail);
+		n = protocol_is_numbered(p->protocol) ? parser_numbered_step(slot, avail)
+		    : protocol_is_http2(p->protocol)  ? parser_stream_step(slot, avail)
+						      : parser_protocol_step(slot, avail);
 		p->pos += n;
 		parser_found(p);
 		if (p->desync)
@@ -162,21 +162,21 @@ __noinline int parser_step(u32 sent)
 }
 
 /* 1: at the end. */
-__noinline int parser_steps(u32 sent)
+__noinline int parser_steps(u32 slot)
 {
 	for (int i = 0; i < PARSER_STEPS; i++)
-		if (parser_step(sent))
+		if (parser_step(slot))
 			return 1;
 	return 0;
 }
 
 /* Parses all bytes, or as many as steps allow: the rest is not seen. Nested loops cost the verifier little. */
-__noinline int parser_run(u32 sent)
+__noinline int parser_run(u32 slot)
 {
-	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 
 	for (int i = 0; i < PARSER_STEPS; i++)
-		if (parser_steps(sent))
+		if (parser_steps(slot))
 			return 0;
 	if (p)
 		p->desync = 1;
@@ -200,9 +200,9 @@ static __always_inline bool message_skip(const struct event *e)
 	return true;
 }
 
-__noinline int parser_payload(u32 sent, u32 bytes)
+__noinline int parser_payload(u32 slot, u32 bytes)
 {
-	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 
 	return p ? payload_find(&p->payload, bytes) : PAYLOAD_UNREADABLE;
 }
@@ -233,7 +233,7 @@ static __noinline int parser_begin(struct event *e)
 	struct flow *f = event_flow(e);
 	struct parser *p = e->p;
 
-	if (!payload_note(e, parser_payload(e->sent, e->bytes)))
+	if (!payload_note(e, parser_payload(e->p->slot, e->bytes)))
 		return 0;
 	p->stream = r->stream;
 	p->now = e->now;
@@ -277,7 +277,7 @@ static __noinline int parser_end(struct event *e)
 		r->protocol = p->protocol;
 	r->desync = p->desync;
 	if (p->hpack.changed)
-		hpack_save(e->sent);
+		hpack_save(p->slot);
 	if (p->answered)
 		r->answered_ns = p->call_ns;
 	return 0;
@@ -414,7 +414,7 @@ static __always_inline int parse(struct event *e)
 		e->sc->request.desync = 1;
 		return 0;
 	}
-	parser_run(e->sent);
+	parser_run(e->p->slot);
 	parser_end(e);
 	if (e->p->setup)
 		setup_found(e);

@@ -73,6 +73,8 @@ struct parser {
 	u32 answered;  /* a stream, or a request with a number, has got its response */
 	u32 setup;     /* the last of FOUND_SETUP and so on, 0: none */
 	u32 head_len;
+	u32 slot;	       /* its own number in the table */
+	u32 users;	       /* see plain_parser() */
 	struct run runs[RUNS]; /* responses, in order */
 	u32 run;	       /* the run being counted */
 	u8 head[PARSE_WINDOW];
@@ -80,7 +82,11 @@ struct parser {
 };
 
 /* One for sends, one for receives: either may interrupt the other. */
-struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, struct parser, 2, 0) request_parsers SEC(".maps");
+#ifndef PARSERS
+#define PARSERS 2
+#endif
+struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, struct parser, PARSERS, 0) request_parsers
+	SEC(".maps");
 
 /* A send or a receive. */
 struct event {

@@ -34,7 +34,11 @@ struct payload {
 	u32 vector_cnt;
 	u32 total; /* bytes of all buffers after this one */
 	u32 unused;
+	u64 plain; /* where the plain text is: see plain_text */
 };
+
+/* The bytes are not those of a system call, but what a library that speaks TLS was given or has returned. */
+const volatile bool plain_text SEC(".rodata");
 
 const volatile u8 request_calls[REQUEST_CALLS] SEC(".rodata");
 
@@ -119,10 +123,16 @@ enum payload_found { PAYLOAD_UNREADABLE, PAYLOAD_FOUND, PAYLOAD_MULTI };
  */
 static __always_inline int payload_find(struct payload *p, u32 bytes)
 {
-	struct pt_regs *regs = registers();
+	struct pt_regs *regs = plain_text ? NULL : registers();
 	struct user_message message;
 	u32 kind;
 
+	if (plain_text) {
+		p->at = p->plain;
+		p->left = bytes;
+		p->vector_cnt = p->total = 0;
+		return PAYLOAD_FOUND;
+	}
 	if (!regs || CALL_COMPAT(regs))
 		return PAYLOAD_UNREADABLE;
 	kind = call_kind(regs);

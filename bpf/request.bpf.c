@@ -7,216 +7,12 @@
  * the first byte of its response.
  */
 #include "arrival.bpf.h"
+#include "connection.bpf.h"
 #include "dns.bpf.h"
-#include "exchange.bpf.h"
-#include "http.bpf.h"
+#include "plaintext_sock.bpf.h"
 #include "request_scan.bpf.h"
-#include "response.bpf.h"
-#include "tls.bpf.h"
-#include "unanswered.bpf.h"
-
-static __always_inline bool is_parsed(const struct request_ctx *r)
-{
-	return !r->desync && (protocol_is_parsed(r->protocol) ||
-			      (r->protocol == PROTOCOL_HTTP && (r->pipelined || r->interim)));
-}
-
-/* --- requests */
-
-/* Not all of these bytes were parsed: there is one request at least. */
-static __noinline int requests_desync(struct event *e)
-{
-	u32 streams = protocol_has_streams(e->sc->request.protocol), n = e->p->request_cnt;
-
-	if (e->p->lost)
-		parser_lost(e);
-	if (n)
-		return streams ? 0 : n;
-	return exchange_begin(e);
-}
-
-/* How many requests begin in these bytes. They are parsed in one place, whatever the protocol: the verifier walks through it once. */
-static __always_inline int requests_begun(struct event *e)
-{
-	struct request_ctx *r = &e->sc->request;
-	int parsed;
-
-	if (r->desync && !r->outstanding) /* tries to parse again */
-		flows_reset(r);
-	e->p->single = r->protocol == PROTOCOL_HTTP && !r->pipelined;
-	e->p->begins = flow_at_boundary(event_flow(e));
-	if (e->p->single) {
-		if (r->unparsed && r->outstanding && !http_begins_another(e))
-			return 0;
-	} else if (!r->protocol || r->desync) {
-		return exchange_begin(e);
-	}
-	parsed = parse(e);
-	if (e->p->single)
-		return http_requests_begun(e, parsed);
-	if (!parsed)
-		return r->desync ? exchange_begin(e) : 0;
-	if (r->desync)
-		return requests_desync(e);
-	if (!r->outstanding && is_simple(r)) /* the rest of the last response was not parsed */
-		__builtin_memset(&r->stream.flow[FLOW_RESPONSE], 0, sizeof(struct flow));
-	if (r->protocol == PROTOCOL_TLS) {
-		tls_on_request(e);
-		if (!e->p->request_cnt)
-			return 0;
-		r->setup = SETUP_NONE;
-		return exchange_begin(e);
-	}
-	return e->p->request_cnt;
-}
-
-static __noinline int on_request(struct event *e)
-{
-	struct request_ctx *r = &e->sc->request;
-	u32 n;
-
-	if (r->tls == TLS_HELD)
-		tls_release(e);
-	if (!e->sent && r->arrived_ns)
-		e->now = r->arrived_ns;
-	if (!r->protocol && !r->outstanding && r->tries < TRIES && !event_detect_protocol(e))
-		return 0;
-	e->p->blocking = 0;
-	n = forget(&e->p->found, requests_begun(e));
-	if (!n)
-		return 0;
-	if (!r->peer_known)
-		peer_resolve(e);
-	if (!protocol_has_streams(r->protocol))
-		inflight_add(r, e->p->blocking ? 0 : e->now, n);
-	else if (!r->setup)
-		r->begun_ns = e->now;
-	if (!e->sent)
-		queue_add(e, e->p->call_ns - e->now, n);
-	if (r->race_cnt)
-		race_take(e);
-	return 0;
-}
-
-/* --- responses */
-
-/* Nothing has gone in the other direction of the connection. */
-static __always_inline bool is_greeting(const struct event *e)
-{
-	struct tcp_sock *tp = tcp_sock_or_null(e->sk);
-
-	return tp && !(e->sent ? READ(tp, bytes_received) : READ(tp, bytes_sent));
-}
-
-/* A response, before the protocol is known: what the server says first may tell. */
-static __noinline int response_detect(struct event *e)
-{
-	struct request_ctx *r = &e->sc->request;
-
-	if (detect_waits(r)) { /* what was read is all of the request that the server wanted */
-		r->stream.flow[FLOW_REQUEST].carry_len = 0;
-		inflight_add(r, r->begun_ns, 1);
-		queue_add(e, 0, 1);
-		e->p->owed = 1;
-	}
-	if (!r->tries) {
-		event_detect_protocol(e);
-		r->greeted = !r->protocol && r->watched && is_greeting(e);
-	}
-	return 0;
-}
-
-static __noinline int on_response(struct event *e)
-{
-	struct request_ctx *r = &e->sc->request;
-	int status = RESPONSE_LATER;
-
-	if (r->peer_known == PEER_SEEMING)
-		peer_route(e);
-	if (r->outstanding && r->unparsed) {
-		if (e->sent)
-			queue_add(e, queue_ns(r), 1);
-		r->unparsed = 0;
-	}
-	if (!e->sent && r->arrived_ns)
-		e->now = r->arrived_ns;
-	if (!r->protocol && (!r->tries || detect_waits(r)))
-		response_detect(e);
-	if (r->outstanding && !r->response_ns)
-		r->response_ns = e->now;
-	if (!is_parsed(r)) {
-		if (!r->outstanding)
-			return race_http(e);
-		status = exchange_status(e);
-	}
-	if (is_parsed(r)) {
-		if (response_simple(e))
-			return 0;
-		status = response_parse(e);
-	}
-	status = (int)forget(&e->p->found, (u32)status);
-	if (status == RESPONSE_LATER)
-		return 0;
-	if (status >= 0) {
-		if (r->outstanding == 1)
-			return response_to_one(e, status);
-		response_to_all(e, status);
-	}
-	response_runs(e);
-	if (status == RESPONSE_LOST)
-		r->protocol = PROTOCOL_UNKNOWN;
-	return 0;
-}
 
 /* --- hooks */
-
-/*
- * The side that sends first has usually opened the connection. An accepted Unix socket has its listener's address, a
- * connecting one has none, or one of its own; in a socketpair neither has.
- */
-static __noinline int direction_find(struct event *e)
-{
-	struct sock *sk = e->sk;
-	struct unix_sock *u = (void *)sk, *peer;
-	struct sock_ctx *sc = e->sc;
-	bool named;
-
-	sc->known = 1;
-	sc->direction = e->sent ? TCP_OUTBOUND : TCP_INBOUND;
-	if (READ(sk, __sk_common.skc_family) != AF_UNIX)
-		return 0;
-	peer = (void *)BPF_CORE_READ(u, peer);
-	named = peer && BPF_CORE_READ(peer, addr);
-	if (BPF_CORE_READ(u, addr))
-		sc->direction = named ? sc->direction : TCP_INBOUND;
-	else if (named)
-		sc->direction = TCP_OUTBOUND;
-	else
-		sc->request.protocol = PROTOCOL_OPAQUE;
-	return 0;
-}
-
-static __always_inline void direction_know(struct event *e)
-{
-	if (!e->sc->known)
-		direction_find(e);
-	e->is_request = e->sent == (e->sc->direction == TCP_OUTBOUND);
-}
-
-/* Bytes that change nothing: more of a request, or more of a response. */
-static __always_inline bool is_more(struct event *e)
-{
-	struct request_ctx *r = &e->sc->request;
-
-	if (r->protocol == PROTOCOL_OPAQUE)
-		return true;
-	if (is_parsed(r))
-		return false;
-	if (!e->is_request)
-		return !r->outstanding && r->tries && !detect_waits(r) &&
-		       (r->protocol != PROTOCOL_HTTP || !is_race_at(e, write_seq(e->sk)));
-	return r->outstanding && !r->tail && (r->desync || r->protocol != PROTOCOL_HTTP);
-}
 
 #define DATAGRAM_TRIES 16
 
@@ -225,6 +21,7 @@ static __always_inline bool event_begin(struct event *e)
 	e->p = bpf_map_lookup_elem(&request_parsers, &e->sent);
 	if (!e->p)
 		return false;
+	e->p->slot = e->sent;
 	e->p->sock = (u64)e->sk;
 	e->p->call_ns = e->now = bpf_ktime_get_ns();
 	return true;
@@ -265,27 +62,14 @@ static __noinline int on_datagram(struct event *e)
 	return event_end(e);
 }
 
-static __always_inline void on_stream_used(struct event *e)
-{
-	struct request_ctx *r = &e->sc->request;
-
-	e->p->owed = r->outstanding;
-	if (e->is_request)
-		on_request(e);
-	else
-		on_response(e);
-	if (e->p->owed && !r->outstanding)
-		r->answered_ns = e->p->call_ns;
-	inflight_reset(r);
-	fastpath_update(r);
-}
-
 static __always_inline int on_stream(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 	bool used;
 
 	direction_know(e);
+	if (tls_inside)
+		tls_note(e);
 	if (e->is_request && e->sent)
 		sent_note(e->sk, r);
 	if (e->unseen)
@@ -303,7 +87,35 @@ static __always_inline int on_stream(struct event *e)
 		r->sent_seq = used ? e->p->sent_seq : write_seq(e->sk);
 	if (!e->sent)
 		arrival_end(e->sk, r, used);
+	if (tls_inside && e->sent)
+		tls_bind_sent(e);
 	return event_end(e);
+}
+
+/* A call has failed since the other side has closed without having read all. */
+static __noinline int unix_stream_reset(struct sock *sk)
+{
+	struct sock_ctx *sc = sock_ctx_find(sk);
+
+	if (sc) {
+		unix_peer_ends(sk);
+		unanswered(sk, sc, UNANSWERED_RESET, bpf_ktime_get_ns());
+	}
+	return 0;
+}
+
+/* Read to the end. A server that sends nothing more does not answer; a client may still wait if it is open. */
+static __noinline int unix_stream_end(struct sock *sk, struct sock_ctx *sc)
+{
+	bool ended = unix_has_ended(sk);
+
+	if (!(READ(sk, sk_shutdown) & RCV_SHUTDOWN))
+		return 0;
+	if (ended)
+		unix_peer_ends(sk);
+	if (ended || sc->direction == TCP_OUTBOUND)
+		unanswered(sk, sc, closed_by(sc, false), bpf_ktime_get_ns());
+	return 0;
 }
 
 /* End of stream. */

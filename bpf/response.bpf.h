@@ -4,7 +4,7 @@
 #define RESPONSE_BPF_H
 
 #include "http.bpf.h"
-#include "tls.bpf.h"
+#include "ticket.bpf.h"
 
 /* The first bytes of a response contain its status, and at most one request is in flight. */
 static __always_inline bool is_simple(const struct request_ctx *r)
@@ -24,9 +24,9 @@ static __always_inline int exchange_status(struct event *e)
 }
 
 /* Finds a response's status in p->head. */
-__noinline int parser_simple_step(u32 sent, u32 protocol)
+__noinline int parser_simple_step(u32 slot, u32 protocol)
 {
-	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 	struct flow *flow;
 
 	if (!p)
@@ -53,7 +53,7 @@ static __noinline int response_simple(struct event *e)
 	struct parser *p = e->p;
 
 	if (!is_simple(r) || r->outstanding != 1 || event_flow(e)->carry_len || !head_read(e) ||
-	    !parser_simple_step(e->sent, r->protocol))
+	    !parser_simple_step(e->p->slot, r->protocol))
 		return 0;
 	if (p->found.class)
 		error_count(e->sc->identity, r->protocol, e->sc->direction, p->found.class);
@@ -124,11 +124,21 @@ static __always_inline int response_parse(struct event *e)
 		return response_lost(e);
 	if (r->desync && r->outstanding)
 		return exchange_status(e);
+	if (is_shown(r)) {
+		if (parsed && e->p->runs[0].cnt && r->setup != SETUP_FAILED)
+			r->setup = SETUP_NONE;
+		return RESPONSE_LATER;
+	}
 	if (r->protocol == PROTOCOL_TLS && !r->outstanding && r->tls == TLS_OPEN && parsed &&
 	    e->p->runs[0].cnt && is_race(e))
 		race_note(r, 1, STATUS_UNKNOWN);
 	if (r->protocol == PROTOCOL_TLS && !tls_on_response(e, parsed ? e->p->runs[0].cnt : 0))
 		return RESPONSE_LATER;
+	if (tls_inside && r->protocol == PROTOCOL_TLS && r->unparsed) {
+		if (e->sent)
+			queue_add(e, queue_ns(r), 1);
+		r->unparsed = 0;
+	}
 	if (!parsed || r->desync)
 		return RESPONSE_LATER;
 	if (e->p->runs[0].cnt && r->setup != SETUP_FAILED)

@@ -57,6 +57,7 @@ struct request_ctx {
 	u8 greeted;	     /* the server has spoken first, in no protocol that is known */
 	u8 ended;	     /* a Unix socket: the last scan found that it has */
 	u8 setup; /* since begun_ns the set-up of the connection is under way: see parser.bpf.h */
+	u8 shown; /* what is inside TLS is counted: see plaintext.bpf.h */
 	u16 race_status;
 	u32 sent_seq; /* TCP: write sequence at the last send seen */
 	u32 epoch;    /* connection_epoch() */
@@ -91,6 +92,14 @@ struct {
 
 /* The same keyed by the socket's address, for kernels without socket storage. */
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct sock_ctx, 32768, 0) socks_by_address SEC(".maps");
+
+/* What is inside the TLS of a connection is counted, and so the exchanges of its records are not. */
+const volatile bool tls_inside SEC(".rodata");
+
+static __always_inline bool is_shown(const struct request_ctx *r)
+{
+	return tls_inside && r->shown;
+}
 
 /* Programs that the tcp family's program on the state of sockets tail-calls when one of them ends. */
 struct TABLE(BPF_MAP_TYPE_PROG_ARRAY, u32, u32, 1, 0) tcp_end_tail_calls SEC(".maps");

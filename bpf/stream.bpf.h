@@ -17,9 +17,9 @@ struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct stream_key, struct stream_entry, 1638
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct stream_key, struct hpack, 8192, 0) request_hpack
 	SEC(".maps");
 
-__noinline int hpack_load(u32 sent)
+__noinline int hpack_load(u32 slot)
 {
-	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 	struct flow *f;
 	struct hpack *h;
 
@@ -38,9 +38,9 @@ __noinline int hpack_load(u32 sent)
 	return 0;
 }
 
-__noinline int hpack_save(u32 sent)
+__noinline int hpack_save(u32 slot)
 {
-	struct parser *p = bpf_map_lookup_elem(&request_parsers, &sent);
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 
 	if (!p)
 		return 0;
@@ -56,7 +56,7 @@ static __always_inline void stream_begin(struct sock *sk, struct parser *p, u32 
 	u32 state = READ(sk, __sk_common.skc_state);
 
 	p->peer_closed = sent && (state == CLOSE_WAIT || state == CLOSE);
-	hpack_load(sent);
+	hpack_load(p->slot);
 }
 
 /* --- requests and responses */

@@ -71,6 +71,7 @@ int task_scan_iter(struct bpf_iter__task *it)
 	if (task->pid == task->tgid && task->signal->live.counter > 0) {
 		if (!row->processes++) /* all of an identity are in the same cgroups */
 			row->cpu_quota = cgroups_note(task, tc->identity);
+		row->pid = task->pid;
 		if (!row->since_ns || tc->since_ns < row->since_ns)
 			row->since_ns = tc->since_ns;
 	}

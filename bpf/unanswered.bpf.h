@@ -4,7 +4,7 @@
 #define UNANSWERED_BPF_H
 
 #include "holder.bpf.h"
-#include "tls.bpf.h"
+#include "ticket.bpf.h"
 
 /* --- requests that wait */
 
@@ -247,32 +247,6 @@ static __always_inline void unix_peer_ends(struct sock *sk)
 	sc = peer ? sock_ctx_find(peer) : NULL;
 	if (sc)
 		unix_ends(peer, sc);
-}
-
-/* A call has failed since the other side has closed without having read all. */
-static __noinline int unix_stream_reset(struct sock *sk)
-{
-	struct sock_ctx *sc = sock_ctx_find(sk);
-
-	if (sc) {
-		unix_peer_ends(sk);
-		unanswered(sk, sc, UNANSWERED_RESET, bpf_ktime_get_ns());
-	}
-	return 0;
-}
-
-/* Read to the end. A server that sends nothing more does not answer; a client may still wait if it is open. */
-static __noinline int unix_stream_end(struct sock *sk, struct sock_ctx *sc)
-{
-	bool ended = unix_has_ended(sk);
-
-	if (!(READ(sk, sk_shutdown) & RCV_SHUTDOWN))
-		return 0;
-	if (ended)
-		unix_peer_ends(sk);
-	if (ended || sc->direction == TCP_OUTBOUND)
-		unanswered(sk, sc, closed_by(sc, false), bpf_ktime_get_ns());
-	return 0;
 }
 
 #endif

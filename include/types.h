@@ -97,7 +97,9 @@ struct identity_state {
  * a counter has not been told yet (struct metric).
  */
 struct task_totals {
-	u64 tasks, processes;
+	u32 tasks;
+	u32 pid; /* one of these processes, 0: there is none */
+	u64 processes;
 	u64 since_ns; /* when the oldest of these processes started its program; 0: there is none */
 	u64 cpu_ns;   /* on the CPU since the last switch */
 	u64 resident_bytes;

@@ -60,8 +60,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static int fd = -1;
 	struct symbol_slot slots[SLOTS];
 	struct kernel_symbols kernel;
+	const char *const names[] = { "main", "" };
 	struct elf_file elf;
-	u64 address;
+	u64 address, offsets[2];
 
 	if (fd < 0)
 		fd = memfd_create("fuzz", 0);
@@ -72,6 +73,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		slots_make(slots, data, size);
 		if (!elf_symbols_find(&elf, slots, SLOTS, size % 2))
 			slots_check(slots);
+		elf_functions_find(&elf, names, 2, offsets);
 		if (elf.build_id_len > sizeof(elf.build_id))
 			abort();
 	}

@@ -4,7 +4,7 @@
 #include "conf/probes.h"
 
 struct request_settings {
-	u64 quota, status, peer, wait;
+	u64 quota, status, peer, wait, names;
 };
 
 static const char *const status_words[] = { "code", "class", NULL };
@@ -17,6 +17,7 @@ static const struct setting request_settings[] = {
 	  .max = 3600000000000, .can_be_off = true },
 	{ "quota", SETTING_SIZE, offsetof(struct request_settings, quota), .initial = 4096,
 	  .min = 512, .max = 1 << 30 },
+	{ "names", SETTING_PATTERNS, offsetof(struct request_settings, names), .can_be_off = true },
 	{ .name = NULL },
 };
 
@@ -79,6 +80,35 @@ static void default_test(void **state)
 	for (size_t i = 0; i < sizeof(nothing) / sizeof(*nothing); i++)
 		default_check(conf_of(nothing[i]));
 	conf_free(NULL);
+}
+
+static void patterns_check(const char *text, const char *pattern, const char *written)
+{
+	const struct setting *s = &request_settings[4];
+	struct conf *c = conf_of(text), *again = conf_of(text);
+	const struct request_settings *settings = conf_probe_settings(c, "request"),
+				      *others = conf_probe_settings(again, "request");
+	struct buf out = { 0 };
+
+	assert_int_equal(settings->names, others->names);
+	if (pattern)
+		assert_string_equal(setting_pattern(settings->names), pattern);
+	else
+		assert_int_equal(settings->names, 0);
+	setting_write(s, settings->names, &out);
+	assert_string_equal(buf_cstr(&out), written);
+	buf_release(&out);
+	conf_free(c);
+	conf_free(again);
+}
+
+static void patterns_test(void **state)
+{
+	(void)state;
+	patterns_check("probes: { request: { names: off } }\n", NULL, "off");
+	patterns_check("probes: { request: { names: 'a*' } }\n", "a*", "[ \"a*\" ]");
+	patterns_check("probes: { request: { names: [ a, 'b \"c\"' ] } }\n", "a|b \"c\"",
+		       "[ \"a\", \"b \\\"c\\\"\" ]");
 }
 
 static void full_test(void **state)
@@ -436,12 +466,12 @@ static void list_test(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(default_test),	     cmocka_unit_test(full_test),
-		cmocka_unit_test(section_test),	     cmocka_unit_test(error_test),
-		cmocka_unit_test(services_test),     cmocka_unit_test(long_test),
-		cmocka_unit_test(services_max_test), cmocka_unit_test(buckets_max_test),
-		cmocka_unit_test(list_test),	     cmocka_unit_test(file_test),
-		cmocka_unit_test(setting_test),
+		cmocka_unit_test(default_test),	    cmocka_unit_test(full_test),
+		cmocka_unit_test(patterns_test),    cmocka_unit_test(section_test),
+		cmocka_unit_test(error_test),	    cmocka_unit_test(services_test),
+		cmocka_unit_test(long_test),	    cmocka_unit_test(services_max_test),
+		cmocka_unit_test(buckets_max_test), cmocka_unit_test(list_test),
+		cmocka_unit_test(file_test),	    cmocka_unit_test(setting_test),
 	};
 
 	return cmocka_run_group_tests_name("conf", tests, folder_make, folder_remove);

@@ -165,6 +165,8 @@ static void elf_test(void **state)
 	struct symbol_slot *slots = calloc(ALL, sizeof(*slots));
 	size_t cnt = nm_read(list);
 	int fd = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	const char *const names[] = { "main", "there is none" };
+	u64 offsets[2], address;
 	struct elf_file f;
 
 	(void)state;
@@ -178,6 +180,10 @@ static void elf_test(void **state)
 		assert_true(slots[i].found);
 		assert_true(is_known(list, cnt, slots[i].start, slots[i].name));
 	}
+	assert_int_equal(elf_functions_find(&f, names, 2, offsets), 0);
+	assert_true(elf_file_address(&f, offsets[0], &address));
+	assert_true(is_known(list, cnt, address, "main"));
+	assert_int_equal(offsets[1], 0);
 	close(fd);
 	free(list);
 	free(slots);

@@ -8,6 +8,7 @@
 #include "collect/arrivals.h"
 #include "collect/cgroups.h"
 #include "collect/estimate.h"
+#include "collect/inside_tls.h"
 #include "collect/proportional.h"
 #include "collect/slots.h"
 #include "collect/task_scan.h"
@@ -34,6 +35,7 @@ struct collector {
 	struct watched watched;
 	struct cgroups cgroups;
 	struct proportional *proportional;
+	struct inside_tls *inside_tls;
 	u64 read_ns, age_ns, forget_ns;
 	int err; /* of the last reading */
 };
@@ -86,6 +88,7 @@ int collector_read(struct collector *c, u64 now_ns)
 	cgroups_read(&c->cgroups);
 	usages_read(&c->families);
 	proportional_read(c->proportional);
+	inside_tls_read(c->inside_tls, now_ns);
 	return c->err;
 }
 
@@ -255,7 +258,8 @@ static int collector_init(struct collector *c, struct worker *worker, struct wor
 
 	err = err ?: identities_init(&c->identities, c->tables, &c->services, c->conf, worker);
 	c->proportional = proportional_new(&c->families, slow_worker);
-	err = err ?: (c->proportional ? 0 : -ENOMEM);
+	c->inside_tls = inside_tls_new(&c->identities, c->runs, slow_worker);
+	err = err ?: (c->proportional && c->inside_tls ? 0 : -ENOMEM);
 	err = err ?: slots_init(&c->counters, POOL_COUNTER, c->tables, &c->families);
 	err = err ?: slots_init(&c->hists, POOL_HIST, c->tables, &c->families);
 	watched_init(&c->watched, &c->counters, &c->hists);
@@ -294,6 +298,7 @@ void collector_free(struct collector *c)
 		return;
 	arrivals_free(c->arrivals);
 	proportional_free(c->proportional);
+	inside_tls_free(c->inside_tls);
 	cgroups_release(&c->cgroups);
 	watched_release(&c->watched);
 	slots_release(&c->counters);

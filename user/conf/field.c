@@ -233,11 +233,35 @@ const struct field_type field_texts = { texts_load, texts_write, texts_init, tex
 
 /* --- numbers and words */
 
+/* A list of patterns is one pattern of alternatives. */
+static int patterns_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
+			 void *structure)
+{
+	const yaml_node_item_t *item = value->data.sequence.items.start;
+	struct buf all = { 0 };
+	const char *text = "";
+	int err = list_check(d, f->key, value, CONF_LIST_MAX);
+
+	for (; !err && text && item < value->data.sequence.items.top; item++) {
+		text = value_text(d, f->key, yaml_doc_node(d, *item), CONF_TEXT_MAX);
+		buf_printf(&all, "%s%s", all.len ? "|" : "", text ?: "");
+	}
+	if (!err && text && setting_parse(f->row, buf_cstr(&all), member(f, structure)))
+		err = yaml_doc_error(d, value, "'%s' has no entry", f->key);
+	buf_release(&all);
+	return text ? err : -EINVAL;
+}
+
 static int setting_load(struct yaml_doc *d, const struct field *f, yaml_node_t *value,
 			void *structure)
 {
-	const char *text = value_text(d, f->key, value, CONF_TEXT_MAX);
+	const struct setting *s = f->row;
 	struct buf accepted = { 0 };
+	const char *text;
+
+	if (s->kind == SETTING_PATTERNS && value->type == YAML_SEQUENCE_NODE)
+		return patterns_load(d, f, value, structure);
+	text = value_text(d, f->key, value, CONF_TEXT_MAX);
 
 	if (!text)
 		return -EINVAL;

@@ -2,6 +2,9 @@
 #include "conf/setting.h"
 
 #include <errno.h>
+#include <pthread.h>
+#include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "lib/buf.h"
@@ -58,6 +61,49 @@ int switch_parse(const char *text)
 	return i < 0 ? i : i & 1;
 }
 
+/* --- patterns: a value is a number, so their texts are kept, each once */
+
+struct kept {
+	struct kept *next;
+	char text[];
+};
+
+static int pattern_keep(const char *text, u64 *ret)
+{
+	static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER; /* a reload reads in a thread */
+	static struct kept *list;
+	struct kept *k;
+
+	pthread_mutex_lock(&lock);
+	for (k = list; k && strcmp(k->text, text) != 0; k = k->next)
+		;
+	if (!k && (k = malloc(sizeof(*k) + strlen(text) + 1))) {
+		memcpy(k->text, text, strlen(text) + 1);
+		k->next = list;
+		list = k;
+	}
+	pthread_mutex_unlock(&lock);
+	*ret = k ? (u64)(uintptr_t)k->text : 0;
+	return k ? 0 : -EINVAL;
+}
+
+const char *setting_pattern(u64 value)
+{
+	return (const char *)(uintptr_t)value;
+}
+
+static void patterns_write(const char *text, struct buf *out)
+{
+	buf_str(out, "[ ");
+	for (size_t len; len = strcspn(text, "|"), len || *text; text += len + (text[len] == '|')) {
+		buf_char(out, '"');
+		for (size_t i = 0; i < len; i++)
+			buf_printf(out, text[i] == '"' || text[i] == '\\' ? "\\%c" : "%c", text[i]);
+		buf_str(out, text[len] ? "\", " : "\"");
+	}
+	buf_str(out, " ]");
+}
+
 const char *const *setting_words(const struct setting *s)
 {
 	if (s->kind == SETTING_BOOL)
@@ -80,6 +126,8 @@ int setting_parse(const struct setting *s, const char *text, u64 *ret)
 		*ret = 0;
 		return 0;
 	}
+	if (s->kind == SETTING_PATTERNS)
+		return *text ? pattern_keep(text, ret) : -EINVAL;
 	if (quantities[s->kind].parse(text, &value) || value < s->min || value > s->max)
 		return -EINVAL;
 	*ret = value;
@@ -98,6 +146,10 @@ void setting_write(const struct setting *s, u64 value, struct buf *out)
 		buf_str(out, "off");
 		return;
 	}
+	if (s->kind == SETTING_PATTERNS) {
+		patterns_write(setting_pattern(value), out);
+		return;
+	}
 	for (unit = quantities[s->kind].units; value % unit->factor; unit++)
 		;
 	buf_printf(out, "%llu%s", (unsigned long long)(value / unit->factor), unit->name);
@@ -111,7 +163,9 @@ void setting_accepts(const struct setting *s, struct buf *out)
 		buf_printf(out, "%s%s", i ? " or " : "", words[i]);
 	if (words)
 		return;
-	if (s->max == UINT64_MAX) {
+	if (s->kind == SETTING_PATTERNS) {
+		buf_str(out, "a pattern or a list of patterns");
+	} else if (s->max == UINT64_MAX) {
 		buf_printf(out, "%s such as ", quantities[s->kind].name);
 		setting_write(s, s->initial, out);
 		buf_str(out, s->min ? ", at least " : "");

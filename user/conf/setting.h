@@ -10,11 +10,18 @@
 
 struct buf;
 
-enum setting_kind { SETTING_BOOL, SETTING_ENUM, SETTING_COUNT, SETTING_DURATION, SETTING_SIZE };
+enum setting_kind {
+	SETTING_BOOL,
+	SETTING_ENUM,
+	SETTING_COUNT,
+	SETTING_DURATION,
+	SETTING_SIZE,
+	SETTING_PATTERNS, /* a list of them, as one pattern (conf/pattern.h): see setting_pattern() */
+};
 
 /*
  * The value of a setting is a u64 in a structure, of probe families one of their own: 0 or 1, the index of a word, a number,
- * ns, bytes.
+ * ns, bytes, a pattern.
  */
 struct setting {
 	const char *name;
@@ -23,13 +30,15 @@ struct setting {
 	u64 initial;		  /* the default */
 	const char *const *words; /* SETTING_ENUM; ends with NULL */
 	u64 min, max;		  /* counts, durations and sizes */
-	bool can_be_off;	  /* ... which is 0 then */
+	bool can_be_off;	  /* ... and patterns: the value is 0 then */
 	bool live;		  /* changes with a reload, others at a start only */
 	const char *help;
 };
 
 /* Parses the text of a value. -EINVAL: see setting_accepts() for what is accepted. */
 int setting_parse(const struct setting *s, const char *text, u64 *ret);
+/* The pattern that is the value of SETTING_PATTERNS, NULL: off. It lives as long as the process, and is the same for the same text. */
+const char *setting_pattern(u64 value);
 /* Writes a value as in the configuration. */
 void setting_write(const struct setting *s, u64 value, struct buf *out);
 /* Writes what is accepted: "off or on", "code or class", "a duration from 1s to 1h, or off",

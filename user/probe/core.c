@@ -48,6 +48,7 @@ static void task_total_add(struct tables *t, const struct task_ctx *tc)
 	if (tc->tid != tc->tgid || tc->exit_counted)
 		return;
 	row->processes++;
+	row->pid = tc->tgid;
 	if (!row->since_ns || tc->since_ns < row->since_ns)
 		row->since_ns = tc->since_ns;
 }

@@ -114,6 +114,13 @@ bool elf_multi(const struct bpf_program *program)
 	return strstr(bpf_program__section_name(program), "probe.multi/");
 }
 
+bool elf_in_user(const struct bpf_program *program)
+{
+	const char *section = bpf_program__section_name(program);
+
+	return !strcmp(section, "uprobe") || !strcmp(section, "uretprobe");
+}
+
 bool elf_on_tracepoint(const struct bpf_program *program)
 {
 	const char *section = bpf_program__section_name(program);

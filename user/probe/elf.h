@@ -34,6 +34,8 @@ long elf_global_offset(struct bpf_object *object, const char *section, const cha
 const char *elf_target(const struct bpf_program *program);
 /* kretprobe.multi */
 bool elf_multi(const struct bpf_program *program);
+/* Is it on functions of programs and libraries, which are named when it is attached? */
+bool elf_in_user(const struct bpf_program *program);
 /* tp_btf, raw_tp or tp */
 bool elf_on_tracepoint(const struct bpf_program *program);
 

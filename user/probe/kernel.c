@@ -179,6 +179,8 @@ static bool needs_ftrace(const struct bpf_program *program)
 {
 	enum bpf_attach_type type = bpf_program__expected_attach_type(program);
 
+	if (elf_in_user(program))
+		return false;
 #ifdef __x86_64__
 	if (bpf_program__type(program) == BPF_PROG_TYPE_KPROBE)
 		return true;
@@ -233,6 +235,8 @@ static const struct reason {
 	  "let it share the host's: hostPID: true in a pod, --pid=host with docker and podman" },
 	{ EOPNOTSUPP, "this kernel is built without support for it",
 	  "use a kernel with CONFIG_DEBUG_INFO_BTF and CONFIG_KPROBE_EVENTS" },
+	{ KERNEL_NO_UPROBES, "this kernel is built without uprobes",
+	  "use a kernel with CONFIG_UPROBE_EVENTS" },
 	{ EPERM, "the kernel does not permit it",
 	  "run as root, or with the capabilities CAP_BPF, CAP_PERFMON, CAP_SYS_RESOURCE and CAP_SYS_PTRACE" },
 	{ EMFILE, "too many open files",
@@ -293,6 +297,9 @@ int kernel_attachable(const struct kernel *k, const struct bpf_program *program)
 		return -KERNEL_NO_FTRACE;
 	if (elf_multi(program))
 		return multi_attachable(k, target);
+	if (elf_in_user(program))
+		return access("/sys/bus/event_source/devices/uprobe", F_OK) ? -KERNEL_NO_UPROBES
+									    : 0;
 	if (bpf_program__type(program) == BPF_PROG_TYPE_KPROBE)
 		return kprobe_attachable(k, target);
 	if (bpf_program__type(program) == BPF_PROG_TYPE_TRACEPOINT)

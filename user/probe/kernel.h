@@ -49,6 +49,9 @@ bool kernel_calls(const struct bpf_program *program);
 /* The program is for kernels that preempt tracepoint programs. */
 #define KERNEL_NOT_PREEMPTIBLE ENOANO
 
+/* The kernel has no programs on functions of others. */
+#define KERNEL_NO_UPROBES ENOCSI
+
 /* The daemon is in a PID namespace of its own; an errno that no kernel returns here either. */
 #define KERNEL_PID_NAMESPACE ENOTUNIQ
 

@@ -217,7 +217,8 @@ static void probe_start(struct probe_run *run)
 	int err;
 
 	hooks_init(run);
-	if (run->mode == PROBE_MODE_OFF)
+	if (run->mode == PROBE_MODE_OFF ||
+	    (run->probe->wanted && !probe_wanted(run->set->conf, run->probe->name)))
 		return;
 	err = run_start(run);
 	if (err && !*run->error)

@@ -30,6 +30,16 @@ const struct conf_family *probe_families(void)
 	return families;
 }
 
+bool probe_wanted(const struct conf *conf, const char *name)
+{
+	const struct probe *const *p = probes;
+
+	while (*p && strcmp((*p)->name, name) != 0)
+		p++;
+	return *p && conf_probe_mode(conf, name) != PROBE_MODE_OFF &&
+	       (!(*p)->wanted || (*p)->wanted(conf_probe_settings(conf, name)));
+}
+
 struct probe_run *probe_running(struct probe_set *set, const char *name)
 {
 	for (unsigned i = 0; name && i < set->cnt; i++)

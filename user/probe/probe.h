@@ -69,6 +69,8 @@ struct probe {
 	const struct setting *settings; /* ends with a row without name; NULL: it has none */
 	enum probe_mode mode;		/* what `on` means; ON: it has no modes */
 	bool required;			/* the other families need it: it cannot be switched off */
+	/* Optional. Is there anything for it to do with these settings? If not it is off. */
+	bool (*wanted)(const void *settings);
 	/* Optional. Before the object is loaded: sets its constants and disables hooks that are not needed. */
 	int (*setup)(struct probe_run *run);
 	/* Optional. After the object is loaded, before anything is attached. */
@@ -158,6 +160,8 @@ extern const struct probe *const probes[];
 
 /* What the configuration needs to know of the families that can be switched off; ends with a row without name. */
 const struct conf_family *probe_families(void);
+/* Is a family on with this configuration, and has something to do? */
+bool probe_wanted(const struct conf *conf, const char *name);
 /* The family of this name if it runs, else NULL. `name` may be NULL. */
 struct probe_run *probe_running(struct probe_set *set, const char *name);
 

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "request.h"
 
+#include <bpf/libbpf.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <sys/syscall.h>
@@ -105,17 +106,26 @@ static const struct {
 	{ SYS_sendmmsg, CALL_MESSAGES }, { SYS_sendmsg, CALL_MESSAGE },
 };
 
+/* Those of bpf/plaintext_sock.bpf.h. */
+static const char *const inside_tables[] = { "tls_calls", "tls_sessions", "plain_socks",
+					     "tls_programs" };
+
 static int setup(struct probe_run *run)
 {
 	const u32 nr_recvmmsg = SYS_recvmmsg, nr_sendmmsg = SYS_sendmmsg, nr_splice = SYS_splice;
 	const bool peers = peers_configure(run->set->conf);
+	const bool inside = probe_wanted(run->set->conf, "tls");
 	u8 request_calls[REQUEST_CALLS] = { 0 };
 	int err;
 
+	for (size_t i = 0; !inside && i < sizeof(inside_tables) / sizeof(*inside_tables); i++)
+		bpf_map__set_autocreate(bpf_object__find_map_by_name(run->object, inside_tables[i]),
+					false);
 	for (size_t i = 0; i < sizeof(calls) / sizeof(*calls); i++)
 		request_calls[calls[i].nr] = calls[i].call;
 	probe_hook(run, "destruct_fentry")->disabled = run->set->kernel.storage;
 	err = probe_const(run, "request_calls", request_calls, sizeof(request_calls));
+	err = err ?: probe_const(run, "tls_inside", &inside, sizeof(inside));
 	err = err ?: probe_const(run, "peers_shown", &peers, sizeof(peers));
 	err = err ?: probe_const(run, "nr_splice", &nr_splice, sizeof(nr_splice));
 	err = err ?: probe_const(run, "nr_recvmmsg", &nr_recvmmsg, sizeof(nr_recvmmsg));
@@ -165,6 +175,13 @@ static bool are_tracked(void)
 	return access("/proc/sys/net/netfilter/nf_conntrack_max", F_OK) == 0;
 }
 
+static u64 global_read(struct probe_run *run, const char *name)
+{
+	const volatile u64 *value = probe_global(run, name, sizeof(*value));
+
+	return value ? *value : 0;
+}
+
 /* Once there was something in the tables of streams and DNS queries, they are visited too. */
 static int scan(struct probe_run *run)
 {
@@ -175,6 +192,7 @@ static int scan(struct probe_run *run)
 	volatile u64 *seen = probe_global(run, "entries_seen", sizeof(u64));
 	volatile u64 *full = probe_global(run, "holders_full", sizeof(u64));
 	volatile u64 *translates = probe_global(run, "translates", sizeof(u64));
+	struct probe_run *inside = probe_running(run->set, "tls");
 	struct timespec now;
 	int err;
 
@@ -186,6 +204,11 @@ static int scan(struct probe_run *run)
 	*full = 0;
 	*translates = are_tracked();
 	err = hook_iterate(probe_hook(run, "requests_scan_btf"));
+	if (inside && !err) { /* its connections have their entries in the same tables */
+		err = hook_iterate(probe_hook(inside, "requests_scan_raw"));
+		*seen |= global_read(inside, "entries_seen");
+		*full |= global_read(inside, "holders_full");
+	}
 	for (size_t i = 0; *seen && !err && i < sizeof(entries) / sizeof(*entries); i++)
 		err = hook_iterate(probe_hook(run, entries[i]));
 	return err;

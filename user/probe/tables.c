@@ -270,7 +270,7 @@ static int slot_caches_add(struct tables *t, const struct bpf_object *object)
 	struct bpf_map *map;
 
 	bpf_object__for_each_map(map, object) {
-		if (!has_suffix(bpf_map__name(map), "_slots"))
+		if (!has_suffix(bpf_map__name(map), "_slots") || bpf_map__fd(map) < 0)
 			continue;
 		if (t->slot_cache_cnt == SLOT_CACHES)
 			return -E2BIG;

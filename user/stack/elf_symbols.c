@@ -3,6 +3,7 @@
 
 #include <elf.h>
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -211,4 +212,77 @@ int elf_symbols_find(const struct elf_file *f, struct symbol_slot *slots, size_t
 	symbols_end(slots, cnt);
 	names_read(f, &strings, slots, cnt);
 	return 0;
+}
+
+/* --- functions by their names */
+
+#define STRINGS_MAX (32 << 20)
+
+static bool file_offset(const struct elf_file *f, u64 address, u64 *ret)
+{
+	for (unsigned i = 0; i < f->segment_cnt; i++) {
+		const struct elf_segment *s = &f->segments[i];
+
+		if (address < s->address || address - s->address >= s->file_size)
+			continue;
+		*ret = address - s->address + s->file_at;
+		return true;
+	}
+	return false;
+}
+
+/* `strings` ends with NUL. */
+static void function_take(const struct elf_file *f, const Elf64_Sym *sym, const char *strings,
+			  size_t len, const char *const *names, size_t cnt, u64 *offsets)
+{
+	if (ELF64_ST_TYPE(sym->st_info) != STT_FUNC || sym->st_shndx == SHN_UNDEF ||
+	    sym->st_name >= len)
+		return;
+	for (size_t i = 0; i < cnt; i++)
+		if (!offsets[i] && !strcmp(strings + sym->st_name, names[i]))
+			file_offset(f, sym->st_value, &offsets[i]);
+}
+
+static int functions_find(const struct elf_file *f, u32 type, const char *const *names, size_t cnt,
+			  u64 *offsets)
+{
+	Elf64_Shdr table, strings = { 0 };
+	Elf64_Sym sym[AT_ONCE];
+	char *text = NULL;
+	u64 left;
+	int err = section_find(f, type, &table);
+
+	if (!err && table.sh_link >= f->section_cnt)
+		err = -ENOEXEC;
+	err = err
+		      ?: read_at(f->fd, &strings, sizeof(strings),
+				 f->section_at + table.sh_link * sizeof(strings));
+	if (!err && strings.sh_size > STRINGS_MAX)
+		err = -EFBIG;
+	if (!err && !(text = calloc(1, strings.sh_size + 1)))
+		err = -ENOMEM;
+	err = err ?: read_at(f->fd, text, strings.sh_size, strings.sh_offset);
+	left = err ? 0 : table.sh_size / sizeof(*sym);
+	if (left > SYMBOLS_MAX)
+		left = SYMBOLS_MAX;
+	for (u64 at = table.sh_offset, n; left && !err; left -= n, at += n * sizeof(*sym)) {
+		n = left < AT_ONCE ? left : AT_ONCE;
+		err = read_at(f->fd, sym, n * sizeof(*sym), at);
+		for (u64 i = 0; i < n && !err; i++)
+			function_take(f, &sym[i], text, strings.sh_size, names, cnt, offsets);
+	}
+	free(text);
+	return err;
+}
+
+int elf_functions_find(const struct elf_file *f, const char *const *names, size_t cnt, u64 *offsets)
+{
+	int err, own;
+
+	memset(offsets, 0, cnt * sizeof(*offsets));
+	err = functions_find(f, SHT_DYNSYM, names, cnt, offsets);
+	own = functions_find(f, SHT_SYMTAB, names, cnt, offsets);
+	if (!err || !own)
+		return 0;
+	return err == -ENOENT ? own : err;
 }

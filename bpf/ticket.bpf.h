@@ -3,8 +3,8 @@
  * Session tickets that a TLS 1.3 server sends unasked at the start of a connection (RFC 8446, 4.6.1). They look like
  * data and arrive while the first request is in flight: during an upload, or long before the response.
  */
-#ifndef TLS_BPF_H
-#define TLS_BPF_H
+#ifndef TICKET_BPF_H
+#define TICKET_BPF_H
 
 #include "detect.bpf.h"
 #include "inflight.bpf.h"

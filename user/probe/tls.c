@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "probe/tls_functions.h"
+
+#include <bpf/bpf.h>
+#include <bpf/libbpf.h>
+#include <errno.h>
+#include <stdio.h>
+
+#include "probe/hook.h"
+#include "probe/peer.h"
+
+PROBE_ELF(tls);
+
+static const struct setting tls_settings[] = {
+	{ "services", SETTING_PATTERNS, offsetof(struct tls_settings, services), .can_be_off = true,
+	  .live = true,
+	  .help = "count requests inside TLS by protocol and status for these services: programs on OpenSSL and GnuTLS; from none to some takes a restart" },
+	{ .name = NULL },
+};
+
+const struct tls_function tls_functions[] = {
+	{ "libssl.so*", "SSL_read", "receive_begin", true },
+	{ "libssl.so*", "SSL_write", "send_begin", true },
+	{ "libssl.so*", "SSL_read_ex", "receive_ex_begin", true },
+	{ "libssl.so*", "SSL_write_ex", "send_ex_begin", true },
+	{ "libssl.so*", "SSL_free", "session_end", false },
+	{ "libgnutls.so*", "gnutls_record_recv", "receive_begin", true },
+	{ "libgnutls.so*", "gnutls_record_send", "send_begin", true },
+	{ "libgnutls.so*", "gnutls_deinit", "session_end", false },
+	{ .name = NULL },
+};
+
+_Static_assert(sizeof(tls_functions) / sizeof(*tls_functions) <= TLS_FUNCTIONS + 1,
+	       "room for them");
+
+static bool wanted(const void *settings)
+{
+	return setting_pattern(((const struct tls_settings *)settings)->services);
+}
+
+static int setup(struct probe_run *run)
+{
+	const bool yes = true, no = false;
+	int err = probe_running(run->set, "request") ? 0 : -ECANCELED;
+
+	if (err)
+		snprintf(run->error, sizeof(run->error), "it needs the probe 'request'");
+	err = err ?: probe_const(run, "plain_text", &yes, sizeof(yes));
+	/* its programs see addresses, of which the verifier knows no types */
+	err = err ?: probe_const(run, "typed", &no, sizeof(no));
+	return err ?: probe_const(run, "storage", &no, sizeof(no));
+}
+
+static void configure(struct probe_run *run)
+{
+	const struct request_settings *settings = conf_probe_settings(run->set->conf, "request");
+	volatile u64 *long_poll_ns = probe_global(run, "long_poll_ns", sizeof(u64));
+
+	if (long_poll_ns)
+		*long_poll_ns = settings->long_poll_ns;
+}
+
+static int loaded(struct probe_run *run)
+{
+	configure(run);
+	return 0;
+}
+
+static struct bpf_link *function_attach(struct probe_run *run, const char *program, int fd,
+					u64 offset, bool at_end)
+{
+	struct hook_run *hook = probe_hook(run, program);
+	LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = at_end);
+	char path[64];
+
+	if (!hook || !hook->program) {
+		errno = EOPNOTSUPP;
+		return NULL;
+	}
+	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
+	return bpf_program__attach_uprobe_opts(hook->program, -1, path, offset, &opts);
+}
+
+int tls_attach(struct probe_run *run, int fd, unsigned i, u64 offset, struct bpf_link *ret[2])
+{
+	const struct tls_function *f = &tls_functions[i];
+	int err = 0;
+
+	ret[0] = ret[1] = NULL;
+	/* the end first: a call that is seen to begin is seen to end */
+	if (f->ends && !(ret[1] = function_attach(run, "function_end", fd, offset, true)))
+		err = -errno;
+	if (!err && !(ret[0] = function_attach(run, f->program, fd, offset, false)))
+		err = -errno;
+	if (!err)
+		return 0;
+	bpf_link__destroy(ret[1]);
+	ret[1] = NULL;
+	return err;
+}
+
+void tls_program_set(struct probe_run *run, const struct identity_key *key, bool wanted)
+{
+	int table = tables_fd(&run->set->tables, "tls_programs");
+	u64 value = 1;
+
+	if (wanted)
+		bpf_map_update_elem(table, key, &value, BPF_ANY);
+	else
+		bpf_map_delete_elem(table, key);
+}
+
+void tls_programs_clear(struct probe_run *run)
+{
+	int table = tables_fd(&run->set->tables, "tls_programs");
+	struct identity_key key;
+
+	while (!bpf_map_get_next_key(table, NULL, &key) && !bpf_map_delete_elem(table, &key))
+		;
+}
+
+#define ON_DEMAND(program, what)                                                  \
+	{                                                                         \
+		{ program }, .optional = true, .on_demand = true, .purpose = what \
+	}
+
+const struct probe probe_tls = {
+	.name = "tls",
+	.summary = "requests inside TLS, of services that are named",
+	.elf = &tls_elf,
+	.settings = tls_settings,
+	.mode = PROBE_MODE_ON,
+	.wanted = wanted,
+	.setup = setup,
+	.loaded = loaded,
+	.configure = configure,
+	.hooks =
+		(const struct hook[]){
+			ON_DEMAND("receive_begin", "plain text that is received"),
+			ON_DEMAND("send_begin", "plain text that is sent"),
+			ON_DEMAND("receive_ex_begin", "plain text that is received (SSL_read_ex)"),
+			ON_DEMAND("send_ex_begin", "plain text that is sent (SSL_write_ex)"),
+			ON_DEMAND("function_end", "how much was received or sent"),
+			ON_DEMAND("session_end", "sessions that are given back"),
+			{ { "ending_raw" },
+			  .optional = true,
+			  .purpose =
+				  "requests inside TLS without a response when their connection ends" },
+			{ { "requests_scan_raw" },
+			  .iterates = "plain_socks",
+			  .optional = true,
+			  .purpose = "requests inside TLS that wait for their response" },
+			{ .alt[0] = NULL },
+		},
+	.metrics = (const struct metric[]){ { .name = NULL } },
+};
