@@ -144,7 +144,14 @@ cat >"$TMP/test.yaml" <<-END
 	  - { alert: BusyWork, metric: seismo_syscalls_total, where: { service: work-$$, syscall: getppid }, value: rate, above: 1000000, window: 2s }
 	  - { alert: WouldNot, metric: seismo_syscalls_total, where: { service: work-$$, syscall: getppid }, by: [service], value: rate, above: 1000000, window: 2s }
 END
-rules test "$TMP/test.yaml" --config "$CONFIG" --format json >"$TMP/test.json"
+back_test() {
+	rules test "$TMP/test.yaml" --config "$CONFIG" --format json >"$TMP/test.json"
+}
+has_ended() {
+	back_test && jq -e '.rules[0].firings[0].ended_seconds_ago > 0' "$TMP/test.json"
+}
+wait_until has_ended
+back_test
 is 0 $? "a back-test"
 is "WouldHave 1 BusyWork 0 WouldNot 0" "$(jq -r '[.rules[] | .rule, (.firings | length | tostring)] | join(" ")' "$TMP/test.json")" \
 	"one rule would have fired once, the others never"
