@@ -57,16 +57,23 @@ static __always_inline u32 end_is_read(struct sock *sk, struct tcp_sock *tp)
 	       READ(tp, copied_seq) == READ(tp, rcv_nxt);
 }
 
-/* TLS in the kernel: the socket counts other bytes than the program. */
+#define USER_DATA_NOCOPY \
+	1 /* f1ff5ce2cd5e ("net, sk_msg: Clear sk_user_data pointer on clone if tagged"), 5.6 */
+
+/*
+ * The socket counts other bytes than the program: with TLS in the kernel, and in a sockmap, through which a program of the host's passes
+ * it what others send.
+ */
 static __always_inline bool has_upper_protocol(struct sock *sk)
 {
-	return BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_ops);
+	return BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_ops) ||
+	       (u64)BPF_CORE_READ(sk, sk_user_data) & USER_DATA_NOCOPY;
 }
 
 /*
  * How many bytes a call has read, and calls before it that no program sees: those that splice or map them. It is the progress of
- * the socket's own count, if that is known; of two calls at a time the first finds the bytes of both, and the second none. One
- * more than the call tells is the end, or a byte out of band, which is read by a call of its own.
+ * the socket's own count, if that is known; of two calls one after the other the first may find the bytes of both, and the second
+ * none. One more than the call tells is the end, or a byte out of band, which is read by a call of its own.
  */
 static __always_inline int bytes_read(struct sock *sk, struct sock_ctx *sc, int bytes)
 {

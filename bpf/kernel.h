@@ -428,6 +428,7 @@ struct sock {
 	u8 sk_shutdown;
 	atomic_t sk_drops;
 	struct socket *sk_socket;
+	void *sk_user_data;
 	struct callback_head sk_rcu;
 };
 

@@ -130,18 +130,21 @@ struct route {
 static __always_inline u64 route_key(struct sock *sk, bool client)
 {
 	struct tcp_sock *tp = tcp_sock_or_null(sk);
-	u32 acked, next, own, other;
+	u32 acked, next, sent, received, own, other;
 
 	if (!tp)
 		return 0;
 	acked = READ(tp, snd_una);
 	next = READ(tp, rcv_nxt);
 	barrier();
-	own = acked - (u32)READ(tp, bytes_acked) - !client;
-	other = next - (u32)READ(tp, bytes_received) - 1;
+	sent = READ(tp, bytes_acked);
+	received = READ(tp, bytes_received);
 	barrier();
-	if (READ(tp, snd_una) != acked || READ(tp, rcv_nxt) != next)
+	if (READ(tp, snd_una) != acked || READ(tp, rcv_nxt) != next ||
+	    (u32)READ(tp, bytes_acked) != sent || (u32)READ(tp, bytes_received) != received)
 		return 0;
+	own = acked - sent - !client;
+	other = next - received - 1;
 	return client ? (u64)own << 32 | other : (u64)other << 32 | own;
 }
 

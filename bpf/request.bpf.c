@@ -97,7 +97,8 @@ static __noinline int unix_stream_reset(struct sock *sk)
 {
 	struct sock_ctx *sc = sock_ctx_find(sk);
 
-	if (sc) {
+	/* a client can still read the response */
+	if (sc && !(sc->direction == TCP_OUTBOUND && READ(sk, sk_receive_queue.qlen))) {
 		unix_peer_ends(sk);
 		unanswered(sk, sc, UNANSWERED_RESET, bpf_ktime_get_ns());
 	}

@@ -22,7 +22,7 @@ prompts() {
 # Ctrl-C, and what has ended: with a list of commands the shell would tell, if it had not stopped in the middle.
 ends() { # STATUS TEXT
 	keys C-c
-	wait_until prompts
+	WAIT=10 wait_until prompts
 	keys 'echo "status $?"' Enter
 	shows "^status $1$" "$2"
 }

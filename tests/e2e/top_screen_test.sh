@@ -8,6 +8,7 @@
 # shellcheck source=tests/e2e/screen.sh
 . "$(dirname "$0")/screen.sh"
 
+started=$SECONDS # the daemon has, a little before
 run_top --window 3s --interval 500ms --filter "$server|$firing|redis-cli"
 shows "^  $server " "a service is there"
 shows "^! Runs: $firing runs" "an alert that fires is told"
@@ -41,7 +42,7 @@ is "$firing" "$(screen | awk '/^  SERVICE/ { getline; print $2 }')" "what an ale
 # Filter
 keys '/' 'C-u' "$server"
 shows "filter: ${server}_" "a filter is typed"
-wait_until not_on_screen "$firing "
+wait_until not_on_screen "^. $firing "
 is "" "$(screen | grep -E "^. $firing ")" "and leaves out what it does not fit"
 keys Enter 'g'
 shows '^  command: 1 ' "groups have a line of their own"
@@ -50,7 +51,7 @@ wait_until not_on_screen '^  command: 1 '
 keys Escape
 shows "^! $firing " "escape takes the filter away"
 keys '/' "$server" Enter
-wait_until not_on_screen "$firing "
+wait_until not_on_screen "^. $firing "
 
 # One service
 keys Down Enter
@@ -93,6 +94,10 @@ shows 'nothing is known of that time' "five minutes back is before the start: it
 shows '^seismo [0-9]' "and stays where it was"
 keys q
 wait_until on_screen '^ended'
+has_past() {
+	((SECONDS - started >= 30))
+}
+wait_until has_past
 run_top --replay -10s --window 3s
 shows '^REPLAY .*[1-9].* ago' "--replay begins there"
 now() {

@@ -100,11 +100,13 @@ static void check_done(struct job *job)
 	w->seen = c->seen;
 	if (!job->dropped && c->version == w->version) {
 		demands_check(w, c);
-		if (c->error.len)
-			error_tell(w, &c->error);
-		if (c->web && !web_set(w, c->web))
+		if (c->web && web_set(w, c->web))
+			buf_printf(&c->error, "%s: there is no memory for it", c->files.paths[0]);
+		else if (c->web)
 			log_info("%s or a file that it names has changed, and is in effect",
 				 c->files.paths[0]);
+		if (c->error.len)
+			error_tell(w, &c->error);
 	}
 	check_free(c);
 }

@@ -194,11 +194,15 @@ static int memory_file(const struct buf *data)
 	return fd >= 0 ? fd : -errno;
 }
 
+#define PACKED_BYTES (256 * 1024) /* more than most need */
+
 static int web_file(const struct web *web)
 {
 	struct buf packed = { 0 };
 	int fd;
 
+	/* where it does not move, which would leave parts of the keys in blocks that are free */
+	buf_reserve(&packed, PACKED_BYTES);
 	web_pack(web, &packed);
 	fd = memory_file(&packed);
 	if (packed.data)

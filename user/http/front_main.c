@@ -151,7 +151,9 @@ static void setup_take(struct front_process *f, int file)
 
 	log_level = f->setup.log_level;
 	log_change(f->setup.log_format);
-	if (f->setup.web != WIRE_WEB_KEPT)
+	if (f->setup.web == WIRE_WEB_FILE && file < 0) /* the kernel had no room for it */
+		err = -EBADF;
+	else if (f->setup.web != WIRE_WEB_KEPT)
 		err = web_set(f, f->setup.web == WIRE_WEB_FILE ? file : -1);
 	if (err) {
 		log_err(err, "the process that serves HTTP cannot take the web configuration");

@@ -77,12 +77,12 @@ void gate_refuse(struct http_reply *reply)
 }
 
 /*
- * Has it the TLS, and the trust in clients' certificates, that is in effect now? The first request of a connection belongs to its
- * handshake: nobody fails because of a change between both.
+ * Has it the TLS, and the trust in clients' certificates, that is in effect now? The first request of a connection over TLS belongs to
+ * its handshake: nobody fails because of a change between both.
  */
 static bool is_of_now(const struct gate *g, const struct client *c)
 {
-	if (!c->asked)
+	if (!c->asked && c->secure)
 		return true;
 	if (!gate_is_stale(g, c))
 		return c->secure || !c->list->tcp || !gate_has_tls(g);
