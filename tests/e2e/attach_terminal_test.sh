@@ -19,6 +19,13 @@ prompts() {
 	on_screen '^bash-[0-9.]+[$#] ?$'
 }
 
+# After Ctrl-Z. What is on the screen then is new; and a Ctrl-C that came before the shell has read its line would throw that away.
+goes_on() {
+	WAIT=10 wait_until prompts
+	keys 'clear; fg' Enter
+	wait_until not_on_screen '^\[1\]\+ +Stopped'
+}
+
 # Ctrl-C, and what has ended: with a list of commands the shell would tell, if it had not stopped in the middle.
 ends() { # STATUS TEXT
 	keys C-c
@@ -100,7 +107,7 @@ wait_until told
 is 0 $? "events as they happen"
 keys C-z
 shows '^\[1\]\+ +Stopped' "ctrl-z stops it"
-keys 'clear; fg' Enter
+goes_on
 wait_until told
 is 0 $? "fg goes on"
 ends 0 "ctrl-c ends it"
@@ -119,7 +126,7 @@ run "$SEISMO diagnose --state-dir $TMP/none --config $CONFIG --duration 5m"
 shows '^watching, [0-9]+ s left' "diagnose says how long it takes"
 keys C-z
 shows '^\[1\]\+ +Stopped' "ctrl-z stops it"
-keys 'clear; fg' Enter
+goes_on
 shows '^watching, [0-9]+ s left' "fg goes on"
 ends '[013]' "ctrl-c: what was seen until then"
 is 0 "$(screen | grep -c watching)" "and nothing is left of the line"
