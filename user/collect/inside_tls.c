@@ -61,23 +61,23 @@ static void file_detach(struct tls_file *f)
 /* `base`: the name of a library, NULL: a program, which may have one inside. */
 static int file_attach(struct inside_tls *t, struct tls_file *f, int fd, const char *base)
 {
-	const struct tls_function *row = tls_functions;
 	const char *names[TLS_FUNCTIONS];
 	u64 offsets[TLS_FUNCTIONS];
 	struct elf_file elf;
 	size_t cnt = 0;
 	int err;
 
-	for (; row[cnt].name; cnt++)
-		names[cnt] = row[cnt].name;
+	for (const struct tls_function *row = tls_functions; row->name; row++)
+		names[cnt++] = row->name;
 	err = elf_file_open(&elf, fd);
 	err = err ?: elf_functions_find(&elf, names, cnt, offsets);
 	if (!base && (err == -ENOENT || err == -EFBIG))
 		return 0;
 	for (unsigned i = 0; i < cnt && !err; i++) {
+		const struct tls_function *row = &tls_functions[i];
 		struct bpf_link *links[2];
 
-		if (!offsets[i] || (base && fnmatch(row[i].library, base, 0)))
+		if (!offsets[i] || (base && fnmatch(row->library, base, 0)))
 			continue;
 		err = tls_attach(t->run, fd, i, offsets[i], links);
 		for (unsigned j = 0; j < 2; j++)
