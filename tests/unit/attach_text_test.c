@@ -159,6 +159,17 @@ static void test_columns(void **state)
 		 "inotify_add_watch           7  639 ENOENT +1         0.00");
 }
 
+/* The summary as people see it, with nothing cut. */
+static void summarize(const char *text, struct buf *ret)
+{
+	const struct attach_view view = { 0 };
+	json_t *doc = json_loads(text, 0, NULL);
+
+	assert_non_null(doc);
+	attach_text_summary(doc, &view, ret);
+	json_decref(doc);
+}
+
 /* A stack is told by what is known of it, and says what is not. */
 static void test_stacks(void **state)
 {
@@ -172,18 +183,14 @@ static void test_stacks(void **state)
 		" {\"function\": null, \"file\": \"/opt/app/stripped\", \"kernel\": false},"
 		" {\"function\": null, \"file\": null, \"kernel\": false},"
 		" {\"function\": \"main\", \"file\": \"/opt/app/x\", \"kernel\": false}]}]}";
-	json_t *doc = json_loads(text, 0, NULL);
-	const struct attach_view view = { 0 };
 	struct buf out = { 0 };
 
 	(void)state;
-	assert_non_null(doc);
-	attach_text_summary(doc, &view, &out);
+	summarize(text, &out);
 	has(buf_cstr(&out),
 	    "blocked in  fsync 23 ms (disk, longest 18 ms) io_schedule < ext4_sync_file < fsync < ? in stripped < ? < main\n");
 	has(buf_cstr(&out), "woken by    an interrupt (a device, a timer, a packet) 23 ms\n");
 	buf_release(&out);
-	json_decref(doc);
 }
 
 /* No line is wider than the terminal. */
@@ -263,19 +270,15 @@ static void test_connection(void **state)
 		" \"received_bytes\": 1024, \"sent_bytes\": 10, \"rtt_seconds\": 0.001, \"retransmits_total\": 3, \"since_before\": true},"
 		" {\"direction\": \"outbound\", \"peer\": \"[::1]:80\", \"state\": \"failed\", \"errno\": \"ECONNREFUSED\","
 		" \"duration_seconds\": 0.002, \"connect_seconds\": 0.002}]}";
-	json_t *doc = json_loads(text, 0, NULL);
-	const struct attach_view view = { 0 };
 	struct buf out = { 0 };
 
 	(void)state;
-	assert_non_null(doc);
-	attach_text_summary(doc, &view, &out);
+	summarize(text, &out);
 	has(buf_cstr(&out),
 	    "connection  to 10.0.0.1:5432: 1.0 KiB received, 10 B sent, RTT 1.0 ms, 3 retransmits, since before, open\n");
 	has(buf_cstr(&out),
 	    "connection  to [::1]:80 failed (ECONNREFUSED): 0 B received, 0 B sent, connect 2.0 ms, 0 retransmits, 2.0 ms\n");
 	buf_release(&out);
-	json_decref(doc);
 }
 
 int main(void)
