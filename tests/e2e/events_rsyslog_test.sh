@@ -99,6 +99,7 @@ end_process "$rsyslog" 2>/dev/null
 wait "$load"
 killed=$(events | tail -n 1 | jq .seq) # what was read by then may be lost, or come again
 rsyslog_start
+is_events $((3 * n)) "and what went on meanwhile is in the log" '.kind == "process_exit" and .code == 3'
 is_last_shipped "after a kill -9 of rsyslogd it goes on"
 before=$(shipped_count)
 

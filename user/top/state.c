@@ -9,6 +9,7 @@
 #define NS_PER_SEC 1000000000ULL
 #define MINUTE_NS  (60 * NS_PER_SEC)
 #define DAY_NS	   (24 * 60 * MINUTE_NS)
+#define REFUSED_NS (5 * NS_PER_SEC)
 #define FRAME	   5 /* lines around those of the table: title, alert, note, header, footer */
 
 void top_state_release(struct top_state *s)
@@ -83,7 +84,8 @@ void top_state_take(struct top_state *s, struct top_table *t)
 	top_table_release(&s->table);
 	s->table = *t;
 	*t = (struct top_table){ 0 };
-	s->error = NULL;
+	if (s->now_ns >= s->refused_until_ns)
+		s->error = NULL;
 	s->shown_at_ns = s->asked_at_ns;
 	lines_make(s);
 }
@@ -92,8 +94,10 @@ void top_state_fail(struct top_state *s, const char *why, bool refused)
 {
 	snprintf(s->error_text, sizeof(s->error_text), "%s", why);
 	s->error = s->error_text;
-	if (refused)
-		s->at_ns = s->shown_at_ns;
+	if (!refused)
+		return;
+	s->at_ns = s->shown_at_ns;
+	s->refused_until_ns = s->now_ns + REFUSED_NS;
 }
 
 void top_state_take_detail(struct top_state *s, char *detail)
@@ -360,6 +364,7 @@ static enum top_wish type(struct top_state *s, int key)
 
 enum top_wish top_state_key(struct top_state *s, int key)
 {
+	s->refused_until_ns = 0;
 	if (s->typing)
 		return type(s, key);
 	for (const struct top_binding *b = top_bindings; b->key; b++)

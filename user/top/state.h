@@ -46,6 +46,7 @@ struct top_state {
 	size_t limit;		      /* rows that are asked for */
 	const char *error;	      /* why there is nothing new; NULL */
 	char error_text[256];
+	u64 refused_until_ns; /* what the present brings takes its reason away only then, or after a key */
 };
 
 /* What a key is for, in the order of the help; ends with a row without key. */
