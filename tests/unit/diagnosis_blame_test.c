@@ -369,6 +369,42 @@ static void what_is_ruled_out_is_little(void **state)
 	world_free(w);
 }
 
+/* Somebody takes the CPUs: a database waits for one, and for its disk, of which each request takes longer as well. */
+static void starve(const char *device, double cpu_wait, double disk, char ret_cause[64])
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	for (int i = 0; i < 132; i++) {
+		bool bad = i >= 120;
+
+		serves(w, "db.service", "postgresql", 60, bad ? cpu_wait + disk + 0.004 : 0.006);
+		observe(w, "seismo_run_queue_wait_seconds", LABELS("db.service"),
+			bad ? cpu_wait : 0.0002, 60 * TICK_S);
+		reads(w, "db.service", device, 60, bad ? disk : 0.001, 0);
+		computes(w, "db.service", 0.05);
+		computes(w, "batch.service", bad ? 1.8 : 0.01);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	snprintf(ret_cause, 64, "%s", text_of(first_cause(doc), "cause"));
+	json_decref(doc);
+	world_free(w);
+}
+
+static void a_disk_that_is_served_by_the_cpu_is_not_blamed_for_it(void **state)
+{
+	char cause[64];
+
+	(void)state;
+	starve("loop1", 0.04, 0.0165, cause);
+	assert_string_equal(cause, "cpu_neighbour");
+	starve("loop1", 0.01, 0.06, cause);
+	has(cause, "disk_slow");
+	starve("sdb", 0.01, 0.06, cause);
+	has(cause, "disk_slow");
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -384,6 +420,7 @@ int main(void)
 		cmocka_unit_test(who_asks_more_is_blamed),
 		cmocka_unit_test(figures_of_who_waits_are_there),
 		cmocka_unit_test(what_is_ruled_out_is_little),
+		cmocka_unit_test(a_disk_that_is_served_by_the_cpu_is_not_blamed_for_it),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,6 +4,9 @@
 #include <math.h>
 #include <string.h>
 
+#include "conf/pattern.h"
+
+#define BY_CPU	 "loop*|nbd*|rbd*|drbd*|zd*" /* devices that processes and threads of hosts serve */
 #define TOLD	 0.25 /* of the weight of the first cause, from which on others are told */
 #define TWO_WEAK 2    /* weak symptoms that make one together */
 
@@ -55,6 +58,29 @@ static bool is_used(const struct cause *disk, const char *service)
 	return ret;
 }
 
+static double growth_of(const struct scene *s, const char *part, const char *of)
+{
+	double ret = 0;
+
+	for (size_t i = 0; i < s->budget.part_cnt; i++) {
+		const struct part *p = &s->budget.parts[i];
+
+		if (!strcmp(p->row->name, part) && (!of || (p->of && !strcmp(p->of, of))))
+			ret += fmax(scene_growth(s, p), 0);
+	}
+	return ret;
+}
+
+/* What serves the device gets no CPU either: who uses it waits longer for a CPU than for the device. */
+static bool is_starved(const struct cause *disk)
+{
+	const struct scene *s = disk->scene;
+
+	return disk->symptom->kind == SYMPTOM_DISK_SLOW && s->device &&
+	       pattern_match(BY_CPU, s->device) &&
+	       growth_of(s, "cpu_wait", NULL) > growth_of(s, "disk", s->device);
+}
+
 /*
  * Of what it is a consequence; NULL: of nothing. What is only known to take the time of a victim of something that is known better, or
  * lies on the way to such a victim, is one.
@@ -75,6 +101,8 @@ static struct cause *consequence_of(struct trace *t, const struct cause *c)
 		    (r->vague || other->weight > c->weight ||
 		     (other->weight == c->weight && i < (u32)(c - t->causes))) &&
 		    cause_has(other, c->subject))
+			return other;
+		if (other->scene->reason->blames == BLAMES_CPU_USER && is_starved(c))
 			return other;
 		if (r->kind == REASON_SOFTWARE && is_ruin(other) && is_used(other, c->subject))
 			return other;
