@@ -939,6 +939,29 @@ static struct rule_conf slow_disk_rule(void)
 	return rule;
 }
 
+/* What waits grows while clients come that wait for long: ten windows of it are not ten ticks. */
+static void what_grows_at_the_start_is_no_fault(void **state)
+{
+	struct rule_conf rule = hung_rule();
+	struct world *w = world_new();
+
+	(void)state;
+	rule.condition = RULE_BASELINE;
+	rule.factor = 3;
+	rule.at_least = 1;
+	rule.threshold = 0;
+	configure_one(w, &rule);
+	for (s64 i = 0; i < 240; i++) {
+		*get(w, OLDEST, "shop", NULL)->value = (i < 20 ? i : 20) * 3 * (s64)NS_PER_SEC;
+		tick(w);
+	}
+	assert_int_equal(w->told_cnt, 0);
+	*get(w, OLDEST, "shop", NULL)->value = 300 * (s64)NS_PER_SEC;
+	tick(w);
+	is_state(w, "NoAnswer", "shop", ALERT_FIRING);
+	world_free(w);
+}
+
 static void disk_ticks(struct world *w, int cnt, u64 ns, u64 per_tick)
 {
 	while (cnt-- > 0) {
@@ -1381,6 +1404,7 @@ int main(void)
 		cmocka_unit_test(causes_explain_what_they_touch),
 		cmocka_unit_test(guards_must_hold_as_well),
 		cmocka_unit_test(means_counts_and_ratios_of_gauges),
+		cmocka_unit_test(what_grows_at_the_start_is_no_fault),
 		cmocka_unit_test(a_disk_is_slow_for_its_load),
 		cmocka_unit_test(a_restart_tells_nothing_new),
 		cmocka_unit_test(for_survives_a_restart),

@@ -170,6 +170,7 @@ static void baseline_learn_from(const struct rule_conf *r, const struct value *v
 				const struct load *load, struct baseline_window *ret)
 {
 	bool of_hist = v->main.group && (r->value == RULE_QUANTILE || r->value == RULE_MEAN);
+	u64 length_ns = (u64)(v->main.seconds * NS_PER_SEC);
 
 	if (!(v->value >= 0) || !isfinite(v->value))
 		return;
@@ -177,7 +178,9 @@ static void baseline_learn_from(const struct rule_conf *r, const struct value *v
 		.load = *load,
 		.value = v->value,
 		.hist = of_hist ? v->main.group->hist : NULL,
-		.length_ns = (u64)(v->main.seconds * NS_PER_SEC),
+		/* what there is at a moment is looked at once a window, too: one that grows is not eight */
+		.length_ns = r->value == RULE_LAST && length_ns < r->window_ns ? r->window_ns
+									       : length_ns,
 	};
 }
 
