@@ -9,6 +9,7 @@
 
 #include "diagnose/find.h"
 #include "metric/hist.h"
+#include "metric/status.h"
 
 #define RISE	      0.30   /* of the logarithm of the mean */
 #define FLOOR_S	      0.0005 /* second: means below differ by chance */
@@ -56,13 +57,6 @@ static int flow_compare(const void *a, const void *b)
 	return memcmp(a, b, sizeof(struct flow));
 }
 
-static const char *label_of(const struct series *s, const char *name)
-{
-	int at = family_label(s->family, name);
-
-	return at < 0 ? NULL : s->label[at];
-}
-
 static bool protocol_counts(const char *protocol)
 {
 	return protocol && strcmp(protocol, "unknown") != 0 && strcmp(protocol, "mqtt") != 0;
@@ -74,8 +68,8 @@ static void flows_add(struct flows *list, const struct registry *r, const char *
 
 	for (size_t i = 0; f && i < f->series_cnt; i++) {
 		const struct series *s = f->series[i];
-		struct flow flow = { s->label[0], label_of(s, "direction"),
-				     label_of(s, "protocol") };
+		struct flow flow = { s->label[0], series_label(s, "direction"),
+				     series_label(s, "protocol") };
 
 		if (!flow.service || !flow.direction || !protocol_counts(flow.protocol) ||
 		    find_is_anonymous(flow.service) ||
@@ -119,19 +113,6 @@ struct table {
 	double all;
 };
 
-static bool is_error(const struct series *s)
-{
-	/* what fails in the server: of gRPC those statuses that are no fault of the client's */
-	static const char *const failures[] = { "error",    "UNKNOWN",	   "DEADLINE_EXCEEDED",
-						"INTERNAL", "UNAVAILABLE", "DATA_LOSS" };
-	const char *status = label_of(s, "status") ?: "";
-
-	for (size_t i = 0; i < sizeof(failures) / sizeof(*failures); i++)
-		if (!strcmp(status, failures[i]))
-			return true;
-	return *status == '5' && strlen(status) == 3;
-}
-
 /* Who gives up has waited too long, or changed its mind: that is counted where it is more than usual. */
 static void table_count(struct table *t, const struct steps *steps, u32 i)
 {
@@ -142,7 +123,7 @@ static void table_count(struct table *t, const struct steps *steps, u32 i)
 		double cnt = series_increase(t->total.at[k], w);
 
 		t->cnt[i] += cnt;
-		t->errors[i] += is_error(t->total.at[k]) ? cnt : 0;
+		t->errors[i] += status_is_failed(series_label(t->total.at[k], "status")) ? cnt : 0;
 	}
 	for (size_t k = 0; k < t->unanswered.cnt; k++)
 		t->lost[i] += series_increase(t->unanswered.at[k], w);

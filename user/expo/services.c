@@ -8,6 +8,7 @@
 #include "expo/json.h"
 #include "metric/hist.h"
 #include "metric/query.h"
+#include "metric/status.h"
 
 #define WINDOW_DEFAULT (60 * 1000000000ULL)
 #define CALLS_MAX      4096 /* more than the kernel side can count */
@@ -42,11 +43,6 @@ static int call_compare(const struct query_group *a, const struct query_group *b
 	return order;
 }
 
-static bool is_error(const char *status)
-{
-	return status && (!strcmp(status, "error") || (*status == '5' && strlen(status) == 3));
-}
-
 struct call {
 	const struct query_group *key;
 	u64 requests, errors;		/* as long as the service has been known */
@@ -60,7 +56,7 @@ static struct call call_take(const struct query_result *requests, u32 *at)
 
 	for (; *at < requests->group_cnt && !call_compare(requests->groups[*at], c.key); ++*at) {
 		const struct query_group *g = requests->groups[*at];
-		bool error = is_error(g->label[STATUS]);
+		bool error = status_is_failed(g->label[STATUS]);
 
 		c.requests += g->total;
 		c.last_requests += g->delta;

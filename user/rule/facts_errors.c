@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "conf/pattern.h"
+#include "metric/status.h"
 #include "rule/fact.h"
 
 #define CONNECT_HANGS  0.9 /* second: the first SYN had no answer */
@@ -50,14 +51,6 @@ enum answer fact_callee_dies(const struct scene *s)
 	return scene_deaths(s, s->callee.service) > 1;
 }
 
-static bool is_error(const struct series *s)
-{
-	int at = family_label(s->family, "status");
-	const char *status = at < 0 || !s->label[at] ? "" : s->label[at];
-
-	return !strcmp(status, "error") || (*status == '5' && strlen(status) == 3);
-}
-
 static double errors_in(const struct scene *s, const char *direction)
 {
 	const struct condition where[] = { { "service", s->service ?: "" },
@@ -68,7 +61,7 @@ static double errors_in(const struct scene *s, const char *direction)
 
 	group_find(&g, s->src->registry, "seismo_requests_total", where);
 	for (size_t i = 0; i < g.cnt; i++)
-		if (is_error(g.at[i]))
+		if (status_is_failed(series_label(g.at[i], "status")))
 			errors += series_increase(g.at[i], &s->now_window);
 	group_release(&g);
 	return errors;

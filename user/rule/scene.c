@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 
+#include "metric/status.h"
 #include "rule/baseline.h"
 #include "rule/baseline_keys.h"
 
@@ -211,11 +212,13 @@ static void value_measure(struct scene *s)
 	else
 		subject_measure(s);
 	for (size_t i = 0; i < s->value.group.cnt; i++) {
-		double increase = series_increase(s->value.group.at[i], &s->now_window);
+		const struct series *one = s->value.group.at[i];
+		const char *status = s->subject.alert ? NULL : series_label(one, "status");
+		double increase = series_increase(one, &s->now_window);
 
-		if (increase > most) {
+		if (increase > most && (!status || status_is_failed(status))) {
 			most = increase;
-			s->most = s->value.group.at[i];
+			s->most = one;
 		}
 	}
 }

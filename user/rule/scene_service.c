@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "metric/status.h"
 #include "rule/scene.h"
 
 #define CPU_LITTLE 0.02 /* CPUs, that no neighbour is blamed for */
@@ -64,13 +65,6 @@ static double callee_gauge_of(const struct scene *s, const char *service, const 
 	return ret;
 }
 
-static bool status_is_error(const struct series *s)
-{
-	const char *status = series_label(s, "status") ?: "";
-
-	return !strcmp(status, "error") || (*status == '5' && strlen(status) == 3);
-}
-
 /*
  * How its answers to the service are: part of them that are errors, and how many fewer there are than usual. Who is asked after another one
  * that fails is asked less as well, and is as fast as ever: less of that is its own trouble.
@@ -96,11 +90,13 @@ static double answers_trouble(const struct scene *s, const struct candidate *c, 
 		       before = s->usual ? series_increase(g.at[i], s->usual) * window_seconds(s) /
 						   seconds_of(s->usual)
 					 : 0;
+		bool failed;
 
 		answers += cnt;
 		usual += before;
-		errors += status_is_error(g.at[i]) ? cnt : 0;
-		usual_errors += status_is_error(g.at[i]) ? before : 0;
+		failed = status_is_failed(series_label(g.at[i], "status"));
+		errors += failed ? cnt : 0;
+		usual_errors += failed ? before : 0;
 	}
 	group_release(&g);
 	/* whose they were is not known, but of which protocol */

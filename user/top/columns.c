@@ -3,9 +3,11 @@
 
 #include <stddef.h>
 
+#include "metric/status.h"
+
 #define IN     "direction", "inbound"
 #define OUT    "direction", "outbound"
-#define FAILED "status", "error|5??"
+#define FAILED "status", STATUS_FAILED
 /* Clients that give up are not counted, as in the rules. */
 #define DROPPED "reason", "server_closed|reset|timed_out"
 
