@@ -31,9 +31,9 @@ static __always_inline void sample_rtt(struct sock *sk, struct sock_ctx *sc)
 }
 
 /* For the socket's owner, which the caller has validated. */
-static __always_inline int bytes_add(struct sock_ctx *sc, int bytes, u32 flow)
+static __always_inline int bytes_add(struct sock_ctx *sc, u64 bytes, u32 flow)
 {
-	if (bytes > 0)
+	if (bytes)
 		count_add_at(SLOT_CACHED(&sc->bytes[flow], tcp_bytes_total, sc->identity, flow,
 					 false),
 			     bytes);
@@ -41,7 +41,7 @@ static __always_inline int bytes_add(struct sock_ctx *sc, int bytes, u32 flow)
 }
 
 /* The owner has not been validated, as at the end of a connection. */
-static __always_inline int bytes_add_later(struct sock_ctx *sc, int bytes, u32 flow)
+static __always_inline int bytes_add_later(struct sock_ctx *sc, u64 bytes, u32 flow)
 {
 	if (sock_owner(sc) != sc->identity)
 		sock_set_owner(sc, IDENTITY_OTHER, 0);
@@ -70,32 +70,90 @@ static __always_inline bool has_upper_protocol(struct sock *sk)
 	       (u64)BPF_CORE_READ(sk, sk_user_data) & USER_DATA_NOCOPY;
 }
 
-/*
- * How many bytes a call has read, and calls before it that no program sees: those that splice or map them. It is the progress of
- * the socket's own count, if that is known; of two calls one after the other the first may find the bytes of both, and the second
- * none. One more than the call tells is the end, or a byte out of band, which is read by a call of its own.
- */
-static __always_inline int bytes_read(struct sock *sk, struct sock_ctx *sc, int bytes)
+/* How many bytes have been read from the socket, by whatever means; with the end, once that was read. */
+static __always_inline u64 read_so_far(struct tcp_sock *tp)
+{
+	u32 rcv_nxt = READ(tp, rcv_nxt);
+
+	/* bytes may arrive, or be read, between these loads */
+	return READ(tp, bytes_received) - (s32)(rcv_nxt - READ(tp, copied_seq));
+}
+
+/* What is read from now on counts, and the last `bytes` that were. */
+static __always_inline void bytes_read_begin(struct sock *sk, struct sock_ctx *sc, u32 bytes)
 {
 	struct tcp_sock *tp = tcp_sock_or_null(sk);
-	u32 before = sc->read_seq;
-	int more;
 
-	if (!tp)
-		return bytes;
-	sc->read_seq = READ(tp, copied_seq);
-	more = (int)(sc->read_seq - before) - bytes;
-	if (!more || more == 1 || !before || has_upper_protocol(sk))
-		return bytes;
-	return bytes + more - (int)end_is_read(sk, tp);
+	sc->read = tp ? read_so_far(tp) - bytes : 0;
+	sc->reads = READS_TOLD;
+}
+
+/* For the socket's owner, as bytes_add(). Others may be doing the same. */
+static __always_inline int bytes_read_add(struct sock_ctx *sc, u64 bytes)
+{
+	__sync_fetch_and_add(&sc->read, bytes);
+	return bytes_add(sc, bytes, TCP_RECEIVED);
+}
+
+/*
+ * How many bytes calls have read that no program sees: those that map them, or splice them. Only while nobody else reads the socket:
+ * what a call has read of which a program is still to be told would be among them.
+ */
+static __always_inline u64 bytes_untold(struct sock *sk, struct sock_ctx *sc)
+{
+	struct tcp_sock *tp = tcp_sock_or_null(sk);
+	u64 n;
+
+	if (!tp || !sc->reads)
+		return 0;
+	n = read_so_far(tp) - end_is_read(sk, tp) - sc->read;
+	return (s64)n > 0 && !has_upper_protocol(sk) ? n : 0;
+}
+
+/* The connection has ended. If a program is still to be told of a call, that call's bytes are counted here. */
+static __always_inline int bytes_read_end(struct sock *sk, struct sock_ctx *sc)
+{
+	u64 n = bytes_untold(sk, sc);
+
+	if (!n)
+		return 0;
+	sc->reads = READS_ENDED;
+	__sync_fetch_and_add(&sc->read, n);
+	return bytes_add_later(sc, n, TCP_RECEIVED);
+}
+
+/* How many bytes count, where it is not those that the call has read. */
+static __noinline u64 bytes_read_else(struct sock *sk, struct sock_ctx *sc, u32 bytes)
+{
+	if (sc->reads == READS_ENDED)
+		return bytes_untold(sk, sc);
+	bytes_read_begin(sk, sc, bytes);
+	return bytes;
+}
+
+/*
+ * A call has read so many bytes. Where several threads read one socket, the programs that are told of their calls run at the same
+ * time and in any order: none can tell from the socket what the others have counted.
+ */
+static __always_inline int bytes_read(struct sock *sk, struct sock_ctx *sc, u32 bytes)
+{
+	u64 n = bytes;
+
+	if (sc->reads != READS_TOLD)
+		n = bytes_read_else(sk, sc, bytes);
+	return bytes_read_add(sc, n);
 }
 
 #define RTT_SENDS 64 /* the round-trip time is sampled once in so many sends */
 
-static __always_inline void bytes_count(struct sock *sk, struct sock_ctx *sc, int bytes, u32 flow)
+static __always_inline void bytes_count(struct sock *sk, struct sock_ctx *sc, u32 bytes, u32 flow)
 {
-	bytes_add(sc, flow == TCP_RECEIVED ? bytes_read(sk, sc, bytes) : bytes, flow);
-	if (flow == TCP_SENT && !(++sc->sends & (RTT_SENDS - 1)) && is_tcp(sk))
+	if (flow == TCP_RECEIVED) {
+		bytes_read(sk, sc, bytes);
+		return;
+	}
+	bytes_add(sc, bytes, flow);
+	if (!(++sc->sends & (RTT_SENDS - 1)) && is_tcp(sk))
 		sample_rtt(sk, sc);
 }
 

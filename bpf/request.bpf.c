@@ -207,7 +207,7 @@ TRACEPOINT(sock_send_length, send, struct sock *sk, int bytes)
 	return on_data(sk, bytes, true);
 }
 
-/* A byte out of band is no part of the stream. */
+/* A byte out of band is no part of the stream, but has a number there. */
 static __always_inline int on_urgent(struct sock *sk, int bytes)
 {
 	struct sock_ctx *sc = supersedes_recv && is_tcp(sk) ? sock_ctx(sk) : NULL;
@@ -215,14 +215,14 @@ static __always_inline int on_urgent(struct sock *sk, int bytes)
 	if (!sc)
 		return 0;
 	sock_claim(sc);
-	return bytes_add(sc, bytes, TCP_RECEIVED);
+	return bytes > 0 ? bytes_read_add(sc, bytes) : 0;
 }
 
 TRACEPOINT(sock_recv_length, recv, struct sock *sk, int bytes, int flags)
 {
 	if (flags & MSG_OOB)
 		return on_urgent(sk, bytes);
-	return flags & MSG_PEEK ? 0 : on_data(sk, bytes, false);
+	return flags & MSG_NOT_READ ? 0 : on_data(sk, bytes, false);
 }
 
 const volatile u32 nr_recvmmsg SEC(".rodata"), nr_sendmmsg SEC(".rodata"), nr_splice SEC(".rodata");
@@ -237,6 +237,7 @@ static __noinline u32 spliced(struct sock *sk)
 	struct pt_regs *regs = registers();
 	struct sock_ctx *sc;
 	u32 end, before;
+	u64 untold;
 
 	if (!regs || !tp || (u32)CALL_NUMBER(regs) != nr_splice || has_upper_protocol(sk))
 		return 0;
@@ -244,12 +245,12 @@ static __noinline u32 spliced(struct sock *sk)
 	if (!sc)
 		return 0;
 	end = READ(tp, copied_seq) - end_is_read(sk, tp);
-	before = sc->request.read_seq ?: sc->read_seq;
-	if (!before)
-		sc->request.read_seq = before = end;
-	if (supersedes_recv && end != before) {
+	untold = bytes_untold(sk, sc);
+	before = sc->request.read_seq ?: end - (u32)untold;
+	sc->request.read_seq = before;
+	if (supersedes_recv) {
 		sock_claim(sc);
-		bytes_count(sk, sc, end - before, TCP_RECEIVED);
+		bytes_read_add(sc, untold);
 	}
 	return end - before;
 }
@@ -305,6 +306,7 @@ TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newsta
 /* Kernels without these tracepoints (before 6e6eda44b939, 6.3): the functions of each protocol. */
 
 struct msghdr;
+struct page;
 
 SEC("?fexit/tcp_sendmsg")
 int BPF_PROG(send_fexit, struct sock *sk, struct msghdr *msg, u64 size, int bytes)
@@ -333,10 +335,10 @@ int BPF_PROG(udpv6_send_fexit, struct sock *sk, struct msghdr *msg, u64 size, in
 /* ec095263a965 ("net: remove noblock parameter from recvmsg() entities") removed the fourth of six. */
 const volatile u32 arity_tcp_recvmsg SEC(".rodata");
 
-/* The function's result, 0 for MSG_PEEK. */
-#define RECEIVED()                                                               \
-	(arity_tcp_recvmsg > 5 ? (int)(ARG(ctx, 4) & MSG_PEEK ? 0 : ARG(ctx, 6)) \
-			       : (int)(ARG(ctx, 3) & MSG_PEEK ? 0 : ARG(ctx, 5)))
+/* The function's result, 0 for what was not read. */
+#define RECEIVED()                                                                   \
+	(arity_tcp_recvmsg > 5 ? (int)(ARG(ctx, 4) & MSG_NOT_READ ? 0 : ARG(ctx, 6)) \
+			       : (int)(ARG(ctx, 3) & MSG_NOT_READ ? 0 : ARG(ctx, 5)))
 
 SEC("?fexit/tcp_recvmsg")
 int BPF_PROG(recv_fexit, struct sock *sk)
@@ -350,7 +352,7 @@ int BPF_PROG(unix_recv_fexit, struct socket *socket, struct msghdr *msg, u64 siz
 {
 	if (bytes == -ECONNRESET)
 		return unix_stream_reset(socket->sk);
-	return flags & MSG_PEEK ? 0 : on_stream_data(socket->sk, bytes, false);
+	return flags & MSG_NOT_READ ? 0 : on_stream_data(socket->sk, bytes, false);
 }
 
 SEC("?fexit/udp_recvmsg")

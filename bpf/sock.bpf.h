@@ -69,6 +69,13 @@ struct request_ctx {
 	struct stream stream;
 };
 
+/* From which call on is what a socket reads counted, and by what? */
+enum reads {
+	READS_UNKNOWN,
+	READS_TOLD,  /* what each call has read */
+	READS_ENDED, /* the progress of the socket, after the end of its connection */
+};
+
 struct sock_ctx {
 	u32 identity;
 	u32 gen;
@@ -76,9 +83,11 @@ struct sock_ctx {
 	u8 known;     /* the direction is known: it was seen to open */
 	u16 bytes[2]; /* slots of bytes received and sent, 0: not looked up */
 	u16 sends;
-	u32 retransmits;	/* counted so far */
-	u32 sent_seq, read_seq; /* up to which bytes are counted, 0: not begun */
-	u32 listen_drops;	/* of a listener, counted so far */
+	u32 retransmits;  /* counted so far */
+	u32 sent_seq;	  /* up to which bytes are counted, 0: not begun */
+	u32 listen_drops; /* of a listener, counted so far */
+	u8 reads;	  /* enum reads */
+	u64 read;	  /* how many bytes of those that the socket was read are counted */
 	u64 start_ns; /* of the connect, 0: before the daemon; inbound: when the client closed it */
 	struct request_ctx request;
 };

@@ -16,6 +16,10 @@
 #define IPPROTO_MPTCP 262
 #define MSG_OOB	      1
 #define MSG_PEEK      2
+#define MSG_ERRQUEUE  0x2000
+
+/* What such a call returns is still to be read, or is none of what the other side has sent. */
+#define MSG_NOT_READ (MSG_PEEK | MSG_ERRQUEUE)
 
 struct socket {
 	struct sock *sk;

@@ -76,7 +76,7 @@ static __always_inline void bytes_begin(struct sock *sk, struct sock_ctx *sc)
 {
 	if (with_send_kprobe)
 		sc->sent_seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq);
-	sc->read_seq = BPF_CORE_READ((struct tcp_sock *)sk, copied_seq);
+	bytes_read_begin(sk, sc, 0);
 }
 
 static __always_inline int sent_so_far(struct sock *sk, struct sock_ctx *sc)
@@ -142,7 +142,7 @@ static __always_inline void closed(struct sock *sk, struct sock_ctx *sc, int old
 		listen_overflows_count(sk, sc);
 		return;
 	}
-	bytes_add_later(sc, bytes_read(sk, sc, 0), TCP_RECEIVED);
+	bytes_read_end(sk, sc);
 	sample_rtt(sk, sc);
 	if (sc->direction == TCP_INBOUND && bpf_map_lookup_elem(&tcp_accept_queue, &key))
 		bpf_map_delete_elem(&tcp_accept_queue, &key);
@@ -293,7 +293,7 @@ static __always_inline int on_bytes(struct sock *sk, int bytes, u32 flow, bool u
 		return 0;
 	sock_claim(sc);
 	if (urgent)
-		return bytes_add(sc, bytes, flow);
+		return bytes_read_add(sc, bytes); /* it has a number of the stream */
 	bytes_count(sk, sc, bytes, flow);
 	return 0;
 }
@@ -328,7 +328,7 @@ const volatile u32 arity_tcp_recvmsg SEC(".rodata");
 
 static __always_inline int on_received(struct sock *sk, int flags, int bytes)
 {
-	return flags & MSG_PEEK ? 0 : on_bytes(sk, bytes, TCP_RECEIVED, flags & MSG_OOB);
+	return flags & MSG_NOT_READ ? 0 : on_bytes(sk, bytes, TCP_RECEIVED, flags & MSG_OOB);
 }
 
 SEC("?fexit/tcp_recvmsg")
@@ -361,15 +361,14 @@ int BPF_KPROBE(send_kprobe, struct sock *sk)
 
 TRACEPOINT(tcp_rcv_space_adjust, recv_adjust, struct sock *sk)
 {
-	u32 seq = BPF_CORE_READ((struct tcp_sock *)sk, copied_seq), before;
 	struct sock_ctx *sc = sock_ctx(sk);
 
 	if (!sc)
 		return 0;
 	sock_claim(sc);
-	before = sc->read_seq;
-	sc->read_seq = seq;
-	return before ? bytes_add(sc, seq - before, TCP_RECEIVED) : 0;
+	if (!sc->reads)
+		bytes_read_begin(sk, sc, 0);
+	return bytes_read_add(sc, bytes_untold(sk, sc));
 }
 
 /*

@@ -2,10 +2,10 @@
 /*
  * Both ends of a known number of TCP connections, one after the other, with known bytes each way.
  *
- *   tcp server ADDRESS CONNECTIONS RECEIVE SEND [delay=MS] [reset] [within=MS]
+ *   tcp server ADDRESS CONNECTIONS RECEIVE SEND [delay=MS] [readers=N] [reset] [within=MS]
  *       prints the port it got, then for each connection: waits delay ms before accept, receives,
  *       sends, and closes (with an RST when asked to)
- *       (an RST drops what the client has not read: with `reset`, SEND is best 0)
+ *       (an RST drops what the client has not read: with `reset`, SEND is best 0); N threads at once receive a little at a time
  *   tcp client ADDRESS PORT CONNECTIONS SEND RECEIVE [nonblock] [within=MS]
  *       the other end; closes when the server has
  *
@@ -20,6 +20,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,7 +32,7 @@
 struct job {
 	struct addrinfo *address;
 	long connections, send, receive;
-	long delay_ms, within_ms;
+	long delay_ms, within_ms, readers;
 	bool reset, nonblock;
 	/* What came of it. */
 	long connected, refused, failed, sent, received, resets, retransmits;
@@ -83,6 +84,41 @@ static void bytes_receive(struct job *j, int fd)
 	}
 }
 
+#define READERS_MAX 16
+
+struct reader {
+	struct job *job;
+	int fd;
+};
+
+/* Whoever receives the last byte ends the others' calls. */
+static void *reader_run(void *arg)
+{
+	struct reader *r = arg;
+	char data[100];
+	ssize_t n;
+
+	while ((n = recv(r->fd, data, sizeof(data), 0)) > 0)
+		if (__atomic_add_fetch(&r->job->received, n, __ATOMIC_RELAXED) == r->job->receive)
+			shutdown(r->fd, SHUT_RD);
+	if (n < 0)
+		die("recv");
+	return NULL;
+}
+
+static void bytes_receive_together(struct job *j, int fd)
+{
+	struct reader reader = { .job = j, .fd = fd };
+	pthread_t thread[READERS_MAX];
+
+	j->received = 0;
+	for (long i = 0; i < j->readers; i++)
+		if (pthread_create(&thread[i], NULL, reader_run, &reader))
+			die("pthread_create");
+	for (long i = 0; i < j->readers; i++)
+		pthread_join(thread[i], NULL);
+}
+
 static struct tcp_info info_of(int fd)
 {
 	struct tcp_info info = {};
@@ -127,7 +163,10 @@ static void connection_serve(struct job *j, int listener)
 	j->wait_seconds += now() - begin;
 	j->connected++;
 	connection_note_new(j, fd);
-	bytes_receive(j, fd);
+	if (j->readers)
+		bytes_receive_together(j, fd);
+	else
+		bytes_receive(j, fd);
 	bytes_send(j, fd);
 	connection_note(j, fd);
 	if (j->reset)
@@ -208,6 +247,8 @@ static void options_parse(struct job *j, char **option)
 			j->delay_ms = atol(*option + 6);
 		else if (!strncmp(*option, "within=", 7))
 			j->within_ms = atol(*option + 7);
+		else if (!strncmp(*option, "readers=", 8))
+			j->readers = atol(*option + 8);
 		else if (!strcmp(*option, "reset"))
 			j->reset = true;
 		else if (!strcmp(*option, "nonblock"))
@@ -228,7 +269,7 @@ int main(int argc, char **argv)
 	if ((!server && !client) ||
 	    getaddrinfo(argv[2], server ? "0" : argv[3], &numeric, &j.address)) {
 		fprintf(stderr, "usage: tcp server ADDRESS CONNECTIONS RECEIVE SEND [delay=MS] "
-				"[reset] [within=MS]\n"
+				"[readers=N] [reset] [within=MS]\n"
 				"       tcp client ADDRESS PORT CONNECTIONS SEND RECEIVE "
 				"[nonblock] [within=MS]\n");
 		return 2;
