@@ -27,6 +27,11 @@ static __always_inline u64 without_status(u64 dim)
 	return dim & ~(((1ULL << REQUEST_STATUS_BITS) - 1) << REQUEST_STATUS_AT);
 }
 
+static __always_inline u64 with_protocol(u64 dim, u32 protocol)
+{
+	return (dim & ~((1ULL << REQUEST_PROTOCOL_BITS) - 1)) | protocol;
+}
+
 /* While somebody is attached who wants to know what is slow: the socket that this CPU is at. */
 struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, u64, 1, 0) request_sock SEC(".maps");
 

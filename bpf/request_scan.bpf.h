@@ -148,10 +148,14 @@ static __always_inline u32 stream_last_status(const struct holder *h, const stru
 
 #define STREAM_RACE_NS 1000000000LL /* the call that sends the request has long returned */
 
-/* It has ended, or was complete and both CPUs that were at it left the count to the other one. */
-static __always_inline void stream_ended(const struct stream_entry *e, const struct holder *h,
-					 u64 now)
+/*
+ * It has ended, or was complete and both CPUs that were at it left the count to the other one. One whose response has begun has a protocol
+ * of its own: a connection becomes one of gRPC with its first call, and has other streams too; only calls are not complete then.
+ */
+static __always_inline void stream_ended(const struct stream_entry *e, struct holder *h, u64 now)
 {
+	if (e->response_ns)
+		h->dim = with_protocol(h->dim, e->protocol ?: PROTOCOL_GRPC);
 	if (e->response_ns)
 		entry_broken(h, stream_last_status(h, e), e->since_ns, e->response_ns);
 	else if (time_since(e->since_ns, now) != NOT_TIMED)
