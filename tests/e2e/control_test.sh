@@ -57,6 +57,7 @@ mkdir "$TMP/second"
 seismo_pid=$!
 at_exit end_process "$seismo_pid"
 wait_until seismo_started
+wait_until http_get /-/ready "$TMP/ready"
 echo "events: { file: off }" >"$CONFIG"
 ok "--socket moves the socket and not the lock" test -f "$TMP/second/state/lock"
 is "" "$(find "$TMP/second" -name '*.sock')" "which is not where it would be"
@@ -113,8 +114,7 @@ is 200 "$(control -o /dev/null -w '%{http_code}' -X POST /-/reload)" "which the 
 
 : >"$TMP/seismo.err"
 kill -HUP "$seismo_pid"
-wait_until test -s "$TMP/seismo.err"
-ok "SIGHUP: it says what becomes of it" grep -q configuration "$TMP/seismo.err"
+ok "SIGHUP: it says what becomes of it" wait_until grep -q configuration "$TMP/seismo.err"
 ok "SIGHUP: it goes on" endpoint -f -o /dev/null /-/healthy
 
 # --- what a killed daemon left behind
@@ -162,7 +162,7 @@ hostile "a file where the directory is to be"
 # Asks whether it is ready, and scrapes it, until it is ready.
 during() {
 	local i seen=
-	wait_until test -S "$socket"
+	wait_until control -o "$TMP/asked" /-/healthy
 	for ((i = 0; i < 1000; i++)); do
 		seen=$(control -o "$TMP/asked" -w '%{http_code}' /-/ready 2>/dev/null)
 		[[ $seen == 503 ]] && cp "$TMP/asked" "$TMP/attaching"
@@ -172,10 +172,16 @@ during() {
 }
 
 mkdir "$TMP/starts"
-during >"$TMP/during" &
-watcher=$!
-start_seismo --probes all
-wait "$watcher"
+for attempt in 1 2 3 4 5; do # on a busy machine all of them may be there before anybody has asked
+	rm -f "$TMP"/starts/*
+	during >"$TMP/during" &
+	watcher=$!
+	start_seismo --probes all
+	wait "$watcher"
+	{ grep -qx "503 200" "$TMP/during" || ((attempt == 5)); } && break
+	kill -TERM "$seismo_pid"
+	wait "$seismo_pid"
+done
 ok "scrapes are answered while families attach ($(sort "$TMP/during" | uniq -c | paste -sd,))" grep -qx "503 200" "$TMP/during"
 is "" "$(cut -d' ' -f2 "$TMP/during" | grep -vx 200)" "every one of them"
 ok "meanwhile it is not ready ($(cat "$TMP/attaching"))" grep -q attaching "$TMP/attaching"
@@ -219,12 +225,13 @@ needed=$(grep -oE 'need [0-9]+' "$TMP/run.err" | cut -d' ' -f2)
 few $((needed - 1))
 refused "need $needed" "one less than it needs"
 
-# CPU time of the daemon and its front in a second, in hundredths.
-cpu_used() {
+# CPU time of the daemon and its front in a second, in hundredths, is less than that: at once, or where others on this machine give the
+# daemon much to count, soon.
+uses_less() { # HUNDREDTHS
 	local before
 	before=$(cpu_until_now)
 	sleep 1
-	echo $(($(cpu_until_now) - before))
+	(($(cpu_until_now) - before < $1))
 }
 
 cpu_until_now() {
@@ -246,7 +253,7 @@ connections=()
 for ((i = 0; i < 200; i++)); do
 	exec {connection}<>"/dev/tcp/127.0.0.1/${SEISMO_URL##*:}" && connections+=("$connection")
 done
-ok "200 idle clients cost no time" between 0 20 "$(cpu_used)"
+ok "200 idle clients cost no time" wait_until uses_less 20
 ok "and keep nobody out" endpoint -f -o /dev/null /metrics
 for connection in "${connections[@]}"; do
 	exec {connection}>&-
@@ -254,17 +261,17 @@ done
 exec {connection}<>"/dev/tcp/127.0.0.1/${SEISMO_URL##*:}"
 printf 'GET /-/healthy HTTP/1.1\r\nHost: x\r\n\r\n' >&"$connection"
 until [[ ${line-} == "Seismo is healthy." ]]; do
-	read -rt 5 line <&"$connection" || break
+	read -rt 60 line <&"$connection" || break
 done
 prlimit --pid "$seismo_pid" --nofile=10:
 printf 'GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n' >&"$connection"
-ok "tables that cannot be read are no success, and it says why" timeout 10 grep -qzE \
+ok "tables that cannot be read are no success, and it says why" timeout 60 grep -qzE \
 	"^HTTP/1.1 503 .*cannot read the kernel's tables: Too many open files" <&"$connection"
 exec {connection}>&-
 front_needs=$(as_front prlimit --pid "$front" --nofile --output SOFT --noheadings)
 as_front prlimit --pid "$front" --nofile=6:
 curl -sS --max-time 60 -o /dev/null "$SEISMO_URL/-/healthy" 2>/dev/null &
-ok "without any left it waits, and costs no time" between 0 20 "$(cpu_used)"
+WAIT=30 ok "without any left it waits, and costs no time" wait_until uses_less 20
 as_front prlimit --pid "$front" --nofile="${front_needs// /}:"
 prlimit --pid "$seismo_pid" --nofile="$needed:"
 wait $!
