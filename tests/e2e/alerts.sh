@@ -87,6 +87,11 @@ received_is() { # EXPECTED FILE [PATH]
 	[[ $(received "${@:2}") == "$1" ]]
 }
 
+# What it has been sent so far, and perhaps more: what does not last is not missed.
+received_begins() { # EXPECTED FILE [PATH]
+	[[ $(received "${@:2}") == "$1"* ]]
+}
+
 # --- Alertmanager, which tells the receiver above at once and never again of the same
 
 alertmanager_start() { # PORT RECEIVER-PORT FOLDER
