@@ -47,6 +47,7 @@ is "$(id -u seismo 2>/dev/null || echo 65534) 0000000000000000 0000000000000000 
 # --- commands
 
 ok "a command is told" wait_until grep -q '"status":"firing"' "$TMP/told"
+wait_until grep -q '^uid=' "$TMP/told"
 is "uid=65534(nobody) gid=65534(nogroup) groups=65534(nogroup)" "$(tail -n 1 "$TMP/told")" "it is nobody"
 ok "what a command says is in the log, when asked for" wait_until grep -q 'level=debug msg="/bin/sh: nobody' "$TMP/seismo.err"
 ok "one that takes too long is complained of" wait_until grep -q "has not ended after 500 ms and was killed" "$TMP/seismo.err"
