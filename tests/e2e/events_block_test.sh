@@ -12,6 +12,7 @@ need dd python3 curl
 
 slow_disk 64
 own_copy dd curl
+cp "$TMP/bin/dd-$$" "$TMP/bin/dd-pipe-$$"
 start_seismo --probes block,syscall,process,request
 
 # --- errors
@@ -29,22 +30,36 @@ is "4096" "$(events --service "dd-$$" --kind block_error | jq -r .size_bytes | s
 
 # --- what is slow
 
+# Three reads, and the slowest of a window of 1.2 s is told: of each, where one ends amid them, and then they are made again.
+attempts=0
+slow_reads() {
+	slow=dd-slow$((++attempts))-$$
+	cp "$TMP/bin/dd-$$" "$TMP/bin/$slow"
+	"$slow" if="$loop" of=/dev/null bs=8192 count=3 iflag=direct 2>/dev/null &
+	reader=$!
+	wait "$reader"
+	wait_until slow_told
+	sleep $((2 * scale))
+	((attempts == 5)) || events_counted 2 true --kind slow --service "$slow"
+}
+slow_told() {
+	! events_counted 0 true --kind slow --service "$slow"
+}
+
 speed read_us=$((60000 * scale))
-"dd-$$" if="$loop" of=/dev/null bs=8192 count=3 iflag=direct 2>/dev/null &
-reader=$!
-wait "$reader"
+until slow_reads; do :; done
 speed read_us=0
 is_events 1 "the slowest request" ".kind == \"slow\" and .what == \"io\" and .device == \"$device\" and .operation == \"read\" and .size_bytes == 8192" \
-	--service "dd-$$"
+	--service "$slow"
 is_events 1 "the slowest call" ".kind == \"slow\" and .what == \"syscall\" and .syscall == \"read\" and .class == \"read\" and .pid == $reader" \
-	--service "dd-$$"
-is "dev/$device" "$(events --service "dd-$$" --kind slow | jq -r 'select(.what == "syscall") | .file' | sed 's|^/|dev/|')" "and its file"
+	--service "$slow"
+is "dev/$device" "$(events --service "$slow" --kind slow | jq -r 'select(.what == "syscall") | .file' | sed 's|^/|dev/|')" "and its file"
 for what in io syscall; do
 	ok "$what: took as long as the disk" between "$(calc "0.06 * $scale")" "$(calc "0.6 * $scale")" \
-		"$(events --service "dd-$$" --kind slow | jq -r "select(.what == \"$what\") | .duration_seconds")"
+		"$(events --service "$slow" --kind slow | jq -r "select(.what == \"$what\") | .duration_seconds")"
 done
 ok "which was the device" between "$(calc "0.06 * $scale")" "$(calc "0.6 * $scale")" \
-	"$(events --service "dd-$$" --kind slow | jq -r 'select(.what == "io") | .device_seconds')"
+	"$(events --service "$slow" --kind slow | jq -r 'select(.what == "io") | .device_seconds')"
 
 # --- a request, to the client and to the server
 
@@ -73,9 +88,9 @@ is_events 1 "and of its client, with the peer" '.what == "request" and .directio
 
 # --- what waits for others is not slow
 
-(sleep 0.3; echo x) | "dd-$$" of=/dev/null bs=1 count=1 2>/dev/null
+(sleep 0.3; echo x) | "dd-pipe-$$" of=/dev/null bs=1 count=1 2>/dev/null
 "$(workload process "w-marker-$$")"
 is_events 1 "later" '.kind == "process_exit"' --service "w-marker-$$"
 sleep $((2 * scale))
-is 1 "$(events_count '.what == "syscall"' --service "dd-$$" --kind slow)" "a read of a pipe that waits for its writer is not slow"
+is 0 "$(events_count '.syscall == "read" and .duration_seconds > 0.2' --service "dd-pipe-$$" --kind slow)" "a read of a pipe that waits for its writer is not slow"
 stop_seismo
