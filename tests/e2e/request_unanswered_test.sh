@@ -112,7 +112,7 @@ is_unanswered "$server" "a server that is stopped, then killed" "inbound unknown
 reqserver_start oneway 127.0.0.1 line
 mark
 ask_background oneway 127.0.0.1 line oneway connections=$n requests=20 idle=300 status=2
-wait_until waits $n "$client"
+is_metric $n "who goes on sending is there" seismo_tcp_connections_open service="$client" direction=outbound
 wait_until waits 0 "$client"
 sleep 1
 scrape
@@ -148,7 +148,8 @@ start_seismo --probes request,tcp
 reqserver_start poll 127.0.0.1
 mark
 ask_background poll 127.0.0.1 connections=$n delay=60000
-wait_until waits $n "$client" "peer=$server"
+wait_until is_value $n seismo_tcp_connections_open service="$client" direction=outbound "peer=$server"
+WAIT=2 wait_until waits $n "$client" "peer=$server" # unless they have long waited
 wait_until waits 0 "$client" "peer=$server"
 is "$n" "$(value seismo_tcp_connections_open service="$client" direction=outbound "peer=$server")" "connections, by callee, which wait no more"
 end_process "$client_pid" 2>/dev/null
