@@ -79,8 +79,12 @@ for _ in 1 2; do
 done
 wait -n
 wait -n
-ok "a full disk is told" grep -q "cannot write the event log" "$TMP/seismo.err"
-scrape
+ok "a full disk is told" wait_until grep -q "cannot write the event log" "$TMP/seismo.err"
+loses() {
+	scrape
+	(($(value_or_0 seismo_events_lost_total buffer=log) > 0))
+}
+wait_until loses
 ok "and the daemon goes on" test "$(value seismo_process_exits_total "service=w-load-$$" reason=error)" -ge $((2 * m))
 rm "$TMP/full/ballast"
 wait_until grep -q "can be written again" "$TMP/seismo.err"
