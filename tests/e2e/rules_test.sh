@@ -85,7 +85,6 @@ is '[]' "$(jq -c .alerts "$alerts")" "the list of alerts is empty"
 
 began=$(uptime_ms)
 : >"$TMP/on"
-wait_until state_is Restless pending
 wait_until state_is Restless firing
 took=$(($(uptime_ms) - began))
 ok "the alert fires after its \`for\`, and soon after it (${took} ms)" between $((900 * second)) $((12000 * second)) "$took"
