@@ -148,21 +148,24 @@ prometheus_started() {
 	curl -fsS --max-time 60 "$prometheus/-/ready"
 }
 
-answers() { # PROMQL
-	[[ $(query "$1") ]]
+query_is() { # VALUE PROMQL
+	[[ $(query "$2") == "$1" ]]
+}
+
+is_query() { # VALUE PROMQL TEXT: soon, since a scrape may be late on a busy machine
+	wait_until query_is "$1" "$2"
+	is "$1" "$(query "$2")" "$3"
 }
 
 if command -v prometheus >/dev/null; then
 	wait_until prometheus_started || bail "prometheus does not start"
-	wait_until answers seismo_build_info
-	is 1 "$(query seismo_build_info)" "Prometheus knows seismo_build_info"
-	is 1 "$(query 'up{job="seismo"}')" "Prometheus finds it up"
-	is 100 "$(query "seismo_syscalls_total{service=\"w-http-$$\",syscall=\"getppid\"}")" "Prometheus has the value"
+	is_query 1 seismo_build_info "Prometheus knows seismo_build_info"
+	is_query 1 'up{job="seismo"}' "Prometheus finds it up"
+	is_query 100 "seismo_syscalls_total{service=\"w-http-$$\",syscall=\"getppid\"}" "Prometheus has the value"
 	sleeper=$(workload process "w-http-sleep-$$")
 	"$sleeper" end sleep:20 >/dev/null
 	life="seismo_process_lifetime_seconds_bucket{service=\"w-http-sleep-$$\",le=\"+Inf\"}"
-	wait_until answers "$life == 21"
-	is 21 "$(query "$life")" "Prometheus has the histogram"
+	is_query 21 "$life" "Prometheus has the histogram"
 	ok "its median is a sleeper's life" between 0.045 5 "$(query \
 		"histogram_quantile(0.5, seismo_process_lifetime_seconds_bucket{service=\"w-http-sleep-$$\"})")"
 else
