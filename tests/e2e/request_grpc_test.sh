@@ -200,6 +200,7 @@ stopped=$!
 sleep 0.5
 kill -CONT "$server_pid" # it has to greet before calls are sent
 wait_until waits 5 g-client-$$ direction=outbound protocol=grpc
+wait_until waits 5 g-server-$$ direction=inbound protocol=grpc # it has read them
 kill -STOP "$server_pid"
 are_waiting 5 0.3 "the server is stopped" g-client-$$ direction=outbound protocol=grpc
 are_waiting 5 0.3 "the server is stopped" g-server-$$ direction=inbound protocol=grpc
