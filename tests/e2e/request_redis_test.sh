@@ -122,7 +122,10 @@ mark
 background cli subscribe news >"$TMP/news"
 wait_until grep -q subscribe "$TMP/news"
 cli -r $published publish news "what happened" >/dev/null
-wait_until test "$(grep -c 'what happened' "$TMP/news")" -ge $published
+all_came() {
+	(($(grep -c 'what happened' "$TMP/news") >= published))
+}
+wait_until all_came
 is $published "$(grep -c 'what happened' "$TMP/news")" "the subscriber got all messages"
 is_counted redis-server-$$ "one subscribes, $published are published" "inbound redis ok $((published + 1))"
 is_counted redis-cli-$$ "one subscribes, $published are published" "outbound redis ok $((published + 1))"
