@@ -18,11 +18,20 @@ what() { # FILTER
 # shellcheck disable=SC2119 # without options
 start_seismo
 
+# Starts one that sleeps, `sleeper`; it is that, and no longer this shell, when this returns.
+sleeper_start() {
+	sleep 1000 &
+	sleeper=$!
+	at_exit end_process $sleeper
+	wait_until sleeps $sleeper
+}
+sleeps() { # PID
+	[[ $(<"/proc/$1/comm") == sleep ]] && grep -q '^State:.S' "/proc/$1/status"
+}
+
 # --- a process that runs
 
-sleep 1000 &
-sleeper=$!
-at_exit end_process $sleeper
+sleeper_start
 attach --duration 300ms --format json "$sleeper" >"$found"
 is "0 sleep true" "$(what '[(.calls | length), .process.command, .blocked.sleep_seconds > 0.2] | join(" ")')" \
 	"one that sleeps makes no calls, and is asleep"
@@ -79,9 +88,8 @@ is "0 true" "$(what '[.process.exit_status, .elapsed_seconds > 0] | join(" ")')"
 
 # --- processes that somebody has stopped
 
-sleep 1000 &
-stopped=$!
-at_exit end_process $stopped
+sleeper_start
+stopped=$sleeper
 kill -STOP $stopped
 attach --duration 300ms --format json --output "$found" $stopped 2>/dev/null
 is "0 T stopped" "$? $(ps -o stat= $stopped) $(what '[.blocked_in[].waits_for] | join(" ")')" "a stopped process: it says so, and lets it be"
@@ -104,7 +112,10 @@ namespace=$!
 at_exit end_process $namespace
 wait_until test -s "$TMP/inside"
 inside=$(<"$TMP/inside")
-inner=$(pgrep -P "$(pgrep -P $namespace)" -x sleep)
+inner_find() {
+	inner=$(pgrep -P "$(pgrep -P $namespace)" -x sleep)
+}
+wait_until inner_find
 at_exit kill "$inner"
 attach --duration 200ms --format json --output "$found" "$inner" 2>/dev/null
 is "$inside" "$(what .process.pid_inside)" "its number in its own PID namespace"
@@ -138,9 +149,7 @@ unprivileged --state-dir "$TMP/state" --config "$CONFIG" 1
 is 3 $? "status without privileges"
 ok "and what to do" grep -qE 'only root may ask|run as root' "$TMP/err"
 
-sleep 1000 &
-sleeper=$!
-at_exit end_process $sleeper
+sleeper_start
 attach_to --output "$found" $sleeper
 refused 2 'attached to .* already' $sleeper
 detach
