@@ -84,6 +84,8 @@ static __always_inline bool payload_next(struct payload *p)
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, u32, 1024, 0) request_messages SEC(".maps");
 
 const volatile bool with_messages_btf SEC(".rodata"), with_messages_raw SEC(".rodata");
+const volatile bool with_messages_tp SEC(".rodata");
+#define messages_end (with_messages_btf || with_messages_raw || with_messages_tp)
 
 static __always_inline u32 call_kind(struct pt_regs *regs)
 {
@@ -145,7 +147,7 @@ static __always_inline int payload_find(struct payload *p, u32 bytes)
 		p->vector_cnt = CALL_THIRD(regs);
 		break;
 	case CALL_MESSAGES:
-		if (!with_messages_btf && !with_messages_raw)
+		if (!messages_end)
 			return PAYLOAD_UNREADABLE;
 		p->at = message_at(p->at);
 		/* fallthrough */
