@@ -49,13 +49,11 @@ static __always_inline struct pt_regs *registers(void)
 }
 
 #if defined(__TARGET_ARCH_x86)
-#define CALL_FIRST(regs)  READ(regs, di)
-#define CALL_SECOND(regs) REGISTER(regs, si)
-#define CALL_THIRD(regs)  REGISTER(regs, dx)
+#define CALL_FIRST(regs) READ(regs, di)
+#define CALL_THIRD(regs) REGISTER(regs, dx)
 #elif defined(__TARGET_ARCH_arm64)
-#define CALL_FIRST(regs)  READ(regs, orig_x0)
-#define CALL_SECOND(regs) REGISTER(regs, regs[1])
-#define CALL_THIRD(regs)  REGISTER(regs, regs[2])
+#define CALL_FIRST(regs) READ(regs, orig_x0)
+#define CALL_THIRD(regs) REGISTER(regs, regs[2])
 #endif
 
 /* Skips a few empty buffers. */
