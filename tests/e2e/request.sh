@@ -51,27 +51,52 @@ requests_settle() { # SERVICE LINES
 	requests_are "$@" || settled_at "$counted" "$(lost seismo_requests_total)"
 }
 
+# COUNTED without requests of no known protocol or status, of which there are no more than events were lost: one of theirs was.
+but_unknown() { # EXPECTED COUNTED LOST
+	awk -v lost="$3" '
+	{ number = $NF; $NF = "" }
+	FNR == NR { expected[$0]; next }
+	!($0 in expected) && / unknown / && number <= lost { lost -= number; next }
+	{ print $0 number }' <(echo "$1") <(echo "$2")
+}
+
+# By how much two lists of lines "KEY NUMBER" differ.
+apart() { # LINES LINES
+	awk '
+	{ number = $NF; $NF = "" }
+	{ left[$0] += FNR == NR ? number : -number }
+	END {
+		for (key in left)
+			sum += left[key] < 0 ? -left[key] : left[key]
+		print sum + 0
+	}' <(echo "$1") <(echo "$2")
+}
+
 # All that the service counted since `mark` is what is expected, in any order; each request has a duration, and
 # those from outside a time in the queue.
 is_counted() { # SERVICE TEXT LINE...
 	# shellcheck disable=SC2034 # for settled_at
-	local expected counted owed had settled='' since=$SECONDS
+	local expected counted owed had lost settled='' since=$SECONDS
 	expected=$([[ $# == 2 ]] || printf '%s\n' "${@:3}" | sort)
 	requests_are "$1" "$expected" || wait_until requests_settle "$1" "$expected"
-	is_but_lost "$expected" "$counted" "$2: $1" seismo_requests_total
-	if [[ $counted == "$expected" ]]; then
+	lost=$(lost seismo_requests_total)
+	is_but_lost "$expected" "$(but_unknown "$expected" "$counted" "$lost")" "$2: $1" seismo_requests_total
+	# Of an event that was lost, a request may lack its duration, and another one have been in the queue for nothing.
+	if [[ $counted != "$expected" && $owed != "$had" ]] && between 1 $((2 * lost)) "$(apart "$owed" "$had")"; then
+		skip_one "$2: $1 timed each of them" "the kernel kept $lost events from programs, which are told of as lost"
+	else
 		is "$owed" "$had" "$2: $1 timed each of them"
-	else # requests of which the response was lost had their time in the queue before
-		is_but_lost "$had" "$owed" "$2: $1 timed each of them" seismo_requests_total
 	fi
 }
 
 # The same of requests that have no duration, since they wait because they want to.
 is_counted_untimed() { # SERVICE TEXT LINE...
-	local expected counted owed had
+	# shellcheck disable=SC2034 # for settled_at
+	local expected counted owed had lost settled='' since=$SECONDS
 	expected=$(printf '%s\n' "${@:3}" | sort)
-	wait_until requests_are "$1" "$expected"
-	is "$expected" "$counted" "$2: $1"
+	requests_are "$1" "$expected" || wait_until requests_settle "$1" "$expected"
+	lost=$(lost seismo_requests_total)
+	is_but_lost "$expected" "$(but_unknown "$expected" "$counted" "$lost")" "$2: $1" seismo_requests_total
 	ok "$2: $1 timed none of them" test "${had#duration}" = "$had"
 }
 
