@@ -9,9 +9,10 @@
 
 need ss
 
-overflows() {
+# What listeners dropped: connections that have no room, and SYNs while there are as many that wait for their last segment.
+drops() {
 	awk '$1 != "TcpExt:" { next }
-	!column { for (i = 2; i <= NF; i++) if ($i == "ListenOverflows") column = i; next }
+	!column { for (i = 2; i <= NF; i++) if ($i == "ListenDrops") column = i; next }
 	{ print $column }' /proc/net/netstat
 }
 
@@ -22,13 +23,31 @@ ask_background() { # NAME OPTION...
 	at_exit end_process $!
 }
 
-overflows_are() { # NUMBER
-	(($(overflows) >= $1))
+drops_are() { # NUMBER
+	(($(drops) >= $1))
 }
 
 # Lists ss so many open connections to, or of, the server?
 listed() { # NUMBER dport|sport
 	(($(ss -Htn state established "$2" = ":$port" | wc -l) == $1))
+}
+
+# Of the clients' side, in this state.
+ss_count() { # STATE
+	ss -Htn state "$1" "dport = :$port" | wc -l
+}
+
+# Each client has sent its SYN.
+all_under_way() { # NUMBER
+	(($(ss_count syn-sent) + $(ss_count established) == $1))
+}
+
+# Sets listed and counted, "SYN-SENT ESTABLISHED" of the clients, as ss and the daemon have them; are they the same?
+same_as_listed() { # SERVICE
+	scrape
+	counted="$(value_or_0 seismo_tcp_connects_in_flight "service=$1") $(value_or_0 seismo_tcp_connections_open "service=$1")"
+	listed="$(ss_count syn-sent) $(ss_count established)"
+	[[ $counted == "$listed" ]]
 }
 
 is_open() { # NUMBER TEXT SERVICE DIRECTION
@@ -52,19 +71,22 @@ is_open 0 "closed connections" "t-after-$$" outbound
 is_open 7 "those of others" "$server" inbound
 end_process "${clients[0]}" 2>/dev/null
 
-# A listener that accepts nothing: its queue is full, and connects wait
+# A listener that accepts nothing: its queue is full, and connects wait. Of several at once, one more than has room may be
+# answered: its SYN came before the others were in the queue.
 clients=()
 reqserver_start full 127.0.0.1 backlog=1
 kill -STOP $!
 mark
-before=$(overflows)
+before=$(drops)
 began=${EPOCHREALTIME/./}
 for ((i = 0; i < 6; i++)); do
 	ask_background "t-full-$$"
 done
-is_metric 4 "connects that are not answered" seismo_tcp_connects_in_flight "service=t-full-$$"
-is_metric 2 "connections in the queue" seismo_tcp_connections_open "service=t-full-$$"
-wait_until overflows_are $((before + 8)) # SYNs come again
+wait_until all_under_way 6
+wait_until same_as_listed "t-full-$$"
+is "$listed" "$counted" "connects that are not answered, and connections in the queue, are those that ss lists"
+ok "of both there are some" between 1 4 "${counted% *}"
+wait_until drops_are $((before + 8)) # SYNs come again
 scrape
 ok "as old as the first of them" between 0.5 "$(calc "(${EPOCHREALTIME/./} - $began) / 1e6")" \
 	"$(value seismo_tcp_connect_oldest_seconds "service=t-full-$$")"
@@ -72,7 +94,7 @@ for pid in "${clients[@]}"; do
 	end_process "$pid" 2>/dev/null
 done
 is_metric 0 "connects are given up" seismo_tcp_connects_in_flight "service=t-full-$$"
-ok "the kernel counted overflows" test "$(overflows)" -gt "$before"
-is_metric $(($(overflows) - before)) "what the full queue dropped is the kernel's count" \
+ok "the kernel counted drops" test "$(drops)" -gt "$before"
+is_metric $(($(drops) - before)) "what the full queue dropped is the kernel's count" \
 	seismo_tcp_listen_overflows_total "service=$server"
 stop_seismo
