@@ -172,7 +172,7 @@ ldap() {
 # --- ZooKeeper
 
 zookeeper_client='
-import sys
+import sys, time
 from kazoo.client import KazooClient
 from kazoo.exceptions import NoNodeError
 c = KazooClient("127.0.0.1:" + sys.argv[1], timeout=60)
@@ -190,6 +190,7 @@ for i in range(n):
         pass
 while len(changes) < n:
     c.exists("/a")
+    time.sleep(0.1)
 c.stop()
 '
 
