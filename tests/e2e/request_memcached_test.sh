@@ -19,7 +19,8 @@ talk() { # ANSWERS
 	exec {socket}<>"/dev/tcp/127.0.0.1/$port"
 	sed 's/$/\r/' >&"$socket"
 	for ((i = 0; i < $1; i++)); do
-		read -rt 5 line <&"$socket" && echo "${line%$'\r'}"
+		read -rt 60 line <&"$socket" || break
+		echo "${line%$'\r'}"
 	done
 	exec {socket}>&-
 }
