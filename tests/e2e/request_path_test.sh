@@ -61,7 +61,7 @@ answered() {
 }
 
 mark
-ask_background r-open-$$ connections=2 requests=2 idle=1500 giveup=4000
+ask_background r-open-$$ connections=2 requests=2 idle=3000 giveup=4000
 client_pid=$!
 wait_until answered
 began=${EPOCHREALTIME/./}
