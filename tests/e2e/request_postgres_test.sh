@@ -132,6 +132,9 @@ fatal_counted() { # TEXT NUMBER
 admin() { # SQL
 	pgbench-$$ -n -h 127.0.0.1 -p "$port" -U postgres -t 1 -f <(echo "$1") postgres >"$TMP/pgbench" 2>&1
 }
+sleeping() { # NUMBER: of statements
+	[[ $(pgrep -c -P "$server_pid" -f "postgres: .* SELECT") == "$1" ]]
+}
 admin "CREATE ROLE nobody LOGIN CONNECTION LIMIT 0;"
 mark
 for _ in {1..5}; do
@@ -142,7 +145,10 @@ fatal_counted "no such database, too many connections" 10
 is $'3D 5\n53 5' "$(classes postgres-$$ inbound)" "by the class of their code, at the server"
 is $'3D 5\n53 5' "$(classes psql-$$ outbound)" "by the class of their code, at the client"
 mark
-timeout --foreground -s INT 2 "$TMP/bin/psql-$$" -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres -c "SELECT pg_sleep(60)" >"$TMP/cancelled" 2>&1
+env --default-signal=INT "psql-$$" -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres -c "SELECT pg_sleep(60)" >"$TMP/cancelled" 2>&1 &
+wait_until sleeping 1
+kill -INT $!
+wait $!
 grep -q 'canceling statement' "$TMP/cancelled" || bail "psql did not cancel: $(<"$TMP/cancelled")"
 is_counted psql-$$ "a statement that is cancelled, over a connection of its own" "outbound postgresql error 1"
 is "57 1" "$(classes psql-$$ outbound)" "by the class of its code"
@@ -150,10 +156,7 @@ mark
 for _ in {1..3}; do
 	psql-$$ -qAtX -h 127.0.0.1 -p "$port" -U postgres postgres -c "SELECT pg_sleep(60)" >/dev/null 2>&1 &
 done
-sleeping() {
-	[[ $(pgrep -c -P "$server_pid" -f "postgres: .* SELECT") == 3 ]]
-}
-wait_until sleeping
+wait_until sleeping 3
 admin "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%';"
 fatal_counted "ended in a statement" 3
 
