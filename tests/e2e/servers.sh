@@ -121,7 +121,12 @@ mariadb_start() { # PORT
 		--innodb-buffer-pool-size=16M --general-log --general-log-file="$TMP/commands.log"
 }
 
-# Runs the command while strace watches the process, its threads and new children, into $TMP/trace.*
+# Are all connections closed that somebody has accepted there?
+port_at_rest() { # PORT
+	awk -v port="$(printf ':%04X$' "$1")" '$2 ~ port && $4 ~ /^0[18]$/ { open = 1 } END { exit open }' /proc/net/tcp
+}
+
+# Runs the command while strace watches the process, its threads and new children, into $TMP/trace.*; the server's port is `port`.
 traced() { # PID COMMAND...
 	local tracer
 	rm -f "$TMP"/trace.*
@@ -129,7 +134,8 @@ traced() { # PID COMMAND...
 	tracer=$!
 	wait_until grep -q "^TracerPid:[[:space:]]*$tracer\$" "/proc/$1/status" || bail "strace does not attach"
 	"${@:2}"
-	sleep 0.3 # the server closes its connections after the client has ended
+	wait_until port_at_rest "$port" # the server closes its connections after the client has ended
+	sleep 0.3
 	kill $tracer
 	wait $tracer 2>/dev/null
 }
