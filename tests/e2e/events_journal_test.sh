@@ -32,12 +32,15 @@ in_journal() {
 in_file() {
 	events --kind start,stop,reload,replaced,oom,block_error,suppressed,lost | jq .seq
 }
+# With `file` and `journal` of the caller: others on this machine may cause more between two looks.
 same() {
-	[[ $(in_journal) == "$(in_file)" ]]
+	file=$(in_file) journal=$(in_journal)
+	[[ $journal == "$file" ]]
 }
 is_same() { # TEXT
+	local file journal
 	wait_until same
-	is "$(in_file)" "$(in_journal)" "$1"
+	is "$file" "$journal" "$1"
 }
 
 reload() { # TIMES
