@@ -128,10 +128,8 @@ done
 
 # Each is a page, by which of these rules, and the cause that is told beside it.
 while read -r name page cause; do
-	wait_until fires "($page) (front|callee)-$name page"
-	ok "$name: somebody is paged" fires "($page) (front|callee)-$name page"
-	wait_until fires "($cause) (front|callee)-$name .*"
-	ok "$name: the cause is told" fires "($cause) (front|callee)-$name .*"
+	ok "$name: somebody is paged" wait_until fires "($page) (front|callee)-$name page"
+	ok "$name: the cause is told" wait_until fires "($cause) (front|callee)-$name .*"
 done <<-END
 	slow HighLatency SlowDependency|HighLatency
 	frozen FrozenService|NoAnswer StoppedTasks|FrozenService
