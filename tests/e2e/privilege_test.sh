@@ -73,6 +73,12 @@ done
 stop_scraping 3
 ok "which is said" grep -q "the process that serves HTTP has ended (signal 9); it is started again" "$TMP/seismo.err"
 is 0 "$(pgrep -c -P "$seismo_pid" -x -r Z seismo-front)" "nothing is left of it"
+wait_until front_find
+for name in CapInh CapPrm CapEff CapAmb; do
+	is 0000000000000000 "$(field "$name")" "nor has it a capability then: $name"
+done
+# which only execve() gives back, and not to who gets no privileges
+is "0 2 1" "$((16#$(field CapBnd) & ~16#$(field CapBnd "$seismo_pid"))) $(field Seccomp) $(field NoNewPrivs)" "nor can it get one that the daemon has not"
 ok "the daemon was not disturbed" curl -fsS --unix-socket "$TMP/state/api.sock" -o /dev/null http://x/-/healthy
 
 # --- stopped, it keeps nobody but itself waiting

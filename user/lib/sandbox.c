@@ -70,7 +70,11 @@ static bool in_list(cap_value_t c, const cap_value_t *list, unsigned cnt)
 	return cnt;
 }
 
-/* Only who has CAP_SETPCAP may narrow what execve() could give back; PR_SET_NO_NEW_PRIVS does without. */
+/*
+ * Only who has CAP_SETPCAP may narrow what execve() could give back. The daemon in its unit has not, nor later a daemon of root: what it
+ * starts then keeps as much in this set as it has itself. That costs nothing, and one more capability in the daemon would: with
+ * PR_SET_NO_NEW_PRIVS execve() gives nothing back, and the sandbox has none.
+ */
 static void bounding_reduce(const cap_value_t *keep, unsigned cnt)
 {
 	for (cap_value_t c = 0; c < cap_max_bits(); c++)
