@@ -10,6 +10,8 @@
 #include <errno.h>
 #include <gnutls/x509.h>
 #include <pthread.h>
+#include <semaphore.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -20,6 +22,7 @@
 #include "http/listen.h"
 #include "http/secure.h"
 #include "http/server.h"
+#include "http/turns.h"
 
 #define BIG_BYTES   (5u << 20)
 #define PATIENCE_S  30
@@ -29,6 +32,7 @@ static struct http_server *server;
 static struct loop *loop;
 static struct watch *told;
 static int tell_pipe[2];
+static sem_t heard; /* what was told is done */
 static pthread_t thread;
 static unsigned port;
 static char *cert, *key;
@@ -87,7 +91,8 @@ static void certificate_make(void)
 	gnutls_x509_privkey_deinit(k);
 }
 
-static struct secure *secure_make(void)
+/* With clients' certificates or without. */
+static struct secure *secure_make(bool clients)
 {
 	struct web *web = calloc(1, sizeof(*web));
 	struct secure *secure = NULL;
@@ -97,22 +102,34 @@ static struct secure *secure_make(void)
 	web->tls.key = strdup(key);
 	web->tls.min_version = WEB_TLS12;
 	web->tls.max_version = WEB_TLS13;
+	if (clients) {
+		web->tls.client_auth = WEB_CLIENT_REQUIRE_AND_VERIFY;
+		web->tls.client_ca = strdup(cert);
+	}
 	assert_int_equal(secure_new(&secure, web, &error), 0);
 	return secure;
 }
 
 /* --- the server, in a thread */
 
-/* 's': another configuration comes into effect; otherwise the end. */
+/* 's': another configuration comes into effect; 'c': one that wants clients' certificates; otherwise the end. */
 static void told_ready(void *ctx, unsigned events)
 {
 	char what = 0;
 
 	(void)ctx, (void)events;
-	if (read(tell_pipe[0], &what, 1) == 1 && what == 's')
-		http_server_secure(server, secure_make());
+	if (read(tell_pipe[0], &what, 1) == 1 && (what == 's' || what == 'c'))
+		http_server_secure(server, secure_make(what == 'c'));
 	else
 		loop_end(loop, 0);
+	sem_post(&heard);
+}
+
+static void tell(char what)
+{
+	assert_int_equal(write(tell_pipe[1], &what, 1), 1);
+	while (sem_wait(&heard))
+		;
 }
 
 static void *serve(void *arg)
@@ -130,7 +147,8 @@ static int setup(void **state)
 	loop = loop_new();
 	if (fd < 0 || !loop || pipe(tell_pipe) ||
 	    http_server_new(&server, loop, routes, NULL, CONNECTIONS, 2) ||
-	    http_server_secure(server, secure_make()) || http_server_listen(server, fd, false))
+	    http_server_secure(server, secure_make(false)) || sem_init(&heard, 0, 0) ||
+	    http_server_listen(server, fd, false))
 		return -1;
 	told = loop_watch(loop, tell_pipe[0], LOOP_READ, told_ready, NULL);
 	return told ? pthread_create(&thread, NULL, serve, NULL) : -1;
@@ -139,7 +157,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
 	(void)state;
-	assert_int_equal(write(tell_pipe[1], "e", 1), 1);
+	tell('e');
 	pthread_join(thread, NULL);
 	http_server_free(server);
 	loop_free(loop);
@@ -157,17 +175,25 @@ struct tls {
 
 static gnutls_certificate_credentials_t credentials;
 
-static int tcp(void)
+static int tcp_from(const char *address)
 {
 	struct sockaddr_in to = { .sin_family = AF_INET,
 				  .sin_port = htons((uint16_t)port),
 				  .sin_addr.s_addr = htonl(INADDR_LOOPBACK) };
 	struct timeval patience = { .tv_sec = PATIENCE_S };
+	struct sockaddr_in from = { .sin_family = AF_INET };
 	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof(patience));
+	assert_int_equal(inet_pton(AF_INET, address, &from.sin_addr), 1);
+	assert_int_equal(bind(fd, (struct sockaddr *)&from, sizeof(from)), 0);
 	assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
 	return fd;
+}
+
+static int tcp(void)
+{
+	return tcp_from("127.0.0.1");
 }
 
 /* Each byte is a packet of its own. */
@@ -226,6 +252,22 @@ static void tls_get(struct tls *t, const char *path)
 			   "GET %s HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n", path);
 
 	tls_send(t, request, (size_t)len);
+}
+
+/* A reply that is as short as this. */
+static void tls_read_hello(struct tls *t)
+{
+	struct buf answer = { 0 };
+
+	while (!strstr(buf_cstr(&answer), "\r\n\r\nhello\n")) {
+		char some[512];
+		ssize_t n = gnutls_record_recv(t->session, some, sizeof(some));
+
+		assert_true(n > 0);
+		buf_add(&answer, some, (size_t)n);
+	}
+	assert_null(strstr(answer.data, "Connection: close"));
+	buf_release(&answer);
 }
 
 /* To its end, which has to be said. */
@@ -315,7 +357,9 @@ static void a_big_request_is_read(void **state)
 	tls_close(&t);
 }
 
-/* Each gets a reply on a connection that was there before, and its end after it. */
+#define KEPT_ALIVE "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n"
+
+/* Each gets a reply on a connection that was there before, used or not, and is told that it is the last one. */
 static void what_changes_drops_no_reply(void **state)
 {
 	(void)state;
@@ -324,16 +368,125 @@ static void what_changes_drops_no_reply(void **state)
 		struct tls t;
 
 		tls_connect(&t, false);
-		tls_send(&t, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", 33);
-		assert_int_equal(write(tell_pipe[1], "s", 1), 1);
-		if (i % 2)
-			usleep(2000);
-		tls_send(&t, "GET /hello HTTP/1.1\r\nHost: x\r\n\r\n", 33);
+		for (int before = 0; before < i % 3; before++) {
+			tls_send(&t, KEPT_ALIVE, strlen(KEPT_ALIVE));
+			tls_read_hello(&t);
+		}
+		tell('s');
+		tls_send(&t, KEPT_ALIVE, strlen(KEPT_ALIVE));
+		tls_read(&t, &answer, 0);
+		is_hello(&answer);
+		assert_non_null(strstr(answer.data, "\r\nConnection: close\r\n"));
+		buf_release(&answer);
+		tls_close(&t);
+	}
+}
+
+/* It may come while the reply is on its way, or before. */
+static void what_changes_meanwhile_drops_no_reply(void **state)
+{
+	struct buf answer = { 0 };
+	struct tls t;
+
+	(void)state;
+	for (int i = 0; i < 20; i++) {
+		tls_connect(&t, false);
+		tls_get(&t, "/hello");
+		tell('s');
 		tls_read(&t, &answer, 0);
 		is_hello(&answer);
 		buf_release(&answer);
 		tls_close(&t);
 	}
+}
+
+/* Not even if nothing was asked on the connection: it is from a time when anybody could have one. */
+static void who_is_not_trusted_any_more_is_not_answered(void **state)
+{
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		char some[512];
+		struct tls t;
+
+		tell('s');
+		tls_connect(&t, false);
+		if (i) {
+			tls_send(&t, KEPT_ALIVE, strlen(KEPT_ALIVE));
+			tls_read_hello(&t);
+		}
+		tell('c');
+		tls_send(&t, KEPT_ALIVE, strlen(KEPT_ALIVE));
+		assert_int_equal(gnutls_record_recv(t.session, some, sizeof(some)), 0);
+		tls_close(&t);
+	}
+}
+
+/* --- whose handshake is next */
+
+#define FLOOD 20 /* fewer than there may be connections */
+#define ORDER 8
+
+static atomic_bool held;       /* handshakes of the server wait */
+static atomic_uint waiting;    /* how many have waited for their turn */
+static atomic_uint begun;      /* how many handshakes */
+static in_addr_t order[ORDER]; /* whose they were; the server's until it has ended */
+
+void __real_turns_add(struct turns *all, struct turn *t);
+void __wrap_turns_add(struct turns *all, struct turn *t);
+int __real_gnutls_handshake(gnutls_session_t session);
+int __wrap_gnutls_handshake(gnutls_session_t session);
+
+void __wrap_turns_add(struct turns *all, struct turn *t)
+{
+	__real_turns_add(all, t);
+	waiting++;
+}
+
+int __wrap_gnutls_handshake(gnutls_session_t session)
+{
+	struct sockaddr_in from = { 0 };
+	socklen_t len = sizeof(from);
+
+	if (!gnutls_session_get_ptr(session)) /* it is the client's */
+		return __real_gnutls_handshake(session);
+	while (held)
+		usleep(1000);
+	getpeername(gnutls_transport_get_int(session), (struct sockaddr *)&from, &len);
+	if (begun < ORDER)
+		order[begun] = ntohl(from.sin_addr.s_addr);
+	begun++;
+	return __real_gnutls_handshake(session);
+}
+
+static void begins(int *fd, const char *from, unsigned cnt)
+{
+	*fd = tcp_from(from);
+	assert_int_equal(send(*fd, "no handshake", 12, MSG_NOSIGNAL), 12);
+	while (waiting < cnt)
+		usleep(1000);
+}
+
+static void who_comes_often_keeps_nobody_waiting(void **state)
+{
+	int fds[FLOOD + 1];
+	unsigned at = 0;
+
+	(void)state;
+	waiting = begun = 0;
+	held = true;
+	for (unsigned i = 0; i < FLOOD; i++)
+		begins(&fds[i], "127.0.0.1", i + 1);
+	begins(&fds[FLOOD], "127.0.0.2", FLOOD + 1);
+	held = false;
+	while (begun < ORDER)
+		usleep(1000);
+	while (at < ORDER && order[at] != INADDR_LOOPBACK + 1)
+		at++;
+	/* behind what the thread has, and one of its own round */
+	assert_int_equal(at, 3);
+	for (unsigned i = 0; i <= FLOOD; i++)
+		close(fds[i]);
+	hello_comes(false);
 }
 
 /* More than there may be: who came first has to go, and whoever comes is served. */
@@ -387,6 +540,12 @@ int main(void)
 		cmocka_unit_test_setup_teardown(a_big_body_comes_whole, setup, teardown),
 		cmocka_unit_test_setup_teardown(a_big_request_is_read, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_changes_drops_no_reply, setup, teardown),
+		cmocka_unit_test_setup_teardown(what_changes_meanwhile_drops_no_reply, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(who_is_not_trusted_any_more_is_not_answered, setup,
+						teardown),
+		cmocka_unit_test_setup_teardown(who_comes_often_keeps_nobody_waiting, setup,
+						teardown),
 		cmocka_unit_test_setup_teardown(half_a_handshake_keeps_nobody_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(what_is_no_tls_ends, setup, teardown),
 		cmocka_unit_test_setup_teardown(the_server_may_end, setup, teardown),

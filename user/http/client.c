@@ -72,23 +72,12 @@ void client_set_body(struct client *c, struct body *body)
 	c->body = body;
 }
 
-static void leave(struct client *c)
+/* The library sees the end of the connection and cleans up in its next round. */
+void client_evict(struct client *c)
 {
 	delist(c);
 	client_set_body(c, NULL);
 	c->evicted = true;
-}
-
-/* The library sees the end of the connection and cleans up in its next round. */
-void client_finish(struct client *c)
-{
-	leave(c);
-	shutdown(c->fd, SHUT_RDWR);
-}
-
-void client_evict(struct client *c)
-{
-	leave(c);
 	if (c->tunnel)
 		tunnel_end(c->tunnel);
 	else

@@ -37,7 +37,7 @@ struct client {
 	bool verified;			   /* its certificate was */
 	struct login_wait wait;
 	uint64_t version; /* of what was in effect when the request was made to wait */
-	bool asked;	  /* this is not its first request */
+	bool last;	  /* the reply that it gets is */
 	bool refused;	  /* the request that waited for it */
 	bool trusted;	  /* has shown who it is */
 };
@@ -58,8 +58,6 @@ void client_free(struct client *c);
 void client_touch(struct client *c);
 /* It is being sent this body, NULL: none. */
 void client_set_body(struct client *c, struct body *body);
-/* It has had its last reply, and gets what of it is on its way. */
-void client_finish(struct client *c);
 /* Shuts its connection down; one that has not come to its handshake's end is freed. */
 void client_evict(struct client *c);
 /* Evicts until there is room for one more. */

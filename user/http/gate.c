@@ -77,13 +77,11 @@ void gate_refuse(struct http_reply *reply)
 }
 
 /*
- * Has it the TLS, and the trust in clients' certificates, that is in effect now? The first request of a connection over TLS belongs to
- * its handshake: nobody fails because of a change between both.
+ * Has it the TLS, and the trust in clients' certificates, that is in effect now? Where only the server's certificate is another one
+ * nobody fails because of that.
  */
 static bool is_of_now(const struct gate *g, const struct client *c)
 {
-	if (!c->asked && c->secure)
-		return true;
 	if (!gate_is_stale(g, c))
 		return c->secure || !c->list->tcp || !gate_has_tls(g);
 	return gate_has_tls(g) && secure_same_clients(c->secure, g->secure);
@@ -127,7 +125,6 @@ enum gate_answer gate_enter(struct gate *g, struct client *c, struct MHD_Connect
 	c->trusted = false;
 	if (!is_of_now(g, c))
 		return GATE_CLOSE;
-	c->asked = true;
 	if (!web)
 		return GATE_OPEN;
 	if (web->rate.interval_ns &&

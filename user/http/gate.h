@@ -24,7 +24,7 @@ enum gate_answer {
 	GATE_OPEN,
 	GATE_WAIT,   /* `done` of the client's wait will be called */
 	GATE_REFUSE, /* the reply says why */
-	GATE_CLOSE,  /* no reply: the connection is of a time before */
+	GATE_CLOSE,  /* no reply: the connection is of a time when others were trusted */
 };
 
 /* Takes it; NULL: none any more. False: no memory, and nothing was taken. */
@@ -35,7 +35,7 @@ void gate_begin(struct gate *g, struct client *c);
 void gate_end(struct gate *g, struct client *c);
 /* Frees what no connection has any more; not while one is being closed. */
 void gate_sweep(struct gate *g);
-/* Is the connection of a time before what is in effect, and to end? */
+/* Is the connection of a time before what is in effect, and its next reply the last? */
 bool gate_is_stale(const struct gate *g, const struct client *c);
 
 /* The headers of a request of somebody who is not on the control socket are there: sets what the client may have. */

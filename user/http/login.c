@@ -5,11 +5,11 @@
 #include <errno.h>
 #include <gnutls/crypto.h>
 #include <gnutls/gnutls.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <utlist.h>
 
+#include "http/address.h"
 #include "http/token_bucket.h"
 #include "lib/log.h"
 #include "lib/worker.h"
@@ -19,21 +19,19 @@
 /* What was found out: of those who may come in not forgotten because of those who may not. */
 #define KNOWN_MAX 128
 /* From one address: so many wrong ones at a time, and one more after each of these times. */
-#define WRONG_MAX    10
-#define WRONG_NS     (2000 * NS_PER_MS)
-#define ADDRESS_MAX  64
-#define ADDRESS_SIZE 16
-#define TELL_NS	     (10000 * NS_PER_MS)
-#define NAME_SHOWN   64
+#define WRONG_MAX   10
+#define WRONG_NS    (2000 * NS_PER_MS)
+#define ADDRESS_MAX 64
+#define TELL_NS	    (10000 * NS_PER_MS)
+#define NAME_SHOWN  64
 
 struct known {
 	unsigned char key[KEY_SIZE];
 	uint64_t used_ns; /* 0: this place is free */
 };
 
-/* A client's address; of IPv6 the network, which is one customer's. */
-struct address {
-	unsigned char bytes[ADDRESS_SIZE];
+struct guesser {
+	struct address address;
 	struct token_bucket wrong; /* never used: the place is free */
 };
 
@@ -42,7 +40,7 @@ struct check {
 	struct logins *logins;
 	struct check *next;
 	struct login_wait *waiting;
-	struct address *address;
+	struct guesser *from;
 	unsigned char key[KEY_SIZE];
 	char *hash, *password, *name;
 	bool is_user, right;
@@ -52,7 +50,7 @@ struct logins {
 	struct worker *worker;
 	struct check *checks;
 	struct known right[KNOWN_MAX], wrong[KNOWN_MAX];
-	struct address addresses[ADDRESS_MAX];
+	struct guesser guessers[ADDRESS_MAX];
 	unsigned char secret[KEY_SIZE];
 	uint64_t told_ns;
 	unsigned untold;
@@ -115,34 +113,19 @@ static bool is_known(struct known *table, const unsigned char *key)
 
 /* --- who may still be wrong */
 
-static void address_of(const struct sockaddr *from, unsigned char *bytes)
-{
-	memset(bytes, 0, ADDRESS_SIZE);
-	if (from && from->sa_family == AF_INET) {
-		memcpy(bytes + 12, &((const struct sockaddr_in *)from)->sin_addr, 4);
-		bytes[10] = bytes[11] = 0xff;
-	} else if (from && from->sa_family == AF_INET6) {
-		const struct in6_addr *a = &((const struct sockaddr_in6 *)from)->sin6_addr;
-
-		memcpy(bytes, a, IN6_IS_ADDR_V4MAPPED(a) ? 16 : 8);
-	}
-}
-
 /* Its place, or that of the one whose last wrong one is the longest ago. */
-static struct address *address_find(struct logins *l, const struct sockaddr *from)
+static struct guesser *guesser_find(struct logins *l, const struct sockaddr *from)
 {
-	struct address *oldest = l->addresses;
-	unsigned char bytes[ADDRESS_SIZE];
+	struct guesser *oldest = l->guessers;
+	const struct address address = address_of(from);
 
-	address_of(from, bytes);
-	for (struct address *a = l->addresses; a < l->addresses + ADDRESS_MAX; a++) {
-		if (a->wrong.full_ns && !memcmp(a->bytes, bytes, ADDRESS_SIZE))
-			return a;
-		if (a->wrong.full_ns < oldest->wrong.full_ns)
-			oldest = a;
+	for (struct guesser *g = l->guessers; g < l->guessers + ADDRESS_MAX; g++) {
+		if (g->wrong.full_ns && address_equal(&g->address, &address))
+			return g;
+		if (g->wrong.full_ns < oldest->wrong.full_ns)
+			oldest = g;
 	}
-	memcpy(oldest->bytes, bytes, ADDRESS_SIZE);
-	oldest->wrong = (struct token_bucket){ 0 };
+	*oldest = (struct guesser){ .address = address };
 	return oldest;
 }
 
@@ -213,7 +196,7 @@ static void check_done(struct job *job)
 	if (!job->dropped) {
 		known_add(c->right ? l->right : l->wrong, c->key);
 		if (c->right) /* the place may be another address's by now, which gets a little more */
-			tokens_give_back(&c->address->wrong, WRONG_NS);
+			tokens_give_back(&c->from->wrong, WRONG_NS);
 		else
 			wrong_tell(l, c->name);
 	}
@@ -266,14 +249,14 @@ static enum login check_begin(struct logins *l, struct check *c, const struct so
 {
 	if (!c)
 		return LOGIN_LATER;
-	c->address = address_find(l, from);
+	c->from = guesser_find(l, from);
 	/* before it is known whether it is wrong: many at once must not get through */
-	if (!tokens_take(&c->address->wrong, WRONG_NS, WRONG_MAX)) {
+	if (!tokens_take(&c->from->wrong, WRONG_NS, WRONG_MAX)) {
 		check_free(c);
 		return LOGIN_LATER;
 	}
 	if (worker_add(l->worker, &c->job)) {
-		tokens_give_back(&c->address->wrong, WRONG_NS);
+		tokens_give_back(&c->from->wrong, WRONG_NS);
 		check_free(c);
 		return LOGIN_LATER;
 	}

@@ -23,6 +23,8 @@ static void headers_add(struct MHD_Response *response, const struct payload_head
 	MHD_add_response_header(response, "Vary", "Accept, Accept-Encoding");
 	if (gzip)
 		MHD_add_response_header(response, "Content-Encoding", "gzip");
+	if (head->last)
+		MHD_add_response_header(response, "Connection", "close");
 	if (head->allow)
 		MHD_add_response_header(response, "Allow", head->allow);
 	if (head->web)
@@ -77,16 +79,22 @@ bool payload_make(struct payload *p, struct buf *text, const struct payload_head
 	return p->response;
 }
 
+bool payload_copy(struct payload *to, const struct payload *from, const struct payload_head *head,
+		  bool gzip)
+{
+	from->body->refs++;
+	*to = (struct payload){ response_make(from->body, head, gzip), from->body };
+	return to->response;
+}
+
 bool payload_renew(struct payload *p, const struct payload_head *head, bool gzip)
 {
-	struct MHD_Response *response;
+	struct payload renewed;
 
-	p->body->refs++;
-	response = response_make(p->body, head, gzip);
-	if (!response)
+	if (!payload_copy(&renewed, p, head, gzip))
 		return false;
-	MHD_destroy_response(p->response);
-	p->response = response;
+	payload_release(p);
+	*p = renewed;
 	return true;
 }
 

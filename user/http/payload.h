@@ -26,11 +26,15 @@ struct payload_head {
 	const char *content_type;
 	const char *allow;     /* methods, for who had the wrong one; NULL */
 	const struct web *web; /* headers that everybody gets; NULL: none */
+	bool last;	       /* the connection ends after it */
 };
 
 /* Takes the text, in any case. False: no memory. */
 bool payload_make(struct payload *p, struct buf *text, const struct payload_head *head, bool gzip);
-/* The same text with another head. False: no memory, and it has the one of before. */
+/* The same text with another head. False: no memory. */
+bool payload_copy(struct payload *to, const struct payload *from, const struct payload_head *head,
+		  bool gzip);
+/* In its place. False: no memory, and it has the one of before. */
 bool payload_renew(struct payload *p, const struct payload_head *head, bool gzip);
 /* The same as gzip. False: no memory. */
 bool payload_make_gzip(struct payload *p, const struct payload *plain,

@@ -158,10 +158,21 @@ static struct http_shared *reply_payloads(struct http_reply *r, struct http_shar
 	return payload_make(&to->plain, &r->body, &head, false) ? to : NULL;
 }
 
-static bool payload_send(const struct payload *p, unsigned status, struct client *c)
+/* The last one of a connection says so, which is nobody else's to read. */
+static bool payload_send(const struct payload *p, struct payload_head head, bool gzip,
+			 struct client *c)
 {
+	struct payload last = { 0 };
+	bool sent;
+
+	head.last = c->last;
+	if (head.last && !payload_copy(&last, p, &head, gzip))
+		return false;
 	client_set_body(c, p->body);
-	return MHD_queue_response(c->connection, status, p->response) == MHD_YES;
+	sent = MHD_queue_response(c->connection, head.status, last.response ?: p->response) ==
+	       MHD_YES;
+	payload_release(&last);
+	return sent;
 }
 
 bool reply_deliver(struct http_reply *r, struct client *c, bool gzip, bool (*admit)(void *ctx),
@@ -178,13 +189,13 @@ bool reply_deliver(struct http_reply *r, struct client *c, bool gzip, bool (*adm
 		payload_make_gzip(&from->gzip, &from->plain, &head);
 	p = gzip && from->gzip.response ? &from->gzip : &from->plain;
 	if (p->body->clients || !body_is_big(p->body) || admit(ctx)) {
-		sent = payload_send(p, r->status, c);
+		sent = payload_send(p, head, p == &from->gzip, c);
 	} else {
 		payload_release(&own.plain);
 		payload_release(&own.gzip);
 		http_reply_fail(r, MHD_HTTP_SERVICE_UNAVAILABLE, "too many replies under way");
 		if (reply_payloads(r, &own))
-			sent = payload_send(&own.plain, r->status, c);
+			sent = payload_send(&own.plain, reply_head(r), false, c);
 	}
 	payload_release(&own.plain);
 	payload_release(&own.gzip);

@@ -102,16 +102,11 @@ static void on_connection(void *cls, struct MHD_Connection *connection, void **s
 static void on_completed(void *cls, struct MHD_Connection *connection, void **request_cls,
 			 enum MHD_RequestTerminationCode code)
 {
-	const struct http_server *s = cls;
 	struct client *c = client_of(connection);
 
-	(void)request_cls, (void)code;
-	if (!c || c->evicted)
-		return;
-	client_set_body(c, NULL);
-	/* the next request comes with the certificates of now */
-	if (gate_is_stale(&s->gate, c))
-		client_finish(c);
+	(void)cls, (void)request_cls, (void)code;
+	if (c && !c->evicted)
+		client_set_body(c, NULL);
 }
 
 /* What is given a reply in its turn sets the timer as well. */
@@ -192,7 +187,7 @@ static bool client_begin(struct http_server *s, struct client *c, int fd, sockle
 	if (!c->list->tcp || !gate_has_tls(&s->gate))
 		return connection_add(s, c, fd, (struct sockaddr *)&c->address, len);
 	gate_begin(&s->gate, c);
-	c->tunnel = tunnel_new(s->tunnels, fd, c->secure, c);
+	c->tunnel = tunnel_new(s->tunnels, fd, (struct sockaddr *)&c->address, c->secure, c);
 	return c->tunnel;
 }
 
@@ -345,6 +340,8 @@ static enum MHD_Result request_answer(struct http_server *s, struct http_reply *
 		MHD_lookup_connection_value(c->connection, MHD_HEADER_KIND, "Accept-Encoding");
 
 	client_touch(c);
+	/* the next request comes with the certificates of now */
+	c->last = gate_is_stale(&s->gate, c);
 	return reply_deliver(reply, c, accept_gzip(accepted), big_body_admit, s) ? MHD_YES : MHD_NO;
 }
 

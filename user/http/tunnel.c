@@ -10,17 +10,20 @@
 #include <unistd.h>
 #include <utlist.h>
 
+#include "http/turns.h"
 #include "lib/worker.h"
 
 #define HANDSHAKE_NS (10 * 1000 * NS_PER_MS)
 #define LEAVE_NS     (10 * 1000 * NS_PER_MS)
 #define LOOK_NS	     (1000 * NS_PER_MS) /* at who has had its time */
-#define RECORD_BYTES 16384		/* the most that one has */
+#define AT_WORK_MAX  2 /* the thread goes on at once, and all others still wait for their turn */
+#define RECORD_BYTES 16384 /* the most that one has */
 /* Between both ends: TLS has buffers of its own. */
 #define PAIR_BUFFER_BYTES (64 * 1024)
 
 struct tunnel {
-	struct job job; /* the handshake goes on */
+	struct job job;	  /* the handshake goes on */
+	struct turn turn; /* waits for that */
 	struct tunnel *prev, *next;
 	struct tunnels *all;
 	void *owner; /* NULL: has left */
@@ -30,6 +33,7 @@ struct tunnel {
 	struct watch *outer_watch, *inner_watch;
 	uint64_t deadline_ns; /* 0: none */
 	int shaken;	      /* what the handshake has come to */
+	bool waiting;	      /* for its turn */
 	bool busy;	      /* the thread has it */
 	bool ending;	      /* when the thread is done */
 	bool sending;	      /* a record that the client has not taken to its end */
@@ -45,6 +49,8 @@ struct tunnels {
 	struct timer *look;
 	struct tunnel *first;
 	unsigned cnt;
+	struct turns turns;
+	unsigned at_work; /* how many the thread has */
 	char record[RECORD_BYTES];
 };
 
@@ -75,8 +81,9 @@ static void tunnel_free(struct tunnel *t)
 void tunnel_end(struct tunnel *t)
 {
 	t->ending = true;
-	if (t->busy && worker_cancel(t->all->worker, &t->job))
-		t->busy = false;
+	if (t->waiting)
+		turns_remove(&t->all->turns, &t->turn);
+	t->waiting = false;
 	if (t->busy)
 		shutdown(t->outer, SHUT_RDWR);
 	else
@@ -256,7 +263,7 @@ static void inner_ready(void *ctx, unsigned events)
 
 /* --- the handshake */
 
-static void handshake_begin(struct tunnel *t);
+static void handshake_wait(struct tunnel *t);
 
 static void outer_ready(void *ctx, unsigned events)
 {
@@ -264,7 +271,7 @@ static void outer_ready(void *ctx, unsigned events)
 	bool goes_on = true;
 
 	if (t->inner < 0 && !t->closed) {
-		handshake_begin(t);
+		handshake_wait(t);
 		return;
 	}
 	if ((events & LOOP_WRITE) && t->sending)
@@ -316,10 +323,14 @@ static void handshake_failed(struct tunnel *t)
 	watch_set(t->outer_watch, LOOP_READ);
 }
 
+static void handshakes_begin(struct tunnels *all);
+
 static void handshake_done(struct job *job)
 {
 	struct tunnel *t = (struct tunnel *)job;
+	struct tunnels *all = t->all;
 
+	all->at_work--;
 	t->busy = false;
 	if (job->dropped || t->ending || (!t->shaken && !pair_open(t)))
 		tunnel_end(t);
@@ -330,16 +341,35 @@ static void handshake_done(struct job *job)
 			  gnutls_record_get_direction(t->session) ? LOOP_WRITE : LOOP_READ);
 	else
 		handshake_failed(t);
+	handshakes_begin(all);
 }
 
-static void handshake_begin(struct tunnel *t)
+static struct tunnel *tunnel_of(struct turn *turn)
 {
-	t->job.work = handshake_work;
-	t->job.done = handshake_done;
+	return (struct tunnel *)((char *)turn - offsetof(struct tunnel, turn));
+}
+
+static void handshakes_begin(struct tunnels *all)
+{
+	struct turn *turn;
+
+	while (all->at_work < AT_WORK_MAX && (turn = turns_take(&all->turns))) {
+		struct tunnel *t = tunnel_of(turn);
+
+		t->waiting = false;
+		t->busy = !worker_add(all->worker, &t->job);
+		all->at_work += t->busy;
+		if (!t->busy)
+			tunnel_end(t);
+	}
+}
+
+static void handshake_wait(struct tunnel *t)
+{
 	watch_set(t->outer_watch, 0);
-	t->busy = !worker_add(t->all->worker, &t->job);
-	if (!t->busy)
-		tunnel_end(t);
+	t->waiting = true;
+	turns_add(&t->all->turns, &t->turn);
+	handshakes_begin(t->all);
 }
 
 /* --- from start to end */
@@ -373,7 +403,8 @@ static bool tunnel_begin(struct tunnel *t)
 	return t->outer_watch;
 }
 
-struct tunnel *tunnel_new(struct tunnels *all, int fd, struct secure *secure, void *owner)
+struct tunnel *tunnel_new(struct tunnels *all, int fd, const struct sockaddr *from,
+			  struct secure *secure, void *owner)
 {
 	struct tunnel *t = place_make(all) ? calloc(1, sizeof(*t)) : NULL;
 
@@ -381,7 +412,9 @@ struct tunnel *tunnel_new(struct tunnels *all, int fd, struct secure *secure, vo
 		close(fd);
 		return NULL;
 	}
-	*t = (struct tunnel){ .all = all,
+	*t = (struct tunnel){ .job = { .work = handshake_work, .done = handshake_done },
+			      .turn = { .address = address_of(from) },
+			      .all = all,
 			      .secure = secure,
 			      .outer = fd,
 			      .inner = -1,
@@ -406,7 +439,7 @@ struct tunnels *tunnels_new(const struct tunnels_options *o)
 		return NULL;
 	all->o = *o;
 	all->look = loop_timer(o->loop, look_due, all);
-	all->worker = all->look ? worker_new(o->loop, o->max) : NULL;
+	all->worker = all->look ? worker_new(o->loop, AT_WORK_MAX) : NULL;
 	if (all->worker)
 		return all;
 	tunnels_free(all);

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 /*
- * Connections over TLS. A thread computes the handshake, so that nobody waits for that of others; afterwards bytes go both ways between
- * the client and one end of a pair of sockets, whose other end is a connection as any other.
+ * Connections over TLS. A thread computes the handshakes, so that nobody waits for them who has had one, in turns of their addresses
+ * (turns.h); afterwards bytes go both ways between the client and one end of a pair of sockets, whose other end is a connection as any
+ * other.
  */
 #ifndef HTTP_TUNNEL_H
 #define HTTP_TUNNEL_H
@@ -9,6 +10,7 @@
 #include "http/secure.h"
 #include "lib/loop.h"
 
+struct sockaddr;
 struct tunnel;
 struct tunnels;
 
@@ -26,8 +28,9 @@ struct tunnels *tunnels_new(const struct tunnels_options *options);
 /* Ends all of them. */
 void tunnels_free(struct tunnels *all);
 
-/* Takes the client's socket in any case. NULL: there is no memory, or there are too many. */
-struct tunnel *tunnel_new(struct tunnels *all, int fd, struct secure *secure, void *owner);
+/* Takes the client's socket in any case, which is connected to `from`. NULL: there is no memory, or there are too many. */
+struct tunnel *tunnel_new(struct tunnels *all, int fd, const struct sockaddr *from,
+			  struct secure *secure, void *owner);
 /* Ends it at once, or when its thread is done. */
 void tunnel_end(struct tunnel *t);
 /* The plain connection has ended, and so has its owner: the client gets what is on its way, if it takes it soon. */
