@@ -14,7 +14,7 @@ n=$((20 / scale))
 # A program and a script that run already when the daemon starts.
 printf '#!/bin/bash\nread -rt "$1" <> <(:)\n' >"$TMP/bin/w-there-$$.sh"
 chmod +x "$TMP/bin/w-there-$$.sh"
-cp "$(command -v sleep)" "$TMP/bin/w-there-$$"
+cp /bin/sleep "$TMP/bin/w-there-$$" # in a guest, what PATH finds does nothing under another name
 background "w-there-$$" 1000
 background "$TMP/bin/w-there-$$.sh" 1000
 began=$SECONDS
