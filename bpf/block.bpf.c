@@ -48,7 +48,7 @@ TRACEPOINT(block_rq_issue, direct)
 	struct request *rq = REQUEST(ctx, block_rq_issue);
 	u64 start_ns = READ(rq, start_time_ns);
 
-	return submitter_known(rq, start_ns) ? 0 : submitted(rq, start_ns);
+	return submitter_of(rq, start_ns) ? 0 : submitted(rq, start_ns);
 }
 
 enum req_flag_bits {
@@ -90,9 +90,8 @@ static __always_inline bool completes_again(struct request *rq, struct bio *bio,
 	return bytes && READ(bio, bi_opf) & ~READ(rq, cmd_flags) & flush_flags();
 }
 
-/* `row` becomes that of the request, if that has one which tells the submitter. */
 static __always_inline struct submitter *submitter_of_part(struct request *rq, struct bio *bio,
-							   u64 start_ns, struct request_row **row)
+							   u64 start_ns)
 {
 	struct submitter *s;
 
@@ -101,7 +100,7 @@ static __always_inline struct submitter *submitter_of_part(struct request *rq, s
 		if (s && s->start_ns && s->start_ns >= start_ns)
 			return s;
 	}
-	return submitter_of(rq, start_ns, row);
+	return submitter_of(rq, start_ns);
 }
 
 /* --- what a request took */
@@ -235,43 +234,72 @@ static __always_inline bool any_shared(u64 slots)
  */
 #define OWNER_SURE_NS 100000000ULL
 
+/*
+ * Where a CPU counted requests lately, by disk, operation and submitter: most requests are like one of those before them. Only a
+ * completion that has not interrupted another one looks there.
+ */
+#define RECENT 8
+
+struct recent {
+	u64 disk;  /* disk_hash() of its name, 0: an empty entry */
+	u64 slots; /* request_slots() */
+	u32 identity, gen;
+	u32 dim;
+};
+struct recent_cpu {
+	struct recent entry[RECENT];
+	u32 running; /* completions that have begun and not ended */
+};
+struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, struct recent_cpu, 1, 0) block_recent SEC(".maps");
+
 /* A request that completes now. */
 struct completion {
-	struct request_row *row; /* NULL: it has none of its own */
-	struct submitter *by;	 /* NULL: not known */
+	struct recent_cpu *recent; /* NULL: others use it */
+	struct submitter *by;	   /* NULL: not known */
 	u64 disk, slots;
 	u32 dim, identity;
 };
 
-/* Not in the row, or not any more. */
-static __always_inline void completion_learn(struct completion *c, struct gendisk *disk,
-					     struct bio *bio, u32 op, bool flushed)
+/* NULL: there can be none. */
+static __always_inline struct recent *recent_entry(struct completion *c, u32 op)
+{
+	u32 i;
+
+	if (!c->recent || !c->by)
+		return NULL;
+	i = c->by->identity ^ c->disk >> 60 ^ op << 1;
+	return &c->recent->entry[i & (RECENT - 1)];
+}
+
+/* Not among the recent ones, or too late. */
+static __always_inline void completion_learn(struct completion *c, struct recent *r,
+					     struct gendisk *disk, struct bio *bio, u32 op,
+					     bool flushed)
 {
 	c->dim = disk_number(disk) | op << BLOCK_OPERATION_SHIFT;
 	c->identity = bio ? submitter_identity(c->by, bio) : NOBODY;
 	c->slots = request_slots(c->identity, c->dim, flushed);
-	if (!c->row || c->identity != c->by->identity || any_shared(c->slots))
+	if (!r || c->identity != c->by->identity || any_shared(c->slots))
 		return;
-	c->row->disk = c->disk;
-	c->row->dim = c->dim;
-	c->row->slots = c->slots;
+	*r = (struct recent){ c->disk, c->slots, c->identity, c->by->gen, c->dim };
 }
 
 /* Fills in where it is counted. */
 static __always_inline void completion_find(struct completion *c, struct gendisk *disk,
 					    struct bio *bio, u32 op, bool flushed, u64 took)
 {
-	struct request_row *row = c->row;
+	struct recent *r;
 
 	c->disk = disk_hash(disk);
-	if (!row || row->disk != c->disk || row->dim >> BLOCK_OPERATION_SHIFT != op ||
-	    took > OWNER_SURE_NS || !row->slots) {
-		completion_learn(c, disk, bio, op, flushed);
+	r = recent_entry(c, op);
+	if (!r || r->disk != c->disk || r->dim >> BLOCK_OPERATION_SHIFT != op ||
+	    r->identity != c->by->identity || r->gen != c->by->gen || took > OWNER_SURE_NS) {
+		completion_learn(c, r, disk, bio, op, flushed);
 		return;
 	}
-	c->dim = row->dim;
-	c->identity = row->by.identity;
-	c->slots = row->slots;
+	c->dim = r->dim;
+	c->identity = r->identity;
+	c->slots = r->slots;
 }
 
 /*
@@ -281,7 +309,8 @@ static __always_inline void completion_find(struct completion *c, struct gendisk
  * The flush that the kernel sends to the device has neither bio nor submitter. The request of a multipath device completes
  * again, without bio, when its clone does.
  */
-TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned int bytes)
+static __always_inline int completed(struct request *rq, int error, u32 bytes,
+				     struct recent_cpu *recent)
 {
 	u64 now = bpf_ktime_get_ns(), stamp = READ(rq, start_time_ns), start, issued, took;
 	u32 left = READ(rq, __data_len);
@@ -290,14 +319,14 @@ TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned 
 	struct bio *bio = READ(rq, bio);
 	int op = operation(READ(rq, cmd_flags));
 	bool end = bytes >= left, flushed = op == BLOCK_WRITE && !left;
-	struct completion c = {};
+	struct completion c = { .recent = recent };
 
 	if (op < 0 || (op != BLOCK_FLUSH && !bio))
 		return 0;
 	if (op == BLOCK_FLUSH)
 		bio = NULL;
 	else
-		c.by = submitter_of_part(rq, bio, stamp, &c.row);
+		c.by = submitter_of_part(rq, bio, stamp);
 	start = stamp ?: c.by ? c.by->start_ns : 0;
 	took = (now - start) * (LESS(0ULL, start) & LESS(start, now));
 	completion_find(&c, disk, bio, flushed ? BLOCK_FLUSH : op, flushed, took);
@@ -326,6 +355,22 @@ TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned 
 		block_error(bio ? c.identity : identity_unknown(), error_dim(c.dim, error),
 			    READ(rq, __sector), bytes);
 	}
+	return 0;
+}
+
+TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned int bytes)
+{
+	u32 zero = 0, running;
+	struct recent_cpu *recent = bpf_map_lookup_elem(&block_recent, &zero);
+
+	if (!recent)
+		return 0;
+	running = *(volatile u32 *)&recent->running;
+	*(volatile u32 *)&recent->running = running + 1;
+	barrier();
+	completed(rq, error, bytes, running ? NULL : recent);
+	barrier();
+	*(volatile u32 *)&recent->running = running;
 	return 0;
 }
 

@@ -31,7 +31,7 @@ __noinline int older_request(u64 address, u64 queue)
 	if ((u64)BPF_CORE_READ(rq, q) != queue || BPF_CORE_READ(rq, state) != MQ_RQ_IN_FLIGHT ||
 	    !now.start_ns)
 		return 0;
-	row = request_row(address - *(volatile u64 *)&origin_address);
+	row = request_row(request_number(address - *(volatile u64 *)&origin_address));
 	known = row && row->by.request == address ? &row->by
 						  : submitter_find(&block_submitters, rq);
 	if (known && submitter_is_of(known, now.start_ns))

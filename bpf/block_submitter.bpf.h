@@ -14,28 +14,26 @@ struct submitter {
 	u32 gen;
 };
 
-/*
- * The row of a request, a cache line: who submitted it, and where it is counted. A request is mostly for the same disk, and
- * often by the same service as the one before it.
- */
+/* The row of a request. */
 struct request_row {
 	struct submitter by;
-	u64 disk; /* disk_hash() of its name when this row last completed, and its operation then, */
-	u32 dim;  /* with the number of the disk */
 	u32 claims; /* 1: the row has an owner */
-	u64 slots;  /* request_slots() for these and the submitter, 0: not known */
-	u64 unused[2];
+	u32 unused;
 };
-_Static_assert(sizeof(struct request_row) == 64, "a cache line");
+_Static_assert(sizeof(struct request_row) == 32, "half a cache line");
 
 /*
  * The kernel recycles requests, and their addresses are few: an address finds its row without a look-up, and the row is
- * its own for good. Those whose row is another's are in a table, where entries are overwritten and never deleted. The kernel
- * aligns the rows of a table to cache lines only if it can be mapped.
+ * its own for good. Those whose row is another's are in a table, where entries are overwritten and never deleted.
+ *
+ * Where requests complete on another CPU than the one that submits them, a row travels between the two. A submission does not wait
+ * for it: it writes there, and reads whose row it is in a table that is hardly ever written.
  */
 #define REQUEST_ROWS_BITS 12
-struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct request_row, 1 << REQUEST_ROWS_BITS,
+#define REQUEST_ROWS	  (1 << REQUEST_ROWS_BITS)
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, struct request_row, REQUEST_ROWS,
 	     BPF_F_MMAPABLE) block_requests SEC(".maps");
+struct TABLE(BPF_MAP_TYPE_ARRAY, u32, u64, REQUEST_ROWS, BPF_F_MMAPABLE) block_owners SEC(".maps");
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct submitter, 16384, 0) block_submitters SEC(".maps");
 
 u32 submitters_used; /* since user space set it to 0, some request was put there, or found under way */
@@ -105,30 +103,36 @@ static __always_inline u32 submitter_identity(const struct submitter *s, struct 
 /* Of a pointer whose type it knows, the verifier tells only the distance to another one: to this. */
 u64 origin;
 
-static __always_inline struct request_row *request_row(u64 distance)
+/* Requests are allocated in blocks of up to 64 KiB, one beside the other, and of 256 bytes at least: so are their rows. */
+static __always_inline u32 request_number(u64 distance)
 {
-	u32 row = distance * 0x9e3779b97f4a7c15ULL >> (64 - REQUEST_ROWS_BITS);
+	u64 block = (distance >> 16) * 0x9e3779b97f4a7c15ULL >> (64 - REQUEST_ROWS_BITS);
 
-	return bpf_map_lookup_elem(&block_requests, &row);
+	return (block + (distance >> 8 & 0xff)) & (REQUEST_ROWS - 1);
 }
 
-static __always_inline struct request_row *request_row_of(struct request *rq)
+static __always_inline u32 request_number_of(struct request *rq)
 {
 	u64 distance = (u64)rq;
 
 	if (typed)
 		asm volatile("%0 -= %1" : "+r"(distance) : "r"(&origin));
-	return request_row(distance);
+	return request_number(distance);
+}
+
+static __always_inline struct request_row *request_row(u32 number)
+{
+	return bpf_map_lookup_elem(&block_requests, &number);
 }
 
 /* Several CPUs may try it at once, for several requests: one of them is the first, or all see that they are several. */
-static __noinline bool request_row_claim(struct request_row *row, struct request *rq)
+static __noinline bool request_row_claim(struct request_row *row, u64 *owner, struct request *rq)
 {
-	if (row->by.request || row->claims)
+	if (*owner || row->claims)
 		return false;
 	__sync_fetch_and_add(&row->claims, 1);
 	if (*(volatile u32 *)&row->claims == 1) {
-		row->by.request = (u64)rq;
+		row->by.request = *owner = (u64)rq;
 		return true;
 	}
 	__sync_fetch_and_add(&row->claims, -1);
@@ -217,19 +221,16 @@ static __always_inline struct block_thread *block_thread_find(u64 key)
 
 static __always_inline int submitted(struct request *rq, u64 start_ns)
 {
-	struct request_row *row = request_row_of(rq);
-	u32 identity, gen;
+	u32 number = request_number_of(rq);
+	struct request_row *row = request_row(number);
+	u64 *owner = bpf_map_lookup_elem(&block_owners, &number);
 
 	if (slow_is_watched())
 		block_thread_note((u64)rq);
-	if (row && (row->by.request == (u64)rq || request_row_claim(row, rq))) {
-		identity = row->by.identity;
-		gen = row->by.gen;
+	if (row && owner && (*owner == (u64)rq || request_row_claim(row, owner, rq))) {
 		submitter_fill(&row->by,
 			       task_is_kthread() ? bio_submitter(READ(rq, bio)) : IDENTITY_UNKNOWN,
 			       start_ns);
-		if (row->by.identity != identity || row->by.gen != gen)
-			row->slots = 0;
 		return 0;
 	}
 	submitted_in(&block_submitters, rq, READ(rq, bio), start_ns);
@@ -253,28 +254,16 @@ static __always_inline bool submitter_is_of(const struct submitter *s, u64 stamp
 	return stamp == s->start_ns;
 }
 
-/* Of this use of the request; NULL: not known. `row` is filled in if it is told by a row of the request's own. */
-static __always_inline struct submitter *submitter_of(struct request *rq, u64 start_ns,
-						      struct request_row **row)
+/* Of this use of the request; NULL: not known. */
+static __always_inline struct submitter *submitter_of(struct request *rq, u64 start_ns)
 {
-	struct request_row *own = request_row_of(rq);
+	struct request_row *own = request_row(request_number_of(rq));
 	struct submitter *s;
 
-	if (own && own->by.request == (u64)rq) {
-		if (!submitter_is_of(&own->by, start_ns))
-			return NULL;
-		*row = own;
-		return &own->by;
-	}
+	if (own && own->by.request == (u64)rq)
+		return submitter_is_of(&own->by, start_ns) ? &own->by : NULL;
 	s = submitter_find(&block_submitters, rq);
 	return s && submitter_is_of(s, start_ns) ? s : NULL;
-}
-
-static __always_inline bool submitter_known(struct request *rq, u64 start_ns)
-{
-	struct request_row *row;
-
-	return submitter_of(rq, start_ns, &row);
 }
 
 #endif
