@@ -14,11 +14,6 @@ run() { # COMMAND...
 	keys "clear; $*; echo \"ended with \$?\"" Enter
 }
 
-# The shell waits for commands again: what is typed before is written into what others show.
-prompts() {
-	on_screen '^bash-[0-9.]+[$#] ?$'
-}
-
 # After Ctrl-Z. What is on the screen then is new; and a Ctrl-C that came before the shell has read its line would throw that away.
 goes_on() {
 	WAIT=10 wait_until prompts

@@ -25,6 +25,11 @@ not_on_screen() { # PATTERN
 	! on_screen "$1"
 }
 
+# The shell waits for commands again: what is typed before is written into what others show.
+prompts() {
+	on_screen '^bash-[0-9.]+[$#] ?$'
+}
+
 shows() { # PATTERN TEXT
 	wait_until on_screen "$1"
 	local status=$?

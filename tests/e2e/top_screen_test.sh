@@ -16,10 +16,10 @@ shows "^! $firing " "and its service marked"
 commands() {
 	redis-cli -p "$port" info stats | tr -d '\r' | awk -F: '$1 == "total_commands_processed" { print $2 }'
 }
-first=$(commands) first_ns=$(date +%s%N)
+begun=$(commands) begun_ns=$(date +%s%N)
 # The window is as long as the history is, at first.
 rate_is_real() {
-	real=$(calc "($(commands) - $first) * 1e9 / ($(date +%s%N) - $first_ns)")
+	real=$(calc "($(commands) - $begun) * 1e9 / ($(date +%s%N) - $begun_ns)")
 	rate=$(column IN/s "$server")
 	between "$(calc "$real * 0.8")" "$(calc "$real * 1.2")" "$rate"
 }
@@ -37,7 +37,14 @@ keys 'r'
 shows 'by RUNQ reversed' "the other way round"
 keys 'r' 'h'
 shows 'by HURT' "and by what hurts"
-is "$firing" "$(screen | awk '/^  SERVICE/ { getline; print $2 }')" "what an alert is about comes first"
+first() { # of the table
+	screen | awk '/^  SERVICE/ { getline; print $2 }'
+}
+is_first() {
+	[[ $(first) == "$firing" ]]
+}
+wait_until is_first
+is "$firing" "$(first)" "what an alert is about comes first"
 
 # Filter
 keys '/' 'C-u' "$server"
@@ -58,18 +65,21 @@ keys Down Enter
 shows "^$server +command +HURT" "enter opens it"
 shows "inbound redis ok" "with its requests"
 # On a busy machine events of others soon take the room of this one.
+is_executed() { # it is the program, and no longer this shell
+	[[ $(<"/proc/$victim/comm") == "${server:0:15}" ]]
+}
 dies() {
 	on_screen "\[$victim\]  signal 9  after" && return
 	"$server" --port "$(free_port)" --save '' >/dev/null &
 	victim=$!
 	at_exit end_process $victim
-	wait_until test "$(ps -o comm= -p $victim)" != bash
+	wait_until is_executed
 	kill -KILL $victim
 	WAIT=3 wait_until on_screen "\[$victim\]  signal 9  after"
 }
 victim=0
 wait_until dies
-shows "\[$victim\]  signal 9  after" "with the process of it that died"
+is 0 $? "with the process of it that died"
 shows "^system calls" "with system calls"
 keys End
 shows "^ +$server_pid +redis-server" "and with processes"

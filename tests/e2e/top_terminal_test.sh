@@ -17,13 +17,11 @@ fits() { # WIDTH: the screen has been drawn anew
 }
 for width in 40 20 200 120; do
 	terminal resize-window -x "$width" -y 12
-	wait_until fits "$width"
-	is 0 "$(screen | awk -v width="$width" 'length($0) > width { n++ } END { print n + 0 }')" "$width columns"
-	is 1 "$(screen | grep -c 'redis-server-[0-9]* *\|redis-serv[^_e ]*~' | sed 's/[1-9]/1/')" "and the service is on one line"
+	ok "$width columns" wait_until fits "$width"
+	ok "and the service is on one line" wait_until on_screen 'redis-server-[0-9]* *|redis-serv[^_e ]*~'
 done
 terminal resize-window -x 40 -y 12
-wait_until on_screen 'SERVICE.*IN/s IN p99$'
-is "SERVICE HURT IN/s IN p99" "$(screen | grep SERVICE | tr -s ' ' | sed 's/^ //')" "in 40 columns those are left that matter"
+shows '^ *SERVICE +HURT +IN/s +IN p99$' "in 40 columns those are left that matter"
 terminal resize-window -x 120 -y 24
 
 # Stop and go on
@@ -37,6 +35,7 @@ keys q
 shows "^  $server " "as it was"
 
 keys q # the shell's list of commands ended when it was stopped
+wait_until prompts
 keys 'clear; echo \"$?\" be""low' Enter
 shows '^"0" below$' "q ends it"
 keys 'stty -a >'"$TMP/stty.after" Enter
@@ -67,9 +66,9 @@ shows '^! Runs' "a terminal without colours"
 is 0 "$(coloured)" "has none"
 keys q
 wait_until on_screen '^ended'
-keys 'clear; TERM=nonsense' "$SEISMO top --config $CONFIG --state-dir $TMP/state; echo \"ended with \$?\"" Enter
-wait_until on_screen '^ended'
-keys 'clear' Enter
+keys "clear; TERM=nonsense $SEISMO top --config $CONFIG --state-dir $TMP/state; echo \"it said \$?\"" Enter
+shows '^it said 3$' "a terminal that is unknown is refused"
+ok "by its name" on_screen "the terminal 'nonsense' is unknown"
 
 # The terminal goes
 run_top
