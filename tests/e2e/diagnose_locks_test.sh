@@ -67,14 +67,19 @@ holder() {
 	jq -e '[.causes[] | select(.cause == "locks" and .holder)][0].holder' "$TMP/doc" >"$TMP/said"
 }
 
-background python3 -B "$TMP/bin/$server" "$TMP"
+# Where everybody waits for a CPU, that is what is wrong: these do not.
+background nice -n -20 python3 -B "$TMP/bin/$server" "$TMP"
 server_pid=$!
 wait_until test -s "$TMP/port" -a -s "$TMP/holder" || bail "no server"
-background python3 -B "$TMP/bin/asker-$$" "$(<"$TMP/port")"
+background nice -n -20 python3 -B "$TMP/bin/asker-$$" "$(<"$TMP/port")"
 # shellcheck disable=SC2119 # without options
 start_seismo
 read -rt 12 -u "$silence"
-diagnose "$TMP/fine" --format json
+is_fine() {
+	diagnose "$TMP/fine" --format json
+	[[ $(jq -c .causes "$TMP/fine") == "[]" ]]
+}
+wait_until is_fine # others may be in its way at any moment
 is "[]" "$(jq -c .causes "$TMP/fine")" "no lock is waited for: nothing is wrong"
 
 touch "$TMP/hold"
@@ -82,6 +87,9 @@ wait_until holder || { jq -c ".causes[] | {cause, text, time, do, holder}" "$TMP
 is "$server_pid $(<"$TMP/holder")" "$(jq -r '"\(.pid) \(.tid)"' "$TMP/said")" "the thread that holds the lock is named"
 ok "it has ended most of the waits" jq -e '.ratio > 0.5' "$TMP/said"
 is futex "$(jq -r .wait "$TMP/said")" "they wait in futex"
-diagnose "$TMP/text"
-ok "so says the text" grep -qE "^DO     1\. see what thread .*\[$(<"$TMP/holder")\] does" "$TMP/text" || comment <"$TMP/text"
+text_says() {
+	diagnose "$TMP/text"
+	grep -qE "^DO     1\. see what thread .*\[$(<"$TMP/holder")\] does" "$TMP/text"
+}
+ok "so says the text" wait_until text_says || comment <"$TMP/text"
 is "" "$(awk 'length > 120' "$TMP/text")" "no line is longer than 120 columns"
