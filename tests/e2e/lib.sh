@@ -479,7 +479,9 @@ tables_above() { # PART
 # Prints each counter that went down from one of the scrapes to the next, and each histogram whose count is
 # not its +Inf bucket or whose buckets go down.
 scrape_faults() { # FILE...
-	awk '
+	local awk
+	awk=$(command -v mawk || command -v awk) # the one of busybox, in guests, takes minutes
+	"$awk" '
 	FNR == 1 { split("", bucket); prefix = "" }
 	/^# TYPE / { type[$3] = $4; next }
 	/^#/ || !NF { next }
@@ -534,9 +536,13 @@ scrape_often() {
 # Ends the scraping and says whether all the scrapes were sound and at least COUNT.
 stop_scraping() { # COUNT
 	end_process "$scraper" 2>/dev/null
-	local files=("$TMP"/scrapes/*)
+	local files=("$TMP"/scrapes/*) some=() i
 	ok "at least $1 scrapes were answered (${#files[@]})" test "${#files[@]}" -ge "$1"
-	is "" "$(scrape_faults "${files[@]}" | head -n 5)" \
+	# An emulated machine takes a second or more to read one: no more than 50 of them.
+	for ((i = 0; i < ${#files[@]}; i += scale > 1 ? 1 + ${#files[@]} / 50 : 1)); do
+		some+=("${files[i]}")
+	done
+	is "" "$(scrape_faults "${some[@]}" | head -n 5)" \
 		"no counter goes back and each histogram adds up, over these scrapes"
 }
 
