@@ -314,6 +314,21 @@ int BPF_PROG(send_fexit, struct sock *sk, struct msghdr *msg, u64 size, int byte
 	return on_stream_data(sk, bytes, true);
 }
 
+/* Called by sendfile and splice, a page at a time, up to 1d7e4538a546 ("ipv4, ipv6: Use splice_eof() to flush"), 6.5. */
+SEC("?fexit/tcp_sendpage")
+int BPF_PROG(sendpage_fexit, struct sock *sk, struct page *page, int offset, u64 size, int flags,
+	     int bytes)
+{
+	return on_stream_data(sk, bytes, true);
+}
+
+SEC("?fexit/unix_stream_sendpage")
+int BPF_PROG(unix_sendpage_fexit, struct socket *socket, struct page *page, int offset, u64 size,
+	     int flags, int bytes)
+{
+	return on_stream_data(socket->sk, bytes, true);
+}
+
 SEC("?fexit/unix_stream_sendmsg")
 int BPF_PROG(unix_send_fexit, struct socket *socket, struct msghdr *msg, u64 size, int bytes)
 {
