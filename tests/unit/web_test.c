@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include <errno.h>
+#include <malloc.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
 #include "cmd/web.h"
 #include "conf/conf.h"
 #include "conf/web_pack.h"
+#include "http/secure.h"
 #include "lib/worker.h"
 
 #define USERS \
@@ -197,6 +199,42 @@ static void a_change_asks_for_no_less(void **state)
 	worker_free(watch.worker);
 }
 
+/* One of which a letter is missing. It is read again every second for as long as it stays so. */
+static void a_certificate_that_is_wrong_costs_no_memory(void **state)
+{
+	size_t before = 0;
+
+	(void)state;
+	write_file("tls_server_config: { cert: \"-----BEGIN CERTIFICATE-----\\n"
+		   "MIIBfTCCASOgAwIBAgIUeiCQrXN0fRWMjhX8oZ1f73g4E3gwCgYIKoZIzj0EAwIw\\n"
+		   "FDESMBAGA1UEAwwJbG9jYWxob3N0MB4XDTI2MTEyNzA0MzIzMVoXDTI2MTEyOTA0\\n"
+		   "MzIzMVowFDESMBAGA1UEAwwJbG9jYWxob3N0MFkwEwYHKoZIzj0CAQYIKoZIzj0D\\n"
+		   "AQcDQgAE6bdhz9nv0z9Hr95fNJeBJaOBwWJj/+9ZiiEcG4ATyGry4W0JskOW7zbn\\n"
+		   "JU0WqDYqtoxwjtTJk0kQMcShgKDF1aNTMFEwHQYDVR0OBBYEFGWlt1RNeRQrixfU\\n"
+		   "ksn+tdLnjA2SMB8GA1UdIwQYMBaAFGWlt1RNeRQrixfUksn+tdLnjA2SMA8GA1UE\\n"
+		   "wEB/wQFMAMBAf8wCgYIKoZIzj0EAwIDSAAwRQIgIs9L6DSbqrr14V5MF+fFYyT7L\\n"
+		   "fTpTMC7cAtM7gFO+iwCIQDvsYCGY6AzyKqVKt0aIfC1h4B0Q/DVKLS0sIgRVJfoa\\n"
+		   "g==\\n"
+		   "-----END CERTIFICATE-----\\n\", key: \""
+		   "-----BEGIN PRIVATE KEY-----\\n"
+		   "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgGHQOHwVImmK4OHNk\\n"
+		   "i87JT7ZWMAYESz3jD6eVKVUQAVahRANCAATpt2HP2e/TP0ev3l80l4Elo4HBYmP/\\n"
+		   "71mKIRwbgBPIavLhbQmyQ5bvNuclTRaoNiq2jHCO1MmTSRAxxKGAoMXV\\n"
+		   "-----END PRIVATE KEY-----\\n"
+		   "\" }\n");
+	for (int i = 0; i < 200; i++) {
+		struct buf error = { 0 };
+		struct web *w = NULL;
+
+		assert_int_equal(secure_load(&w, path, &error), -EINVAL);
+		assert_non_null(strstr(buf_cstr(&error), "'cert_file'"));
+		buf_release(&error);
+		if (i == 100) /* the library keeps what it has made for all */
+			before = mallinfo2().uordblks;
+	}
+	assert_in_range(mallinfo2().uordblks, 0, before + 4096);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -204,6 +242,7 @@ int main(void)
 		cmocka_unit_test(bytes_are_the_same_configuration),
 		cmocka_unit_test(other_bytes_are_none),
 		cmocka_unit_test(a_change_asks_for_no_less),
+		cmocka_unit_test(a_certificate_that_is_wrong_costs_no_memory),
 	};
 	int fd = mkstemp(path), failed;
 

@@ -258,32 +258,29 @@ static void certs_free(gnutls_x509_crt_t *certs, unsigned cnt)
 	gnutls_free(certs);
 }
 
-/* Which of both is wrong is asked for when something is. */
-static const char *pair_culprit(const struct web_tls *t, int err)
+/* Asked before the library makes a pair of it, which forgets what it has of a certificate that it cannot read. */
+static int certs_check(const struct web_tls *t)
 {
 	gnutls_x509_crt_t *certs = NULL;
 	unsigned cnt = 0;
 	gnutls_datum_t text = datum(t->cert);
-	int bad = gnutls_x509_crt_list_import2(&certs, &cnt, &text, GNUTLS_X509_FMT_PEM, 0);
+	int err = gnutls_x509_crt_list_import2(&certs, &cnt, &text, GNUTLS_X509_FMT_PEM, 0);
 
-	if (!bad)
+	if (err >= 0)
 		certs_free(certs, cnt);
-	return bad && err != GNUTLS_E_CERTIFICATE_KEY_MISMATCH ? "cert_file" : "key_file";
+	return err;
 }
 
 static int pair_set(const struct secure *s, struct buf *error)
 {
 	struct web_tls *t = &s->web->tls;
 	gnutls_datum_t cert = datum(t->cert), key = datum(t->key);
-	int err = gnutls_certificate_set_x509_key_mem(s->credentials, &cert, &key,
-						      GNUTLS_X509_FMT_PEM);
-	const char *culprit;
+	int err = certs_check(t);
 
-	if (err >= 0)
-		return 0;
-	culprit = pair_culprit(t, err);
-	return tls_failed(s->web, culprit,
-			  !strcmp(culprit, "key_file") ? t->key_file : t->cert_file, err, error);
+	if (err < 0)
+		return tls_failed(s->web, "cert_file", t->cert_file, err, error);
+	err = gnutls_certificate_set_x509_key_mem(s->credentials, &cert, &key, GNUTLS_X509_FMT_PEM);
+	return err < 0 ? tls_failed(s->web, "key_file", t->key_file, err, error) : 0;
 }
 
 static int trust_set(const struct secure *s, struct buf *error)
