@@ -14,7 +14,7 @@ alert_config() { # LINES
 		buckets: fine
 		limits: { series: $series_max }
 		events: { file: off }
-		alert_resend: 2s
+		alert_resend: 3s
 		external_url: http://seismo.test/
 		alert_labels: { datacenter: test }
 		rules:
