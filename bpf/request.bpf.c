@@ -248,7 +248,7 @@ static __noinline u32 spliced(struct sock *sk)
 	untold = bytes_untold(sk, sc);
 	before = sc->request.read_seq ?: end - (u32)untold;
 	sc->request.read_seq = before;
-	if (supersedes_recv) {
+	if (untold) { /* some family counts bytes */
 		sock_claim(sc);
 		bytes_read_add(sc, untold);
 	}
@@ -350,10 +350,10 @@ int BPF_PROG(udpv6_send_fexit, struct sock *sk, struct msghdr *msg, u64 size, in
 /* ec095263a965 ("net: remove noblock parameter from recvmsg() entities") removed the fourth of six. */
 const volatile u32 arity_tcp_recvmsg SEC(".rodata");
 
-/* The function's result, 0 for what was not read. */
-#define RECEIVED()                                                                   \
-	(arity_tcp_recvmsg > 5 ? (int)(ARG(ctx, 4) & MSG_NOT_READ ? 0 : ARG(ctx, 6)) \
-			       : (int)(ARG(ctx, 3) & MSG_NOT_READ ? 0 : ARG(ctx, 5)))
+/* The function's result, 0 for what was not read of the stream. */
+#define RECEIVED()                                                                    \
+	(arity_tcp_recvmsg > 5 ? (int)(ARG(ctx, 4) & MSG_NO_STREAM ? 0 : ARG(ctx, 6)) \
+			       : (int)(ARG(ctx, 3) & MSG_NO_STREAM ? 0 : ARG(ctx, 5)))
 
 SEC("?fexit/tcp_recvmsg")
 int BPF_PROG(recv_fexit, struct sock *sk)
@@ -367,7 +367,7 @@ int BPF_PROG(unix_recv_fexit, struct socket *socket, struct msghdr *msg, u64 siz
 {
 	if (bytes == -ECONNRESET)
 		return unix_stream_reset(socket->sk);
-	return flags & MSG_NOT_READ ? 0 : on_stream_data(socket->sk, bytes, false);
+	return flags & MSG_NO_STREAM ? 0 : on_stream_data(socket->sk, bytes, false);
 }
 
 SEC("?fexit/udp_recvmsg")

@@ -19,7 +19,8 @@
 #define MSG_ERRQUEUE  0x2000
 
 /* What such a call returns is still to be read, or is none of what the other side has sent. */
-#define MSG_NOT_READ (MSG_PEEK | MSG_ERRQUEUE)
+#define MSG_NOT_READ  (MSG_PEEK | MSG_ERRQUEUE)
+#define MSG_NO_STREAM (MSG_NOT_READ | MSG_OOB)
 
 struct socket {
 	struct sock *sk;
