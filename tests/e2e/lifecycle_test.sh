@@ -3,6 +3,8 @@
 # Start and end: signals, leftovers, a second instance, what it cannot run with, and the other commands.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/bpf.sh
+. "$(dirname "$0")/bpf.sh"
 need bpftool jq setpriv
 
 # Runs the program, below another one: sets output, errors and status.
@@ -19,39 +21,6 @@ refused() { # STATUS PATTERN TEXT
 	is "$1" "$status" "$3: exit status"
 	ok "$3: one line says why (${errors:0:200})" grep -qE "$2" <<<"$errors"
 	is 1 "$(wc -l <"$TMP/run.err")" "$3: no more than that"
-}
-
-# What the kernel has, as "prog|map|link ID".
-bpf_all() {
-	local kind
-	for kind in prog map link; do
-		bpftool --json "$kind" show | jq -r --arg kind $kind '.[] | "\($kind) \(.id)"'
-	done | sort
-}
-
-# What the daemon holds of it: its descriptors, and the maps of its programs.
-bpf_objects() {
-	sed -nE 's/^(prog|map|link)_id:[ \t]*/\1 /p' "/proc/$seismo_pid/fdinfo"/* >"$TMP/held" 2>/dev/null
-	{
-		cat "$TMP/held"
-		bpftool --json prog show | jq -r '.[] | "prog \(.id) \(.map_ids[]?)"' |
-			awk 'FNR == NR { held[$0]; next } $1 " " $2 in held { print "map", $3 }' "$TMP/held" -
-	} | sort -u
-}
-
-# Those of a list that are there still.
-bpf_remaining() { # FILE
-	comm -12 "$1" <(bpf_all)
-}
-
-bpf_gone() { # FILE
-	[[ ! $(bpf_remaining "$1") ]]
-}
-
-# That nothing is left in the kernel of what the daemon held, be it a moment later.
-leaves_no_bpf() { # TEXT
-	wait_until bpf_gone "$TMP/objects"
-	is "" "$(bpf_remaining "$TMP/objects")" "$1 leaves nothing in the kernel"
 }
 
 # --- signals

@@ -173,6 +173,8 @@ static void elf_test(void **state)
 	assert_true(cnt > 20);
 	assert_int_equal(elf_file_open(&f, fd), 0);
 	assert_true(f.build_id_len > 0);
+	assert_true(elf_has_symbols(&f));
+	assert_false(f.is_go);
 	for (size_t i = 0; i < cnt; i++)
 		slots[i].address = list[i].address + list[i].size - 1;
 	assert_int_equal(elf_symbols_find(&f, slots, cnt, false), 0);

@@ -14,6 +14,7 @@
 #include "lib/buf.h"
 #include "lib/log.h"
 #include "lib/loop.h"
+#include "probe/tls_functions.h"
 
 #define READ_AGE_MAX_NS (1000 * NS_PER_MS)
 #define HISTORY_BYTES	((size_t)16 << 20)
@@ -308,6 +309,13 @@ int agent_start(struct agent *a, const struct agent_options *options)
 	return status;
 }
 
+int agent_look(struct agent *a)
+{
+	return probe_running(&a->probes, probe_tls.name)
+		       ? collector_read(a->collector, clock_now_ns())
+		       : 0;
+}
+
 void agent_stop(struct agent *a)
 {
 	worker_free(a->worker);
@@ -334,6 +342,9 @@ unsigned agent_descriptors(const struct agent *a)
 		for (const struct hook *h = (*p)->hooks; h->alt[0]; h++)
 			cnt += 2;
 	}
+	if (probe_wanted(a->conf, probe_tls.name))
+		for (const struct tls_function *f = tls_functions; f->name; f++)
+			cnt += TLS_FILES * (f->ends ? 4 : 2);
 	return cnt;
 }
 

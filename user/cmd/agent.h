@@ -59,6 +59,8 @@ int agent_alarm(struct agent *a, struct loop *l);
 int agent_start_next(struct agent *a, bool *more);
 /* Both, for all families. */
 int agent_start(struct agent *a, const struct agent_options *options);
+/* Attaches to what is found by reading, for who does nothing but report. 0 or negative errno. */
+int agent_look(struct agent *a);
 void agent_stop(struct agent *a);
 
 /* File descriptors that the families asked for take, at most. */

@@ -69,7 +69,10 @@ static bool is_about_config(const struct agent_options *o)
 static int report_make(struct agent *a, const struct agent_options *o, json_t **report)
 {
 	int status = agent_start(a, o);
+	int err = status ? 0 : agent_look(a);
 
+	if (err)
+		log_err(err, "cannot read the kernel's tables");
 	if (!status && !(*report = report_json(a))) {
 		log_printf(SEISMO_LOG_ERR, "out of memory");
 		status = EXIT_UNSUPPORTED;

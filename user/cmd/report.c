@@ -6,9 +6,12 @@
 #include <string.h>
 #include <sys/utsname.h>
 
+#include "collect/inside_tls.h"
 #include "lib/buf.h"
 #include "lib/sandbox.h"
 #include "lib/version.h"
+#include "metric/label.h"
+#include "probe/tls_functions.h"
 
 static const char *const state_names[] = {
 	[PROBE_OFF] = "off",
@@ -47,7 +50,7 @@ bool report_problem(const struct agent *a)
 	for (struct probe_run *const *run = a->probes.list; *run; run++)
 		if (report_degraded(*run))
 			return true;
-	return false;
+	return inside_tls_failed(collector_inside_tls(a->collector));
 }
 
 static unsigned long long mib_up(u64 bytes)
@@ -151,6 +154,57 @@ static json_t *settings_json(const struct agent *a, const struct probe_run *run)
 	return list;
 }
 
+static void service_append(json_t *services, const char *service)
+{
+	const json_t *other;
+	size_t i;
+
+	json_array_foreach(services, i, other)
+	{
+		if (!strcmp(json_string_value(other), service))
+			return;
+	}
+	json_array_append_new(services, json_string(service));
+}
+
+struct files {
+	json_t *list;
+	const struct inside_tls_file *last;
+};
+
+static void file_append(void *ctx, const struct inside_tls_file *f, const char *service)
+{
+	struct files *files = ctx;
+	char path[LABEL_VALUE_SIZE];
+
+	if (files->last != f) {
+		label_clean(path, f->path);
+		json_array_append_new(files->list,
+				      json_pack("{s:s, s:b, s:b, s:I, s:s?, s:[]}", "path", path,
+						"attached", f->functions > 0, "missing", f->failed,
+						"functions", (json_int_t)f->functions, "reason",
+						f->why, "services"));
+	}
+	files->last = f;
+	if (service)
+		service_append(json_object_get(json_array_get(files->list,
+							      json_array_size(files->list) - 1),
+					       "services"),
+			       service);
+}
+
+/* The files that a family is attached to, and those that it would be; NULL: it attaches to none. */
+static json_t *files_json(const struct agent *a, const struct probe_run *run)
+{
+	struct files files = { 0 };
+
+	if (run->state != PROBE_ON || run->probe != &probe_tls)
+		return NULL;
+	files.list = json_array();
+	inside_tls_each(collector_inside_tls(a->collector), file_append, &files);
+	return files.list;
+}
+
 static json_t *probe_json(const struct agent *a, const struct probe_run *run)
 {
 	bool failed = run->state == PROBE_UNAVAILABLE;
@@ -158,15 +212,15 @@ static json_t *probe_json(const struct agent *a, const struct probe_run *run)
 
 	for (unsigned i = 0; run->state == PROBE_ON && i < run->hook_cnt; i++)
 		json_array_append_new(hooks, hook_json(&run->hooks[i]));
-	return json_pack("{s:s, s:s, s:b, s:b, s:s, s:s, s:s?, s:s?, s:s?, s:I, s:o, s:o}", "name",
-			 run->probe->name, "state", state_names[run->state], "up", probe_up(run),
-			 "problem", report_degraded(run), "mode", mode_name(run), "summary",
-			 run->probe->summary, "hook",
+	return json_pack("{s:s, s:s, s:b, s:b, s:s, s:s, s:s?, s:s?, s:s?, s:I, s:o, s:o?, s:o}",
+			 "name", run->probe->name, "state", state_names[run->state], "up",
+			 probe_up(run), "problem", report_degraded(run), "mode", mode_name(run),
+			 "summary", run->probe->summary, "hook",
 			 run->state == PROBE_ON ? hook_name(&run->hooks[0]) : NULL, "error",
 			 failed ? run->error : NULL, "advice",
 			 failed ? kernel_advice(run->err) : NULL, "events_lost_total",
 			 (json_int_t)self_lost(a->self, run), "settings", settings_json(a, run),
-			 "hooks", hooks);
+			 "files", files_json(a, run), "hooks", hooks);
 }
 
 static json_t *tables_json(const struct agent *a)

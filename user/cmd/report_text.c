@@ -4,7 +4,8 @@
 
 #include "cmd/report.h"
 
-#define DETAIL "             "
+#define DETAIL	    "             "
+#define FILES_SHOWN 20 /* unless all is to be */
 
 /* "" if there is none. */
 static const char *text_of(const json_t *object, const char *key)
@@ -96,6 +97,46 @@ static void report_lost(FILE *out, const json_t *probe)
 			(long long)lost);
 }
 
+/* A file that programs are attached to, or would be, and whose. */
+static void report_file(FILE *out, const json_t *file)
+{
+	const json_t *services = json_object_get(file, "services"), *service;
+	const char *between = ", for ";
+	size_t i;
+
+	fprintf(out, DETAIL "%s: %s", is_true(file, "missing") ? "missing" : "file",
+		text_of(file, "path"));
+	if (is_true(file, "attached"))
+		fprintf(out, ", attached to %lld functions",
+			(long long)json_integer_value(json_object_get(file, "functions")));
+	json_array_foreach(services, i, service)
+	{
+		fprintf(out, "%s%s", between, json_string_value(service));
+		between = ", ";
+	}
+	if (*text_of(file, "reason"))
+		fprintf(out, ": %s", text_of(file, "reason"));
+	else if (!json_array_size(services))
+		fprintf(out, ", for nobody at the moment");
+	fputc('\n', out);
+}
+
+static void report_files(FILE *out, const json_t *files, bool verbose)
+{
+	size_t i, left_out = 0;
+	const json_t *file;
+
+	json_array_foreach(files, i, file)
+	{
+		if (i < FILES_SHOWN || verbose || is_true(file, "missing"))
+			report_file(out, file);
+		else
+			left_out++;
+	}
+	if (left_out)
+		fprintf(out, DETAIL "and %zu more files\n", left_out);
+}
+
 static void report_details(FILE *out, const json_t *probe, bool verbose)
 {
 	const json_t *hooks = json_object_get(probe, "hooks"), *row;
@@ -107,6 +148,7 @@ static void report_details(FILE *out, const json_t *probe, bool verbose)
 	}
 	json_array_foreach(hooks, i, row) report_missing(out, row);
 	report_lost(out, probe);
+	report_files(out, json_object_get(probe, "files"), verbose);
 	if (!verbose)
 		return;
 	json_array_foreach(json_object_get(probe, "settings"), i, row)

@@ -211,6 +211,11 @@ struct watched *collector_watched(struct collector *c)
 	return &c->watched;
 }
 
+struct inside_tls *collector_inside_tls(struct collector *c)
+{
+	return c->inside_tls;
+}
+
 void collector_processes(struct collector *c,
 			 void (*each)(void *ctx, const char *service, int pid, u64 bytes),
 			 void *ctx)

@@ -12,6 +12,7 @@
 #include "probe/probe.h"
 
 struct collector;
+struct inside_tls;
 struct watched;
 
 /*
@@ -57,6 +58,9 @@ const char *collector_kind(const struct collector *c, const char *service);
 
 /* What was counted for tasks that somebody watches (collect/watched.h). */
 struct watched *collector_watched(struct collector *c);
+
+/* Which libraries are looked into (collect/inside_tls.h). */
+struct inside_tls *collector_inside_tls(struct collector *c);
 
 /* Each live process that is known, with the name of its service and its proportional memory; a new one is within a minute. */
 void collector_processes(struct collector *c,

@@ -19,50 +19,155 @@
 
 #define ROUND_NS  100000000ULL
 #define IDLE_NS	  (60 * 1000000000ULL) /* a service that starts again finds its library attached */
-#define PROCESSES 64		       /* of a round */
-#define FILES	  64
+#define PROCESSES 64		       /* of a round; those behind them are in the next one */
+#define FILES	  256 /* that are known, with those that have nothing to attach to */
+#define USES	  8   /* files of a process that are noted */
 
-/* A library that the programs are attached to. */
+#define IDENTITY_FIRST 1
+
+/* Files that a process has, by their places. */
+struct uses {
+	u8 cnt;
+	u8 files[USES];
+};
+_Static_assert(FILES <= UINT8_MAX + 1, "the place of a file is a byte");
+
+/* A process to look at. */
+struct look {
+	u32 identity, pid;
+	u64 start_ticks;
+	struct uses uses;
+};
+
+/* A file that is known. It stays in its place. */
 struct tls_file {
+	struct inside_tls_file shown;
 	dev_t dev;
 	ino_t ino;
-	u64 used_ns;
+	off_t size;
+	struct timespec written;
+	u64 used_ns; /* the round that saw it last; 0: there is none in this place */
+	u32 pid;     /* of a process that had it then, ... */
+	u64 start_ticks;
+	bool waits; /* until there are fewer */
 	struct bpf_link *links[2 * TLS_FUNCTIONS];
 	unsigned link_cnt;
 };
 
-/* Belongs to the worker while `busy`. */
+struct known {
+	bool wanted; /* the programs were told so */
+	struct uses uses;
+};
+
+/* Looks and files belong to the worker while `busy`. */
 struct inside_tls {
 	struct job job;
 	struct identities *identities;
 	struct probe_run *const *runs;
 	struct worker *worker;
 	struct probe_run *run;
-	u8 *known; /* by identity: the programs were told that it is wanted */
 	bool busy;
-	u64 began_ns;
 	const char *pattern;
-	bool changed; /* other services than in the last round */
-	u32 pids[PROCESSES];
-	unsigned pid_cnt;
+	u64 changed_ns; /* the first round with this pattern */
+	u64 began_ns;	/* this round; it looks at some of the processes, ... */
+	u64 cycle_ns;	/* ... and this one was the first to do so after all had been looked at */
+	u32 next;	/* the identity that the next one begins with */
+	u32 reached;	/* ... when this one has been */
+	struct look looks[PROCESSES];
+	unsigned look_cnt;
 	struct tls_file files[FILES];
-	unsigned file_cnt;
+	bool room_warned;
+	struct known *known; /* by identity */
+	struct inside_tls_file shown[FILES];
 };
 
 /* --- by the worker */
 
-static void file_detach(struct tls_file *f)
+static void file_drop(struct tls_file *f)
 {
 	for (unsigned i = 0; i < f->link_cnt; i++)
 		bpf_link__destroy(f->links[i]);
-	f->link_cnt = 0;
+	*f = (struct tls_file){ .used_ns = 0 };
+}
+
+static bool has_room(const struct inside_tls *t)
+{
+	unsigned cnt = 0;
+
+	for (unsigned i = 0; i < FILES; i++)
+		cnt += t->files[i].link_cnt > 0;
+	return cnt < TLS_FILES;
+}
+
+static void room_warn(struct inside_tls *t, const char *path)
+{
+	if (t->room_warned)
+		return;
+	t->room_warned = true;
+	log_warn(
+		"cannot look into TLS: %s: at most %d files of these services are attached, and %d known, at a time; this one is passed over, and so are others; name fewer services in probes.tls.services",
+		path, TLS_FILES, FILES);
+}
+
+/* Leaves offsets to those functions only that are in such a library. `base`: its name, NULL: a program. False: to none. */
+static bool functions_choose(u64 *offsets, const char *base)
+{
+	bool any = false;
+
+	for (unsigned i = 0; tls_functions[i].name; i++) {
+		if (base && fnmatch(tls_functions[i].library, base, 0))
+			offsets[i] = 0;
+		any |= offsets[i] != 0;
+	}
+	return any;
+}
+
+/* Why a file in which no function was found is as it is. */
+static const char *nothing_why(const struct elf_file *elf, const char *base, int err)
+{
+	if (!base && elf->is_go)
+		return "a program in Go, whose own TLS cannot be looked into";
+	if (!base && err != -EFBIG && !elf_has_symbols(elf))
+		return "no symbols (stripped): a TLS library that is a part of it cannot be found";
+	if (err == -EFBIG)
+		return "a table of symbols that is too large";
+	return "no function of OpenSSL or GnuTLS";
+}
+
+static int functions_attach(struct inside_tls *t, struct tls_file *f, int fd, const u64 *offsets)
+{
+	for (unsigned i = 0; tls_functions[i].name; i++) {
+		struct bpf_link *links[2];
+		int err;
+
+		if (!offsets[i])
+			continue;
+		err = tls_attach(t->run, fd, i, offsets[i], links);
+		if (err)
+			return err;
+		f->shown.functions++;
+		for (unsigned j = 0; j < 2; j++)
+			if (links[j])
+				f->links[f->link_cnt++] = links[j];
+	}
+	return 0;
+}
+
+static void file_fail(struct tls_file *f, const char *why)
+{
+	f->shown.functions = 0;
+	f->shown.failed = true;
+	f->shown.why = why;
+	for (; f->link_cnt; f->link_cnt--)
+		bpf_link__destroy(f->links[f->link_cnt - 1]);
 }
 
 /* `base`: the name of a library, NULL: a program, which may have one inside. */
-static int file_attach(struct inside_tls *t, struct tls_file *f, int fd, const char *base)
+static void file_attach(struct inside_tls *t, struct tls_file *f, int fd, const char *path,
+			const char *base)
 {
 	const char *names[TLS_FUNCTIONS];
-	u64 offsets[TLS_FUNCTIONS];
+	u64 offsets[TLS_FUNCTIONS] = { 0 };
 	struct elf_file elf;
 	size_t cnt = 0;
 	int err;
@@ -71,49 +176,83 @@ static int file_attach(struct inside_tls *t, struct tls_file *f, int fd, const c
 		names[cnt++] = row->name;
 	err = elf_file_open(&elf, fd);
 	err = err ?: elf_functions_find(&elf, names, cnt, offsets);
-	if (!base && (err == -ENOENT || err == -EFBIG))
-		return 0;
-	for (unsigned i = 0; i < cnt && !err; i++) {
-		const struct tls_function *row = &tls_functions[i];
-		struct bpf_link *links[2];
-
-		if (!offsets[i] || (base && fnmatch(row->library, base, 0)))
-			continue;
-		err = tls_attach(t->run, fd, i, offsets[i], links);
-		for (unsigned j = 0; j < 2; j++)
-			if (links[j])
-				f->links[f->link_cnt++] = links[j];
+	if (!err || err == -ENOENT || (!base && (err == -EFBIG || err == -ENOEXEC))) {
+		if (!functions_choose(offsets, base)) {
+			f->shown.why = nothing_why(&elf, base, err);
+			return;
+		}
+		err = 0;
 	}
-	return err;
+	f->waits = !err && !has_room(t);
+	if (f->waits) {
+		file_fail(f, "so many files are looked into already that there is no room for it");
+		room_warn(t, path);
+		return;
+	}
+	err = err ?: functions_attach(t, f, fd, offsets);
+	if (err) {
+		file_fail(f, kernel_reason(err));
+		log_err(err, "cannot look into TLS: %s", path);
+	} else if (t->worker) {
+		log_info("looks into TLS: %s (%u hooks)", path, f->link_cnt);
+	}
 }
 
-/* The file that is open here is attached from now on, or was before. */
-static void file_use(struct inside_tls *t, int fd, const char *path, const char *base)
+/* The file's place, or that for it if it is not known; NULL: there is none. */
+static struct tls_file *file_find(struct inside_tls *t, const struct stat *st)
+{
+	struct tls_file *room = NULL;
+
+	for (struct tls_file *f = t->files; f < t->files + FILES; f++) {
+		if (!f->used_ns)
+			room = room ?: f;
+		else if (f->dev == st->st_dev && f->ino == st->st_ino)
+			return f;
+	}
+	return room;
+}
+
+/* Has it been written to, or is it another one by now that has the number of one that has gone? */
+static bool is_changed(const struct tls_file *f, const struct stat *st)
+{
+	return f->size != st->st_size || f->written.tv_sec != st->st_mtim.tv_sec ||
+	       f->written.tv_nsec != st->st_mtim.tv_nsec;
+}
+
+/* The process has the file that is open here: it is attached from now on, or was before. */
+static void file_use(struct inside_tls *t, struct look *look, int fd, const char *path,
+		     const char *base)
 {
 	struct tls_file *f;
 	struct stat st;
-	int err;
 
 	if (fstat(fd, &st))
 		return;
-	for (unsigned i = 0; i < t->file_cnt; i++) {
-		f = &t->files[i];
-		if (f->dev == st.st_dev && f->ino == st.st_ino) {
-			f->used_ns = t->began_ns;
-			return;
-		}
-	}
-	if (t->file_cnt == FILES)
+	f = file_find(t, &st);
+	if (!f) {
+		room_warn(t, path);
 		return;
-	f = &t->files[t->file_cnt++];
-	*f = (struct tls_file){ .dev = st.st_dev, .ino = st.st_ino, .used_ns = t->began_ns };
-	err = file_attach(t, f, fd, base);
-	if (err) {
-		file_detach(f);
-		log_err(err, "cannot look into TLS: %s", path);
-	} else if (f->link_cnt) {
-		log_info("looks into TLS: %s (%u hooks)", path, f->link_cnt);
 	}
+	if (f->used_ns && (is_changed(f, &st) || (f->waits && has_room(t))))
+		file_drop(f);
+	if (!f->used_ns) {
+		*f = (struct tls_file){
+			.dev = st.st_dev,
+			.ino = st.st_ino,
+			.size = st.st_size,
+			.written = st.st_mtim,
+		};
+		file_attach(t, f, fd, path, base);
+	}
+	f->used_ns = t->began_ns;
+	f->pid = look->pid;
+	f->start_ticks = look->start_ticks;
+	snprintf(f->shown.path, sizeof(f->shown.path), "%s", path);
+	for (unsigned i = 0; i < look->uses.cnt; i++)
+		if (look->uses.files[i] == f - t->files)
+			return;
+	if (look->uses.cnt < USES)
+		look->uses.files[look->uses.cnt++] = (u8)(f - t->files);
 }
 
 static bool is_library(const char *base)
@@ -124,16 +263,25 @@ static bool is_library(const char *base)
 	return false;
 }
 
-static void process_look(struct inside_tls *t, u32 pid)
+/* 0: it has ended. */
+static u64 process_start(u32 pid)
+{
+	struct image image;
+
+	return image_read(&image, pid) ? 0 : image.start_ticks;
+}
+
+static void process_look(struct inside_tls *t, struct look *look)
 {
 	char link[64], program[PATH_MAX];
 	struct mappings maps;
 	ssize_t len;
 
-	snprintf(link, sizeof(link), "/proc/%u/exe", pid);
+	look->start_ticks = process_start(look->pid);
+	snprintf(link, sizeof(link), "/proc/%u/exe", look->pid);
 	len = readlink(link, program, sizeof(program) - 1);
 	program[len > 0 ? len : 0] = '\0';
-	if (!mappings_read(&maps, pid))
+	if (!mappings_read(&maps, look->pid))
 		for (size_t i = 0; i < maps.cnt; i++) {
 			const struct mapping *m = &maps.list[i];
 			const char *base = strrchr(m->path, '/');
@@ -142,60 +290,113 @@ static void process_look(struct inside_tls *t, u32 pid)
 
 			if (!m->inode || (!library && strcmp(m->path, program) != 0))
 				continue;
-			fd = mapping_open(m, pid);
+			fd = mapping_open(m, look->pid);
 			if (fd < 0)
 				continue;
-			file_use(t, fd, m->path, library ? base + 1 : NULL);
+			file_use(t, look, fd, m->path, library ? base + 1 : NULL);
 			close(fd);
 		}
 	mappings_release(&maps);
+}
+
+/*
+ * Of the processes of a program one is looked at, the youngest: an older one may still have a file that an upgrade has
+ * replaced since.
+ */
+static bool is_held(struct inside_tls *t, struct tls_file *f)
+{
+	struct look look = { .pid = f->pid };
+
+	if (process_start(f->pid) == f->start_ticks)
+		process_look(t, &look);
+	return f->used_ns == t->began_ns;
+}
+
+/* After all processes have been looked at. */
+static void files_let_go(struct inside_tls *t)
+{
+	for (struct tls_file *f = t->files; f < t->files + FILES; f++) {
+		if (!f->used_ns || f->used_ns >= t->cycle_ns)
+			continue;
+		if (f->used_ns >= t->changed_ns &&
+		    (t->began_ns - f->used_ns < IDLE_NS || is_held(t, f)))
+			continue;
+		file_drop(f);
+	}
 }
 
 static void work(struct job *job)
 {
 	struct inside_tls *t = (struct inside_tls *)job;
 
-	for (unsigned i = 0; i < t->pid_cnt; i++)
-		process_look(t, t->pids[i]);
-	for (unsigned i = t->file_cnt; i-- > 0;) {
-		struct tls_file *f = &t->files[i];
-
-		if (f->used_ns == t->began_ns ||
-		    (!t->changed && t->began_ns - f->used_ns < IDLE_NS))
-			continue;
-		file_detach(f);
-		t->files[i] = t->files[--t->file_cnt];
-	}
+	for (unsigned i = 0; i < t->look_cnt; i++)
+		process_look(t, &t->looks[i]);
+	if (t->reached == IDENTITY_FIRST)
+		files_let_go(t);
 }
 
 /* --- in the loop */
 
 static void done(struct job *job)
 {
-	((struct inside_tls *)job)->busy = false;
+	struct inside_tls *t = (struct inside_tls *)job;
+
+	t->busy = false;
+	if (job->dropped)
+		return;
+	t->next = t->reached;
+	for (const struct look *look = t->looks; look < t->looks + t->look_cnt; look++)
+		t->known[look->identity].uses = look->uses;
+	for (unsigned i = 0; i < FILES; i++)
+		t->shown[i] = t->files[i].shown;
 }
 
-/* Tells the programs whose connections are wanted, and notes a process of each. */
-static void identities_look(struct inside_tls *t)
+/* Tells the programs whether its connections are wanted. Which process of it there is to look at, 0: none. */
+static u32 identity_look(struct inside_tls *t, u32 id)
 {
 	struct tables *tables = t->identities->tables;
+	const struct service *s =
+		tables->states[id].live ? identities_service(t->identities, id) : NULL;
+	const struct identity *row = s ? table_row(&tables->identities, id) : NULL;
+	struct known *known = &t->known[id];
+	bool wanted = row && t->pattern && pattern_match(t->pattern, s->name);
+	u32 pid = wanted ? tables->task_totals[id].pid : 0;
 
-	t->pid_cnt = 0;
-	for (u32 id = 1; id < tables->sizes.identities; id++) {
-		const struct service *s =
-			tables->states[id].live ? identities_service(t->identities, id) : NULL;
-		const struct identity *row = s ? table_row(&tables->identities, id) : NULL;
-		bool wanted = row && t->pattern && pattern_match(t->pattern, s->name);
+	/* one that has ended stays known: a command that starts again is the same program */
+	if (row && (wanted || known->wanted))
+		tls_program_set(t->run, &row->key, wanted);
+	known->wanted = wanted;
+	if (!pid)
+		known->uses.cnt = 0;
+	return pid;
+}
 
-		/* one that has ended stays known: a command that starts again is the same program */
-		if (row && (wanted || t->known[id]))
-			tls_program_set(t->run, &row->key, wanted);
-		t->known[id] = wanted;
-		if (!wanted || !tables->task_totals[id].pid)
+/* Notes a process of each identity, from where the last round has ended. */
+static void identities_look(struct inside_tls *t)
+{
+	t->look_cnt = 0;
+	t->reached = IDENTITY_FIRST;
+	for (u32 id = IDENTITY_FIRST; id < t->identities->tables->sizes.identities; id++) {
+		u32 pid = identity_look(t, id);
+
+		if (!pid || id < t->next || t->reached != IDENTITY_FIRST)
 			continue;
-		if (t->pid_cnt < PROCESSES)
-			t->pids[t->pid_cnt++] = tables->task_totals[id].pid;
+		if (t->look_cnt == PROCESSES)
+			t->reached = id;
+		else
+			t->looks[t->look_cnt++] = (struct look){ .identity = id, .pid = pid };
 	}
+}
+
+/* Other services are wanted than in the last round: all is looked at anew. */
+static void pattern_take(struct inside_tls *t, const char *pattern, u64 now_ns)
+{
+	t->pattern = pattern;
+	t->changed_ns = now_ns;
+	t->next = IDENTITY_FIRST;
+	t->room_warned = false;
+	tls_programs_clear(t->run);
+	memset(t->known, 0, t->identities->tables->sizes.identities * sizeof(*t->known));
 }
 
 void inside_tls_read(struct inside_tls *t, u64 now_ns)
@@ -210,22 +411,78 @@ void inside_tls_read(struct inside_tls *t, u64 now_ns)
 		return;
 	settings = conf_probe_settings(t->identities->conf, probe_tls.name);
 	pattern = setting_pattern(settings->services);
-	t->changed = pattern != t->pattern;
-	t->pattern = pattern;
-	if (t->changed) {
-		tls_programs_clear(t->run);
-		memset(t->known, 0, t->identities->tables->sizes.identities);
-	}
+	if (pattern != t->pattern)
+		pattern_take(t, pattern, now_ns);
 	t->began_ns = now_ns;
-	identities_look(t);
-	t->busy = true;
+	if (t->next == IDENTITY_FIRST)
+		t->cycle_ns = now_ns;
 	t->job = (struct job){ .work = work, .done = done };
-	if (t->worker && !worker_add(t->worker, &t->job))
+	if (t->worker) {
+		identities_look(t);
+		t->busy = !worker_add(t->worker, &t->job); /* else it has enough to do */
 		return;
-	if (!t->worker)
+	}
+	for (bool more = true; more; more = t->next != IDENTITY_FIRST) {
+		identities_look(t);
 		work(&t->job);
-	t->busy = false;
+		done(&t->job);
+	}
 }
+
+/* --- what others ask */
+
+static bool is_seen(const struct inside_tls_file *f)
+{
+	return f->functions || f->failed;
+}
+
+/* Is the file one to speak of where somebody uses these? */
+static bool is_told(const struct inside_tls *t, const struct uses *uses, unsigned place)
+{
+	bool used = false, other = false;
+
+	for (unsigned i = 0; i < uses->cnt; i++)
+		if (uses->files[i] == place)
+			used = true;
+		else
+			other |= is_seen(&t->shown[uses->files[i]]);
+	return used && (is_seen(&t->shown[place]) || !other);
+}
+
+void inside_tls_each(struct inside_tls *t,
+		     void (*each)(void *ctx, const struct inside_tls_file *f, const char *service),
+		     void *ctx)
+{
+	const struct tables *tables = t->identities->tables;
+
+	for (unsigned place = 0; place < FILES; place++) {
+		const struct inside_tls_file *f = &t->shown[place];
+		bool any = false;
+
+		for (u32 id = IDENTITY_FIRST; *f->path && id < tables->sizes.identities; id++) {
+			const struct service *s =
+				tables->states[id].live && is_told(t, &t->known[id].uses, place)
+					? identities_service(t->identities, id)
+					: NULL;
+
+			if (s)
+				each(ctx, f, s->name);
+			any |= s != NULL;
+		}
+		if (!any && is_seen(f))
+			each(ctx, f, NULL);
+	}
+}
+
+bool inside_tls_failed(const struct inside_tls *t)
+{
+	for (unsigned i = 0; i < FILES; i++)
+		if (t->shown[i].failed)
+			return true;
+	return false;
+}
+
+/* --- life */
 
 struct inside_tls *inside_tls_new(struct identities *identities, struct probe_run *const *runs,
 				  struct worker *worker)
@@ -237,7 +494,8 @@ struct inside_tls *inside_tls_new(struct identities *identities, struct probe_ru
 	t->identities = identities;
 	t->runs = runs;
 	t->worker = worker;
-	t->known = calloc(identities->tables->sizes.identities, 1);
+	t->next = IDENTITY_FIRST;
+	t->known = calloc(identities->tables->sizes.identities, sizeof(*t->known));
 	if (t->known)
 		return t;
 	free(t);
@@ -248,8 +506,8 @@ void inside_tls_free(struct inside_tls *t)
 {
 	if (!t)
 		return;
-	for (unsigned i = 0; i < t->file_cnt; i++)
-		file_detach(&t->files[i]);
+	for (unsigned i = 0; i < FILES; i++)
+		file_drop(&t->files[i]);
 	free(t->known);
 	free(t);
 }

@@ -21,6 +21,7 @@ struct tls_function {
 };
 
 #define TLS_FUNCTIONS 16
+#define TLS_FILES     64 /* with these functions that the programs are attached to at a time */
 
 extern const struct probe probe_tls;
 extern const struct tls_function tls_functions[]; /* ends with a row without name */

@@ -12,6 +12,8 @@
 #define NOTE_BYTES   1024
 #define AT_ONCE	     256
 
+#define NOTE_GO_BUILD_ID 4 /* of the name "Go" */
+
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 #define OWN_ORDER ELFDATA2LSB
 #else
@@ -31,7 +33,8 @@ static int read_at(int fd, void *mem, size_t size, u64 offset)
 	return (size_t)n == size ? 0 : -ENOEXEC;
 }
 
-static void build_id_find(struct elf_file *f, const Elf64_Phdr *note)
+/* What a linker notes of the file it makes. */
+static void notes_read(struct elf_file *f, const Elf64_Phdr *note)
 {
 	unsigned char mem[NOTE_BYTES];
 	size_t len = note->p_filesz < sizeof(mem) ? note->p_filesz : sizeof(mem);
@@ -50,12 +53,14 @@ static void build_id_find(struct elf_file *f, const Elf64_Phdr *note)
 		at = data + ((head.n_descsz + 3u) & ~3u);
 		if (at > len)
 			return;
-		if (head.n_type != NT_GNU_BUILD_ID || head.n_namesz != 4 ||
+		if (head.n_namesz != 4)
+			continue;
+		f->is_go |= head.n_type == NOTE_GO_BUILD_ID && !memcmp(mem + name, "Go\0", 4);
+		if (head.n_type != NT_GNU_BUILD_ID || f->build_id_len ||
 		    memcmp(mem + name, "GNU", 4) != 0 || head.n_descsz > sizeof(f->build_id))
 			continue;
 		memcpy(f->build_id, mem + data, head.n_descsz);
 		f->build_id_len = head.n_descsz;
-		return;
 	}
 }
 
@@ -71,8 +76,8 @@ static int segments_read(struct elf_file *f, const Elf64_Ehdr *head)
 		if (p.p_type == PT_LOAD)
 			f->segments[f->segment_cnt++] =
 				(struct elf_segment){ p.p_offset, p.p_filesz, p.p_vaddr };
-		else if (p.p_type == PT_NOTE && !f->build_id_len)
-			build_id_find(f, &p);
+		else if (p.p_type == PT_NOTE)
+			notes_read(f, &p);
 	}
 	return 0;
 }
@@ -129,6 +134,13 @@ static int section_find(const struct elf_file *f, u32 type, Elf64_Shdr *ret)
 			return 0;
 	}
 	return -ENOENT;
+}
+
+bool elf_has_symbols(const struct elf_file *f)
+{
+	Elf64_Shdr table;
+
+	return !section_find(f, SHT_SYMTAB, &table);
 }
 
 static void symbol_take(const Elf64_Sym *sym, struct symbol_slot *slots, size_t cnt)

@@ -21,12 +21,15 @@ struct elf_file {
 	unsigned segment_cnt;
 	unsigned char build_id[ELF_BUILD_ID];
 	size_t build_id_len; /* 0: it has none */
+	bool is_go;	     /* Go's linker made it */
 };
 
 /* Reads the headers; the descriptor stays the caller's. 0, -ENOEXEC: no such file, or negative errno. */
 int elf_file_open(struct elf_file *f, int fd);
 /* The address in the file's own numbering of what is at this offset in it; false: it is not loaded. */
 bool elf_file_address(const struct elf_file *f, u64 file_at, u64 *ret);
+/* Has it a table of all its symbols, beside that for dynamic linking? */
+bool elf_has_symbols(const struct elf_file *f);
 /*
  * Finds the functions of these addresses, in its table of symbols, without one in that for dynamic linking if `dynamic`.
  * -ENOENT: it has no table.
