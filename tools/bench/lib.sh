@@ -30,19 +30,22 @@ bench_end() {
 	rm -rf "$TMP"
 }
 
-# bench_build NAME...: builds C programs (NAME) and BPF objects (NAME.bpf.o) that are older than their source
+# bench_build NAME...: builds C programs (NAME), libraries to preload (NAME.so) and BPF objects (NAME.bpf.o) that are older than
+# their source
 bench_build() {
 	local name source
 
 	mkdir -p "$PARTS"
 	for name; do
-		source=$ROOT/tools/bench/${name%.o}
-		source=${source%.bpf}$([[ $name == *.bpf.o ]] && echo .bpf).c
+		source=$ROOT/tools/bench/${name%.*o}.c
 		[ "$PARTS/$name" -nt "$source" ] && continue
 		case $name in
 		*.bpf.o)
 			"${CLANG:-clang}" -g -O2 -target bpf -mcpu=v3 -Wall \
 				-I"/usr/include/$(gcc -print-multiarch)" -c "$source" -o "$PARTS/$name"
+			;;
+		*.so)
+			"${CC:-gcc}" -O2 -Wall -Wextra -D_GNU_SOURCE -std=gnu11 -shared -fPIC "$source" -o "$PARTS/$name" -ldl
 			;;
 		*)
 			"${CC:-gcc}" -O2 -Wall -Wextra -D_GNU_SOURCE -std=gnu11 "$source" \
