@@ -361,14 +361,16 @@ static __always_inline int completed(struct request *rq, int error, u32 bytes,
 TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned int bytes)
 {
 	u32 zero = 0, running;
-	struct recent_cpu *recent = bpf_map_lookup_elem(&block_recent, &zero);
+	struct recent_cpu *recent = bpf_map_lookup_elem(&block_recent, &zero), *mine;
 
 	if (!recent)
 		return 0;
 	running = *(volatile u32 *)&recent->running;
 	*(volatile u32 *)&recent->running = running + 1;
-	barrier();
-	completed(rq, error, bytes, running ? NULL : recent);
+	/* the compiler would ask `running` for it, and the verifier of 5.10 not understand */
+	mine = running ? NULL : recent;
+	barrier_var(mine);
+	completed(rq, error, bytes, mine);
 	barrier();
 	*(volatile u32 *)&recent->running = running;
 	return 0;
