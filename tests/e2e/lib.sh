@@ -481,6 +481,7 @@ tables_above() { # PART
 scrape_faults() { # FILE...
 	local awk
 	awk=$(command -v mawk || command -v awk) # the one of busybox, in guests, takes minutes
+	# shellcheck disable=SC2016 # of awk
 	"$awk" '
 	FNR == 1 { split("", bucket); prefix = "" }
 	/^# TYPE / { type[$3] = $4; next }
@@ -536,13 +537,13 @@ scrape_often() {
 # Ends the scraping and says whether all the scrapes were sound and at least COUNT.
 stop_scraping() { # COUNT
 	end_process "$scraper" 2>/dev/null
-	local files=("$TMP"/scrapes/*) some=() i
+	local files=("$TMP"/scrapes/*) looked_at=() i
 	ok "at least $1 scrapes were answered (${#files[@]})" test "${#files[@]}" -ge "$1"
 	# An emulated machine takes a second or more to read one: no more than 50 of them.
 	for ((i = 0; i < ${#files[@]}; i += scale > 1 ? 1 + ${#files[@]} / 50 : 1)); do
-		some+=("${files[i]}")
+		looked_at+=("${files[i]}")
 	done
-	is "" "$(scrape_faults "${some[@]}" | head -n 5)" \
+	is "" "$(scrape_faults "${looked_at[@]}" | head -n 5)" \
 		"no counter goes back and each histogram adds up, over these scrapes"
 }
 

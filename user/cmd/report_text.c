@@ -123,7 +123,7 @@ static void report_file(FILE *out, const json_t *file)
 
 static void report_files(FILE *out, const json_t *files, bool verbose)
 {
-	size_t i, left_out = 0;
+	size_t i = 0, left_out = 0;
 	const json_t *file;
 
 	json_array_foreach(files, i, file)
