@@ -76,8 +76,9 @@ static bool is_starved(const struct cause *disk)
 {
 	const struct scene *s = disk->scene;
 
-	return disk->symptom->kind == SYMPTOM_DISK_SLOW && s->device &&
-	       pattern_match(BY_CPU, s->device) &&
+	return s->reason->blames == BLAMES_DEVICE && s->device &&
+	       disk->symptom->kind != SYMPTOM_DISK_FAILS &&
+	       disk->symptom->kind != SYMPTOM_DISK_HUNG && pattern_match(BY_CPU, s->device) &&
 	       growth_of(s, "cpu_wait", NULL) > growth_of(s, "disk", s->device);
 }
 

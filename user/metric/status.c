@@ -15,7 +15,7 @@ bool status_is_failed(const char *status)
 	len = strlen(status);
 	if (*status == '5')
 		return len == 3;
-	for (at = failed; (at = strstr(at, status)); at++)
+	for (at = failed + 1; (at = strstr(at, status)); at++)
 		if (at[-1] == '|' && at[len] == '|')
 			return true;
 	return false;
