@@ -156,6 +156,34 @@ static void who_asks_about_a_service_hears_of_it(void **state)
 	world_free(w);
 }
 
+/* Seismo starts beside a service that starts: whoever asks whether that is ready is told no again and again, and then yes, or never yes. */
+static void who_becomes_ready_is_fine(void **state)
+{
+	(void)state;
+	for (int ready = 0; ready < 2; ready++) {
+		struct world *w = world_new();
+		json_t *doc;
+
+		for (int i = 0; i < 4; i++) {
+			bool yes = ready && i == 3;
+
+			observe(w, "seismo_request_duration_seconds",
+				LABELS("shop.service", "inbound", "http"), 0.001, 2);
+			count(w, "seismo_requests_total",
+			      LABELS("shop.service", "inbound", "http", yes ? "200" : "503"), 2);
+			computes(w, "shop.service", 0.01);
+			tick(w);
+		}
+		doc = ask(w, SINCE_NS, NULL);
+		if (ready)
+			assert_int_equal(json_array_size(json_object_get(doc, "causes")), 0);
+		else
+			assert_string_equal(text_of(doc, "verdict"), "wrong");
+		json_decref(doc);
+		world_free(w);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +193,7 @@ int main(void)
 		cmocka_unit_test(limits_are_found_in_a_long_time),
 		cmocka_unit_test(services_and_devices_are_counted_once),
 		cmocka_unit_test(who_asks_about_a_service_hears_of_it),
+		cmocka_unit_test(who_becomes_ready_is_fine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

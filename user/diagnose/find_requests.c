@@ -33,14 +33,17 @@
 #define ERRORS_MIN    3
 #define ERRORS_RATIO  0.02
 #define ERRORS_SURE   0.10
-#define ERRORS_CLEAR  30   /* so many are no accident, though most requests succeed */
-#define MANY	      3.0  /* times the usual ratio, or age */
-#define ERRORS_MANY   0.3  /* wrong whatever is usual */
-#define LONG_S	      0.02 /* second: worth looking at whatever is usual */
-#define YOUNG_NS      (300 * 1000000000ULL)
-#define STALLED_S     4.0
-#define RECENT_NS     (15 * 1000000000ULL)
-#define FEWER	      0.5 /* of the usual answers */
+#define ERRORS_CLEAR  30  /* so many are no accident, though most requests succeed */
+#define MANY	      3.0 /* times the usual ratio, or age */
+#define ERRORS_MANY   0.3 /* wrong whatever is usual */
+#define ERRORS_FEW \
+	10 /* fewer are only if nearly all fail: until it is ready a service may refuse some */
+#define ERRORS_ALL 0.9
+#define LONG_S	   0.02 /* second: worth looking at whatever is usual */
+#define YOUNG_NS   (300 * 1000000000ULL)
+#define STALLED_S  4.0
+#define RECENT_NS  (15 * 1000000000ULL)
+#define FEWER	   0.5 /* of the usual answers */
 
 /* Requests of a service in one direction, of one protocol. Interned. */
 struct flow {
@@ -475,7 +478,7 @@ static void absolute_find(struct finder *f, const struct flow *flow, const struc
 		s.kind = SYMPTOM_FAILING;
 		s.metric = "seismo_requests_total";
 		s.weight = 0.5 + s.now / 2;
-		s.severe = s.now >= ERRORS_MANY;
+		s.severe = s.now >= (bad < ERRORS_FEW ? ERRORS_ALL : ERRORS_MANY);
 		find_add(f, &s);
 	}
 	s.now = hist_quantile(&now, 0.75);
