@@ -10,10 +10,10 @@
 #include "inflight.bpf.h"
 
 enum tls_state {
-	TLS_OPEN,   /* no more tickets expected */
-	TLS_FRESH,  /* tickets may follow */
-	TLS_HELD,   /* the data at response_ns is a ticket or the response: the next data tells */
-	TLS_TICKET, /* one ticket came, another may follow */
+	TLS_OPEN,  /* no more tickets expected */
+	TLS_FRESH, /* tickets may follow */
+	TLS_HELD,  /* the data at response_ns is a ticket or the response: the next data tells */
+	TLS_TICKET, /* another ticket may follow, as long as the last one; from here on: one more each */
 };
 
 /* More request bytes, or the end of the connection: the data held back was the response. */
@@ -28,29 +28,39 @@ static __noinline int tls_release(struct event *e)
 	return 0;
 }
 
-/* Bytes of the request direction have been parsed. */
+/* Bytes of the request direction have been parsed. What has arrived behind ClientHello is early data. */
 static __always_inline void tls_on_request(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
+	struct flow *request = event_flow(e), *response = &r->stream.flow[FLOW_RESPONSE];
 
-	if (tls_begins(event_flow(e), &r->stream.flow[FLOW_RESPONSE]))
+	if (!e->sent && !request->skip && unread(e->sk))
+		tls_goes_on(request, response);
+	if (tls_begins(request, response))
 		r->tls = TLS_FRESH;
 }
 
-/* The first data after the handshake. Most servers send two tickets of the same length at once. */
-static __always_inline u32 tls_first(struct event *e, u32 found)
+/*
+ * The first data after the handshake, response or not. Servers send one ticket, two or four of the same length, at once; but
+ * none is as long as a record can be.
+ */
+static __noinline int tls_first(struct event *e, u32 found)
 {
-	u32 len = event_flow(e)->rest, size = TLS_RECORD + len, total = e->bytes;
+	struct request_ctx *r = &e->sc->request;
+	u32 len = event_flow(e)->rest, size = TLS_RECORD + len, total = e->bytes, n;
+	bool early = !e->sent && found == 1 && e->now < inflight_oldest(r)->since_ns;
 
-	if (!e->sent) {
-		if (found == 1 && e->now < inflight_oldest(&e->sc->request)
-						   ->since_ns) /* it arrived before the request */
-			return TLS_TICKET;
+	if (!e->sent)
 		total += unread(e->sk);
-	}
-	if (total == 2 * size)
-		return TLS_TICKET;
-	return found == 1 && total == size && len <= TLS_TICKET_MAX ? TLS_HELD : TLS_OPEN;
+	n = total / size;
+	if (n * size != total || n == 3 || n > 4 || len > TLS_RECORD_FULL)
+		n = 0;
+	r->ticket = len;
+	r->tls = n > found			   ? TLS_TICKET + n - found - 1
+		 : early /* before the request */  ? TLS_TICKET
+		 : n == 1 && len <= TLS_TICKET_MAX ? TLS_HELD
+						   : TLS_OPEN;
+	return r->tls == TLS_OPEN && n < 2;
 }
 
 /* Data after the handshake and before any request: tickets. */
@@ -69,7 +79,7 @@ static __always_inline void tls_before(struct request_ctx *r, u32 len, u32 found
 static __noinline int tls_on_response(struct event *e, u32 found)
 {
 	struct request_ctx *r = &e->sc->request;
-	u32 len = event_flow(e)->rest, state = r->tls;
+	u32 len = event_flow(e)->rest, state = r->tls, more;
 
 	if (!r->outstanding) {
 		tls_before(r, len, found);
@@ -85,13 +95,15 @@ static __noinline int tls_on_response(struct event *e, u32 found)
 	if (state == TLS_OPEN)
 		return 1;
 	if (state == TLS_FRESH) {
-		r->tls = tls_first(e, found);
-		r->ticket = found == 1 ? len : 0;
-		if (r->tls != TLS_TICKET)
-			return r->tls == TLS_OPEN;
+		if (tls_first(e, found))
+			return 1;
+		if (r->tls == TLS_HELD)
+			return 0;
 	} else {
-		r->tls = TLS_OPEN;
-		if (len != r->ticket || found > 1) {
+		more = state > TLS_TICKET ? state - TLS_TICKET : 0;
+		r->tls = found > more ? TLS_OPEN : state - found;
+		if (len != r->ticket || found > more + 1) {
+			r->tls = TLS_OPEN;
 			r->response_ns = e->now;
 			return 1;
 		}

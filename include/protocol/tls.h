@@ -15,6 +15,7 @@
 #define TLS_FINISHED_MAX 96	  /* bytes of TLS 1.2's encrypted Finished message */
 #define TLS_DATA_ALERT	 (2 + 17) /* bytes of an alert in TLS 1.3, which looks like data */
 #define TLS_TICKET_MAX	 2048	  /* bytes of an encrypted ticket */
+#define TLS_RECORD_FULL	 0x3fff	  /* ... of several, which are no data that fills records */
 
 #define TLS_CLIENT_HELLO 1
 #define TLS_FATAL	 2
@@ -35,10 +36,13 @@ static inline u32 tls_is_first(const u8 *head, u32 avail)
 	       (avail < 10 || head[9] == 3);
 }
 
-/* TLS 1.3's Finished message, recognized by its length: 32 or 48 bytes, a header of 4, the type and a tag of 16. */
+/*
+ * TLS 1.3's Finished message, recognized by its length: 32 or 48 bytes, a header of 4, the type and a tag of 16. Java's sockets
+ * pad by 16 more.
+ */
 static inline u32 tls_is_finished(u32 len)
 {
-	return len == 32 + 17 + 4 || len == 48 + 17 + 4;
+	return len == 32 + 17 + 4 || len == 48 + 17 + 4 || len == 48 + 17 + 4 + 16;
 }
 
 /*
@@ -47,39 +51,67 @@ static inline u32 tls_is_finished(u32 len)
  */
 #define TLS_PADDED_MAX 128
 
-static inline u32 tls_client_finished(const struct flow *f, u32 len)
+/* CertificateVerify, by the length of its signature: of Ed25519, elliptic curves, Ed448 and RSA. */
+static inline u32 tls_is_verify(u32 len)
 {
-	return tls_is_finished(len) || (f->line == 1 && len > 32 + 17 + 4 && len <= TLS_PADDED_MAX);
+	u32 n = len - (4 + 4 + 17);
+
+	return (n >= 64 && n <= 72) || (n >= 100 && n <= 104) || n == 114 ||
+	       (n >= 135 && n <= 139) || n == 256 || n == 384 || n == 512;
 }
 
 /*
- * In TLS 1.3 the end of the handshake looks like data: on the client side it is what follows ChangeCipherSpec (f->line), up
- * to Finished. f->begun: Finished was just seen; f->rest: the length of the first data since it was set to 0; f->named:
+ * In TLS 1.3 the end of the handshake looks like data. Of the client it is what follows ChangeCipherSpec, or ClientHello where
+ * there is none, up to Finished: f->line is the number of the next record of it. f->within: this side has said hello;
+ * f->begun: Finished was just seen; f->rest: the length of the first data since it was set to 0; f->size_at: see below; f->named:
  */
 enum tls_at {
 	TLS_GREETS, /* in the handshake */
 	TLS_FINISHED,
-	TLS_TALKS, /* server: it has sent more than Finished */
+	TLS_TALKS, /* server: it has sent more than Finished; client: it has said goodbye */
 };
 
 /*
- * An encrypted alert. A client that has finished its handshake says goodbye. A server that has sent nothing else since its
- * own end of it refuses what the client has shown.
+ * Early data (0-RTT): a client that has been here before says more than hello before the server says anything. That is a
+ * request, and so is what follows up to EndOfEarlyData. The server's own handshake then is one record or two that look like
+ * data, of which f->size_at is how many have been seen; what follows is a response.
  */
-static inline u32 tls_alert(const struct stream *s, u32 type, u32 is_request)
-{
-	u32 client = s->flow[FLOW_REQUEST].named, server = s->flow[FLOW_RESPONSE].named;
+#define TLS_EARLY     1	       /* f->size_at of the client */
+#define TLS_EARLY_END (4 + 17) /* bytes of EndOfEarlyData */
 
-	if (client == TLS_GREETS)
-		return FOUND_SETUP_FAILURE;
-	if (is_request)
+/* The client goes on behind ClientHello. */
+static inline void tls_goes_on(struct flow *client, const struct flow *server)
+{
+	if (client->within && client->named == TLS_GREETS && !server->within)
+		client->size_at = TLS_EARLY;
+}
+
+/*
+ * An encrypted alert. A client that has finished its handshake says goodbye, also when all of that was in the record of its
+ * certificate. A server that has sent nothing else since then refuses what the client has shown, unless it says goodbye too.
+ */
+static inline u32 tls_alert(struct stream *s, u32 type, u32 is_request)
+{
+	struct flow *client = &s->flow[FLOW_REQUEST], *server = &s->flow[FLOW_RESPONSE];
+
+	if (client->named == TLS_GREETS && !(is_request && client->line > 1))
+		return !is_request && client->size_at == TLS_EARLY && server->size_at > 1
+			       ? FOUND_NOTHING /* it has answered, and reads no further */
+			       : FOUND_SETUP_FAILURE;
+	if (is_request) {
+		client->named = TLS_TALKS;
 		return FOUND_SETUP_LEFT;
-	return type == TLS_DATA && server == TLS_FINISHED ? FOUND_SETUP_FAILURE : FOUND_NOTHING;
+	}
+	return type == TLS_DATA && client->named == TLS_FINISHED && server->within &&
+			       server->named != TLS_TALKS
+		       ? FOUND_SETUP_FAILURE
+		       : FOUND_NOTHING;
 }
 
 static inline void tls_handshake(struct flow *f, const u8 *head, u32 len, u32 is_request,
 				 struct found *ret)
 {
+	f->within = 1;
 	if (is_request && f->named == TLS_GREETS && !f->line && head[5] == TLS_CLIENT_HELLO)
 		ret->kind = FOUND_SETUP;
 	if (!f->line || len > TLS_FINISHED_MAX) /* a second ClientHello */
@@ -91,24 +123,69 @@ static inline void tls_handshake(struct flow *f, const u8 *head, u32 len, u32 is
 	}
 }
 
-static inline void tls_data(struct flow *f, u32 len, u32 is_request, struct found *ret)
+/*
+ * A record of the client's handshake in TLS 1.3: Finished, where it has a certificate after that and CertificateVerify. Some
+ * pack all of it into one record, and what follows is a request.
+ */
+static inline void tls_client_data(struct flow *f, u32 len, struct found *ret)
 {
-	if (is_request && f->line) {
-		f->begun = tls_client_finished(f, len);
-		f->line = f->begun || f->line > 4 ? 0 : f->line + 1;
-		if (!f->line) {
-			f->named = TLS_FINISHED;
-			ret->kind = FOUND_SETUP_DONE;
-		}
+	u32 line = f->line ?: 1, finished = tls_is_finished(len);
+
+	if (f->size_at == TLS_EARLY && !finished) {
+		if (len == TLS_EARLY_END)
+			f->size_at = 0;
+		else
+			ret->kind = FOUND_REQUEST;
 		return;
 	}
-	if (is_request)
+	f->begun = finished || (line == 1 ? len > 32 + 17 + 4 && len <= TLS_PADDED_MAX
+					  : line > 2 || !tls_is_verify(len));
+	f->line = f->begun ? 0 : line + 1;
+	if (!f->begun)
+		return;
+	f->size_at = 0;
+	f->named = TLS_FINISHED;
+	ret->kind = finished || line == 1 ? FOUND_SETUP_DONE : FOUND_REQUEST;
+}
+
+/*
+ * A record of the server that looks like data. False: it is one of its handshake. The first one is never Finished, even where
+ * it is as long.
+ */
+static inline u32 tls_server_data(struct flow *f, const struct flow *client, u32 len)
+{
+	u32 seen = f->size_at, finished = seen && tls_is_finished(len);
+
+	if (client->named)
+		f->named = TLS_TALKS;
+	else if (f->named != TLS_TALKS && finished)
 		f->named = TLS_FINISHED;
-	else
-		f->named = f->named ? TLS_TALKS : tls_is_finished(len);
-	if (!f->rest)
-		f->rest = len;
-	ret->kind = is_request ? FOUND_REQUEST : FOUND_RESPONSE;
+	else if (f->named)
+		f->named = TLS_TALKS;
+	if (seen > 1)
+		return 1;
+	f->size_at++;
+	return client->size_at != TLS_EARLY || (seen && !finished);
+}
+
+static inline void tls_data(struct stream *s, u32 len, u32 is_request, struct found *ret)
+{
+	struct flow *client = &s->flow[FLOW_REQUEST], *server = &s->flow[FLOW_RESPONSE];
+
+	if (!is_request) {
+		if (!tls_server_data(server, client, len))
+			return;
+		if (!server->rest)
+			server->rest = len;
+		ret->kind = FOUND_RESPONSE;
+		return;
+	}
+	if (client->named == TLS_GREETS && (client->line || client->within)) {
+		tls_client_data(client, len, ret);
+		return;
+	}
+	client->named = TLS_FINISHED;
+	ret->kind = FOUND_REQUEST;
 }
 
 static inline u32 tls_step(struct stream *s, const u8 *head, u32 avail, u32 is_request,
@@ -126,6 +203,8 @@ static inline u32 tls_step(struct stream *s, const u8 *head, u32 avail, u32 is_r
 	    ((type == TLS_HANDSHAKE && is_request && !f->named) || (type == TLS_ALERT && len == 2)))
 		return 0; /* the first byte is looked at */
 	f->skip = len;
+	if (is_request && type != TLS_HANDSHAKE)
+		tls_goes_on(f, &s->flow[FLOW_RESPONSE]);
 	if (type == TLS_CCS)
 		f->line = 1;
 	else if (type == TLS_HANDSHAKE)
@@ -135,7 +214,7 @@ static inline u32 tls_step(struct stream *s, const u8 *head, u32 avail, u32 is_r
 	else if (type == TLS_ALERT || (type == TLS_DATA && len == TLS_DATA_ALERT))
 		ret->kind = tls_alert(s, type, is_request);
 	else if (type == TLS_DATA)
-		tls_data(f, len, is_request, ret);
+		tls_data(s, len, is_request, ret);
 	return TLS_RECORD;
 }
 
