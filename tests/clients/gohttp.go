@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 
 // HTTP as Go's library speaks it. `gohttp server [tls]` prints its port and answers with the status of the query's "code", after "ms"
-// milliseconds, with "bytes" bytes. `gohttp client URL N CONCURRENCY` prints what it was answered, a line "STATUS NUMBER" for each
-// status, and "p50 SECONDS", the median of the times until the header of a response.
+// milliseconds, with "bytes" bytes; inside TLS it asks for a certificate if `tls` is `mutual`. `gohttp client URL N CONCURRENCY
+// [CERTIFICATE KEY]` prints what it was answered, a line "STATUS NUMBER" for each status, and the times until the header of a response,
+// "p50 SECONDS", the median, and "longest SECONDS". With `strict` for `client` it trusts no certificate that the system does not trust.
 package main
 
 import (
@@ -12,6 +13,7 @@ import (
 	"crypto/rand"
 	"crypto/tls"
 	"crypto/x509"
+	"crypto/x509/pkix"
 	"fmt"
 	"io"
 	"math/big"
@@ -20,6 +22,7 @@ import (
 	"os"
 	"sort"
 	"strconv"
+	"strings"
 	"sync"
 	"time"
 )
@@ -47,31 +50,39 @@ func answer(w http.ResponseWriter, r *http.Request) {
 func certificate() tls.Certificate {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	fail(err)
-	template := x509.Certificate{SerialNumber: big.NewInt(1), NotAfter: time.Now().Add(time.Hour)}
+	template := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, NotAfter: time.Now().Add(time.Hour)}
 	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
 	fail(err)
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
-func serve(secure bool) {
+func serve(secure string) {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	fail(err)
 	fmt.Println(listener.Addr().(*net.TCPAddr).Port)
 	server := http.Server{Handler: http.HandlerFunc(answer)}
-	if secure {
+	if secure != "" {
 		server.TLSConfig = &tls.Config{Certificates: []tls.Certificate{certificate()}}
+		if secure == "mutual" {
+			server.TLSConfig.ClientAuth = tls.RequestClientCert
+		}
 		fail(server.ServeTLS(listener, "", ""))
 	}
 	fail(server.Serve(listener))
 }
 
-func ask(url string, n, concurrency int) {
+func ask(url string, n, concurrency int, strict bool, files []string) {
 	var lock sync.Mutex
 	var wait sync.WaitGroup
 	statuses := map[int]int{}
 	times := []float64{}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: true}
+	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: !strict}
+	if len(files) > 1 {
+		own, err := tls.LoadX509KeyPair(files[0], files[1])
+		fail(err)
+		transport.TLSClientConfig.Certificates = []tls.Certificate{own}
+	}
 	transport.ForceAttemptHTTP2 = false
 	transport.MaxIdleConnsPerHost = concurrency
 	client := http.Client{Transport: transport}
@@ -98,16 +109,16 @@ func ask(url string, n, concurrency int) {
 		fmt.Println(status, cnt)
 	}
 	sort.Float64s(times)
-	fmt.Printf("p50 %.6f\n", times[len(times)/2])
+	fmt.Printf("p50 %.6f\nlongest %.6f\n", times[len(times)/2], times[len(times)-1])
 }
 
 func main() {
 	if os.Args[1] == "server" {
-		serve(len(os.Args) > 2)
+		serve(strings.Join(os.Args[2:], ""))
 	}
 	n, err := strconv.Atoi(os.Args[3])
 	fail(err)
 	concurrency, err := strconv.Atoi(os.Args[4])
 	fail(err)
-	ask(os.Args[2], n, concurrency)
+	ask(os.Args[2], n, concurrency, os.Args[1] == "strict", os.Args[5:])
 }

@@ -1,7 +1,8 @@
 # shellcheck shell=bash
 # SPDX-License-Identifier: BSD-3-Clause
 # What the tests with real clients share: what a client says that it was answered, which is in $TMP/CLIENT.answered, "STATUS NUMBER" for
-# each status, "untimed NUMBER" of those that wait on purpose, and "p50 SECONDS", compared with what was counted. After request.sh.
+# each status, "untimed NUMBER" of those that wait on purpose, "p50 SECONDS" and "longest SECONDS", compared with what was counted. After
+# request.sh.
 
 export NODE_PATH=$ROOT/build/clients/node_modules # by `make deps-clients`
 
@@ -42,7 +43,7 @@ clients_end() {
 answers() { # PROTOCOL CLIENT...
 	local files=("${@:2}")
 	files=("${files[@]/#/"$TMP/"}")
-	awk -v protocol="$1" '$1 !~ /^(p50|untimed)$/ { sum[$1] += $2 } END { for (status in sum) print protocol, status, sum[status] }' "${files[@]/%/.answered}"
+	awk -v protocol="$1" '$1 !~ /^(p50|longest|untimed)$/ { sum[$1] += $2 } END { for (status in sum) print protocol, status, sum[status] }' "${files[@]/%/.answered}"
 }
 
 answered_are() { # SERVICE DIRECTION PROTOCOL CLIENT...
