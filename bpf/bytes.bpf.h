@@ -91,15 +91,14 @@ static __always_inline void bytes_read_begin(struct sock *sk, struct sock_ctx *s
 /* For the socket's owner, as bytes_add(). Others may be doing the same. */
 static __always_inline int bytes_read_add(struct sock_ctx *sc, u64 bytes)
 {
+	if (!bytes) /* of an addition of 0 the compiler makes an instruction that Linux has since 5.12 */
+		return 0;
 	__sync_fetch_and_add(&sc->read, bytes);
 	return bytes_add(sc, bytes, TCP_RECEIVED);
 }
 
-/*
- * How many bytes calls have read that no program sees: those that map them, or splice them. Only while nobody else reads the socket:
- * what a call has read of which a program is still to be told would be among them.
- */
-static __always_inline u64 bytes_untold(struct sock *sk, struct sock_ctx *sc)
+/* How many bytes have been read that are not counted. */
+static __always_inline u64 bytes_progress(struct sock *sk, struct sock_ctx *sc)
 {
 	struct tcp_sock *tp = tcp_sock_or_null(sk);
 	u64 n;
@@ -107,7 +106,16 @@ static __always_inline u64 bytes_untold(struct sock *sk, struct sock_ctx *sc)
 	if (!tp || !sc->reads)
 		return 0;
 	n = read_so_far(tp) - end_is_read(sk, tp) - sc->read;
-	return (s64)n > 0 && !has_upper_protocol(sk) ? n : 0;
+	return (s64)n > 0 ? n : 0;
+}
+
+/*
+ * The same, by calls that no program sees: those that map bytes, or splice them. Only while nobody else reads the socket: what a call has
+ * read of which a program is still to be told would be among them.
+ */
+static __always_inline u64 bytes_untold(struct sock *sk, struct sock_ctx *sc)
+{
+	return has_upper_protocol(sk) ? 0 : bytes_progress(sk, sc);
 }
 
 /* The connection has ended. If a program is still to be told of a call, that call's bytes are counted here. */

@@ -179,8 +179,13 @@ static __always_inline int on_datagram_data(struct sock *sk, int bytes, bool sen
 {
 	struct event e = { .sk = sk, .bytes = bytes, .sent = sent, .sc = sock_ctx(sk) };
 
-	if (bytes <= 0 || !e.sc || !both_ways)
+	if (bytes < 0 || !e.sc || !both_ways)
 		return 0;
+	if (!bytes) { /* of several messages an empty one is one, too */
+		if (e.sc->request.multi_msg)
+			message_done();
+		return 0;
+	}
 	sock_claim(e.sc);
 	request_sock_note(sk);
 	return on_datagram(&e);
@@ -220,9 +225,9 @@ static __always_inline int on_urgent(struct sock *sk, int bytes)
 
 TRACEPOINT(sock_recv_length, recv, struct sock *sk, int bytes, int flags)
 {
-	if (flags & MSG_OOB)
-		return on_urgent(sk, bytes);
-	return flags & MSG_NOT_READ ? 0 : on_data(sk, bytes, false);
+	if (flags & MSG_NOT_READ)
+		return 0;
+	return flags & MSG_OOB ? on_urgent(sk, bytes) : on_data(sk, bytes, false);
 }
 
 const volatile u32 nr_recvmmsg SEC(".rodata"), nr_sendmmsg SEC(".rodata"), nr_splice SEC(".rodata");
@@ -350,10 +355,10 @@ int BPF_PROG(udpv6_send_fexit, struct sock *sk, struct msghdr *msg, u64 size, in
 /* ec095263a965 ("net: remove noblock parameter from recvmsg() entities") removed the fourth of six. */
 const volatile u32 arity_tcp_recvmsg SEC(".rodata");
 
-/* The function's result, 0 for what was not read of the stream. */
-#define RECEIVED()                                                                    \
-	(arity_tcp_recvmsg > 5 ? (int)(ARG(ctx, 4) & MSG_NO_STREAM ? 0 : ARG(ctx, 6)) \
-			       : (int)(ARG(ctx, 3) & MSG_NO_STREAM ? 0 : ARG(ctx, 5)))
+/* The function's result, negative for what was not read of the stream: 0 is its end. */
+#define RECEIVED()                                                                     \
+	(arity_tcp_recvmsg > 5 ? (int)(ARG(ctx, 4) & MSG_NO_STREAM ? -1 : ARG(ctx, 6)) \
+			       : (int)(ARG(ctx, 3) & MSG_NO_STREAM ? -1 : ARG(ctx, 5)))
 
 SEC("?fexit/tcp_recvmsg")
 int BPF_PROG(recv_fexit, struct sock *sk)

@@ -150,7 +150,7 @@ static __always_inline u32 stream_last_status(const struct holder *h, const stru
 
 /*
  * It has ended, or was complete and both CPUs that were at it left the count to the other one. One whose response has begun has a protocol
- * of its own: a connection becomes one of gRPC with its first call, and has other streams too; only calls are not complete then.
+ * of its own: a connection becomes one of gRPC with its first call, and has other streams too, which are mostly complete then.
  */
 static __always_inline void stream_ended(const struct stream_entry *e, struct holder *h, u64 now)
 {

@@ -65,7 +65,7 @@ static __always_inline void connecting(struct sock_ctx *sc)
 	sock_claim(sc);
 	sock_opened(sc, TCP_OUTBOUND);
 	sc->start_ns = bpf_ktime_get_ns();
-	sc->retransmits = sc->sends = 0;
+	sc->retransmits = sc->sends = sc->sent_seq = 0;
 }
 
 /* Set by the loader: this program is in use. */
@@ -82,9 +82,13 @@ static __always_inline void bytes_begin(struct sock *sk, struct sock_ctx *sc)
 static __always_inline int sent_so_far(struct sock *sk, struct sock_ctx *sc)
 {
 	u32 seq = BPF_CORE_READ((struct tcp_sock *)sk, write_seq), before = sc->sent_seq;
+	s32 more = before ? seq - before : 0;
 
+	/* two threads that send: the other one has read it later, and counted already */
+	if (more < 0)
+		return 0;
 	sc->sent_seq = seq;
-	return bytes_add_later(sc, before ? seq - before : 0, TCP_SENT);
+	return bytes_add_later(sc, more, TCP_SENT);
 }
 
 static __always_inline void listening(struct sock *sk, struct sock_ctx *sc)
@@ -368,7 +372,7 @@ TRACEPOINT(tcp_rcv_space_adjust, recv_adjust, struct sock *sk)
 	sock_claim(sc);
 	if (!sc->reads)
 		bytes_read_begin(sk, sc, 0);
-	return bytes_read_add(sc, bytes_untold(sk, sc));
+	return bytes_read_add(sc, bytes_progress(sk, sc));
 }
 
 /*

@@ -209,6 +209,8 @@ void identities_reclaim(struct identities *t)
 		t->tables->states[id].matters = 0;
 		t->tables->states[id].failures = 0;
 		t->tables->states[id].live = 0;
+		/* who found the row just before it was unlinked may have read the number after that */
+		__atomic_fetch_add(&t->tables->states[id].gen, 1, __ATOMIC_SEQ_CST);
 		tables_free(t->tables, POOL_IDENTITY, id);
 	}
 }
