@@ -51,13 +51,14 @@ static inline u32 tls_is_finished(u32 len)
  */
 #define TLS_PADDED_MAX 128
 
-/* CertificateVerify, by the length of its signature: of Ed25519, elliptic curves, Ed448 and RSA. */
+/* CertificateVerify, by the length of its signature: of Ed25519, elliptic curves, Ed448 and RSA, which Java's sockets pad, too. */
 static inline u32 tls_is_verify(u32 len)
 {
 	u32 n = len - (4 + 4 + 17);
 
 	return (n >= 64 && n <= 72) || (n >= 100 && n <= 104) || n == 114 ||
-	       (n >= 135 && n <= 139) || n == 256 || n == 384 || n == 512;
+	       (n >= 135 && n <= 139) || n == 256 || n == 384 || n == 512 || n == 256 + 16 ||
+	       n == 384 + 16 || n == 512 + 16;
 }
 
 /*
