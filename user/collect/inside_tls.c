@@ -24,6 +24,7 @@
 #define USES	  8   /* files of a process that are noted */
 
 #define IDENTITY_FIRST 1
+#define DELETED	       " (deleted)"
 
 /* Files that a process has, by their places. */
 struct uses {
@@ -46,6 +47,7 @@ struct tls_file {
 	ino_t ino;
 	off_t size;
 	struct timespec written;
+	u64 mapped_device, mapped_inode; /* as its mapping has them */
 	u64 used_ns; /* the round that saw it last; 0: there is none in this place */
 	u32 pid;     /* of a process that had it then, ... */
 	u64 start_ticks;
@@ -219,8 +221,48 @@ static bool is_changed(const struct tls_file *f, const struct stat *st)
 	       f->written.tv_nsec != st->st_mtim.tv_nsec;
 }
 
+static void file_used(struct inside_tls *t, struct look *look, struct tls_file *f,
+		      const struct mapping *m)
+{
+	f->mapped_device = m->device;
+	f->mapped_inode = m->inode;
+	f->used_ns = t->began_ns;
+	f->pid = look->pid;
+	f->start_ticks = look->start_ticks;
+	snprintf(f->shown.path, sizeof(f->shown.path), "%s", m->path);
+	for (unsigned i = 0; i < look->uses.cnt; i++)
+		if (look->uses.files[i] == f - t->files)
+			return;
+	if (look->uses.cnt < USES)
+		look->uses.files[look->uses.cnt++] = (u8)(f - t->files);
+}
+
+/* How long it is without what the kernel adds to the name of a file that was replaced or removed. */
+static size_t name_len(const char *path)
+{
+	const size_t len = strlen(path), mark = strlen(DELETED);
+
+	return len > mark && !strcmp(path + len - mark, DELETED) ? len - mark : len;
+}
+
+/*
+ * The process has a file that cannot be opened: one that was replaced is opened by its mapping only, which needs a capability
+ * that the daemon need not have. If it was attached before it stays so.
+ */
+static void file_keep(struct inside_tls *t, struct look *look, const struct mapping *m)
+{
+	const size_t len = name_len(m->path);
+
+	for (struct tls_file *f = t->files; f < t->files + FILES; f++)
+		if (f->used_ns && f->mapped_device == m->device && f->mapped_inode == m->inode &&
+		    len == name_len(f->shown.path) && !memcmp(f->shown.path, m->path, len)) {
+			file_used(t, look, f, m);
+			return;
+		}
+}
+
 /* The process has the file that is open here: it is attached from now on, or was before. */
-static void file_use(struct inside_tls *t, struct look *look, int fd, const char *path,
+static void file_use(struct inside_tls *t, struct look *look, int fd, const struct mapping *m,
 		     const char *base)
 {
 	struct tls_file *f;
@@ -230,7 +272,7 @@ static void file_use(struct inside_tls *t, struct look *look, int fd, const char
 		return;
 	f = file_find(t, &st);
 	if (!f) {
-		room_warn(t, path);
+		room_warn(t, m->path);
 		return;
 	}
 	if (f->used_ns && (is_changed(f, &st) || (f->waits && has_room(t))))
@@ -242,17 +284,9 @@ static void file_use(struct inside_tls *t, struct look *look, int fd, const char
 			.size = st.st_size,
 			.written = st.st_mtim,
 		};
-		file_attach(t, f, fd, path, base);
+		file_attach(t, f, fd, m->path, base);
 	}
-	f->used_ns = t->began_ns;
-	f->pid = look->pid;
-	f->start_ticks = look->start_ticks;
-	snprintf(f->shown.path, sizeof(f->shown.path), "%s", path);
-	for (unsigned i = 0; i < look->uses.cnt; i++)
-		if (look->uses.files[i] == f - t->files)
-			return;
-	if (look->uses.cnt < USES)
-		look->uses.files[look->uses.cnt++] = (u8)(f - t->files);
+	file_used(t, look, f, m);
 }
 
 static bool is_library(const char *base)
@@ -291,9 +325,11 @@ static void process_look(struct inside_tls *t, struct look *look)
 			if (!m->inode || (!library && strcmp(m->path, program) != 0))
 				continue;
 			fd = mapping_open(m, look->pid);
-			if (fd < 0)
+			if (fd < 0) {
+				file_keep(t, look, m);
 				continue;
-			file_use(t, look, fd, m->path, library ? base + 1 : NULL);
+			}
+			file_use(t, look, fd, m, library ? base + 1 : NULL);
 			close(fd);
 		}
 	mappings_release(&maps);

@@ -30,12 +30,16 @@ bool mappings_add(struct mappings *m, const char *line)
 {
 	struct mapping new = { 0 }, *list;
 	char perms[5] = "";
+	u32 major, minor;
 	int path = 0;
 
-	if (sscanf(line, "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %*x:%*x %" SCNu64 " %n",
-		   &new.start, &new.end, perms, &new.file_at, &new.inode, &path) != 5 ||
+	if (sscanf(line,
+		   "%" SCNx64 "-%" SCNx64 " %4s %" SCNx64 " %" SCNx32 ":%" SCNx32 " %" SCNu64 " %n",
+		   &new.start, &new.end, perms, &new.file_at, &major, &minor, &new.inode,
+		   &path) != 7 ||
 	    !path || new.end <= new.start)
 		return false;
+	new.device = (u64)major << 32 | minor;
 	if (!strchr(perms, 'x'))
 		return true;
 	if (m->cnt == MAPPINGS_MAX || (m->cnt && new.start < m->list[m->cnt - 1].end))

@@ -13,6 +13,7 @@
 struct mapping {
 	u64 start, end;
 	u64 file_at; /* offset of its start in the file */
+	u64 device;  /* as the kernel writes it there; stat() may say another one */
 	u64 inode;   /* 0: no file */
 	char *path;  /* as the process sees it, "" without a name; never NULL */
 };
