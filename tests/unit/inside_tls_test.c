@@ -376,6 +376,31 @@ static void a_replaced_library_stays_as_long_as_a_process_has_it(void **state)
 	assert_int_equal(attach_cnt, 2);
 }
 
+static void a_replaced_library_stays_while_its_service_is_named(void **state)
+{
+	pid_t old;
+
+	(void)state;
+	library_map(0);
+	old = process_begin();
+	kernel.alive[1].pid = (u32)old;
+	read_after(1);
+	library_unmap(0);
+	unlink(library_path(0));
+	library_map(1);
+	kernel.alive[1].pid = (u32)getpid();
+	read_after(1);
+	assert_int_equal(attached, 2);
+	services_set("al*");
+	read_after(1);
+	assert_int_equal(attached, 2);
+	services_set("beta");
+	read_after(1);
+	assert_int_equal(attached, 0);
+	process_end(old);
+	assert_int_equal(attach_cnt, 2);
+}
+
 static void a_file_that_was_written_to_is_attached_anew(void **state)
 {
 	const struct timespec times[2] = { { .tv_sec = 1 }, { .tv_sec = 1 } };
@@ -475,6 +500,7 @@ int main(void)
 		TEST(it_is_let_go_in_the_next_round_that_there_is),
 		TEST(what_both_want_stays),
 		TEST(a_replaced_library_stays_as_long_as_a_process_has_it),
+		TEST(a_replaced_library_stays_while_its_service_is_named),
 		TEST(a_file_that_was_written_to_is_attached_anew),
 		TEST(one_that_cannot_be_attached_is_told_of),
 		TEST(those_that_there_is_no_room_for_are_told_of_once),

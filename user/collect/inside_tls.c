@@ -51,13 +51,14 @@ struct tls_file {
 	u64 used_ns; /* the round that saw it last; 0: there is none in this place */
 	u32 pid;     /* of a process that had it then, ... */
 	u64 start_ticks;
-	bool waits; /* until there are fewer */
+	u32 identity; /* ... and its own */
+	bool waits;   /* until there are fewer */
 	struct bpf_link *links[2 * TLS_FUNCTIONS];
 	unsigned link_cnt;
 };
 
 struct known {
-	bool wanted; /* the programs were told so */
+	bool wanted; /* the programs were told so; the worker reads it while `busy` */
 	struct uses uses;
 };
 
@@ -229,6 +230,7 @@ static void file_used(struct inside_tls *t, struct look *look, struct tls_file *
 	f->used_ns = t->began_ns;
 	f->pid = look->pid;
 	f->start_ticks = look->start_ticks;
+	f->identity = look->identity;
 	snprintf(f->shown.path, sizeof(f->shown.path), "%s", m->path);
 	for (unsigned i = 0; i < look->uses.cnt; i++)
 		if (look->uses.files[i] == f - t->files)
@@ -341,9 +343,9 @@ static void process_look(struct inside_tls *t, struct look *look)
  */
 static bool is_held(struct inside_tls *t, struct tls_file *f)
 {
-	struct look look = { .pid = f->pid };
+	struct look look = { .identity = f->identity, .pid = f->pid };
 
-	if (process_start(f->pid) == f->start_ticks)
+	if (t->known[f->identity].wanted && process_start(f->pid) == f->start_ticks)
 		process_look(t, &look);
 	return f->used_ns == t->began_ns;
 }
@@ -354,10 +356,10 @@ static void files_let_go(struct inside_tls *t)
 	for (struct tls_file *f = t->files; f < t->files + FILES; f++) {
 		if (!f->used_ns || f->used_ns >= t->cycle_ns)
 			continue;
-		if (f->used_ns >= t->changed_ns &&
-		    (t->began_ns - f->used_ns < IDLE_NS || is_held(t, f)))
+		if (f->used_ns >= t->changed_ns && t->began_ns - f->used_ns < IDLE_NS)
 			continue;
-		file_drop(f);
+		if (!is_held(t, f))
+			file_drop(f);
 	}
 }
 
