@@ -101,14 +101,15 @@ static void report_lost(FILE *out, const json_t *probe)
 static void report_file(FILE *out, const json_t *file)
 {
 	const json_t *services = json_object_get(file, "services"), *service;
+	json_int_t functions = json_integer_value(json_object_get(file, "functions"));
 	const char *between = ", for ";
 	size_t i;
 
-	fprintf(out, DETAIL "%s: %s", is_true(file, "missing") ? "missing" : "file",
+	fprintf(out, DETAIL "%s: %s", is_true(file, "missing") ? "not attached" : "file",
 		text_of(file, "path"));
 	if (is_true(file, "attached"))
-		fprintf(out, ", attached to %lld functions",
-			(long long)json_integer_value(json_object_get(file, "functions")));
+		fprintf(out, ", attached to %lld function%s", (long long)functions,
+			functions == 1 ? "" : "s");
 	json_array_foreach(services, i, service)
 	{
 		fprintf(out, "%s%s", between, json_string_value(service));

@@ -108,7 +108,7 @@ static void room_warn(struct inside_tls *t, const char *path)
 		return;
 	t->room_warned = true;
 	log_warn(
-		"cannot look into TLS: %s: at most %d files of these services are attached, and %d known, at a time; this one is passed over, and so are others; name fewer services in probes.tls.services",
+		"cannot look into TLS: %s: at most %d files of these services are attached, and %d known, at a time; this one is passed over, as is each further one; name fewer services in probes.tls.services",
 		path, TLS_FILES, FILES);
 }
 
