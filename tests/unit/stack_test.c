@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Names of addresses, against nm and dladdr() on this very program; classes of waits; stacks of tasks that sleep. */
 #include <dlfcn.h>
+#include <elf.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -189,6 +190,48 @@ static void elf_test(void **state)
 	close(fd);
 	free(list);
 	free(slots);
+}
+
+/* This program, with names of symbols that are said to be larger than what is searched. */
+static int large_names_open(void)
+{
+	int own = open("/proc/self/exe", O_RDONLY | O_CLOEXEC);
+	int fd = memfd_create("large", MFD_CLOEXEC);
+	Elf64_Shdr table, names;
+	Elf64_Ehdr head;
+	char mem[4096];
+	ssize_t n;
+
+	while ((n = read(own, mem, sizeof(mem))) > 0)
+		assert_int_equal(write(fd, mem, (size_t)n), n);
+	close(own);
+	assert_int_equal(pread(fd, &head, sizeof(head), 0), sizeof(head));
+	for (unsigned i = 0; i < head.e_shnum; i++) {
+		off_t at = (off_t)head.e_shoff;
+
+		assert_int_equal(pread(fd, &table, sizeof(table), at + i * sizeof(table)),
+				 sizeof(table));
+		if (table.sh_type != SHT_SYMTAB)
+			continue;
+		at += table.sh_link * sizeof(names);
+		assert_int_equal(pread(fd, &names, sizeof(names), at), sizeof(names));
+		names.sh_size = 64 << 20;
+		assert_int_equal(pwrite(fd, &names, sizeof(names), at), sizeof(names));
+	}
+	return fd;
+}
+
+static void what_was_not_searched_is_said(void **state)
+{
+	const char *const names[] = { "there is none" };
+	int fd = large_names_open();
+	struct elf_file f;
+	u64 offset;
+
+	(void)state;
+	assert_int_equal(elf_file_open(&f, fd), 0);
+	assert_int_equal(elf_functions_find(&f, names, 1, &offset), -EFBIG);
+	close(fd);
 }
 
 static void no_elf_test(void **state)
@@ -422,11 +465,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(search_test),	 cmocka_unit_test(name_test),
 		cmocka_unit_test(perf_map_test), cmocka_unit_test(kernel_test),
-		cmocka_unit_test(elf_test),	 cmocka_unit_test(no_elf_test),
-		cmocka_unit_test(process_test),	 cmocka_unit_test(image_test),
-		cmocka_unit_test(room_test),	 cmocka_unit_test(compiled_test),
-		cmocka_unit_test(mappings_test), cmocka_unit_test(walk_test),
-		cmocka_unit_test(class_test),
+		cmocka_unit_test(elf_test),	 cmocka_unit_test(what_was_not_searched_is_said),
+		cmocka_unit_test(no_elf_test),	 cmocka_unit_test(process_test),
+		cmocka_unit_test(image_test),	 cmocka_unit_test(room_test),
+		cmocka_unit_test(compiled_test), cmocka_unit_test(mappings_test),
+		cmocka_unit_test(walk_test),	 cmocka_unit_test(class_test),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

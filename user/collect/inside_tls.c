@@ -130,6 +130,8 @@ static const char *nothing_why(const struct elf_file *elf, const char *base, int
 {
 	if (!base && elf->is_go)
 		return "a program in Go, whose own TLS cannot be looked into";
+	if (err == -ENOEXEC && !elf->segment_cnt)
+		return "a 32-bit program, whose symbols cannot be searched";
 	if (!base && err != -EFBIG && !elf_has_symbols(elf))
 		return "no symbols (stripped): a TLS library that is a part of it cannot be found";
 	if (err == -EFBIG)
@@ -179,7 +181,7 @@ static void file_attach(struct inside_tls *t, struct tls_file *f, int fd, const 
 		names[cnt++] = row->name;
 	err = elf_file_open(&elf, fd);
 	err = err ?: elf_functions_find(&elf, names, cnt, offsets);
-	if (!err || err == -ENOENT || (!base && (err == -EFBIG || err == -ENOEXEC))) {
+	if (!err || err == -ENOENT || err == -EFBIG || (!base && err == -ENOEXEC)) {
 		if (!functions_choose(offsets, base)) {
 			f->shown.why = nothing_why(&elf, base, err);
 			return;

@@ -294,6 +294,11 @@ int elf_functions_find(const struct elf_file *f, const char *const *names, size_
 	memset(offsets, 0, cnt * sizeof(*offsets));
 	err = functions_find(f, SHT_DYNSYM, names, cnt, offsets);
 	own = functions_find(f, SHT_SYMTAB, names, cnt, offsets);
+	for (size_t i = 0; i < cnt; i++)
+		if (offsets[i])
+			return 0;
+	if (err == -EFBIG || own == -EFBIG)
+		return -EFBIG;
 	if (!err || !own)
 		return 0;
 	return err == -ENOENT ? own : err;

@@ -38,7 +38,7 @@ int elf_symbols_find(const struct elf_file *f, struct symbol_slot *slots, size_t
 
 /*
  * Where the functions of these names begin, as offsets in the file, 0: there is none; in its table for dynamic linking, and that of
- * all its symbols. 0, -ENOENT: it has neither, or negative errno.
+ * all its symbols. 0, -ENOENT: it has neither, -EFBIG: none was found, and a table is too large to search; or negative errno.
  */
 int elf_functions_find(const struct elf_file *f, const char *const *names, size_t cnt,
 		       u64 *offsets);
