@@ -25,11 +25,17 @@ with_files() { # COUNT COMMAND...
 	(ulimit -n "$1" && exec "${@:2}")
 }
 
+with_soft_files() { # COUNT COMMAND...
+	(ulimit -Sn "$1" && exec "${@:2}")
+}
+
 # --- open files
 
 run with_files 20 "$SEISMO" check --config "$CONFIG" --probes all
 is 3 "$status" "20 open files: it does not start"
 says "20 open files" "too many open files" "LimitNOFILE="
+run with_soft_files 20 "$SEISMO" check --config "$CONFIG" --probes core --format json
+ok "20 open files, and more on request: the first probe is up" jq -e '.probes[0].up' "$TMP/run.out"
 run with_files 60 "$SEISMO" check --config "$CONFIG" --probes all
 is 1 "$status" "60 open files: something is missing"
 says "60 open files" "unavailable" "too many open files" "LimitNOFILE="

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -346,6 +347,18 @@ unsigned agent_descriptors(const struct agent *a)
 		for (const struct tls_function *f = tls_functions; f->name; f++)
 			cnt += TLS_FILES * (f->ends ? 4 : 2);
 	return cnt;
+}
+
+u64 agent_descriptors_raise(void)
+{
+	struct rlimit limit, raised;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit))
+		return 0;
+	raised = (struct rlimit){ limit.rlim_max, limit.rlim_max };
+	if (setrlimit(RLIMIT_NOFILE, &raised)) /* a filter of system calls may refuse it */
+		return limit.rlim_cur;
+	return raised.rlim_cur;
 }
 
 u64 agent_cpu_ns(void)

@@ -65,6 +65,8 @@ void agent_stop(struct agent *a);
 
 /* File descriptors that the families asked for take, at most. */
 unsigned agent_descriptors(const struct agent *a);
+/* Raises the limit of open files to what it may be at most. Returns what it is. */
+u64 agent_descriptors_raise(void);
 
 /* Brings the registry up to date, unless it is young enough. 0 or negative errno, also that of the last reading. */
 int agent_read(struct agent *a);

@@ -68,9 +68,11 @@ static bool is_about_config(const struct agent_options *o)
 
 static int report_make(struct agent *a, const struct agent_options *o, json_t **report)
 {
-	int status = agent_start(a, o);
-	int err = status ? 0 : agent_look(a);
+	int status, err;
 
+	agent_descriptors_raise();
+	status = agent_start(a, o);
+	err = status ? 0 : agent_look(a);
 	if (err)
 		log_err(err, "cannot read the kernel's tables");
 	if (!status && !(*report = report_json(a))) {

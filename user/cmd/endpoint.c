@@ -5,7 +5,6 @@
 #include <errno.h>
 #include <netinet/in.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -33,25 +32,19 @@ static bool is_loopback(const char *listen)
 /* How many connections there is room for, beside all that the daemon itself has open. */
 static int descriptors_plan(const struct daemon *d, unsigned *connections)
 {
-	rlim_t needed = agent_descriptors(&d->agent) + DESCRIPTORS_SPARE;
-	struct rlimit limit, raised;
+	u64 needed = agent_descriptors(&d->agent) + DESCRIPTORS_SPARE;
+	u64 limit = agent_descriptors_raise();
 
-	if (getrlimit(RLIMIT_NOFILE, &limit))
-		limit = (struct rlimit){ 0 };
-	raised = (struct rlimit){ limit.rlim_max, limit.rlim_max };
-	if (!setrlimit(RLIMIT_NOFILE, &raised)) /* a filter of system calls may refuse it */
-		limit = raised;
-	if (limit.rlim_cur < needed + CONNECTIONS_MIN) {
+	if (limit < needed + CONNECTIONS_MIN) {
 		log_printf(
 			SEISMO_LOG_ERR,
 			"%llu open files are too few: these probes need %llu; raise the limit (ulimit -n, LimitNOFILE= of a unit), or choose fewer with --probes",
-			(unsigned long long)limit.rlim_cur,
-			(unsigned long long)needed + CONNECTIONS_MIN);
+			(unsigned long long)limit, (unsigned long long)needed + CONNECTIONS_MIN);
 		return EXIT_UNSUPPORTED;
 	}
 	*connections = CONNECTIONS_MAX;
-	if (limit.rlim_cur - needed < CONNECTIONS_MAX)
-		*connections = (unsigned)(limit.rlim_cur - needed);
+	if (limit - needed < CONNECTIONS_MAX)
+		*connections = (unsigned)(limit - needed);
 	return EXIT_OK;
 }
 
