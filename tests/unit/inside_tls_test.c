@@ -422,7 +422,25 @@ static void one_that_cannot_be_attached_is_told_of(void **state)
 	attach_err = -EPERM;
 	read_after(1);
 	assert_string_equal(told_of("libssl.so.00", "alpha").why, kernel_reason(-EPERM));
+	attach_err = 0;
+	read_after(120);
 	assert_true(inside_tls_failed(inside()));
+}
+
+static void what_may_pass_is_tried_again_after_a_minute(void **state)
+{
+	(void)state;
+	library_map(0);
+	attach_err = -EMFILE;
+	read_after(1);
+	assert_true(inside_tls_failed(inside()));
+	attach_err = 0;
+	read_after(59);
+	assert_int_equal(attached, 0);
+	read_after(1);
+	assert_int_equal(attached, 1);
+	assert_false(inside_tls_failed(inside()));
+	assert_null(told_of("libssl.so.00", "alpha").why);
 }
 
 /* Of a process with many files most are told of as nobody's. */
@@ -503,6 +521,7 @@ int main(void)
 		TEST(a_replaced_library_stays_while_its_service_is_named),
 		TEST(a_file_that_was_written_to_is_attached_anew),
 		TEST(one_that_cannot_be_attached_is_told_of),
+		TEST(what_may_pass_is_tried_again_after_a_minute),
 		TEST(those_that_there_is_no_room_for_are_told_of_once),
 	};
 

@@ -19,7 +19,8 @@
 
 #define ROUND_NS  100000000ULL
 #define IDLE_NS	  (60 * 1000000000ULL) /* a service that starts again finds its library attached */
-#define PROCESSES 64		       /* of a round; those behind them are in the next one */
+#define AGAIN_NS  (60 * 1000000000ULL)
+#define PROCESSES 64  /* of a round; those behind them are in the next one */
 #define FILES	  256 /* that are known, with those that have nothing to attach to */
 #define USES	  8   /* files of a process that are noted */
 
@@ -53,6 +54,7 @@ struct tls_file {
 	u64 start_ticks;
 	u32 identity; /* ... and its own */
 	bool waits;   /* until there are fewer */
+	u64 again_ns; /* when it is tried again after what may pass; 0: never */
 	struct bpf_link *links[2 * TLS_FUNCTIONS];
 	unsigned link_cnt;
 };
@@ -167,6 +169,12 @@ static void file_fail(struct tls_file *f, const char *why)
 		bpf_link__destroy(f->links[f->link_cnt - 1]);
 }
 
+/* There is too little of something at the moment. */
+static bool may_pass(int err)
+{
+	return err == -EMFILE || err == -ENFILE || err == -ENOMEM || err == -EIO || err == -EINTR;
+}
+
 /* `base`: the name of a library, NULL: a program, which may have one inside. */
 static void file_attach(struct inside_tls *t, struct tls_file *f, int fd, const char *path,
 			const char *base)
@@ -197,6 +205,7 @@ static void file_attach(struct inside_tls *t, struct tls_file *f, int fd, const 
 	err = err ?: functions_attach(t, f, fd, offsets);
 	if (err) {
 		file_fail(f, kernel_reason(err));
+		f->again_ns = may_pass(err) ? t->began_ns + AGAIN_NS : 0;
 		log_err(err, "cannot look into TLS: %s", path);
 	} else if (t->worker) {
 		log_info("looks into TLS: %s (%u hooks)", path, f->link_cnt);
@@ -265,6 +274,13 @@ static void file_keep(struct inside_tls *t, struct look *look, const struct mapp
 		}
 }
 
+/* Is it to be attached anew, or at last? */
+static bool is_due(const struct inside_tls *t, const struct tls_file *f, const struct stat *st)
+{
+	return is_changed(f, st) || (f->waits && has_room(t)) ||
+	       (f->again_ns && t->began_ns >= f->again_ns);
+}
+
 /* The process has the file that is open here: it is attached from now on, or was before. */
 static void file_use(struct inside_tls *t, struct look *look, int fd, const struct mapping *m,
 		     const char *base)
@@ -279,7 +295,7 @@ static void file_use(struct inside_tls *t, struct look *look, int fd, const stru
 		room_warn(t, m->path);
 		return;
 	}
-	if (f->used_ns && (is_changed(f, &st) || (f->waits && has_room(t))))
+	if (f->used_ns && is_due(t, f, &st))
 		file_drop(f);
 	if (!f->used_ns) {
 		*f = (struct tls_file){
