@@ -34,8 +34,8 @@ with_soft_files() { # COUNT COMMAND...
 run with_files 20 "$SEISMO" check --config "$CONFIG" --probes all
 is 3 "$status" "20 open files: it does not start"
 says "20 open files" "too many open files" "LimitNOFILE="
-run with_soft_files 20 "$SEISMO" check --config "$CONFIG" --probes core --format json
-ok "20 open files, and more on request: the first probe is up" jq -e '.probes[0].up' "$TMP/run.out"
+run with_soft_files 20 "$SEISMO" check --config "$CONFIG" --probes syscall --format json
+is true "$(jq '.probes[0].up' "$TMP/run.out")" "20 open files, and more where it asks for them: the first probe is up"
 run with_files 60 "$SEISMO" check --config "$CONFIG" --probes all
 is 1 "$status" "60 open files: something is missing"
 says "60 open files" "unavailable" "too many open files" "LimitNOFILE="
