@@ -212,9 +212,10 @@ test-fresh:
 	$(Q)for release in $(or $(RELEASES),12 13); do tests/newcomer $$release || exit; done
 	$(Q)tests/fresh $(RELEASES)
 
-# The package: built twice, installed, upgraded and purged in a minimal root; the container that is made of it.
+# The package: built twice, installed, upgraded and purged in a minimal root, and in a machine; the container that is made of it.
 test-deb: deps-deb
 	$(Q)tests/package $(RELEASES)
+	$(Q)tests/installed
 	$(Q)tests/container
 
 test-unit: $(UNIT)
