@@ -352,12 +352,11 @@ static void what_both_want_stays(void **state)
 	assert_int_equal(told_of("libssl.so.00", "beta").cnt, 1);
 }
 
-/* The younger process of a program has another file, since this one was replaced. */
-static void a_replaced_library_stays_as_long_as_a_process_has_it(void **state)
+/* The younger process of a program has another file, since this one was replaced. Returns the older one. */
+static pid_t library_replace(void)
 {
 	pid_t old;
 
-	(void)state;
 	library_map(0);
 	old = process_begin();
 	kernel.alive[1].pid = (u32)old;
@@ -366,6 +365,14 @@ static void a_replaced_library_stays_as_long_as_a_process_has_it(void **state)
 	unlink(library_path(0));
 	library_map(1);
 	kernel.alive[1].pid = (u32)getpid();
+	return old;
+}
+
+static void a_replaced_library_stays_as_long_as_a_process_has_it(void **state)
+{
+	pid_t old = library_replace();
+
+	(void)state;
 	for (unsigned i = 0; i < 100; i++)
 		read_after(5);
 	assert_int_equal(attached, 2);
@@ -378,17 +385,9 @@ static void a_replaced_library_stays_as_long_as_a_process_has_it(void **state)
 
 static void a_replaced_library_stays_while_its_service_is_named(void **state)
 {
-	pid_t old;
+	pid_t old = library_replace();
 
 	(void)state;
-	library_map(0);
-	old = process_begin();
-	kernel.alive[1].pid = (u32)old;
-	read_after(1);
-	library_unmap(0);
-	unlink(library_path(0));
-	library_map(1);
-	kernel.alive[1].pid = (u32)getpid();
 	read_after(1);
 	assert_int_equal(attached, 2);
 	services_set("al*");

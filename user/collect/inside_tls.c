@@ -119,10 +119,12 @@ static bool functions_choose(u64 *offsets, const char *base)
 {
 	bool any = false;
 
-	for (unsigned i = 0; tls_functions[i].name; i++) {
-		if (base && fnmatch(tls_functions[i].library, base, 0))
-			offsets[i] = 0;
-		any |= offsets[i] != 0;
+	for (const struct tls_function *row = tls_functions; row->name; row++) {
+		u64 *offset = &offsets[row - tls_functions];
+
+		if (base && fnmatch(row->library, base, 0))
+			*offset = 0;
+		any |= *offset != 0;
 	}
 	return any;
 }
