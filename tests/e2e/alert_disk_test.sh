@@ -87,13 +87,13 @@ prometheus_start() {
 alertmanager_says() { # ALERT
 	curl -sS -G "http://127.0.0.1:$alertmanager_port/api/v2/alerts" --data-urlencode "filter=alertname=\"$1\"" \
 		--data-urlencode "filter=device=\"$device\"" >"$TMP/alerts.$1" || return
-	jq -e '.[0]' "$TMP/alerts.$1"
+	json_is '.[0]' "$TMP/alerts.$1"
 }
 
 prometheus_says() { # ALERT
 	curl -sS -G "http://127.0.0.1:$prometheus_port/api/v1/query" \
 		--data-urlencode "query=seismo_alert_firing{rule=\"$1\",device=\"$device\"} == 1" |
-		jq -e '.data.result[0]'
+		jq -ne 'input.data.result[0]'
 }
 
 both_say() { # ALERT

@@ -98,7 +98,7 @@ for option in --format=text --verbose --format=json; do
 	is "$asked" "$status" "check $option: the same exit status without a daemon"
 	is "$(cat "$TMP/asked$option")" "$(cat "$TMP/run.out")" "check $option: the same words"
 done
-ok "they are JSON" jq -e '.probes | length > 5 and all(.state == "off" or (.hooks | length > 0))' "$TMP/asked--format=json"
+ok "they are JSON" json_is '.probes | length > 5 and all(.state == "off" or (.hooks | length > 0))' "$TMP/asked--format=json"
 
 # --- one table of routes
 

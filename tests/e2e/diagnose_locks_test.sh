@@ -64,7 +64,7 @@ diagnose() { # FILE OPTION...
 
 holder() {
 	diagnose "$TMP/doc" --format json
-	jq -e '[.causes[] | select(.cause == "locks" and .holder)][0].holder' "$TMP/doc" >"$TMP/said"
+	json_is '[.causes[] | select(.cause == "locks" and .holder)][0].holder' "$TMP/doc" >"$TMP/said"
 }
 
 # Where everybody waits for a CPU, that is what is wrong: these do not.
@@ -85,7 +85,7 @@ is "[]" "$(jq -c .causes "$TMP/fine")" "no lock is waited for: nothing is wrong"
 touch "$TMP/hold"
 wait_until holder || { jq -c ".causes[] | {cause, text, time, do, holder}" "$TMP/doc"; jq -c ".symptoms[].text" "$TMP/doc"; http_get /metrics "$TMP/m"; grep -E "$server.*(wait|request)" "$TMP/m" ; grep -E "(lock|run_queue_wait_seconds_sum|request_duration_seconds_sum|blocked).*$server" "$TMP/m"; } | comment
 is "$server_pid $(<"$TMP/holder")" "$(jq -r '"\(.pid) \(.tid)"' "$TMP/said")" "the thread that holds the lock is named"
-ok "it has ended most of the waits" jq -e '.ratio > 0.5' "$TMP/said"
+ok "it has ended most of the waits" json_is '.ratio > 0.5' "$TMP/said"
 is futex "$(jq -r .wait "$TMP/said")" "they wait in futex"
 text_says() {
 	diagnose "$TMP/text"

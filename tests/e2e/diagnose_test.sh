@@ -24,7 +24,7 @@ disk_cause() { # FILE
 }
 
 shares_add_up() { # FILE
-	jq -e '[.causes[].time | select(length > 0) | map(.ratio) | add | . > 0.97 and . < 1.03] | all' "$1"
+	json_is '[.causes[].time | select(length > 0) | map(.ratio) | add | . > 0.97 and . < 1.03] | all' "$1"
 }
 
 is_wrong() { # and of this disk
@@ -67,7 +67,7 @@ wait_until is_wrong
 is "1 wrong" "$status $(jq -r .verdict "$TMP/wrong")" "it is slow: something is wrong"
 is hardware "$(disk_cause "$TMP/wrong")" "the disk is the cause, and the hardware" || jq -c .causes "$TMP/wrong" | comment
 # shellcheck disable=SC2016 # of jq
-ok "who waits for it is the victim" jq -e --arg name "$reader" '[.causes[].victims[].service] | index($name)' "$TMP/wrong"
+ok "who waits for it is the victim" json_is --arg name "$reader" '[.causes[].victims[].service] | index($name)' "$TMP/wrong"
 ok "each second is accounted for" shares_add_up "$TMP/wrong"
 "$SEISMO" diagnose --socket "$sock" --since 30s --service "$reader" >"$TMP/text"
 is 1 $? "the text has the same exit status"
@@ -94,7 +94,7 @@ speed read_us=150000
 diagnose "$TMP/own" --duration 5s
 is 1 $status "without a daemon it watches, and finds a disk that is slow for any disk"
 is hardware "$(disk_cause "$TMP/own")" "the disk is the cause" || jq -c .causes "$TMP/own" | comment
-ok "it says that nothing tells what is usual" jq -e '.unknown | map(test("what is usual")) | any' "$TMP/own"
+ok "it says that nothing tells what is usual" json_is '.unknown | map(test("what is usual")) | any' "$TMP/own"
 is "" "$(<"$TMP/own.err")" "no progress where there is no terminal"
 "$SEISMO" diagnose --socket "$sock" --duration 600s >"$TMP/out" 2>"$TMP/err" &
 pid=$!

@@ -80,6 +80,11 @@ near_seen() { # EXPECTED ACTUAL PERCENT LEAST TEXT
 	fi
 }
 
+# Is it true of the document? Of an empty file jq says so of everything.
+json_is() { # [JQ-OPTION...] CONDITION FILE
+	[[ -s ${*: -1} ]] && jq -e "$@"
+}
+
 calc() { # AWK-EXPRESSION
 	if [[ $1 =~ ^[-+*0-9\ ]+$ ]]; then
 		echo $(($1))

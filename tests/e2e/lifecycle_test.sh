@@ -148,7 +148,7 @@ ok "help run tells its options" grep -q -- '--listen' <<<"$output"
 
 run check --format json
 ok "check: exit status 0 or 1 ($status)" between 0 1 "$status"
-ok "check: JSON with a name, a state and a hook for each probe" jq -e '
+ok "check: JSON with a name, a state and a hook for each probe" json_is '
 	.probes | length > 0 and all(has("name") and has("state") and has("hook"))' "$TMP/run.out"
 is '["block","process","syscall","tcp"]' \
 	"$(jq -c '[.probes[].name] | map(select(IN("block", "process", "syscall", "tcp"))) | sort' "$TMP/run.out")" \

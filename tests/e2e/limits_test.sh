@@ -40,8 +40,8 @@ run with_files 60 "$SEISMO" check --config "$CONFIG" --probes all
 is 1 "$status" "60 open files: something is missing"
 says "60 open files" "unavailable" "too many open files" "LimitNOFILE="
 run with_files 60 "$SEISMO" check --config "$CONFIG" --probes all --format json
-ok "60 open files: the first probe is up" jq -e '.probes[0] | .up and .state == "on"' "$TMP/run.out"
-ok "60 open files: those that are not say why, and what to do" jq -e '[.probes[] | select(.state == "unavailable")] |
+ok "60 open files: the first probe is up" json_is '.probes[0] | .up and .state == "on"' "$TMP/run.out"
+ok "60 open files: those that are not say why, and what to do" json_is '[.probes[] | select(.state == "unavailable")] |
 	length > 0 and all((.up | not) and (.error | endswith("too many open files")) and .advice)' "$TMP/run.out"
 
 # --- probes that are switched off are not missing

@@ -65,7 +65,7 @@ nothing_of_first() {
 ok "the last second has nothing of it, soon" wait_until nothing_of_first
 about_a_second() {
 	count_of "first-$$" 1s >"$TMP/count"
-	jq -e '.window_seconds > 0.5 and .window_seconds < 2' "$TMP/answer"
+	json_is '.window_seconds > 0.5 and .window_seconds < 2' "$TMP/answer"
 }
 ok "that second is about one" wait_until about_a_second
 ask seismo_syscalls_total .age_seconds window=5s >"$TMP/age"

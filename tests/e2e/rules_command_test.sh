@@ -148,7 +148,7 @@ back_test() {
 	rules test "$TMP/test.yaml" --config "$CONFIG" --format json >"$TMP/test.json"
 }
 has_ended() {
-	back_test && jq -e '.rules[0].firings[0].ended_seconds_ago > 0' "$TMP/test.json"
+	back_test && json_is '.rules[0].firings[0].ended_seconds_ago > 0' "$TMP/test.json"
 }
 wait_until has_ended
 back_test
