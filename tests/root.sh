@@ -55,4 +55,8 @@ root_make() { # SUITE
 	root=$(mktemp -d "${TMPDIR:-/tmp}/seismo-root.XXXXXX") || exit 1
 	tar -xf "$cache/$1.tar" -C "$root" || die "cannot extract $cache/$1.tar"
 	cp /etc/resolv.conf "$root/etc/resolv.conf"
+	# What this host's network asks for: whom it trusts, and how npm reaches its registry.
+	mkdir -p "$root/usr/local/share/ca-certificates"
+	cp -r /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates/" 2>/dev/null
+	! command -v npm >/dev/null || cp "$(npm config get globalconfig)" "$root/etc/npmrc" 2>/dev/null || true
 }
