@@ -199,13 +199,13 @@ test-vm: deps-vm
 	done
 	$(Q)tests/vm/matrix $(KERNELS)
 
-# FAULTS names some of them; RUNS, MAGNITUDES, WORKLOADS and SEED as tests/faults/run --help has them.
+# FAULTS names some of them; RUNS, MAGNITUDES, WORKLOADS, SEED and SAMPLE as tests/faults/run --help has them.
 RUNS ?= 1
 MAGNITUDES ?= 5
 WORKLOADS ?= busy
 test-faults: deps-test
 	$(Q)$(SUBMAKE) programs
-	$(Q)O=$(O) tests/faults/run --runs $(RUNS) --magnitude $(MAGNITUDES) --workload $(WORKLOADS) $(if $(SEED),--seed $(SEED)) $(FAULTS)
+	$(Q)O=$(O) tests/faults/run --runs $(RUNS) --magnitude $(MAGNITUDES) --workload $(WORKLOADS) $(if $(SEED),--seed $(SEED)) $(if $(SAMPLE),--sample $(SAMPLE)) $(FAULTS)
 
 # RELEASES names others than both.
 test-fresh:
