@@ -58,5 +58,6 @@ root_make() { # SUITE
 	# What this host's network asks for: whom it trusts, and how npm reaches its registry.
 	mkdir -p "$root/usr/local/share/ca-certificates"
 	cp -r /usr/local/share/ca-certificates/. "$root/usr/local/share/ca-certificates/" 2>/dev/null
+	chroot "$root" update-ca-certificates >/dev/null 2>&1
 	! command -v npm >/dev/null || cp "$(npm config get globalconfig)" "$root/etc/npmrc" 2>/dev/null || true
 }
