@@ -324,7 +324,7 @@ CLIENTS := build/clients
 deps-clients: deps-servers
 	$(Q)cmp -s tests/clients/package.json $(CLIENTS)/node_modules/.made || { mkdir -p $(CLIENTS) && cp tests/clients/package.json $(CLIENTS) && \
 		npm install --prefix $(CLIENTS) --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel=error >$(CLIENTS)/log 2>&1 && \
-		cp tests/clients/package.json $(CLIENTS)/node_modules/.made; } || echo "the tests that need clients of Node.js are skipped"
+		cp tests/clients/package.json $(CLIENTS)/node_modules/.made && chown -R --reference=. $(CLIENTS); } || echo "the tests that need clients of Node.js are skipped"
 
 help:
 	@sed -n '2,8s/^# //p' Makefile; \

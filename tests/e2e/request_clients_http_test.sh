@@ -14,16 +14,16 @@
 need nginx haproxy nghttpx curl wrk h2load go javac
 own_copy nginx haproxy nghttpx curl wrk h2load
 chmod 755 "$TMP"
-mkdir -p "$BUILD/clients" "$TMP/www/dav"
+mkdir -p "$TMP/www/dav"
 n=20
 
-GOCACHE=$BUILD/clients/go GO111MODULE=off go build -o "$TMP/gohttp" "$ROOT/tests/clients/gohttp.go" || bail "no program of Go"
+go_build
 class=Http$$
 sed "s/class Http/class $class/" "$ROOT/tests/clients/Http.java" >"$TMP/$class.java"
 javac -d "$TMP" "$TMP/$class.java" || bail "no class of Java"
 
 go_begin() { # NAME OPTION...
-	cp "$TMP/gohttp" "$TMP/bin/$1-$$"
+	cp "$TMP/go" "$TMP/bin/$1-$$"
 	"$TMP/bin/$1-$$" server "${@:2}" >"$TMP/$1" 2>"$TMP/$1.log" &
 	at_exit end_process $!
 	WAIT=60 wait_until test -s "$TMP/$1" || bail "$1 did not start"
@@ -31,7 +31,7 @@ go_begin() { # NAME OPTION...
 }
 
 go_ask() { # NAME URL NUMBER CONCURRENCY
-	cp "$TMP/gohttp" "$TMP/bin/$1-$$"
+	cp "$TMP/go" "$TMP/bin/$1-$$"
 	timeout --foreground 60 "$TMP/bin/$1-$$" client "${@:2}" >"$TMP/$1.answered" || bail "$1 failed"
 }
 

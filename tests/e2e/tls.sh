@@ -3,7 +3,7 @@
 # What the tests of libraries that speak TLS share: servers that answer after $ms milliseconds, clients that say what they were answered,
 # and the comparison of all that they saw with what was counted, at the end. After clients.sh.
 
-mkdir -p "$BUILD/clients" "$TMP/home"
+mkdir -p "$TMP/home"
 n=3 # requests of each client to each server
 ms=20
 quickest=0.015625 # seconds: the last bucket below that
@@ -17,10 +17,6 @@ copy() { # NAME PROGRAM: prints where it is now, a service NAME-$$
 	local path=$2
 	[[ -e $path ]] || path=$(command -v "$2")
 	cp -L "$path" "$TMP/bin/$1-$$" && echo "$TMP/bin/$1-$$"
-}
-
-go_build() {
-	GOCACHE=$BUILD/clients/go GO111MODULE=off go build -o "$TMP/go" "$ROOT/tests/clients/gohttp.go" || bail "no program of Go"
 }
 
 # --- servers
