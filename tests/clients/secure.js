@@ -25,7 +25,7 @@ async function ask(url) {
 	const agent = new https.Agent({ ...identity, keepAlive: true, maxSockets: 1, rejectUnauthorized: false });
 	for (let i = 0; i < number; i++) {
 		const began = performance.now();
-		await new Promise((resolve, reject) => https.get(url, { agent }, response => {
+		await new Promise((resolve, reject) => https.get(url, { agent, family: 4 }, response => {
 			response.resume();
 			response.on('end', resolve);
 		}).on('error', reject));
@@ -36,7 +36,7 @@ async function ask(url) {
 
 async function renegotiate(url) {
 	const { hostname, port, pathname, search } = new URL(url);
-	const socket = tls.connect({ host: hostname, port, rejectUnauthorized: false, maxVersion: 'TLSv1.2' });
+	const socket = tls.connect({ host: hostname, port, family: 4, rejectUnauthorized: false, maxVersion: 'TLSv1.2' });
 	await new Promise(resolve => socket.once('secureConnect', resolve));
 	for (let i = 0; i < number; i++) {
 		if (i)

@@ -87,7 +87,7 @@ curl_fails "no client certificate, TLS 1.3" "$client_port" 56 --cacert "$TMP/goo
 
 # Clients that say nothing: one finishes the handshake first, and closes; one closes in the middle of it
 mark
-echo "require('https').get('https://localhost:$expired_port/').on('error', e => console.log(e.code))" >"$TMP/refuses-$$"
+echo "require('https').get({host: '127.0.0.1', port: $expired_port, servername: 'localhost'}).on('error', e => console.log(e.code))" >"$TMP/refuses-$$"
 for ((i = 0; i < n; i++)); do
 	node "$TMP/refuses-$$"
 done >"$TMP/node"

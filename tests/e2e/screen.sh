@@ -47,7 +47,7 @@ cpu_us() { # PID
 start_seismo
 server_start "$port" "$server" --port "$port" --save '' --appendonly no
 terminal_start 120 24
-keys 'stty -a >'"$TMP/stty.before" Enter
+keys 'stty -g >'"$TMP/stty.before" Enter
 
 # A steady load, and an alert.
 cp "$(command -v sleep)" "$TMP/bin/$firing"

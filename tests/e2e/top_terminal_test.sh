@@ -38,7 +38,7 @@ keys q # the shell's list of commands ended when it was stopped
 wait_until prompts
 keys 'clear; echo \"$?\" be""low' Enter
 shows '^"0" below$' "q ends it"
-keys 'stty -a >'"$TMP/stty.after" Enter
+keys 'stty -g >'"$TMP/stty.after" Enter
 wait_until test -s "$TMP/stty.after"
 is "$(cat "$TMP/stty.before")" "$(cat "$TMP/stty.after")" "the terminal is as it was"
 run_top
