@@ -42,15 +42,22 @@ static __always_inline void last_note(struct attach_state *state, struct pt_regs
 	l->died = died;
 }
 
+static __always_inline struct mount *mount_of(u64 vfsmount)
+{
+	return (void *)(vfsmount - bpf_core_field_offset(struct mount, mnt));
+}
+
 /*
- * Appends the path of an entry of a mount, from its end to the root, to the event. At the root of a mount it goes on where that
- * is mounted; where that is the same mount, it is at the root of all.
+ * Appends the path of an entry of a mount, from its end to the running task's root, to the event. At the root of a mount it goes
+ * on where that is mounted; where that is the same mount, it is at the root of all.
  */
 __noinline int path_store(u64 leaf, u64 vfsmount)
 {
-	struct mount *mnt = (void *)(vfsmount - bpf_core_field_offset(struct mount, mnt));
+	struct task_struct *task = (void *)bpf_get_current_task();
+	struct dentry *dentry = (void *)leaf, *root = BPF_CORE_READ(task, fs, root.dentry);
+	struct mount *root_mnt = mount_of((u64)BPF_CORE_READ(task, fs, root.mnt));
+	struct mount *mnt = mount_of(vfsmount);
 	struct attach_event *e = attach_scratch_get();
-	struct dentry *dentry = (void *)leaf;
 
 	if (!e)
 		return 0;
@@ -61,7 +68,8 @@ __noinline int path_store(u64 leaf, u64 vfsmount)
 		u32 len = e->path_len;
 		long n = 0;
 
-		if (len >= ATTACH_PATH_SIZE || (top && (above == mnt || !above)))
+		if (len >= ATTACH_PATH_SIZE || (top && (above == mnt || !above)) ||
+		    (dentry == root && mnt == root_mnt))
 			break;
 		if (top)
 			parent = BPF_CORE_READ(mnt, mnt_mountpoint);

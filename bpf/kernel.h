@@ -152,7 +152,7 @@ struct folio {
 };
 
 struct fs_struct {
-	struct path pwd;
+	struct path root, pwd;
 };
 
 /* tasks */
