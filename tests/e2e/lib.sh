@@ -147,9 +147,15 @@ trap clean_up EXIT
 # Told twice to end, it still cleans up.
 trap 'trap "" INT TERM; exit 1' INT TERM
 
+# Is it a child of this shell? The number of one that has ended and was waited for may be another process's by now.
+is_child() { # PID
+	local stat
+	{ read -r stat <"/proc/$1/stat"; } 2>/dev/null && stat=${stat##*) } && [[ ${stat#* } == "$BASHPID "* ]]
+}
+
 # Ends a process of ours for good; one that has ended already is fine.
 end_process() { # PID
-	kill -KILL "$1"
+	is_child "$1" && kill -KILL "$1"
 	wait "$1"
 }
 

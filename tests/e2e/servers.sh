@@ -25,7 +25,7 @@ server_start() { # PORT COMMAND...
 
 # Some end on the one signal only, some faster on the other.
 server_stop() { # PID
-	kill -INT "$1" && kill -TERM "$1" && wait "$1"
+	is_child "$1" && kill -INT "$1" && kill -TERM "$1" && wait "$1"
 }
 
 # Starts nginx, a copy of our own, with one worker, of which "http" has these lines besides what all tests want. It is in $TMP.

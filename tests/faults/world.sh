@@ -111,7 +111,7 @@ service_supervise() { # NAME COMMAND...
 
 supervise() { # NAME COMMAND...
 	local pid
-	trap 'kill -KILL $pid; exit' TERM
+	trap 'is_child $pid && kill -KILL $pid; exit' TERM
 	while :; do
 		(service_enter "$@") >>"$TMP/$1.log" 2>&1 </dev/null &
 		pid=$!
@@ -122,7 +122,7 @@ supervise() { # NAME COMMAND...
 }
 
 supervise_end() { # NAME
-	kill -TERM "${supervisor[$1]}"
+	is_child "${supervisor[$1]}" && kill -TERM "${supervisor[$1]}"
 	wait "${supervisor[$1]}"
 }
 
