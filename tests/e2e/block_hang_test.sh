@@ -45,13 +45,25 @@ tasks_hang() { # PID...
 
 # The age of a request that was submitted between these two moments.
 is_age() { # EARLIEST LATEST TEXT METRIC LABEL=VALUE...
-	local before=$EPOCHREALTIME
+	local low high
+	wait_until has_age "${@:1:2}" "${@:4}"
+	ok "$3" between "$low" "$high" "$(value "${@:4}")"
+}
+
+# Sets low and high, between which it has to be.
+has_age() { # EARLIEST LATEST METRIC LABEL=VALUE...
+	low=$(calc "$EPOCHREALTIME - $2 - 0.3")
 	scrape
-	ok "$3" between "$(calc "$before - $2 - 0.3")" "$(calc "$EPOCHREALTIME - $1")" "$(value "${@:4}")"
+	high=$(calc "$EPOCHREALTIME - $1")
+	between "$low" "$high" "$(value "${@:3}")"
 }
 
 in_flight() {
 	value_or_0 seismo_block_io_in_flight "device=$device"
+}
+
+is_in_flight() { # NUMBER TEXT
+	is_metric "$1" "$2" seismo_block_io_in_flight "device=$device"
 }
 
 # Nothing is under way: the gauges are there, and 0.
@@ -82,8 +94,7 @@ hang "$reader" read 4
 readers=("${pids[@]}") reads_earliest=$earliest reads_latest=$latest
 wait_until kernel_has 4
 sleep 1.5
-scrape
-is "$(kernel_says)" "$(in_flight)" "what the kernel has under way"
+is_in_flight "$(kernel_says)" "what the kernel has under way"
 ok "four tasks wait for it" tasks_hang "${readers[@]}"
 is_age "$reads_earliest" "$reads_latest" "the oldest request of the device is as old as it is" \
 	seismo_block_io_oldest_seconds "device=$device"
@@ -100,7 +111,7 @@ is_age "$earliest" "$latest" "a flush is as old as it is" \
 	seismo_service_block_io_oldest_seconds "device=$device" "service=$flusher"
 is_age "$reads_earliest" "$reads_latest" "the reads are older, and the device's oldest" \
 	seismo_block_io_oldest_seconds "device=$device"
-is 5 "$(in_flight)" "a flush is under way too"
+is_in_flight 5 "a flush is under way too"
 
 # --- a daemon that starts while the disk hangs finds what it has not seen begin
 
@@ -109,8 +120,7 @@ start_seismo --probes block
 hang "w-later-$$" read 1
 later=("${pids[@]}")
 if [[ $(printf '%s\n' 5.11 "$(uname -r)" | sort -V | head -n 1) == 5.11 ]]; then
-	wait_until is_value 6 seismo_block_io_in_flight "device=$device"
-	is 6 "$(in_flight)" "requests from before the daemon, and one from after its start"
+	is_in_flight 6 "requests from before the daemon, and one from after its start"
 	is_age "$reads_earliest" "$reads_latest" "the oldest is from before it" \
 		seismo_block_io_oldest_seconds "device=$device"
 else
@@ -126,7 +136,7 @@ wait "${later[@]}"
 wait "${readers[@]}" "${flushers[@]}"
 is_quiet "nothing is under way when the disk has answered"
 is "1 0" "$(sort -u <(cut -d' ' -f1,2 "$TMP/$reader.out" "$TMP/$flusher.out"))" "and all have what they asked for"
-is 6 "$(value seismo_service_block_io_duration_seconds_count "device=$device")" "all six have completed"
+is_metric 6 "all six have completed" seismo_service_block_io_duration_seconds_count "device=$device"
 is "" "$(value seismo_service_block_io_duration_seconds_count service=other)" "none of them is other's"
 
 # --- the disk fails
@@ -134,8 +144,7 @@ is "" "$(value seismo_service_block_io_duration_seconds_count service=other)" "n
 speed stall=1
 hang "$reader" read 2
 sleep 0.3
-scrape
-is 2 "$(in_flight)" "two more"
+is_in_flight 2 "two more"
 is_age "$earliest" "$latest" "requests use what others have used before: they are not as old as those" \
 	seismo_block_io_oldest_seconds "device=$device"
 speed stall=0 err=5

@@ -29,20 +29,33 @@ uptime_s() {
 	echo "$up"
 }
 
+# Has the service's oldest been there for LEAST seconds, since LATEST, and no longer than since EARLIEST? Soon, where the daemon is late.
+is_age() { # LEAST LATEST|0 EARLIEST TEXT SERVICE
+	local low high
+	WAIT=3 wait_until has_age "${@:1:3}" "$5"
+	ok "$4" between "$low" "$high" "$(value seismo_blocked_oldest_seconds "service=$5")"
+}
+
+has_age() { # LEAST LATEST|0 EARLIEST SERVICE
+	low=$1
+	[[ $2 == 0 ]] || low=$(calc "$(uptime_s) - $2")
+	scrape
+	high=$(calc "$(uptime_s) - $3")
+	between "$low" "$high" "$(value seismo_blocked_oldest_seconds "service=$4")"
+}
+
 # --- some that were there before the daemon
 
 program=$(workload blocked "w-before-$$")
 run_until_said "$program" 2 30
 early=$!
 wait_until are_blocked 2 "$early"
-started=$(uptime_s)
+started=$(calc "$(uptime_s) - 0.5")
 start_seismo --probes none
 is "2" "$(in_state D "$early")" "two threads are in uninterruptible sleep when the daemon starts"
 is_metric 2 "they are counted" seismo_blocked_tasks "service=w-before-$$"
 sleep 1
-scrape
-ok "how long is counted from the daemon's start at most" between 0.9 \
-	"$(calc "$(uptime_s) - $started + 0.5")" "$(value seismo_blocked_oldest_seconds "service=w-before-$$")"
+is_age 0.9 0 "$started" "how long is counted from the daemon's start at most" "w-before-$$"
 end_process "$early" 2>/dev/null
 
 # --- uninterruptible sleep
@@ -55,10 +68,7 @@ ok "/proc has three threads in uninterruptible sleep" wait_until are_blocked 3 "
 latest=$(uptime_s)
 is_metric 3 "so has the daemon" seismo_blocked_tasks "service=w-blocked-$$"
 sleep 1.5
-before=$(uptime_s)
-scrape
-ok "how long the oldest one has been there" between "$(calc "$before - $latest - 0.2 * $scale")" "$(calc "$(uptime_s) - $earliest")" \
-	"$(value seismo_blocked_oldest_seconds "service=w-blocked-$$")"
+is_age 0 "$(calc "$latest + 0.2 * $scale")" "$earliest" "how long the oldest one has been there" "w-blocked-$$"
 is 0 "$(value_or_0 seismo_stopped_tasks "service=w-blocked-$$")" "none is stopped"
 is_metric 0 "none when they go on" seismo_blocked_tasks "service=w-blocked-$$"
 is 0 "$(value seismo_blocked_oldest_seconds "service=w-blocked-$$")" "and no age"
