@@ -47,3 +47,11 @@ exits_told() { # SERVICE
 exits_told_all() { # NUMBER SERVICE
 	(($(exits_told "$2") >= $1))
 }
+
+# Sets logged and counted, how many events found no room, by the log and by the metric; are they the same?
+lost_agrees() {
+	logged=$(events --kind lost | jq -s '[.[] | select(.where == "queue") | .count] | add')
+	scrape
+	counted=$(value seismo_events_lost_total buffer=log)
+	[[ $logged == "$counted" ]]
+}

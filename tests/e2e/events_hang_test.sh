@@ -52,9 +52,8 @@ ok "and that it does again" wait_until grep -q "can be written again" "$TMP/seis
 is "1 1" "$(said "has not answered") $(said "can be written again")" "once each"
 wait_until exits_told_all $((2 * m + 10)) "w-load-$$"
 ok "every process is told, or counted as lost ($(exits_told "w-load-$$") of $((2 * m + 10)))" exits_told_all $((2 * m + 10)) "w-load-$$"
-scrape
-is "$(events --kind lost | jq -s '[.[] | select(.where == "queue") | .count] | add')" "$(value seismo_events_lost_total buffer=log)" \
-	"what the log says to be lost is what the metric counts"
+wait_until lost_agrees
+is "$logged" "$counted" "what the log says to be lost is what the metric counts"
 is "" "$(seq_faults "$EVENTS")" "no number is missing"
 stop_seismo
 
