@@ -162,11 +162,10 @@ if [[ ${loop-} ]] && limit_memory "w-cache-$$.service" 16 && start_trace; then
 	blockdev --flushbufs "$loop"
 	run_until_said enter_cgroup "$cgroup" "$program" read "$loop"
 	pid=$!
-	scrape
 	read -r count sum < <(traced_stalls "$(cut -c -15 <<<"w-cache-$$")")
 	ok "the workload waited for memory" between 1 1e6 "$count"
-	is "$count" "$(value seismo_memory_reclaim_stall_seconds_count "service=w-cache-$$.service")" \
-		"waits for memory to be freed: as many as the kernel's trace has"
+	is_metric "$count" "waits for memory to be freed: as many as the kernel's trace has" \
+		seismo_memory_reclaim_stall_seconds_count "service=w-cache-$$.service"
 	stalled=$(value seismo_memory_reclaim_stall_seconds_sum "service=w-cache-$$.service")
 	ok "and as long (the trace has $sum, got $stalled)" \
 		between "$(calc "$sum * $((scale > 1 ? 5 : 9)) / 10 - $count * 1e-5")" "$(calc "$sum * 1.1 + $count * 1e-5")" "$stalled"
