@@ -28,38 +28,37 @@ static void *mapped[LIBRARIES];
 
 /* --- stand-ins */
 
-static int attached, attach_err; /* links that there are; what the next ones fail with */
+static int attached, attach_err; /* hooks that there are; what the next ones fail with */
 static unsigned attach_cnt, warned;
 static bool worker_full;
 static struct job *job;
-static char link_of_all; /* its address */
+static char some_worker; /* its address */
 
-int __wrap_tls_attach(struct probe_run *run, int fd, unsigned i, u64 offset,
-		      struct bpf_link *ret[2]);
-int __wrap_bpf_link__destroy(struct bpf_link *link);
+int __wrap_tls_attach(struct probe_run *run, int fd, const u64 *offsets, struct tls_hooks *ret);
+void __wrap_tls_detach(struct tls_hooks *const *files, size_t cnt);
 void __wrap_tls_program_set(struct probe_run *run, const struct identity_key *key, bool wanted);
 void __wrap_tls_programs_clear(struct probe_run *run);
 const void *__wrap_conf_probe_settings(const struct conf *c, const char *name);
 int __wrap_worker_add(struct worker *w, struct job *j);
 void __wrap_log_printf(enum log_level level, const char *fmt, ...);
 
-int __wrap_tls_attach(struct probe_run *run, int fd, unsigned i, u64 offset,
-		      struct bpf_link *ret[2])
+int __wrap_tls_attach(struct probe_run *run, int fd, const u64 *offsets, struct tls_hooks *ret)
 {
-	(void)run, (void)fd, (void)i;
-	assert_int_equal(offset, 16);
-	ret[0] = attach_err ? NULL : (struct bpf_link *)&link_of_all;
-	ret[1] = NULL;
+	(void)run, (void)fd;
+	for (unsigned i = 0; tls_functions[i].name; i++)
+		assert_int_equal(offsets[i], strcmp(tls_functions[i].name, "SSL_free") ? 0 : 16);
+	ret->cnt = !attach_err;
 	attached += !attach_err;
 	attach_cnt += !attach_err;
 	return attach_err;
 }
 
-int __wrap_bpf_link__destroy(struct bpf_link *link)
+void __wrap_tls_detach(struct tls_hooks *const *files, size_t cnt)
 {
-	assert_ptr_equal(link, &link_of_all);
-	attached--;
-	return 0;
+	for (size_t i = 0; i < cnt; i++) {
+		attached -= (int)files[i]->cnt;
+		files[i]->cnt = 0;
+	}
 }
 
 void __wrap_tls_program_set(struct probe_run *run, const struct identity_key *key, bool wanted)
@@ -244,7 +243,7 @@ static int setup(void **state)
 	fake_tls.name = "tls";
 	kernel.run.probe = &fake_tls;
 	collector = collector_new(&kernel.tables, f->conf, &registry, kernel.runs, NULL,
-				  (struct worker *)&link_of_all);
+				  (struct worker *)&some_worker);
 	assert_non_null(collector);
 	kernel.alive[1].pid = (u32)getpid();
 	services_set("alpha");

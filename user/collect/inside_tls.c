@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "collect/inside_tls.h"
 
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <fnmatch.h>
 #include <limits.h>
@@ -55,8 +54,7 @@ struct tls_file {
 	u32 identity; /* ... and its own */
 	bool waits;   /* until there are fewer */
 	u64 again_ns; /* when it is tried again after what may pass; 0: never */
-	struct bpf_link *links[2 * TLS_FUNCTIONS];
-	unsigned link_cnt;
+	struct tls_hooks hooks;
 };
 
 struct known {
@@ -88,11 +86,15 @@ struct inside_tls {
 
 /* --- by the worker */
 
-static void file_drop(struct tls_file *f)
+static void files_drop(struct tls_file *const *files, size_t cnt)
 {
-	for (unsigned i = 0; i < f->link_cnt; i++)
-		bpf_link__destroy(f->links[i]);
-	*f = (struct tls_file){ .used_ns = 0 };
+	struct tls_hooks *hooks[FILES];
+
+	for (size_t i = 0; i < cnt; i++)
+		hooks[i] = &files[i]->hooks;
+	tls_detach(hooks, cnt);
+	for (size_t i = 0; i < cnt; i++)
+		*files[i] = (struct tls_file){ .used_ns = 0 };
 }
 
 static bool has_room(const struct inside_tls *t)
@@ -100,7 +102,7 @@ static bool has_room(const struct inside_tls *t)
 	unsigned cnt = 0;
 
 	for (unsigned i = 0; i < FILES; i++)
-		cnt += t->files[i].link_cnt > 0;
+		cnt += t->files[i].hooks.cnt > 0;
 	return cnt < TLS_FILES;
 }
 
@@ -143,32 +145,11 @@ static const char *nothing_why(const struct elf_file *elf, const char *base, int
 	return "no function of OpenSSL or GnuTLS";
 }
 
-static int functions_attach(struct inside_tls *t, struct tls_file *f, int fd, const u64 *offsets)
-{
-	for (unsigned i = 0; tls_functions[i].name; i++) {
-		struct bpf_link *links[2];
-		int err;
-
-		if (!offsets[i])
-			continue;
-		err = tls_attach(t->run, fd, i, offsets[i], links);
-		if (err)
-			return err;
-		f->shown.functions++;
-		for (unsigned j = 0; j < 2; j++)
-			if (links[j])
-				f->links[f->link_cnt++] = links[j];
-	}
-	return 0;
-}
-
 static void file_fail(struct tls_file *f, const char *why)
 {
 	f->shown.functions = 0;
 	f->shown.failed = true;
 	f->shown.why = why;
-	for (; f->link_cnt; f->link_cnt--)
-		bpf_link__destroy(f->links[f->link_cnt - 1]);
 }
 
 /* There is too little of something at the moment. */
@@ -204,14 +185,17 @@ static void file_attach(struct inside_tls *t, struct tls_file *f, int fd, const 
 		room_warn(t, path);
 		return;
 	}
-	err = err ?: functions_attach(t, f, fd, offsets);
+	err = err ?: tls_attach(t->run, fd, offsets, &f->hooks);
 	if (err) {
 		file_fail(f, kernel_reason(err));
 		f->again_ns = may_pass(err) ? t->began_ns + AGAIN_NS : 0;
 		log_err(err, "cannot look into TLS: %s", path);
-	} else if (t->worker) {
-		log_info("looks into TLS: %s (%u hooks)", path, f->link_cnt);
+		return;
 	}
+	for (unsigned i = 0; i < cnt; i++)
+		f->shown.functions += offsets[i] != 0;
+	if (t->worker)
+		log_info("looks into TLS: %s (%u hooks)", path, f->hooks.cnt);
 }
 
 /* The file's place, or that for it if it is not known; NULL: there is none. */
@@ -298,7 +282,7 @@ static void file_use(struct inside_tls *t, struct look *look, int fd, const stru
 		return;
 	}
 	if (f->used_ns && is_due(t, f, &st))
-		file_drop(f);
+		files_drop(&f, 1);
 	if (!f->used_ns) {
 		*f = (struct tls_file){
 			.dev = st.st_dev,
@@ -370,17 +354,28 @@ static bool is_held(struct inside_tls *t, struct tls_file *f)
 	return f->used_ns == t->began_ns;
 }
 
+static bool is_idle(struct inside_tls *t, struct tls_file *f)
+{
+	if (!f->used_ns || f->used_ns >= t->cycle_ns)
+		return false;
+	if (f->used_ns >= t->changed_ns && t->began_ns - f->used_ns < IDLE_NS)
+		return false;
+	return !is_held(t, f);
+}
+
 /* After all processes have been looked at. */
 static void files_let_go(struct inside_tls *t)
 {
-	for (struct tls_file *f = t->files; f < t->files + FILES; f++) {
-		if (!f->used_ns || f->used_ns >= t->cycle_ns)
-			continue;
-		if (f->used_ns >= t->changed_ns && t->began_ns - f->used_ns < IDLE_NS)
-			continue;
-		if (!is_held(t, f))
-			file_drop(f);
-	}
+	struct tls_file *idle[FILES];
+	size_t cnt = 0, left = 0;
+
+	for (struct tls_file *f = t->files; f < t->files + FILES; f++)
+		if (is_idle(t, f))
+			idle[cnt++] = f;
+	for (size_t i = 0; i < cnt; i++) /* to look whether one is held may have found another */
+		if (idle[i]->used_ns != t->began_ns)
+			idle[left++] = idle[i];
+	files_drop(idle, left);
 }
 
 static void work(struct job *job)
@@ -562,10 +557,13 @@ struct inside_tls *inside_tls_new(struct identities *identities, struct probe_ru
 
 void inside_tls_free(struct inside_tls *t)
 {
+	struct tls_file *all[FILES];
+
 	if (!t)
 		return;
-	for (unsigned i = 0; i < FILES; i++)
-		file_drop(&t->files[i]);
+	for (size_t i = 0; i < FILES; i++)
+		all[i] = &t->files[i];
+	files_drop(all, FILES);
 	free(t->known);
 	free(t);
 }

@@ -138,6 +138,12 @@ static int multi_attachable(const struct kernel *k, const char *function)
 	return btf__find_by_name_kind(k->btf, function, BTF_KIND_FUNC) < 0 ? -ENOENT : 0;
 }
 
+/* 89ae89f53d20 ("bpf: Add multi uprobe link"), 6.6 */
+bool kernel_has_uprobe_multi(const struct kernel *k)
+{
+	return btf__find_by_name_kind(k->btf, "bpf_uprobe_multi_link", BTF_KIND_STRUCT) >= 0;
+}
+
 static int tracepoint_attachable(const struct kernel *k, const char *tracepoint)
 {
 	char name[128];

@@ -39,6 +39,8 @@ void kernel_set_arities(const struct kernel *k, struct bpf_object *object);
  * target), -EPERM or -EOPNOTSUPP (programs of this kind are refused), -KERNEL_NO_FTRACE, -KERNEL_NO_TRACEFS.
  */
 int kernel_attachable(const struct kernel *k, const struct bpf_program *program);
+/* Is a program put on several functions of a file at once? Each that it is put on alone takes the kernel a while to let go of. */
+bool kernel_has_uprobe_multi(const struct kernel *k);
 /* Will the program, if attached, be called? False while ftrace, which it needs, is disabled; can change at any time. */
 bool kernel_calls(const struct bpf_program *program);
 

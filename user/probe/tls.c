@@ -2,7 +2,6 @@
 #include "probe/tls_functions.h"
 
 #include <bpf/bpf.h>
-#include <bpf/libbpf.h>
 #include <errno.h>
 #include <stdio.h>
 
@@ -45,6 +44,7 @@ static int setup(struct probe_run *run)
 
 	if (err)
 		snprintf(run->error, sizeof(run->error), "it needs the probe 'request'");
+	tls_attach_setup(run);
 	err = err ?: probe_const(run, "plain_text", &yes, sizeof(yes));
 	/* its programs see addresses, of which the verifier knows no types */
 	err = err ?: probe_const(run, "typed", &no, sizeof(no));
@@ -64,39 +64,6 @@ static int loaded(struct probe_run *run)
 {
 	configure(run);
 	return 0;
-}
-
-static struct bpf_link *function_attach(struct probe_run *run, const char *program, int fd,
-					u64 offset, bool at_end)
-{
-	struct hook_run *hook = probe_hook(run, program);
-	LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = at_end);
-	char path[64];
-
-	if (!hook || !hook->program) {
-		errno = EOPNOTSUPP;
-		return NULL;
-	}
-	snprintf(path, sizeof(path), "/proc/self/fd/%d", fd);
-	return bpf_program__attach_uprobe_opts(hook->program, -1, path, offset, &opts);
-}
-
-int tls_attach(struct probe_run *run, int fd, unsigned i, u64 offset, struct bpf_link *ret[2])
-{
-	const struct tls_function *f = &tls_functions[i];
-	int err = 0;
-
-	ret[0] = ret[1] = NULL;
-	/* the end first: a call that is seen to begin is seen to end */
-	if (f->ends && !(ret[1] = function_attach(run, "function_end", fd, offset, true)))
-		err = -errno;
-	if (!err && !(ret[0] = function_attach(run, f->program, fd, offset, false)))
-		err = -errno;
-	if (!err)
-		return 0;
-	bpf_link__destroy(ret[1]);
-	ret[1] = NULL;
-	return err;
 }
 
 void tls_program_set(struct probe_run *run, const struct identity_key *key, bool wanted)

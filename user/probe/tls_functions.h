@@ -26,11 +26,24 @@ struct tls_function {
 extern const struct probe probe_tls;
 extern const struct tls_function tls_functions[]; /* ends with a row without name */
 
+/* What holds the programs on the functions of a file. */
+struct tls_hooks {
+	struct {
+		struct bpf_link *link; /* of a function; ... */
+		int fd; /* ... NULL: of all functions that a program is for, where the kernel can do that */
+	} list[2 * TLS_FUNCTIONS];
+	unsigned cnt;
+};
+
+/* For such a kernel; before the programs are loaded. */
+void tls_attach_setup(struct probe_run *run);
 /*
- * Attaches the programs to function i of tls_functions[] at its offset in a file; the links are of the caller: bpf_link__destroy().
- * 0 or negative errno, and no link.
+ * Attaches the programs to functions of a file, at the offsets of tls_functions[], 0: it has not got it. The hooks are of the caller:
+ * tls_detach(). 0 or negative errno, and no hooks.
  */
-int tls_attach(struct probe_run *run, int fd, unsigned i, u64 offset, struct bpf_link *ret[2]);
+int tls_attach(struct probe_run *run, int fd, const u64 *offsets, struct tls_hooks *ret);
+/* Gives back the hooks of so many files, and returns when nothing is attached any more. */
+void tls_detach(struct tls_hooks *const *files, size_t cnt);
 /* Says whether the service of a program is one to look into. */
 void tls_program_set(struct probe_run *run, const struct identity_key *key, bool wanted);
 /* Forgets all that was said. */
