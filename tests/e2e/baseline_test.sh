@@ -17,12 +17,16 @@ own_copy fio
 # Becomes fio, which reads with so many requests at a time; each is followed by the next one.
 reader() { # NAME DEPTH SECONDS
 	exec "fio-$$" --name="$1" --filename="$loop" --rw=randread --bs=8k --direct=1 --ioengine=libaio --iodepth="$2" --time_based \
-		--runtime="$3" --norandommap --percentile_list=75 --output-format=json --output="$TMP/$1.json" >"$TMP/$1.out" 2>&1
+		--runtime="$3" --norandommap --percentile_list=50:75:99 --output-format=json --output="$TMP/$1.json" >"$TMP/$1.out" 2>&1
 }
 
 # What fio itself measured: ms, requests a second.
+ms_of() { # PERCENTILE NAME
+	jq ".jobs[0].read.clat_ns.percentile[\"$1.000000\"] / 1e6" "$TMP/$2.json"
+}
+
 p75_of() { # NAME
-	jq '.jobs[0].read.clat_ns.percentile["75.000000"] / 1e6' "$TMP/$1.json"
+	ms_of 75 "$1"
 }
 
 rate_of() { # NAME
@@ -43,6 +47,13 @@ reader_end() { # NAME
 	kill -TERM "$reader"
 	wait "$reader"
 	sed -i '/^fio: /d' "$TMP/$1.json"
+}
+
+# Where others disturb the disk, windows differ: what is usual lies between the median and what next to nothing exceeds.
+is_usual() { # TEXT
+	local ms
+	ms=$(alert '.baseline_seconds * 1000')
+	ok "$1 ($ms ms)" between "$(calc "$(ms_of 50 usual) / 1.2")" "$(calc "$(ms_of 99 usual) * 1.2")" "$ms"
 }
 
 fires_within() { # SECONDS TEXT
@@ -69,7 +80,7 @@ cat >"$CONFIG" <<-END
 	    window: 1s
 	    for: 2s
 	    keep_firing_for: 2s
-	    min_events: 20
+	    min_events: 5
 	    severity: page
 END
 speed read_us=20000
@@ -78,7 +89,7 @@ start_seismo --probes block --interval 500ms --data-dir "$TMP/data"
 reader usual 2 12 &
 stays_silent 11 "a disk that is as fast as always is not slow"
 wait $!
-ok "20 ms a read and what this machine adds, says fio ($(p75_of usual))" between 20 60 "$(p75_of usual)"
+ok "20 ms a read and what this machine adds, says fio ($(p75_of usual))" between 20 200 "$(p75_of usual)"
 
 # FUSE has twelve requests under way, so most of these wait below the device.
 reader busy 32 4 &
@@ -87,11 +98,12 @@ wait $!
 ok "it has several times the load ($(rate_of usual), then $(rate_of busy) a second)" between "$(calc "3 * $(rate_of usual)")" 1e6 "$(rate_of busy)"
 ok "it takes longer ($(p75_of busy) ms)" between "$(calc "1.5 * $(p75_of usual)")" 1000 "$(p75_of busy)"
 
-speed read_us=60000
+# Three times what next to nothing exceeds: on a machine of its own this is what is usual.
+speed read_us="$(calc "int(3000 * $(ms_of 99 usual))")"
 reader slow 2 60 &
 reader=$!
 fires_within 30 "one that takes three times as long is"
-near "$(p75_of usual)" "$(alert '.baseline_seconds * 1000')" 20 "the alert has what was usual, as fio measured it"
+is_usual "the alert has what was usual, as fio measured it"
 now=$(alert '.value_seconds * 1000')
 reader_end slow
 near "$(p75_of slow)" "$now" 20 "and what is measured now"
@@ -102,7 +114,7 @@ start_seismo --probes block --interval 500ms --data-dir "$TMP/data"
 reader again 2 60 &
 reader=$!
 wait_until is_state firing
-near "$(p75_of usual)" "$(alert '.baseline_seconds * 1000')" 20 "after a restart what was usual is still known"
+is_usual "after a restart what was usual is still known"
 speed read_us=20000
 ok "it ends when the disk is as fast as before" wait_until is_state resolved
 reader_end again
