@@ -80,7 +80,7 @@ cat >"$CONFIG" <<-END
 	    window: 1s
 	    for: 2s
 	    keep_firing_for: 2s
-	    min_events: 5
+	    min_events: 2
 	    severity: page
 END
 speed read_us=20000
