@@ -514,8 +514,16 @@ struct alarm *alarm_new(struct loop *l, struct registry *r, const struct history
 	return NULL;
 }
 
+static u64 left_ns(u64 until_ns)
+{
+	u64 now_ns = clock_now_ns();
+
+	return until_ns > now_ns ? until_ns - now_ns : 0;
+}
+
 bool alarm_end(struct alarm *a, u64 wait_ns)
 {
+	u64 until_ns = clock_now_ns() + wait_ns;
 	bool ended;
 
 	if (!a)
@@ -525,9 +533,10 @@ bool alarm_end(struct alarm *a, u64 wait_ns)
 		state_save(a, clock_now_ns());
 		baselines_keep(a, clock_now_ns(), 0);
 	}
-	ended = deliver_end(a->deliver, wait_ns);
-	ended &= store_end(a->alerts.store, wait_ns);
-	ended &= store_end(a->usual.store, wait_ns);
+	/* they write at the same time */
+	ended = deliver_end(a->deliver, left_ns(until_ns));
+	ended &= store_end(a->alerts.store, left_ns(until_ns));
+	ended &= store_end(a->usual.store, left_ns(until_ns));
 	return ended;
 }
 

@@ -50,7 +50,7 @@ u64 alarm_version(const struct alarm *a);
 json_t *alarm_json(const struct alarm *a, bool evidence);
 /* What `/api/v1/diagnosis` answers, see diagnose/diagnosis.h; `service` NULL: of all. */
 json_t *alarm_diagnosis(const struct alarm *a, u64 since_ns, const char *service);
-/* Writes its files, each in this time. Have all come to their end? If not a disk hangs, and alarm_free() would wait. */
+/* Writes its files, at the same time, in this time. Have all come to their end? If not a disk hangs, and alarm_free() would wait. */
 bool alarm_end(struct alarm *a, u64 wait_ns);
 void alarm_free(struct alarm *a);
 

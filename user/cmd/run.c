@@ -17,9 +17,11 @@
 #include "lib/sandbox.h"
 #include "lib/version.h"
 
-#define TICK_NS	    (200 * NS_PER_MS)
-#define JOBS_MAX    512 /* names of the containers of a large machine, at the start */
-#define END_WAIT_NS (1000 * NS_PER_MS) /* for each part that may hang */
+#define TICK_NS	 (200 * NS_PER_MS)
+#define JOBS_MAX 512 /* names of the containers of a large machine, at the start */
+#define END_NS \
+	(5000 * NS_PER_MS) /* for all parts that may hang: a busy disk takes seconds to sync */
+#define END_LEAST_NS (1000 * NS_PER_MS) /* for each of them */
 /* Between two families, for those who ask meanwhile. */
 #define START_PAUSE_NS (2 * NS_PER_MS)
 
@@ -307,16 +309,24 @@ static int daemon_run(struct daemon *d)
 	return d->status;
 }
 
+static u64 end_wait_ns(u64 until_ns)
+{
+	u64 now_ns = clock_now_ns();
+
+	return until_ns > now_ns + END_LEAST_NS ? until_ns - now_ns : END_LEAST_NS;
+}
+
 /* One that hangs keeps no other from writing what it has left. False: there is one. */
 static bool parts_end(struct daemon *d, int status)
 {
+	u64 until_ns = clock_now_ns() + END_NS;
 	/* before the log ends: alerts may change until then */
-	bool ended = alarm_end(d->agent.alarm, END_WAIT_NS);
+	bool ended = alarm_end(d->agent.alarm, end_wait_ns(until_ns));
 
-	ended &= worker_end(d->agent.worker, END_WAIT_NS);
-	ended &= worker_end(d->agent.slow_worker, END_WAIT_NS);
-	ended &= attaching_end(d->attaching, END_WAIT_NS);
-	ended &= feed_end(&d->feed, status, END_WAIT_NS);
+	ended &= worker_end(d->agent.worker, end_wait_ns(until_ns));
+	ended &= worker_end(d->agent.slow_worker, end_wait_ns(until_ns));
+	ended &= attaching_end(d->attaching, end_wait_ns(until_ns));
+	ended &= feed_end(&d->feed, status, end_wait_ns(until_ns));
 	return ended;
 }
 
