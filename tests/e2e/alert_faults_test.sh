@@ -87,7 +87,22 @@ pages() {
 
 # Pages about others than those that are broken.
 pages_wrong() {
-	pages | grep -vE " (front|callee)-($(IFS='|' && echo "${faults[*]}")) "
+	pages_groundless | grep -vE " (front|callee)-($(IFS='|' && echo "${faults[*]}")), "
+}
+
+# Pages whose client does not suffer, by its own account of the last seconds and of those before: others on this machine may disturb.
+pages_groundless() {
+	local page service recent
+	recent=$(calc "$EPOCHREALTIME - 8")
+	while read -r page service _; do
+		if between 8 1000 "$(calc "$recent - $began")" &&
+			client_suffers "$(client_says "client-${service#*-}" "$began" "$recent")" \
+				"$(client_says "client-${service#*-}" "$recent" "$EPOCHREALTIME")"; then
+			echo "# $page of $service, whose client suffers" >&2
+		else
+			echo "$page of $service, "
+		fi
+	done < <(pages)
 }
 
 # The client's own count since the moment: does it suffer, by errors or by time?
@@ -111,10 +126,11 @@ for name in "${faults[@]}"; do
 done
 system_start well $number 8:4,60:2
 start_seismo --interval 500ms
+began=$EPOCHREALTIME
 paged=
 for ((second = 0; second < healthy_seconds; second++)); do
 	sleep 1
-	paged+=$(pages)
+	paged+=$(pages_groundless)
 done
 is "" "$paged" "$healthy_seconds s of healthy work, some of it in bursts: nobody is paged"
 
