@@ -30,6 +30,7 @@ curl_fails() { # TEXT PORT STATUS OPTION...
 	done
 	are_counted "${server:-nginx}-$$" "$1" "inbound tls error $n"
 	are_counted curl-$$ "$1" "outbound tls error $n"
+	wait_until grown_to $n seismo_request_duration_seconds_count service=curl-$$
 	is $n "$(grown seismo_request_duration_seconds_count service=curl-$$)" "$1: how long it took"
 }
 
