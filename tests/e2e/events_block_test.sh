@@ -53,10 +53,10 @@ is_events 1 "the slowest request" ".kind == \"slow\" and .what == \"io\" and .de
 	--service "$slow"
 is_events 1 "the slowest call" ".kind == \"slow\" and .what == \"syscall\" and .syscall == \"read\" and .class == \"read\" and .pid == $reader" \
 	--service "$slow"
-is "dev/$device" "$(events --service "$slow" --kind slow | jq -r 'select(.what == "syscall") | .file' | sed 's|^/|dev/|')" "and its file"
-for what in io syscall; do
+is "dev/$device" "$(events --service "$slow" --kind slow | jq -r 'select(.syscall == "read") | .file' | sed 's|^/|dev/|')" "and its file"
+for what in '.what == "io"' '.syscall == "read"'; do
 	ok "$what: took as long as the disk" between "$(calc "0.06 * $scale")" "$(calc "0.6 * $scale")" \
-		"$(events --service "$slow" --kind slow | jq -r "select(.what == \"$what\") | .duration_seconds")"
+		"$(events --service "$slow" --kind slow | jq -r "select($what) | .duration_seconds")"
 done
 ok "which was the device" between "$(calc "0.06 * $scale")" "$(calc "0.6 * $scale")" \
 	"$(events --service "$slow" --kind slow | jq -r 'select(.what == "io") | .device_seconds')"
