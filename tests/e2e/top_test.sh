@@ -41,23 +41,27 @@ milliseconds() {
 	echo $(($(date +%s%N) / 1000000))
 }
 
-made_since() { # MILLISECONDS
-	made "window=$(($(milliseconds) - $1 + 300))ms"
+# Sets got, the requests in the window that began so early and ended at END, or now. How late the question comes moves it.
+is_made_since() { # COUNT MILLISECONDS [END]
+	local now
+	now=$(milliseconds)
+	got=$(made "window=$((${3:-$now} - $2))ms${3:+&ago=$((now - ${3:-0}))ms}")
+	[[ $got == "$1" ]]
 }
 
-is_made() { # COUNT
-	[[ $(made_since "$began_ms") == "$1" ]]
+is_made() { # COUNT MILLISECONDS TEXT [END]
+	wait_until is_made_since "$1" "$2" "${@:4}"
+	is "$1" "$got" "$3"
 }
 
 # shellcheck disable=SC2119 # it has no options
 start_seismo
 server_start "$port" "$server" --port "$port" --save '' --appendonly no
-sleep 0.5 # rates are by the seconds in which the probe has run
 began_ms=$(milliseconds)
+sleep 1 # rates are by the seconds in which the probe has run
 load
 count=$(commands)
-wait_until is_made "$count"
-is "$count" "$(made_since "$began_ms")" "the rate times the window is what the server has answered"
+is_made "$count" "$began_ms" "the rate times the window is what the server has answered"
 ok "which is what the client asked ($count)" test "$count" -ge "$requests"
 kind_of() { # SERVICE
 	ask ".services[] | select(.service == \"$1\").kind" window=1m
@@ -78,8 +82,10 @@ wait_until is_kind container "${container:0:12}"
 is "command unit container" "$(kind_of "$server") $(kind_of "top-$$.service") $(kind_of "${container:0:12}")" \
 	"each service has what gave it its name"
 is "null" "$(ask ".services[] | select(.service == \"$server\").disk_oldest_seconds" window=1m)" "what is not there is null"
-is true "$(ask "[.services[] | select(.service == \"$server\") | (.in_p99_seconds > 0) and (.memory_bytes > 1e6) and (.processes_total == 1)] | all" window=1m)" \
-	"times, memory and processes have their values"
+has_values() {
+	[[ $(ask "[.services[] | select(.service == \"$server\") | (.in_p99_seconds > 0) and (.memory_bytes > 1e6) and (.processes_total == 1)] | all" window=1m) == true ]]
+}
+ok "times, memory and processes have their values" wait_until has_values
 # shellcheck disable=SC2016 # of jq
 is true "$(ask '[.services[] | .hurt_points] | . == (sort | reverse)' window=1m)" "what hurts most comes first"
 is "$server" "$(ask '.services[].service' "window=1m&filter=$server&limit=1")" "filter and limit"
@@ -91,18 +97,19 @@ ok "and told what there is" grep -q hurt_points "$TMP/answer"
 # The past: the same window, asked for when other things have happened.
 sleep $((2 * scale))
 load_ms=$(milliseconds)
+sleep 1
 load
 total=$(commands)
 count=$((total - count))
-wait_until is_made "$total"
+wait_until is_made_since "$total" "$began_ms"
 sleep $((2 * scale))
 is 0 "$(made window=1s)" "the last second has nothing of it"
 end_ms=$(milliseconds)
-window="window=$((end_ms - load_ms + 500))ms"
-is "$count" "$(made "$window")" "a window from before the load on has it"
+is_made "$count" "$load_ms" "a window from before the load on has it"
+sleep 1
 load
 load
-is "$count" "$(made "$window&ago=$(($(milliseconds) - end_ms))ms")" "it has the same after more load"
+is_made "$count" "$load_ms" "it has the same after more load" "$end_ms"
 is 404 "$(curl -sS -o "$TMP/answer" -w '%{http_code}' "$SEISMO_URL/api/v1/top?ago=20h")" "nothing is known before the start"
 
 # Lines
