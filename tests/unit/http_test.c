@@ -486,6 +486,7 @@ static bool is_refused(void)
 static void slow_readers_are_limited(void **state)
 {
 	enum { SLOW = 16 };
+	uint64_t begin_ns = clock_now_ns();
 	int fd[SLOW];
 	char start[12];
 
@@ -500,7 +501,8 @@ static void slow_readers_are_limited(void **state)
 		assert_memory_equal(start, "HTTP/1.1 200", sizeof(start));
 	}
 	is_served();
-	assert_true(is_refused());
+	/* unless the machine is so slow that the first have had their time */
+	assert_true(is_refused() || clock_now_ns() - begin_ns > 10 * 1000 * NS_PER_MS);
 	for (int i = 0; i < SLOW; i++)
 		close(fd[i]);
 	for (int i = 0; i < 3000 && is_refused(); i++)
