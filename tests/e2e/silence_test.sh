@@ -43,6 +43,7 @@ is 1 "$(value seismo_silences)" "silences are counted"
 
 # --- it outlives the daemon, and ends by hand
 
+wait_until grep -q "a test" "$TMP/data/notifications" # a busy disk takes its time
 kill_seismo
 start_seismo --probes process
 silence list --format json
