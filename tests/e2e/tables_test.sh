@@ -8,7 +8,7 @@ need jq
 
 check() { # FORMAT
 	# shellcheck disable=SC2086 # options are words
-	timeout 60 "$SEISMO" check --config "$CONFIG" --format "$1" --probes syscall ${SEISMO_OPTIONS-}
+	timeout $((60 * scale)) "$SEISMO" check --config "$CONFIG" --format "$1" --probes syscall ${SEISMO_OPTIONS-}
 }
 
 table() { # KEY

@@ -17,7 +17,7 @@ need ip jq
 refuses() { # STATUS WORD,... COMMAND...
 	local words word text=${*:4}
 	text=${text//"$TMP/"/}
-	timeout 30 "${@:3}" >/dev/null 2>"$TMP/refusal"
+	timeout $((30 * scale)) "${@:3}" >/dev/null 2>"$TMP/refusal"
 	is "$1" $? "$text: exit status"
 	IFS=, read -ra words <<<"$2"
 	cp "$TMP/refusal" "$TMP/lines"
@@ -37,7 +37,7 @@ refuses 3 "missing.btf" "$SEISMO" check --btf "$TMP/missing.btf"
 
 # --- with the file it counts
 
-timeout 60 "$SEISMO" check --btf "$types" --format json >"$TMP/check.json"
+timeout $((60 * scale)) "$SEISMO" check --btf "$types" --format json >"$TMP/check.json"
 is true "$(jq '.probes | length > 0' "$TMP/check.json")" "with the types from a file it can run"
 jq -r '.probes[] | .name + ": " + ([.hooks[] | .hook // "none"] | join(" "))' "$TMP/check.json" | comment
 

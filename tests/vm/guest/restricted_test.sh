@@ -11,7 +11,7 @@ ftrace=/proc/sys/kernel/ftrace_enabled
 lockdown=/sys/kernel/security/lockdown
 
 check() { # OPTION...
-	timeout 120 "$SEISMO" check --config "$CONFIG" "$@" >"$TMP/check.out" 2>"$TMP/check.err"
+	timeout $((60 * scale)) "$SEISMO" check --config "$CONFIG" "$@" >"$TMP/check.out" 2>"$TMP/check.err"
 	status=$?
 }
 
