@@ -91,7 +91,10 @@ stop_seismo
 # --- without one
 
 speed read_us=150000
-diagnose "$TMP/own" --duration 5s
+for seconds in 5 10 20; do # a busy machine may have begun to look at the disk when the first ones are over
+	diagnose "$TMP/own" --duration ${seconds}s
+	[[ $(disk_cause "$TMP/own") == null ]] || break
+done
 is 1 $status "without a daemon it watches, and finds a disk that is slow for any disk"
 is hardware "$(disk_cause "$TMP/own")" "the disk is the cause" || jq -c .causes "$TMP/own" | comment
 ok "it says that nothing tells what is usual" json_is '.unknown | map(test("what is usual")) | any' "$TMP/own"
