@@ -152,6 +152,11 @@ static void two_causes_have_their_own_victims(void **state)
 	doc = ask(w, SINCE_NS, "web.service");
 	assert_int_equal(json_array_size(json_object_get(doc, "causes")), 1);
 	json_decref(doc);
+	doc = ask(w, SINCE_NS, "postgres.service");
+	assert_string_equal(text_of(doc, "verdict"), "unknown");
+	has(json_string_value(json_array_get(json_object_get(doc, "unknown"), 0)) ?: "",
+	    "the service postgres.service: there is none of that name");
+	json_decref(doc);
 	doc = ask(w, SINCE_NS, "journal.service");
 	assert_string_equal(text_of(doc, "verdict"), "nothing wrong");
 	json_decref(doc);

@@ -438,6 +438,8 @@ json_t *diagnosis_make(const struct diagnosis_params *p)
 		engine_each(p->engine, alert_take, &m);
 	trace_make(&m.trace, &params, &m.symptoms);
 	judge_causes(&m.trace);
+	if (p->service)
+		m.blind |= unknown_service(m.unknown, p->src->registry, p->service);
 	unknown_omitted(m.unknown, m.symptoms.omitted, m.trace.incomplete);
 	m.blind |= m.trace.incomplete;
 	m.lossy = json_array_size(m.unknown) > 0;

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "diagnose/unknown.h"
 
+#include <string.h>
+
 #include "lib/buf.h"
+#include "lib/utf8.h"
 #include "probe/probe.h"
 #include "rule/text.h"
 
@@ -74,6 +77,28 @@ json_t *unknown_list(const struct evidence_sources *src, u64 since_ns, bool *ret
 		sentence(list, &b);
 	}
 	return list;
+}
+
+static bool family_has(const struct family *f, const char *service)
+{
+	for (size_t i = 0; f->metric->service && i < f->series_cnt; i++)
+		if (f->series[i]->label[0] && !strcmp(f->series[i]->label[0], service))
+			return true;
+	return false;
+}
+
+bool unknown_service(json_t *list, const struct registry *r, const char *service)
+{
+	struct buf b = { 0 };
+
+	for (size_t i = 0; i < r->family_cnt; i++)
+		if (family_has(r->families[i], service))
+			return false;
+	buf_str(&b, "the service ");
+	utf8_printable(&b, service);
+	buf_str(&b, ": there is none of that name; seismo top lists those that there are");
+	sentence(list, &b);
+	return true;
 }
 
 void unknown_omitted(json_t *list, u32 symptoms, bool causes)
