@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "cmd/attach_text.h"
 
+#include <locale.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -211,6 +212,19 @@ static void test_narrow(void **state)
 	json_decref(doc);
 }
 
+/* A character may take two columns, or none of its own. */
+static void test_wide(void **state)
+{
+	struct buf out = { 0 };
+
+	(void)state;
+	assert_non_null(setlocale(LC_CTYPE, "C.UTF-8"));
+	buf_str(&out, "kept\na\u65e5e\u0301\u672cb\n\u65e5\u672cab\n");
+	words_cut(&out, strlen("kept\n"), 5);
+	assert_string_equal(buf_cstr(&out), "kept\na\u65e5e\u0301\n\u65e5\u672ca\n");
+	buf_release(&out);
+}
+
 /* What is lost is said, and what is missing is no reason to fail. */
 static void test_losses(void **state)
 {
@@ -284,11 +298,12 @@ static void test_connection(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(test_figures), cmocka_unit_test(test_names_are_clean),
-		cmocka_unit_test(test_summary), cmocka_unit_test(test_narrow),
-		cmocka_unit_test(test_columns), cmocka_unit_test(test_children),
-		cmocka_unit_test(test_stacks),	cmocka_unit_test(test_losses),
-		cmocka_unit_test(test_slow),	cmocka_unit_test(test_connection),
+		cmocka_unit_test(test_figures),	   cmocka_unit_test(test_names_are_clean),
+		cmocka_unit_test(test_summary),	   cmocka_unit_test(test_narrow),
+		cmocka_unit_test(test_wide),	   cmocka_unit_test(test_columns),
+		cmocka_unit_test(test_children),   cmocka_unit_test(test_stacks),
+		cmocka_unit_test(test_losses),	   cmocka_unit_test(test_slow),
+		cmocka_unit_test(test_connection),
 	};
 
 	cmocka_set_message_output(CM_OUTPUT_TAP);

@@ -2,6 +2,7 @@
 /* `seismo attach`: asks the daemon, be it its own, to watch one process, and shows what it finds. */
 #include <argp.h>
 #include <errno.h>
+#include <locale.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -357,7 +358,8 @@ static int attach(const struct options *o, const char *socket)
 	struct follow f = { .o = o, .socket = socket, .command = { .go = -1, .failed = -1 } };
 	int status = EXIT_OK;
 
-	if (o->command) /* with the signals as we have them from who started us */
+	setlocale(LC_CTYPE, "C.UTF-8"); /* in which it writes, wherever it is */
+	if (o->command)			/* with the signals as we have them from who started us */
 		status = command_start(&f.command, o->command);
 	signals_catch(o->command);
 	status = status ?: output_open(&f);

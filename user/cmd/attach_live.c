@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "cmd/attach_text.h"
+#include "lib/utf8.h"
 
 #define CALLS	  20 /* rows of the table of calls */
 #define CALLS_MIN 4  /* where there is little room */
@@ -29,11 +30,12 @@ static unsigned lines_of(const struct buf *text, unsigned width)
 {
 	unsigned lines = 0, column = 0;
 
-	for (size_t i = 0; i < text->len; i++) {
-		char c = text->data[i];
+	for (size_t i = 0, len = 1; i < text->len; i += len) {
+		unsigned columns = utf8_columns(text->data + i, &len);
+		bool ends = text->data[i] == '\n', folds = !ends && column + columns > width;
 
-		column = c == '\n' ? 0 : column + ((c & 0xc0) != 0x80);
-		lines += c == '\n' || (column > width && column % width == 1);
+		lines += ends || folds;
+		column = ends ? 0 : folds ? columns : column + columns;
 	}
 	return lines;
 }

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "lib/utf8.h"
+
 double words_real(const json_t *o, const char *key)
 {
 	return json_number_value(json_object_get(o, key));
@@ -77,13 +79,14 @@ void words_cut(struct buf *out, size_t from, unsigned width)
 
 	if (!width || out->failed)
 		return;
-	for (size_t i = from; i < out->len; i++) {
-		char c = out->data[i];
+	for (size_t i = from, len = 1; i < out->len; i += len) {
+		unsigned columns = utf8_columns(out->data + i, &len);
 
-		/* the rest of a character has no column of its own */
-		column = c == '\n' ? 0 : column + ((c & 0xc0) != 0x80);
-		if (column <= width)
-			out->data[to++] = c;
+		column = out->data[i] == '\n' ? 0 : column + columns;
+		if (column > width)
+			continue;
+		memmove(out->data + to, out->data + i, len);
+		to += len;
 	}
 	out->len = to;
 }

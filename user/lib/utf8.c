@@ -3,6 +3,7 @@
 
 #include <stdbool.h>
 #include <string.h>
+#include <wchar.h>
 
 /*
  * The lead bytes of UTF-8 and what the byte after them may be; overlong forms, surrogates and what lies
@@ -35,6 +36,20 @@ size_t utf8_len(const char *text)
 		return l->len;
 	}
 	return 0;
+}
+
+unsigned utf8_columns(const char *s, size_t *len)
+{
+	wchar_t c = (unsigned char)*s;
+	int width;
+
+	*len = utf8_len(s) ?: 1;
+	if (*len > 1)
+		c &= 0x7f >> *len;
+	for (size_t i = 1; i < *len; i++)
+		c = c << 6 | (s[i] & 0x3f);
+	width = wcwidth(c);
+	return width < 0 ? 1 : (unsigned)width;
 }
 
 /* Bytes of the character at text, which no terminal must see if it is `hidden`. */

@@ -11,6 +11,11 @@
 
 /* Bytes of the character at s, 0 when there is none. Stops at a NUL, which is no legal second byte. */
 size_t utf8_len(const char *s);
+/*
+ * Columns of a terminal that the character at s takes, where the locale's characters are UTF-8: two in Chinese, none for an accent
+ * that goes onto the one before. `len` is set to its bytes; a byte that is no part of valid UTF-8 is taken for one of one column.
+ */
+unsigned utf8_columns(const char *s, size_t *len);
 
 /*
  * Appends the text for people: a terminal shall not obey what somebody has put into a name. Bytes of control characters, also of
