@@ -117,7 +117,10 @@ static json_t *call_json(const struct attach_call *c, unsigned nr,
 	json_object_set_new(o, "cpu_seconds", values_seconds(c->hist.sum_ns - away));
 	quantile_add(o, "p50_seconds", &c->hist, 0.5, max_ns);
 	quantile_add(o, "p99_seconds", &c->hist, 0.99, max_ns);
-	json_object_set_new(o, "max_seconds", values_seconds(max_ns));
+	json_object_set_new(o, "max_seconds",
+			    json_is_null(json_object_get(o, "p50_seconds"))
+				    ? json_null() /* none was seen from its begin to its end */
+				    : values_seconds(max_ns));
 	if (longest)
 		summary_object_add(slowest, longest);
 	json_object_set_new(o, "slowest", slowest);

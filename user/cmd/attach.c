@@ -275,14 +275,14 @@ static void attached_tell(const struct follow *f)
 {
 	const json_t *process = json_object_get(f->doc, "process"),
 		     *processes = json_object_get(f->doc, "processes");
+	long long threads = json_integer_value(json_object_get(processes, "threads_running")),
+		  running = json_integer_value(json_object_get(processes, "running"));
 
 	if (!f->command.pid)
-		log_info("attached to %s[%lld]: %lld threads of %lld processes; Ctrl-C ends it",
+		log_info("attached to %s[%lld]: %lld thread%s of %lld process%s; Ctrl-C ends it",
 			 json_string_value(json_object_get(process, "command")) ?: "?",
-			 (long long)json_integer_value(json_object_get(process, "pid")),
-			 (long long)json_integer_value(
-				 json_object_get(processes, "threads_running")),
-			 (long long)json_integer_value(json_object_get(processes, "running")));
+			 (long long)json_integer_value(json_object_get(process, "pid")), threads,
+			 threads == 1 ? "" : "s", running, running == 1 ? "" : "es");
 }
 
 /* The daemon has ended, or another one knows nothing of this: what it told last is all that there is. */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -27,6 +28,13 @@ static void child_run(const char *path, char **command, int go, int failed)
 	_exit(EXIT_USAGE);
 }
 
+static bool is_program(const char *path)
+{
+	struct stat st;
+
+	return !stat(path, &st) && S_ISREG(st.st_mode) && !access(path, X_OK);
+}
+
 /* The path of the command, so that it is executed by one call; NULL: there is none. */
 static char *command_find(const char *name)
 {
@@ -40,7 +48,7 @@ static char *command_find(const char *name)
 
 		if (asprintf(&path, "%.*s/%s", len ? len : 1, len ? dirs : ".", name) < 0)
 			return NULL;
-		if (!access(path, X_OK))
+		if (is_program(path))
 			return path;
 		free(path);
 		dirs += len + (dirs[len] == ':');

@@ -256,7 +256,8 @@ static void files_add(struct buf *out, const json_t *doc, unsigned most)
 		utf8_printable(out, words_text(file, "file"));
 		buf_str(out, "  ");
 		words_count(out, words_integer(file, "calls_total"));
-		buf_str(out, " calls above ");
+		buf_str(out,
+			words_integer(file, "calls_total") == 1 ? " call above " : " calls above ");
 		words_duration(out, words_real(doc, "files_above_seconds"));
 		buf_printf(out, ", %.2f s, longest ", words_real(file, "wall_seconds"));
 		words_duration(out, words_real(file, "max_seconds"));
@@ -347,6 +348,7 @@ static void memory_add(struct buf *out, const json_t *doc)
 {
 	const json_t *memory = json_object_get(doc, "memory"),
 		     *processes = json_object_get(doc, "processes");
+	unsigned long long ended = words_integer(processes, "ended_total");
 	double now = words_real(memory, "resident_bytes"),
 	       before = words_real(memory, "resident_before_bytes");
 
@@ -368,10 +370,10 @@ static void memory_add(struct buf *out, const json_t *doc)
 		   words_real(doc, "cpu_user_seconds"), words_real(doc, "cpu_system_seconds"),
 		   words_integer(json_object_get(doc, "context_switches"), "voluntary_total"),
 		   words_integer(json_object_get(doc, "context_switches"), "involuntary_total"));
-	buf_printf(out, "\nchildren: %llu started, %llu threads; %llu processes ended",
+	buf_printf(out, "\nchildren: %llu started, %llu threads; %llu %s ended",
 		   words_integer(processes, "started_total"),
-		   words_integer(processes, "threads_started_total"),
-		   words_integer(processes, "ended_total"));
+		   words_integer(processes, "threads_started_total"), ended,
+		   ended == 1 ? "process" : "processes");
 	ends_add(out, json_object_get(processes, "exit_status"), "with");
 	ends_add(out, json_object_get(processes, "killed_by"), "killed by");
 	buf_char(out, '\n');
