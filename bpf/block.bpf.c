@@ -204,7 +204,7 @@ static __always_inline u32 service_slots(u32 identity, u32 dim)
 }
 
 /* Where a request is counted: four slots, 0: it is not. */
-#define SLOT_DURATION(slots) ((slots)&0xffff)
+#define SLOT_DURATION(slots) ((slots) >> 0 & 0xffff)
 #define SLOT_BYTES(slots)    ((slots) >> 16 & 0xffff)
 #define SLOT_QUEUE(slots)    ((slots) >> 32 & 0xffff)
 #define SLOT_DEVICE(slots)   ((slots) >> 48)
