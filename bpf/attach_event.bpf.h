@@ -148,6 +148,16 @@ static __always_inline void object_tell(struct attach_event *e, u32 flags)
 		file_tell(e, descriptor_file(e->args[0]), flags, regs);
 }
 
+static __always_inline u64 event_size(const struct attach_event *e)
+{
+	u64 len = e->path_len;
+
+	barrier_var(len); /* the comparison is what the verifier goes by */
+	if (len > sizeof(e->path))
+		len = sizeof(e->path);
+	return __builtin_offsetof(struct attach_event, path) + len;
+}
+
 /* Tells of the call in the scratch, which the running task returns from. 0: it was told. */
 __noinline int call_tell(u32 nr, u32 is)
 {
@@ -169,7 +179,7 @@ __noinline int call_tell(u32 nr, u32 is)
 	object_tell(e, call_flags[nr & (SYSCALLS - 1)]);
 	if (is == CALL_ON_FILE && e->object != ATTACH_FILE)
 		return 0;
-	if (!bpf_ringbuf_output(&attach_events, e, sizeof(*e), ring_flags(state)))
+	if (!bpf_ringbuf_output(&attach_events, e, event_size(e), ring_flags(state)))
 		return 0;
 	__sync_fetch_and_add(&state->events_lost, 1);
 	return 1;

@@ -58,13 +58,16 @@ enum attach_object { ATTACH_NOTHING, ATTACH_FILE, ATTACH_SOCKET, ATTACH_PIPE, AT
 
 #define ATTACH_ARGS	 3
 #define ATTACH_COMM	 16
-#define ATTACH_NAME	 64 /* a component of a path is cut to it, with its NUL */
-#define ATTACH_PATH_SIZE 256
+#define ATTACH_NAME	 256 /* a component of a path, with its NUL */
+#define ATTACH_PATH_SIZE 512
 
 /* What comes through the ring buffer; each begins with it. */
 enum attach_told { ATTACH_CALL, ATTACH_CONNECTION };
 
-/* One call. `path`: components from the last to the first, as in struct identity; of ATTACH_PATH as it was given. */
+/*
+ * One call. `path`: components from the last to the first, as in struct identity; of ATTACH_PATH as it was given. What is told ends
+ * behind it.
+ */
 struct attach_event {
 	u32 kind; /* enum attach_told */
 	u32 pid, tid;

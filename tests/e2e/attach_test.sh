@@ -61,11 +61,12 @@ fio_reads() { # FILE NUMBER
 	attach --format json --output "$found" -- fio --name=x --filename="$1" --size=4m --rw=randread --bs=4k --ioengine=psync \
 		--direct=1 --number_ios="$2" --output-format=json --output="$TMP/fio.json" >/dev/null
 }
-fio --name=x --filename="$TMP/fio" --size=4m --rw=write --bs=64k --end_fsync=1 --output=/dev/null
-fio_reads "$TMP/fio" 500
+file=$TMP/$(printf 'f%.0s' {1..200})
+fio --name=x --filename="$file" --size=4m --rw=write --bs=64k --end_fsync=1 --output=/dev/null
+fio_reads "$file" 500
 ios=$(jq '.jobs[0].read.total_ios' "$TMP/fio.json")
 ok "fio: its reads, and two of its libraries'" between "$ios" $((ios + 3)) "$(what '.calls[] | select(.call == "pread64").calls_total')"
-is "$TMP/fio" "$(what '.calls[] | select(.call == "pread64").slowest.file')" "the file of the slowest read"
+is "$file" "$(what '.calls[] | select(.call == "pread64").slowest.file')" "the file of the slowest read"
 # Of a disk that takes its time: to look at a call takes as long as some disks.
 slow_disk 64
 speed read_us=5000

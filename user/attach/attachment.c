@@ -158,14 +158,21 @@ static void map_unmapped(struct attachment *a, const char *name, void *mem)
 		munmap(mem, map_bytes(bpf_object__find_map_by_name(a->object, name)));
 }
 
+static void call_come(const struct attachment *a, const void *data, size_t size)
+{
+	struct attach_event e = { 0 };
+
+	memcpy(&e, data, size < sizeof(e) ? size : sizeof(e));
+	a->event(a->ctx, &e);
+}
+
 static int event_come(void *ctx, void *data, size_t size)
 {
 	struct attachment *a = ctx;
-
 	u32 kind = size >= sizeof(kind) ? *(u32 *)data : ATTACH_CALL;
 
-	if (kind == ATTACH_CALL && size >= sizeof(struct attach_event) && a->event)
-		a->event(a->ctx, data);
+	if (kind == ATTACH_CALL && size >= offsetof(struct attach_event, path) && a->event)
+		call_come(a, data, size);
 	if (kind == ATTACH_CONNECTION && size >= sizeof(struct attach_connection) && a->connection)
 		a->connection(a->ctx, data);
 	return ++a->drained < DRAIN_MAX ? 0 : -EAGAIN;
