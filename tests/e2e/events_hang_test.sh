@@ -1,7 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # The disk of the event log hangs: nothing else waits for it, what finds no room is counted, and it is said once.
-# quiet: it fills what is kept until the disk answers
+# alone: it starts 18,000 processes, and those that are quiet want others to be
 # shellcheck disable=SC2016 # of jq
 
 # A copy of the mount in a namespace that somebody makes meanwhile would keep the disk in use.
