@@ -95,7 +95,7 @@ for seconds in 5 10 20; do # a busy machine may have begun to look at the disk w
 	diagnose "$TMP/own" --duration ${seconds}s
 	[[ $(disk_cause "$TMP/own") == null ]] || break
 done
-is 1 $status "without a daemon it watches, and finds a disk that is slow for any disk"
+is 1 "$status" "without a daemon it watches, and finds a disk that is slow for any disk"
 is hardware "$(disk_cause "$TMP/own")" "the disk is the cause" || jq -c .causes "$TMP/own" | comment
 ok "it says that nothing tells what is usual" json_is '.unknown | map(test("what is usual")) | any' "$TMP/own"
 is "" "$(<"$TMP/own.err")" "no progress where there is no terminal"
