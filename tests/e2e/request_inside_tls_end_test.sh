@@ -6,11 +6,11 @@
 
 [[ -e /sys/bus/event_source/devices/uprobe ]] || skip "this kernel has no uprobes"
 need openssl ldd python3
-files=64
+file_cnt=64
 library=$(ldd "$(command -v openssl)" | awk 'index($1, "libssl.so") == 1 { print $3; exit }')
 [[ $library ]] || skip "openssl does not use libssl.so"
 mkdir "$TMP/lib"
-for ((i = 0; i < files; i++)); do
+for ((i = 0; i < file_cnt; i++)); do
 	cp -L "$library" "$TMP/lib/libssl.so.$i" || bail "no copy of $library"
 done
 
@@ -30,7 +30,7 @@ coproc python3 "$TMP/many-$$"
 at_exit end_process "$COPROC_PID"
 
 changed() { # sets it
-	echo "$files" >&"${COPROC[1]}" && read -r changed <&"${COPROC[0]}"
+	echo "$file_cnt" >&"${COPROC[1]}" && read -r changed <&"${COPROC[0]}"
 }
 
 changed_are() { # NUMBER
@@ -39,8 +39,8 @@ changed_are() { # NUMBER
 
 begin() {
 	start_seismo --probes request,tls
-	wait_until changed_are "$files"
-	is "$files" "$changed" "files with breakpoints"
+	wait_until changed_are "$file_cnt"
+	is "$file_cnt" "$changed" "files with breakpoints"
 }
 
 changed
@@ -54,8 +54,8 @@ changed
 is 0 "$changed" "after the end"
 
 # The kernel lets go of what a killed process had of one after the other: fewer of them.
-files=4
+file_cnt=4
 begin
 kill_seismo
-changed
+wait_until changed_are 0
 is 0 "$changed" "after it was killed"
