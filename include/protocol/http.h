@@ -9,7 +9,7 @@
 static inline u32 http_status(const u8 *head, u32 avail)
 {
 	if (avail < 12 || le32_at(head) != PROTOCOL_WORD('H', 'T', 'T', 'P') || head[4] != '/' ||
-	    head[8] != ' ' || head[9] < '1' || head[9] > '5' || head[10] < '0' || head[10] > '9' ||
+	    head[8] != ' ' || head[9] < '1' || head[9] > '9' || head[10] < '0' || head[10] > '9' ||
 	    head[11] < '0' || head[11] > '9')
 		return STATUS_UNKNOWN;
 	return (head[9] - '0') * 100u + (head[10] - '0') * 10u + (head[11] - '0');
@@ -117,7 +117,15 @@ static inline u32 http_is_interim(u32 status)
 	return status >= 100 && status < 200;
 }
 
-enum http_at { HTTP_START, HTTP_FIRST, HTTP_HEAD, HTTP_LENGTH, HTTP_CHUNK, HTTP_TRAILER };
+enum http_at {
+	HTTP_START,
+	HTTP_FIRST,
+	HTTP_HEAD,
+	HTTP_LENGTH,
+	HTTP_CHUNK,
+	HTTP_TRAILER,
+	HTTP_LONG, /* in a body of which so many times 4 GiB are left (f->last) */
+};
 
 static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 is_request,
 			     struct found *ret)
@@ -143,7 +151,7 @@ static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 is_r
 	/* may be without a version: a name alone */
 	f->status = is_request ? http_is_get(head) : status == HTTP_SWITCHES ? HTTP_SWITCHES : 0;
 	f->within = 1;
-	f->rest = 0;
+	f->rest = f->last = 0;
 	f->size_at = 0;				      /* 1: chunked body */
 	f->no_reply = status == 204 || status == 304; /* no body */
 	return is_request ? 4 : 12;
@@ -195,12 +203,23 @@ static inline u32 http_is_h2c(const u8 *head)
 	       (u32)second == PROTOCOL_WORD(' ', 'h', '2', 'c');
 }
 
-/* The value of Content-Length, up to the end of the line. */
-static inline void http_length(struct flow *f, const u8 *head, u32 len)
-{
-	u32 number = len > 2 ? number_at(head, len - 2) : NUMBER_NONE;
+#define HTTP_LENGTH_DIGITS 16
 
-	f->rest = number == NUMBER_NONE ? 0 : number;
+/* The value of Content-Length, behind blanks; others may follow. */
+static inline void http_length(struct flow *f, const u8 *head)
+{
+	u64 number = 0;
+	u32 more = 1;
+
+	UNROLL
+	for (u32 i = 0; i < HTTP_LENGTH_DIGITS; i++) {
+		u32 digit = (u32)head[i] - '0';
+
+		more &= (u32)SCRIPT_LESS(digit, 10);
+		number += more * (9 * number + digit);
+	}
+	f->rest = (u32)number;
+	f->last = (u32)(number >> 32);
 	f->line = HTTP_HEAD;
 }
 
@@ -208,8 +227,20 @@ static inline void http_length(struct flow *f, const u8 *head, u32 len)
 static inline void http_body(struct flow *f)
 {
 	f->line = f->size_at && !f->no_reply ? HTTP_CHUNK : HTTP_START;
-	if (!f->size_at && !f->no_reply)
-		f->skip = f->rest;
+	if (f->size_at || f->no_reply)
+		return;
+	f->skip = f->rest;
+	if (f->last)
+		f->line = HTTP_LONG;
+}
+
+/* The next 4 GiB of a body, of which one byte is here. */
+static inline u32 http_long(struct flow *f)
+{
+	f->last--;
+	f->line = f->last ? HTTP_LONG : HTTP_START;
+	f->skip = ~0U;
+	return 1;
 }
 
 /* The size at the start of a chunk. */
@@ -271,6 +302,8 @@ static inline u32 http_step(struct flow *f, const u8 *head, u32 avail, u32 is_re
 		return http_start(f, head, avail, is_request, ret);
 	if (f->line == HTTP_FIRST)
 		return http_first(f, head, avail, ret);
+	if (f->line == HTTP_LONG)
+		return http_long(f);
 	len = forget(ret, line_end(head, avail));
 	if (f->within)
 		return http_rest(f, len, avail);
@@ -279,9 +312,9 @@ static inline u32 http_step(struct flow *f, const u8 *head, u32 avail, u32 is_re
 	if (f->line == HTTP_CHUNK)
 		return http_chunk(f, head, ret);
 	if (f->line == HTTP_LENGTH) {
-		if (head[0] == ' ')
+		if (head[0] == ' ' || head[0] == '\t')
 			return 1;
-		http_length(f, head, len);
+		http_length(f, head);
 	} else if (head[0] == '\n' || (head[0] == '\r' && head[1] == '\n')) {
 		return http_blank(f, len, ret);
 	} else if (f->line == HTTP_HEAD) {

@@ -92,6 +92,7 @@ nginx_start "${url##*:}" "
 		location /0/200 { return 200 ok; }
 		location /0/500 { return 500 broken; }
 		location /closing { return 500; }
+		location /999 { return 999; }
 		location /204 { return 204; }
 		location /post { return 200 got; }
 		location /store { dav_methods PUT; create_full_put_path on; root $TMP/work; }
@@ -121,6 +122,7 @@ curl_counted "the same over a Unix socket" -K "$TMP/urls" --unix-socket "$TMP/ng
 # Answers without a body; a head that tells a length and has none
 curl_counted "HEAD, 204 and GET by turns" -I "$url/big" -o /dev/null --next -sS -w '%{http_code}\n' "$url/204" \
 	--next -sS -w '%{http_code}\n' -I "$url/file" -o /dev/null --next -sS -w '%{http_code}\n' "$url/file" -o /dev/null
+curl_counted "a status that nobody has defined" -o /dev/null "$url/999?[1-5]"
 curl_counted "304" -z "$(date -R -d tomorrow)" -o /dev/null "$url/file"
 # curl sends the head, waits for "100 Continue" and then sends the body
 curl_counted "PUT with 100 Continue" -H "Expect: 100-continue" -T "$TMP/upload" "$url/store/[1-8]" -o /dev/null
@@ -164,6 +166,16 @@ ask 'GET /204 HTTP/1.1\r\nHost: x\r\n' '\r\n'
 exec 3>&-
 is_counted nginx-$$ "answered early" "inbound http 204 14"
 is 14 "$(grown seismo_request_duration_seconds_bucket service=nginx-$$ le=1)" "what follows an early answer is not slow"
+
+# Lengths as some clients write them
+mark
+exec 3<>"/dev/tcp/127.0.0.1/$port"
+for length in ': 20 ' ':0000000000020'; do
+	ask "POST /204 HTTP/1.1\r\nHost: x\r\nContent-Length$length\r\n\r\nGET / HTTP/1.0\n\nabcd"
+done
+ask 'POST /204 HTTP/1.1\nHost: x\nContent-Length: 20\n\nGET / HTTP/1.0\n\nabcd'
+exec 3>&-
+is_counted nginx-$$ "odd lengths" "inbound http 204 3"
 
 # Answers that one process reads while another is still in the call that sends the request, and one more request later
 mark

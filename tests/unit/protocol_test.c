@@ -63,6 +63,16 @@ static const struct row http_rows[] = {
 		     "text/plain\r\n\r\nabc"),
 	    REQUEST("GET / HTTP/1.1\r\nContent-Length: x\r\n\r\n"),
 	    RESPONSE("HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc") } },
+	{ "a length behind and before blanks, with zeros, in lines that end otherwise; any status",
+	  "req req req req 999 600 200 200",
+	  { REQUEST("POST / HTTP/1.1\r\nContent-Length: 3 \t\r\n\r\nGET"
+		    "POST / HTTP/1.1\r\nContent-Length:\t\t3\r\n\r\nGET"
+		    "POST / HTTP/1.1\r\nContent-Length: 0000000000003\r\n\r\nGET"
+		    "POST / HTTP/1.1\nContent-Length: 10\n\nGET / HTTP"),
+	    RESPONSE(
+		    "HTTP/1.1 999 No\r\nContent-Length: 2 \r\n\r\nok"
+		    "HTTP/1.1 600 No\r\nContent-Length: 0\r\n\r\nHTTP/1.1 200 OK\nContent-Length: 12\n\n"
+		    "HTTP/1.1 404HTTP/1.1 200 OK\r\n\r\n") } },
 	{ "blank lines between requests",
 	  "req req",
 	  { REQUEST("\r\nGET / HTTP/1.1\r\n\r\n\r\n\r\nGET / HTTP/1.1\r\n\r\n") } },
@@ -92,6 +102,31 @@ static const struct row http_rows[] = {
 	  "200 desync",
 	  { RESPONSE("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nhello, world\r\n") } },
 };
+
+/* A body of more than 4 GiB, which nobody wants to make here. */
+static void http_long_test(void **state)
+{
+	static const char head[] = "PUT /a HTTP/1.1\r\nContent-Length: 10737418243\r\n\r\n";
+	u8 bytes[sizeof(head) + PARSE_WINDOW] = { 0 };
+	u64 skipped = 0, at = 0;
+	struct found found;
+	struct stream s;
+
+	(void)state;
+	memset(&s, 0, sizeof(s));
+	memcpy(bytes, head, sizeof(head) - 1);
+	for (u64 len = sizeof(head) - 1; at < len;)
+		at += protocol_step(PROTOCOL_HTTP, 1, &s, bytes + at, (u32)(len - at), &found);
+	for (u32 i = 0; i < 3; i++) {
+		assert_false(flow_at_boundary(&s.flow[FLOW_REQUEST]));
+		skipped += s.flow[FLOW_REQUEST].skip;
+		s.flow[FLOW_REQUEST].skip = 0;
+		if (i < 2)
+			skipped += protocol_step(PROTOCOL_HTTP, 1, &s, bytes, 30, &found);
+	}
+	assert_int_equal(skipped, 10737418243);
+	assert_true(flow_at_boundary(&s.flow[FLOW_REQUEST]));
+}
 
 /* --- HTTP/2 */
 
@@ -1058,16 +1093,16 @@ ROWS_TEST(tls, PROTOCOL_TLS)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(http_test),	     cmocka_unit_test(http2_test),
-		cmocka_unit_test(grpc_test),	     cmocka_unit_test(grpc_type_test),
-		cmocka_unit_test(postgresql_test),   cmocka_unit_test(mysql_test),
-		cmocka_unit_test(mysql_long_test),   cmocka_unit_test(mysql_wrap_test),
-		cmocka_unit_test(redis_test),	     cmocka_unit_test(memcached_test),
-		cmocka_unit_test(binary_test),	     cmocka_unit_test(dns_test),
-		cmocka_unit_test(dns_question_test), cmocka_unit_test(tls_test),
-		cmocka_unit_test(first_test),	     cmocka_unit_test(greeting_test),
-		cmocka_unit_test(status_test),	     cmocka_unit_test(class_test),
-		cmocka_unit_test(upgrade_test),
+		cmocka_unit_test(http_test),	   cmocka_unit_test(http2_test),
+		cmocka_unit_test(grpc_test),	   cmocka_unit_test(grpc_type_test),
+		cmocka_unit_test(http_long_test),  cmocka_unit_test(postgresql_test),
+		cmocka_unit_test(mysql_test),	   cmocka_unit_test(mysql_long_test),
+		cmocka_unit_test(mysql_wrap_test), cmocka_unit_test(redis_test),
+		cmocka_unit_test(memcached_test),  cmocka_unit_test(binary_test),
+		cmocka_unit_test(dns_test),	   cmocka_unit_test(dns_question_test),
+		cmocka_unit_test(tls_test),	   cmocka_unit_test(first_test),
+		cmocka_unit_test(greeting_test),   cmocka_unit_test(status_test),
+		cmocka_unit_test(class_test),	   cmocka_unit_test(upgrade_test),
 	};
 
 	return cmocka_run_group_tests_name("protocol", tests, NULL, NULL);
