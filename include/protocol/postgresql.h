@@ -68,6 +68,21 @@ static inline u32 postgresql_first(struct stream *s, const u8 *head, u32 avail, 
 }
 
 /*
+ * What asks for an answer. Who sends parts of a query and Sync (begun), and then data for COPY, sends a second Sync behind the data
+ * (named): servers do not look at the first one.
+ */
+static inline void postgresql_request(struct flow *f, u32 type, struct found *ret)
+{
+	u32 sync = type == 'S';
+
+	if (type == 'Q' || type == 'F' || (sync && !(f->named && f->begun)))
+		ret->kind = FOUND_REQUEST;
+	f->named = type == 'c' || type == 'f';
+	if (sync || type == 'P' || type == 'B' || type == 'E')
+		f->begun = sync;
+}
+
+/*
  * Notices, notifications and changed parameters come unasked. A replication stream ("copy both") is no response that one
  * waits for.
  */
@@ -158,8 +173,7 @@ static inline u32 postgresql_step(struct stream *s, const u8 *head, u32 avail, u
 		return found(ret, FOUND_DESYNC, 0);
 	f->skip = len - 4;
 	if (is_request) {
-		if (type == 'Q' || type == 'S' || type == 'F')
-			ret->kind = FOUND_REQUEST;
+		postgresql_request(f, type, ret);
 	} else {
 		postgresql_response(f, type, ret);
 		if (type == 'E' && len > 4) {

@@ -103,6 +103,31 @@ psql_counted "a query of 2 MB" 1 0 -f <(printf "SELECT length('%s');" "$(head -c
 seq 100000 >"$TMP/rows"
 psql_counted "a copy in and one out" 3 0 -c "CREATE TABLE t (i int)" -c "\\copy t from '$TMP/rows'" -c "\\copy t to '/dev/null'"
 
+# The client's library asks for a copy in parts, with Sync, and sends another Sync behind the data
+cat >"$TMP/bin/copy-$$" <<'END'
+import ctypes, sys
+pq = ctypes.CDLL("libpq.so.5")
+for name in "PQconnectdb", "PQexecParams", "PQgetResult":
+    getattr(pq, name).restype = ctypes.c_void_p
+connection = ctypes.c_void_p(pq.PQconnectdb(sys.argv[1].encode()))
+def ask(text):
+    return pq.PQresultStatus(ctypes.c_void_p(pq.PQexecParams(connection, text, 0, None, None, None, None, 0)))
+for i in range(5):
+    print(ask(b"COPY t FROM STDIN")) # 4: the server waits for data
+    pq.PQputCopyData(connection, b"1\n", 2)
+    pq.PQputCopyEnd(connection, b"no" if i == 4 else None)
+    while pq.PQgetResult(connection):
+        pass
+    print(ask(b"SELECT 1")) # 2: rows
+END
+if /usr/bin/python3 -c 'import ctypes; ctypes.CDLL("libpq.so.5")' 2>/dev/null; then
+	mark
+	/usr/bin/python3 "$TMP/bin/copy-$$" "host=127.0.0.1 port=$port user=postgres dbname=postgres" >"$TMP/copied"
+	is "5 2,5 4" "$(sort "$TMP/copied" | uniq -c | awk '{ print $1, $2 }' | paste -sd,)" "the client asked, and copied"
+	is_counted postgres-$$ "copies in parts" "inbound postgresql error 1" "inbound postgresql ok 9"
+	is_counted copy-$$ "copies in parts" "outbound postgresql error 1" "outbound postgresql ok 9"
+fi
+
 # A listener is told what happens without having asked.
 mark_log
 (
