@@ -55,7 +55,7 @@ static __always_inline int requests_begun(struct event *e)
 		return r->desync ? exchange_begin(e) : 0;
 	if (r->desync)
 		return requests_desync(e);
-	if (!r->outstanding && is_simple(r)) /* the rest of the last response was not parsed */
+	if (is_settled(r)) /* the rest of the last response was not parsed */
 		__builtin_memset(&r->stream.flow[FLOW_RESPONSE], 0, sizeof(struct flow));
 	if (r->protocol == PROTOCOL_TLS) {
 		tls_on_request(e);

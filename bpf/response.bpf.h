@@ -9,9 +9,15 @@
 /* The first bytes of a response contain its status, and at most one request is in flight. */
 static __always_inline bool is_simple(const struct request_ctx *r)
 {
-	return !r->pipelined && (r->protocol == PROTOCOL_REDIS ||
-				 (r->protocol == PROTOCOL_MYSQL &&
-				  !r->stream.flow[FLOW_REQUEST].size_at)); /* not compressed */
+	return r->protocol == PROTOCOL_REDIS && !r->pipelined;
+}
+
+/* With no request in flight, whatever the parser takes the responses to be at is over. */
+static __always_inline bool is_settled(const struct request_ctx *r)
+{
+	return !r->outstanding &&
+	       (is_simple(r) || (r->protocol == PROTOCOL_MYSQL &&
+				 !r->stream.flow[FLOW_REQUEST].size_at)); /* not compressed */
 }
 
 static __always_inline int exchange_status(struct event *e)
@@ -24,7 +30,7 @@ static __always_inline int exchange_status(struct event *e)
 }
 
 /* Finds a response's status in p->head. */
-__noinline int parser_simple_step(u32 slot, u32 protocol)
+__noinline int parser_simple_step(u32 slot)
 {
 	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 	struct flow *flow;
@@ -34,12 +40,7 @@ __noinline int parser_simple_step(u32 slot, u32 protocol)
 	flow = &p->stream.flow[FLOW_RESPONSE];
 	__builtin_memset(&p->found, 0, sizeof(p->found));
 	__builtin_memset(flow, 0, sizeof(*flow));
-	p->stream.flow[FLOW_REQUEST].size_at = 0;
-	p->stream.flow[FLOW_REQUEST].begun = 1;
-	if (protocol == PROTOCOL_REDIS)
-		redis_step(flow, p->head, p->head_len, false, &p->found);
-	else
-		mysql_step(&p->stream, p->head, p->head_len, false, &p->found);
+	redis_step(flow, p->head, p->head_len, false, &p->found);
 	return p->found.kind == FOUND_RESPONSE;
 }
 
@@ -53,10 +54,8 @@ static __noinline int response_simple(struct event *e)
 	struct parser *p = e->p;
 
 	if (!is_simple(r) || r->outstanding != 1 || event_flow(e)->carry_len || !head_read(e) ||
-	    !parser_simple_step(e->p->slot, r->protocol))
+	    !parser_simple_step(e->p->slot))
 		return 0;
-	if (p->found.class)
-		error_count(e->sc->identity, r->protocol, e->sc->direction, p->found.class);
 	inflight_complete_one(e->sc, event_dimension(e, p->found.status), e->now);
 	return 1;
 }

@@ -169,7 +169,9 @@ static inline u32 protocol_response_begun(u32 protocol, const struct flow *f)
 {
 	if (protocol == PROTOCOL_POSTGRESQL)
 		return f->begun;
-	return protocol != PROTOCOL_REDIS && protocol != PROTOCOL_MYSQL;
+	if (protocol == PROTOCOL_MYSQL)
+		return f->named >= MYSQL_RESULT;
+	return protocol != PROTOCOL_REDIS;
 }
 
 static inline void found_prepare(struct found *ret)

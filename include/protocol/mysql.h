@@ -126,17 +126,100 @@ static inline void mysql_setup(const u8 *head, u32 len, struct found *ret)
 		ret->kind = FOUND_SETUP_DONE;
 }
 
-/* The first packet of a response, but for reports of progress before it: f->named. */
-static inline void mysql_response(struct flow *f, const u8 *head, u32 len, struct found *ret)
-{
-	u32 first = (head[3] == 1 && !f->begun) || f->named;
+/* What the next packet of a response is, if that has begun and not ended; in flow.named. */
+enum mysql_next {
+	MYSQL_NOTHING,
+	MYSQL_WAITS,  /* its first one: what came before does not count */
+	MYSQL_RESULT, /* the first one of a further result */
+	MYSQL_COLUMN, /* what a column is, or a row where nothing marks the end of the columns */
+	MYSQL_ROW,
+};
 
-	f->named =
-		first && head[4] == MYSQL_ERROR && len >= 3 && be16_at(head + 5) == MYSQL_PROGRESS;
-	if (first && !f->named) {
-		ret->kind = FOUND_RESPONSE;
-		ret->status = head[4] == MYSQL_ERROR ? STATUS_ERROR : STATUS_OK;
+#define MYSQL_OK	 0
+#define MYSQL_FILE	 0xfb /* the client is to send a file */
+#define MYSQL_EOF	 0xfe
+#define MYSQL_EOF_LEN	 5
+#define MYSQL_MORE	 0x08 /* of a server's state: a further result follows */
+#define MYSQL_CURSOR	 0x40 /* the rows are asked for later */
+#define MYSQL_PACKET_MAX 0xffffff
+
+/* The bytes of a number that begins so. */
+static inline u32 mysql_number_len(u32 first)
+{
+	return first < 0xfc ? 1 : first == 0xfc ? 3 : first == 0xfd ? 4 : 9;
+}
+
+/* The server's state in a packet that ends a result: behind two numbers, or in the short one of the old kind. */
+static inline u32 mysql_state(const u8 *head, u32 len)
+{
+	u32 at = 5 + mysql_number_len(head[5]);
+
+	at += mysql_number_len(head[within_window(at)]);
+	if (head[4] == MYSQL_EOF && len == MYSQL_EOF_LEN)
+		at = 7;
+	return head[within_window(at)];
+}
+
+static inline u32 mysql_answered(struct flow *f, u32 status, struct found *ret)
+{
+	f->named = MYSQL_NOTHING;
+	ret->status = status;
+	return found(ret, FOUND_RESPONSE, 0);
+}
+
+static inline u32 mysql_has_results(u32 command)
+{
+	return command == 0x03 || command == 0x17 || command == 0xfa /* in bulk */;
+}
+
+/* The first packet of a response, or of one of its results. Other users than before may be asked for their password. */
+static inline u32 mysql_result(struct flow *f, const u8 *head, u32 len, u32 command,
+			       struct found *ret)
+{
+	u32 type = head[4];
+
+	if (type == MYSQL_FILE || (command == 0x11 && (type == MYSQL_EOF || type == 1)))
+		return f->named = MYSQL_WAITS;
+	if (!mysql_has_results(command))
+		return mysql_answered(f, STATUS_OK, ret);
+	if (type != MYSQL_OK && type != MYSQL_EOF)
+		return f->named = MYSQL_COLUMN;
+	if (mysql_state(head, len) & MYSQL_MORE)
+		return f->named = MYSQL_RESULT;
+	return mysql_answered(f, STATUS_OK, ret);
+}
+
+/*
+ * A packet of a response. One that has rows ends behind them: be it with an error, as of who waited too long for a lock that the rows
+ * need. Reports of progress come before it.
+ */
+static inline void mysql_response(struct flow *f, const u8 *head, u32 len, u32 command,
+				  struct found *ret)
+{
+	u32 type = head[4], next = f->named, state;
+
+	if (next == MYSQL_NOTHING && (head[3] != 1 || f->begun))
+		return;
+	if (type == MYSQL_ERROR && len >= 3) {
+		if (next < MYSQL_RESULT && be16_at(head + 5) == MYSQL_PROGRESS)
+			f->named = MYSQL_WAITS;
+		else
+			mysql_answered(f, STATUS_ERROR, ret);
+		return;
 	}
+	if (next < MYSQL_COLUMN) {
+		mysql_result(f, head, len, command, ret);
+		return;
+	}
+	if (type != MYSQL_EOF || len == MYSQL_PACKET_MAX)
+		return;
+	state = mysql_state(head, len);
+	if (next == MYSQL_COLUMN && len == MYSQL_EOF_LEN && !(state & MYSQL_CURSOR))
+		f->named = MYSQL_ROW;
+	else if (state & MYSQL_MORE)
+		f->named = MYSQL_RESULT;
+	else
+		mysql_answered(f, STATUS_OK, ret);
 }
 
 /* Packets are compressed from the first command on, if the client has said so in its first packet (size_at). */
@@ -147,43 +230,78 @@ static inline u32 mysql_is_compressed(const struct stream *s, const u8 *head, u3
 	return request->size_at && (request->begun || (is_request && !head[3]));
 }
 
+/* The bytes of a packet, its head included, that are looked at. */
+static inline u32 mysql_seen(const u8 *head, u32 len, u32 is_request)
+{
+	u32 most = !is_request && (head[4] == MYSQL_OK || head[4] == MYSQL_EOF) ? PROTOCOL_CARRY
+										: MYSQL_CLASS;
+
+	return 4 + len < most ? 4 + len : most;
+}
+
+/* The number begins again after 255: more of a file that the client sends. */
+static inline u32 mysql_goes_on(struct flow *f, u32 number, u32 len)
+{
+	u32 more = !number && f->last == 255;
+
+	f->last = len ? number : 0;
+	return more;
+}
+
+static inline void mysql_request(struct flow *f, const u8 *head, u32 len, struct found *ret)
+{
+	u32 more = mysql_goes_on(f, head[3], len);
+
+	if (!f->begun && head[3] == 1) {
+		if (len >= MYSQL_FIRST_MIN)
+			f->size_at = le32_at(head + 4) & MYSQL_CAN_41 &&
+				     le32_at(head + 4) & MYSQL_CAN_COMPRESS;
+		ret->kind = FOUND_SETUP;
+	}
+	if (head[3] || more)
+		return;
+	f->begun = 1;
+	if (len && mysql_has_response(head[4])) {
+		f->named = head[4];
+		ret->kind = FOUND_REQUEST;
+	}
+}
+
 static inline u32 mysql_step(struct stream *s, const u8 *head, u32 avail, u32 is_request,
 			     struct found *ret)
 {
-	struct flow *f = &s->flow[is_request ? FLOW_REQUEST : FLOW_RESPONSE];
+	struct flow *request = &s->flow[FLOW_REQUEST], *f = &s->flow[FLOW_RESPONSE];
 	u32 len;
 
 	if (avail < 4)
 		return 0;
 	if (mysql_is_compressed(s, head, is_request)) {
-		s->flow[FLOW_REQUEST].begun = 1;
+		request->begun = 1;
 		return mysql_compressed_step(s, head, avail, is_request, ret);
 	}
-	len = le32_at(head) & 0xffffff;
-	if ((len && avail < 5) || (len >= 3 && avail < 7) || (len >= 4 && avail < 8) ||
-	    (len >= 6 && avail < MYSQL_CLASS))
+	len = le32_at(head) & MYSQL_PACKET_MAX;
+	if ((len && avail < 5) || avail < mysql_seen(head, len, is_request))
 		return 0;
-	if (is_request && !f->begun && head[3] == 1 && len >= MYSQL_FIRST_MIN)
-		f->size_at =
-			le32_at(head + 4) & MYSQL_CAN_41 && le32_at(head + 4) & MYSQL_CAN_COMPRESS;
-	if (is_request && !f->begun && head[0] == 0x16 && head[1] == 3)
-		return found(ret, FOUND_PROTOCOL, 0);
+	if (is_request) {
+		if (!request->begun && head[0] == 0x16 && head[1] == 3)
+			return found(ret, FOUND_PROTOCOL, 0);
+		request->skip = len;
+		mysql_request(request, head, len, ret);
+		return 4;
+	}
+	if (f->named >= MYSQL_RESULT && head[3] == 1 && !f->begun) /* the end was not recognised */
+		return mysql_answered(f, STATUS_OK, ret);
 	f->skip = len;
-	if (is_request && !f->begun && head[3] == 1)
-		ret->kind = FOUND_SETUP;
-	if (is_request && !head[3]) {
-		f->begun = 1;
-		if (len && mysql_has_response(head[4]))
-			ret->kind = FOUND_REQUEST;
-	} else if (!is_request && len) {
-		mysql_response(f, head, len, ret);
-		if (!s->flow[FLOW_REQUEST].begun && ret->kind != FOUND_RESPONSE)
+	if (len && !f->within) {
+		mysql_response(f, head, len, request->named, ret);
+		if (!request->begun && ret->kind != FOUND_RESPONSE)
 			mysql_setup(head, len, ret);
 		if (ret->status == STATUS_ERROR || ret->kind == FOUND_SETUP_FAILURE)
 			ret->class = mysql_class(head, len);
 	}
-	if (!is_request) /* a 1 that follows belongs to the same response, unless this packet ends it */
-		f->begun = !head[3] && len && head[4] < 0xfe;
+	f->within = len == MYSQL_PACKET_MAX; /* it goes on in the next packet */
+	/* a 1 that follows belongs to the same response, unless this packet ends it */
+	f->begun = !head[3] && len && head[4] < MYSQL_EOF && !ret->kind;
 	return 4;
 }
 

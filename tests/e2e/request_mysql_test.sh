@@ -75,6 +75,31 @@ for end in mariadbd:inbound mariadb:outbound; do
 		"statements that fail, compressed: ${end#*:}"
 done
 load_counted "an answer of 10 MB, compressed" 0 mariadb-$$ "${address[@]}" -C -e "SELECT REPEAT('Z', 1000) FROM seq_1_to_10000" test
+# The client knows an error also if it comes behind columns and rows, or of a later one of several statements
+cat >"$TMP/later.sql" <<-'END'
+	SELECT IF(seq = 3, (SELECT 1 UNION SELECT 2), seq) FROM test.seq_1_to_5;
+	SELECT seq FROM test.seq_1_to_5;
+	delimiter //
+	SELECT 1; SELECT * FROM missing.missing; SELECT 2//
+	SELECT 1; SET @a = 1; SELECT 2//
+END
+mark
+for _ in {1..5}; do
+	mariadb-$$ "${address[@]}" -f <"$TMP/later.sql" >"$TMP/client" 2>"$TMP/complaint"
+	grep -c '^ERROR' "$TMP/complaint"
+done >"$TMP/errors"
+is "5 2" "$(uniq -c <"$TMP/errors" | xargs)" "two fail of each four"
+is_counted mariadbd-$$ "errors behind rows and results" "inbound mysql error 10" "inbound mysql ok 10"
+is_counted mariadb-$$ "errors behind rows and results" "outbound mysql error 10" "outbound mysql ok 10"
+# A file from the client, in so many packets that their numbers begin anew
+seq 1 700000 >"$TMP/file"
+mariadb-$$ "${address[@]}" test -e "CREATE TABLE file (i INT) ENGINE=MyISAM"
+mark
+mariadb-$$ "${address[@]}" --local-infile test -e "LOAD DATA LOCAL INFILE '$TMP/file' INTO TABLE file; SELECT COUNT(*) FROM file; SELECT 2" \
+	>"$TMP/client" 2>&1
+is 700000 "$(sed -n 2p "$TMP/client")" "a file of $(($(wc -c <"$TMP/file") >> 20)) MiB is loaded"
+is_counted mariadbd-$$ "a file from the client" "inbound mysql ok 3"
+is_counted mariadb-$$ "a file from the client" "outbound mysql ok 3"
 # No such database: the server says so in place of its welcome
 mark
 for _ in {1..5}; do

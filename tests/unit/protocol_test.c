@@ -428,10 +428,13 @@ static const struct row postgresql_rows[] = {
 #define MY_OK(n)  "\7\0\0" n "\0\0\0\2\0\0\0"
 #define MY_EOF(n) "\5\0\0" n "\xfe\0\0\2\0"
 #define MY_QUERY  "\x09\0\0\0\3SELECT 1"
-#define MY_RESULT                        \
-	"\1\0\0\1\1\4\0\0\2"             \
-	"cdef" MY_EOF("\3") "\2\0\0\4\1" \
-			    "1" MY_EOF("\5")
+#define MY_COLUMN            \
+	"\1\0\0\1\1\4\0\0\2" \
+	"\3def"
+#define MY_COLUMNS MY_COLUMN MY_EOF("\3")
+#define MY_RESULT               \
+	MY_COLUMNS "\2\0\0\4\1" \
+		   "1" MY_EOF("\5")
 #define MY_ERROR "\x0a\0\0\1\xff\x7a\4#42S02x"
 
 static const struct row mysql_rows[] = {
@@ -465,6 +468,63 @@ static const struct row mysql_rows[] = {
 	    REQUEST("\3\0\0\2"
 		    "abc\0\0\0\3"),
 	    RESPONSE(MY_OK("\4")) } },
+	{ "a file from the client that there is not, and one that is refused",
+	  "req ok req error",
+	  { REQUEST("\x09\0\0\0\3LOAD f,t"),
+	    RESPONSE("\2\0\0\1\xfb"
+		     "f"),
+	    REQUEST("\0\0\0\2"), RESPONSE(MY_OK("\3")), REQUEST("\x09\0\0\0\3LOAD f,t"),
+	    RESPONSE("\2\0\0\1\xfb"
+		     "f"),
+	    REQUEST("\3\0\0\2"
+		    "abc\0\0\0\3"),
+	    RESPONSE("\x0a\0\0\4\xff\x26\4#23000x") } },
+	{ "an error behind the columns, and behind a row",
+	  "req error req error req ok",
+	  { REQUEST(MY_QUERY), RESPONSE(MY_COLUMNS "\x0a\0\0\4\xff\xb5\4#HY000x"),
+	    REQUEST(MY_QUERY),
+	    RESPONSE(MY_COLUMNS "\2\0\0\4\1"
+				"1"
+				"\x0a\0\0\5\xff\xb1\7#70100x"),
+	    REQUEST(MY_QUERY),
+	    RESPONSE(MY_COLUMNS "\3\0\0\4\xfb\1"
+				"1" MY_EOF("\5")) } },
+	{ "where nothing marks the end of the columns",
+	  "req ok req error req ok",
+	  { REQUEST(MY_QUERY),
+	    RESPONSE(MY_COLUMN "\2\0\0\3\1"
+			       "1"
+			       "\7\0\0\4\xfe\0\0\2\0\0\0"),
+	    REQUEST(MY_QUERY), RESPONSE(MY_COLUMN "\x0a\0\0\3\xff\xb5\4#HY000x"), REQUEST(MY_QUERY),
+	    RESPONSE(MY_COLUMN "\7\0\0\3\xfe\0\0\2\0\0\0") } },
+	{ "several statements, of which one fails",
+	  "req ok req error req error",
+	  { REQUEST(MY_QUERY),
+	    RESPONSE("\7\0\0\1\0\1\0\x0a\0\0\0\x0d\0\0\2\0\xfc\1\2\xfd\1\2\3\x0a\0\0\0x"
+		     "\7\0\0\3\0\0\0\2\0\0\0"),
+	    REQUEST(MY_QUERY),
+	    RESPONSE("\7\0\0\1\0\1\0\x0a\0\0\0"
+		     "\x0a\0\0\2\xff\x7a\4#42S02x"),
+	    REQUEST(MY_QUERY),
+	    RESPONSE(MY_COLUMNS "\2\0\0\4\1"
+				"1"
+				"\5\0\0\5\xfe\0\0\x0a\0"
+				"\x0a\0\0\6\xff\x7a\4#42S02x") } },
+	{ "rows that are asked for later, and what a server says of itself",
+	  "req ok req ok req ok",
+	  { REQUEST("\x0a\0\0\0\x17\1\0\0\0\1\1\0\0\0"),
+	    RESPONSE(MY_COLUMN "\5\0\0\3\xfe\0\0\x42\0"), REQUEST("\x09\0\0\0\x1c\1\0\0\0\1\0\0\0"),
+	    RESPONSE("\3\0\0\1\0\0\1\5\0\0\2\xfe\0\0\x82\0"), REQUEST("\1\0\0\0\x09"),
+	    RESPONSE("\6\0\0\1Uptime") } },
+	{ "another user",
+	  "req ok req error",
+	  { REQUEST("\6\0\0\0\x11user\0"), RESPONSE("\x0c\0\0\1\xfeplugin\0abcd"),
+	    REQUEST("\3\0\0\2pwd"), RESPONSE(MY_OK("\3")), REQUEST("\6\0\0\0\x11user\0"),
+	    RESPONSE("\x0c\0\0\1\xfeplugin\0abcd"), REQUEST("\3\0\0\2pwd"),
+	    RESPONSE("\x0a\0\0\3\xff\x15\4#28000x") } },
+	{ "an end that was not recognised",
+	  "req ok req error",
+	  { REQUEST(MY_QUERY), RESPONSE(MY_COLUMNS), REQUEST(MY_QUERY), RESPONSE(MY_ERROR) } },
 	{ "large", "req ok", { REQUEST_MORE("\x10\x27\0\0\3", 9999), RESPONSE(MY_RESULT) } },
 	{ "reports of progress before the response",
 	  "req ok req error",
@@ -510,9 +570,7 @@ static void mysql_wrap_test(void **state)
 	(void)state;
 	for (u32 rows = 240; rows < 530; rows += (rows > 260 && rows < 500) ? 61 : 1) {
 		u8 bytes[4096] = MY_RESULT;
-		size_t len = sizeof("\1\0\0\1\1\4\0\0\2"
-				    "cdef" MY_EOF("\3")) -
-			     1;
+		size_t len = sizeof(MY_COLUMNS) - 1;
 		struct say says[SAYS] = {
 			REQUEST(MY_QUERY), { 0 }, REQUEST(MY_QUERY), RESPONSE(MY_ERROR)
 		};
@@ -523,6 +581,29 @@ static void mysql_wrap_test(void **state)
 		says[1] = (struct say){ false, (char *)bytes, len + 9, 0 };
 		says_check("rows", PROTOCOL_MYSQL, says, says_size(says), 0, "req ok req error");
 		says_check("rows", PROTOCOL_MYSQL, says, 5, 0, "req ok req error");
+	}
+}
+
+/* So do those of a file that a client sends, of which the server may say at the end that it is wrong. */
+static void mysql_file_test(void **state)
+{
+	(void)state;
+	for (u32 packets = 250; packets < 516; packets++) {
+		u8 bytes[4096];
+		size_t len = 0;
+		struct say says[SAYS] = { REQUEST("\x09\0\0\0\3LOAD f,t"), RESPONSE("\2\0\0\1\xfb"
+										    "f") };
+
+		for (u32 i = 0; i < packets; i++, len += 5)
+			memcpy(bytes + len, (u8[]){ 1, 0, 0, (u8)(2 + i), 3 }, 5);
+		memcpy(bytes + len, (u8[]){ 0, 0, 0, (u8)(2 + packets) }, 4);
+		says[2] = (struct say){ true, (char *)bytes, len + 4, 0 };
+		says[3] = (struct say)RESPONSE("\x0a\0\0\7\xff\x26\4#23000x");
+		says[4] = REQUEST(MY_QUERY);
+		says[5] = RESPONSE(MY_RESULT);
+		says_check("a long file", PROTOCOL_MYSQL, says, says_size(says), 0,
+			   "req error req ok");
+		says_check("a long file", PROTOCOL_MYSQL, says, 7, 0, "req error req ok");
 	}
 }
 
@@ -1101,16 +1182,17 @@ ROWS_TEST(tls, PROTOCOL_TLS)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(http_test),	   cmocka_unit_test(http2_test),
-		cmocka_unit_test(grpc_test),	   cmocka_unit_test(grpc_type_test),
-		cmocka_unit_test(http_long_test),  cmocka_unit_test(postgresql_test),
-		cmocka_unit_test(mysql_test),	   cmocka_unit_test(mysql_long_test),
-		cmocka_unit_test(mysql_wrap_test), cmocka_unit_test(redis_test),
-		cmocka_unit_test(memcached_test),  cmocka_unit_test(binary_test),
-		cmocka_unit_test(dns_test),	   cmocka_unit_test(dns_question_test),
-		cmocka_unit_test(tls_test),	   cmocka_unit_test(first_test),
-		cmocka_unit_test(greeting_test),   cmocka_unit_test(status_test),
-		cmocka_unit_test(class_test),	   cmocka_unit_test(upgrade_test),
+		cmocka_unit_test(http_test),	     cmocka_unit_test(http2_test),
+		cmocka_unit_test(grpc_test),	     cmocka_unit_test(grpc_type_test),
+		cmocka_unit_test(http_long_test),    cmocka_unit_test(postgresql_test),
+		cmocka_unit_test(mysql_test),	     cmocka_unit_test(mysql_long_test),
+		cmocka_unit_test(mysql_wrap_test),   cmocka_unit_test(mysql_file_test),
+		cmocka_unit_test(redis_test),	     cmocka_unit_test(memcached_test),
+		cmocka_unit_test(binary_test),	     cmocka_unit_test(dns_test),
+		cmocka_unit_test(dns_question_test), cmocka_unit_test(tls_test),
+		cmocka_unit_test(first_test),	     cmocka_unit_test(greeting_test),
+		cmocka_unit_test(status_test),	     cmocka_unit_test(class_test),
+		cmocka_unit_test(upgrade_test),
 	};
 
 	return cmocka_run_group_tests_name("protocol", tests, NULL, NULL);
