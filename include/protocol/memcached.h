@@ -70,12 +70,22 @@ static inline void memcached_command(struct flow *f, const u8 *head)
 		f->size_at = 4;
 }
 
+/* The only small letters that a line of a server begins with: of a list of keys, or of its log, in either form. */
+static inline u32 memcached_is_listed(u32 word)
+{
+	return word == PROTOCOL_WORD('k', 'e', 'y', '=') ||
+	       (word & 0xffffff) == PROTOCOL_WORD('m', 'g', ' ', 0) ||
+	       (word & 0xffffff) == PROTOCOL_WORD('t', 's', '=', 0);
+}
+
+/* A value, a number of many (STAT, ITEM, PREFIX) or a key of a list is not all of a response. */
 static inline void memcached_reply(struct flow *f, const u8 *head)
 {
 	u32 a = head[0], b = head[1], c = head[2];
 
 	f->size_at = a == 'V' && b == 'A' ? (c == 'L' ? 3 : 1) : 0;
-	f->no_reply = f->size_at == 3 || (a == 'S' && b == 'T' && c == 'A');
+	f->no_reply = f->size_at == 3 || (a == 'S' && b == 'T' && c == 'A') || a == 'I' ||
+		      a == 'P' || a >= 'a';
 	f->status = (a == 'E' && b == 'R') || (a == 'C' && b == 'L') || (a == 'S' && b == 'E')
 			    ? STATUS_ERROR
 			    : STATUS_OK;
@@ -115,9 +125,10 @@ static inline u32 memcached_step(struct flow *f, const u8 *head, u32 avail, u32 
 	if (blank >= avail && end >= avail && avail < PROTOCOL_CARRY)
 		return 0;
 	if (!f->line) {
-		if (is_request
-			    ? head[0] < 'a' || head[0] > 'z'
-			    : (head[0] < 'A' || head[0] > 'Z') && (head[0] < '0' || head[0] > '9'))
+		if (is_request ? head[0] < 'a' || head[0] > 'z'
+			       : (head[0] < 'A' || head[0] > 'Z') &&
+					 (head[0] < '0' || head[0] > '9') &&
+					 !memcached_is_listed(le32_at(head)))
 			return found(ret, FOUND_DESYNC, 0);
 		if (is_request)
 			memcached_command(f, head);

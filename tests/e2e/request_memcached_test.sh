@@ -108,7 +108,7 @@ is "81 01" "$(head -c 24 <&3 | od -An -tx1 -N 2 | xargs)" "a long value is store
 exec 3>&-
 is_counted memcached-$$ "a long value, first of all" "inbound memcached ok 1"
 
-# Meta commands, quiet ones among them, and mistakes; values that the server has no room for
+# Lists of keys, meta commands, quiet ones among them, and mistakes; values that the server has no room for
 cat >"$TMP/meta-$$" <<-'END'
 	import socket, sys
 	s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
@@ -118,6 +118,11 @@ cat >"$TMP/meta-$$" <<-'END'
 	    for answer in answers:
 	        line = r.readline()
 	        assert line.startswith(answer), (data, line)
+	ask(b"set listed 0 0 1\r\nx\r\n", b"STORED")
+	for i in range(3):
+	    s.sendall(b"lru_crawler metadump all\r\n")
+	    while not r.readline().startswith((b"END", b"BUSY")):
+	        pass
 	for i in range(20):
 	    ask(b"ms k 5 T0\r\nhello\r\n", b"HD")
 	    ask(b"mg k v t\r\n", b"VA 5", b"hello")
@@ -133,6 +138,6 @@ cat >"$TMP/meta-$$" <<-'END'
 END
 mark
 /usr/bin/python3 "$TMP/meta-$$" "$port" 2>"$TMP/complaint" || bail "$(tail -n 1 "$TMP/complaint")"
-is_counted meta-$$ "meta commands" "outbound memcached error 45" "outbound memcached ok 140"
-is_counted memcached-$$ "meta commands" "inbound memcached error 45" "inbound memcached ok 140"
+is_counted meta-$$ "lists and meta commands" "outbound memcached error 45" "outbound memcached ok 144"
+is_counted memcached-$$ "lists and meta commands" "inbound memcached error 45" "inbound memcached ok 144"
 stop_seismo

@@ -727,6 +727,14 @@ static const struct row memcached_rows[] = {
 	  "req ok req ok",
 	  { REQUEST("stats\r\n"), RESPONSE("STAT pid 1\r\nSTAT version 1.6.18\r\nEND\r\n"),
 	    REQUEST("stats reset\r\n"), RESPONSE("RESET\r\n") } },
+	{ "lists",
+	  "req req req req ok ok ok ok",
+	  { REQUEST("lru_crawler metadump all\r\nlru_crawler mgdump all\r\nstats cachedump 1 9\r\nget a\r\n"),
+	    RESPONSE(
+		    "key=a exp=-1 la=1 cas=1 fetch=no cls=1 size=63\r\nkey=b exp=-1 la=1\r\nEND\r\n"
+		    "mg a\r\nmg a-name-that-fits-into-no-head-at-all\r\nEN\r\n"
+		    "ITEM a [1 b; 0 s]\r\nITEM b [1 b; 0 s]\r\nEND\r\nts=1 gid=1 type=item_get key=a "
+		    "status=found\r\nEND\r\n") } },
 	{ "errors",
 	  "req req req error error error",
 	  { REQUEST("get\r\nincr a b\r\nset b 0 0 9\r\n123456789\r\n"),
