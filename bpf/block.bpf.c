@@ -133,7 +133,7 @@ static __always_inline u64 issued_ns(struct request *rq, u64 start)
 #define REQ_OP_MASK 0xff
 
 /* Four bits for each of the kernel's operations; all set: no data I/O, but zone management. */
-#define OPERATION(req_op, operation) ((0xfULL ^ (operation)) << (req_op)*4)
+#define OPERATION(req_op, operation) ((0xfULL ^ (operation)) << 4 * (req_op))
 #define OPERATIONS                                                \
 	~(OPERATION(0 /* REQ_OP_READ */, BLOCK_READ) |            \
 	  OPERATION(1 /* REQ_OP_WRITE */, BLOCK_WRITE) |          \

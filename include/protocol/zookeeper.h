@@ -12,7 +12,7 @@
 #define ZOOKEEPER_NOTED	   (1U << 31)
 #define ZOOKEEPER_EXISTS   3
 #define ZOOKEEPER_KINDS	   31 /* of requests that are about a node, or are pings */
-#define ZOOKEEPER_NO_NODE  ((u32)-101)
+#define ZOOKEEPER_NO_NODE  ((u32)(-101))
 #define ZOOKEEPER_HEAD	   20 /* bytes of a response up to its error */
 
 /* A session begins with the version, 0, what the client has seen, how long it may be silent, and a password. */

@@ -38,6 +38,7 @@ int main(int argc, char **argv)
 {
 	if (argc != 6)
 		return 2;
+	const char *license = "Dual BSD/GPL";
 	struct bpf_insn program[] = {
 		LOAD(ADDR),
 		UNLESS(inet_addr(argv[2]), 6),
@@ -55,7 +56,7 @@ int main(int argc, char **argv)
 		.expected_attach_type = BPF_CGROUP_INET4_CONNECT,
 		.insns = (__u64)(size_t)program,
 		.insn_cnt = sizeof(program) / sizeof(*program),
-		.license = (__u64)(size_t) "Dual BSD/GPL",
+		.license = (__u64)(size_t)license,
 	};
 	union bpf_attr link = { .link_create = { .attach_type = BPF_CGROUP_INET4_CONNECT } };
 

@@ -82,10 +82,7 @@ OPTIONAL(setting)
 OPTIONAL(mapping)
 
 /* Files have secrets in them, and nobody writes them: no type can do that. */
-#define TYPE(name, release_of)                             \
-	{                                                  \
-		.load = name##_load, .release = release_of \
-	}
+#define TYPE(name, release_of) .load = name##_load, .release = release_of
 
 static void text_release(const struct field *f, void *structure)
 {
@@ -112,8 +109,8 @@ static void setting_init(const struct field *f, void *structure)
 	field_setting.init(f, structure);
 }
 
-static const struct field_type text_type = TYPE(text, text_release),
-			       texts_type = TYPE(texts, texts_release),
+static const struct field_type text_type = { TYPE(text, text_release) },
+			       texts_type = { TYPE(texts, texts_release) },
 			       setting_type = { .load = setting_load, .init = setting_init },
 			       mapping_type = { .load = mapping_load,
 						.init = mapping_init,
@@ -382,7 +379,7 @@ static int interval_load(struct yaml_doc *d, const struct field *f, yaml_node_t 
 	return 0;
 }
 
-static const struct field_type users_type = TYPE(users, users_release),
+static const struct field_type users_type = { TYPE(users, users_release) },
 			       interval_type = { .load = interval_load };
 
 static int excluded_check(struct yaml_doc *d, const struct field *f, const yaml_node_t *value,
@@ -406,7 +403,7 @@ static void headers_release(const struct field *f, void *structure)
 	fields_release(header_fields, structure);
 }
 
-static const struct field_type headers_type = TYPE(headers, headers_release);
+static const struct field_type headers_type = { TYPE(headers, headers_release) };
 
 static const struct field http_fields[] = {
 	{ "http2", &setting_type, AT(http.http2), &switch_on },

@@ -170,21 +170,18 @@ static const struct condition conditions_always[] = {
 	{ .call = NULL },
 };
 
-#define SOCKET(family, type)                                                  \
-	{                                                                     \
-		"socket", TWO(SCMP_A0(SCMP_CMP_EQ, family),                   \
-			      SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE, type)) \
-	}
+#define SOCKET(family, type) \
+	"socket", TWO(SCMP_A0(SCMP_CMP_EQ, family), SCMP_A1(SCMP_CMP_MASKED_EQ, SOCKET_TYPE, type))
 
 #define OPEN_WRITING (O_ACCMODE | O_CREAT | O_TRUNC)
 
 static const struct condition conditions_connecting[] = {
 	{ "open", ONE(SCMP_A1(SCMP_CMP_MASKED_EQ, OPEN_WRITING, O_RDONLY)) },
 	{ "openat", ONE(SCMP_A2(SCMP_CMP_MASKED_EQ, OPEN_WRITING, O_RDONLY)) },
-	SOCKET(AF_INET, SOCK_STREAM),
-	SOCKET(AF_INET, SOCK_DGRAM),
-	SOCKET(AF_INET6, SOCK_STREAM),
-	SOCKET(AF_INET6, SOCK_DGRAM),
+	{ SOCKET(AF_INET, SOCK_STREAM) },
+	{ SOCKET(AF_INET, SOCK_DGRAM) },
+	{ SOCKET(AF_INET6, SOCK_STREAM) },
+	{ SOCKET(AF_INET6, SOCK_DGRAM) },
 	{ .call = NULL },
 };
 

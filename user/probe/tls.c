@@ -86,10 +86,7 @@ void tls_programs_clear(struct probe_run *run)
 		;
 }
 
-#define ON_DEMAND(program, what)                                                  \
-	{                                                                         \
-		{ program }, .optional = true, .on_demand = true, .purpose = what \
-	}
+#define ON_DEMAND(program, what) { program }, .optional = true, .on_demand = true, .purpose = what
 
 const struct probe probe_tls = {
 	.name = "tls",
@@ -103,12 +100,13 @@ const struct probe probe_tls = {
 	.configure = configure,
 	.hooks =
 		(const struct hook[]){
-			ON_DEMAND("receive_begin", "plain text that is received"),
-			ON_DEMAND("send_begin", "plain text that is sent"),
-			ON_DEMAND("receive_ex_begin", "plain text that is received (SSL_read_ex)"),
-			ON_DEMAND("send_ex_begin", "plain text that is sent (SSL_write_ex)"),
-			ON_DEMAND("function_end", "how much was received or sent"),
-			ON_DEMAND("session_end", "sessions that are given back"),
+			{ ON_DEMAND("receive_begin", "plain text that is received") },
+			{ ON_DEMAND("send_begin", "plain text that is sent") },
+			{ ON_DEMAND("receive_ex_begin",
+				    "plain text that is received (SSL_read_ex)") },
+			{ ON_DEMAND("send_ex_begin", "plain text that is sent (SSL_write_ex)") },
+			{ ON_DEMAND("function_end", "how much was received or sent") },
+			{ ON_DEMAND("session_end", "sessions that are given back") },
 			{ { "ending_raw" },
 			  .optional = true,
 			  .purpose =
