@@ -322,12 +322,13 @@ deps-servers:
 # Clients of Node.js, of the versions in tests/clients/package.json.
 CLIENTS := build/clients
 deps-clients: deps-servers
-	$(Q)cmp -s tests/clients/package.json $(CLIENTS)/node_modules/.made || { mkdir -p $(CLIENTS) && cp tests/clients/package.json $(CLIENTS) && \
+	$(Q)cmp -s tests/clients/package.json $(CLIENTS)/node_modules/.made || { $(AS_OWNER) mkdir -p $(CLIENTS) && cp tests/clients/package.json $(CLIENTS) && \
 		npm install --prefix $(CLIENTS) --no-audit --no-fund --no-package-lock --ignore-scripts --loglevel=error >$(CLIENTS)/log 2>&1 && \
-		cp tests/clients/package.json $(CLIENTS)/node_modules/.made && chown -R --reference=. $(CLIENTS); } || echo "the tests that need clients of Node.js are skipped"
+		cp tests/clients/package.json $(CLIENTS)/node_modules/.made; } || echo "the tests that need clients of Node.js are skipped"
+	$(Q)$(if $(AS_OWNER),chown -R --reference=. $(CLIENTS))
 
 help:
 	@sed -n '2,8s/^# //p' Makefile; \
-		echo 'more: deps test-unit test-deb lint fuzz bench install uninstall clean; SANITIZE=1, CC=clang, ARCH=arm64, V=1'
+		echo 'more: deps test-unit test-deb lint fuzz fuzz-hour bench install uninstall clean; SANITIZE=1, CC=clang, ARCH=arm64, V=1'
 
 -include $(OBJ:.o=.d) $(FUZZ_OBJ:.o=.d) $(FUZZ:=.d) $(BPF:%=$(O)/bpf/%.d) $(UNIT:=.d)
