@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "stack/elf_symbols.h"
+#include "stack/go_functions.h"
 #include "stack/mappings.h"
 #include "stack/text_symbols.h"
 
@@ -62,6 +63,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	struct kernel_symbols kernel;
 	const char *const names[] = { "main", "" };
 	struct elf_file elf;
+	struct code_place places[2];
 	u64 address, offsets[2];
 
 	if (fd < 0)
@@ -74,6 +76,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (!elf_symbols_find(&elf, slots, SLOTS, size % 2))
 			slots_check(slots);
 		elf_functions_find(&elf, names, 2, offsets);
+		go_functions_find(&elf, names, 2, places);
 		if (elf.build_id_len > sizeof(elf.build_id))
 			abort();
 	}

@@ -75,7 +75,8 @@ static int segments_read(struct elf_file *f, const Elf64_Ehdr *head)
 			return err;
 		if (p.p_type == PT_LOAD)
 			f->segments[f->segment_cnt++] =
-				(struct elf_segment){ p.p_offset, p.p_filesz, p.p_vaddr };
+				(struct elf_segment){ p.p_offset, p.p_filesz, p.p_vaddr,
+						      p.p_flags & PF_X };
 		else if (p.p_type == PT_NOTE)
 			notes_read(f, &p);
 	}
@@ -92,6 +93,7 @@ int elf_file_open(struct elf_file *f, int fd)
 	err = read_at(fd, &head, sizeof(head), 0);
 	if (err)
 		return err;
+	f->machine = head.e_machine;
 	if (memcmp(head.e_ident, ELFMAG, SELFMAG) != 0 || head.e_ident[EI_CLASS] != ELFCLASS64 ||
 	    head.e_ident[EI_DATA] != OWN_ORDER)
 		return -ENOEXEC;
@@ -108,6 +110,24 @@ int elf_file_open(struct elf_file *f, int fd)
 	if (f->section_cnt > SECTIONS_MAX)
 		f->section_cnt = SECTIONS_MAX;
 	return 0;
+}
+
+int elf_read(const struct elf_file *f, void *mem, size_t size, u64 offset)
+{
+	return read_at(f->fd, mem, size, offset);
+}
+
+bool elf_file_offset(const struct elf_file *f, u64 address, u64 *ret)
+{
+	for (unsigned i = 0; i < f->segment_cnt; i++) {
+		const struct elf_segment *s = &f->segments[i];
+
+		if (address < s->address || address - s->address >= s->file_size)
+			continue;
+		*ret = address - s->address + s->file_at;
+		return true;
+	}
+	return false;
 }
 
 bool elf_file_address(const struct elf_file *f, u64 file_at, u64 *ret)
@@ -230,19 +250,6 @@ int elf_symbols_find(const struct elf_file *f, struct symbol_slot *slots, size_t
 
 #define STRINGS_MAX (32 << 20)
 
-static bool file_offset(const struct elf_file *f, u64 address, u64 *ret)
-{
-	for (unsigned i = 0; i < f->segment_cnt; i++) {
-		const struct elf_segment *s = &f->segments[i];
-
-		if (address < s->address || address - s->address >= s->file_size)
-			continue;
-		*ret = address - s->address + s->file_at;
-		return true;
-	}
-	return false;
-}
-
 /* `strings` ends with NUL. */
 static void function_take(const struct elf_file *f, const Elf64_Sym *sym, const char *strings,
 			  size_t len, const char *const *names, size_t cnt, u64 *offsets)
@@ -252,7 +259,7 @@ static void function_take(const struct elf_file *f, const Elf64_Sym *sym, const 
 		return;
 	for (size_t i = 0; i < cnt; i++)
 		if (!offsets[i] && !strcmp(strings + sym->st_name, names[i]))
-			file_offset(f, sym->st_value, &offsets[i]);
+			elf_file_offset(f, sym->st_value, &offsets[i]);
 }
 
 static int functions_find(const struct elf_file *f, u32 type, const char *const *names, size_t cnt,

@@ -13,10 +13,12 @@
 
 struct elf_file {
 	int fd;
+	unsigned machine; /* EM_... */
 	u64 section_at;
 	unsigned section_cnt;
 	struct elf_segment {
 		u64 file_at, file_size, address;
+		bool executable;
 	} segments[ELF_SEGMENTS]; /* that are loaded */
 	unsigned segment_cnt;
 	unsigned char build_id[ELF_BUILD_ID];
@@ -26,6 +28,10 @@ struct elf_file {
 
 /* Reads the headers; the descriptor stays the caller's. 0, -ENOEXEC: no such file, or negative errno. */
 int elf_file_open(struct elf_file *f, int fd);
+/* Reads exactly so much of it. 0, -ENOEXEC: it has not so much, or negative errno. */
+int elf_read(const struct elf_file *f, void *mem, size_t size, u64 offset);
+/* Where in the file is what is at this address, in its own numbering; false: nothing that it has. */
+bool elf_file_offset(const struct elf_file *f, u64 address, u64 *ret);
 /* The address in the file's own numbering of what is at this offset in it; false: it is not loaded. */
 bool elf_file_address(const struct elf_file *f, u64 file_at, u64 *ret);
 /* Has it a table of all its symbols, beside that for dynamic linking? */
