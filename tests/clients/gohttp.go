@@ -8,15 +8,9 @@ package main
 
 import (
 	"bytes"
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
 	"crypto/tls"
-	"crypto/x509"
-	"crypto/x509/pkix"
 	"fmt"
 	"io"
-	"math/big"
 	"net"
 	"net/http"
 	"os"
@@ -26,13 +20,6 @@ import (
 	"sync"
 	"time"
 )
-
-func fail(err error) {
-	if err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		os.Exit(1)
-	}
-}
 
 func answer(w http.ResponseWriter, r *http.Request) {
 	number := func(name string, otherwise int) int {
@@ -45,15 +32,6 @@ func answer(w http.ResponseWriter, r *http.Request) {
 	time.Sleep(time.Duration(number("ms", 0)) * time.Millisecond)
 	w.WriteHeader(number("code", 200))
 	w.Write(bytes.Repeat([]byte("x"), number("bytes", 100)))
-}
-
-func certificate() tls.Certificate {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	fail(err)
-	template := x509.Certificate{SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "localhost"}, NotAfter: time.Now().Add(time.Hour)}
-	der, err := x509.CreateCertificate(rand.Reader, &template, &template, &key.PublicKey, key)
-	fail(err)
-	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 }
 
 func serve(secure string) {

@@ -9,10 +9,11 @@ export NODE_PATH=$ROOT/build/clients/node_modules # by `make deps-clients`
 # shellcheck disable=SC2034 # for the tests
 declare -A ports # of servers, by name
 
-# Builds $TMP/go of clients/gohttp.go. What Go keeps of its libraries is not in the tree, which another user may own.
-go_build() {
+# Builds a program of clients/. What Go keeps of its libraries is not in the tree, which another user may own.
+go_build() { # PROGRAM FILE OPTION...
+	local sources=("$ROOT/tests/clients/$1.go" "$ROOT/tests/clients/goshared.go")
 	GOCACHE=${XDG_CACHE_HOME:-${HOME:-/root}/.cache}/seismo/go GO111MODULE=off \
-		go build -o "$TMP/go" "$ROOT/tests/clients/gohttp.go" || bail "no program of Go"
+		go build -o "$2" "${@:3}" "${sources[@]}" || bail "no program of Go"
 }
 
 # Starts a server in the background, at a port of its own; `server_ready` awaits it.

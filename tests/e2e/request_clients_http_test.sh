@@ -17,7 +17,7 @@ chmod 755 "$TMP"
 mkdir -p "$TMP/www/dav"
 n=20
 
-go_build
+go_build gohttp "$TMP/go"
 class=Http$$
 sed "s/class Http/class $class/" "$ROOT/tests/clients/Http.java" >"$TMP/$class.java"
 javac -d "$TMP" "$TMP/$class.java" || bail "no class of Java"

@@ -19,7 +19,7 @@ own_copy nginx gnutls-serv selfserv
 mkdir "$TMP/nss"
 { certutil -N -d "sql:$TMP/nss" --empty-password && pk12util -i "$TMP/store" -d "sql:$TMP/nss" -W secret -K ''; } >"$TMP/pk12util" ||
 	bail "no store for NSS: $(<"$TMP/pk12util")"
-go_build
+go_build gohttp "$TMP/go"
 gcc -I/usr/include/android "$ROOT/tests/clients/boring.c" -o "$TMP/boring" -Wl,-rpath,"${boring[0]}" "${boring[0]}"/lib{ssl,crypto}.so ||
 	bail "no program of BoringSSL"
 
