@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "attach/values.h"
 #include "cmd/ask.h"
 #include "http/control.h"
 
@@ -87,7 +88,8 @@ static void process_describe(json_t *process)
 	rest = strrchr(command, ')');
 	if (rest)
 		*rest = '\0';
-	json_object_set_new(process, "command", json_string(command));
+	json_object_set_new(process, "command",
+			    values_text(command)); /* may be cut within a character */
 	json_object_set_new(process, "state", json_stringn(&state, 1));
 	json_object_set_new(process, "threads_total", json_integer(threads));
 }
