@@ -23,6 +23,7 @@ static __always_inline void waker_find(struct waker *waker, void *ctx)
 	u32 flags = BPF_CORE_READ(task, flags);
 	u64 id = bpf_get_current_pid_tgid();
 
+	__builtin_memset(waker, 0, sizeof(*waker)); /* of an earlier wait */
 	if (!id || in_interrupt(ctx, task)) {
 		waker->kind = WAKER_INTERRUPT;
 		return;

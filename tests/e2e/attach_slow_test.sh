@@ -40,6 +40,7 @@ is "$ios" "$(lines '.call == "pread64" and .duration_seconds >= 0.012 and
 	((.waits_for == "disk" and .waker.kind != "thread") or (.waits_for == "cpu" and .wait_seconds < .off_cpu_seconds))')" \
 	"and each call that waited for it"
 ok "most for as long as it took" between $((ios / 2)) $ios "$(lines '.call == "pread64" and .waits_for == "disk" and .wait_seconds >= 0.01')"
+is 0 "$(lines '.waker.kind == "interrupt" and (.waker.command != null or .waker.pid != null)')" "an interrupt is nobody"
 is 0 "$(lines '.duration_seconds < 0.01')" "nothing is told that took less"
 is "$ios" "$(jq -s "map(select($read_of_fio) | .time) | unique | length" "$told")" "each at its own time"
 is 0 "$(jq -s '.[-1].lost.events_total' "$told")" "nothing is lost"
