@@ -142,7 +142,8 @@ static __noinline int event_detect_protocol(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 	u32 total = e->bytes + event_flow(e)->carry_len,
-	    more = e->sent || plain_text ? 0 : unread(e->sk);
+	    more = e->sent || plain_text ? 0 : unread(e->sk),
+	    follows = plain_text ? e->p->plain_more : more && !r->answered_ns;
 	u32 carried = detect_waits(r);
 	int there = parser_peek(e, DETECT_MIN);
 	struct parser *p = e->p;
@@ -161,7 +162,7 @@ static __noinline int event_detect_protocol(struct event *e)
 						    (!r->watched || r->tries ? DETECT_LATE : 0) |
 							    (r->greeted ? DETECT_GREETED : 0))
 				    : parser_greets(e->p->slot, total + more);
-	if (!r->protocol && more && !proxy && !r->answered_ns && p->len - p->pos < PROTOCOL_CARRY) {
+	if (!r->protocol && follows && !proxy && p->len - p->pos < PROTOCOL_CARRY) {
 		if (!carried)
 			r->begun_ns = e->now;
 		parser_end(e);

@@ -226,7 +226,7 @@ struct task_struct {
 
 struct pt_regs {
 #if defined(__TARGET_ARCH_x86)
-	unsigned long ax, cx, dx, si, di, bp, r10, ip, cs, sp;
+	unsigned long ax, bx, cx, dx, si, di, bp, r10, r14, ip, cs, sp;
 	long orig_ax;
 #elif defined(__TARGET_ARCH_arm64)
 	u64 regs[31], sp, pc;

@@ -73,6 +73,7 @@ struct parser {
 	u32 answered;  /* a stream, or a request with a number, has got its response */
 	u32 setup;     /* the last of FOUND_SETUP and so on, 0: none */
 	u32 head_len;
+	u32 plain_more;	       /* plain text: there may be more that has come with it */
 	u32 slot;	       /* its own number in the table */
 	u32 users;	       /* see plain_parser() */
 	struct run runs[RUNS]; /* responses, in order */

@@ -51,9 +51,12 @@ static __always_inline struct pt_regs *registers(void)
 #if defined(__TARGET_ARCH_x86)
 #define CALL_FIRST(regs) READ(regs, di)
 #define CALL_THIRD(regs) REGISTER(regs, dx)
+/* If it is one that calls: Go's own register for it. */
+#define CALL_GOROUTINE(regs) REGISTER(regs, r14)
 #elif defined(__TARGET_ARCH_arm64)
-#define CALL_FIRST(regs) READ(regs, orig_x0)
-#define CALL_THIRD(regs) REGISTER(regs, regs[2])
+#define CALL_FIRST(regs)     READ(regs, orig_x0)
+#define CALL_THIRD(regs)     REGISTER(regs, regs[2])
+#define CALL_GOROUTINE(regs) REGISTER(regs, regs[28])
 #endif
 
 /* Skips a few empty buffers. */

@@ -30,11 +30,15 @@ static __always_inline void tls_end_note(struct tls_end *end, struct event *e, u
 /* NULL: the running task does not call such a library, or its service is not looked into. */
 static __always_inline struct tls_call *tls_call_find(const struct sock_ctx *sc)
 {
-	u64 task = bpf_get_current_pid_tgid();
-	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &task);
+	struct tls_caller who = tls_thread();
+	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &who);
 	u32 identity = sc->identity;
 	struct identity *row;
 
+	if (!call) {
+		who = tls_goroutine(CALL_GOROUTINE(registers()));
+		call = bpf_map_lookup_elem(&tls_calls, &who);
+	}
 	if (!call)
 		return NULL;
 	row = bpf_map_lookup_elem(&identities, &identity);
@@ -50,6 +54,26 @@ static __always_inline void tls_show(struct request_ctx *r)
 	__builtin_memset(r->inflight, 0, sizeof(r->inflight));
 }
 
+/* What the goroutine has encrypted is sent, unless another one does that, and this is something else. */
+static __always_inline void tls_hand_over(struct event *e, struct tls_call *call)
+{
+	struct tls_session key = tls_session(call->session);
+
+	call->hands_over = 0;
+	if (e->sc->request.protocol && e->sc->request.protocol != PROTOCOL_TLS)
+		return;
+	tls_end_note(&call->within, e, 0);
+	bpf_map_update_elem(&tls_sessions, &key, &call->within, BPF_ANY);
+}
+
+/* Since when the record has been arriving whose data the call returns: it reads another one only where those before had none. */
+static __always_inline u64 tls_record_arrived(struct event *e, const struct tls_call *call)
+{
+	return call->within.sock == (u64)e->sk && !flow_at_boundary(event_flow(e))
+		       ? call->within.arrived_ns
+		       : 0;
+}
+
 /* The running task sends or receives, and its direction is known. */
 static __noinline int tls_note(struct event *e)
 {
@@ -60,10 +84,11 @@ static __noinline int tls_note(struct event *e)
 	if (!call)
 		return 0;
 	if (call->active)
-		tls_end_note(&call->within, e,
-			     call->within.sock == key ? call->within.arrived_ns : 0);
+		tls_end_note(&call->within, e, tls_record_arrived(e, call));
 	else if (!e->sent)
 		tls_end_note(&call->read, e, 0);
+	else if (call->hands_over)
+		tls_hand_over(e, call);
 	if (!r->shown && (call->active ||
 			  (r->protocol == PROTOCOL_TLS && bpf_map_lookup_elem(&plain_socks, &key))))
 		tls_show(r);

@@ -12,16 +12,21 @@
 #include "plaintext.bpf.h"
 #include "request_scan.bpf.h"
 
-static __always_inline int call_begin(u64 session, u64 buffer, u64 len_at, bool sent)
+static __always_inline struct tls_call *call_get(struct tls_caller who)
 {
 	static const struct tls_call none;
-	u64 task = bpf_get_current_pid_tgid();
-	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &task);
+	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &who);
 
-	if (!call) {
-		bpf_map_update_elem(&tls_calls, &task, &none, BPF_NOEXIST);
-		call = bpf_map_lookup_elem(&tls_calls, &task);
-	}
+	if (call)
+		return call;
+	bpf_map_update_elem(&tls_calls, &who, &none, BPF_NOEXIST);
+	return bpf_map_lookup_elem(&tls_calls, &who);
+}
+
+static __always_inline int call_begin(u64 session, u64 buffer, u64 len_at, bool sent)
+{
+	struct tls_call *call = call_get(tls_thread());
+
 	if (!call ||
 	    (call->active && call->session == session)) /* one function by means of another */
 		return 0;
@@ -142,24 +147,17 @@ static __always_inline int on_plain(struct event *e, const struct tls_call *call
 	e->p->call_ns = bpf_ktime_get_ns();
 	e->now = e->sent ? call->began_ns : e->p->call_ns;
 	e->p->payload.plain = call->buffer;
+	e->p->plain_more = !e->sent && e->bytes == call->wanted;
 	on_stream_used(e);
 	__sync_fetch_and_add(&e->p->users, -1);
 	return 0;
 }
 
-static __always_inline int call_end(s32 returned)
+/* So many bytes have gone through the connection `within`. */
+static __always_inline int call_pass(const struct tls_call *call, u32 bytes)
 {
-	u64 task = bpf_get_current_pid_tgid();
-	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &task);
-	struct event e = {};
+	struct event e = { .bytes = bytes, .sent = call->sent };
 
-	if (!call || !call->active)
-		return 0;
-	call->active = 0;
-	e.bytes = call_bytes(call, returned);
-	e.sent = call->sent;
-	if (!call_connection(call, e.bytes) || !e.bytes)
-		return 0;
 	e.sc = plain_ctx(&call->within);
 	if (!e.sc)
 		return 0;
@@ -170,6 +168,28 @@ static __always_inline int call_end(s32 returned)
 	e.sc->request.arrived_ns = e.sent ? 0 : call->within.arrived_ns;
 	on_plain(&e, call);
 	e.sc->request.arrived_ns = 0;
+	return 0;
+}
+
+static __always_inline int call_end(struct tls_call *call, s32 returned)
+{
+	u32 bytes = call_bytes(call, returned);
+
+	call->active = 0;
+	if (!call_connection(call, bytes) || !bytes)
+		return 0;
+	return call_pass(call, bytes);
+}
+
+/* The session's memory may be another one's soon. */
+static __always_inline int session_free(u64 session, struct tls_caller who)
+{
+	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &who);
+	struct tls_session key = tls_session(session);
+
+	if (call && call->session == session)
+		call->session = 0;
+	bpf_map_delete_elem(&tls_sessions, &key);
 	return 0;
 }
 
@@ -202,21 +222,127 @@ int BPF_KPROBE(send_ex_begin, u64 session, u64 buffer, u64 size, u64 len_at)
 SEC("?uretprobe")
 int BPF_KRETPROBE(function_end, u64 returned)
 {
-	return call_end((s32)returned);
+	struct tls_caller who = tls_thread();
+	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &who);
+
+	return call && call->active ? call_end(call, (s32)returned) : 0;
 }
 
-/* The session's memory may be another one's soon. */
 SEC("?uprobe")
 int BPF_KPROBE(session_end, u64 session)
 {
-	struct tls_session key = tls_session(session);
-	u64 task = bpf_get_current_pid_tgid();
-	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &task);
+	return session_free(session, tls_thread());
+}
 
-	if (call && call->session == session)
-		call->session = 0;
-	bpf_map_delete_elem(&tls_sessions, &key);
+/*
+ * --- Go's crypto/tls. A goroutine goes on in any thread, and its stack moves when it grows: so a call belongs to the goroutine,
+ * its end is seen at the instructions that return, and what is in the stack is found from its upper end.
+ */
+
+/* Arguments and results (ABIInternal, 1.17), and the goroutine. */
+#if defined(__TARGET_ARCH_x86)
+#define GO_FIRST(ctx)	  ((ctx)->ax)
+#define GO_SECOND(ctx)	  ((ctx)->bx)
+#define GO_THIRD(ctx)	  ((ctx)->cx)
+#define GO_FOURTH(ctx)	  ((ctx)->di)
+#define GO_GOROUTINE(ctx) ((ctx)->r14)
+#elif defined(__TARGET_ARCH_arm64)
+#define GO_REGISTER(ctx, i) (((struct user_pt_regs *)(ctx))->regs[i])
+#define GO_FIRST(ctx)	    GO_REGISTER(ctx, 0)
+#define GO_SECOND(ctx)	    GO_REGISTER(ctx, 1)
+#define GO_THIRD(ctx)	    GO_REGISTER(ctx, 2)
+#define GO_FOURTH(ctx)	    GO_REGISTER(ctx, 3)
+#define GO_GOROUTINE(ctx)   GO_REGISTER(ctx, 28)
+#endif
+
+/* What the description of a goroutine begins with. */
+struct go_stack {
+	u64 low, high;
+};
+
+static __always_inline struct go_stack go_stack(u64 goroutine)
+{
+	struct go_stack stack = {};
+
+	bpf_probe_read_user(&stack, sizeof(stack), (void *)goroutine);
+	return stack;
+}
+
+/* Conn.Read(buffer []byte). It may begin twice, since the stack grows before anything else is done. */
+SEC("?uprobe")
+int go_receive_begin(struct pt_regs *ctx)
+{
+	u64 goroutine = GO_GOROUTINE(ctx), buffer = GO_SECOND(ctx);
+	struct tls_call *call = call_get(tls_goroutine(goroutine));
+	struct go_stack stack = go_stack(goroutine);
+
+	if (!call)
+		return 0;
+	call->on_stack = buffer >= stack.low && buffer < stack.high;
+	call->buffer = call->on_stack ? stack.high - buffer : buffer;
+	call->session = GO_FIRST(ctx);
+	call->wanted = GO_THIRD(ctx);
+	call->sent = call->hands_over = 0;
+	call->within.sock = 0;
+	call->began_ns = bpf_ktime_get_ns();
+	call->active = 1;
 	return 0;
+}
+
+SEC("?uprobe")
+int go_receive_end(struct pt_regs *ctx)
+{
+	u64 goroutine = GO_GOROUTINE(ctx);
+	struct tls_caller who = tls_goroutine(goroutine);
+	struct tls_call *call = bpf_map_lookup_elem(&tls_calls, &who);
+
+	if (!call || !call->active)
+		return 0;
+	if (call->on_stack)
+		call->buffer = go_stack(goroutine).high - call->buffer;
+	if (call->within.sock) /* what was read before has been returned before */
+		call->read.sock = 0;
+	return call_end(call, (s32)GO_FIRST(ctx));
+}
+
+/*
+ * Conn.writeRecordLocked(type, data []byte), which also makes what the handshake sends: so the connection is known before there is
+ * data. What a read sends, which is no data, is left to that.
+ */
+SEC("?uprobe")
+int go_send_begin(struct pt_regs *ctx)
+{
+	u64 session = GO_FIRST(ctx);
+	struct tls_session key = tls_session(session);
+	bool data = (u8)GO_SECOND(ctx) == TLS_DATA;
+	struct tls_end *bound;
+	struct tls_call *call;
+
+	if (!data && (u8)GO_SECOND(ctx) != TLS_HANDSHAKE)
+		return 0;
+	call = call_get(tls_goroutine(GO_GOROUTINE(ctx)));
+	if (!call || (call->active && call->session == session && !data))
+		return 0;
+	bound = bpf_map_lookup_elem(&tls_sessions, &key);
+	call->session = session;
+	call->buffer = GO_THIRD(ctx);
+	call->active = 0;
+	call->sent = 1;
+	call->hands_over = !data || !bound;
+	call->began_ns = bpf_ktime_get_ns();
+	if (!data || !bound)
+		return 0;
+	/* at once: the response may be read before this returns */
+	call->within = *bound;
+	call->within.arrived_ns = 0;
+	return call_pass(call, GO_FOURTH(ctx) & 0x3fffffff);
+}
+
+/* Conn.Close() */
+SEC("?uprobe")
+int go_session_end(struct pt_regs *ctx)
+{
+	return session_free(GO_FIRST(ctx), tls_goroutine(GO_GOROUTINE(ctx)));
 }
 
 /* --- the end of connections */

@@ -130,7 +130,7 @@ if command -v gofmt >/dev/null; then
 	own_copy gofmt
 	gofmt-$$ <&"$silence" >"$TMP/gofmt" &
 	at_exit end_process $!
-	go="gofmt-$$: gofmt-$$ 0 a program in Go, whose own TLS cannot be looked into"
+	go="gofmt-$$: gofmt-$$ 0 a program in Go that does not use crypto/tls"
 fi
 reload nginx-$$ "gnutls-serv-$$" "sleep-$$" "gofmt-$$" "many-*-$$"
 stripped="no symbols (stripped): a TLS library that is a part of it cannot be found"

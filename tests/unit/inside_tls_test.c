@@ -34,7 +34,8 @@ static bool worker_full;
 static struct job *job;
 static char some_worker; /* its address */
 
-int __wrap_tls_attach(struct probe_run *run, int fd, const u64 *offsets, struct tls_hooks *ret);
+int __wrap_tls_attach(struct probe_run *run, int fd, const struct code_place *places,
+		      struct tls_hooks *ret);
 void __wrap_tls_detach(struct tls_hooks *const *files, size_t cnt);
 void __wrap_tls_program_set(struct probe_run *run, const struct identity_key *key, bool wanted);
 void __wrap_tls_programs_clear(struct probe_run *run);
@@ -42,11 +43,13 @@ const void *__wrap_conf_probe_settings(const struct conf *c, const char *name);
 int __wrap_worker_add(struct worker *w, struct job *j);
 void __wrap_log_printf(enum log_level level, const char *fmt, ...);
 
-int __wrap_tls_attach(struct probe_run *run, int fd, const u64 *offsets, struct tls_hooks *ret)
+int __wrap_tls_attach(struct probe_run *run, int fd, const struct code_place *places,
+		      struct tls_hooks *ret)
 {
 	(void)run, (void)fd;
 	for (unsigned i = 0; tls_functions[i].name; i++)
-		assert_int_equal(offsets[i], strcmp(tls_functions[i].name, "SSL_free") ? 0 : 16);
+		assert_int_equal(places[i].begin,
+				 strcmp(tls_functions[i].name, "SSL_free") ? 0 : 16);
 	ret->cnt = !attach_err;
 	attached += !attach_err;
 	attach_cnt += !attach_err;

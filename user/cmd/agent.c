@@ -343,10 +343,7 @@ unsigned agent_descriptors(const struct agent *a)
 		for (const struct hook *h = (*p)->hooks; h->alt[0]; h++)
 			cnt += 2;
 	}
-	if (probe_wanted(a->conf, probe_tls.name))
-		for (const struct tls_function *f = tls_functions; f->name; f++)
-			cnt += TLS_FILES * (f->ends ? 4 : 2);
-	return cnt;
+	return cnt + (probe_wanted(a->conf, probe_tls.name) ? TLS_FILES * TLS_HOOKS * 2 : 0);
 }
 
 u64 agent_descriptors_raise(void)

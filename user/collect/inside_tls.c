@@ -14,6 +14,7 @@
 #include "lib/log.h"
 #include "probe/tls_functions.h"
 #include "stack/elf_symbols.h"
+#include "stack/go_functions.h"
 #include "stack/mappings.h"
 
 #define ROUND_NS  100000000ULL
@@ -116,26 +117,51 @@ static void room_warn(struct inside_tls *t, const char *path)
 		path, TLS_FILES, FILES);
 }
 
-/* Leaves offsets to those functions only that are in such a library. `base`: its name, NULL: a program. False: to none. */
-static bool functions_choose(u64 *offsets, const char *base)
+/*
+ * The functions of such a library, or of a program, by their names in tls_functions[]: its symbols, and of Go what Go itself finds them
+ * by. 0 or negative errno; `go_err`: of the latter.
+ */
+static int functions_find(const struct elf_file *elf, const char *base, struct code_place *places,
+			  int *go_err)
 {
-	bool any = false;
+	const struct tls_function *row = tls_functions;
+	const char *names[TLS_FUNCTIONS];
+	u64 offsets[TLS_FUNCTIONS];
+	unsigned cnt = 0, go;
+	int err;
 
-	for (const struct tls_function *row = tls_functions; row->name; row++) {
-		u64 *offset = &offsets[row - tls_functions];
+	for (; row->name; row++)
+		names[cnt++] = row->name;
+	for (go = 0; go < cnt && tls_functions[go].library;)
+		go++;
+	err = elf_functions_find(elf, names, go, offsets);
+	for (unsigned i = 0; i < go; i++)
+		if (!base || !fnmatch(tls_functions[i].library, base, 0))
+			places[i].begin = offsets[i];
+	*go_err = base ? -ENOENT : go_functions_find(elf, names + go, cnt - go, places + go);
+	return err;
+}
 
-		if (base && fnmatch(row->library, base, 0))
-			*offset = 0;
-		any |= *offset != 0;
+/* Why a program in Go is as it is, whose symbols are of no library. */
+static const char *go_why(int err)
+{
+	switch (err) {
+	case -ESRCH:
+		return "a program in Go that does not use crypto/tls";
+	case -ENOEXEC:
+		return "a program in Go before 1.18, whose functions are called in another way";
+	case -ENOENT:
+		return "a program in Go without its table of functions (pclntab)";
+	default:
+		return "a program in Go whose functions are not where its table of them (pclntab) says";
 	}
-	return any;
 }
 
 /* Why a file in which no function was found is as it is. */
-static const char *nothing_why(const struct elf_file *elf, const char *base, int err)
+static const char *nothing_why(const struct elf_file *elf, const char *base, int err, int go_err)
 {
-	if (!base && elf->is_go)
-		return "a program in Go, whose own TLS cannot be looked into";
+	if (!base && (elf->is_go || go_err != -ENOENT))
+		return go_why(go_err);
 	if (err == -ENOEXEC && !elf->segment_cnt)
 		return "a 32-bit program, whose symbols cannot be searched";
 	if (!base && err != -EFBIG && !elf_has_symbols(elf))
@@ -162,22 +188,20 @@ static bool may_pass(int err)
 static void file_attach(struct inside_tls *t, struct tls_file *f, int fd, const char *path,
 			const char *base)
 {
-	const char *names[TLS_FUNCTIONS];
-	u64 offsets[TLS_FUNCTIONS] = { 0 };
+	struct code_place places[TLS_FUNCTIONS] = { 0 };
+	int err, go_err = -ENOENT;
 	struct elf_file elf;
-	size_t cnt = 0;
-	int err;
+	bool any = false;
 
-	for (const struct tls_function *row = tls_functions; row->name; row++)
-		names[cnt++] = row->name;
 	err = elf_file_open(&elf, fd);
-	err = err ?: elf_functions_find(&elf, names, cnt, offsets);
-	if (!err || err == -ENOENT || err == -EFBIG || (!base && err == -ENOEXEC)) {
-		if (!functions_choose(offsets, base)) {
-			f->shown.why = nothing_why(&elf, base, err);
-			return;
-		}
+	err = err ?: functions_find(&elf, base, places, &go_err);
+	for (unsigned i = 0; i < TLS_FUNCTIONS; i++)
+		any |= places[i].begin != 0;
+	if (any)
 		err = 0;
+	if (!any && (!err || err == -ENOENT || err == -EFBIG || (!base && err == -ENOEXEC))) {
+		f->shown.why = nothing_why(&elf, base, err, go_err);
+		return;
 	}
 	f->waits = !err && !has_room(t);
 	if (f->waits) {
@@ -185,15 +209,15 @@ static void file_attach(struct inside_tls *t, struct tls_file *f, int fd, const 
 		room_warn(t, path);
 		return;
 	}
-	err = err ?: tls_attach(t->run, fd, offsets, &f->hooks);
+	err = err ?: tls_attach(t->run, fd, places, &f->hooks);
 	if (err) {
 		file_fail(f, kernel_reason(err));
 		f->again_ns = may_pass(err) ? t->began_ns + AGAIN_NS : 0;
 		log_err(err, "cannot look into TLS: %s", path);
 		return;
 	}
-	for (unsigned i = 0; i < cnt; i++)
-		f->shown.functions += offsets[i] != 0;
+	for (unsigned i = 0; i < TLS_FUNCTIONS; i++)
+		f->shown.functions += places[i].begin != 0;
 	if (t->worker)
 		log_info("looks into TLS: %s (%u hooks)", path, f->hooks.cnt);
 }
@@ -297,7 +321,7 @@ static void file_use(struct inside_tls *t, struct look *look, int fd, const stru
 
 static bool is_library(const char *base)
 {
-	for (const struct tls_function *f = tls_functions; f->name; f++)
+	for (const struct tls_function *f = tls_functions; f->name && f->library; f++)
 		if (!fnmatch(f->library, base, 0))
 			return true;
 	return false;

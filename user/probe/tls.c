@@ -13,19 +13,22 @@ PROBE_ELF(tls);
 static const struct setting tls_settings[] = {
 	{ "services", SETTING_PATTERNS, offsetof(struct tls_settings, services), .can_be_off = true,
 	  .live = true,
-	  .help = "count requests inside TLS by protocol and status for these services: programs on OpenSSL and GnuTLS; from none to some takes a restart" },
+	  .help = "count requests inside TLS by protocol and status for these services: programs on OpenSSL, GnuTLS, and in Go; from none to some takes a restart" },
 	{ .name = NULL },
 };
 
 const struct tls_function tls_functions[] = {
-	{ "libssl.so*", "SSL_read", "receive_begin", true },
-	{ "libssl.so*", "SSL_write", "send_begin", true },
-	{ "libssl.so*", "SSL_read_ex", "receive_ex_begin", true },
-	{ "libssl.so*", "SSL_write_ex", "send_ex_begin", true },
-	{ "libssl.so*", "SSL_free", "session_end", false },
-	{ "libgnutls.so*", "gnutls_record_recv", "receive_begin", true },
-	{ "libgnutls.so*", "gnutls_record_send", "send_begin", true },
-	{ "libgnutls.so*", "gnutls_deinit", "session_end", false },
+	{ "libssl.so*", "SSL_read", "receive_begin", "function_end" },
+	{ "libssl.so*", "SSL_write", "send_begin", "function_end" },
+	{ "libssl.so*", "SSL_read_ex", "receive_ex_begin", "function_end" },
+	{ "libssl.so*", "SSL_write_ex", "send_ex_begin", "function_end" },
+	{ "libssl.so*", "SSL_free", "session_end", NULL },
+	{ "libgnutls.so*", "gnutls_record_recv", "receive_begin", "function_end" },
+	{ "libgnutls.so*", "gnutls_record_send", "send_begin", "function_end" },
+	{ "libgnutls.so*", "gnutls_deinit", "session_end", NULL },
+	{ NULL, "crypto/tls.(*Conn).Read", "go_receive_begin", "go_receive_end" },
+	{ NULL, "crypto/tls.(*Conn).writeRecordLocked", "go_send_begin", NULL },
+	{ NULL, "crypto/tls.(*Conn).Close", "go_session_end", NULL },
 	{ .name = NULL },
 };
 
@@ -107,6 +110,10 @@ const struct probe probe_tls = {
 			{ ON_DEMAND("send_ex_begin", "plain text that is sent (SSL_write_ex)") },
 			{ ON_DEMAND("function_end", "how much was received or sent") },
 			{ ON_DEMAND("session_end", "sessions that are given back") },
+			{ ON_DEMAND("go_receive_begin", "plain text that is received, in Go") },
+			{ ON_DEMAND("go_receive_end", "how much was received, in Go") },
+			{ ON_DEMAND("go_send_begin", "plain text that is sent, in Go") },
+			{ ON_DEMAND("go_session_end", "sessions that are given back, in Go") },
 			{ { "ending_raw" },
 			  .optional = true,
 			  .purpose =

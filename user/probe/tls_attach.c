@@ -41,7 +41,7 @@ struct place {
 	char path[64];
 	bool at_end;
 	unsigned cnt;
-	u64 offsets[TLS_FUNCTIONS];
+	u64 offsets[TLS_FUNCTIONS + CODE_RETURNS];
 };
 
 void tls_attach_setup(struct probe_run *run)
@@ -77,9 +77,12 @@ static int each_attach(const struct bpf_program *program, const struct place *at
 	LIBBPF_OPTS(bpf_uprobe_opts, opts, .retprobe = at->at_end);
 
 	for (unsigned i = 0; i < at->cnt; i++) {
-		struct bpf_link *link = bpf_program__attach_uprobe_opts(program, -1, at->path,
-									at->offsets[i], &opts);
+		struct bpf_link *link;
 
+		if (ret->cnt == TLS_HOOKS)
+			return -E2BIG;
+		link = bpf_program__attach_uprobe_opts(program, -1, at->path, at->offsets[i],
+						       &opts);
 		if (!link)
 			return -errno;
 		ret->list[ret->cnt++].link = link;
@@ -105,41 +108,55 @@ static int program_attach(struct probe_run *run, const char *name, const struct 
 	return fd < 0 ? fd : 0;
 }
 
-/* Those functions at whose begin that program is, or at whose end there is one. NULL for the latter. */
-static void place_fill(struct place *at, const u64 *offsets, const char *program)
+static const char *program_of(const struct tls_function *f, bool end)
 {
-	at->cnt = 0;
-	at->at_end = !program;
-	for (const struct tls_function *f = tls_functions; f->name; f++)
-		if (offsets[f - tls_functions] &&
-		    (program ? !strcmp(f->program, program) : f->ends))
-			at->offsets[at->cnt++] = offsets[f - tls_functions];
+	return (end ? f->end : f->program) ?: "";
 }
 
-static bool is_first_with_program(const struct tls_function *f)
+/* Adds where the program of such a function goes. At the end of one of Go's it goes to instructions: what the kernel does there changes the stack. */
+static void place_add(struct place *at, const struct tls_function *f,
+		      const struct code_place *place, bool end)
 {
+	if (!place->begin)
+		return;
+	at->at_end = end && f->library;
+	if (!end || f->library)
+		at->offsets[at->cnt++] = place->begin;
+	for (unsigned i = 0; end && !f->library && i < place->return_cnt; i++)
+		if (at->cnt < sizeof(at->offsets) / sizeof(*at->offsets))
+			at->offsets[at->cnt++] = place->returns[i];
+}
+
+/* The program for the begin, or end, of function f: to where that is the same one. */
+static int functions_attach(struct probe_run *run, struct place *at,
+			    const struct code_place *places, const struct tls_function *f, bool end,
+			    struct tls_hooks *ret)
+{
+	const char *program = program_of(f, end);
+
 	for (const struct tls_function *other = tls_functions; other < f; other++)
-		if (!strcmp(other->program, f->program))
-			return false;
-	return true;
+		if (!strcmp(program_of(other, end), program))
+			return 0;
+	at->cnt = 0;
+	for (const struct tls_function *same = f; same->name && *program; same++)
+		if (!strcmp(program_of(same, end), program))
+			place_add(at, same, &places[same - tls_functions], end);
+	return program_attach(run, program, at, ret);
 }
 
-int tls_attach(struct probe_run *run, int fd, const u64 *offsets, struct tls_hooks *ret)
+int tls_attach(struct probe_run *run, int fd, const struct code_place *places,
+	       struct tls_hooks *ret)
 {
 	struct place at;
-	int err;
+	int err = 0;
 
 	*ret = (struct tls_hooks){ .cnt = 0 };
 	snprintf(at.path, sizeof(at.path), "/proc/self/fd/%d", fd);
 	/* the ends first: a call that is seen to begin is seen to end */
-	place_fill(&at, offsets, NULL);
-	err = program_attach(run, "function_end", &at, ret);
-	for (const struct tls_function *f = tls_functions; f->name && !err; f++) {
-		if (!is_first_with_program(f))
-			continue;
-		place_fill(&at, offsets, f->program);
-		err = program_attach(run, f->program, &at, ret);
-	}
+	for (const struct tls_function *f = tls_functions; f->name && !err; f++)
+		err = functions_attach(run, &at, places, f, true, ret);
+	for (const struct tls_function *f = tls_functions; f->name && !err; f++)
+		err = functions_attach(run, &at, places, f, false, ret);
 	if (err)
 		tls_detach(&ret, 1);
 	return err;
