@@ -30,11 +30,14 @@ static unsigned char file[TABLE_AT + TABLE_SIZE];
 
 /* The second of two functions, 0x40 behind the first one: a return in the midst, one at the end, and how its stack grows behind that. */
 static const unsigned char code_x86[] = {
-	0x49, 0x3b, 0x66, 0x10, 0x76, 0x0a, 0x55, /* as long as the steps say */
-	0x90, 0x90, 0x5d, 0xc3, 0x90, 0xc3, 0x90, /* a byte that is no instruction */
-	0x5d, 0xc3, 0xe8, 0x00, 0x00, 0x00, 0x00,
+	0x49, 0x3b, 0x66, 0x10,
+	0x76, 0x0a, 0x55, /* as long as the steps say */
+	0x90, 0x5d, 0x90, 0xc3,
+	0x90, 0xc3, 0x90, /* a mark before the return; and a byte that is no instruction */
+	0x5d, 0xc3, 0xe8, 0x00,
+	0x00, 0x00, 0x00,
 };
-static const unsigned char steps_x86[] = { 2, 7, 16, 3, 15, 1, 16, 4, 15, 6, 0 };
+static const unsigned char steps_x86[] = { 2, 7, 16, 2, 15, 2, 16, 4, 15, 6, 0 };
 
 static const unsigned char code_arm[] = {
 	0x90, 0x0b, 0x40, 0xf9, 0x1f, 0x20, 0x03, 0xd5, 0x1f, 0x20,
@@ -187,7 +190,7 @@ static void arm64(void **state)
 /* One byte of the code is another one. */
 static void other_instructions_are_refused(void **state)
 {
-	static const size_t at[] = { 0, 3, 9, 10 };
+	static const size_t at[] = { 0, 3, 8, 9, 10 };
 
 	(void)state;
 	for (size_t i = 0; i < sizeof(at) / sizeof(*at); i++) {

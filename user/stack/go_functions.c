@@ -60,9 +60,11 @@ struct go_table {
 struct found {
 	u32 code_at; /* from the first function */
 	u32 steps_at;
-	u32 return_at[CODE_RETURNS]; /* from its begin */
+	struct {
+		u32 from, to;	 /* from its begin */
+	} returns[CODE_RETURNS]; /* where it has no frame any more */
 	unsigned return_cnt;
-	bool has_tail; /* the last of them may be the end of the function, where it has its stack made larger */
+	bool has_tail; /* behind the last of them, or in its place, there may be what makes the stack larger */
 };
 
 /* `size` bytes of the table from there on, NULL: it has not so many. */
@@ -178,8 +180,10 @@ static int steps_read(struct go_table *t, struct found *ret)
 			return -EILSEQ;
 		if (!depth && pc && ret->return_cnt == CODE_RETURNS)
 			return -EILSEQ;
-		if (!depth && pc)
-			ret->return_at[ret->return_cnt++] = pc;
+		if (!depth && pc) {
+			ret->returns[ret->return_cnt].from = pc;
+			ret->returns[ret->return_cnt++].to = pc + bytes * t->head.quantum;
+		}
 		pc += bytes * t->head.quantum;
 		if (pc > CODE_MAX)
 			return -EILSEQ;
@@ -229,6 +233,7 @@ static int rows_search(struct go_table *t, const char *const *names, size_t cnt,
 
 #define BYTES 4 /* of an instruction that are looked at */
 #define FORMS 3
+#define NOPS  8 /* in a row, at most */
 
 struct instruction {
 	u8 len;
@@ -241,14 +246,15 @@ struct instruction {
  */
 static const struct machine {
 	u16 number;
-	struct instruction begins[FORMS], returns, gives_back[FORMS];
-	u8 given_back[FORMS]; /* so many bytes before it returns */
+	struct instruction begins[FORMS], returns, nop, gives_back[FORMS];
+	u8 given_back[FORMS]; /* begins so many bytes before */
 } machines[] = {
 	{ EM_X86_64,
 	  { { 4, { 0x49, 0x3b, 0x66, 0x10 } }, /* cmp 0x10(%r14),%rsp */
 	    { 4, { 0x4c, 0x8d, 0x64, 0x24 } }, /* lea -N(%rsp),%r12 */
 	    { 4, { 0x4c, 0x8d, 0xa4, 0x24 } } },
 	  { 1, { 0xc3 } },
+	  { 1, { 0x90 } },
 	  { { 1, { 0x5d } },		 /* pop %rbp */
 	    { 3, { 0x48, 0x83, 0xc4 } }, /* add N,%rsp */
 	    { 3, { 0x48, 0x81, 0xc4 } } },
@@ -256,9 +262,8 @@ static const struct machine {
 	{ EM_AARCH64,
 	  { { 4, { 0x90, 0x0b, 0x40, 0xf9 } } }, /* ldr x16, [x28, #16] */
 	  { 4, { 0xc0, 0x03, 0x5f, 0xd6 } },
-	  { { 4,
-	      { 0xc0, 0x03, 0x5f,
-		0xd6 } } }, /* instructions have one length: no other one is taken for it */
+	  { 4, { 0x1f, 0x20, 0x03, 0xd5 } },
+	  { { 0 } }, /* all have one length: no part of another one is taken for one that returns */
 	  { 0 } },
 };
 
@@ -277,12 +282,20 @@ static bool begins(const struct elf_file *f, const struct machine *m, u64 at)
 	return false;
 }
 
-static bool returns(const struct elf_file *f, const struct machine *m, u64 at)
+/* The instruction that returns, where the frame has been given back; behind marks of what was inlined. 0: it is none. */
+static u64 return_find(const struct elf_file *f, const struct machine *m, u64 at)
 {
-	for (unsigned i = 0; is_there(f, at, &m->returns) && i < FORMS; i++)
-		if (is_there(f, at - m->given_back[i], &m->gives_back[i]))
-			return true;
-	return false;
+	bool given_back = !m->gives_back->len;
+
+	for (unsigned i = 0; i < FORMS; i++)
+		given_back |= is_there(f, at - m->given_back[i], &m->gives_back[i]);
+	for (unsigned i = 0; given_back && i < NOPS; i++, at += m->nop.len) {
+		if (is_there(f, at, &m->returns))
+			return at;
+		if (!is_there(f, at, &m->nop))
+			break;
+	}
+	return 0;
 }
 
 /* The function's places in the file, if the first one is at this address; false: it is not. */
@@ -295,10 +308,13 @@ static bool function_place(const struct elf_file *f, const struct machine *m, u6
 	if (!elf_file_offset(f, first + found->code_at, &at) || !begins(f, m, at))
 		return false;
 	for (unsigned i = 0; i < found->return_cnt; i++) {
-		if (returns(f, m, at + found->return_at[i]))
-			ret->returns[ret->return_cnt++] = at + found->return_at[i];
-		else if (!found->has_tail || i + 1 < found->return_cnt)
+		const bool tail = found->has_tail && i + 1 == found->return_cnt;
+		u64 end = return_find(f, m, at + found->returns[i].from);
+
+		if (!tail && (!end || end + m->returns.len != at + found->returns[i].to))
 			return false;
+		if (end)
+			ret->returns[ret->return_cnt++] = end;
 	}
 	ret->begin = at;
 	return ret->return_cnt;
