@@ -37,21 +37,40 @@ static inline u32 tls_is_first(const u8 *head, u32 avail)
 }
 
 /*
- * TLS 1.3's Finished message, recognized by its length: 32 or 48 bytes, a header of 4, the type and a tag of 16. Java's sockets
- * pad by 16 more.
+ * TLS 1.3's Finished message, recognized by its length: 32 or 48 bytes, a header of 4, the type and a tag of 16. Java pads each
+ * record of TLS 1.3 by 16 more.
  */
+#define TLS_PADDING	16
+#define TLS_FINISHED_32 (32 + 17 + 4)
+#define TLS_FINISHED_48 (48 + 17 + 4)
+
 static inline u32 tls_is_finished(u32 len)
 {
-	return len == 32 + 17 + 4 || len == 48 + 17 + 4 || len == 48 + 17 + 4 + 16;
+	return len == TLS_FINISHED_32 || len == TLS_FINISHED_48 ||
+	       len == TLS_FINISHED_48 + TLS_PADDING;
+}
+
+/* Does this side pad? Both use the same hash; f->code: how long Finished was, 0: it was not seen. */
+static inline u32 tls_is_padded(const struct flow *f, const struct flow *other)
+{
+	return f->code == TLS_FINISHED_48 + TLS_PADDING ||
+	       (f->code == TLS_FINISHED_32 + TLS_PADDING && other->code == TLS_FINISHED_32);
+}
+
+/* An alert that looks like data, or two bytes of data, which nobody sends. */
+static inline u32 tls_is_data_alert(u32 len, const struct flow *f, const struct flow *other)
+{
+	return len == TLS_DATA_ALERT ||
+	       (len == TLS_DATA_ALERT + TLS_PADDING && tls_is_padded(f, other));
 }
 
 /*
- * The same of the client, padded by some: a client without a certificate sends it first. Certificates are longer, and the
+ * Finished of the client, padded by some: a client without a certificate sends it first. Certificates are longer, and the
  * message that there is none is shorter.
  */
 #define TLS_PADDED_MAX 128
 
-/* CertificateVerify, by the length of its signature: of Ed25519, elliptic curves, Ed448 and RSA, which Java's sockets pad, too. */
+/* CertificateVerify, by the length of its signature: of Ed25519, elliptic curves, Ed448 and RSA, which Java pads, too. */
 static inline u32 tls_is_verify(u32 len)
 {
 	u32 n = len - (4 + 4 + 17);
@@ -145,6 +164,7 @@ static inline void tls_client_data(struct flow *f, u32 len, struct found *ret)
 	if (!f->begun)
 		return;
 	f->size_at = 0;
+	f->code = finished ? len : 0;
 	f->named = TLS_FINISHED;
 	ret->kind = finished || line == 1 ? FOUND_SETUP_DONE : FOUND_REQUEST;
 }
@@ -159,9 +179,10 @@ static inline u32 tls_server_data(struct flow *f, const struct flow *client, u32
 
 	if (client->named)
 		f->named = TLS_TALKS;
-	else if (f->named != TLS_TALKS && finished)
+	else if (f->named != TLS_TALKS && finished) {
 		f->named = TLS_FINISHED;
-	else if (f->named)
+		f->code = len;
+	} else if (f->named)
 		f->named = TLS_TALKS;
 	if (seen > 1)
 		return 1;
@@ -193,6 +214,7 @@ static inline u32 tls_step(struct stream *s, const u8 *head, u32 avail, u32 is_r
 			   struct found *ret)
 {
 	struct flow *f = &s->flow[is_request ? FLOW_REQUEST : FLOW_RESPONSE];
+	const struct flow *other = &s->flow[is_request ? FLOW_RESPONSE : FLOW_REQUEST];
 	u32 type = head[0], len;
 
 	if (avail < TLS_RECORD)
@@ -212,7 +234,7 @@ static inline u32 tls_step(struct stream *s, const u8 *head, u32 avail, u32 is_r
 		tls_handshake(f, head, len, is_request, ret);
 	else if (type == TLS_ALERT && len == 2) /* in the clear; a warning ends nothing */
 		ret->kind = head[5] == TLS_FATAL ? FOUND_SETUP_FAILURE : FOUND_NOTHING;
-	else if (type == TLS_ALERT || (type == TLS_DATA && len == TLS_DATA_ALERT))
+	else if (type == TLS_ALERT || (type == TLS_DATA && tls_is_data_alert(len, f, other)))
 		ret->kind = tls_alert(s, type, is_request);
 	else if (type == TLS_DATA)
 		tls_data(s, len, is_request, ret);

@@ -50,6 +50,7 @@ url() { # SERVER
 declare -A cnt longest quick errors
 service_of() { # SERVER
 	case $1 in
+	java) echo Server$$ ;;
 	go* | boring | node | selfserv) echo "$1-$$" ;;
 	gnutls) echo gnutls-serv-$$ ;;
 	*) echo nginx-$$ ;;
