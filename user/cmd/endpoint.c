@@ -140,7 +140,7 @@ static int listeners_serve(struct daemon *d, const int *fds, unsigned connection
 static int listeners_open(struct daemon *d, unsigned connections)
 {
 	char *const *listen = d->agent.conf->listen;
-	int fds[FRONT_LISTENERS_MAX], status = EXIT_OK;
+	int fds[FRONT_LISTENERS_MAX] = { 0 }, status = EXIT_OK;
 
 	for (; *listen && !status; listen++) {
 		if (!strcmp(*listen, CONF_NO_LISTEN))
