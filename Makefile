@@ -89,7 +89,7 @@ endif
 
 .DELETE_ON_ERROR:
 .PRECIOUS: $(O)/bpf/%.bpf.o
-.PHONY: FORCE all run test test-unit test-vm test-faults test-deb test-fresh lint fuzz bench install uninstall clean help \
+.PHONY: FORCE all run test test-unit test-vm test-faults test-deb test-fresh lint fuzz fuzz-hour bench install uninstall clean help \
 	deps deps-test deps-servers deps-clients deps-vm deps-deb deb programs
 
 all: $(O)/seismo
@@ -244,6 +244,13 @@ lint:
 fuzz: FUZZ_SECONDS = 600
 fuzz: $(FUZZ)
 	$(Q)FUZZ_SECONDS=$(FUZZ_SECONDS) tests/run $^
+
+# An hour of what others send, all at once: to the parsers of the endpoint and the web configuration, and to a whole daemon.
+fuzz-hour: FUZZ_SECONDS = 3600
+fuzz-hour: deps-test
+	$(Q)$(SUBMAKE) programs $(O)/fuzz/http $(O)/fuzz/web $(O)/fuzz/wire $(O)/fuzz/query
+	$(Q)O=$(O) FUZZ_SECONDS=$(FUZZ_SECONDS) TEST_TIMEOUT=$$(($(FUZZ_SECONDS) + 300)) nice tests/run -j 5 $(addprefix $(O)/fuzz/,http web wire query) \
+		tests/e2e/hostile_test.sh
 
 bench: all
 	tools/bench/startup

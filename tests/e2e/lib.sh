@@ -222,6 +222,10 @@ kill_seismo() {
 	wait "$seismo_pid" 2>/dev/null
 }
 
+memory_kib() { # VmRSS|VmHWM PID
+	sed -n "s/^$1:[^0-9]*\([0-9]*\) kB/\1/p" "/proc/$2/status"
+}
+
 said() { # PATTERN: how often its log has it
 	grep -c -- "$1" "$TMP/seismo.err"
 }

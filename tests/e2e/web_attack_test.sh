@@ -9,128 +9,9 @@ need curl openssl pgrep python3
 api=$TMP/state/api.sock port=9471
 attack_pid=
 
-cat >"$TMP/attack.py" <<'END'
-"""attack.py tls|plain PORT CA ACTION: attacks until it is ended, once it has said that it does. Or `measure`: prints times."""
-import concurrent.futures, itertools, resource, socket, ssl, sys, threading, time
-
-tls, port, ca, action = sys.argv[1] == "tls", int(sys.argv[2]), sys.argv[3], sys.argv[4]
-context = ssl.create_default_context(cafile=ca) if tls else None
-resource.setrlimit(resource.RLIMIT_NOFILE, (4096, 4096))
-GET = b"GET %s HTTP/1.1\r\nHost: localhost\r\n%s\r\n"
-
-
-def plain():
-    return socket.create_connection(("127.0.0.1", port), timeout=20)
-
-
-def connect():
-    s = plain()
-    return context.wrap_socket(s, server_hostname="localhost") if tls else s
-
-
-def get(path):
-    """One request on a connection of its own. Returns status and seconds."""
-    start = time.monotonic()
-    with connect() as s:
-        s.sendall(GET % (path, b"Connection: close\r\n"))
-        answer = b"".join(iter(lambda: s.recv(65536), b""))
-    return answer.split(b" ", 2)[1].decode(), time.monotonic() - start
-
-
-def measure():
-    healthy = [get(b"/-/healthy") for _ in range(11)]
-    scrapes = [get(b"/metrics") for _ in range(2)]
-    assert {s for s, _ in healthy + scrapes} == {"200"}, (healthy, scrapes)
-    # a front that is kept busy is late with all of them, a machine with others on it with some
-    print(round(min(t for _, t in healthy) * 1000), round(max(t for _, t in scrapes) * 1000))
-
-
-def quietly(f, *args):
-    try:
-        return f(*args)
-    except OSError:
-        return None
-
-
-def trickle(first, open_one, cnt):
-    """Connections that send one byte after the other; new ones in place of those that had to go."""
-    with concurrent.futures.ThreadPoolExecutor(50) as pool:
-        held = list(pool.map(lambda _: open_one(), range(cnt)))
-    for s in held:
-        quietly(s.sendall, first)
-    yield
-    while True:
-        for i, s in enumerate(held):
-            try:
-                s.sendall(b"x" if s else b"")
-            except OSError:
-                held[i] = quietly(open_one) or s
-                quietly(held[i].sendall, first)
-        time.sleep(0.3)
-        yield
-
-
-def idle():
-    with concurrent.futures.ThreadPoolExecutor(50) as pool:
-        held = list(pool.map(lambda _: quietly(connect), range(1000)))
-    while True:
-        yield held
-
-
-def repeat(f, threads):
-    def loop():
-        while True:
-            quietly(f)
-    for _ in range(threads):
-        threading.Thread(target=loop, daemon=True).start()
-    while True:
-        yield
-        time.sleep(0.3)
-
-
-def headers():
-    with connect() as s:
-        s.sendall(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\n")
-        for i in range(1024):
-            s.sendall(b"X-%d: " % i + b"x" * 1010 + b"\r\n")
-        s.recv(1)
-
-
-def body():
-    with connect() as s:
-        s.sendall(b"POST /-/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000000\r\n\r\n")
-        for _ in range(1000):
-            s.sendall(b"x" * 16384)
-
-
-def handshake():
-    with connect():
-        pass
-
-
-hello = b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03"
-actions = {
-    "idle": lambda: idle(),
-    "half": lambda: trickle(hello, plain, 200),
-    "slow": lambda: trickle(b"GET /metrics HTTP/1.1\r\nHost: localhost\r\nX: ", connect, 200),
-    "headers": lambda: repeat(headers, 2),
-    "body": lambda: repeat(body, 2),
-    "handshakes": lambda: repeat(handshake, 4),
-    "scrape": lambda: repeat(lambda: get(b"/metrics"), 20),
-}
-if action == "measure":
-    measure()
-else:
-    for turn, _ in zip(itertools.count(), actions[action]()):
-        if not turn:
-            print("attacking", flush=True)
-        if action == "idle":
-            time.sleep(0.3)
-END
-
 attack() { # MODE ACTION
 	: >"$TMP/attack.out"
-	python3 "$TMP/attack.py" "$1" $port "$TMP/server.crt" "$2" >"$TMP/attack.out" 2>"$TMP/attack.err" &
+	python3 "$ROOT/tests/e2e/attack.py" "$1" $port "$TMP/server.crt" "$2" >"$TMP/attack.out" 2>"$TMP/attack.err" &
 	attack_pid=$!
 	at_exit end_process "$attack_pid"
 	wait_until grep -q attacking "$TMP/attack.out" || bail "no attack: $(tail -n 1 "$TMP/attack.err")"
@@ -149,12 +30,8 @@ measure_within() { # MODE HEALTHY SCRAPE
 }
 
 measure() { # MODE
-	read -r healthy scrape < <(python3 "$TMP/attack.py" "$1" $port "$TMP/server.crt" measure 2>"$TMP/measure.err") ||
+	read -r healthy scrape < <(python3 "$ROOT/tests/e2e/attack.py" "$1" $port "$TMP/server.crt" measure 2>"$TMP/measure.err") ||
 		bail "$1: no answer: $(tail -n 1 "$TMP/measure.err")"
-}
-
-memory_kib() { # VmRSS|VmHWM PID
-	sed -n "s/^$1:[^0-9]*\([0-9]*\) kB/\1/p" "/proc/$2/status"
 }
 
 sockets() {
