@@ -25,17 +25,19 @@ TRACEPOINT(sys_enter, enter, struct pt_regs *regs, long number)
 {
 	struct attach_state *state = attach_state();
 	struct task_struct *task = task_current();
+	struct attach_cpu *cpu = attach_cpu();
 	struct attach_task *t;
 	u64 now;
 
-	if (!state || !running_watched(state) || (!state->begun && !begins(state, number)))
+	if (!state || !cpu || !running_watched(state, cpu, bpf_get_current_pid_tgid()) ||
+	    (!state->begun && !begins(state, number)))
 		return 0;
 	t = attach_task_get_or_new(state, task);
 	if (!t)
 		return 0;
 	now = bpf_ktime_get_ns();
 	task_came(t, task, arrival_clock(task), now);
-	t->call = call_row(number, CALL_COMPAT_OF(task, task_registers(task)));
+	t->call = call_row(number, syscall_compat(regs));
 	t->away_ns = t->longest_ns = 0;
 	t->enter_ns = now;
 	return 0;
@@ -44,7 +46,7 @@ TRACEPOINT(sys_enter, enter, struct pt_regs *regs, long number)
 SEC("?tp/raw_syscalls/sys_enter")
 int enter_tp(unsigned long long *ctx)
 {
-	return on_enter(ctx, NULL, ctx[1]);
+	return on_enter(ctx, (void *)bpf_task_pt_regs(task_current()), ctx[1]);
 }
 
 static __always_inline u32 errno_index(long ret)
@@ -104,26 +106,29 @@ static __always_inline void call_look(const struct attach_state *state, struct a
 static __always_inline void call_count(struct attach_state *state, struct attach_call *row,
 				       const struct attach_task *t, u64 ns)
 {
-	__sync_fetch_and_add(&row->cnt, 1);
-	if (t->enter_ns)
+	if (t->enter_ns) {
 		hist_add_to(&row->hist, ns, 1, true);
-	else if (t->call >= 0)
+		if (t->away_ns)
+			__sync_fetch_and_add(&row->away_ns, t->away_ns);
+		return;
+	}
+	__sync_fetch_and_add(&row->untimed, 1);
+	if (t->call >= 0)
 		__sync_fetch_and_add(&state->since_before, 1);
-	if (t->enter_ns && t->away_ns)
-		__sync_fetch_and_add(&row->away_ns, t->away_ns);
 }
 
 TRACEPOINT(sys_exit, exit, struct pt_regs *regs, long ret)
 {
+	u64 id = bpf_get_current_pid_tgid(), now, ns;
 	struct attach_state *state = attach_state();
 	struct task_struct *task = task_current();
+	struct attach_cpu *cpu = attach_cpu();
 	struct attach_call *row;
 	struct attach_task *t;
 	u32 nr, row_nr, flags;
 	int number;
-	u64 now, ns;
 
-	if (!state || !running_watched(state) || !state->begun)
+	if (!state || !cpu || !running_watched(state, cpu, id) || !state->begun)
 		return 0;
 	t = attach_task_get_or_new(state, task);
 	if (!t)
@@ -143,7 +148,7 @@ TRACEPOINT(sys_exit, exit, struct pt_regs *regs, long ret)
 	/* rt_sigreturn returns what it restores */
 	if ((u64)-ret - 1 < 4095 && syscall_nr(regs) >= 0)
 		error_count(row, ret);
-	last_note(state, regs, nr, ret, now, ns, 0);
+	last_note(state, cpu, id, regs, nr, ret, now, ns, 0);
 	if (t->enter_ns)
 		call_look(state, row, t, nr, flags, ret, now);
 	if (flags & ATTACH_ACCEPTS && ret >= 0)
@@ -262,10 +267,11 @@ static __always_inline void process_ended(struct attach_state *state, struct tas
 static __always_inline int task_ends(struct task_struct *task, bool last)
 {
 	struct attach_state *state = attach_state();
+	struct attach_cpu *cpu = attach_cpu();
 	struct attach_task *t;
 	u64 now;
 
-	if (!state || !is_watched(task) || !state->begun)
+	if (!state || !cpu || !is_watched(task) || !state->begun)
 		return 0;
 	t = attach_task_get_or_new(state, task);
 	if (!t)
@@ -273,8 +279,8 @@ static __always_inline int task_ends(struct task_struct *task, bool last)
 	usage_count(&state->sums.usage, t, task);
 	now = bpf_ktime_get_ns();
 	if (t->call >= 0 || last)
-		last_note(state, task_registers(task), t->call, 0, now,
-			  t->enter_ns ? now - t->enter_ns : 0, 1);
+		last_note(state, cpu, bpf_get_current_pid_tgid(), task_registers(task), t->call, 0,
+			  now, t->enter_ns ? now - t->enter_ns : 0, 1);
 	t->call = -1;
 	if (last)
 		process_ended(state, task, READ(task, signal));

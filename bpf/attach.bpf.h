@@ -94,13 +94,11 @@ static __always_inline bool cpu_knows(const struct attach_cpu *cpu, u64 epoch, u
  * Does the running task belong to the attachment? The epoch is read before the task is looked at: if it is marked meanwhile, it
  * will be looked at again.
  */
-static __always_inline bool running_watched(struct attach_state *state)
+static __always_inline bool running_watched(struct attach_state *state, struct attach_cpu *cpu,
+					    u64 id)
 {
-	struct attach_cpu *cpu = attach_cpu();
-	u64 epoch = *(volatile u64 *)&state->epoch, id = bpf_get_current_pid_tgid();
+	u64 epoch = *(volatile u64 *)&state->epoch;
 
-	if (!cpu)
-		return false;
 	if (!cpu_knows(cpu, epoch, id)) {
 		cpu->watched = is_watched(task_current());
 		barrier();

@@ -115,11 +115,12 @@ static __always_inline int connection_ends(struct sock *sk, struct attach_connec
 TRACEPOINT(inet_sock_set_state, connection, struct sock *sk, int oldstate, int newstate)
 {
 	struct attach_state *state = attach_state();
+	struct attach_cpu *cpu = attach_cpu();
 	struct attach_connection *c;
 
-	if (!state || !state->begun || READ(sk, sk_protocol) != IPPROTO_TCP)
+	if (!state || !cpu || !state->begun || READ(sk, sk_protocol) != IPPROTO_TCP)
 		return 0;
-	if (newstate == SYN_SENT && running_watched(state))
+	if (newstate == SYN_SENT && running_watched(state, cpu, bpf_get_current_pid_tgid()))
 		return connection_note((u64)sk, bpf_ktime_get_ns(), 1, 0);
 	if (newstate != ESTABLISHED && newstate != CLOSE)
 		return 0;

@@ -16,15 +16,14 @@ static __always_inline struct attach_event *attach_scratch_get(void)
 	return bpf_map_lookup_elem(&attach_scratch, &zero);
 }
 
-static __always_inline void last_note(struct attach_state *state, struct pt_regs *regs, s32 call,
-				      long ret, u64 now, u64 ns, u32 died)
+static __always_inline void last_note(struct attach_state *state, struct attach_cpu *cpu, u64 id,
+				      struct pt_regs *regs, s32 call, long ret, u64 now, u64 ns,
+				      u32 died)
 {
-	struct attach_cpu *cpu = attach_cpu();
-	u64 id = bpf_get_current_pid_tgid();
 	struct attach_last *l;
 	u32 row;
 
-	if (!cpu || state->ended)
+	if (state->ended)
 		return;
 	row = cpu_id() * ATTACH_LAST + cpu->last++ % ATTACH_LAST;
 	l = bpf_map_lookup_elem(&attach_lasts, &row);

@@ -16,10 +16,10 @@
 
 /* By number of the call, as the syscall family has them. */
 struct attach_call {
-	u64 cnt;	  /* returned */
+	struct hist hist; /* of those that were seen to begin and have returned */
+	u64 untimed;	  /* the others that have returned */
 	u64 away_ns;	  /* of hist.sum_ns: away from the CPU */
 	u64 longest_ns;	  /* about: longer ones are told as events */
-	struct hist hist; /* of those that were seen to begin */
 	u32 errors[ATTACH_ERRNO_MAX];
 };
 

@@ -101,6 +101,11 @@ static void quantile_add(json_t *o, const char *key, const struct hist *h, doubl
 			    isnan(value) ? json_null() : json_real(value < max ? value : max));
 }
 
+static u64 call_count(const struct attach_call *c)
+{
+	return c->untimed + (c->hist.sum_ns ? hist_count(&c->hist) : 0);
+}
+
 static json_t *call_json(const struct attach_call *c, unsigned nr,
 			 const struct attach_event *longest)
 {
@@ -110,7 +115,7 @@ static json_t *call_json(const struct attach_call *c, unsigned nr,
 
 	errors = errors_json(c, &total);
 	json_object_set_new(o, "call", json_string(call_name(nr)));
-	json_object_set_new(o, "calls_total", values_integer(c->cnt));
+	json_object_set_new(o, "calls_total", values_integer(call_count(c)));
 	json_object_set_new(o, "errors_total", values_integer(total));
 	json_object_set_new(o, "errors", errors);
 	json_object_set_new(o, "wall_seconds", values_seconds(c->hist.sum_ns));
@@ -136,7 +141,7 @@ static int by_wall(const void *a, const void *b)
 
 	if (x->hist.sum_ns != y->hist.sum_ns)
 		return x->hist.sum_ns < y->hist.sum_ns ? 1 : -1;
-	return x->cnt < y->cnt ? 1 : x->cnt > y->cnt ? -1 : 0;
+	return x->untimed < y->untimed ? 1 : x->untimed > y->untimed ? -1 : 0;
 }
 
 static json_t *calls_json(const struct summary *s)
@@ -147,7 +152,7 @@ static json_t *calls_json(const struct summary *s)
 	unsigned cnt = 0;
 
 	for (unsigned nr = 0; nr < SYSCALLS; nr++)
-		if (calls[nr].cnt)
+		if (call_count(&calls[nr]))
 			order[cnt++] = (u16)nr;
 	sorted_calls = calls;
 	qsort(order, cnt, sizeof(*order), by_wall);
