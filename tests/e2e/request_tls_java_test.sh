@@ -14,7 +14,7 @@ need nginx curl openssl go java javac
 # shellcheck source=tests/e2e/tls.sh
 . "$(dirname "$0")/tls.sh"
 own_copy nginx
-go_build
+go_build gohttp "$TMP/go"
 for class in Server Socket Engine Closer; do
 	sed "s/class Https/class $class$$/" "$ROOT/tests/clients/Https.java" >"$TMP/$class$$.java"
 done
