@@ -125,7 +125,7 @@ static int functions_find(const struct elf_file *elf, const char *base, struct c
 			  int *go_err)
 {
 	const struct tls_function *row = tls_functions;
-	const char *names[TLS_FUNCTIONS];
+	const char *names[TLS_FUNCTIONS] = { NULL };
 	u64 offsets[TLS_FUNCTIONS];
 	unsigned cnt = 0, go;
 	int err;
