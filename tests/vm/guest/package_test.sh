@@ -74,6 +74,20 @@ ok "systemd finds the running unit's exposure to be 2.0 or less ($exposure)" awk
 front=$(pgrep -P "$(show MainPID)" -x seismo-front)
 is "$(id -u seismo) 0000000000000000" "$(stat -c %u "/proc/$front") $(capabilities "$front")" "what speaks to the network is a user without capabilities"
 
+# --- its own tests, which autopkgtest runs so on its users' machines (the one without a service manager in tests/package, too)
+
+own_test() { # NAME
+	mkdir "$TMP/$1" && cd /tree && AUTOPKGTEST_TMP=$TMP/$1 timeout 1800 "debian/tests/$1"
+}
+
+cp /etc/seismo/seismo.yaml "$TMP/seismo.yaml"
+mapfile -t names < <(sed -n 's/^Tests: //p' /tree/debian/tests/control)
+for name in "${names[@]}"; do
+	ok "its own test $name" own_test "$name"
+done
+cp "$TMP/seismo.yaml" /etc/seismo/seismo.yaml
+ok "systemctl reloads what was there before" systemctl reload seismo
+
 # --- over TLS, for those who log in
 
 install -m 600 /root/server.key /root/server.crt /etc/seismo/
