@@ -104,7 +104,7 @@ static __always_inline bool on_dns(struct event *e)
 				 dimension(PROTOCOL_DNS, 0, 0, 0), e->p->call_ns - e->now);
 		return true;
 	}
-	if ((dns[2] & 0xf8) != 0x80 || be16_at(dns + 4) != 1)
+	if (!dns_is_response(dns))
 		return false;
 	dns_response(e, &key);
 	return true;

@@ -10,10 +10,22 @@ static inline u32 dns_status(const u8 *header)
 	return header[3] & 15 ? STATUS_ERROR : STATUS_OK;
 }
 
+/* A query; or an update of a zone, or a note that one has changed, which go the same way and are answered. */
 static inline u32 dns_is_query(const u8 *header)
 {
-	return !(header[2] & 0xf8) && !(header[3] & 15) && be16_at(header + 4) == 1 &&
-	       !be16_at(header + 6) && !be16_at(header + 8);
+	u32 asks = !(header[2] & 0xf8) && !be16_at(header + 6) && !be16_at(header + 8);
+	u32 updates = header[2] == 5 << 3 && !header[3];
+	u32 notes = (header[2] & ~4U) == 4 << 3 && !header[3] && be16_at(header + 6) <= 1;
+
+	return (asks | updates | notes) && !(header[3] & 15) && be16_at(header + 4) == 1;
+}
+
+static inline u32 dns_is_response(const u8 *header)
+{
+	u32 opcode = header[2] >> 3 & 15;
+
+	return header[2] & 0x80 && (!opcode || opcode == 4 || opcode == 5) &&
+	       be16_at(header + 4) == 1;
 }
 
 #define DNS_LEN_MIN	   17 /* header, root name, type, class */

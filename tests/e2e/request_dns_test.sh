@@ -57,6 +57,18 @@ head -n 100 "$TMP/names" >"$TMP/names.100" && mv "$TMP/names.100" "$TMP/names"
 dig_counted "a connection for each" +tcp
 dig_counted "one connection for all" +tcp +keepopen
 
+# Not only queries: what changes a zone is refused here
+if command -v nsupdate >/dev/null; then
+	own_copy nsupdate
+	mark
+	for ((i = 0; i < 3; i++)); do
+		printf 'server 127.0.0.1 %s\nzone found.test\nupdate add a.found.test 60 A 192.0.2.3\nsend\n' "$port" | nsupdate-$$ -t 60
+	done 2>"$TMP/refused"
+	is 3 "$(grep -c REFUSED "$TMP/refused")" "nsupdate is refused"
+	is_counted dnsmasq-$$ "updates" "inbound dns error 3"
+	is_counted nsupdate-$$ "updates" "outbound dns error 3"
+fi
+
 dns_start batch
 batches_counted batch $((2000 / scale)) 1
 batches_counted batch $((6400 / scale)) 16

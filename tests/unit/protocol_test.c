@@ -808,6 +808,10 @@ static const struct row dns_rows[] = {
 	  "req req ok error",
 	  { REQUEST("\0\x13" DNS_QUERY("\1\0") "\0\x13" DNS_QUERY("\0\0")),
 	    RESPONSE("\0\x13" DNS_QUERY("\x81\x80") "\0\x13" DNS_QUERY("\x81\x83")) } },
+	{ "an update, and a note that a zone has changed",
+	  "req req error ok",
+	  { REQUEST("\0\x13" DNS_QUERY("\x28\0") "\0\x13" DNS_QUERY("\x24\0")),
+	    RESPONSE("\0\x13" DNS_QUERY("\xa8\5") "\0\x13" DNS_QUERY("\xa4\0")) } },
 	{ "an answer that asks", "desync", { REQUEST("\0\x13" DNS_QUERY("\x81\x80")) } },
 	{ "too short", "desync", { RESPONSE("\0\x0b" DNS_QUERY("\x81\x80")) } },
 };
