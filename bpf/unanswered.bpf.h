@@ -85,6 +85,20 @@ static __noinline int setup_ends(struct sock_ctx *sc)
 	return 0;
 }
 
+/* The response to the oldest request had begun. Programs that visit sockets may not reckon with addresses in them. */
+static __noinline int response_breaks(struct sock_ctx *sc)
+{
+	struct request_ctx *r = &sc->request;
+	u64 since = 0;
+
+	UNROLL
+	for (u32 i = 0; i < INFLIGHT_GROUPS; i++)
+		since |= r->inflight[i].since_ns * SCRIPT_EQUAL(i, r->oldest % INFLIGHT_GROUPS);
+	request_count(sock_owner(sc), dimension(r->protocol, sc->direction, r->peer, STATUS_ERROR),
+		      1, since, r->response_ns);
+	return 0;
+}
+
 /* What still waits on this connection will have no response; it waited until `now`. */
 static __always_inline void unanswered(struct sock *sk, struct sock_ctx *sc, u32 reason, u64 now)
 {
@@ -102,6 +116,8 @@ static __always_inline void unanswered(struct sock *sk, struct sock_ctx *sc, u32
 		return;
 	}
 	n = waiting(r, now, &ns);
+	if (r->outstanding && r->response_ns && protocol_response_ends(r->protocol))
+		response_breaks(sc);
 	r->outstanding = r->unparsed = 0;
 	r->response_ns = 0;
 	UNROLL

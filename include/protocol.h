@@ -174,6 +174,12 @@ static inline u32 protocol_response_begun(u32 protocol, const struct flow *f)
 	return protocol != PROTOCOL_REDIS;
 }
 
+/* A response is read to its end, which has its status. Without it, it has broken off. */
+static inline u32 protocol_response_ends(u32 protocol)
+{
+	return protocol == PROTOCOL_POSTGRESQL || protocol == PROTOCOL_MYSQL;
+}
+
 static inline void found_prepare(struct found *ret)
 {
 	ret->kind = FOUND_NOTHING;

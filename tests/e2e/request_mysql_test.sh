@@ -91,6 +91,17 @@ done >"$TMP/errors"
 is "5 2" "$(uniq -c <"$TMP/errors" | xargs)" "two fail of each four"
 is_counted mariadbd-$$ "errors behind rows and results" "inbound mysql error 10" "inbound mysql ok 10"
 is_counted mariadb-$$ "errors behind rows and results" "outbound mysql error 10" "outbound mysql ok 10"
+# The client is killed amid an answer, of which it can print no more
+mkfifo "$TMP/printed"
+exec {printed}<>"$TMP/printed"
+mark
+mariadb-$$ "${address[@]}" --quick -N test -e "SELECT REPEAT('Z', 1000) FROM seq_1_to_10000000" >"$TMP/printed" 2>"$TMP/complaint" &
+client=$!
+at_exit end_process $client
+read -r -u "$printed" _
+end_process $client 2>/dev/null
+exec {printed}>&-
+is_counted mariadbd-$$ "an answer breaks off" "inbound mysql error 1"
 # A file from the client, in so many packets that their numbers begin anew
 seq 1 700000 >"$TMP/file"
 mariadb-$$ "${address[@]}" test -e "CREATE TABLE file (i INT) ENGINE=MyISAM"
