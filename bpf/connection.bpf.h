@@ -167,6 +167,7 @@ static __noinline int on_response(struct event *e)
 		if (r->outstanding == 1)
 			return response_to_one(e, status);
 		response_to_all(e, status);
+		status = (int)forget(&e->p->found, (u32)status);
 	}
 	response_runs(e);
 	if (status == RESPONSE_LOST)

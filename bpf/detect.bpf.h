@@ -32,7 +32,7 @@ __noinline int parser_head(u32 slot, u32 bytes)
 /* Reads into e->p->head, from the first buffer only. */
 static __always_inline bool head_read(const struct event *e)
 {
-	return payload_note(e, parser_head(e->p->slot, e->bytes));
+	return !e->spliced && payload_note(e, parser_head(e->p->slot, e->bytes));
 }
 
 /* Fills p->bytes until there is enough for a head. */
@@ -116,15 +116,17 @@ __noinline int parser_proxy(u32 slot)
 	if (!p)
 		return 0;
 	avail = p->len - p->pos;
-	if (!proxy_is_line(&p->bytes[p->pos & PARSER_MASK]))
+	if (!proxy_is_line(&p->bytes[p->pos & PARSER_MASK])) {
 		len = proxy_len(&p->bytes[p->pos & PARSER_MASK], avail);
-	else
-		for (u32 at = 0; at < PROXY_LINE_MAX && !len; at += PARSE_WINDOW) {
-			u32 end = byte_find(&p->bytes[(p->pos + at) & PARSER_MASK], PARSE_WINDOW,
-					    '\n');
+		return len <= avail ? len : 0;
+	}
+	UNROLL
+	for (u32 at = 0; at < PROXY_LINE_MAX; at += PARSE_WINDOW) {
+		u32 end = byte_find(&p->bytes[(p->pos + at) & PARSER_MASK], PARSE_WINDOW, '\n');
 
-			len = end < PARSE_WINDOW ? at + end + 1 : 0;
-		}
+		if (!len && end < PARSE_WINDOW)
+			len = at + end + 1;
+	}
 	return len <= avail ? len : 0;
 }
 

@@ -137,9 +137,11 @@ static __noinline int on_stream_end(struct event *e)
  */
 volatile u64 both_ways;
 
-static __always_inline int on_stream_data(struct sock *sk, int bytes, bool sent)
+static __always_inline int on_stream_bytes(struct sock *sk, int bytes, bool sent, bool spliced)
 {
-	struct event e = { .sk = sk, .bytes = bytes, .sent = sent, .sc = sock_ctx(sk) };
+	struct event e = {
+		.sk = sk, .bytes = bytes, .sent = sent, .sc = sock_ctx(sk), .spliced = spliced
+	};
 
 	if (bytes < 0 || !e.sc || !both_ways)
 		return 0;
@@ -150,6 +152,11 @@ static __always_inline int on_stream_data(struct sock *sk, int bytes, bool sent)
 	if (!sent)
 		e.unseen = arrival_begin(sk, &e.sc->request, bytes);
 	return on_stream(&e);
+}
+
+static __always_inline int on_stream_data(struct sock *sk, int bytes, bool sent)
+{
+	return on_stream_bytes(sk, bytes, sent, false);
 }
 
 static __always_inline int on_stream_traced(struct sock *sk, int bytes, bool sent, bool count)
@@ -265,7 +272,7 @@ TRACEPOINT(tcp_rcv_space_adjust, splice, struct sock *sk)
 {
 	u32 n = spliced(sk);
 
-	return n ? on_stream_data(sk, (int)n, false) : 0;
+	return n ? on_stream_bytes(sk, (int)n, false, true) : 0;
 }
 
 /* recvmmsg(2) and sendmmsg(2) return: the next call starts with its first message. Or splice(2) does. */

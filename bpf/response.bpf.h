@@ -33,14 +33,14 @@ static __always_inline int exchange_status(struct event *e)
 __noinline int parser_simple_step(u32 slot)
 {
 	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
-	struct flow *flow;
 
 	if (!p)
 		return 0;
-	flow = &p->stream.flow[FLOW_RESPONSE];
-	__builtin_memset(&p->found, 0, sizeof(p->found));
-	__builtin_memset(flow, 0, sizeof(*flow));
-	redis_step(flow, p->head, p->head_len, false, &p->found);
+	__builtin_memset(&p->stream.flow[FLOW_RESPONSE], 0, sizeof(struct flow));
+	p->protocol = PROTOCOL_REDIS;
+	p->is_request = p->pos = 0;
+	__builtin_memcpy(p->bytes, p->head, PARSE_WINDOW);
+	parser_protocol_step(slot, p->head_len);
 	return p->found.kind == FOUND_RESPONSE;
 }
 

@@ -50,9 +50,9 @@ static inline u32 http_is_token(const u8 *head, u32 len)
 		u64 word = word_at(head + i);
 		u64 other = bytes_set((word ^ BYTES(0x40)) & BYTES(0xe0)) &
 			    bytes_set(word ^ BYTES('-'));
-		u32 keep = len > i ? len - i : 0;
+		u32 keep = (len - LEAST(len, i)) * 4, half = LEAST(keep, 32U);
 
-		bad |= keep < 8 ? other & ((1ULL << 8 * keep) - 1) : other;
+		bad |= other & (((1ULL << half) << half) - 1);
 	}
 	return !bad && head[0] > '@';
 }

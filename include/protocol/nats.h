@@ -236,11 +236,12 @@ static inline u32 nats_word(struct flow *f, const u8 *head, u32 avail, struct fo
 	at = len;
 	if (len == end && len && head[within_window(len - 1)] == '\r')
 		len--;
+	len = forget(ret, len);
 	if (len || f->within) {
 		if (f->line < NATS_HEADERS - 1)
 			f->line++;
 		if (f->line == subject)
-			f->last = nats_hash_end(f->last, head, forget(ret, len) & 31);
+			f->last = nats_hash_end(f->last, head, len & 31);
 		f->rest = f->within ? NUMBER_NONE : number_at(head, len);
 	}
 	f->within = 0;

@@ -222,6 +222,7 @@ static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 is_r
 	}
 	if (!redis_is_counted(type))
 		return is_request && top ? redis_inline(f, type, ret) : found(ret, FOUND_DESYNC, 0);
+	type = forget(ret, type);
 	len = forget(ret, line_end(head, avail < PROTOCOL_CARRY ? avail : PROTOCOL_CARRY));
 	if (!len)
 		return avail < PROTOCOL_CARRY ? 0 : found(ret, FOUND_DESYNC, 0);
