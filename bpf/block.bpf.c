@@ -254,10 +254,11 @@ struct TABLE(BPF_MAP_TYPE_PERCPU_ARRAY, u32, struct recent_cpu, 1, 0) block_rece
 
 /* A request that completes now. */
 struct completion {
-	struct recent_cpu *recent; /* NULL: others use it */
-	struct submitter *by;	   /* NULL: not known */
+	struct recent_cpu *recent;
+	struct submitter *by; /* NULL: not known */
 	u64 disk, slots;
 	u32 dim, identity;
+	u32 nested; /* in another one, which uses `recent` */
 };
 
 /* NULL: there can be none. */
@@ -265,7 +266,7 @@ static __always_inline struct recent *recent_entry(struct completion *c, u32 op)
 {
 	u32 i;
 
-	if (!c->recent || !c->by)
+	if (c->nested || !c->by)
 		return NULL;
 	i = c->by->identity ^ c->disk >> 60 ^ op << 1;
 	return &c->recent->entry[i & (RECENT - 1)];
@@ -290,7 +291,6 @@ static __always_inline void completion_find(struct completion *c, struct gendisk
 {
 	struct recent *r;
 
-	c->disk = disk_hash(disk);
 	r = recent_entry(c, op);
 	if (!r || r->disk != c->disk || r->dim >> BLOCK_OPERATION_SHIFT != op ||
 	    r->identity != c->by->identity || r->gen != c->by->gen || took > OWNER_SURE_NS) {
@@ -310,7 +310,7 @@ static __always_inline void completion_find(struct completion *c, struct gendisk
  * again, without bio, when its clone does.
  */
 static __always_inline int completed(struct request *rq, int error, u32 bytes,
-				     struct recent_cpu *recent)
+				     struct recent_cpu *recent, u32 nested)
 {
 	u64 now = bpf_ktime_get_ns(), stamp = READ(rq, start_time_ns), start, issued, took;
 	u32 left = READ(rq, __data_len);
@@ -318,8 +318,10 @@ static __always_inline int completed(struct request *rq, int error, u32 bytes,
 	struct gendisk *disk = request_disk(rq, typed);
 	struct bio *bio = READ(rq, bio);
 	int op = operation(READ(rq, cmd_flags));
-	bool end = bytes >= left, flushed = op == BLOCK_WRITE && !left;
-	struct completion c = { .recent = recent };
+	/* numbers, so that the verifier walks one way */
+	u64 end = LESS((u64)left, bytes + 1ULL),
+	    flushed = LESS((u64)op ^ BLOCK_WRITE, 1ULL) & LESS((u64)left, 1ULL);
+	struct completion c = { .recent = recent, .nested = nested, .disk = disk_hash(disk) };
 
 	if (op < 0 || (op != BLOCK_FLUSH && !bio))
 		return 0;
@@ -361,16 +363,13 @@ static __always_inline int completed(struct request *rq, int error, u32 bytes,
 TRACEPOINT(block_rq_complete, complete, struct request *rq, int error, unsigned int bytes)
 {
 	u32 zero = 0, running;
-	struct recent_cpu *recent = bpf_map_lookup_elem(&block_recent, &zero), *mine;
+	struct recent_cpu *recent = bpf_map_lookup_elem(&block_recent, &zero);
 
 	if (!recent)
 		return 0;
 	running = *(volatile u32 *)&recent->running;
 	*(volatile u32 *)&recent->running = running + 1;
-	/* the compiler would ask `running` for it, and the verifier of 5.10 not understand */
-	mine = running ? NULL : recent;
-	barrier_var(mine);
-	completed(rq, error, bytes, mine);
+	completed(rq, error, bytes, recent, running);
 	barrier();
 	*(volatile u32 *)&recent->running = running;
 	return 0;
