@@ -191,8 +191,10 @@ TRACEPOINT(sys_exit, exit, struct pt_regs *regs, long ret)
 	if (class & SYSCALL_FORKS && !ret)
 		return started();
 	count(cpu, identity, nr, failed(number, ret) ? -ret : 0);
-	if (cpu->enter_ns | cpu->left_ns)
+	if (cpu->enter_ns)
 		time(cpu, identity, number, class);
+	else
+		cpu->left_ns = 0;
 	if (class & SYSCALL_TAIL_CALL)
 		bpf_tail_call(ctx, &sys_exit_tail_calls, nr);
 	return 0;
