@@ -289,8 +289,8 @@ static inline u32 mysql_step(struct stream *s, const u8 *head, u32 avail, u32 is
 		mysql_request(request, head, len, ret);
 		return 4;
 	}
-	if (f->named >= MYSQL_RESULT && head[3] == 1 && !f->begun) /* the end was not recognised */
-		return mysql_answered(f, STATUS_OK, ret);
+	if (f->named >= MYSQL_RESULT && head[3] == 1 && !f->begun)
+		f->named = MYSQL_NOTHING; /* the end of the former one was not recognised */
 	f->skip = len;
 	if (len && !f->within) {
 		mysql_response(f, head, len, request->named, ret);

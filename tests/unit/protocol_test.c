@@ -523,7 +523,7 @@ static const struct row mysql_rows[] = {
 	    RESPONSE("\x0c\0\0\1\xfeplugin\0abcd"), REQUEST("\3\0\0\2pwd"),
 	    RESPONSE("\x0a\0\0\3\xff\x15\4#28000x") } },
 	{ "an end that was not recognised",
-	  "req ok req error",
+	  "req req error",
 	  { REQUEST(MY_QUERY), RESPONSE(MY_COLUMNS), REQUEST(MY_QUERY), RESPONSE(MY_ERROR) } },
 	{ "large", "req ok", { REQUEST_MORE("\x10\x27\0\0\3", 9999), RESPONSE(MY_RESULT) } },
 	{ "reports of progress before the response",
