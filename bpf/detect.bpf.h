@@ -32,7 +32,7 @@ __noinline int parser_head(u32 slot, u32 bytes)
 /* Reads into e->p->head, from the first buffer only. */
 static __always_inline bool head_read(const struct event *e)
 {
-	return !e->spliced && payload_note(e, parser_head(e->p->slot, e->bytes));
+	return !is_spliced(e) && payload_note(e, parser_head(e->p->slot, e->bytes));
 }
 
 /* Fills p->bytes until there is enough for a head. */

@@ -233,7 +233,7 @@ static __noinline int parser_begin(struct event *e)
 	struct flow *f = event_flow(e);
 	struct parser *p = e->p;
 
-	if (e->spliced || !payload_note(e, parser_payload(e->p->slot, e->bytes)))
+	if (is_spliced(e) || !payload_note(e, parser_payload(e->p->slot, e->bytes)))
 		return 0;
 	p->stream = r->stream;
 	p->now = e->now;

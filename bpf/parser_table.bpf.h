@@ -99,8 +99,19 @@ struct event {
 	u32 sent;
 	u32 is_request; /* the direction of requests, not of responses */
 	u32 unseen;	/* bytes before these that were read by a call that was not seen */
-	u64 spliced;	/* nobody can read them; 64 bits: what these contain the verifier knows */
+#ifdef SPLICES
+	u64 spliced; /* nobody can read them; 64 bits: what these contain the verifier knows */
+#endif
 };
+
+static __always_inline bool is_spliced(const struct event *e)
+{
+#ifdef SPLICES
+	return e->spliced;
+#else
+	return false;
+#endif
+}
 
 static __always_inline struct flow *event_flow(const struct event *e)
 {

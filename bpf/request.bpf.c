@@ -6,6 +6,7 @@
  * response direction. A request's time starts when its first byte arrives (outbound: when it is sent) and ends at
  * the first byte of its response.
  */
+#define SPLICES /* some of what is received cannot be read */
 #include "arrival.bpf.h"
 #include "connection.bpf.h"
 #include "dns.bpf.h"
