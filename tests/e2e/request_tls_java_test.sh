@@ -35,7 +35,6 @@ start_seismo --probes request
 mark
 
 curl_ask java
-ask client-go-$$ java "$(copy client-go "$TMP/go")" client "$(url java)" $n 1
 for class in Socket Engine; do
 	ask $class$$ "plain mutual go go-mutual java" "${java[@]}" $class$$ "${class,}" "$TMP/store" $n \
 		"$(url plain)" "$(url mutual)" "$(url go)" "$(url go-mutual)" "$(url java)" refuse "$(url go)"
