@@ -102,6 +102,12 @@ cp "$CONFIG" "$odd"
 CONFIG=$odd check --format json
 is "10" "$(jq '.changes | length' <<<"$output")" "check: a path of any bytes"
 
+# shellcheck disable=SC2016 # for the other shell
+output=$(unshare -m sh -c 'mount -t tmpfs none /mnt && echo "interval: 1s" >/mnt/seismo.yaml && exec "$0" check --state-dir "$1" --config /mnt/seismo.yaml' \
+	"$SEISMO" "$state" 2>&1)
+is "0 /mnt/seismo.yaml is valid; the daemon does not see it: /tmp, /home and /root may be its own, /etc/seismo is not" "$? $output" \
+	"check: a file where the daemon does not see it"
+
 # --- a reload
 
 reload

@@ -40,6 +40,8 @@ static int begin(struct backtest_session *t, struct agent *a, const char *id, co
 
 	backtest_end(t);
 	err = configure_in_time(&t->conf, file, NULL, error);
+	if (configure_unseen(err))
+		buf_str(error, "; " CONFIGURE_UNSEEN);
 	err = err ?: rules_check(t->conf, error);
 	if (!err && !t->conf->rule_cnt) {
 		buf_printf(error, "%s: has no rules", file);

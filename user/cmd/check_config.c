@@ -37,7 +37,8 @@ static const char *incomparable(const char *socket, const json_t *answer)
 {
 	if (!access(socket, F_OK) && access(socket, W_OK))
 		return "what a reload would change is known to root only";
-	return answer ? NULL : "no daemon is running to compare it with";
+	return answer ? json_string_value(json_object_get(answer, "not_compared"))
+		      : "no daemon is running to compare it with";
 }
 
 static void text_write(const char *path, const json_t *list, const char *reason)

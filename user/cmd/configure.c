@@ -216,6 +216,11 @@ static int reading_wait(struct reading *r, pthread_t thread, struct conf **ret, 
 	return err;
 }
 
+bool configure_unseen(int err)
+{
+	return err == -ENOENT || err == -EACCES;
+}
+
 int configure_in_time(struct conf **ret, const char *file, const struct agent_options *o,
 		      struct buf *error)
 {

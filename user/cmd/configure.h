@@ -11,6 +11,11 @@
  */
 int configure(struct conf **ret, const char *file, const struct agent_options *o,
 	      struct buf *error);
+/* Did it fail since the daemon does not see a file that whoever asks for it has read? That is said so. */
+#define CONFIGURE_UNSEEN \
+	"the daemon does not see it: /tmp, /home and /root may be its own, /etc/seismo is not"
+bool configure_unseen(int err);
+
 /*
  * The same for the event loop: files are read by another thread, and on a disk that hangs they are given up after a second
  * (-ETIMEDOUT). What is set while a disk hangs may be just what silences its alerts. Options of NULL: the file alone, which is then

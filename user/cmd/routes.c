@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "alert/silence.h"
+#include "cmd/configure.h"
 #include "cmd/daemon.h"
 #include "cmd/landing.h"
 #include "cmd/report.h"
@@ -290,17 +291,24 @@ static void change_add(void *ctx, const char *key, const char *from, const char 
 static void serve_config(void *ctx, const struct http_request *request, struct http_reply *reply)
 {
 	const char *file = http_request_query(request, "file");
-	json_t *changes = json_array();
 	const struct daemon *d = ctx;
 	struct buf error = { 0 };
+	json_t *changes;
+	int err = 0;
 
-	if (file && !http_request_may(request, HTTP_CONTROL))
+	if (file && !http_request_may(request, HTTP_CONTROL)) {
 		http_reply_fail(reply, 403, "a file is compared on the control socket only");
-	else if (file && agent_compare(&d->agent, file, change_add, changes, &error))
+		return;
+	}
+	changes = json_array();
+	if (file)
+		err = agent_compare(&d->agent, file, change_add, changes, &error);
+	if (err && !configure_unseen(err))
 		http_reply_fail(reply, 400, "%s", buf_cstr(&error));
 	else
-		json_reply(reply, json_pack("{s:o, s:O}", "settings", settings_json(d->agent.conf),
-					    "changes", changes));
+		json_reply(reply, json_pack("{s:o, s:O, s:s*}", "settings",
+					    settings_json(d->agent.conf), "changes", changes,
+					    "not_compared", err ? CONFIGURE_UNSEEN : NULL));
 	buf_release(&error);
 	json_decref(changes);
 }
