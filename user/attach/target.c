@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/proc_stat.h"
+
 #define PF_KTHREAD 0x00200000
 #define NAMED_MAX  3
 
@@ -56,17 +58,12 @@ static bool status_read(const char *pid, struct status *s)
 
 static bool is_kernel_thread(pid_t pid)
 {
-	char path[64], line[512], *end;
+	char text[PROC_STAT_SIZE];
+	const char *fields = proc_stat_read(pid, text);
 	unsigned flags = 0;
-	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "re");
-	if (!f)
-		return false;
-	if (fgets(line, sizeof(line), f) && (end = strrchr(line, ')')))
-		sscanf(end + 1, " %*c %*d %*d %*d %*d %*d %u", &flags);
-	fclose(f);
+	if (fields)
+		sscanf(fields, "%*c %*d %*d %*d %*d %*d %u", &flags);
 	return flags & PF_KTHREAD;
 }
 

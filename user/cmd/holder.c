@@ -9,6 +9,7 @@
 #include "cmd/ask.h"
 #include "http/control.h"
 #include "lib/loop.h"
+#include "lib/proc_stat.h"
 #include "lib/utf8.h"
 
 #define WATCH_MS    600
@@ -53,20 +54,11 @@ static json_int_t number_of(const json_t *o, const char *key)
 
 static int parent_of(int pid)
 {
-	char path[64], line[512];
-	const char *end = NULL;
-	FILE *f;
+	char text[PROC_STAT_SIZE];
+	const char *fields = proc_stat_read(pid, text);
 	int ret = 0;
 
-	snprintf(path, sizeof(path), "/proc/%d/stat", pid);
-	f = fopen(path, "re");
-	if (f && fgets(line, sizeof(line), f))
-		end = strrchr(line, ')');
-	if (end && sscanf(end, ") %*c %d", &ret) != 1)
-		ret = 0;
-	if (f)
-		fclose(f);
-	return ret;
+	return fields && sscanf(fields, "%*c %d", &ret) == 1 ? ret : 0;
 }
 
 static bool has_pid(const json_t *processes, int pid)

@@ -9,6 +9,7 @@
 #include "attach/values.h"
 #include "cmd/ask.h"
 #include "http/control.h"
+#include "lib/proc_stat.h"
 
 /* What the daemon says is wrong, in its JSON or in its first line. */
 static void refusal_take(struct buf *body, char *ret, size_t size)
@@ -69,27 +70,19 @@ static bool table_ask(struct top_ask *a)
 /* What the kernel says of a process, which may have ended. */
 static void process_describe(json_t *process)
 {
-	char path[64], line[512] = "", command[64] = "", state = 0, *rest;
+	pid_t pid = (pid_t)json_integer_value(json_object_get(process, "pid"));
+	char text[PROC_STAT_SIZE], *fields = proc_stat_read(pid, text), *name, state = 0;
 	long long threads = 0;
-	FILE *f;
 
-	snprintf(path, sizeof(path), "/proc/%lld/stat",
-		 (long long)json_integer_value(json_object_get(process, "pid")));
-	f = fopen(path, "r");
-	if (!f)
-		return;
-	rest = fgets(line, sizeof(line), f) ? strrchr(line, ')') : NULL;
-	fclose(f);
-	if (!rest || sscanf(line, "%*d (%63[^\n]", command) != 1 ||
-	    sscanf(rest,
-		   ") %c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %lld",
+	name = fields ? strchr(text, '(') : NULL;
+	if (!name ||
+	    sscanf(fields,
+		   "%c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %*u %*u %*d %*d %*d %*d %lld",
 		   &state, &threads) != 2)
 		return;
-	rest = strrchr(command, ')');
-	if (rest)
-		*rest = '\0';
+	fields[-2] = '\0';
 	json_object_set_new(process, "command",
-			    values_text(command)); /* may be cut within a character */
+			    values_text(name + 1)); /* may be cut within a character */
 	json_object_set_new(process, "state", json_stringn(&state, 1));
 	json_object_set_new(process, "threads_total", json_integer(threads));
 }

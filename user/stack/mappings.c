@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "lib/file.h"
+#include "lib/proc_stat.h"
 #include "stack/search.h"
 
 #define MAPS_BYTES (16 << 20)
@@ -97,23 +98,16 @@ int mappings_read(struct mappings *m, u32 pid)
 
 int image_read(struct image *ret, u32 pid)
 {
-	char path[64], text[1024], *fields;
-	ssize_t len;
-	int fd;
+	char text[PROC_STAT_SIZE];
+	const char *fields = proc_stat_read((pid_t)pid, text);
 
 	*ret = (struct image){ 0 };
-	snprintf(path, sizeof(path), "/proc/%u/stat", pid);
-	fd = open(path, O_RDONLY | O_CLOEXEC);
-	if (fd < 0)
+	if (!fields)
 		return -errno;
-	len = read(fd, text, sizeof(text) - 1);
-	close(fd);
-	text[len > 0 ? len : 0] = '\0';
-	fields = strrchr(text, ')');
-	if (!fields || sscanf(fields + 1,
-			      " %*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
-			      " %*s %*s %" SCNu64 " %*s %*s %*s %" SCNu64 " %" SCNu64 " %" SCNu64,
-			      &ret->start_ticks, &ret->code, &ret->code_end, &ret->stack) != 4)
+	if (sscanf(fields,
+		   "%*c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s"
+		   " %*s %*s %" SCNu64 " %*s %*s %*s %" SCNu64 " %" SCNu64 " %" SCNu64,
+		   &ret->start_ticks, &ret->code, &ret->code_end, &ret->stack) != 4)
 		return -ESRCH;
 	return 0;
 }
