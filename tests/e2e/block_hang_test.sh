@@ -78,6 +78,8 @@ quiet() {
 	[[ "$(in_flight) $(value_or_0 seismo_service_block_io_oldest_seconds "device=$device")" == "0 0" ]]
 }
 
+# Others on this machine may start more services than there is room for by default.
+echo "limits: { services: 4000, series: $series_max }" >"$CONFIG"
 start_seismo --probes block
 reader=w-reader-$$ flusher=w-flusher-$$
 
