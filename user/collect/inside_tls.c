@@ -127,16 +127,17 @@ static int functions_find(const struct elf_file *elf, const char *base, struct c
 	const struct tls_function *row = tls_functions;
 	const char *names[TLS_FUNCTIONS] = { NULL };
 	u64 offsets[TLS_FUNCTIONS];
-	unsigned cnt = 0, go;
+	unsigned cnt = 0, go = 0;
 	int err;
 
-	for (; row->name; row++)
+	for (; row->name; row++) {
 		names[cnt++] = row->name;
-	for (go = 0; go < cnt && tls_functions[go].library;)
-		go++;
+		go += row->library != NULL; /* those of Go come last */
+	}
 	err = elf_functions_find(elf, names, go, offsets);
-	for (unsigned i = 0; i < go; i++)
-		if (!base || !fnmatch(tls_functions[i].library, base, 0))
+	row = tls_functions;
+	for (unsigned i = 0; i < go; i++, row++)
+		if (!base || !fnmatch(row->library, base, 0))
 			places[i].begin = offsets[i];
 	*go_err = base ? -ENOENT : go_functions_find(elf, names + go, cnt - go, places + go);
 	return err;
