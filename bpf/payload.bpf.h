@@ -54,9 +54,9 @@ static __always_inline struct pt_regs *registers(void)
 /* If it is one that calls: Go's own register for it. */
 #define CALL_GOROUTINE(regs) REGISTER(regs, r14)
 #elif defined(__TARGET_ARCH_arm64)
-#define CALL_FIRST(regs)     READ(regs, orig_x0)
-#define CALL_THIRD(regs)     REGISTER(regs, regs[2])
-#define CALL_GOROUTINE(regs) REGISTER(regs, regs[28])
+#define CALL_FIRST(at)	   READ(at, orig_x0)
+#define CALL_THIRD(at)	   REGISTER(at, regs[2]) /* the member: hence not the parameter's name */
+#define CALL_GOROUTINE(at) REGISTER(at, regs[28])
 #endif
 
 /* Skips a few empty buffers. */
