@@ -7,6 +7,7 @@
 #define ATTACH_CONNECTION_BPF_H
 
 #include "attach_event.bpf.h"
+#include "table_scan.bpf.h"
 
 #define ATTACH_CONNECTIONS 8192 /* open at a time */
 
@@ -178,21 +179,18 @@ int files_iter(struct bpf_iter__task_file *it)
 	return 0;
 }
 
-/* Writes each as it is now. One that has ended unseen has given its memory to another one, or to none. */
-SEC("?iter/bpf_map_elem")
-int connections_iter(struct bpf_iter__bpf_map_elem *it)
+/* Brings each up to date. One that has ended unseen has given its memory to another one, or to none. */
+TABLE_SCAN(connections, attach_connections, u64, struct attach_connection)
 {
-	struct attach_connection *known = it->value, now;
-	u64 *key = it->key;
+	struct attach_connection now;
 
-	if (!key || !known)
+	if (!entry || !value)
 		return 0;
-	now = *known;
-	connection_read(&now, (struct sock *)*key);
-	if (now.ends.port != known->ends.port ||
-	    (known->ends.local_port && now.ends.local_port != known->ends.local_port))
-		now = *known;
-	bpf_seq_write(it->meta->seq, &now, sizeof(now));
+	now = *value;
+	connection_read(&now, (struct sock *)*entry);
+	if (now.ends.port == value->ends.port &&
+	    (!value->ends.local_port || now.ends.local_port == value->ends.local_port))
+		*value = now;
 	return 0;
 }
 

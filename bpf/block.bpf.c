@@ -6,6 +6,7 @@
 #include "disk.bpf.h"
 #include "block_event.bpf.h"
 #include "hist.bpf.h"
+#include "table_scan.bpf.h"
 #include "block.h"
 
 METRIC(block_io_duration_seconds);
@@ -436,22 +437,17 @@ __noinline int in_flight_group(u32 group)
 	return 0;
 }
 
-/* Runs for each group, and once more at the end. */
-SEC("?iter/bpf_map_elem")
-int in_flight_iter(struct bpf_iter__bpf_map_elem *it)
+TABLE_SCAN(in_flight, block_request_groups, u32, u32)
 {
-	const u32 *group = it->key;
-
-	if (group)
-		return in_flight_group(*group);
+	if (entry)
+		return in_flight_group(*entry);
 	return older_found ? 0 : older_find_all();
 }
 
 /* Requests whose row is another's. */
-SEC("?iter/bpf_map_elem")
-int in_flight_rest_iter(struct bpf_iter__bpf_map_elem *it)
+TABLE_SCAN(in_flight_rest, block_submitters, u64, struct submitter)
 {
-	const struct submitter *s = it->value;
+	const struct submitter *s = value;
 
 	if (s && s->start_ns && in_flight(s->request, s->identity, s->gen, s->start_ns))
 		submitters_used = 1;
@@ -469,10 +465,9 @@ __noinline int in_flight_flush(u64 address, u32 identity, u32 gen, u64 start_ns)
 	return 0;
 }
 
-SEC("?iter/bpf_map_elem")
-int in_flight_flush_iter(struct bpf_iter__bpf_map_elem *it)
+TABLE_SCAN(in_flight_flush, block_flushes, u64, struct submitter)
 {
-	const struct submitter *s = it->value;
+	const struct submitter *s = value;
 
 	return s && s->start_ns ? in_flight_flush(s->request, s->identity, s->gen, s->start_ns) : 0;
 }

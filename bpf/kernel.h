@@ -255,6 +255,7 @@ struct bpf_map;
 
 struct bpf_iter_meta {
 	struct seq_file *seq;
+	u64 session_id; /* of this one reading of the iterator */
 	u64 seq_num;
 };
 
@@ -443,8 +444,18 @@ struct inet_sock {
 	struct sock sk;
 };
 
+struct request_sock {
+	struct request_sock *dl_next;
+	struct sock *sk;
+};
+
+struct request_sock_queue {
+	struct request_sock *rskq_accept_head;
+};
+
 struct inet_connection_sock {
 	struct inet_sock icsk_inet;
+	struct request_sock_queue icsk_accept_queue;
 	void *icsk_ulp_ops;
 };
 

@@ -162,12 +162,11 @@ static __always_inline void stream_ended(const struct stream_entry *e, struct ho
 		entry_unanswered(h->identity, h->gen, h->dim, h->reason);
 }
 
-SEC("?iter/bpf_map_elem")
-int streams_scan(struct bpf_iter__bpf_map_elem *it)
+TABLE_SCAN(streams_scan, request_streams, struct stream_key, struct stream_entry)
 {
-	struct stream_key *entry = it->key, key;
-	struct stream_entry *value = it->value, e;
 	u64 now = bpf_ktime_get_ns(), ns;
+	struct stream_entry e;
+	struct stream_key key;
 	struct holder h = {};
 	u32 state;
 	bool known;
@@ -200,12 +199,11 @@ int streams_scan(struct bpf_iter__bpf_map_elem *it)
 	60000000000ULL /* there is no answer if nobody has subscribed; clients give up sooner */
 
 /* One that has begun to be answered, or blocks, does not wait; what was none, as the protocol was another one, has no holder. */
-SEC("?iter/bpf_map_elem")
-int numbered_scan(struct bpf_iter__bpf_map_elem *it)
+TABLE_SCAN(numbered_scan, request_numbered, struct stream_key, struct numbered)
 {
 	u64 now = bpf_ktime_get_ns(), ns;
-	struct numbered *r = it->value;
-	struct stream_key *entry = it->key, key;
+	struct numbered *r = value;
+	struct stream_key key;
 	struct holder h = {};
 	u32 state, protocol;
 	bool known, waits;
@@ -244,11 +242,10 @@ int numbered_scan(struct bpf_iter__bpf_map_elem *it)
 #define DNS_TIMEOUT_NS 15000000000LL /* resolvers have given up, or ask anew from another socket */
 
 /* Nothing tells of the end of a UDP socket: who asked has closed it, or who should have answered. */
-SEC("?iter/bpf_map_elem")
-int datagrams_scan(struct bpf_iter__bpf_map_elem *it)
+TABLE_SCAN(datagrams_scan, request_datagrams, struct datagram_key, struct datagram)
 {
-	struct datagram_key *entry = it->key, key;
-	struct datagram *query = it->value;
+	struct datagram *query = value;
+	struct datagram_key key;
 	u64 dim, now = bpf_ktime_get_ns();
 	struct holder h = {};
 	u32 state, reason;
@@ -276,11 +273,10 @@ int datagrams_scan(struct bpf_iter__bpf_map_elem *it)
 }
 
 /* Forgets sockets that are gone, after their entries were visited. */
-SEC("?iter/bpf_map_elem")
-int holders_scan(struct bpf_iter__bpf_map_elem *it)
+TABLE_SCAN(holders_scan, request_holders, u64, struct holders)
 {
-	struct holders *h = it->value;
-	u64 *entry = it->key, key;
+	struct holders *h = value;
+	u64 key;
 
 	if (!entry || !h || h->now.ns >= scan_before_ns || h->ended.ns >= scan_before_ns)
 		return 0;

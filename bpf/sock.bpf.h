@@ -89,6 +89,7 @@ struct sock_ctx {
 	u8 reads;	  /* enum reads */
 	u64 read;	  /* how many bytes of those that the socket was read are counted */
 	u64 start_ns; /* of the connect, 0: before the daemon; inbound: when the client closed it */
+	u64 visit;    /* the last one by the socket scan */
 	struct request_ctx request;
 };
 

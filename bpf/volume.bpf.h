@@ -128,10 +128,9 @@ __noinline int volume_in_flight(u64 address, u64 disk, u32 dim, u64 by, u64 star
 	return 0;
 }
 
-SEC("?iter/bpf_map_elem")
-int volume_in_flight_iter(struct bpf_iter__bpf_map_elem *it)
+TABLE_SCAN(volume_in_flight, volume_bios, u64, struct volume_bio)
 {
-	const struct volume_bio *row = it->value;
+	const struct volume_bio *row = value;
 
 	return row ? volume_in_flight(row->by.request, row->disk, row->dim,
 				      (u64)row->by.identity << 32 | row->by.gen, row->by.start_ns)

@@ -14,6 +14,7 @@
 #include "attach/calls.h"
 #include "lib/loop.h"
 #include "probe/elf.h"
+#include "probe/hook.h"
 #include "probe/kernel.h"
 
 PROBE_ELF(attach);
@@ -40,12 +41,11 @@ static const struct {
 };
 #define PROGRAMS (sizeof(programs) / sizeof(*programs))
 
-static const struct {
-	const char *program, *table; /* NULL: it goes through no table */
-} walks[ATTACH_WALKS] = {
-	[WALK_TASKS] = { "attach_iter", NULL },
-	[WALK_FILES] = { "files_iter", NULL },
-	[WALK_CONNECTIONS] = { "connections_iter", "attach_connections" },
+/* Iterators; the second one is for kernels that do not iterate over the entries of tables. */
+static const char *const walks[ATTACH_WALKS][2] = {
+	[WALK_TASKS] = { "attach_iter", "attach_iter" },
+	[WALK_FILES] = { "files_iter", "files_iter" },
+	[WALK_CONNECTIONS] = { TABLE_SCAN("connections") },
 };
 
 static const char *program_name(unsigned i, const struct kernel *k, bool slow)
@@ -105,10 +105,11 @@ static void programs_choose(struct attachment *a, const struct kernel *k, bool s
 		if (program)
 			bpf_program__set_autoload(program, true);
 	}
-	for (unsigned i = 0; i < ATTACH_WALKS; i++)
-		bpf_program__set_autoload(bpf_object__find_program_by_name(a->object,
-									   walks[i].program),
-					  true);
+	for (unsigned i = 0; i < ATTACH_WALKS; i++) {
+		program =
+			bpf_object__find_program_by_name(a->object, walks[i][!k->iterates_tables]);
+		bpf_program__set_autoload(program, true);
+	}
 }
 
 static int object_load(struct attachment *a, const struct attach_target *target,
@@ -196,17 +197,16 @@ static int tables_open(struct attachment *a, u64 slow_ns)
 	return 0;
 }
 
-static struct bpf_link *walk_attach(const struct attachment *a, enum attach_walk walk)
+static struct bpf_link *walk_attach(const struct attachment *a, const char *name)
 {
-	const struct bpf_program *program =
-		bpf_object__find_program_by_name(a->object, walks[walk].program);
+	const struct bpf_program *program = bpf_object__find_program_by_name(a->object, name);
 	union bpf_iter_link_info table = { 0 };
 	LIBBPF_OPTS(bpf_iter_attach_opts, opts, .link_info = &table,
 		    .link_info_len = sizeof(table));
 
-	if (!walks[walk].table)
+	if (!elf_iterates_table(program))
 		return bpf_program__attach(program);
-	table.map.map_fd = (u32)bpf_object__find_map_fd_by_name(a->object, walks[walk].table);
+	table.map.map_fd = (u32)bpf_object__find_map_fd_by_name(a->object, "attach_connections");
 	return bpf_program__attach_iter(program, &opts);
 }
 
@@ -224,7 +224,7 @@ static int programs_attach(struct attachment *a, const struct kernel *k, bool sl
 		a->link_cnt++;
 	}
 	for (unsigned i = 0; i < ATTACH_WALKS; i++) {
-		a->walks[i] = walk_attach(a, i);
+		a->walks[i] = walk_attach(a, walks[i][!k->iterates_tables]);
 		if (!a->walks[i])
 			return -errno;
 	}
@@ -233,57 +233,35 @@ static int programs_attach(struct attachment *a, const struct kernel *k, bool sl
 
 /* --- looking at all tasks */
 
-/* Runs an iterator. What it writes, if it does, is rows of this size. */
-static int walk(const struct attachment *a, enum attach_walk walk, char *row, size_t size,
-		void (*take)(void *ctx, const struct attach_connection *c), void *ctx)
-{
-	int fd = bpf_iter_create(bpf_link__fd(a->walks[walk])), err = 0;
-	size_t len = 0;
-	ssize_t n;
-
-	if (fd < 0)
-		return -errno;
-	while ((n = read(fd, row + len, size - len)) > 0 || (n < 0 && errno == EAGAIN)) {
-		len += n > 0 ? (size_t)n : 0;
-		if (len < size)
-			continue;
-		if (take)
-			take(ctx, (const void *)row);
-		len = 0;
-	}
-	if (n < 0)
-		err = -errno;
-	close(fd);
-	return err;
-}
-
 static int tasks_walk(struct attachment *a)
 {
 	struct attach_state *s = a->state;
-	char none[64];
 
 	s->marked = s->thread_cnt = s->process_cnt = s->underway_cnt = 0;
 	s->now = (struct attach_sums){ 0 };
-	return walk(a, WALK_TASKS, none, sizeof(none), NULL, NULL);
+	return link_iterate(a->walks[WALK_TASKS]);
 }
 
 int attachment_look_for_connections(struct attachment *a)
 {
-	char none[64];
 	int err;
 
 	a->state->ports_only = 1;
-	err = walk(a, WALK_FILES, none, sizeof(none), NULL, NULL);
+	err = link_iterate(a->walks[WALK_FILES]);
 	a->state->ports_only = 0;
-	return err ?: walk(a, WALK_FILES, none, sizeof(none), NULL, NULL);
+	return err ?: link_iterate(a->walks[WALK_FILES]);
 }
 
 int attachment_connections(const struct attachment *a,
-			   void (*take)(void *ctx, const struct attach_connection *c), void *ctx)
+			   void (*take)(void *ctx, const void *address, const void *connection),
+			   void *ctx)
 {
-	struct attach_connection row;
+	int err = link_iterate(a->walks[WALK_CONNECTIONS]);
 
-	return walk(a, WALK_CONNECTIONS, (char *)&row, sizeof(row), take, ctx);
+	return err
+		       ?: table_each(bpf_object__find_map_fd_by_name(a->object,
+								     "attach_connections"),
+				     sizeof(u64), sizeof(struct attach_connection), take, ctx);
 }
 
 /*

@@ -67,9 +67,10 @@ int attachment_read(struct attachment *a);
 void attachment_drain(struct attachment *a);
 /* Looks for connections among the files of its processes, which somebody else may have opened. 0 or negative errno. */
 int attachment_look_for_connections(struct attachment *a);
-/* Calls `take` with each connection that is open, as it is now. 0 or negative errno. */
+/* Calls `take` with the address and the struct attach_connection of each that is open, as it is now. 0 or negative errno. */
 int attachment_connections(const struct attachment *a,
-			   void (*take)(void *ctx, const struct attach_connection *c), void *ctx);
+			   void (*take)(void *ctx, const void *address, const void *connection),
+			   void *ctx);
 /* Readable when many have come. */
 int attachment_fd(const struct attachment *a);
 

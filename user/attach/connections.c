@@ -26,11 +26,13 @@ void connections_release(struct connections *c)
 	*c = (struct connections){ 0 };
 }
 
-static void row_take(void *ctx, const struct attach_connection *row)
+static void row_take(void *ctx, const void *address, const void *connection)
 {
+	const struct attach_connection *row = connection;
 	struct list *l = ctx;
 	struct attach_connection *more;
 
+	(void)address;
 	if (l->cnt == l->room) {
 		more = realloc(l->rows, (2 * l->room + 64) * sizeof(*more));
 		if (!more)
@@ -95,7 +97,7 @@ void connections_add(json_t *doc, const struct connections *c, struct attachment
 	attachment_connections(a, row_take, &l);
 	now_ns = clock_now_ns();
 	for (u64 i = 0; i < kept; i++)
-		row_take(&l, &c->ended[i]);
+		row_take(&l, NULL, &c->ended[i]);
 	if (l.cnt)
 		qsort(l.rows, l.cnt, sizeof(*l.rows), by_bytes);
 	for (size_t i = 0; i < l.cnt && i < max; i++)

@@ -89,25 +89,23 @@ static void tick(struct probe_run *run, u64 now_ns)
 
 static int iterate(struct probe_run *run, const char *program)
 {
-	struct hook_run *hook = probe_hook(run, program);
-
-	return hook->link ? hook_iterate(hook) : 0;
+	return hook_iterate(probe_hook(run, program));
 }
 
 static int scan(struct probe_run *run)
 {
 	u32 *used = probe_global(run, "submitters_used", sizeof(*used));
 	u64 *followed = probe_global(run, "bios_followed", sizeof(*followed));
-	int err = iterate(run, "in_flight_iter");
+	int err = iterate(run, "in_flight_elem");
 
 	/* These tables are large, and most of the time nothing is in them. */
 	if (!err && used && *used) {
 		*used = 0;
-		err = iterate(run, "in_flight_rest_iter");
+		err = iterate(run, "in_flight_rest_elem");
 	}
 	if (!err && followed && *followed)
-		err = iterate(run, "volume_in_flight_iter");
-	return err ?: iterate(run, "in_flight_flush_iter");
+		err = iterate(run, "volume_in_flight_elem");
+	return err ?: iterate(run, "in_flight_flush_elem");
 }
 
 #define DEVICE	  DISK_LABEL(0)
@@ -142,15 +140,15 @@ const struct probe probe_block = {
 			  .on_demand = true,
 			  .optional = true,
 			  .purpose = "time in the queue, on devices without I/O statistics" },
-			{ { "in_flight_iter" },
+			{ { TABLE_SCAN("in_flight") },
 			  .optional = true,
 			  .iterates = "block_request_groups",
 			  .purpose = "requests that do not complete" },
-			{ { "in_flight_rest_iter" },
+			{ { TABLE_SCAN("in_flight_rest") },
 			  .optional = true,
 			  .iterates = "block_submitters",
 			  .purpose = "requests that do not complete, where there are many" },
-			{ { "in_flight_flush_iter" },
+			{ { TABLE_SCAN("in_flight_flush") },
 			  .optional = true,
 			  .requires = "flush",
 			  .iterates = "block_flushes",
@@ -173,7 +171,7 @@ const struct probe probe_block = {
 			  .optional = true,
 			  .requires = "bio_queue",
 			  .purpose = "I/O of volumes (dm, md)" },
-			{ { "volume_in_flight_iter" },
+			{ { TABLE_SCAN("volume_in_flight") },
 			  .optional = true,
 			  .requires = "bio_queue",
 			  .iterates = "volume_bios",

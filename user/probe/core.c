@@ -2,7 +2,6 @@
 /* Identities of tasks, CPU time, and the tables that all families share. */
 #include "probe/probe.h"
 
-#include <bpf/bpf.h>
 #include <bpf/libbpf.h>
 #include <errno.h>
 #include <stddef.h>
@@ -38,10 +37,13 @@ static void label_probe(u64 value, char *buf, size_t size)
 	snprintf(buf, size, "%s", *p ? (*p)->name : "other");
 }
 
-static void task_total_add(struct tables *t, const struct task_ctx *tc)
+static void task_total_add(void *ctx, const void *key, const void *value)
 {
+	const struct task_ctx *tc = value;
+	struct tables *t = ctx;
 	struct task_totals *row = &t->task_totals[tc->identity];
 
+	(void)key;
 	if (tc->identity >= t->sizes.identities || t->states[tc->identity].gen != tc->gen)
 		return;
 	row->tasks++;
@@ -56,22 +58,8 @@ static void task_total_add(struct tables *t, const struct task_ctx *tc)
 /* For kernels without task iterators: counts the tasks that the programs have seen. */
 static int tasks_read(struct tables *t)
 {
-	int fd = tables_fd(t, "tasks_by_address");
-	u64 keys[256], batch = 0;
-	struct task_ctx tasks[256];
-	u32 cnt;
-	int err;
-
-	for (void *in = NULL;; in = &batch) {
-		cnt = sizeof(keys) / sizeof(*keys);
-		err = bpf_map_lookup_batch(fd, in, &batch, keys, tasks, &cnt, NULL);
-		if (err && errno != ENOENT)
-			return -errno;
-		for (u32 i = 0; i < cnt; i++)
-			task_total_add(t, &tasks[i]);
-		if (err)
-			return 0;
-	}
+	return table_each(tables_fd(t, "tasks_by_address"), sizeof(u64), sizeof(struct task_ctx),
+			  task_total_add, t);
 }
 
 static int scan(struct probe_run *run)

@@ -121,6 +121,14 @@ bool elf_in_user(const struct bpf_program *program)
 	return !strcmp(section, "uprobe") || !strcmp(section, "uretprobe");
 }
 
+bool elf_iterates_table(const struct bpf_program *program)
+{
+	const char *target = elf_target(program);
+
+	return bpf_program__expected_attach_type(program) == BPF_TRACE_ITER &&
+	       (!strcmp(target, "bpf_map_elem") || !strcmp(target, "bpf_sk_storage_map"));
+}
+
 bool elf_on_tracepoint(const struct bpf_program *program)
 {
 	const char *section = bpf_program__section_name(program);

@@ -36,6 +36,8 @@ const char *elf_target(const struct bpf_program *program);
 bool elf_multi(const struct bpf_program *program);
 /* Is it on functions of programs and libraries, which are named when it is attached? */
 bool elf_in_user(const struct bpf_program *program);
+/* Is it an iterator over the entries of one table, which is named when it is attached? */
+bool elf_iterates_table(const struct bpf_program *program);
 /* tp_btf, raw_tp or tp */
 bool elf_on_tracepoint(const struct bpf_program *program);
 

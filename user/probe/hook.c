@@ -263,7 +263,7 @@ static struct bpf_link *program_attach(struct probe_run *run, const struct hook_
 
 	if (elf_multi(hook->program))
 		return multi_attach(hook->program);
-	if (!hook->hook->iterates)
+	if (!elf_iterates_table(hook->program))
 		return bpf_program__attach(hook->program);
 	table.map.map_fd = (u32)table_iterated(run, hook->hook->iterates);
 	return bpf_program__attach_iter(hook->program, &opts);
@@ -353,15 +353,12 @@ void hooks_detach(struct probe_run *run)
 	}
 }
 
-int hook_iterate(struct hook_run *hook)
+int link_iterate(const struct bpf_link *link)
 {
 	char buf[64];
 	ssize_t n;
-	int fd;
+	int fd = bpf_iter_create(bpf_link__fd(link));
 
-	if (!hook->link)
-		return 0;
-	fd = bpf_iter_create(bpf_link__fd(hook->link));
 	if (fd < 0)
 		return -errno;
 	while ((n = read(fd, buf, sizeof(buf))) > 0 || (n < 0 && errno == EAGAIN))
@@ -369,4 +366,9 @@ int hook_iterate(struct hook_run *hook)
 	n = n < 0 ? -errno : 0;
 	close(fd);
 	return (int)n;
+}
+
+int hook_iterate(struct hook_run *hook)
+{
+	return hook->link ? link_iterate(hook->link) : 0;
 }

@@ -27,7 +27,9 @@ int hook_attach(struct probe_run *run, struct hook_run *hook);
 /* Attaches a hook on demand, if it was chosen, and unless that has failed or was done before. */
 void hook_demand(struct probe_run *run, const char *program);
 void hook_detach(struct hook_run *hook);
-/* Runs an iterator to its end and discards its output; 0, too, if it is not attached. */
+/* Runs an iterator to its end and discards its output. 0 or negative errno. */
+int link_iterate(const struct bpf_link *link);
+/* 0, too, if it is not attached. */
 int hook_iterate(struct hook_run *hook);
 
 /* Announces that this attached program makes tail calls through this program array; the name must outlive the set. */

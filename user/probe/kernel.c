@@ -26,6 +26,27 @@ static bool tracepoints_preemptible(const struct btf *btf)
 	       btf__find_by_name_kind(btf, "srcu_ctr", BTF_KIND_STRUCT) > 0;
 }
 
+/* Some kernels refuse all tracing programs on functions, or some: tries with one of two instructions. */
+static int function_attachable(const struct kernel *k, const char *function,
+			       enum bpf_attach_type type)
+{
+	const struct bpf_insn insns[] = {
+		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
+		{ .code = BPF_JMP | BPF_EXIT },
+	};
+	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = type);
+	int id = btf__find_by_name_kind(k->btf, function, BTF_KIND_FUNC), fd;
+
+	if (id < 0)
+		return -ENOENT;
+	opts.attach_btf_id = (u32)id;
+	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "try", "GPL", insns, 2, &opts);
+	if (fd < 0)
+		return -errno;
+	close(fd);
+	return 0;
+}
+
 int kernel_open(struct kernel *k, const char *btf_path, char *error, size_t error_size)
 {
 	struct btf *own = btf__load_vmlinux_btf();
@@ -41,6 +62,8 @@ int kernel_open(struct kernel *k, const char *btf_path, char *error, size_t erro
 	k->typed = k->has_btf;
 	k->storage = k->has_btf;
 	k->preemptible = !err && tracepoints_preemptible(k->btf);
+	k->iterates_tables =
+		!err && !function_attachable(k, "bpf_iter_bpf_map_elem", BPF_TRACE_ITER);
 	if (!err)
 		return 0;
 	libbpf_strerror(err, why, sizeof(why));
@@ -100,27 +123,6 @@ void kernel_set_arities(const struct kernel *k, struct bpf_object *object)
 
 		elf_const_set(object, target - strlen(ARITY), &arity, sizeof(arity));
 	}
-}
-
-/* Some kernels refuse all tracing programs on functions: tries with a program of two instructions. */
-static int function_attachable(const struct kernel *k, const char *function,
-			       enum bpf_attach_type type)
-{
-	const struct bpf_insn insns[] = {
-		{ .code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0 },
-		{ .code = BPF_JMP | BPF_EXIT },
-	};
-	LIBBPF_OPTS(bpf_prog_load_opts, opts, .expected_attach_type = type);
-	int id = btf__find_by_name_kind(k->btf, function, BTF_KIND_FUNC), fd;
-
-	if (id < 0)
-		return -ENOENT;
-	opts.attach_btf_id = (u32)id;
-	fd = bpf_prog_load(BPF_PROG_TYPE_TRACING, "try", "GPL", insns, 2, &opts);
-	if (fd < 0)
-		return -errno;
-	close(fd);
-	return 0;
 }
 
 static int kprobe_attachable(const struct kernel *k, const char *function)
@@ -316,7 +318,9 @@ int kernel_attachable(const struct kernel *k, const struct bpf_program *program)
 		return -EOPNOTSUPP;
 	if (type == BPF_TRACE_FENTRY || type == BPF_TRACE_FEXIT)
 		return function_attachable(k, target, type);
-	if (type == BPF_TRACE_ITER && !strcmp(target, "bpf_sk_storage_map"))
-		return k->storage ? 0 : -ENOENT;
+	if (elf_iterates_table(program))
+		return !k->iterates_tables				    ? -EPERM
+		       : strcmp(target, "bpf_sk_storage_map") || k->storage ? 0
+									    : -ENOENT;
 	return type == BPF_TRACE_RAW_TP ? tracepoint_attachable(k, target) : 0;
 }

@@ -16,6 +16,7 @@ struct kernel {
 	struct btf *btf; /* of the running kernel, until kernel_drop_btf() */
 	bool has_btf;	 /* /sys/kernel/btf/vmlinux exists, which fentry and tp_btf programs need */
 	bool typed, storage, preemptible; /* the constants of bpf/compat.bpf.h */
+	bool iterates_tables; /* does not refuse iterators over the entries of tables, which can write there */
 	/* kernel_attachable(), or a fake in tests */
 	int (*attachable)(const struct kernel *k, const struct bpf_program *program);
 };

@@ -21,6 +21,9 @@ struct bpf_link;
 
 /* The two programs that TRACEPOINT() in bpf/core.bpf.h makes of one. */
 #define TRACEPOINT(name) name "_btf", name "_raw"
+/* Those of TABLE_SCAN() in bpf/table_scan.bpf.h, and of SOCK_SCAN() in bpf/sock_scan.bpf.h. */
+#define TABLE_SCAN(name) name "_elem", name "_each"
+#define SOCK_SCAN(name)	 name "_btf", name "_files", name "_raw", name "_each_raw"
 
 /* One thing to observe, with the first of these BPF programs that this kernel can attach. */
 struct hook {
@@ -36,7 +39,7 @@ struct hook {
 	/* Used only together with this program of a hook above; its name without _btf, _raw and so on. */
 	const char *requires;
 	const char *purpose;  /* what users lose without it */
-	const char *iterates; /* of an iterator over the entries of a table: the table */
+	const char *iterates; /* the table, of iterators over the entries of one */
 	/*
 	 * Two programs on one tracepoint would cost every event twice. Where another family's program is
 	 * attached to the same one already, it tail-calls this one through the program array of this name,

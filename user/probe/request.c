@@ -185,8 +185,8 @@ static u64 global_read(struct probe_run *run, const char *name)
 /* Once there was something in the tables of streams and DNS queries, they are visited too. */
 static int scan(struct probe_run *run)
 {
-	static const char *const entries[] = { "streams_scan", "numbered_scan", "datagrams_scan",
-					       "holders_scan" };
+	static const char *const entries[] = { "streams_scan_elem", "numbered_scan_elem",
+					       "datagrams_scan_elem", "holders_scan_elem" };
 	volatile u64 *began_ns = probe_global(run, "scan_began_ns", sizeof(u64));
 	volatile u64 *before_ns = probe_global(run, "scan_before_ns", sizeof(u64));
 	volatile u64 *seen = probe_global(run, "entries_seen", sizeof(u64));
@@ -304,23 +304,23 @@ const struct probe probe_request = {
 			{ { "destruct_fentry", "destruct_kprobe" },
 			  .optional = true,
 			  .purpose = "end of sockets, on kernels without socket storage" },
-			{ { TRACEPOINT("requests_scan") },
+			{ { SOCK_SCAN("requests_scan") },
 			  .iterates = "socks",
 			  .optional = true,
 			  .purpose = "requests that wait for their response" },
-			{ { "streams_scan" },
+			{ { TABLE_SCAN("streams_scan") },
 			  .iterates = "request_streams",
 			  .optional = true,
 			  .purpose = "HTTP/2 streams that wait for their response" },
-			{ { "numbered_scan" },
+			{ { TABLE_SCAN("numbered_scan") },
 			  .iterates = "request_numbered",
 			  .optional = true,
 			  .purpose = "requests with numbers that wait for their response" },
-			{ { "datagrams_scan" },
+			{ { TABLE_SCAN("datagrams_scan") },
 			  .iterates = "request_datagrams",
 			  .optional = true,
 			  .purpose = "DNS queries that wait for their response, or get none" },
-			{ { "holders_scan" },
+			{ { TABLE_SCAN("holders_scan") },
 			  .iterates = "request_holders",
 			  .optional = true,
 			  .purpose = "end of sockets that HTTP/2 streams and DNS queries wait on" },

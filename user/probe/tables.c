@@ -569,3 +569,29 @@ void tables_hist_clear(struct tables *t, u32 slot)
 	for (u32 cpu = 0; cpu < t->sizes.cpus; cpu++)
 		cell_free(t, cpu, slot);
 }
+
+#define AT_ONCE 256
+
+int table_each(int fd, size_t key_size, size_t value_size,
+	       void (*take)(void *ctx, const void *key, const void *value), void *ctx)
+{
+	char *keys = malloc(AT_ONCE * key_size), *values = malloc(AT_ONCE * value_size);
+	u64 batch = 0; /* the kernel wants 4 bytes */
+	void *in = NULL;
+	int err = keys && values ? 0 : -ENOMEM;
+
+	while (!err) {
+		u32 cnt = AT_ONCE;
+
+		if (bpf_map_lookup_batch(fd, in, &batch, keys, values, &cnt, NULL))
+			err = -errno;
+		if (err && err != -ENOENT)
+			break;
+		for (u32 i = 0; i < cnt; i++)
+			take(ctx, keys + i * key_size, values + i * value_size);
+		in = &batch;
+	}
+	free(keys);
+	free(values);
+	return err == -ENOENT ? 0 : err;
+}

@@ -107,5 +107,11 @@ void tables_hists_mark(struct tables *t, u32 slot, u32 cnt, u64 *marks);
 void tables_hist_add(struct tables *t, u32 slot, struct hist *into);
 /* Makes it empty and frees its cells. */
 void tables_hist_clear(struct tables *t, u32 slot);
+/*
+ * Calls `take` with each entry of a hash. An entry that comes or goes meanwhile may be left out. 0 or
+ * negative errno.
+ */
+int table_each(int fd, size_t key_size, size_t value_size,
+	       void (*take)(void *ctx, const void *key, const void *value), void *ctx);
 
 #endif

@@ -99,7 +99,7 @@ const struct probe probe_tcp = {
 			  .on_demand = true,
 			  .optional = true,
 			  .purpose = "services of connections older than the daemon" },
-			{ { TRACEPOINT("sockets_scan") },
+			{ { SOCK_SCAN("sockets_scan") },
 			  .iterates = "socks",
 			  .optional = true,
 			  .purpose = "open connections, connects under way, listen overflows" },

@@ -118,7 +118,7 @@ const struct probe probe_tls = {
 			  .optional = true,
 			  .purpose =
 				  "requests inside TLS without a response when their connection ends" },
-			{ { "requests_scan_raw" },
+			{ { "requests_scan_raw", "requests_scan_each_raw" },
 			  .iterates = "plain_socks",
 			  .optional = true,
 			  .purpose = "requests inside TLS that wait for their response" },

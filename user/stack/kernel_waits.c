@@ -35,7 +35,6 @@ static const struct probe probe_stacks = {
 	.metrics = (const struct metric[]){ { .name = NULL } },
 };
 
-#define AT_ONCE	 256
 #define WALKS	 64 /* stacks followed in one job */
 #define FULL	 (STACKS_WAITS / 4 * 3)
 #define ROWS_MAX (2 * STACKS_WAITS)
@@ -88,33 +87,6 @@ struct kernel_waits {
 	size_t unused_cnt;
 };
 
-typedef void take_entry(struct kernel_waits *k, const void *key, const void *value);
-
-/* Calls `take` with each entry of a table. 0 or negative errno. */
-static int table_each(struct kernel_waits *k, int fd, size_t key_size, size_t value_size,
-		      take_entry *take)
-{
-	char *keys = malloc(AT_ONCE * key_size), *values = malloc(AT_ONCE * value_size);
-	u64 batch = 0; /* the kernel wants 4 bytes */
-	void *in = NULL;
-	int err = keys && values ? 0 : -ENOMEM;
-
-	while (!err) {
-		u32 cnt = AT_ONCE;
-
-		if (bpf_map_lookup_batch(fd, in, &batch, keys, values, &cnt, NULL))
-			err = -errno;
-		if (err && err != -ENOENT)
-			break;
-		for (u32 i = 0; i < cnt; i++)
-			take(k, keys + i * key_size, values + i * value_size);
-		in = &batch;
-	}
-	free(keys);
-	free(values);
-	return err == -ENOENT ? 0 : err;
-}
-
 /* --- rows */
 
 static struct row *row_get(struct kernel_waits *k, const struct wait_key *key)
@@ -151,8 +123,9 @@ void wait_total_add(struct wait_total *to, const struct wait_total *from)
 	to->before |= from->before;
 }
 
-static void wait_take(struct kernel_waits *k, const void *key, const void *value)
+static void wait_take(void *ctx, const void *key, const void *value)
 {
+	struct kernel_waits *k = ctx;
 	struct row *r = row_get(k, key);
 
 	if (r)
@@ -169,8 +142,9 @@ static void walk_note(struct walks *walks, u32 tid, const struct wait_now *w)
 }
 
 /* One that lasts yet: where there are scans, only if the last one has seen it. */
-static void now_take(struct kernel_waits *k, const void *key, const void *value)
+static void now_take(void *ctx, const void *key, const void *value)
 {
+	struct kernel_waits *k = ctx;
 	const struct wait_now *w = value;
 	u64 blocked = k->now_ns > w->since_ns ? k->now_ns - w->since_ns : 0;
 	const struct wait_value last = { .cnt = 1, .blocked_ns = blocked, .longest_ns = blocked };
@@ -317,8 +291,9 @@ static void used_add(struct kernel_waits *k, u64 key)
 		free(used);
 }
 
-static void now_uses(struct kernel_waits *k, const void *key, const void *value)
+static void now_uses(void *ctx, const void *key, const void *value)
 {
+	struct kernel_waits *k = ctx;
 	const struct wait_now *w = value;
 
 	(void)key;
@@ -326,8 +301,9 @@ static void now_uses(struct kernel_waits *k, const void *key, const void *value)
 	used_add(k, w->key.user);
 }
 
-static void wait_uses(struct kernel_waits *k, const void *key, const void *value)
+static void wait_uses(void *ctx, const void *key, const void *value)
 {
+	struct kernel_waits *k = ctx;
 	const struct wait_key *w = key;
 
 	(void)value;
@@ -343,8 +319,9 @@ static bool is_used(const struct kernel_waits *k, u64 key)
 	return used;
 }
 
-static void unused_note(struct kernel_waits *k, const void *key, const void *value)
+static void unused_note(void *ctx, const void *key, const void *value)
 {
+	struct kernel_waits *k = ctx;
 	(void)value;
 	if (!is_used(k, *(const u64 *)key) && k->unused_cnt < STACKS_MAX)
 		k->unused[k->unused_cnt++] = *(const u64 *)key;
@@ -358,15 +335,15 @@ static void stacks_prune(struct kernel_waits *k)
 {
 	struct stack *stack, *next;
 	struct used *used, *next_used;
-	int err = table_each(k, k->now_fd, sizeof(u32), sizeof(struct wait_now), now_uses);
+	int err = table_each(k->now_fd, sizeof(u32), sizeof(struct wait_now), now_uses, k);
 
 	k->unused_cnt = 0;
 	err = err
-		      ?: table_each(k, k->waits_fd, sizeof(struct wait_key),
-				    sizeof(struct wait_value), wait_uses);
+		      ?: table_each(k->waits_fd, sizeof(struct wait_key), sizeof(struct wait_value),
+				    wait_uses, k);
 	err = err
-		      ?: table_each(k, k->stacks_fd, sizeof(u64), sizeof(struct stack_trace),
-				    unused_note);
+		      ?: table_each(k->stacks_fd, sizeof(u64), sizeof(struct stack_trace),
+				    unused_note, k);
 	for (size_t i = 0; !err && i < k->unused_cnt; i++)
 		bpf_map_delete_elem(k->stacks_fd, &k->unused[i]);
 	HASH_ITER(hh, k->stacks, stack, next)
@@ -405,10 +382,10 @@ static int read_all(struct kernel_waits *k)
 	k->row_cnt = 0;
 	HASH_ITER(hh, k->ended, r, next)
 		wait_take(k, &r->total.key, &r->total.value);
-	err = table_each(k, k->waits_fd, sizeof(struct wait_key), sizeof(struct wait_value),
-			 wait_take);
+	err = table_each(k->waits_fd, sizeof(struct wait_key), sizeof(struct wait_value), wait_take,
+			 k);
 	k->walks_next = walks_new(k);
-	err = err ?: table_each(k, k->now_fd, sizeof(u32), sizeof(struct wait_now), now_take);
+	err = err ?: table_each(k->now_fd, sizeof(u32), sizeof(struct wait_now), now_take, k);
 	walks_begin(k);
 	return err;
 }
@@ -461,8 +438,9 @@ const struct stacks_state *kernel_waits_state(const struct kernel_waits *k)
 }
 
 /* Nobody has this mark any more: these tasks do not come back to end their waits. */
-static void now_forget(struct kernel_waits *k, const void *key, const void *value)
+static void now_forget(void *ctx, const void *key, const void *value)
 {
+	struct kernel_waits *k = ctx;
 	const struct wait_now *w = value;
 
 	if (w->key.watch == k->forget)
@@ -474,7 +452,7 @@ void kernel_waits_forget(struct kernel_waits *k, u32 watch)
 	struct row *r, *next;
 
 	k->forget = watch;
-	if (table_each(k, k->now_fd, sizeof(u32), sizeof(struct wait_now), now_forget) ||
+	if (table_each(k->now_fd, sizeof(u32), sizeof(struct wait_now), now_forget, k) ||
 	    read_all(k))
 		return;
 	for (size_t i = 0; i < k->row_cnt; i++) {
