@@ -324,6 +324,23 @@ static __noinline int peer_route(struct event *e)
 	return 0;
 }
 
+/* By begin and direction: set-ups that have failed just now. */
+struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, u32, 1024, 0) request_setups SEC(".maps");
+
+/*
+ * The last bytes of a connection may be looked at while another CPU sees its end, as where a client says that it refuses and
+ * resets: one of them counts it. What both write does not tell which; a table does.
+ */
+static __noinline bool setup_fails(struct sock_ctx *sc)
+{
+	struct request_ctx *r = &sc->request;
+	u64 key = r->begun_ns << 1 | (sc->direction & 1);
+	u32 setup = r->setup;
+
+	r->setup = SETUP_FAILED;
+	return !setup || !bpf_map_update_elem(&request_setups, &key, &setup, BPF_NOEXIST);
+}
+
 /* It counts for the request in flight, if a client did not wait for the end of the set-up. */
 static __always_inline void setup_failed(struct event *e)
 {
@@ -331,6 +348,8 @@ static __always_inline void setup_failed(struct event *e)
 	struct inflight *b = &r->inflight[r->oldest % INFLIGHT_GROUPS];
 	u64 since = r->outstanding ? b->since_ns : r->setup ? r->begun_ns : 0;
 
+	if (!setup_fails(e->sc))
+		return;
 	request_count(e->sc->identity, event_dimension(e, STATUS_ERROR), 1, since, e->now);
 	r->outstanding = b->cnt = 0;
 	r->response_ns = 0;
@@ -360,7 +379,6 @@ static __noinline int setup_found(struct event *e)
 		return 0;
 	if (found == FOUND_SETUP_FAILURE && !setup_settled(r, e->now)) {
 		setup_failed(e);
-		r->setup = SETUP_FAILED;
 	} else {
 		r->setup = r->setup && found == FOUND_SETUP_DONE ? SETUP_DONE : SETUP_NONE;
 	}

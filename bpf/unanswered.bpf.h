@@ -78,8 +78,7 @@ static __noinline int setup_ends(struct sock_ctx *sc)
 {
 	struct request_ctx *r = &sc->request;
 
-	r->setup = SETUP_FAILED;
-	if (r->protocol == PROTOCOL_TLS)
+	if (r->protocol == PROTOCOL_TLS && setup_fails(sc))
 		count_add(requests_total, sock_owner(sc),
 			  dimension(PROTOCOL_TLS, sc->direction, r->peer, STATUS_ERROR), 1);
 	return 0;

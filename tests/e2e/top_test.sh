@@ -81,7 +81,7 @@ wait_until is_kind unit "top-$$.service"
 wait_until is_kind container "${container:0:12}"
 is "command unit container" "$(kind_of "$server") $(kind_of "top-$$.service") $(kind_of "${container:0:12}")" \
 	"each service has what gave it its name"
-is "null" "$(ask ".services[] | select(.service == \"$server\").disk_oldest_seconds" window=1m)" "what is not there is null"
+is "null" "$(ask ".services[] | select(.service == \"$server\").out_p99_seconds" window=1m)" "what is not there is null"
 has_values() {
 	[[ $(ask "[.services[] | select(.service == \"$server\") | (.in_p99_seconds > 0) and (.memory_bytes > 1e6) and (.processes_total == 1)] | all" window=1m) == true ]]
 }
@@ -120,7 +120,7 @@ column() { # TITLE: of the first table
 		at { print $at; exit }' "$TMP/lines"
 }
 ok "the rate is there with its unit ($(column IN/s))" grep -qE '^[0-9.]+k?$' <<<"$(column IN/s)"
-is "- 1" "$(column DSKp99) $(column PROCS)" "what is not there is -, and not 0"
+is "- 1" "$(column OUTp99) $(column PROCS)" "what is not there is -, and not 0"
 is "0 1" "$(COLUMNS=40 top >"$TMP/lines" 2>&1; echo "$? $(grep -c '^seismo ' "$TMP/lines")")" "without a terminal it prints one table"
 is 0 "$(awk 'length($0) > 40 && !/^(seismo|no alert|!|\*|only)/ { n++ } END { print n + 0 }' "$TMP/lines")" "COLUMNS limits how wide it is"
 is "true" "$({ timeout 60 "$SEISMO" top --config "$CONFIG" --state-dir "$TMP/state" --batch 100000 --interval 100ms; echo $? >"$TMP/status"; } 2>/dev/null |
