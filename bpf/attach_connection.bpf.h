@@ -188,9 +188,14 @@ TABLE_SCAN(connections, attach_connections, u64, struct attach_connection)
 		return 0;
 	now = *value;
 	connection_read(&now, (struct sock *)*entry);
-	if (now.ends.port == value->ends.port &&
-	    (!value->ends.local_port || now.ends.local_port == value->ends.local_port))
-		*value = now;
+	if (now.ends.port != value->ends.port ||
+	    (value->ends.local_port && now.ends.local_port != value->ends.local_port))
+		return 0;
+	value->ends = now.ends;
+	value->received_bytes = now.received_bytes;
+	value->sent_bytes = now.sent_bytes;
+	value->rtt_us = now.rtt_us;
+	value->retransmits = now.retransmits;
 	return 0;
 }
 

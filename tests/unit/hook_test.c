@@ -180,6 +180,28 @@ static void again_test(void **state)
 	set_close(&set);
 }
 
+/* A kernel that refuses iterators over the entries of tables loses nothing. */
+static void tables_test(void **state)
+{
+	struct probe_set set = { 0 };
+	struct probe_run *block = run_open(&set, "block"), *request = run_open(&set, "request");
+
+	(void)state;
+	assert_int_equal(choose(block), 0);
+	assert_int_equal(choose(request), 0);
+	assert_string_equal(chosen(block, "in_flight_each"), "in_flight_elem");
+	assert_string_equal(chosen(request, "requests_scan_files"), "requests_scan_btf");
+	refusals[0] = (struct refusal){ "_elem", -EPERM };
+	refusals[1] = (struct refusal){ "_scan_btf", -EPERM };
+	refusals[2] = (struct refusal){ "_scan_raw", -EPERM };
+	assert_int_equal(choose(block), 0);
+	assert_int_equal(choose(request), 0);
+	assert_string_equal(chosen(block, "in_flight_elem"), "in_flight_each");
+	assert_string_equal(chosen(request, "streams_scan_elem"), "streams_scan_each");
+	assert_string_equal(chosen(request, "requests_scan_btf"), "requests_scan_files");
+	set_close(&set);
+}
+
 static void optional_test(void **state)
 {
 	struct probe_set set = { 0 };
@@ -399,7 +421,7 @@ int main(void)
 		cmocka_unit_test(forced_test),	  cmocka_unit_test(forced_check_test),
 		cmocka_unit_test(ftrace_test),	  cmocka_unit_test(supersede_test),
 		cmocka_unit_test(up_test),	  cmocka_unit_test(preemptible_test),
-		cmocka_unit_test(tail_call_test),
+		cmocka_unit_test(tail_call_test), cmocka_unit_test(tables_test),
 	};
 
 	return cmocka_run_group_tests_name("hook", tests, NULL, NULL);
