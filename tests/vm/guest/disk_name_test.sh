@@ -116,8 +116,10 @@ if command -v dmsetup >/dev/null && modprobe -q scsi_debug delay=0 dev_size_mb=1
 	await_requests 70 "$upper" write
 	is "100 70 0" "$(requests "$upper" read) $(requests "$upper" write) $(requests "$upper" flush)" \
 		"multipath: a request is one, although it completes twice"
-	is "100 70 0" "$(service_requests "w-mp-$$" "$upper" read) $(service_requests "w-mp-$$" "$upper" write) \
-$(service_requests "w-mp-$$" "$upper" flush)" "multipath: so it is of the service, and no flush"
+	# Whose it was may be among what the kernel did not tell, where it preempts programs.
+	is_but_lost $'read 100\nwrite 70\nflush 0' \
+		"$(for operation in read write flush; do echo "$operation $(service_requests "w-mp-$$" "$upper" $operation)"; done)" \
+		"multipath: so it is of the service, and no flush" seismo_service_block_io_duration_seconds_count
 	read -r reads _ <"/sys/block/$leaf/stat"
 	await_requests "$reads" "$leaf" read
 	is "$reads" "$(requests "$leaf" read)" "multipath: the disk below has what it was given"
