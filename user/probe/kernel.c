@@ -26,7 +26,7 @@ static bool tracepoints_preemptible(const struct btf *btf)
 	       btf__find_by_name_kind(btf, "srcu_ctr", BTF_KIND_STRUCT) > 0;
 }
 
-/* Some kernels refuse all tracing programs on functions, or some: tries with one of two instructions. */
+/* Some kernels refuse tracing programs on functions, or some kinds of iterators: tries with a program of two instructions. */
 static int function_attachable(const struct kernel *k, const char *function,
 			       enum bpf_attach_type type)
 {
