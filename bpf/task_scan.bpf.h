@@ -71,7 +71,11 @@ int task_scan_iter(struct bpf_iter__task *it)
 	if (task->pid == task->tgid && task->signal->live.counter > 0) {
 		if (!row->processes++) /* all of an identity are in the same cgroups */
 			row->cpu_quota = cgroups_note(task, tc->identity);
-		row->pid = task->pid;
+		/* ids begin anew at times: the last one need not have the highest */
+		if (tc->since_ns >= row->youngest_ns) {
+			row->youngest_ns = tc->since_ns;
+			row->pid = task->pid;
+		}
 		if (!row->since_ns || tc->since_ns < row->since_ns)
 			row->since_ns = tc->since_ns;
 	}

@@ -98,10 +98,11 @@ struct identity_state {
  */
 struct task_totals {
 	u32 tasks;
-	u32 pid; /* one of these processes, 0: there is none */
+	u32 pid; /* of the youngest of these processes, 0: there is none */
 	u64 processes;
 	u64 since_ns; /* when the oldest of these processes started its program; 0: there is none */
-	u64 cpu_ns;   /* on the CPU since the last switch */
+	u64 youngest_ns; /* when the youngest did */
+	u64 cpu_ns;	 /* on the CPU since the last switch */
 	u64 resident_bytes;
 	u64 major_faults; /* since the last change of identity */
 	u64 blocked, blocked_oldest_ns, stopped;

@@ -50,7 +50,10 @@ static void task_total_add(void *ctx, const void *key, const void *value)
 	if (tc->tid != tc->tgid || tc->exit_counted)
 		return;
 	row->processes++;
-	row->pid = tc->tgid;
+	if (tc->since_ns >= row->youngest_ns) {
+		row->youngest_ns = tc->since_ns;
+		row->pid = tc->tgid;
+	}
 	if (!row->since_ns || tc->since_ns < row->since_ns)
 		row->since_ns = tc->since_ns;
 }
