@@ -418,6 +418,35 @@ static void a_disk_that_is_served_by_the_cpu_is_not_blamed_for_it(void **state)
 	assert_true(blames_disk(starve("sdb", 0.01, 0.06), true));
 }
 
+/* A disk takes four times as long, and both services ask a little more of it: as seldom as that is, they do not wait for each other. */
+static json_t *loads(double per_second, double more)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	for (int i = 0; i < 132; i++) {
+		bool bad = i >= 120;
+		double took = bad ? 0.008 : 0.002;
+
+		serves(w, "db.service", "postgresql", per_second, took + 0.002);
+		reads(w, "db.service", "sda", bad ? per_second * 1.2 : per_second, took, 0);
+		reads(w, "kernel", "sda", bad ? per_second * more : 1, took, 0);
+		computes(w, "db.service", 0.01);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	world_free(w);
+	return doc;
+}
+
+static void little_load_is_not_blamed(void **state)
+{
+	(void)state;
+	assert_true(blames_disk(loads(12, 0.5), true));
+	assert_false(blames_disk(loads(120, 1), true));
+	assert_true(blames_disk(loads(12, 1.3), true));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -434,6 +463,7 @@ int main(void)
 		cmocka_unit_test(figures_of_who_waits_are_there),
 		cmocka_unit_test(what_is_ruled_out_is_little),
 		cmocka_unit_test(a_disk_that_is_served_by_the_cpu_is_not_blamed_for_it),
+		cmocka_unit_test(little_load_is_not_blamed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Facts about the device of a scene. */
+#include <math.h>
 #include <string.h>
 
 #include "rule/fact.h"
@@ -9,7 +10,9 @@
 #define SLOW_FOR_ANY 0.025	  /* second */
 #define VERY_SLOW    0.08	  /* second */
 #define LARGE	     (512 * 1024) /* bytes of a request */
-#define PHASE_MIN    0.2 /* of what a phase and the other take together, for it to matter */
+#define BUSY \
+	0.1 /* requests in the device at a time: where there are fewer they do not wait for each other */
+#define PHASE_MIN 0.2 /* of what a phase and the other take together, for it to matter */
 
 enum answer fact_device_hangs(const struct scene *s)
 {
@@ -70,22 +73,30 @@ enum answer fact_queue_slow(const struct scene *s)
 	return s->device && s->is_volume ? NO : phase_up(s, &s->in_queue);
 }
 
-static double bytes_by_request(double bytes, double ops)
+/* How many times as large as usual requests are. */
+static double size_factor(const struct scene *s)
 {
-	return bytes / ops;
+	double now = s->bytes / measure_rate(&s->io.now),
+	       usual = s->io.usual.unknown ? NAN : s->usual_bytes / measure_rate(&s->io.usual);
+
+	return usual > 0 ? now / usual : NAN;
+}
+
+/* Can what is asked of the device be what slows it? Not if there would be room for it if each request took as long as usual. */
+static bool is_busy(const struct scene *s)
+{
+	double took = s->in_device.usual.unknown ? NAN : measure_mean(&s->in_device.usual),
+	       cnt = s->io.now.unknown ? NAN : took * measure_rate(&s->io.now);
+
+	return isnan(cnt) || cnt * fmax(size_factor(s), 1) >= BUSY;
 }
 
 enum answer fact_device_loaded(const struct scene *s)
 {
-	double now = bytes_by_request(s->bytes, measure_rate(&s->io.now)),
-	       usual = s->io.usual.unknown
-			       ? NAN
-			       : bytes_by_request(s->usual_bytes, measure_rate(&s->io.usual));
-
-	if (!s->device)
+	if (!s->device || !is_busy(s))
 		return NO;
 	return either(at_least(measured_rate_factor(&s->io), LOAD_UP),
-		      at_least(usual > 0 ? now / usual : NAN, LOAD_UP));
+		      at_least(size_factor(s), LOAD_UP));
 }
 
 enum answer fact_several_suffer(const struct scene *s)
@@ -120,7 +131,7 @@ enum answer fact_loader_up(const struct scene *s)
 {
 	const struct user *u = loader(s);
 
-	if (!s->device || !u)
+	if (!s->device || !u || !is_busy(s))
 		return NO;
 	return either(at_least(u->bytes / u->usual_bytes, LOAD_UP),
 		      at_least(u->ops / u->usual_ops, LOAD_UP));
