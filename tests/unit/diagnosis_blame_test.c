@@ -447,6 +447,31 @@ static void little_load_is_not_blamed(void **state)
 	assert_true(blames_disk(loads(12, 1.3), true));
 }
 
+/* A client asks a database ten times as often, which loads its disk with that. */
+static void who_asks_so_much_that_a_disk_is_slow_is_blamed(void **state)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	(void)state;
+	for (int i = 0; i < 132; i++) {
+		bool bad = i >= 120;
+		double took = bad ? 0.03 : 0.002, rate = bad ? 600 : 60;
+
+		serves(w, "db.service", "postgresql", rate, took + 0.001);
+		asks_for(w, "shop.service", "db.service", rate, took + 0.001);
+		reads(w, "db.service", "sda", rate, took, 0);
+		computes(w, "db.service", 0.05);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	assert_string_equal(text_of(first_cause(doc), "cause"), "disk_requests");
+	assert_string_equal(text_of(json_object_get(first_cause(doc), "subject"), "service"),
+			    "shop.service");
+	json_decref(doc);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -464,6 +489,7 @@ int main(void)
 		cmocka_unit_test(what_is_ruled_out_is_little),
 		cmocka_unit_test(a_disk_that_is_served_by_the_cpu_is_not_blamed_for_it),
 		cmocka_unit_test(little_load_is_not_blamed),
+		cmocka_unit_test(who_asks_so_much_that_a_disk_is_slow_is_blamed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
