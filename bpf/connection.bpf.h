@@ -234,6 +234,8 @@ static __always_inline void on_stream_used(struct event *e)
 		on_request(e);
 	else
 		on_response(e);
+	if (r->setup == SETUP_BEGUN || r->setup == SETUP_ANSWERED)
+		r->setup = e->is_request ? SETUP_BEGUN : SETUP_ANSWERED;
 	if (e->p->owed && !r->outstanding)
 		r->answered_ns = e->p->call_ns;
 	inflight_reset(r);

@@ -183,6 +183,9 @@ __noinline int parser_run(u32 slot)
 	return 0;
 }
 
+/* Of a connection; `BEGUN`: the client waits, `ANSWERED`: it is its turn. */
+enum setup { SETUP_NONE, SETUP_BEGUN, SETUP_ANSWERED, SETUP_DONE, SETUP_FAILED };
+
 static __always_inline void flows_reset(struct request_ctx *r)
 {
 	__builtin_memset(&r->stream, 0, sizeof(r->stream));
@@ -273,8 +276,10 @@ static __noinline int parser_end(struct event *e)
 		r->stream = p->stream;
 	else /* another CPU may be parsing the other direction right now, and find out what it is */
 		*event_flow(e) = *f;
-	if (p->protocol != p->began_as)
+	if (p->protocol != p->began_as) {
 		r->protocol = p->protocol;
+		r->setup = SETUP_NONE;
+	}
 	r->desync = p->desync;
 	if (p->hpack.changed)
 		hpack_save(p->slot);
@@ -284,8 +289,6 @@ static __noinline int parser_end(struct event *e)
 }
 
 /* --- the set-up of a connection, which counts as a request if it fails */
-
-enum { SETUP_NONE, SETUP_BEGUN, SETUP_DONE, SETUP_FAILED };
 
 static __always_inline u64 event_dimension(const struct event *e, u32 status)
 {

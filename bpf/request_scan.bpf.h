@@ -49,7 +49,10 @@ static __always_inline int stream_sock_scan(struct sock *sk, struct sock_ctx *sc
 	struct request_ctx *r = &sc->request;
 	u32 n = waiting(r, now, &oldest_ns);
 
-	if (!n && has_unread_request(sk, sc)) {
+	if (!n && setup_waits(r)) {
+		n = 1;
+		oldest_ns = now > r->begun_ns ? now - r->begun_ns : 0;
+	} else if (!n && has_unread_request(sk, sc)) {
 		n = 1;
 		oldest_ns = now > r->arrived_ns ? now - r->arrived_ns : 0;
 	}

@@ -44,6 +44,12 @@ static __always_inline u32 waiting(const struct request_ctx *r, u64 now, u64 *ol
 	return cnt;
 }
 
+/* Does the client wait for the server's part of the set-up? It is no request, but nobody is served before. */
+static __always_inline bool setup_waits(const struct request_ctx *r)
+{
+	return r->setup == SETUP_BEGUN && !r->outstanding;
+}
+
 /* --- the end */
 
 static __always_inline u32 closed_by(const struct sock_ctx *sc, bool own)
@@ -103,6 +109,7 @@ static __always_inline void unanswered(struct sock *sk, struct sock_ctx *sc, u32
 {
 	struct request_ctx *r = &sc->request;
 	struct holders *h;
+	bool begun = setup_waits(r) && r->protocol != PROTOCOL_TLS;
 	u64 ns;
 	u32 n;
 
@@ -122,8 +129,10 @@ static __always_inline void unanswered(struct sock *sk, struct sock_ctx *sc, u32
 	UNROLL
 	for (int i = 0; i < INFLIGHT_GROUPS; i++)
 		r->inflight[i].cnt = 0;
-	if (n && client_waited(r, reason, ns))
-		unanswered_count(sc, reason, n);
+	if (begun)
+		r->setup = SETUP_NONE;
+	if (begun || (n && client_waited(r, reason, ns)))
+		unanswered_count(sc, reason, n + begun);
 }
 
 /* --- the end of TCP connections */

@@ -61,7 +61,7 @@ static inline u32 postgresql_first(struct stream *s, const u8 *head, u32 avail, 
 		return found(ret, FOUND_DESYNC, 0);
 	if (code == POSTGRESQL_SSL || code == POSTGRESQL_GSS)
 		s->flow[FLOW_RESPONSE].named = 1; /* the response is one letter, or an error */
-	if (code >> 16 == POSTGRESQL_VERSION)
+	if (code != POSTGRESQL_CANCEL)
 		ret->kind = FOUND_SETUP;
 	s->flow[FLOW_REQUEST].skip = len - 8;
 	return 8;

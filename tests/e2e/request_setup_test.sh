@@ -1,0 +1,136 @@
+#!/bin/bash
+# SPDX-License-Identifier: BSD-3-Clause
+# The set-up of a connection is no request, but who waits for the server's part of it waits: seen while it lasts, unanswered if
+# nothing comes; and not while it is the client's turn.
+# shellcheck source=tests/e2e/lib.sh
+. "$(dirname "$0")/lib.sh"
+# shellcheck source=tests/e2e/servers.sh
+. "$(dirname "$0")/servers.sh"
+# shellcheck source=tests/e2e/request.sh
+. "$(dirname "$0")/request.sh"
+# shellcheck source=tests/e2e/waiting.sh
+. "$(dirname "$0")/waiting.sh"
+
+need /usr/bin/python3 curl mariadb
+own_copy curl mariadb
+postgres_port=$(free_port)
+postgres_start "$postgres_port" "password_encryption = 'scram-sha-256'"
+psql=(psql-$$ -qAtX -h 127.0.0.1 -U postgres postgres)
+"${psql[@]}" -p "$postgres_port" -c "alter user postgres password 'word'" || bail "no password"
+sed -i 's/trust$/scram-sha-256/' "$TMP/database/pg_hba.conf"
+"${psql[@]}" -p "$postgres_port" -c "select pg_reload_conf()" >/dev/null
+export PGPASSWORD=word PGCONNECT_TIMEOUT=600
+
+# Reads and says nothing; after the given seconds it closes. `greet`: it speaks first, as MySQL does.
+cat >"$TMP/silent.py" <<'END'
+import socket, sys, threading, time
+greet = b"J\0\0\0\x0a8.0.30\0\x08\0\0\0abcdefgh\0\xff\xf7\xff\x02\0\xff\xc7\x15" + 10 * b"\0" + b"abcdefghijkl\0mysql_native_password\0"
+def serve(c):
+    if sys.argv[2] == "greet":
+        c.sendall(greet)
+    c.recv(4096)
+    time.sleep(float(sys.argv[1]))
+    c.close()
+s = socket.create_server(("127.0.0.1", 0))
+print(s.getsockname()[1], flush=True)
+while True:
+    threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+END
+silent() { # NAME SECONDS HOW: sets port
+	cp -L /usr/bin/python3 "$TMP/bin/$1"
+	background "$TMP/bin/$1" -c "exec(open('$TMP/silent.py').read())" "$2" "$3" >"$TMP/$1.port"
+	wait_until test -s "$TMP/$1.port"
+	port=$(<"$TMP/$1.port")
+}
+
+start_seismo --probes request,tcp
+
+# --- a server that takes its time, and answers after all
+
+"${psql[@]}" -p "$postgres_port" -c "alter system set post_auth_delay = 5" -c "select pg_reload_conf()" >/dev/null || bail "no delay"
+sleep 0.5
+mark
+began=${EPOCHREALTIME/./}
+"${psql[@]}" -p "$postgres_port" -c "select 1" >"$TMP/answer" &
+client=$!
+for who in "psql-$$ outbound" "postgres-$$ inbound"; do
+	are_waiting 1 0.3 "a log-in" "${who% *}" direction="${who#* }" protocol=postgresql
+done
+wait $client
+is 1 "$(<"$TMP/answer")" "it is answered after all"
+for who in "psql-$$ outbound" "postgres-$$ inbound"; do
+	is_counted "${who% *}" "a log-in" "${who#* } postgresql ok 1"
+	is_unanswered "${who% *}" "a log-in"
+	none_waits "a log-in" "${who% *}"
+done
+
+# --- nothing comes: with TLS asked for, and without
+
+silent silent-$$ 600 ""
+for mode in prefer disable; do
+	export PGSSLMODE=$mode
+	mark
+	began=${EPOCHREALTIME/./}
+	"${psql[@]}" -p "$port" -c "select 1" 2>/dev/null &
+	client=$!
+	are_waiting 1 0.3 "PostgreSQL, sslmode=$mode" psql-$$ direction=outbound protocol=postgresql
+	end_process $client 2>/dev/null
+	is_unanswered psql-$$ "PostgreSQL, sslmode=$mode" "outbound postgresql client_closed 1"
+	is_counted psql-$$ "PostgreSQL, sslmode=$mode"
+	none_waits "PostgreSQL, sslmode=$mode" psql-$$
+done
+
+mark
+began=${EPOCHREALTIME/./}
+background curl-$$ -ksm 600 "https://127.0.0.1:$port/"
+client=$!
+are_waiting 1 0.3 "TLS" curl-$$ direction=outbound protocol=tls
+end_process $client 2>/dev/null
+is_counted_untimed curl-$$ "TLS, given up" "outbound tls error 1"
+is_unanswered curl-$$ "TLS, given up"
+none_waits "TLS, given up" curl-$$
+
+silent greets-$$ 600 greet
+mark
+began=${EPOCHREALTIME/./}
+background mariadb-$$ --skip-ssl -h 127.0.0.1 -P "$port" -u root -pword -e "select 1" 2>/dev/null
+client=$!
+are_waiting 1 0.3 "MySQL" mariadb-$$ direction=outbound protocol=mysql
+end_process $client 2>/dev/null
+is_unanswered mariadb-$$ "MySQL" "outbound mysql client_closed 1"
+none_waits "MySQL" mariadb-$$
+
+# --- the server closes
+
+silent closes-$$ 0.3 ""
+mark
+"${psql[@]}" -p "$port" -c "select 1" 2>/dev/null
+is_unanswered psql-$$ "the server closes" "outbound postgresql server_closed 1"
+
+# --- the client's turn: it is asked for its password, and takes its time
+
+"${psql[@]}" -p "$postgres_port" -c "alter system reset post_auth_delay" -c "select pg_reload_conf()" >/dev/null
+cat >"$TMP/slow.py" <<'END'
+import socket, struct, sys, time
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+options = b"user\0postgres\0database\0postgres\0\0"
+s.sendall(struct.pack("!II", len(options) + 8, 196608) + options)
+print(s.recv(1)[0], flush=True)
+time.sleep(600)
+END
+mark
+cp -L /usr/bin/python3 "$TMP/bin/slow-$$"
+background "$TMP/bin/slow-$$" -c "exec(open('$TMP/slow.py').read())" "$postgres_port" >"$TMP/asked"
+client=$!
+wait_until test -s "$TMP/asked"
+is 82 "$(<"$TMP/asked")" "it is asked for the password"
+is_metric 1 "it is there" seismo_tcp_connections_open service=slow-$$ direction=outbound
+sleep 0.5
+scrape
+is "0 0" "$(value_or_0 seismo_requests_in_flight service=slow-$$) $(value_or_0 seismo_requests_in_flight service=postgres-$$)" \
+	"it does not wait while it is asked"
+end_process $client 2>/dev/null
+is_metric 0 "it is gone" seismo_tcp_connections_open service=slow-$$ direction=outbound
+is_unanswered slow-$$ "who is asked for a password"
+is_unanswered postgres-$$ "who asks for a password"
+stop_seismo
