@@ -90,7 +90,7 @@ TRACEPOINT(inet_sock_set_state, listen, struct sock *sk, int oldstate, int newst
 	return 0;
 }
 
-/* Without task storage: removes the task's entry. */
+/* Removes the entry of a task without storage. */
 TRACEPOINT(sched_process_free, free, struct task_struct *task)
 {
 	u64 key = (u64)task;

@@ -98,15 +98,19 @@ struct {
 	__uint(map_flags, BPF_F_NO_PREALLOC);
 } tasks SEC(".maps");
 
-/* The same keyed by the task's address, for kernels without task storage. */
+/*
+ * The same keyed by the task's address: for kernels without task storage, and for tasks that get none. Who is preempted in the
+ * kernel while looking into any task's storage keeps the CPU from giving any until it goes on (bc235cdb423a "bpf: Prevent
+ * deadlock from recursive bpf_task_storage_[get|delete]", until 4a98c2efa613 "bpf: Remove task local storage percpu counter").
+ */
 struct TABLE(BPF_MAP_TYPE_HASH, u64, struct task_ctx, 65536, 0) tasks_by_address SEC(".maps");
 
 static __always_inline struct task_ctx *task_ctx_get(struct task_struct *task)
 {
+	struct task_ctx *tc = storage ? bpf_task_storage_get(&tasks, task, NULL, 0) : NULL;
 	u64 key = (u64)task;
 
-	return storage ? bpf_task_storage_get(&tasks, task, NULL, 0)
-		       : bpf_map_lookup_elem(&tasks_by_address, &key);
+	return tc ?: bpf_map_lookup_elem(&tasks_by_address, &key);
 }
 
 /*

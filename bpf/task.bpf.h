@@ -148,10 +148,7 @@ static __always_inline struct task_ctx *storage_create(struct task_struct *task,
 		bpf_task_storage_get(&tasks, task, new, BPF_LOCAL_STORAGE_GET_F_CREATE);
 
 	tc = tc ?: bpf_task_storage_get(&tasks, task, new, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	tc = tc ?: bpf_task_storage_get(&tasks, task, new, BPF_LOCAL_STORAGE_GET_F_CREATE);
-	if (!tc) /* until the next scan it has no service: told as an event of the first family, core */
-		count_add(service_events_lost_total, IDENTITY_OTHER, 0, 1);
-	return tc;
+	return tc ?: bpf_task_storage_get(&tasks, task, new, BPF_LOCAL_STORAGE_GET_F_CREATE);
 }
 
 static __always_inline struct task_ctx *task_ctx_new(struct task_struct *task)
@@ -165,15 +162,20 @@ static __always_inline struct task_ctx *task_ctx_new(struct task_struct *task)
 		.call = task_syscall(task),
 		.left_ns = LEFT_LONG_AGO,
 		.since_ns = BPF_CORE_READ(task, start_time),
+		.tid = BPF_CORE_READ(task, pid),
+		.tgid = BPF_CORE_READ(task, tgid),
 	};
 	u64 key = (u64)task;
+	struct task_ctx *tc;
 
-	if (storage)
-		return storage_create(task, &new);
-	new.tid = BPF_CORE_READ(task, pid);
-	new.tgid = BPF_CORE_READ(task, tgid);
+	tc = storage ? storage_create(task, &new) : NULL;
+	if (tc)
+		return tc;
 	bpf_map_update_elem(&tasks_by_address, &key, &new, BPF_ANY);
-	return bpf_map_lookup_elem(&tasks_by_address, &key);
+	tc = bpf_map_lookup_elem(&tasks_by_address, &key);
+	if (!tc) /* until the next scan it has no service: told as an event of the first family, core */
+		count_add(service_events_lost_total, IDENTITY_OTHER, 0, 1);
+	return tc;
 }
 
 static __always_inline struct task_ctx *task_ctx_get_or_new(struct task_struct *task)

@@ -42,7 +42,7 @@ struct answer {
 struct question {
 	struct job job;
 	struct proportional *owner;
-	int tasks; /* the table of tasks' contexts */
+	int tasks, tasks_by_address; /* the tables of tasks' contexts */
 	u64 cost_ns;
 	bool list; /* which processes are there? */
 	int *pids;
@@ -103,19 +103,35 @@ static bool memory_read(int pid, u64 *ret)
 	return found;
 }
 
-static bool identity_read(int tasks, int pid, u32 *identity, u32 *gen)
+static void identity_take(struct answer *a, const struct task_ctx *tc)
 {
-	int fd = (int)syscall(SYS_pidfd_open, pid, 0);
-	struct task_ctx ctx;
-	bool known = fd >= 0 && !bpf_map_lookup_elem(tasks, &fd, &ctx);
+	a->known = true;
+	a->identity = tc->identity;
+	a->gen = tc->gen;
+}
 
+static void identity_take_own(void *ctx, const void *key, const void *value)
+{
+	const struct task_ctx *tc = value;
+	struct answer *a = ctx;
+
+	(void)key;
+	if (tc->tid == (u32)a->pid)
+		identity_take(a, tc);
+}
+
+/* Few tasks have no storage, mostly none. */
+static void identity_read(const struct question *q, struct answer *a)
+{
+	int fd = (int)syscall(SYS_pidfd_open, a->pid, 0);
+	struct task_ctx tc;
+
+	if (fd >= 0 && !bpf_map_lookup_elem(q->tasks, &fd, &tc))
+		identity_take(a, &tc);
+	else if (fd >= 0)
+		table_each(q->tasks_by_address, sizeof(u64), sizeof(tc), identity_take_own, a);
 	if (fd >= 0)
 		close(fd);
-	if (known) {
-		*identity = ctx.identity;
-		*gen = ctx.gen;
-	}
-	return known;
 }
 
 static void work(struct job *job)
@@ -128,8 +144,8 @@ static void work(struct job *job)
 	while (q->answered < q->cnt && thread_cpu_ns() - before < COST_MAX) {
 		struct answer *a = &q->answer[q->answered++];
 
-		a->known = memory_read(a->pid, &a->bytes) &&
-			   identity_read(q->tasks, a->pid, &a->identity, &a->gen);
+		if (memory_read(a->pid, &a->bytes))
+			identity_read(q, a);
 	}
 	q->cost_ns = thread_cpu_ns() - before;
 }
@@ -195,6 +211,7 @@ static void ask(struct proportional *p, u64 now_ns)
 		.job = { .work = work, .done = done },
 		.owner = p,
 		.tasks = tables_fd(p->families->identities->tables, "tasks"),
+		.tasks_by_address = tables_fd(p->families->identities->tables, "tasks_by_address"),
 		.list = p->next == p->pid_cnt,
 	};
 	while (q->cnt < AT_ONCE && p->next + q->cnt < p->pid_cnt) {

@@ -85,7 +85,6 @@ static int setup(struct probe_run *run)
 	}
 	probe_hook(run, "listen_btf")->disabled =
 		!set->watches_ports && conf_probe_mode(conf, "tcp") != PROBE_MODE_OFF;
-	probe_hook(run, "free_btf")->disabled = set->kernel.storage;
 	probe_hook(run, "missed_iter")->disabled = !set->kernel.preemptible;
 	return probe_const(run, "want_args", &set->watches_commands, sizeof(bool));
 }
@@ -164,8 +163,7 @@ const struct probe probe_core = {
 			{ { TRACEPOINT("listen") },
 			  .optional = true,
 			  .purpose = "services that listen, and those named by a listening port" },
-			{ { TRACEPOINT("free") },
-			  .purpose = "end of tasks, on kernels without task storage" },
+			{ { TRACEPOINT("free") }, .purpose = "end of tasks without storage" },
 			{ { "task_scan_iter", TRACEPOINT("identify") },
 			  .on_demand = true,
 			  .purpose = "live processes" },

@@ -69,7 +69,8 @@ static u64 sizes_bytes(const struct table_sizes *s)
 }
 
 #define TASKS_MAX	 32768
-#define EVENTS_PART	 64 /* of the memory; a second of 2,000 processes fits into the default */
+#define TASKS_SPARE	 1024 /* of those that the kernel gives no storage */
+#define EVENTS_PART	 64   /* of the memory; a second of 2,000 processes fits into the default */
 #define EVENTS_MAX	 (1U << 20)
 #define EVENTS_LEAST	 (1U << 16)
 #define HISTS_LEAST	 (METRIC_MAX + 64)
@@ -137,7 +138,7 @@ int table_sizes_plan(struct table_sizes *ret, const struct conf_limits *limits, 
 		.lanes = min_u32(cpus, LANES_LEAST),
 		.hists = TABLE_HISTS,
 		.cells = CELLS_LEAST,
-		.tasks = storage ? 0 : TASKS_MAX,
+		.tasks = storage ? TASKS_SPARE : TASKS_MAX,
 		.event_bytes = EVENTS_LEAST,
 	};
 
@@ -207,7 +208,7 @@ static bool has_suffix(const char *s, const char *suffix)
 	return len > suffix_len && !strcmp(s + len - suffix_len, suffix);
 }
 
-/* Storage and tables by address are alternatives: one of them is not created. */
+/* Storage and tables by address are alternatives, except that tasks may need both: one of them is not created. */
 static bool map_unused(const struct kernel *k, const struct bpf_map *map)
 {
 	switch (bpf_map__type(map)) {
@@ -215,7 +216,8 @@ static bool map_unused(const struct kernel *k, const struct bpf_map *map)
 	case BPF_MAP_TYPE_SK_STORAGE:
 		return !k->storage;
 	default:
-		return k->storage && has_suffix(bpf_map__name(map), "_by_address");
+		return k->storage && has_suffix(bpf_map__name(map), "_by_address") &&
+		       strcmp(bpf_map__name(map), "tasks_by_address") != 0;
 	}
 }
 

@@ -22,7 +22,7 @@ struct table_sizes {
 		lanes; /* a value of each counter in each lane; fewer lanes than CPUs: they share */
 	u32 hists, cells; /* cells: histograms that belong to one CPU each, row 0 is unused */
 	u32 event_bytes;  /* of the ring buffer of events */
-	u32 tasks;	  /* only on kernels without task storage */
+	u32 tasks;	  /* that have no storage */
 	u64 bytes;	  /* kernel memory of all tables */
 	u64 wanted_bytes; /* what they would take at least if the limits were kept */
 };
