@@ -339,10 +339,12 @@ static __always_inline int completed(struct request *rq, int error, u32 bytes,
 		if (end && start) {
 			hist_add_at(SLOT_DURATION(c.slots), took);
 			if (took > slow_min_ns && events_wanted())
-				slow_io(pointer_address(rq), c.identity, c.dim, took, now);
+				slow_io(pointer_address(rq), c.identity, c.dim, took,
+					c.by ? c.by->start_ns : 0);
 		}
 		/* A row that is not written here stays in this CPU's cache */
-		if (c.by && end && (!stamp || flushes_by_bio) && !completes_again(rq, bio, bytes))
+		if (c.by && end && (!stamp || flushes_by_bio || preemptible) &&
+		    !completes_again(rq, bio, bytes))
 			c.by->start_ns = 0;
 	}
 	if (!end || flushed)
@@ -413,7 +415,7 @@ __noinline int in_flight(u64 address, u32 identity, u32 gen, u64 start_ns)
 	/* flushes are counted by their bios, but for those from before the daemon */
 	if (!flushes_by_bio || identity == IDENTITY_UNKNOWN ||
 	    (bio && !(BPF_CORE_READ(bio, bi_opf) & flush_flags())))
-		gauges(&s, disk_find((u64)request_disk(rq, false)), bio, start ?: start_ns);
+		gauges(&s, disk_find((u64)request_disk(rq, false)), bio, start_ns);
 	return 1;
 }
 

@@ -9,7 +9,7 @@
 
 struct submitter {
 	u64 request;  /* its address; in block_flushes that of a bio */
-	u64 start_ns; /* 0: the request is complete, where that is not told by the kernel's stamp */
+	u64 start_ns; /* 0: the request is complete, where that is not told otherwise */
 	u32 identity; /* IDENTITY_UNKNOWN: whoever it was before the daemon started */
 	u32 gen;
 };
@@ -185,20 +185,17 @@ static __noinline int submitted_in(void *table, void *address, struct bio *bio, 
 	return 0;
 }
 
-/* Newer kernels take a request's stamp right after the submission is seen. */
-#define STAMP_LATE_NS 1000000
-
 /* The thread that has submitted a request, where somebody is attached to it who wants to know what is slow; by its address. */
 struct block_thread {
-	u64 start_ns; /* of the kernel's stamp, where that is before the submission; addresses are reused */
+	u64 start_ns; /* of the submission: addresses are reused */
 	u32 pid, tid;
 	char comm[RING_COMM];
 };
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, u64, struct block_thread, 2048, 0) block_threads SEC(".maps");
 
-static __noinline int block_thread_note(u64 rq)
+static __noinline int block_thread_note(u64 rq, u64 start_ns)
 {
-	struct block_thread now = { .start_ns = bpf_ktime_get_ns() };
+	struct block_thread now = { .start_ns = start_ns };
 	u64 id = bpf_get_current_pid_tgid();
 
 	if (task_is_kthread() || !identity_watch(identity_current()))
@@ -210,13 +207,12 @@ static __noinline int block_thread_note(u64 rq)
 	return 0;
 }
 
-/* NULL: not known. What was noted long before the request began is of another one with its address. */
-static __always_inline struct block_thread *block_thread_find(u64 key)
+/* NULL: not known. What was noted at another submission is of another request with that address. */
+static __always_inline struct block_thread *block_thread_find(u64 key, u64 start_ns)
 {
-	u64 start = BPF_CORE_READ((struct request *)key, start_time_ns);
 	struct block_thread *thread = bpf_map_lookup_elem(&block_threads, &key);
 
-	return thread && thread->start_ns + STAMP_LATE_NS >= start ? thread : NULL;
+	return thread && thread->start_ns == start_ns ? thread : NULL;
 }
 
 static __always_inline int submitted(struct request *rq, u64 start_ns)
@@ -225,8 +221,10 @@ static __always_inline int submitted(struct request *rq, u64 start_ns)
 	struct request_row *row = request_row(number);
 	u64 *owner = bpf_map_lookup_elem(&block_owners, &number);
 
+	if (!start_ns)
+		start_ns = bpf_ktime_get_ns();
 	if (slow_is_watched())
-		block_thread_note((u64)rq);
+		block_thread_note((u64)rq, start_ns);
 	if (row && owner && (*owner == (u64)rq || request_row_claim(row, owner, rq))) {
 		submitter_fill(&row->by,
 			       task_is_kthread() ? bio_submitter(READ(rq, bio)) : IDENTITY_UNKNOWN,
@@ -241,16 +239,16 @@ static __always_inline int submitted(struct request *rq, u64 start_ns)
 
 /*
  * Is this about the use of the request that began at that time by the kernel's stamp (0: it takes none)? A stamp is unique.
- * Newer kernels take it right after the submission is seen, or use that of an earlier request of the same plug.
+ * Newer kernels take it after the submission is seen, and however late: who submits may be interrupted or preempted between the
+ * two. There each submission is seen, so this is about the last one; where programs are preempted, and some are not seen, what
+ * is complete is marked. What was under way before the daemon has the stamp.
  */
 const volatile bool with_start_btf SEC(".rodata"), with_start_raw SEC(".rodata");
 
 static __always_inline bool submitter_is_of(const struct submitter *s, u64 stamp)
 {
-	if (!stamp)
+	if (!stamp || ((with_start_btf || with_start_raw) && s->identity != IDENTITY_UNKNOWN))
 		return s->start_ns;
-	if (with_start_btf || with_start_raw)
-		return stamp < s->start_ns + STAMP_LATE_NS;
 	return stamp == s->start_ns;
 }
 

@@ -45,6 +45,16 @@ is 0 "$(lines '.duration_seconds < 0.01')" "nothing is told that took less"
 is "$ios" "$(jq -s "map(select($read_of_fio) | .time) | unique | length" "$told")" "each at its own time"
 is 0 "$(jq -s '.[-1].lost.events_total' "$told")" "nothing is lost"
 
+if stamps_delay; then
+	attach --slow 10ms --format json --output "$told" -- fio --name=x --filename="$loop" --rw=randread --bs=4k --direct=1 \
+		--number_ios=$ios --size=32m --output=/dev/null
+	is "$ios" "$(lines "$read_of_fio and .command == \"fio\" and .tid != null")" \
+		"who submits an I/O is its thread, also where the kernel's own stamp is late"
+	stamps_in_time
+else
+	skip_one "late stamps" "nothing can be attached to the submission"
+fi
+
 attach --slow 10ms --output "$TMP/text" -- fio --name=x --filename="$loop" --rw=randread --bs=4k --direct=1 --number_ios=3 \
 	--size=32m --output=/dev/null
 is 3 "$(grep -cE "^[0-9:.]+ fio\[[0-9]+\] I/O $device read 4.0 KiB at sector [0-9]+ [0-9]+ ms, of it [0-9]+ ms in the device" "$TMP/text")" \

@@ -22,3 +22,20 @@ slow_disk() { # MEGABYTES
 speed() { # SETTING...
 	echo "$*" >"$slow/ctl"
 }
+
+# As where the submitter is preempted between what is seen of a request and the kernel's own stamp, which newer kernels take
+# later: something slow is attached there. Fails where it cannot be.
+stamps_delay() {
+	"$BUILD/workload/slowprobe" block_io_start 3000 >"$TMP/slowprobe" 2>/dev/null &
+	slowprobe=$!
+	at_exit stamps_in_time
+	wait_until stamps_settled && grep -q ready "$TMP/slowprobe"
+}
+
+stamps_settled() {
+	grep -q ready "$TMP/slowprobe" || ! is_child "$slowprobe"
+}
+
+stamps_in_time() {
+	end_process "$slowprobe" 2>/dev/null
+}

@@ -223,6 +223,45 @@ run_fio "fio, writes with fsync" --ioengine=psync --rw=randwrite --number_ios=40
 is_io "$(fio_says .sync.total_ios)" "$(grown seismo_block_io_duration_seconds_count \
 	"device=$device" operation=flush phase=device)" flush requests "flushes are fio's"
 
+# --- the kernel's stamp is late
+
+if stamps_delay; then
+	io=$(workload blockio "w-late-$$")
+	device_start
+	for operation in read write; do
+		"$io" "$loop" $operation 10 >/dev/null
+	done
+	check_device "late stamps"
+	for operation in read write; do
+		is_io 10 "$(service_value seismo_service_block_io_duration_seconds_count $operation "w-late-$$")" \
+			$operation requests "late stamps: $operation requests are of the service"
+	done
+	stamps_in_time
+else
+	skip_one "late stamps" "nothing can be attached to the submission"
+fi
+
+# --- two services at once, in more tasks than there are CPUs: what one of them submits is never the other's, also where the
+# kernel, which preempts programs, does not tell of it, and its request is one that the other has used before
+
+speed read_us=0 write_us=0 fsync_us=0
+services=("w-one-$$" "w-other-$$")
+device_start
+pids=()
+for service in "${services[@]}"; do
+	io=$(workload blockio "$service")
+	for ((i = 0; i < 8; i++)); do
+		"$io" "$loop" read 100 >/dev/null &
+		pids+=($!)
+	done
+done
+wait "${pids[@]}"
+check_device "two services"
+is_but_lost "$(printf '%s 800\n' "${services[@]}")" \
+	"$(for service in "${services[@]}"; do
+		echo "$service $(service_value seismo_service_block_io_duration_seconds_count read "$service")"
+	done)" "two services: each has the requests that are its own" seismo_service_block_io_duration_seconds_count
+
 # --- a file system with a journal: writes that carry a flush complete twice, and the second time is still somebody's
 
 services_flushing() {
@@ -230,7 +269,6 @@ services_flushing() {
 }
 
 if command -v mke2fs >/dev/null; then
-	speed read_us=0 write_us=0 fsync_us=0
 	dd=w-dd-$$
 	cp "$(command -v dd)" "$TMP/$dd"
 	device_start
