@@ -122,11 +122,20 @@ in_bucket() { # LOW HIGH METRIC SERVICE
 }
 
 # A machine that has others on it wakes what waits late, and stretches the times of the link: the bucket has
-# at least as many as the program saw to be in time, and the mean is comparable when all were.
-check_times() { # TEXT METRIC SERVICE LOW HIGH IN-TIME COUNT MEAN
+# at least as many as the program saw to be in time, and the mean is comparable when all were. Of the kernel's round-trip
+# times the program cannot ask for the last: what ends the connection is acknowledged later, and where that is late, as on
+# an emulated machine, it is an eighth of the time that is counted.
+check_times() { # TEXT METRIC SERVICE LOW HIGH IN-TIME COUNT MEAN LEAST
+	local actual text="$1: the mean is what the program saw"
 	ok "$1: in the bucket of the link's delay, and none below it ($6 of $7 were in time)" \
 		between "${6:?}" 1000 "$(in_bucket "$4" "$5" "$2" "$3")"
-	(($6 < $7)) || near "$8" "$(mean "$2" "$3")" 5 "$1: the mean is what the program saw"
+	(($6 == $7)) || return
+	actual=$(mean "$2" "$3")
+	if ((scale > 1)) && [[ $2 == seismo_tcp_rtt_seconds ]]; then
+		ok "$text, or more, and at least $9 (the program saw $8, got $actual)" between "$9" 1000 "$actual"
+	else
+		near_seen "$8" "$actual" 5 "$9" "$text"
+	fi
 }
 
 link_make
@@ -136,17 +145,18 @@ start_seismo --probes tcp
 count=10
 while read -r name delay low high; do
 	link_set_both delay "${delay}ms"
+	least=$(calc "2 * $delay / 1000")
 	within=within=$(calc "$high * 1000")
 	connect "$name" "$address" $count 100 100 "$within" "$within"
 	expect_traffic
 	is_metric $count "$name: connects timed" seismo_tcp_connect_duration_seconds_count "service=$client"
 	check_times "$name: connects" seismo_tcp_connect_duration_seconds "$client" "$low" "$high" \
 		"$(said "$TMP/$client" connect_within)" $count \
-		"$(calc "$(said "$TMP/$client" connect_seconds) / $count")"
+		"$(calc "$(said "$TMP/$client" connect_seconds) / $count")" "$least"
 	for side in "$client" "$server"; do
 		check_times "$name: round-trip times of ${side%-*}" seismo_tcp_rtt_seconds "$side" "$low" "$high" \
 			"$(said "$TMP/$side" rtt_within)" $count \
-			"$(calc "($(said "$TMP/$side" first_rtt_seconds) + $(said "$TMP/$side" rtt_seconds)) / (2 * $count)")"
+			"$(calc "($(said "$TMP/$side" first_rtt_seconds) + $(said "$TMP/$side" rtt_seconds)) / (2 * $count)")" "$least"
 	done
 done <<END
 far 50 0.0625 0.125
