@@ -239,17 +239,21 @@ static __always_inline int submitted(struct request *rq, u64 start_ns)
 
 /*
  * Is this about the use of the request that began at that time by the kernel's stamp (0: it takes none)? A stamp is unique.
- * Newer kernels take it after the submission is seen, and however late: who submits may be interrupted or preempted between the
- * two. There each submission is seen, so this is about the last one; where programs are preempted, and some are not seen, what
- * is complete is marked. What was under way before the daemon has the stamp.
+ * Newer kernels take it after the submission is seen, and later than that where who submits is interrupted or preempted between
+ * the two. Where programs are preempted, and some submissions are not seen, what is complete is marked. What was under way before
+ * the daemon has the stamp.
  */
+#define STAMP_LATE_NS 100000000
+
 const volatile bool with_start_btf SEC(".rodata"), with_start_raw SEC(".rodata");
 
 static __always_inline bool submitter_is_of(const struct submitter *s, u64 stamp)
 {
-	if (!stamp || ((with_start_btf || with_start_raw) && s->identity != IDENTITY_UNKNOWN))
+	bool later = (with_start_btf || with_start_raw) && s->identity != IDENTITY_UNKNOWN;
+
+	if (!stamp || (later && preemptible))
 		return s->start_ns;
-	return stamp == s->start_ns;
+	return later ? stamp < s->start_ns + STAMP_LATE_NS : stamp == s->start_ns;
 }
 
 /* Of this use of the request; NULL: not known. */
