@@ -66,39 +66,31 @@ done
 
 # --- nothing comes: with TLS asked for, and without
 
+# A client waits, and is killed.
+gives_up() { # TEXT SERVICE PROTOCOL COMMAND...
+	mark
+	began=${EPOCHREALTIME/./}
+	background "${@:4}" 2>/dev/null
+	client=$!
+	are_waiting 1 0.3 "$1" "$2" direction=outbound protocol="$3"
+	end_process $client 2>/dev/null
+	none_waits "$1" "$2"
+}
+
 silent silent-$$ 600 ""
 for mode in prefer disable; do
 	export PGSSLMODE=$mode
-	mark
-	began=${EPOCHREALTIME/./}
-	"${psql[@]}" -p "$port" -c "select 1" 2>/dev/null &
-	client=$!
-	are_waiting 1 0.3 "PostgreSQL, sslmode=$mode" psql-$$ direction=outbound protocol=postgresql
-	end_process $client 2>/dev/null
-	is_unanswered psql-$$ "PostgreSQL, sslmode=$mode" "outbound postgresql client_closed 1"
-	is_counted psql-$$ "PostgreSQL, sslmode=$mode"
-	none_waits "PostgreSQL, sslmode=$mode" psql-$$
+	gives_up "sslmode=$mode" psql-$$ postgresql "${psql[@]}" -p "$port" -c "select 1"
+	is_unanswered psql-$$ "sslmode=$mode" "outbound postgresql client_closed 1"
+	is_counted psql-$$ "sslmode=$mode"
 done
-
-mark
-began=${EPOCHREALTIME/./}
-background curl-$$ -ksm 600 "https://127.0.0.1:$port/"
-client=$!
-are_waiting 1 0.3 "TLS" curl-$$ direction=outbound protocol=tls
-end_process $client 2>/dev/null
-is_counted_untimed curl-$$ "TLS, given up" "outbound tls error 1"
-is_unanswered curl-$$ "TLS, given up"
-none_waits "TLS, given up" curl-$$
+gives_up "TLS" curl-$$ tls curl-$$ -ksm 600 "https://127.0.0.1:$port/"
+is_counted_untimed curl-$$ "TLS" "outbound tls error 1"
+is_unanswered curl-$$ "TLS"
 
 silent greets-$$ 600 greet
-mark
-began=${EPOCHREALTIME/./}
-background mariadb-$$ --skip-ssl -h 127.0.0.1 -P "$port" -u root -pword -e "select 1" 2>/dev/null
-client=$!
-are_waiting 1 0.3 "MySQL" mariadb-$$ direction=outbound protocol=mysql
-end_process $client 2>/dev/null
+gives_up "MySQL" mariadb-$$ mysql mariadb-$$ --skip-ssl -h 127.0.0.1 -P "$port" -u root -pword -e "select 1"
 is_unanswered mariadb-$$ "MySQL" "outbound mysql client_closed 1"
-none_waits "MySQL" mariadb-$$
 
 # --- the server closes
 
