@@ -42,6 +42,7 @@
 	X(about_errors, "")                                       \
 	X(asks_in_vain, "")                                       \
 	X(callee_dies, "")                                        \
+	X(callee_restarted, "")                                   \
 	X(waits_unexplained, "")                                  \
 	X(sleeps, "")                                             \
 	X(names_late, "")                                         \

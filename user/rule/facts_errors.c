@@ -51,6 +51,12 @@ enum answer fact_callee_dies(const struct scene *s)
 	return scene_deaths(s, s->callee.service) > 1;
 }
 
+/* It has failed, and is there again. */
+enum answer fact_callee_restarted(const struct scene *s)
+{
+	return scene_deaths(s, s->callee.service) && scene_starts(s, s->callee.service);
+}
+
 static double errors_in(const struct scene *s, const char *direction)
 {
 	const struct condition where[] = { { "service", s->service ?: "" },

@@ -342,18 +342,26 @@ static size_t changes_read(const struct scene *s, u64 until_ns, struct change li
 	return cnt < CHANGES_READ ? cnt : CHANGES_READ;
 }
 
-/* Has a process of the service failed, or been killed for want of memory? How often; 0: no, or it does so all the time. */
-u64 scene_deaths(const struct scene *s, const char *service)
+static u64 changes_of(const struct scene *s, const char *service, unsigned kinds)
 {
 	struct change list[CHANGES_READ];
 	size_t cnt = changes_read(s, s->now_window.end_ns, list);
-	u64 deaths = 0;
+	u64 ret = 0;
 
 	for (size_t i = 0; service && i < cnt; i++)
-		if ((list[i].kind == CHANGE_DIED || list[i].kind == CHANGE_OOM) &&
-		    !strcmp(list[i].service, service))
-			deaths += list[i].cnt;
-	return deaths;
+		if (kinds & 1U << list[i].kind && !strcmp(list[i].service, service))
+			ret += list[i].cnt;
+	return ret;
+}
+
+u64 scene_deaths(const struct scene *s, const char *service)
+{
+	return changes_of(s, service, 1U << CHANGE_DIED | 1U << CHANGE_OOM);
+}
+
+u64 scene_starts(const struct scene *s, const char *service)
+{
+	return changes_of(s, service, 1U << CHANGE_STARTED);
 }
 
 /*

@@ -191,6 +191,8 @@ enum limit_kind { LIMIT_FILES, LIMIT_TASKS, LIMIT_SPACE, LIMITS };
 const struct series *scene_limited(const struct scene *s, enum limit_kind kind, double *ret_cnt);
 /* How often processes of the service failed or were killed in the window and before; 0: not, or no more often than always. */
 u64 scene_deaths(const struct scene *s, const char *service);
+/* Has the service come up, having had no process, or with none but new ones? How often. */
+u64 scene_starts(const struct scene *s, const char *service);
 /* The part of its requests' time, or of the window, that it waits for the device. */
 double waiter_share(const struct scene *s, const struct waiter *w);
 /* The part of this name that takes most; NULL: there is none. */
