@@ -30,19 +30,23 @@ unanswered_settle() { # SERVICE LINES
 	unanswered_are "$@" || settled_at "$counted" "$(lost seismo_requests_total)"
 }
 
-# Of an event that was lost, a request may have ended otherwise, or not at all.
+# Of an event that was lost, a request may have ended otherwise, or not at all, or wait for what has come.
+is_apart_but_lost() { # EXPECTED ACTUAL TEXT SERVICE
+	local lost
+	lost=$(lost seismo_requests_total)
+	if between 1 $((2 * lost)) "$(apart "$1" "$2")"; then
+		skip_one "$3: $4 (${2//$'\n'/, } of ${1//$'\n'/, })" "the kernel kept $lost events from programs, which are told of as lost"
+	else
+		is "$1" "$2" "$3: $4"
+	fi
+}
+
 is_unanswered() { # SERVICE TEXT LINE...
 	# shellcheck disable=SC2034 # for settled_at
-	local expected counted lost settled='' since=$SECONDS
+	local expected counted settled='' since=$SECONDS
 	expected=$([[ $# == 2 ]] || printf '%s\n' "${@:3}" | sort)
 	unanswered_are "$1" "$expected" || wait_until unanswered_settle "$1" "$expected"
-	lost=$(lost seismo_requests_total)
-	if between 1 $((2 * lost)) "$(apart "$expected" "$counted")"; then
-		skip_one "$2: $1 (${counted//$'\n'/, } of ${expected//$'\n'/, })" \
-			"the kernel kept $lost events from programs, which are told of as lost"
-	else
-		is "$expected" "$counted" "$2: $1"
-	fi
+	is_apart_but_lost "$expected" "$counted" "$2" "$1"
 }
 
 waits() { # NUMBER SERVICE LABEL=VALUE...
