@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /* Facts about requests that fail, and whom the service asks. */
+#include <math.h>
 #include <string.h>
 
 #include "conf/pattern.h"
@@ -11,6 +12,7 @@
 #define HANDSHAKES     3     /* that fail */
 #define FLAT	       0.4   /* of what the service waits, at most: the callee has no part in it */
 #define ACCEPT_LATE    0.01  /* second until a connection is accepted */
+#define ACCEPT_PART    0.05  /* of what a request takes */
 #define RESENT_LEAST   3     /* segments */
 #define RESENT	       0.015 /* segments a request */
 #define RTT_LONG       0.01  /* second: more than a busy CPU on a fast path makes of it */
@@ -291,7 +293,8 @@ enum answer fact_callee_alive(const struct scene *s)
 	return callee_gauge(s, "seismo_processes") > 0;
 }
 
-static enum answer accepts_slowly(const struct scene *s, const char *service)
+/* `least`: seconds. */
+static enum answer accepts_slowly(const struct scene *s, const char *service, double least)
 {
 	const struct condition where[] = { { "service", service ?: "" }, { NULL } };
 	struct measured m = { 0 };
@@ -302,31 +305,39 @@ static enum answer accepts_slowly(const struct scene *s, const char *service)
 	scene_measure(s, &m, "seismo_tcp_accept_duration_seconds", where);
 	group_release(&m.group);
 	mean = m.now.unknown ? NAN : measure_mean(&m.now);
-	return mean >= ACCEPT_LATE && !(measured_mean_factor(&m) < MANY);
+	return mean >= least && !(measured_mean_factor(&m) < MANY);
 }
 
 /* ... or drops them. */
-static enum answer accepts_late(const struct scene *s, const char *service)
+static enum answer accepts_late(const struct scene *s, const char *service, double least)
 {
 	struct counted dropped =
 		service_counted(s, "seismo_tcp_listen_overflows_total", service, NULL, NULL);
 
-	return either(is_up(dropped, 2), accepts_slowly(s, service));
+	return either(is_up(dropped, 2), accepts_slowly(s, service, least));
+}
+
+/* Where requests take seconds, what is long for an accept alone explains nothing. */
+static double callee_accept_least(const struct scene *s)
+{
+	const struct measure *now = &s->callee.duration.now;
+
+	return now->unknown ? ACCEPT_LATE : fmax(ACCEPT_LATE, ACCEPT_PART * measure_mean(now));
 }
 
 enum answer fact_callee_accepts_slowly(const struct scene *s)
 {
-	return accepts_slowly(s, s->callee.service);
+	return accepts_slowly(s, s->callee.service, callee_accept_least(s));
 }
 
 enum answer fact_callee_accepts_late(const struct scene *s)
 {
-	return accepts_late(s, s->callee.service);
+	return accepts_late(s, s->callee.service, callee_accept_least(s));
 }
 
 enum answer fact_accepts_late(const struct scene *s)
 {
-	return accepts_late(s, s->service);
+	return accepts_late(s, s->service, ACCEPT_LATE);
 }
 
 /* --- TLS */
