@@ -472,6 +472,41 @@ static void who_asks_so_much_that_a_disk_is_slow_is_blamed(void **state)
 	world_free(w);
 }
 
+/* A service is killed at the limit of its memory once, and is there again: until then who asks it is refused. */
+static void a_callee_that_was_killed_is_blamed(void **state)
+{
+	struct world *w = world_new();
+	const json_t *subject;
+	json_t *doc;
+
+	(void)state;
+	for (int i = 0; i < 132; i++) {
+		bool bad = i >= 130;
+
+		answers(w, "shop.service", 40, 0);
+		answers(w, "nginx.service", 40, bad ? 0.4 : 0);
+		asks(w, "nginx.service", "shop.service", 40);
+		set(w, "seismo_processes", LABELS("shop.service"), 1);
+		set(w, "seismo_processes", LABELS("nginx.service"), 1);
+		count(w, "seismo_process_starts_total", LABELS("shop.service"), 0);
+		count(w, "seismo_oom_kills_total", LABELS("shop.service", "cgroup"), 0);
+		if (i == 130) {
+			count(w, "seismo_oom_kills_total", LABELS("shop.service", "cgroup"), 1);
+			changes_note(w->changes, CHANGE_STARTED, "shop.service", "", 1,
+				     w->registry.now_ns);
+		}
+		count(w, "seismo_tcp_connect_failures_total",
+		      LABELS("nginx.service", "ECONNREFUSED"), bad ? 80 : 0);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	subject = json_object_get(first_cause(doc), "subject");
+	assert_string_equal(text_of(first_cause(doc), "kind"), "quota");
+	assert_string_equal(text_of(subject, "service"), "shop.service");
+	json_decref(doc);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -490,6 +525,7 @@ int main(void)
 		cmocka_unit_test(a_disk_that_is_served_by_the_cpu_is_not_blamed_for_it),
 		cmocka_unit_test(little_load_is_not_blamed),
 		cmocka_unit_test(who_asks_so_much_that_a_disk_is_slow_is_blamed),
+		cmocka_unit_test(a_callee_that_was_killed_is_blamed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
