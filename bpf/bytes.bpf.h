@@ -70,6 +70,20 @@ static __always_inline bool has_upper_protocol(struct sock *sk)
 	       (u64)BPF_CORE_READ(sk, sk_user_data) & USER_DATA_NOCOPY;
 }
 
+/* In which directions the kernel makes the records of TLS, bits of enum ktls: there calls go to other functions than TCP's. */
+__noinline int ktls_directions(u64 address)
+{
+	struct sock *sk = (void *)address;
+	struct proto *prot, *tcp;
+
+	if (!BPF_CORE_READ((struct inet_connection_sock *)sk, icsk_ulp_ops))
+		return 0;
+	prot = BPF_CORE_READ(sk, __sk_common.skc_prot);
+	tcp = BPF_CORE_READ(sk, sk_prot_creator);
+	return (BPF_CORE_READ(prot, sendmsg) != BPF_CORE_READ(tcp, sendmsg) ? KTLS_SENT : 0) |
+	       (BPF_CORE_READ(prot, recvmsg) != BPF_CORE_READ(tcp, recvmsg) ? KTLS_RECEIVED : 0);
+}
+
 /* How many bytes have been read from the socket, by whatever means; with the end, once that was read. */
 static __always_inline u64 read_so_far(struct tcp_sock *tp)
 {

@@ -67,6 +67,19 @@ static __always_inline int requests_begun(struct event *e)
 	return e->p->request_cnt;
 }
 
+/* Requests whose responses nobody sees, or the reverse. */
+static __noinline int ktls_hides(struct event *e)
+{
+	struct request_ctx *r = &e->sc->request;
+	struct sock *sk = e->sk;
+
+	if (plain_text || !is_tcp(sk) || !ktls_directions(pointer_address(sk)))
+		return 0;
+	r->protocol = PROTOCOL_OPAQUE;
+	r->setup = 0;
+	return 1;
+}
+
 static __noinline int on_request(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
@@ -84,15 +97,18 @@ static __noinline int on_request(struct event *e)
 	n = forget(&e->p->found, requests_begun(e));
 	if (!n)
 		return 0;
+	if (ktls_is_hidden && r->protocol == PROTOCOL_TLS && ktls_hides(e))
+		return 0;
+	if (is_made(e))
+		made_request(e);
 	if (!r->peer_known)
 		peer_resolve(e);
 	if (!protocol_has_streams(r->protocol))
 		inflight_add(r, e->p->blocking ? 0 : e->now, n);
 	else if (!r->setup)
 		r->begun_ns = e->now;
-	if (tls_inside && r->protocol == PROTOCOL_TLS)
-		r->unparsed =
-			1; /* its time in the queue counts with its response, unless what is inside counts by then */
+	if (tls_queues_later(r))
+		r->unparsed = 1;
 	else if (!e->sent)
 		queue_add(e, e->p->call_ns - e->now, n);
 	if (r->race_cnt)
@@ -137,7 +153,7 @@ static __noinline int on_response(struct event *e)
 
 	if (r->peer_known == PEER_SEEMING)
 		peer_route(e);
-	if (r->outstanding && r->unparsed && !(tls_inside && r->protocol == PROTOCOL_TLS)) {
+	if (r->outstanding && r->unparsed && !tls_queues_later(r)) {
 		if (e->sent)
 			queue_add(e, queue_ns(r), 1);
 		r->unparsed = 0;

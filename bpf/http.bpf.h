@@ -131,9 +131,8 @@ static __always_inline int http_upgraded(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
 
-	__builtin_memset(r->inflight, 0, sizeof(r->inflight));
-	r->outstanding = r->interim = r->unparsed = r->fastpath_score = 0;
-	r->response_ns = 0;
+	inflight_drop(r);
+	r->interim = r->fastpath_score = 0;
 	return RESPONSE_LATER;
 }
 

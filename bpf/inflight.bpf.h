@@ -27,7 +27,8 @@ static __always_inline void queue_add(struct event *e, u64 ns, u32 n)
 	struct sock_ctx *sc = e->sc;
 
 	hist_add_many_at(series_slot_cached(&sc->request.queue, request_queue_seconds, sc->identity,
-					    dimension(sc->request.protocol, 0, 0, 0), true),
+					    dimension(request_protocol(&sc->request), 0, 0, 0),
+					    true),
 			 ns, n);
 }
 
@@ -75,6 +76,14 @@ static __always_inline void inflight_untimed(struct request_ctx *r)
 {
 	for (int i = 0; i < INFLIGHT_GROUPS; i++)
 		r->inflight[i].since_ns = r->inflight[i].span = 0;
+}
+
+/* What is in flight is not looked at any more. */
+static __always_inline void inflight_drop(struct request_ctx *r)
+{
+	__builtin_memset(r->inflight, 0, sizeof(r->inflight));
+	r->outstanding = r->unparsed = 0;
+	r->response_ns = 0;
 }
 
 /* With none in flight the groups are used from the first one on: the fast path uses that one only. */

@@ -404,6 +404,10 @@ struct in6_addr {
 	u8 bytes[16];
 };
 
+struct proto {
+	void *sendmsg, *recvmsg;
+};
+
 struct sock_common {
 	u32 skc_daddr, skc_rcv_saddr;
 	u16 skc_dport, skc_num;
@@ -412,6 +416,7 @@ struct sock_common {
 	unsigned long skc_flags;
 	struct in6_addr skc_v6_daddr, skc_v6_rcv_saddr;
 	possible_net_t skc_net;
+	struct proto *skc_prot;
 };
 
 struct socket;
@@ -428,6 +433,7 @@ struct sock {
 	int sk_err;
 	u8 sk_shutdown;
 	atomic_t sk_drops;
+	struct proto *sk_prot_creator;
 	struct socket *sk_socket;
 	void *sk_user_data;
 	struct callback_head sk_rcu;

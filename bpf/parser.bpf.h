@@ -207,6 +207,10 @@ __noinline int parser_payload(u32 slot, u32 bytes)
 {
 	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
 
+	if (p && p->made) { /* it is all in what was carried over */
+		p->payload.left = p->payload.total = 0;
+		return PAYLOAD_FOUND;
+	}
 	return p ? payload_find(&p->payload, bytes) : PAYLOAD_UNREADABLE;
 }
 
@@ -294,7 +298,7 @@ static __always_inline u64 event_dimension(const struct event *e, u32 status)
 {
 	const struct request_ctx *r = &e->sc->request;
 
-	return dimension(r->protocol, e->sc->direction, r->peer, status);
+	return dimension(request_protocol(r), e->sc->direction, r->peer, status);
 }
 
 /* Once per connection: looks up the peer, or records that this service answers here. */
@@ -353,6 +357,7 @@ static __always_inline void setup_failed(struct event *e)
 
 	if (!setup_fails(e->sc))
 		return;
+	r->inside = 0;
 	request_count(e->sc->identity, event_dimension(e, STATUS_ERROR), 1, since, e->now);
 	r->outstanding = b->cnt = 0;
 	r->response_ns = 0;
@@ -420,7 +425,7 @@ static __noinline int parser_lost(struct event *e)
 		r->lost++;
 	r->tries = r->lost < LOSSES_MAX ? 1 : TRIES;
 	r->protocol = PROTOCOL_UNKNOWN;
-	r->setup = r->tls = r->interim = r->unparsed = r->fastpath_score = 0;
+	r->setup = r->tls = r->interim = r->unparsed = r->fastpath_score = r->inside = 0;
 	flows_reset(r);
 	return 0;
 }

@@ -73,6 +73,8 @@ struct parser {
 	u32 answered;  /* a stream, or a request with a number, has got its response */
 	u32 setup;     /* the last of FOUND_SETUP and so on, 0: none */
 	u32 head_len;
+	u32 made;	       /* a record as the kernel makes it: see ktls.bpf.h */
+	u32 made_status;       /* of the response that begins in it */
 	u32 plain_more;	       /* plain text: there may be more that has come with it */
 	u32 slot;	       /* its own number in the table */
 	u32 users;	       /* see plain_parser() */

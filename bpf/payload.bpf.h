@@ -59,6 +59,13 @@ static __always_inline struct pt_regs *registers(void)
 #define CALL_GOROUTINE(at) REGISTER(at, regs[28])
 #endif
 
+/*
+ * Programs on functions of TCP, before Linux 6.3, see nothing of what the kernel makes records of TLS of; the loader sets it. Those on
+ * tracepoints see what is inside.
+ */
+const volatile bool with_send_fexit SEC(".rodata");
+#define ktls_is_hidden with_send_fexit
+
 /* Skips a few empty buffers. */
 static __always_inline bool payload_next(struct payload *p)
 {

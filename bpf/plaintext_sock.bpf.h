@@ -49,9 +49,7 @@ static __always_inline struct tls_call *tls_call_find(const struct sock_ctx *sc)
 static __always_inline void tls_show(struct request_ctx *r)
 {
 	r->shown = 1;
-	r->outstanding = r->unparsed = 0;
-	r->response_ns = 0;
-	__builtin_memset(r->inflight, 0, sizeof(r->inflight));
+	inflight_drop(r);
 }
 
 /* What the goroutine has encrypted is sent, unless another one does that, and this is something else. */

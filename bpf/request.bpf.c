@@ -10,6 +10,7 @@
 #include "arrival.bpf.h"
 #include "connection.bpf.h"
 #include "dns.bpf.h"
+#include "ktls_sock.bpf.h"
 #include "plaintext_sock.bpf.h"
 #include "request_scan.bpf.h"
 
@@ -23,6 +24,7 @@ static __always_inline bool event_begin(struct event *e)
 	if (!e->p)
 		return false;
 	e->p->slot = e->sent;
+	e->p->made = 0;
 	e->p->sock = (u64)e->sk;
 	e->p->call_ns = e->now = bpf_ktime_get_ns();
 	return true;
@@ -66,22 +68,27 @@ static __noinline int on_datagram(struct event *e)
 static __always_inline int on_stream(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
+	u32 record = KTLS_BYTES;
 	bool used;
 
 	direction_know(e);
 	if (tls_inside)
 		tls_note(e);
+	if (!ktls_is_hidden && !is_spliced(e) && (r->ktls || ktls_may_begin(r)))
+		record = ktls_event(e);
 	if (e->is_request && e->sent)
 		sent_note(e->sk, r);
 	if (e->unseen)
 		unseen_pass(e);
-	used = !is_more(e);
+	used = record != KTLS_NOTHING && !is_more(e);
 	if (used) {
 		if (!event_begin(e))
 			return 0;
 		e->p->sent_seq = write_seq(e->sk);
+		if (record)
+			ktls_make(e, record);
 		on_stream_used(e);
-	} else if (e->is_request && r->outstanding && !r->oneway) {
+	} else if (!record && e->is_request && r->outstanding && !r->oneway) {
 		inflight_continues(r, bpf_ktime_get_ns());
 	}
 	if (e->is_request && e->sent) /* not before the request can be found: see is_race() */

@@ -56,7 +56,7 @@ static __always_inline int stream_sock_scan(struct sock *sk, struct sock_ctx *sc
 		n = 1;
 		oldest_ns = now > r->arrived_ns ? now - r->arrived_ns : 0;
 	}
-	dim = dimension(r->protocol, sc->direction, r->peer, 0);
+	dim = dimension(request_protocol(r), sc->direction, r->peer, 0);
 	/* at its end nobody waits, be it that what was under way is just being taken away */
 	return n && BPF_CORE_READ(sk, __sk_common.skc_state) != CLOSE
 		       ? waiting_add(sock_owner(sc), dim, n, oldest_ns)

@@ -4,6 +4,7 @@
 #define RESPONSE_BPF_H
 
 #include "http.bpf.h"
+#include "ktls.bpf.h"
 #include "ticket.bpf.h"
 
 /* The first bytes of a response contain its status, and at most one request is in flight. */
@@ -113,6 +114,8 @@ static __always_inline int response_parse(struct event *e)
 
 	if (r->protocol == PROTOCOL_TLS)
 		event_flow(e)->rest = 0;
+	if (is_made(e) && r->outstanding && !made_response(e))
+		return RESPONSE_LATER;
 	parsed = parse(e);
 	if (parsed && e->p->began_as == PROTOCOL_HTTP && r->protocol == PROTOCOL_HTTP2)
 		return http_upgraded(e);
@@ -133,7 +136,9 @@ static __always_inline int response_parse(struct event *e)
 		race_note(r, 1, STATUS_UNKNOWN);
 	if (r->protocol == PROTOCOL_TLS && !tls_on_response(e, parsed ? e->p->runs[0].cnt : 0))
 		return RESPONSE_LATER;
-	if (tls_inside && r->protocol == PROTOCOL_TLS && r->unparsed) {
+	if (is_made(e))
+		e->p->runs[0].status = e->p->made_status;
+	if (r->unparsed && tls_queues_later(r)) {
 		if (e->sent)
 			queue_add(e, queue_ns(r), 1);
 		r->unparsed = 0;

@@ -27,7 +27,7 @@ static __always_inline void sent_note(struct sock *sk, struct request_ctx *r)
 	if (!r->read_seq) /* what is read from now on is seen, or was taken unseen */
 		r->read_seq = r->arrived_seq = r->done_seq = seq;
 	unseen = seq - r->read_seq;
-	if (r->outstanding || !unseen || protocol_has_streams(r->protocol))
+	if (r->outstanding || !unseen || r->ktls || protocol_has_streams(r->protocol))
 		return;
 	f->skip -= f->skip < unseen ? f->skip : unseen;
 	r->read_seq = r->done_seq = seq;
@@ -60,7 +60,7 @@ static __noinline int race_http(struct event *e)
 static __noinline int race_take(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	u64 dim = dimension(r->protocol, e->sc->direction, r->peer, r->race_status);
+	u64 dim = event_dimension(e, r->race_status);
 	u32 n = r->race_cnt;
 
 	r->race_cnt = 0;

@@ -22,6 +22,14 @@ struct inflight {
 /* Has the peer been looked up? */
 enum peer_known { PEER_UNKNOWN, PEER_SEEMING /* the destination may be translated */, PEER_FOUND };
 
+/* The kernel makes the records of TLS: see ktls.bpf.h. */
+enum ktls {
+	KTLS_RECEIVED = 1,
+	KTLS_SENT = 2,
+	KTLS_BOTH = 3,
+	KTLS_PLAIN = 4, /* what calls have sent and received since then is what is inside */
+};
+
 struct request_ctx {
 	u64 arrived_ns; /* arrival of the first unread byte, 0: none is unread, or it is unknown */
 	u32 arrived_seq; /* TCP: which byte that is, and up to which bytes were read by calls that were seen */
@@ -58,6 +66,8 @@ struct request_ctx {
 	u8 ended;	     /* a Unix socket: the last scan found that it has */
 	u8 setup; /* since begun_ns the set-up of the connection is under way: see parser.bpf.h */
 	u8 shown; /* what is inside TLS is counted: see plaintext.bpf.h */
+	u8 ktls;  /* bits of enum ktls */
+	u8 inside; /* TLS whose records the kernel makes: as what requests count, see request_protocol() */
 	u16 race_status;
 	u32 sent_seq; /* TCP: write sequence at the last send seen */
 	u32 epoch;    /* connection_epoch() */
@@ -113,6 +123,14 @@ static __always_inline bool is_shown(const struct request_ctx *r)
 
 /* Programs that the tcp family's program on the state of sockets tail-calls when one of them ends. */
 struct TABLE(BPF_MAP_TYPE_PROG_ARRAY, u32, u32, 1, 0) tcp_end_tail_calls SEC(".maps");
+
+/* As what requests count. Without a branch, which doubles what the verifier looks at. */
+#define INSIDE_HTTP (PROTOCOL_TLS ^ PROTOCOL_HTTP)
+
+static __always_inline u32 request_protocol(const struct request_ctx *r)
+{
+	return r->protocol ^ r->inside;
+}
 
 static __always_inline struct sock_ctx *sock_ctx_find(struct sock *sk)
 {

@@ -20,7 +20,7 @@ enum tls_state {
 static __noinline int tls_release(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
-	u64 dim = dimension(PROTOCOL_TLS, e->sc->direction, r->peer, STATUS_UNKNOWN);
+	u64 dim = event_dimension(e, STATUS_UNKNOWN);
 
 	r->tls = TLS_OPEN;
 	if (r->outstanding)

@@ -61,7 +61,7 @@ static __always_inline u32 closed_by(const struct sock_ctx *sc, bool own)
 static __always_inline void unanswered_count(struct sock_ctx *sc, u32 reason, u32 n)
 {
 	count_add(requests_unanswered_total, sock_owner(sc),
-		  dimension(sc->request.protocol, sc->direction, 0, reason), n);
+		  dimension(request_protocol(&sc->request), sc->direction, 0, reason), n);
 }
 
 /*
@@ -192,6 +192,19 @@ static __always_inline bool request_unread(struct sock *sk, const struct sock_ct
 	       ends_unread(sk, oldstate);
 }
 
+/*
+ * Programs on functions see nothing of what goes through TLS in the kernel. Something has, so the handshake did not fail, though its
+ * end was not seen.
+ */
+static __noinline int setup_is_hidden(struct sock *sk, const struct request_ctx *r)
+{
+	struct tcp_sock *tp = tcp_sock_or_null(sk);
+
+	return tp && has_upper_protocol(sk) &&
+	       ((int)(READ(tp, copied_seq) - r->done_seq) > UNREAD_FIN ||
+		(r->sent_seq && (int)(READ(tp, write_seq) - r->sent_seq) > UNREAD_FIN));
+}
+
 /* The connection is closed, or this side has closed it and does not wait for anything any more. */
 static __noinline int tcp_ends(struct sock *sk, struct sock_ctx *sc, int oldstate, u32 reason)
 {
@@ -199,6 +212,8 @@ static __noinline int tcp_ends(struct sock *sk, struct sock_ctx *sc, int oldstat
 
 	if (sc->request.tls == TLS_HELD)
 		tls_release(&e);
+	if (ktls_is_hidden && sc->request.setup && setup_is_hidden(sk, &sc->request))
+		sc->request.setup = SETUP_NONE;
 	if (request_unread(sk, sc, oldstate))
 		unanswered_count(sc, reason, 1);
 	unanswered(sk, sc, reason, (sc->direction == TCP_INBOUND ? sc->start_ns : 0) ?: e.now);
