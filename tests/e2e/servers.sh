@@ -145,11 +145,11 @@ traced_calls() { # NAME [PATTERN]
 	grep -h "^$1(" "$TMP"/trace.* | grep -c -- "${2:-}"
 }
 
-# Bytes that passed TCP sockets in the trace.
+# Bytes that passed TCP sockets in the trace; who peeks takes none.
 traced_bytes() { # sent|received
 	local names='write|writev|sendto|sendmsg|sendfile'
 	[[ $1 == sent ]] || names='read|readv|recvfrom|recvmsg'
-	grep -hE "^($names)\([0-9]+<TCP" "$TMP"/trace.* | awk '$NF > 0 { n += $NF } END { printf "%d\n", n }'
+	grep -hE "^($names)\([0-9]+<TCP" "$TMP"/trace.* | awk '!/MSG_PEEK/ && $NF > 0 { n += $NF } END { printf "%d\n", n }'
 }
 
 declare -A per_request fixed
