@@ -195,6 +195,10 @@ fails() { # TEXT SERVER PORT STATUS OPTION...
 	curl-$$ -sS -m 9 -o "$TMP/body" --cacert "$TMP/other.pem" "${@:5}" "https://localhost:$3/file?[1-3]" --fail-early 2>"$TMP/curl"
 	[[ $? == "$4" ]] || bail "curl, $1: $(<"$TMP/curl")"
 	for end in "$2-$$ inbound" "curl-$$ outbound"; do
+		if [[ $on_functions && $end == openssl* && $1 == *1.3 ]]; then # its alert is in such a record
+			skip_one "$1: ${end% *}" "before Linux 6.3 no program sees what the kernel makes a record of"
+			continue
+		fi
 		wait_until requests_are "${end% *}" "${end#* } tls error 1"
 		is "${end#* } tls error 1" "$counted" "$1: ${end% *}"
 	done
