@@ -5,6 +5,7 @@
 
 #include "bytes.bpf.h"
 #include "request.h"
+#include "request_count.bpf.h"
 #include "sock.bpf.h"
 
 struct TABLE(BPF_MAP_TYPE_HASH, struct peer, u32, PEERS, 0) request_peer_ids SEC(".maps");
@@ -60,12 +61,18 @@ static __always_inline bool peer_of(struct sock *sk, bool far, struct peer *p)
 	return p->port;
 }
 
+/* Each peer has series of its own, of which one service that asks many must leave the others half. */
+static __always_inline bool peer_fits(void)
+{
+	return series_is_half_free(requests_total) && series_is_half_free(request_duration_seconds);
+}
+
 static __always_inline u32 peer_new(struct peer *p)
 {
 	u32 number, *known;
 	struct peer *row;
 
-	if (!id_alloc(&request_free_peers, &number))
+	if (!peer_fits() || !id_alloc(&request_free_peers, &number))
 		return PEER_MORE;
 	if (bpf_map_update_elem(&request_peer_ids, p, &number, BPF_NOEXIST)) {
 		id_free(&request_free_peers, number); /* another CPU was first */

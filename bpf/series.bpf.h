@@ -70,6 +70,13 @@ dropped:
 	return other;
 }
 
+static __always_inline bool series_is_half_free(u32 metric)
+{
+	struct budget *budget = bpf_map_lookup_elem(&budgets, &metric);
+
+	return budget && budget->used < budget->max / 2;
+}
+
 /* The slot of a series. Not inlined: hot paths take the slot from a cache. */
 __noinline u32 series_slot(u32 metric, u32 identity, u64 dim, u32 is_hist)
 {
