@@ -58,6 +58,13 @@ static void own_load(struct world *w)
 	database(w, 4000, 0.0004, 0.02);
 }
 
+/* For as many requests as ever. */
+static void own_reads(struct world *w)
+{
+	database(w, 300, 0.0004, 0.02);
+	reads(w, "postgresql.service", "sdb", 3700, 0.0004, 0.02);
+}
+
 static void one_only(struct world *w)
 {
 	database(w, 200, 0.004, 0.00005);
@@ -264,6 +271,15 @@ static const struct scenario {
 	  "" },
 	{ "own load",
 	  own_load,
+	  SLOW_DISK,
+	  { "sdb", "read" },
+	  "own load",
+	  "postgresql.service gets 4000 requests/s, usually 310, and loads sdb with them",
+	  "postgresql.service",
+	  "",
+	  "" },
+	{ "own reads",
+	  own_reads,
 	  SLOW_DISK,
 	  { "sdb", "read" },
 	  "own load",

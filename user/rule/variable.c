@@ -333,7 +333,8 @@ static bool memory_limit(struct buf *out, const struct scene *s)
 
 static bool requests_now(struct buf *out, const struct scene *s)
 {
-	return !s->inbound.now.unknown && rate(out, QUANTITY_PLAIN, measure_rate(&s->inbound.now));
+	return !s->inbound.now.unknown &&
+	       quantity(out, QUANTITY_PLAIN, measure_rate(&s->inbound.now));
 }
 
 static bool requests_usual(struct buf *out, const struct scene *s)
