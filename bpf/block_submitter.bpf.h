@@ -237,14 +237,15 @@ static __always_inline int submitted(struct request *rq, u64 start_ns)
 	return 0;
 }
 
+/* No submission is interrupted for so long before its stamp. */
+#define STAMP_LATE_NS 100000000
+
 /*
  * Is this about the use of the request that began at that time by the kernel's stamp (0: it takes none)? A stamp is unique.
  * Newer kernels take it after the submission is seen, and later than that where who submits is interrupted or preempted between
  * the two. Where programs are preempted, and some submissions are not seen, what is complete is marked. What was under way before
  * the daemon has the stamp.
  */
-#define STAMP_LATE_NS 100000000
-
 const volatile bool with_start_btf SEC(".rodata"), with_start_raw SEC(".rodata");
 
 static __always_inline bool submitter_is_of(const struct submitter *s, u64 stamp)

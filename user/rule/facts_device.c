@@ -10,9 +10,8 @@
 #define SLOW_FOR_ANY 0.025	  /* second */
 #define VERY_SLOW    0.08	  /* second */
 #define LARGE	     (512 * 1024) /* bytes of a request */
-#define BUSY \
-	0.1 /* requests in the device at a time: where there are fewer they do not wait for each other */
-#define PHASE_MIN 0.2 /* of what a phase and the other take together, for it to matter */
+#define BUSY	     0.1 /* requests in the device at a time; fewer do not wait for each other */
+#define PHASE_MIN    0.2 /* of what a phase and the other take together, for it to matter */
 
 enum answer fact_device_hangs(const struct scene *s)
 {
