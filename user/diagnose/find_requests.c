@@ -27,6 +27,7 @@
 #define TAIL	      2.0  /* times the usual p95 */
 #define TAIL_S	      0.03 /* and by so much more */
 #define TAIL_MIN      40   /* requests, to speak of a p95 */
+#define TAIL_RISE     0.5  /* of the logarithm of a p95 */
 #define NEW_KIND      5.0  /* times the usual p95 */
 #define NEW_LEAST     0.10 /* of all requests */
 #define NEW_CHANCE    0.10 /* by which rates differ by chance */
@@ -270,9 +271,60 @@ static bool is_slower(double now, double was, double factor, double seconds)
 	return now >= factor * was && now - was >= seconds;
 }
 
+/* The first step of the last seconds: how it is now. */
+static u32 recent_first(const struct finder *f)
+{
+	u32 first = f->steps.cnt - 1;
+
+	while (first > 0 && f->steps.at[first - 1].begin_ns + RECENT_NS >= f->steps.now_ns)
+		first--;
+	return first;
+}
+
+static bool means_run(const struct table *t, const struct finder *f, struct run *r)
+{
+	double values[STEPS_MAX];
+
+	for (u32 i = 0; i < f->steps.cnt; i++)
+		values[i] =
+			t->cnt[i] >= EVENTS_MIN ? log(t->seconds[i] / t->cnt[i] + FLOOR_S) : NAN;
+	return run_find(values, f->steps.cnt, RISE, r) && find_is_recent(f, r, values);
+}
+
+/* Have the slowest of the last seconds taken longer than before? Two looks tell it for most, of whom not every step is looked at. */
+static bool tail_is_up(const struct table *t, const struct finder *f)
+{
+	u32 first = recent_first(f);
+	struct hist now = { 0 }, usual = { 0 };
+
+	span_take(t, &f->steps, first, f->steps.cnt, &now);
+	if (hist_count(&now) < TAIL_MIN)
+		return false;
+	span_take(t, &f->steps, 0, first, &usual);
+	return is_slower(hist_quantile(&now, 0.95), hist_quantile(&usual, 0.95), SLOWER_WEAK,
+			 TAIL_S / 2);
+}
+
+/* The slowest take much longer, and the others pull the mean down. */
+static bool tails_run(const struct table *t, const struct finder *f, struct run *r)
+{
+	double values[STEPS_MAX];
+
+	if (!f->newest || !tail_is_up(t, f))
+		return false;
+	for (u32 i = 0; i < f->steps.cnt; i++) {
+		struct hist step = { 0 };
+
+		hist_take(t, &f->steps.at[i], &step);
+		values[i] = hist_count(&step) >= TAIL_MIN
+				    ? log(hist_quantile(&step, 0.95) + FLOOR_S)
+				    : NAN;
+	}
+	return run_find(values, f->steps.cnt, TAIL_RISE, r) && find_is_recent(f, r, values);
+}
+
 static void slow_find(struct finder *f, const struct flow *flow, const struct table *t)
 {
-	double values[STEPS_MAX] = { 0 };
 	struct symptom s = { .kind = SYMPTOM_SLOW,
 			     .metric = "seismo_request_duration_seconds",
 			     .service = flow->service,
@@ -282,10 +334,7 @@ static void slow_find(struct finder *f, const struct flow *flow, const struct ta
 	struct run r;
 	bool body, tail;
 
-	for (u32 i = 0; i < f->steps.cnt; i++)
-		values[i] =
-			t->cnt[i] >= EVENTS_MIN ? log(t->seconds[i] / t->cnt[i] + FLOOR_S) : NAN;
-	if (!run_find(values, f->steps.cnt, RISE, &r) || !find_is_recent(f, &r, values))
+	if (!means_run(t, f, &r) && !tails_run(t, f, &r))
 		return;
 	compare(t, f, &r, &c);
 	if (!(c.cnt > 0) || isnan(c.was50))
@@ -441,16 +490,6 @@ static bool is_young(const struct finder *f)
 
 	history_stats(f->src->history, &stats);
 	return f->steps.now_ns - stats.begin_ns < YOUNG_NS;
-}
-
-/* The first step of the last seconds: how it is now. */
-static u32 recent_first(const struct finder *f)
-{
-	u32 first = f->steps.cnt - 1;
-
-	while (first > 0 && f->steps.at[first - 1].begin_ns + RECENT_NS >= f->steps.now_ns)
-		first--;
-	return first;
 }
 
 /* Errors are wrong however long there have been so many; how long requests take may be as it should. */

@@ -8,6 +8,7 @@
 
 #define BY_CPU	 "loop*|nbd*|rbd*|drbd*|zd*" /* devices that processes and threads of hosts serve */
 #define TOLD	 0.25 /* of the weight of the first cause, from which on others are told */
+#define MOSTLY	 0.5  /* of what a symptom has grown by */
 #define TWO_WEAK 2    /* weak symptoms that make one together */
 
 /* A disk that is busier than usual is nobody's trouble until somebody suffers. */
@@ -120,6 +121,13 @@ static bool is_broken(const struct cause *c)
 	       (kind == REASON_HARDWARE || kind == REASON_QUOTA || kind == REASON_MEMORY);
 }
 
+/* A device that is slower is told beside what is worse, though what it does to requests would not be enough alone. */
+static bool is_slower_too(const struct cause *c)
+{
+	return c->scene->reason->kind == REASON_HARDWARE && !c->scene->reason->vague &&
+	       c->suffered && c->share >= MOSTLY;
+}
+
 /* Does it say where, and not why: or that somebody else is the reason, and not who? */
 static bool is_open(const struct cause *c)
 {
@@ -128,10 +136,14 @@ static bool is_open(const struct cause *c)
 	return r->vague || (r->blames == BLAMES_CALLEE && !c->scene->callee.service);
 }
 
-/* What goes on is looked at before what is over, what is clear before what is not, and why before where. */
-static unsigned rank_of(const struct cause *c)
+/*
+ * What goes on is looked at before what is over, what is clear before what is not, and why before where: unless it weighs little beside
+ * it, and is told since it is broken.
+ */
+static unsigned rank_of(const struct cause *c, double most)
 {
-	return 4U * !c->symptom->ongoing + 2U * !c->strong + is_open(c);
+	return 4U * !c->symptom->ongoing + 2U * !c->strong +
+	       (is_open(c) || c->weight < TOLD * most);
 }
 
 /* Of what others are consequences that has to do with all that they have. */
@@ -165,12 +177,20 @@ void judge_causes(struct trace *t)
 		counts[i] = t->causes[i].concerns && cause_counts(&t->causes[i]) && !of[i];
 		most = counts[i] ? fmax(most, t->causes[i].weight) : most;
 	}
+	for (u32 i = 0; i < all; i++) {
+		const struct cause *c = &t->causes[i];
+
+		if (counts[i])
+			counts[i] = c->weight >= TOLD * most || is_broken(c);
+		else
+			counts[i] = most > 0 && c->concerns && is_slower_too(c) &&
+				    !consequence_of(t, c);
+	}
 	for (unsigned rank = 0; rank < 8; rank++)
 		for (u32 i = 0; i < all; i++) {
 			const struct cause *c = &t->causes[i];
 
-			counts[i] &= c->weight >= TOLD * most || is_broken(c);
-			if (counts[i] && rank_of(c) == rank)
+			if (counts[i] && rank_of(c, most) == rank)
 				sorted[cnt++] = *c;
 		}
 	told = cnt;

@@ -12,6 +12,7 @@
 #define LARGE	     (512 * 1024) /* bytes of a request */
 #define BUSY	     0.1 /* requests in the device at a time; fewer do not wait for each other */
 #define PHASE_MIN    0.2 /* of what a phase and the other take together, for it to matter */
+#define UP_FELT	     1.6 /* times the usual: enough where a service takes longer mostly by that */
 
 enum answer fact_device_hangs(const struct scene *s)
 {
@@ -44,7 +45,8 @@ static enum answer phase_up(const struct scene *s, const struct measured *phase)
 		return UNKNOWN;
 	if (mean < PHASE_MIN * (device + (isnan(queue) ? 0 : queue)))
 		return NO;
-	return at_least(measured_mean_factor(phase), UP);
+	return at_least(measured_mean_factor(phase),
+			part_takes(s, "disk", DOMINATES) == YES ? UP_FELT : UP);
 }
 
 /* Where nothing tells what is usual, the rule itself says that it is too slow. */

@@ -6,7 +6,7 @@ expect=("quota cpu_quota shop *")
 slice[shop]=shops
 
 inject() {
-	limit_cpu "$(dirname "$(service_cgroup shop cpu)")" "$(calc "0.3 / $magnitude + 0.02")"
+	limit_cpu "$(dirname "$(service_cgroup shop cpu)")" "$(calc "0.24 / $magnitude + 0.015")"
 }
 
 heal() {

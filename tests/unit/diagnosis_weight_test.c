@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-3-Clause
+/* Diagnoses of what is made by hand: what is enough to be named, and what comes first of several. */
+#include <stdarg.h>
+#include <stddef.h>
+#include <setjmp.h>
+#include <stdint.h>
+#include <cmocka.h>
+
+#include "diagnose.h"
+
+#define USUALLY 120 /* ticks */
+#define SINCE	12
+
+/* What is played in a tick, before it is bad and then. */
+typedef void (*play_fn)(struct world *w, bool bad, const double *with);
+
+static json_t *play(play_fn fn, const double *with)
+{
+	struct world *w = world_new();
+	json_t *doc;
+
+	for (int i = 0; i < USUALLY + SINCE; i++) {
+		fn(w, i >= USUALLY, with);
+		tick(w);
+	}
+	doc = ask(w, SINCE_NS, NULL);
+	world_free(w);
+	return doc;
+}
+
+/* The causes that are told, in their order. */
+static void told(json_t *doc, const char *const names[])
+{
+	const json_t *causes = json_object_get(doc, "causes");
+	size_t i = 0;
+
+	for (; names[i]; i++)
+		assert_string_equal(text_of(json_array_get(causes, i), "cause"), names[i]);
+	assert_int_equal(json_array_size(causes), i);
+	json_decref(doc);
+}
+
+/* A database that takes `with[0]` longer, of which `with[1]` is in its disk, which it asks `with[2]` times as often for each request. */
+static void disk(struct world *w, bool bad, const double *with)
+{
+	double in_disk = 0.004 + (bad ? with[1] : 0), reads_each = bad ? with[2] : 1;
+
+	serves(w, "db.service", "postgresql", 60, 0.006 + (bad ? with[0] : 0));
+	reads(w, "db.service", "sda", 60 * reads_each, in_disk / reads_each, 0);
+	computes(w, "db.service", 0.05);
+}
+
+/* Who takes twice as long since its disk does, of which that is a little less, has its disk for a reason. */
+static void what_is_felt_counts_though_it_is_little(void **state)
+{
+	(void)state;
+	told(play(disk, (const double[]){ 0.006, 0.0035, 1 }),
+	     (const char *[]){ "disk_slow", NULL });
+	told(play(disk, (const double[]){ 0.006, 0.0015, 1 }), (const char *[]){ NULL });
+	told(play(disk, (const double[]){ 0.006, 0.0055, 3 }), (const char *[]){ NULL });
+}
+
+/* A shop waits for its prices, `with[0]` seconds longer than usual; the disk of its database is slower as well, by `with[1]`. */
+static void two(struct world *w, bool bad, const double *with)
+{
+	double price = 0.003 + (bad ? with[0] : 0), in_disk = 0.002 + (bad ? with[1] : 0),
+	       shop = price + in_disk + 0.003;
+
+	serves(w, "price.service", "http", 60, price);
+	calls(w, "shop.service", "http", "price.service", 60, price);
+	serves(w, "db.service", "postgresql", 60, in_disk + 0.001);
+	reads(w, "db.service", "sda", 60, in_disk, 0);
+	calls(w, "shop.service", "postgresql", "db.service", 60, in_disk + 0.001);
+	serves(w, "shop.service", "http", 60, shop);
+	calls(w, "nginx.service", "http", "shop.service", 60, shop);
+	serves(w, "nginx.service", "http", 60, shop + 0.001);
+	computes(w, "price.service", 0.01);
+	computes(w, "db.service", 0.01);
+	computes(w, "shop.service", 0.05);
+	computes(w, "nginx.service", 0.02);
+}
+
+/* Why something is so is told before where, but not if the latter is a hundred times as much. */
+static void what_weighs_little_is_not_the_first(void **state)
+{
+	(void)state;
+	told(play(two, (const double[]){ 0.1, 0.03 }),
+	     (const char *[]){ "disk_slow", "waits", NULL });
+	told(play(two, (const double[]){ 4, 0.006 }),
+	     (const char *[]){ "waits", "disk_slow", NULL });
+}
+
+/* What alone would be no verdict is told beside one, where a device is the reason. */
+static void a_slower_disk_is_told_beside_what_is_worse(void **state)
+{
+	(void)state;
+	told(play(two, (const double[]){ 0.05, 0.0025 }),
+	     (const char *[]){ "waits", "disk_slow", NULL });
+	told(play(two, (const double[]){ 0, 0.0025 }), (const char *[]){ NULL });
+}
+
+/* Of a hundred requests eight take `with[0]` longer, which a quota of CPU is the reason of. */
+static void tail(struct world *w, bool bad, const double *with)
+{
+	serves(w, "shop.service", "http", 92, 0.011);
+	serves(w, "shop.service", "http", 8, 0.015 + (bad ? with[0] : 0));
+	computes(w, "shop.service", 0.2);
+	count(w, "seismo_cpu_periods_total", LABELS("shop.service"), 10 * TICK_S);
+	count(w, "seismo_cpu_throttled_periods_total", LABELS("shop.service"),
+	      bad ? 4 * TICK_S : 0);
+}
+
+/* The mean is as good as it was. */
+static void a_tail_is_found_though_the_mean_is_not(void **state)
+{
+	(void)state;
+	told(play(tail, (const double[]){ 0.04 }), (const char *[]){ "cpu_quota", NULL });
+	told(play(tail, (const double[]){ 0.01 }), (const char *[]){ NULL });
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(what_is_felt_counts_though_it_is_little),
+		cmocka_unit_test(what_weighs_little_is_not_the_first),
+		cmocka_unit_test(a_slower_disk_is_told_beside_what_is_worse),
+		cmocka_unit_test(a_tail_is_found_though_the_mean_is_not),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
