@@ -5,7 +5,7 @@ row=7
 expect=("quota cpu_quota shop *")
 
 inject() {
-	limit shop cpu "$(calc "0.3 / $magnitude + 0.02")"
+	limit shop cpu "$(calc "0.24 / $magnitude + 0.015")"
 }
 
 heal() {
