@@ -11,17 +11,22 @@
 
 #define CGROUP_LEVELS 32
 
-/* The memory cgroup of a task; NULL: the kernel has none. */
-static __always_inline struct cgroup_subsys_state *memory_css(u64 css_set)
+/* What a controller has of the cgroup that a task is in. */
+static __always_inline struct cgroup_subsys_state *css_of(u64 css_set, u32 controller)
 {
 	u64 at = css_set + bpf_core_field_offset(struct css_set, subsys);
 	struct cgroup_subsys_state *css = NULL;
 
+	bpf_probe_read_kernel(&css, sizeof(css), (void *)at + controller * sizeof(void *));
+	return css;
+}
+
+/* The memory cgroup of a task; NULL: the kernel has none. */
+static __always_inline struct cgroup_subsys_state *memory_css(u64 css_set)
+{
 	if (!bpf_core_enum_value_exists(enum cgroup_subsys_id, memory_cgrp_id))
 		return NULL;
-	at += bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id) * sizeof(void *);
-	bpf_probe_read_kernel(&css, sizeof(css), (void *)at);
-	return css;
+	return css_of(css_set, bpf_core_enum_value(enum cgroup_subsys_id, memory_cgrp_id));
 }
 
 /* All tasks with an identity are in the same cgroups. */

@@ -19,6 +19,14 @@ struct list_head {
 	struct list_head *next, *prev;
 };
 
+struct hlist_node {
+	struct hlist_node *next;
+};
+
+struct hlist_head {
+	struct hlist_node *first;
+};
+
 struct callback_head {
 	struct callback_head *next;
 };
@@ -355,11 +363,19 @@ struct request_queue {
 
 struct blkcg {
 	struct cgroup_subsys_state css;
+	struct hlist_head blkg_list;
 };
 
 struct blkcg_gq {
 	struct request_queue *q;
+	struct hlist_node blkcg_node;
 	struct blkcg *blkcg;
+	struct throtl_grp *pd[1]; /* of a policy each */
+};
+
+struct throtl_grp {
+	struct throtl_data *td;
+	unsigned int flags;
 };
 
 struct bvec_iter {

@@ -3,6 +3,7 @@
 #ifndef TASK_SCAN_BPF_H
 #define TASK_SCAN_BPF_H
 
+#include "io_limit.bpf.h"
 #include "sched.bpf.h"
 #include "task.bpf.h"
 
@@ -29,12 +30,14 @@ static __always_inline void task_scan_runtime(struct task_struct *task, struct t
 	row->cpu_ns += runtime - counted;
 }
 
+#define IO_LIMIT_SEEN_NS 20000000ULL /* who hangs for less long is not asked why */
+
 /* A task that has not left its CPU yet has the stamp of an earlier sleep. */
 static __always_inline void task_scan_state(struct task_struct *task, struct task_ctx *tc,
 					    struct task_totals *row)
 {
 	u32 state = task_state(task);
-	u64 now = bpf_ktime_get_ns();
+	u64 now = bpf_ktime_get_ns(), age;
 
 	if (task_is_stopped(task, state)) {
 		row->stopped++;
@@ -45,8 +48,11 @@ static __always_inline void task_scan_state(struct task_struct *task, struct tas
 	row->blocked++;
 	if (!tc->blocked_ns) /* since before the daemon: at least from now on */
 		tc->blocked_ns = now;
-	if (now > tc->blocked_ns && now - tc->blocked_ns > row->blocked_oldest_ns)
-		row->blocked_oldest_ns = now - tc->blocked_ns;
+	age = now > tc->blocked_ns ? now - tc->blocked_ns : 0;
+	if (age > row->blocked_oldest_ns)
+		row->blocked_oldest_ns = age;
+	if (age > IO_LIMIT_SEEN_NS && age > row->io_limited_oldest_ns && io_is_limited(task))
+		row->io_limited_oldest_ns = age;
 }
 
 /* Visits every live task. Identifies those that started before the daemon. */

@@ -42,6 +42,11 @@ hook_is() { # NAME
 	grep -q "^seismo_probe_attached{probe=\"block\",hook=\"$1\"} 1\$" "$METRICS"
 }
 
+value_is() { # LEAST MOST METRIC LABEL=VALUE...
+	scrape
+	between "$1" "$2" "$(value_or_0 "${@:3}")"
+}
+
 throttled() { # count|sum SERVICE
 	grown "seismo_service_block_io_throttled_seconds_$1" "service=$2" "device=$device"
 }
@@ -99,12 +104,31 @@ else
 	skip_one "several at a time" "no program can be attached to functions, and only the first that waits is seen"
 fi
 
+# --- so strict a limit that hardly anything gets through
+
+limit "$group" 1
+io=$(workload blockio "w-held-$$")
+for _ in 1 2 3 4; do
+	background in_cgroup "$group" "$io" "$loop" read 3 >/dev/null
+	held=$!
+done
+program=$(workload blocked "w-blocked-$$")
+background "$program" 1 30 >/dev/null
+blocked=$!
+wait_until value_is 0.3 60 seismo_io_limited_oldest_seconds "service=w-held-$$"
+ok "threads that hang in the limit are seen" between 0.3 60 "$(value seismo_io_limited_oldest_seconds "service=w-held-$$")"
+wait_until value_is 0.3 60 seismo_blocked_oldest_seconds "service=w-blocked-$$"
+is 0 "$(value_or_0 seismo_io_limited_oldest_seconds "service=w-blocked-$$")" "but none that hangs elsewhere"
+end_process "$blocked"
+
 # --- the limit is lifted
 
 limit "$group" 0
+wait "$held"
 io=$(workload blockio "w-again-$$")
 mark
 in_cgroup "$group" "$io" "$loop" read 50 >/dev/null
 scrape
 is 0 "$(throttled count "w-again-$$")" "nothing waits in a limit that was lifted"
+ok "and nobody hangs there" wait_until value_is 0 0 seismo_io_limited_oldest_seconds "service=w-held-$$"
 stop_seismo

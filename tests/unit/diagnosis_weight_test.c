@@ -99,6 +99,27 @@ static void a_slower_disk_is_told_beside_what_is_worse(void **state)
 	told(play(two, (const double[]){ 0, 0.0025 }), (const char *[]){ NULL });
 }
 
+/* At few requests: the page cache of a database is `with[0]` times as large as usual, and it reads `with[1]` times as often. */
+static void drop(struct world *w, bool bad, const double *with)
+{
+	double reads_each = bad ? 0.15 * with[1] : 0.15;
+
+	serves(w, "db.service", "postgresql", 9, 0.001 + 0.008 * reads_each);
+	reads(w, "db.service", "sda", 9 * reads_each, 0.008, 0);
+	set(w, "seismo_memory_page_cache_bytes", LABELS("db.service"), bad ? 94e6 * with[0] : 94e6);
+	if (bad)
+		set(w, "seismo_memory_limit_bytes", LABELS("db.service"), 60e6);
+	computes(w, "db.service", 0.05);
+}
+
+/* The limit of a cgroup takes the page cache away, which is seen though seldom anybody waits for memory. */
+static void a_cache_that_is_lost_is_the_reason(void **state)
+{
+	(void)state;
+	told(play(drop, (const double[]){ 0.56, 24 }), (const char *[]){ "memory_thrash", NULL });
+	told(play(drop, (const double[]){ 1, 24 }), (const char *[]){ "disk_time", NULL });
+}
+
 /* Of a hundred requests eight take `with[0]` longer, which a quota of CPU is the reason of. */
 static void tail(struct world *w, bool bad, const double *with)
 {
@@ -124,6 +145,7 @@ int main(void)
 		cmocka_unit_test(what_is_felt_counts_though_it_is_little),
 		cmocka_unit_test(what_weighs_little_is_not_the_first),
 		cmocka_unit_test(a_slower_disk_is_told_beside_what_is_worse),
+		cmocka_unit_test(a_cache_that_is_lost_is_the_reason),
 		cmocka_unit_test(a_tail_is_found_though_the_mean_is_not),
 	};
 

@@ -79,6 +79,15 @@ static void io_limit(struct world *w)
 		0.049, 20 * TICK_S);
 }
 
+/* Nothing gets through: of what waits in the limit there is no duration. */
+static void io_held(struct world *w)
+{
+	set(w, "seismo_request_oldest_seconds",
+	    LABELS("postgresql.service", "inbound", "postgresql"), 31);
+	set(w, "seismo_io_limited_oldest_seconds", LABELS("postgresql.service"), 31);
+	set(w, "seismo_blocked_tasks", LABELS("postgresql.service"), 4);
+}
+
 static void cpu_quota(struct world *w)
 {
 	usual(w);
@@ -312,6 +321,15 @@ static const struct scenario {
 	  "quota",
 	  "waits in its own I/O limit on sdb",
 	  "shop.service",
+	  "raise the I/O limit",
+	  "" },
+	{ "I/O limit that holds all",
+	  io_held,
+	  OF_SERVICE("NoAnswer", "seismo_request_oldest_seconds", RULE_MAX),
+	  { "postgresql.service" },
+	  "quota",
+	  "waits in its own I/O limit; the disk is not the reason",
+	  "",
 	  "raise the I/O limit",
 	  "" },
 	{ "CPU quota",

@@ -83,6 +83,7 @@
 	X(swaps, "")                                              \
 	X(rereads, "")                                            \
 	X(reclaims, "")                                           \
+	X(cache_lost, "")                                         \
 	X(outgrown, "")                                           \
 	X(hogs, "")                                               \
 	X(connects_slow, "")                                      \

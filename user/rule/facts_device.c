@@ -12,6 +12,7 @@
 #define LARGE	     (512 * 1024) /* bytes of a request */
 #define BUSY	     0.1 /* requests in the device at a time; fewer do not wait for each other */
 #define PHASE_MIN    0.2 /* of what a phase and the other take together, for it to matter */
+#define CACHE_LEFT   0.8 /* of the usual page cache: so much less is not by chance */
 #define UP_FELT	     1.6 /* times the usual: enough where a service takes longer mostly by that */
 
 enum answer fact_device_hangs(const struct scene *s)
@@ -136,6 +137,37 @@ enum answer fact_loader_up(const struct scene *s)
 		return NO;
 	return either(at_least(u->bytes / u->usual_bytes, LOAD_UP),
 		      at_least(u->ops / u->usual_ops, LOAD_UP));
+}
+
+/* How many times as much of the page cache is the service's as usual; NAN: not known. */
+static double cache_factor(const struct scene *s)
+{
+	const struct condition where[] = { { "service", s->service }, { NULL } };
+	double now = 0, usual = 0;
+	struct group g;
+
+	group_find(&g, s->src->registry, "seismo_memory_page_cache_bytes", where);
+	for (size_t i = 0; i < g.cnt; i++) {
+		struct history_gauge gauge;
+
+		history_gauge(&s->now_window, g.at[i], &gauge);
+		now += (double)gauge.last;
+		history_gauge(s->usual, g.at[i], &gauge);
+		usual += gauge.mean;
+	}
+	group_release(&g);
+	return usual > 0 ? now / usual : NAN;
+}
+
+/* It has less of the page cache than usual, and asks more of the disk: what it reads was in memory. */
+enum answer fact_cache_lost(const struct scene *s)
+{
+	if (!s->device || !s->service || !s->usual || !(cache_factor(s) <= CACHE_LEFT))
+		return NO;
+	for (size_t i = 0; i < s->user_cnt; i++)
+		if (!strcmp(s->users[i].service, s->service))
+			return s->users[i].ops >= LOAD_UP * s->users[i].usual_ops;
+	return NO;
 }
 
 /* Who loads it is the one that suffers, or the only one that uses it. */

@@ -9,6 +9,7 @@
 #define NAMES_LATE	0.1  /* second */
 #define THROTTLED_LEAST 3    /* requests in an I/O limit */
 #define THROTTLED_LONG	0.05 /* second that they wait there */
+#define HELD		0.5  /* second that a thread hangs in an I/O limit */
 #define THROTTLED	0.1  /* of the periods of a quota */
 #define MEMORY_FULL	0.9  /* of the limit */
 #define SWAPS		100  /* pages a second that come back */
@@ -49,9 +50,20 @@ static enum answer io_throttles(const struct scene *s)
 	return fact_waits_unexplained(s);
 }
 
+/* So strict is the limit that threads hang in it: what completes is too little to speak of. */
+static enum answer io_is_held(const struct scene *s)
+{
+	const struct condition where[] = { { "service", s->service ?: "" }, { NULL } };
+
+	if (!s->service || s->focus)
+		return NO;
+	return scene_age(s, "seismo_io_limited_oldest_seconds", where) >= HELD;
+}
+
 enum answer fact_io_limited(const struct scene *s)
 {
-	return either(part_takes(s, "io_limit", MUCH), either(io_throttled(s), io_throttles(s)));
+	return either(either(part_takes(s, "io_limit", MUCH), io_is_held(s)),
+		      either(io_throttled(s), io_throttles(s)));
 }
 
 enum answer fact_disk_takes(const struct scene *s)

@@ -1,0 +1,14 @@
+# shellcheck shell=bash disable=SC2034,SC2154,SC2317
+# SPDX-License-Identifier: BSD-3-Clause
+# Something on the way to the database resets connections: a part of the packets, 1 % times `magnitude`.
+row=20
+expect=("network * postgresql *")
+
+inject() {
+	iptables -A INPUT -p tcp --dport $postgres_port -m statistic --mode random --probability "$(calc "0.01 * $magnitude")" \
+		-j REJECT --reject-with tcp-reset
+}
+
+heal() {
+	iptables -F INPUT
+}
