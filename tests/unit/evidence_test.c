@@ -151,6 +151,13 @@ static void waiting(struct world *w)
 	serves(w, "shop.service", "http", 100, 0.3);
 }
 
+/* What a session of a database waits for is its own matter. */
+static void locked_rows(struct world *w)
+{
+	usual(w);
+	serves(w, "postgresql.service", "postgresql", 100, 0.3);
+}
+
 static void killed_at_limit(struct world *w)
 {
 	set(w, "seismo_memory_limit_bytes", LABELS("shop.service"), 512e6);
@@ -421,6 +428,15 @@ static const struct scenario {
 	  "shop.service itself takes longer",
 	  "clients of shop.service",
 	  "",
+	  "" },
+	{ "rows that are locked",
+	  locked_rows,
+	  SLOW_REQUESTS,
+	  { "postgresql.service", "postgresql" },
+	  "software",
+	  "most likely for rows or tables that others have locked",
+	  "",
+	  "pg_blocking_pids",
 	  "" },
 	{ "killed at its limit",
 	  killed_at_limit,

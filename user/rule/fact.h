@@ -44,6 +44,7 @@
 	X(callee_dies, "")                                        \
 	X(callee_restarted, "")                                   \
 	X(waits_unexplained, "")                                  \
+	X(locks_rows, "")                                         \
 	X(sleeps, "")                                             \
 	X(names_late, "")                                         \
 	X(callee_slowed, "")                                      \

@@ -2,9 +2,11 @@
 /* Facts about the service of a scene: what takes its time. */
 #include <string.h>
 
+#include "conf/pattern.h"
 #include "rule/fact.h"
 
-#define SLOWED		5 /* times the usual */
+#define LOCK_ROWS	"postgresql|mysql|mongodb" /* protocols */
+#define SLOWED		5			   /* times the usual */
 #define NAMES_FEW	5
 #define NAMES_LATE	0.1  /* second */
 #define THROTTLED_LEAST 3    /* requests in an I/O limit */
@@ -139,6 +141,24 @@ enum answer fact_waits_unexplained(const struct scene *s)
 	return s->service && s->budget.by_requests &&
 	       s->budget.rest >= DOMINATES * s->budget.time &&
 	       is_more(measured_mean_factor(&s->inbound));
+}
+
+/* Is it a database, by what most of its time goes to? Those lock rows and tables by means of their own, which no call tells of. */
+enum answer fact_locks_rows(const struct scene *s)
+{
+	const struct group *g = &s->inbound.group;
+	const char *protocol = NULL;
+	double most = 0;
+
+	for (size_t i = 0; i < g->cnt; i++) {
+		double seconds = series_increase(g->at[i], &s->now_window);
+
+		if (seconds > most) {
+			most = seconds;
+			protocol = series_label(g->at[i], "protocol");
+		}
+	}
+	return s->service && protocol && pattern_match(LOCK_ROWS, protocol);
 }
 
 /* No resolver should take so long, whatever is usual; what it answers at the second try takes as long as the client waited. */
