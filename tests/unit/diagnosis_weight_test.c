@@ -90,6 +90,35 @@ static void what_weighs_little_is_not_the_first(void **state)
 	     (const char *[]){ "waits", "disk_slow", NULL });
 }
 
+/* A shop whose requests sleep, `with[0]` seconds each; the disk of the database that it asks is slower as well, by `with[1]`. */
+static void sleepy(struct world *w, bool bad, const double *with)
+{
+	double sleeps = bad ? with[0] : 0, in_disk = 0.004 + (bad ? with[1] : 0),
+	       shop = sleeps + in_disk + 0.004;
+
+	serves(w, "db.service", "postgresql", 60, in_disk + 0.001);
+	reads(w, "db.service", "sda", 60, in_disk, 0);
+	calls(w, "shop.service", "postgresql", "db.service", 60, in_disk + 0.001);
+	serves(w, "shop.service", "http", 60, shop);
+	observe(w, "seismo_syscall_duration_seconds", LABELS("shop.service", "sleep"), sleeps,
+		60 * TICK_S);
+	calls(w, "nginx.service", "http", "shop.service", 60, shop);
+	serves(w, "nginx.service", "http", 60, shop + 0.001);
+	computes(w, "db.service", 0.01);
+	computes(w, "shop.service", 0.05);
+	computes(w, "nginx.service", 0.02);
+}
+
+/* The disk is clear, but nobody but the database suffers from it. */
+static void what_clients_suffer_from_is_the_first(void **state)
+{
+	(void)state;
+	told(play(sleepy, (const double[]){ 0.5, 0.03 }),
+	     (const char *[]){ "sleeps", "disk_slow", NULL });
+	told(play(sleepy, (const double[]){ 0.1, 0.06 }),
+	     (const char *[]){ "disk_slow", "callee", NULL });
+}
+
 /* What alone would be no verdict is told beside one, where a device is the reason. */
 static void a_slower_disk_is_told_beside_what_is_worse(void **state)
 {
@@ -144,6 +173,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_felt_counts_though_it_is_little),
 		cmocka_unit_test(what_weighs_little_is_not_the_first),
+		cmocka_unit_test(what_clients_suffer_from_is_the_first),
 		cmocka_unit_test(a_slower_disk_is_told_beside_what_is_worse),
 		cmocka_unit_test(a_cache_that_is_lost_is_the_reason),
 		cmocka_unit_test(a_tail_is_found_though_the_mean_is_not),

@@ -9,7 +9,8 @@
 #define BY_CPU	 "loop*|nbd*|rbd*|drbd*|zd*" /* devices that processes and threads of hosts serve */
 #define TOLD	 0.25 /* of the weight of the first cause, from which on others are told */
 #define MOSTLY	 0.5  /* of what a symptom has grown by */
-#define TWO_WEAK 2    /* weak symptoms that make one together */
+#define RANKS	 16
+#define TWO_WEAK 2 /* weak symptoms that make one together */
 
 /* A disk that is busier than usual is nobody's trouble until somebody suffers. */
 static bool device_counts(const struct cause *c)
@@ -136,13 +137,48 @@ static bool is_open(const struct cause *c)
 	return r->vague || (r->blames == BLAMES_CALLEE && !c->scene->callee.service);
 }
 
-/*
- * What goes on is looked at before what is over, what is clear before what is not, and why before where: unless it weighs little beside
- * it, and is told since it is broken.
- */
-static unsigned rank_of(const struct cause *c, double most)
+/* Does the service ask one of the cause's victims? */
+static bool asks(const char *service, const struct cause *c)
 {
-	return 4U * !c->symptom->ongoing + 2U * !c->strong +
+	bool ret = false;
+
+	for (u32 i = 0; i < c->victim_cnt && !ret; i++) {
+		const struct condition where[] = { { "service", service },
+						   { "direction", "outbound" },
+						   { "peer", c->victims[i] },
+						   { NULL } };
+		struct group g;
+
+		group_find(&g, c->scene->src->registry, "seismo_request_duration_seconds", where);
+		ret = g.cnt > 0;
+		group_release(&g);
+	}
+	return ret;
+}
+
+/* Nobody suffers from it but its victim: who asks that one suffers, too, and mostly from itself. */
+static bool is_beside(const struct trace *t, const bool counts[], const struct cause *c)
+{
+	if (c->reached || is_ruin(c))
+		return false;
+	for (u32 i = 0; i < t->cause_cnt; i++) {
+		const struct cause *other = &t->causes[i];
+
+		if (counts[i] && other->strong && other->reached && other->share >= MOSTLY &&
+		    other->scene->reason->kind == REASON_SOFTWARE && asks(other->subject, c))
+			return true;
+	}
+	return false;
+}
+
+/*
+ * What goes on is looked at before what is over, what is clear before what is not, and why before where: unless clients do not suffer
+ * from it, or it weighs little and is told since it is broken.
+ */
+static unsigned rank_of(const struct trace *t, const bool counts[], const struct cause *c,
+			double most)
+{
+	return 8U * !c->symptom->ongoing + 4U * !c->strong + 2U * is_beside(t, counts, c) +
 	       (is_open(c) || c->weight < TOLD * most);
 }
 
@@ -169,6 +205,7 @@ void judge_causes(struct trace *t)
 {
 	struct cause sorted[CAUSES_MAX] = { 0 }, *of[CAUSES_MAX];
 	u32 cnt = 0, told, all = t->cause_cnt;
+	unsigned ranks[CAUSES_MAX];
 	bool counts[CAUSES_MAX];
 	double most = 0;
 
@@ -186,13 +223,12 @@ void judge_causes(struct trace *t)
 			counts[i] = most > 0 && c->concerns && is_slower_too(c) &&
 				    !consequence_of(t, c);
 	}
-	for (unsigned rank = 0; rank < 8; rank++)
-		for (u32 i = 0; i < all; i++) {
-			const struct cause *c = &t->causes[i];
-
-			if (counts[i] && rank_of(c, most) == rank)
-				sorted[cnt++] = *c;
-		}
+	for (u32 i = 0; i < all; i++)
+		ranks[i] = counts[i] ? rank_of(t, counts, &t->causes[i], most) : RANKS;
+	for (unsigned rank = 0; rank < RANKS; rank++)
+		for (u32 i = 0; i < all; i++)
+			if (ranks[i] == rank)
+				sorted[cnt++] = t->causes[i];
 	told = cnt;
 	for (u32 i = 0; i < all; i++)
 		if (!counts[i])

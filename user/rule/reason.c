@@ -380,7 +380,7 @@ static const struct reason reasons[] = {
 	  "see where it sleeps (strace -f -e trace=nanosleep,clock_nanosleep -p PID)",
 	  .vague = true },
 	{ REASON_SOFTWARE, "locks_rows", FACT(waits_unexplained) | FACT(locks_rows),
-	  FACT(about_device) | FACT(requests_up),
+	  FACT(about_device),
 	  "requests wait in {{service}} for something that is neither CPU, disk, memory nor another service: most likely for rows or tables that others have locked",
 	  "see who holds which lock (pg_stat_activity and pg_blocking_pids(), SHOW ENGINE INNODB STATUS, db.currentOp()), and end it",
 	  .vague = true },
