@@ -355,3 +355,25 @@ client_suffers() { # BEFORE NOW
 		exit !($6 && (fails || ($8 > 1.5 * $3 && $8 > $3 + 5) || ($9 > 1.5 * $4 && $9 > $4 + 10)))
 	}' <<<"$1 $2"
 }
+
+# --- what several faults do
+
+# What is sent to the port does not arrive.
+path_drop() { # PORT
+	iptables -A INPUT -p tcp --dport "$1" -j DROP
+}
+
+# Something on the way to the port resets connections: at a part of the packets.
+path_reset() { # PORT PART
+	iptables -A INPUT -p tcp --dport "$1" -m statistic --mode random --probability "$2" -j REJECT --reject-with tcp-reset
+}
+
+path_mend() {
+	iptables -F INPUT
+}
+
+# Keeps requests to the disk under way, until the service is ended.
+disk_load() { # SERVICE read|write BYTES DEPTH
+	service_start "$1" fio --thread --name=neighbour --filename="$TMP/disk/neighbour" --size=64M --rw="rand$2" --bs="$3" --direct=1 \
+		--ioengine=libaio --iodepth="$4" --time_based --runtime=600
+}

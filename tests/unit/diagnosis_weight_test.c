@@ -60,24 +60,31 @@ static void what_is_felt_counts_though_it_is_little(void **state)
 	told(play(disk, (const double[]){ 0.006, 0.0055, 3 }), (const char *[]){ NULL });
 }
 
-/* A shop waits for its prices, `with[0]` seconds longer than usual; the disk of its database is slower as well, by `with[1]`. */
-static void two(struct world *w, bool bad, const double *with)
+/* Of each request that nginx has of a shop, `elsewhere` seconds are neither its own nor its database's, which is in the disk all the time. */
+static void shop(struct world *w, double in_disk, double elsewhere)
 {
-	double price = 0.003 + (bad ? with[0] : 0), in_disk = 0.002 + (bad ? with[1] : 0),
-	       shop = price + in_disk + 0.003;
+	double all = in_disk + elsewhere + 0.004;
 
-	serves(w, "price.service", "http", 60, price);
-	calls(w, "shop.service", "http", "price.service", 60, price);
 	serves(w, "db.service", "postgresql", 60, in_disk + 0.001);
 	reads(w, "db.service", "sda", 60, in_disk, 0);
 	calls(w, "shop.service", "postgresql", "db.service", 60, in_disk + 0.001);
-	serves(w, "shop.service", "http", 60, shop);
-	calls(w, "nginx.service", "http", "shop.service", 60, shop);
-	serves(w, "nginx.service", "http", 60, shop + 0.001);
-	computes(w, "price.service", 0.01);
+	serves(w, "shop.service", "http", 60, all);
+	calls(w, "nginx.service", "http", "shop.service", 60, all);
+	serves(w, "nginx.service", "http", 60, all + 0.001);
 	computes(w, "db.service", 0.01);
 	computes(w, "shop.service", 0.05);
 	computes(w, "nginx.service", 0.02);
+}
+
+/* The shop waits for its prices, `with[0]` seconds longer than usual; the disk of its database is slower as well, by `with[1]`. */
+static void two(struct world *w, bool bad, const double *with)
+{
+	double price = 0.003 + (bad ? with[0] : 0);
+
+	shop(w, 0.002 + (bad ? with[1] : 0), price);
+	serves(w, "price.service", "http", 60, price);
+	calls(w, "shop.service", "http", "price.service", 60, price);
+	computes(w, "price.service", 0.01);
 }
 
 /* Why something is so is told before where, but not if the latter is a hundred times as much. */
@@ -90,23 +97,14 @@ static void what_weighs_little_is_not_the_first(void **state)
 	     (const char *[]){ "waits", "disk_slow", NULL });
 }
 
-/* A shop whose requests sleep, `with[0]` seconds each; the disk of the database that it asks is slower as well, by `with[1]`. */
+/* The shop sleeps, `with[0]` seconds for each request; the disk of its database is slower as well, by `with[1]`. */
 static void sleepy(struct world *w, bool bad, const double *with)
 {
-	double sleeps = bad ? with[0] : 0, in_disk = 0.004 + (bad ? with[1] : 0),
-	       shop = sleeps + in_disk + 0.004;
+	double sleeps = bad ? with[0] : 0;
 
-	serves(w, "db.service", "postgresql", 60, in_disk + 0.001);
-	reads(w, "db.service", "sda", 60, in_disk, 0);
-	calls(w, "shop.service", "postgresql", "db.service", 60, in_disk + 0.001);
-	serves(w, "shop.service", "http", 60, shop);
+	shop(w, 0.004 + (bad ? with[1] : 0), sleeps);
 	observe(w, "seismo_syscall_duration_seconds", LABELS("shop.service", "sleep"), sleeps,
 		60 * TICK_S);
-	calls(w, "nginx.service", "http", "shop.service", 60, shop);
-	serves(w, "nginx.service", "http", 60, shop + 0.001);
-	computes(w, "db.service", 0.01);
-	computes(w, "shop.service", 0.05);
-	computes(w, "nginx.service", 0.02);
 }
 
 /* The disk is clear, but nobody but the database suffers from it. */

@@ -3,11 +3,5 @@
 # What is sent to the prices does not arrive.
 row=19
 expect=("network * price *")
-
-inject() {
-	iptables -A INPUT -p tcp --dport $price_port -j DROP
-}
-
-heal() {
-	iptables -F INPUT
-}
+inject() { path_drop $price_port; }
+heal() { path_mend; }

@@ -3,11 +3,5 @@
 # What is sent to Redis does not arrive.
 row=19
 expect=("network * redis *")
-
-inject() {
-	iptables -A INPUT -p tcp --dport $redis_port -j DROP
-}
-
-heal() {
-	iptables -F INPUT
-}
+inject() { path_drop $redis_port; }
+heal() { path_mend; }

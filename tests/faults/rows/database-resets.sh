@@ -3,12 +3,5 @@
 # Something on the way to the database resets connections: a part of the packets, 1 % times `magnitude`.
 row=20
 expect=("network * postgresql *")
-
-inject() {
-	iptables -A INPUT -p tcp --dport $postgres_port -m statistic --mode random --probability "$(calc "0.01 * $magnitude")" \
-		-j REJECT --reject-with tcp-reset
-}
-
-heal() {
-	iptables -F INPUT
-}
+inject() { path_reset $postgres_port "$(calc "0.01 * $magnitude")"; }
+heal() { path_mend; }

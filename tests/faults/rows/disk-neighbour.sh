@@ -12,8 +12,7 @@ prepare() {
 }
 
 inject() {
-	service_start fio fio --thread --name=neighbour --filename="$TMP/disk/neighbour" --size=64M --rw=randread --bs=4k --direct=1 \
-		--ioengine=libaio --iodepth=$magnitude --time_based --runtime=600
+	disk_load fio read 4k $magnitude
 }
 
 heal() {

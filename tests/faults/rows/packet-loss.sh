@@ -12,5 +12,5 @@ inject() {
 }
 
 heal() {
-	iptables -F INPUT
+	path_mend
 }

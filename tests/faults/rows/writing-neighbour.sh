@@ -9,8 +9,7 @@ prepare() {
 }
 
 inject() {
-	service_start batch fio --thread --name=neighbour --filename="$TMP/disk/neighbour" --size=64M --rw=randwrite --bs=8k --direct=1 \
-		--ioengine=libaio --iodepth=$magnitude --time_based --runtime=600
+	disk_load batch write 8k $magnitude
 }
 
 heal() {
