@@ -154,8 +154,8 @@ $(O)/workload/%: tests/workload/%.c
 # Fuzz targets link a library of their own, built with the fuzzer's instrumentation.
 FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-missing-field-initializers -O1 -g -Iuser -Iinclude -I$(O)/gen \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined -MMD -MP
-FUZZ_OBJ := $(patsubst user/%.c,$(O)/fuzz/obj/%.o,$(filter-out user/main.c user/cmd/% user/probe/% user/collect/%,$(SRC)) \
-	user/collect/identity.c)
+FUZZ_OBJ := $(patsubst user/%.c,$(O)/fuzz/obj/%.o,$(filter-out user/main.c \
+	$(addprefix user/,$(addsuffix /%,attach cmd collect diagnose probe top)),$(SRC)) user/collect/identity.c)
 $(O)/fuzz/obj/%.o: user/%.c
 	$(call say,CC,$@)
 	$(Q)mkdir -p $(@D) && $(CLANG) $(FUZZ_CFLAGS) -fsanitize=fuzzer-no-link -c $< -o $@
