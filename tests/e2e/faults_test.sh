@@ -3,6 +3,7 @@
 # Three of the faults of tests/faults, one after the other in one world: nothing is wrong, the disk is slow, a callee is slow. The
 # clients' own numbers say that they suffer, and `seismo diagnose` says why, and no longer when it is over.
 # quiet: it needs what is usual to stay usual
+# long: each fault, and what is usual, takes its time
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/servers.sh

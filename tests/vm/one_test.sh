@@ -1,6 +1,7 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
 # One kernel that has every kind of hook, in a virtual machine: a line of the matrix is the test here.
+# long: the machine is emulated
 set -u -o pipefail
 cd "$(dirname "$0")/../.." || exit 1
 kernel=6.12
