@@ -152,7 +152,7 @@ $(O)/workload/%: tests/workload/%.c
 		$(if $(filter slowfuse,$*),$$(pkg-config --cflags --libs fuse3)) $(if $(filter waits,$*),-fno-omit-frame-pointer)
 
 # Fuzz targets link a library of their own, built with the fuzzer's instrumentation.
-FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-missing-field-initializers -O1 -g -Iuser -Iinclude -I$(O)/gen \
+FUZZ_CFLAGS = -std=gnu11 -D_GNU_SOURCE -Wall -Wextra -Werror -Wno-missing-field-initializers -O1 -gline-tables-only -Iuser -Iinclude -I$(O)/gen \
 	-fsanitize=address,undefined -fno-sanitize-recover=undefined -MMD -MP
 FUZZ_OBJ := $(patsubst user/%.c,$(O)/fuzz/obj/%.o,$(filter-out user/main.c \
 	$(addprefix user/,$(addsuffix /%,attach cmd collect diagnose probe top)),$(SRC)) user/collect/identity.c)
