@@ -142,6 +142,8 @@ static __noinline int response_detect(struct event *e)
 	if (!r->tries) {
 		event_detect_protocol(e);
 		r->greeted = !r->protocol && r->watched && is_greeting(e);
+		if (r->watched && protocol_greets(r->protocol))
+			greeter_note(e->p->sock, e->sc->direction == TCP_OUTBOUND, r->protocol);
 	}
 	return 0;
 }

@@ -464,6 +464,7 @@ struct unix_sock {
 
 struct inet_sock {
 	struct sock sk;
+	u16 inet_sport;
 };
 
 struct request_sock {

@@ -287,8 +287,10 @@ static __noinline int parser_end(struct event *e)
 	r->desync = p->desync;
 	if (p->hpack.changed)
 		hpack_save(p->slot);
-	if (p->answered)
+	if (p->answered) {
 		r->answered_ns = p->call_ns;
+		r->setup = SETUP_NONE;
+	}
 	return 0;
 }
 

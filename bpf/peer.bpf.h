@@ -54,8 +54,9 @@ static __always_inline bool peer_of(struct sock *sk, bool far, struct peer *p)
 	} else {
 		return false;
 	}
-	p->port = far ? __builtin_bswap16(BPF_CORE_READ(sk, __sk_common.skc_dport))
-		      : BPF_CORE_READ(sk, __sk_common.skc_num);
+	/* skc_num is gone when the end of the connection is seen */
+	p->port = __builtin_bswap16(far ? BPF_CORE_READ(sk, __sk_common.skc_dport)
+					: BPF_CORE_READ((struct inet_sock *)sk, inet_sport));
 	if (is_loopback(p))
 		p->net = (u64)BPF_CORE_READ(sk, __sk_common.skc_net.net);
 	return p->port;

@@ -43,11 +43,18 @@ static __always_inline bool has_unread_request(struct sock *sk, struct sock_ctx 
 	       BPF_CORE_READ(sk, sk_receive_queue.qlen);
 }
 
+/* The protocol of a server that has not greeted yet. */
+static __always_inline u32 greeting_waits(struct sock *sk, const struct sock_ctx *sc)
+{
+	return BPF_CORE_READ(sk, __sk_common.skc_state) == ESTABLISHED ? greeting_awaited(sk, sc)
+								       : PROTOCOL_UNKNOWN;
+}
+
 static __always_inline int stream_sock_scan(struct sock *sk, struct sock_ctx *sc)
 {
 	u64 dim, oldest_ns, now = bpf_ktime_get_ns();
 	struct request_ctx *r = &sc->request;
-	u32 n = waiting(r, now, &oldest_ns);
+	u32 n = waiting(r, now, &oldest_ns), protocol = request_protocol(r), greets;
 
 	if (!n && setup_waits(r)) {
 		n = 1;
@@ -55,8 +62,12 @@ static __always_inline int stream_sock_scan(struct sock *sk, struct sock_ctx *sc
 	} else if (!n && has_unread_request(sk, sc)) {
 		n = 1;
 		oldest_ns = now > r->arrived_ns ? now - r->arrived_ns : 0;
+	} else if (!n && (greets = greeting_waits(sk, sc))) {
+		n = 1;
+		protocol = greets;
+		oldest_ns = now > r->begun_ns ? now - r->begun_ns : 0;
 	}
-	dim = dimension(request_protocol(r), sc->direction, r->peer, 0);
+	dim = dimension(protocol, sc->direction, r->peer, 0);
 	/* at its end nobody waits, be it that what was under way is just being taken away */
 	return n && BPF_CORE_READ(sk, __sk_common.skc_state) != CLOSE
 		       ? waiting_add(sock_owner(sc), dim, n, oldest_ns)

@@ -74,7 +74,7 @@ struct request_ctx {
 	u32 done_seq; /* TCP: up to which bytes what was read has been looked at, 0: not begun */
 	u32 later_seq; /* TCP: the byte that arrived at later_ns, when those before it had been read */
 	u64 later_ns;
-	u64 begun_ns; /* exchanges: when the first bytes of the one in flight were read or sent; or the set-up's */
+	u64 begun_ns; /* exchanges: when the first bytes of the one in flight were read or sent; or the set-up's; at first the connection's */
 	u64 answered_ns; /* ... and when the last one was completed */
 	struct stream stream;
 };
@@ -164,9 +164,11 @@ static __always_inline u32 epoch_at(u64 now)
 /* A new connection: resets what the kernel cloned from the listener's context. */
 static __always_inline void sock_opened(struct sock_ctx *sc, u32 direction)
 {
+	u64 now = bpf_ktime_get_ns();
+
 	sc->direction = direction;
 	sc->known = 1;
-	sc->request = (struct request_ctx){ .watched = 1, .epoch = epoch_at(bpf_ktime_get_ns()) };
+	sc->request = (struct request_ctx){ .watched = 1, .begun_ns = now, .epoch = epoch_at(now) };
 }
 
 /* Set at first use on connections that were not seen to open. */

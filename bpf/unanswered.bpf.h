@@ -3,6 +3,7 @@
 #ifndef UNANSWERED_BPF_H
 #define UNANSWERED_BPF_H
 
+#include "greeting.bpf.h"
 #include "holder.bpf.h"
 #include "ticket.bpf.h"
 
@@ -115,6 +116,10 @@ static __always_inline void unanswered(struct sock *sk, struct sock_ctx *sc, u32
 
 	if (r->setup && r->setup != SETUP_FAILED && !setup_settled(r, now))
 		setup_ends(sc);
+	if (begun) {
+		r->setup = SETUP_NONE;
+		unanswered_count(sc, reason, 1);
+	}
 	if (protocol_has_streams(r->protocol)) {
 		h = holders_of(sk);
 		if (h)
@@ -129,10 +134,8 @@ static __always_inline void unanswered(struct sock *sk, struct sock_ctx *sc, u32
 	UNROLL
 	for (int i = 0; i < INFLIGHT_GROUPS; i++)
 		r->inflight[i].cnt = 0;
-	if (begun)
-		r->setup = SETUP_NONE;
-	if (begun || (n && client_waited(r, reason, ns)))
-		unanswered_count(sc, reason, n + begun);
+	if (n && client_waited(r, reason, ns))
+		unanswered_count(sc, reason, n);
 }
 
 /* --- the end of TCP connections */
@@ -205,10 +208,23 @@ static __noinline int setup_is_hidden(struct sock *sk, const struct request_ctx 
 		(r->sent_seq && (int)(READ(tp, write_seq) - r->sent_seq) > UNREAD_FIN));
 }
 
+/* The server has not greeted. Who closes at once looked whether it is there, as health checks do. */
+static __noinline int greeting_ends(struct sock *sk, struct sock_ctx *sc, u32 reason, u64 now)
+{
+	u32 protocol = greeting_awaited(sk, sc);
+
+	if (!protocol || !client_waited(&sc->request, reason, now - sc->request.begun_ns))
+		return 0;
+	sc->request.protocol = protocol;
+	unanswered_count(sc, reason, 1);
+	return 0;
+}
+
 /* The connection is closed, or this side has closed it and does not wait for anything any more. */
 static __noinline int tcp_ends(struct sock *sk, struct sock_ctx *sc, int oldstate, u32 reason)
 {
 	struct event e = { .sk = sk, .sc = sc, .now = bpf_ktime_get_ns() };
+	u64 waited_until = (sc->direction == TCP_INBOUND ? sc->start_ns : 0) ?: e.now;
 
 	if (sc->request.tls == TLS_HELD)
 		tls_release(&e);
@@ -216,7 +232,9 @@ static __noinline int tcp_ends(struct sock *sk, struct sock_ctx *sc, int oldstat
 		sc->request.setup = SETUP_NONE;
 	if (request_unread(sk, sc, oldstate))
 		unanswered_count(sc, reason, 1);
-	unanswered(sk, sc, reason, (sc->direction == TCP_INBOUND ? sc->start_ns : 0) ?: e.now);
+	else
+		greeting_ends(sk, sc, reason, waited_until);
+	unanswered(sk, sc, reason, waited_until);
 	return 0;
 }
 

@@ -134,6 +134,12 @@ static inline u32 protocol_is_parsed(u32 protocol)
 	return protocol != PROTOCOL_UNKNOWN && protocol != PROTOCOL_HTTP &&
 	       protocol != PROTOCOL_OPAQUE;
 }
+/* The client waits for the greeting. */
+static inline u32 protocol_greets(u32 protocol)
+{
+	return protocol == PROTOCOL_MYSQL || protocol == PROTOCOL_NATS;
+}
+
 
 #define PROTOCOL_BIT(protocol) (1U << PROTOCOL_##protocol)
 

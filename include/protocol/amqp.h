@@ -2,6 +2,7 @@
 /*
  * AMQP 0.9.1: frames on channels. A channel has one method at a time that is answered; what is published, delivered and
  * acknowledged is no request. The server closes a channel, or the connection, in place of an answer, or after what is not answered.
+ * Before the first request both sides agree: the server speaks second, and asks.
  */
 #ifndef SEISMO_PROTOCOL_AMQP_H
 #define SEISMO_PROTOCOL_AMQP_H
@@ -16,6 +17,7 @@
 #define AMQP_SIZE_MAX  (512U << 20)
 #define AMQP_SEEN      13 /* bytes up to the code of a close */
 #define AMQP_SUCCESS   200
+#define AMQP_TUNE_OK   31 /* with this the client has all that it needs to ask for something */
 
 enum amqp_class {
 	AMQP_CONNECTION = 10,
@@ -75,6 +77,8 @@ static inline void amqp_method(struct stream *s, const u8 *head, u32 is_request,
 	u32 answered = amqp_answered(class) >> (method / 10 & 31) & 1, last = method % 10;
 
 	if (is_request) {
+		if (class == AMQP_CONNECTION && method == AMQP_TUNE_OK)
+			ret->kind = FOUND_SETUP_LEFT;
 		if (!answered || last)
 			return;
 		s->flow[FLOW_REQUEST].last = ret->number;
@@ -102,8 +106,8 @@ static inline u32 amqp_step(struct stream *s, const u8 *head, u32 avail, u32 is_
 	if (avail < AMQP_HEADER)
 		return 0;
 	if (le32_at(head) == PROTOCOL_WORD('A', 'M', 'Q', 'P')) {
-		if (!is_request) /* the server speaks another version */
-			ret->kind = FOUND_NUMBERED_FAILURE;
+		/* from a server: it speaks another version */
+		ret->kind = is_request ? FOUND_SETUP : FOUND_NUMBERED_FAILURE;
 		ret->number = 0;
 		return AMQP_HEADER;
 	}

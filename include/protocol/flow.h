@@ -92,7 +92,7 @@ enum found_kind {
 	/* The set-up of the connection, which is no request unless it fails. */
 	FOUND_SETUP,	     /* it begins */
 	FOUND_SETUP_DONE,    /* both sides agreed */
-	FOUND_SETUP_LEFT,    /* the client says goodbye */
+	FOUND_SETUP_LEFT,    /* the client says goodbye, or goes on to ask */
 	FOUND_SETUP_FAILURE, /* one side says that it failed */
 	/* Of protocols whose requests have numbers, which their responses have too. */
 	FOUND_NUMBERED_REQUEST,

@@ -7,6 +7,8 @@
 . "$(dirname "$0")/servers.sh"
 # shellcheck source=tests/e2e/request.sh
 . "$(dirname "$0")/request.sh"
+# shellcheck source=tests/e2e/waiting.sh
+. "$(dirname "$0")/waiting.sh"
 
 need mariadb-slap sysbench
 own_copy mariadb-slap sysbench mariadb
@@ -126,4 +128,24 @@ load_counted "a query of 2 MB" 0 mariadb-$$ "${address[@]}" --max-allowed-packet
 	< <(printf "SELECT LENGTH('%s');" "$(head -c 2M /dev/zero | tr '\0' Q)")
 # newer clients want TLS there, too
 load_counted "over a Unix socket" 0 mariadb-$$ --no-defaults --skip-ssl --socket="$TMP/mariadb.sock" <<<"$(printf 'SELECT %d;\n' {1..100})"
+stop_seismo
+
+# It is stopped before it accepts and greets, and goes on later; the probe tcp tells whose connections those are
+start_seismo --probes request,tcp
+mariadb-$$ "${address[@]}" -e "SELECT 1" >/dev/null
+pid=$(cat "$TMP"/database/*.pid)
+kill -STOP "$pid"
+began=${EPOCHREALTIME/./}
+mark
+background mariadb-$$ "${address[@]}" -e "SELECT 1" >"$TMP/client" 2>&1
+client=$!
+are_waiting 1 0.3 "a server that is stopped" mariadb-$$ direction=outbound protocol=mysql
+are_waiting 1 0.3 "a server that is stopped" mariadbd-$$ direction=inbound protocol=mysql
+kill -CONT "$pid"
+wait $client
+for who in "mariadbd-$$ inbound" "mariadb-$$ outbound"; do
+	is_counted "${who% *}" "it has been stopped" "${who#* } mysql ok 1"
+	is_unanswered "${who% *}" "it has been stopped"
+	none_waits "it has been stopped" "${who% *}"
+done
 stop_seismo

@@ -21,21 +21,42 @@ sed -i 's/trust$/scram-sha-256/' "$TMP/database/pg_hba.conf"
 "${psql[@]}" -p "$postgres_port" -c "select pg_reload_conf()" >/dev/null
 export PGPASSWORD=word PGCONNECT_TIMEOUT=600
 
-# Reads and says nothing; after the given seconds it closes. `greet`: it speaks first, as MySQL does.
+# Reads and says nothing; after the given seconds, or when the client has, it closes. `greet`: it speaks first, as MySQL does; `once`: to the first client alone.
+# `amqp`: it asks who that is.
 cat >"$TMP/silent.py" <<'END'
-import socket, sys, threading, time
+import select, socket, sys, threading
 greet = b"J\0\0\0\x0a8.0.30\0\x08\0\0\0abcdefgh\0\xff\xf7\xff\x02\0\xff\xc7\x15" + 10 * b"\0" + b"abcdefghijkl\0mysql_native_password\0"
-def serve(c):
-    if sys.argv[2] == "greet":
+start = b"\x01\0\0\0\0\0\x17\0\x0a\0\x0a\0\x09\0\0\0\0\0\0\0\x05PLAIN\0\0\0\0\xce"
+def serve(c, number):
+    if sys.argv[2] == "greet" or (sys.argv[2] == "once" and not number):
         c.sendall(greet)
-    c.recv(4096)
-    time.sleep(float(sys.argv[1]))
+    said = c.recv(4096)
+    if sys.argv[2] == "amqp":
+        c.sendall(start)
+    while said and select.select([c], [], [], float(sys.argv[1]))[0]:
+        said = c.recv(4096)
     c.close()
 s = socket.create_server(("127.0.0.1", 0))
 print(s.getsockname()[1], flush=True)
+number = 0
 while True:
-    threading.Thread(target=serve, args=(s.accept()[0],), daemon=True).start()
+    threading.Thread(target=serve, args=(s.accept()[0], number), daemon=True).start()
+    number += 1
 END
+# Connects, sends the bytes and goes away, or reads and waits.
+cat >"$TMP/client.py" <<'END'
+import socket, sys, time
+s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+s.sendall(eval(sys.argv[2]))
+if len(sys.argv) > 3:
+    sys.exit()
+print(len(s.recv(4096)), flush=True)
+time.sleep(600)
+END
+client_of() { # NAME: a program that runs it
+	cp -L /usr/bin/python3 "$TMP/bin/$1"
+	program=("$TMP/bin/$1" -c "exec(open('$TMP/client.py').read())")
+}
 silent() { # NAME SECONDS HOW: sets port
 	cp -L /usr/bin/python3 "$TMP/bin/$1"
 	background "$TMP/bin/$1" -c "exec(open('$TMP/silent.py').read())" "$2" "$3" >"$TMP/$1.port"
@@ -68,12 +89,14 @@ done
 
 # A client waits, and is killed.
 gives_up() { # TEXT SERVICE PROTOCOL COMMAND...
+	local pid
 	mark
 	began=${EPOCHREALTIME/./}
-	background "${@:4}" 2>/dev/null
-	client=$!
+	background "${@:4}" >/dev/null 2>&1
+	pid=$!
 	are_waiting 1 0.3 "$1" "$2" direction=outbound protocol="$3"
-	end_process $client 2>/dev/null
+	[[ ! ${server-} ]] || are_waiting 1 0.3 "$1" "$server" direction=inbound protocol="$3"
+	end_process $pid 2>/dev/null
 	none_waits "$1" "$2"
 }
 
@@ -91,6 +114,49 @@ is_unanswered curl-$$ "TLS"
 silent greets-$$ 600 greet
 gives_up "MySQL" mariadb-$$ mysql mariadb-$$ --skip-ssl -h 127.0.0.1 -P "$port" -u root -pword -e "select 1"
 is_unanswered mariadb-$$ "MySQL" "outbound mysql client_closed 1"
+
+# --- who sends nothing before the server has spoken; that one does so, others were told
+
+silent once-$$ 600 once
+server=once-$$
+gives_up "MySQL, greeted" mariadb-$$ mysql mariadb-$$ --skip-ssl -h 127.0.0.1 -P "$port" -u root -pword -e "select 1"
+gives_up "MySQL, not greeted" mariadb-$$ mysql mariadb-$$ --skip-ssl -h 127.0.0.1 -P "$port" -u root -pword -e "select 1"
+is_unanswered mariadb-$$ "MySQL, not greeted" "outbound mysql client_closed 1"
+is_unanswered $server "MySQL, not greeted" "inbound mysql client_closed 1"
+is_counted mariadb-$$ "MySQL, not greeted"
+client_of check-$$
+mark
+for _ in 1 2 3; do
+	"${program[@]}" "$port" 'b""' leave
+done
+wait_until grown_to 3 seismo_tcp_connections_total service=check-$$ direction=outbound
+is_unanswered check-$$ "who looks whether it is there"
+is_unanswered $server "who looks whether it is there"
+
+# --- AMQP, where the server speaks second, and then it is the client's turn
+
+silent mute-$$ 600 ""
+server=mute-$$
+client_of amqp-$$
+gives_up "AMQP" amqp-$$ amqp "${program[@]}" "$port" 'b"AMQP\0\0\x09\1"'
+is_unanswered amqp-$$ "AMQP" "outbound amqp client_closed 1"
+is_unanswered $server "AMQP" "inbound amqp client_closed 1"
+is_counted amqp-$$ "AMQP"
+server=
+silent asks-$$ 600 amqp
+mark
+background "${program[@]}" "$port" 'b"AMQP\0\0\x09\1"' >"$TMP/asked"
+pid=$!
+wait_until test -s "$TMP/asked"
+is 31 "$(<"$TMP/asked")" "AMQP: it is asked who it is"
+sleep 0.5
+scrape
+is "0 0" "$(value_or_0 seismo_requests_in_flight service=amqp-$$) $(value_or_0 seismo_requests_in_flight service=asks-$$)" \
+	"AMQP: it does not wait while it is asked"
+end_process $pid 2>/dev/null
+is_metric 0 "AMQP: it is gone" seismo_tcp_connections_open service=amqp-$$ direction=outbound
+is_unanswered amqp-$$ "AMQP: who is asked"
+is_unanswered asks-$$ "AMQP: who asks"
 
 # --- the server closes
 

@@ -208,7 +208,7 @@ static const struct row cql_rows[] = {
 
 static const struct row amqp_rows[] = {
 	{ "a connection, its channels and what goes over them",
-	  "req:0 ok:0 req:1 req:2 ok:2 ok:1 req:1 ok:1 req:1 ok:1",
+	  "setup left req:0 ok:0 req:1 req:2 ok:2 ok:1 req:1 ok:1 req:1 ok:1",
 	  { REQUEST(AMQP_HELLO), RESPONSE(AMQP("\0", "\4", "\x0a", "\x0a") "\xce"),
 	    REQUEST(AMQP("\0", "\4", "\x0a", "\x0b") "\xce"),
 	    RESPONSE(AMQP("\0", "\4", "\x0a", "\x1e") "\xce"),
@@ -242,7 +242,9 @@ static const struct row amqp_rows[] = {
 	    REQUEST(AMQP("\2", "\4", "\x28", "\x28") "\xce"),
 	    RESPONSE(AMQP("\2", "\4", "\x28", "\x33") "\xce" AMQP("\0", "\6", "\x0a",
 								  "\x32") "\0\xc8\xce") } },
-	{ "another version", "failed:0", { REQUEST(AMQP_HELLO), RESPONSE("AMQP\0\0\0\x09") } },
+	{ "another version",
+	  "setup failed:0",
+	  { REQUEST(AMQP_HELLO), RESPONSE("AMQP\0\0\0\x09") } },
 	{ "large",
 	  "req:1",
 	  { REQUEST_MORE("\3\0\1\0\1\0\0", 65537),
