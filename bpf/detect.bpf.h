@@ -69,13 +69,24 @@ __noinline int parser_greets(u32 slot, u32 total)
 	return protocol_detect_greeting(&p->bytes[p->pos & PARSER_MASK], avail, total);
 }
 
+__noinline int parser_detect_text(u32 slot, u32 flags)
+{
+	struct parser *p = bpf_map_lookup_elem(&request_parsers, &slot);
+	u32 avail;
+
+	if (!p)
+		return PROTOCOL_UNKNOWN;
+	avail = p->len - p->pos < PARSE_WINDOW ? p->len - p->pos : PARSE_WINDOW;
+	return protocol_detect_text(&p->bytes[p->pos & PARSER_MASK], avail, flags);
+}
+
 /* The protocol of these bytes. The verifier checks parser_begins() once, for any protocol. */
 __noinline int parser_detect(u32 slot, u32 total, u32 flags)
 {
 	for (u32 protocol = 1; protocol < PROTOCOL_CNT; protocol++)
 		if (parser_begins(slot, protocol, total, flags))
 			return protocol;
-	return PROTOCOL_UNKNOWN;
+	return parser_detect_text(slot, flags);
 }
 
 #define DETECT_MIN 4 /* bytes needed to tell the protocol */

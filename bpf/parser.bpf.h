@@ -71,7 +71,7 @@ static __always_inline void parser_switch(struct parser *p, u32 protocol)
 	p->protocol = protocol;
 	if (protocol == PROTOCOL_HTTP2)
 		stream_upgrade(p);
-	if (protocol == PROTOCOL_TLS)
+	if (protocol == PROTOCOL_TLS || protocol == PROTOCOL_REDIS)
 		__builtin_memset(&p->stream, 0, sizeof(p->stream));
 }
 

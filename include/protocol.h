@@ -48,7 +48,7 @@ static inline u32 protocol_is_first(u32 protocol, const u8 *head, u32 avail, u32
 	case PROTOCOL_TLS:
 		return tls_is_first(head, avail);
 	case PROTOCOL_REDIS:
-		return redis_is_first(head, avail);
+		return redis_is_first(head, avail, total);
 	case PROTOCOL_MEMCACHED:
 		return memcached_is_first(head, avail);
 	case PROTOCOL_MEMCACHED_BINARY:
@@ -115,6 +115,12 @@ static inline u32 protocol_begins(u32 protocol, const u8 *head, u32 avail, u32 t
 	       (flags & DETECT_LATE && protocol_is_late(protocol, head, avail, total));
 }
 
+/* If no protocol begins so: lines of text that nothing but the begin of a connection makes probable. */
+static inline u32 protocol_detect_text(const u8 *head, u32 avail, u32 flags)
+{
+	return !flags && redis_is_inline(head, avail) ? PROTOCOL_REDIS : PROTOCOL_UNKNOWN;
+}
+
 /*
  * The same for what a server sends before a request of its client was seen: the greeting of MySQL, or why there is none, or of NATS;
  * the settings with which HTTP/2 begins.
@@ -128,18 +134,18 @@ static inline u32 protocol_detect_greeting(const u8 *head, u32 avail, u32 total)
 	return avail >= 9 && http2_is_settings(head) ? PROTOCOL_HTTP2 : PROTOCOL_UNKNOWN;
 }
 
-/* Requests can be found in the bytes. For others (HTTP/1, unknown) one exchange is one request. */
-static inline u32 protocol_is_parsed(u32 protocol)
-{
-	return protocol != PROTOCOL_UNKNOWN && protocol != PROTOCOL_HTTP &&
-	       protocol != PROTOCOL_OPAQUE;
-}
 /* The client waits for the greeting. */
 static inline u32 protocol_greets(u32 protocol)
 {
 	return protocol == PROTOCOL_MYSQL || protocol == PROTOCOL_NATS;
 }
 
+/* Requests can be found in the bytes. For others (HTTP/1, unknown) one exchange is one request. */
+static inline u32 protocol_is_parsed(u32 protocol)
+{
+	return protocol != PROTOCOL_UNKNOWN && protocol != PROTOCOL_HTTP &&
+	       protocol != PROTOCOL_OPAQUE;
+}
 
 #define PROTOCOL_BIT(protocol) (1U << PROTOCOL_##protocol)
 

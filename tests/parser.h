@@ -20,7 +20,7 @@ static inline u32 protocol_detect(const u8 *head, u32 avail, u32 total, u32 flag
 	for (u32 protocol = 1; protocol < PROTOCOL_CNT; protocol++)
 		if (protocol_begins(protocol, head, avail, total, flags))
 			return protocol;
-	return PROTOCOL_UNKNOWN;
+	return protocol_detect_text(head, avail, flags);
 }
 
 struct parser {

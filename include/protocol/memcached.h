@@ -115,6 +115,12 @@ static inline void memcached_line_end(struct flow *f, u32 is_request, struct fou
 	}
 }
 
+/* So the answers of Redis begin, which has commands of the same names. */
+static inline u32 memcached_is_redis(u32 type)
+{
+	return type == '+' || type == '-' || type == ':' || type == '$' || type == '*';
+}
+
 /* One word of a line. */
 static inline u32 memcached_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,
 				 struct found *ret)
@@ -122,6 +128,10 @@ static inline u32 memcached_step(struct flow *f, const u8 *head, u32 avail, u32 
 	u32 blank = forget(ret, byte_find(head, avail, ' '));
 	u32 end = forget(ret, byte_find(head, avail, '\n')), len;
 
+	if (!is_request && !f->line && memcached_is_redis(head[0])) {
+		ret->protocol = PROTOCOL_REDIS;
+		return found(ret, FOUND_PROTOCOL, 0);
+	}
 	if (blank >= avail && end >= avail && avail < PROTOCOL_CARRY)
 		return 0;
 	if (!f->line) {

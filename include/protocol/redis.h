@@ -185,12 +185,12 @@ static inline u32 redis_inline(struct flow *f, u32 type, struct found *ret)
 }
 
 /* A command with lengths, of its words and of the first of them; or PING as people type it. */
-static inline u32 redis_is_first(const u8 *head, u32 avail)
+static inline u32 redis_is_first(const u8 *head, u32 avail, u32 total)
 {
 	u32 end = byte_find(head, avail, '\n');
 
 	if (le32_at(head) == PROTOCOL_WORD('P', 'I', 'N', 'G'))
-		return avail < 5 || head[4] == '\r' || head[4] == '\n';
+		return avail < 5 ? total <= 6 : head[4] == '\r' || head[4] == '\n';
 	if (head[0] != '*' || head[1] < '1' || head[1] > '9')
 		return 0;
 	if (end >= avail)
@@ -198,6 +198,72 @@ static inline u32 redis_is_first(const u8 *head, u32 avail)
 	return end > 2 && number_at(head + 1, end - 2) != NUMBER_NONE &&
 	       head[within_window(end - 1)] == '\r' &&
 	       (end + 1 >= avail || head[within_window(end + 1)] == '$');
+}
+
+#define REDIS_FILLS 11 /* so many of the words fill a server: their lines may be long */
+
+/* A command, in small letters, in a line that ends in view, and with nothing behind it. */
+static inline u32 redis_opens(u64 word, u32 is_whole, u32 alone)
+{
+	static const u64 words[] = {
+		SCRIPT_SHORT('s', 'e', 't', 0),
+		SCRIPT_WORD('s', 'e', 't', 'e', 'x', 0, 0, 0),
+		SCRIPT_SHORT('m', 's', 'e', 't'),
+		SCRIPT_SHORT('h', 's', 'e', 't'),
+		SCRIPT_WORD('l', 'p', 'u', 's', 'h', 0, 0, 0),
+		SCRIPT_WORD('r', 'p', 'u', 's', 'h', 0, 0, 0),
+		SCRIPT_SHORT('s', 'a', 'd', 'd'),
+		SCRIPT_SHORT('z', 'a', 'd', 'd'),
+		SCRIPT_SHORT('d', 'e', 'l', 0),
+		SCRIPT_SHORT('e', 'v', 'a', 'l'),
+		SCRIPT_SHORT('a', 'u', 't', 'h'),
+		SCRIPT_SHORT('i', 'n', 'f', 'o'),
+		SCRIPT_SHORT('r', 'o', 'l', 'e'),
+		SCRIPT_SHORT('k', 'e', 'y', 's'),
+		SCRIPT_SHORT('g', 'e', 't', 0),
+		SCRIPT_SHORT('m', 'g', 'e', 't'),
+		SCRIPT_SHORT('h', 'g', 'e', 't'),
+		SCRIPT_SHORT('i', 'n', 'c', 'r'),
+		SCRIPT_SHORT('d', 'e', 'c', 'r'),
+		SCRIPT_WORD('h', 'g', 'e', 't', 'a', 'l', 'l', 0),
+		SCRIPT_WORD('e', 'x', 'i', 's', 't', 's', 0, 0),
+		SCRIPT_WORD('e', 'x', 'p', 'i', 'r', 'e', 0, 0),
+		SCRIPT_WORD('l', 'r', 'a', 'n', 'g', 'e', 0, 0),
+		SCRIPT_WORD('c', 'o', 'n', 'f', 'i', 'g', 0, 0),
+		SCRIPT_WORD('d', 'b', 's', 'i', 'z', 'e', 0, 0),
+		SCRIPT_WORD('p', 'u', 'b', 'l', 'i', 's', 'h', 0),
+		SCRIPT_WORD('f', 'l', 'u', 's', 'h', 'd', 'b', 0),
+		SCRIPT_WORD('f', 'l', 'u', 's', 'h', 'a', 'l', 'l'),
+		SCRIPT_WORD('s', 'e', 'n', 't', 'i', 'n', 'e', 'l'),
+	};
+	u32 fills = 0, others = (u32)SCRIPT_EQUAL(word, SCRIPT_SHORT('p', 'i', 'n', 'g')) & alone;
+
+	UNROLL
+	for (u32 i = 0; i < sizeof(words) / sizeof(*words); i++) {
+		if (i < REDIS_FILLS)
+			fills |= (u32)SCRIPT_EQUAL(word, words[i]);
+		else
+			others |= (u32)SCRIPT_EQUAL(word, words[i]);
+	}
+	return fills | (others & is_whole);
+}
+
+/*
+ * A command as people type it, and as health checks and what is piped into a server begin: one of those above. The answer decides whether it was Redis.
+ */
+static inline u32 redis_is_inline(const u8 *head, u32 avail)
+{
+	u32 line = byte_find(head, avail, '\n'), blank = byte_find(head, avail, ' ');
+	u32 is_whole = line < avail, len;
+
+	if (!is_whole && avail < PARSE_WINDOW)
+		return 0;
+	len = line - (head[within_window(line - 1)] == '\r');
+	len = blank < len ? blank : len;
+	if (len < 3 || len > 8)
+		return 0;
+	return redis_opens((word_at(head) | BYTES(0x20)) & ~0ULL >> (64 - 8 * len), is_whole,
+			   line < blank);
 }
 
 static inline u32 redis_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,

@@ -91,6 +91,35 @@ done
 exec {socket}>&-
 is_counted redis-server-$$ "commands of people, without lengths" "inbound redis ok 50"
 
+# What a connection begins with so, and a command with lengths; two of the names are memcached's too, which the answer tells apart
+typed() { # COMMAND...
+	local command bytes
+	mark
+	for command in "$@"; do
+		exec {socket}<>"/dev/tcp/127.0.0.1/$port"
+		for bytes in "$command\r\n" "*1\r\n\$4\r\nPING\r\n"; do
+			printf '%b' "$bytes" | dd-$$ bs=1K iflag=fullblock status=none >&"$socket"
+			dd-$$ bs=64K count=1 status=none <&"$socket"
+		done
+		exec {socket}>&-
+	done >"$TMP/answers"
+	is $# "$(grep -c '+PONG' "$TMP/answers")" "$*: each is answered, and a ping"
+}
+cli set text value >/dev/null
+typed "info server" "ROLE" "GET text" "SET a b" "GET" "SET a $(printf '%0100d' 1)" "auth x"
+is_counted redis-server-$$ "typed" "inbound redis error 2" "inbound redis ok 12"
+is_counted dd-$$ "typed" "outbound redis error 2" "outbound redis ok 12"
+typed "get text" "set a b" "incr text"
+unanswered=1 is_counted redis-server-$$ "typed, in small letters" "inbound redis error 1" "inbound redis ok 5"
+is_counted dd-$$ "typed, in small letters" "outbound redis error 1" "outbound redis ok 5"
+{
+	for i in {1..200}; do
+		printf 'SET key%d value%d\r\n' "$i" "$i"
+	done
+	printf 'INCR text\r\n'
+} >"$TMP/commands"
+cli_counted "commands without lengths that are piped, and an echo" 201 1 --pipe <"$TMP/commands"
+
 # Of two in one call the first is answered, and another process reads that, before the call is at its end
 ping() {
 	printf '*1\r\n%s\r\nPING\r\n' "\$4"

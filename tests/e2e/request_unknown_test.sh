@@ -66,6 +66,8 @@ is 0 "$(losses service=talk-$$)" "nothing of it was taken for a protocol"
 # shellcheck disable=SC2016 # of Redis
 talk_counted "like Redis" "unknown unknown" '*1\r\n$4\r\nPING\r\n' '\x01\x02\x03\x04' $n
 is 2 "$(losses service=talk-$$ protocol=redis)" "both ends say so, once"
+talk_counted "like Redis as people type it" "unknown unknown" 'SET a b\r\n' 'done\r\n' $n
+is 2 "$(losses service=talk-$$ protocol=redis)" "both ends say so, once"
 talk_counted "like memcached" "unknown unknown" 'get a\r\n' '{"a": 1}\n' $n
 is 2 "$(losses service=talk-$$ protocol=memcached)" "both ends say so, once"
 talk_counted "like Kafka" "unknown unknown" '\x00\x00\x00\x0c\x00\x12\x00\x00\x00\x00\x00\x01\x00\x02me' '\xff\xff\xff\xffno, no' $n

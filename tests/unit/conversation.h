@@ -98,6 +98,7 @@ static const char *protocol_text(u32 protocol)
 	return protocol == PROTOCOL_TLS	    ? "tls"
 	       : protocol == PROTOCOL_GRPC  ? "grpc"
 	       : protocol == PROTOCOL_HTTP2 ? "http2"
+	       : protocol == PROTOCOL_REDIS ? "redis"
 					    : "opaque";
 }
 

@@ -16,15 +16,33 @@ static u32 message_avail(const struct first_message *m, u32 cut)
 	return avail < cut ? avail : cut;
 }
 
-/* Of the first `cut` bytes, with others behind them that must not matter. */
-static u32 begins(u32 protocol, const struct first_message *m, u32 cut, int noise, u32 flags)
+/* The first `cut` bytes, with others behind them that must not matter; returns how many. */
+static u32 message_cut(u8 head[PARSE_WINDOW], const struct first_message *m, u32 cut, int noise)
 {
 	u32 avail = message_avail(m, cut);
-	u8 head[PARSE_WINDOW];
 
-	memset(head, noise, sizeof(head));
+	memset(head, noise, PARSE_WINDOW);
 	memcpy(head, m->bytes, avail);
+	return avail;
+}
+
+static u32 begins(u32 protocol, const struct first_message *m, u32 cut, int noise, u32 flags)
+{
+	u8 head[PARSE_WINDOW];
+	u32 avail = message_cut(head, m, cut, noise);
+
 	return protocol_begins(protocol, head, avail, m->total, flags);
+}
+
+/* It is taken for this protocol, or if it is cut for none. */
+static void detected(const struct first_message *m, u32 protocol, u32 cut, int noise, u32 flags)
+{
+	u8 head[PARSE_WINDOW];
+	u32 avail = message_cut(head, m, cut, noise),
+	    got = protocol_detect(head, avail, m->total, flags);
+
+	if (got != protocol && (got || avail == message_avail(m, PARSE_WINDOW)))
+		fail_msg("%s, %u bytes, flags %u: protocol %u", m->name, cut, flags, got);
 }
 
 #define MESSAGES (sizeof(first_messages) / sizeof(*first_messages))
@@ -59,6 +77,9 @@ static void cut_test(void **state)
 				    begins(protocol, &first_messages[i], cut, 0xff, 0))
 					fail_msg("%s, %u bytes: protocol %u",
 						 first_messages[i].name, cut, protocol);
+	for (size_t i = 0; i < MESSAGES; i++)
+		for (u32 cut = 0; cut <= PARSE_WINDOW; cut++)
+			detected(&first_messages[i], first_messages[i].protocol, cut, 0xff, 0);
 }
 
 /* What clients send in the middle of a connection: one detector knows it, and only where it may be the middle. */
@@ -107,6 +128,55 @@ static void greeted_test(void **state)
 			    (protocol == PROTOCOL_TLS &&
 			     first_messages[i].protocol == PROTOCOL_TLS))
 				fail_msg("%s: protocol %u", first_messages[i].name, protocol);
+}
+
+/* What people type, and what looks like it: the first bytes of a connection tell, and none that come later. */
+static void typed_test(void **state)
+{
+	static const struct first_message messages[] = {
+		{ "ping", PROTOCOL_REDIS, 6, "ping\r\n" },
+		{ "password", PROTOCOL_REDIS, 13, "AUTH secret\r\n" },
+		{ "check", PROTOCOL_REDIS, 18, "info replication\r\n" },
+		{ "role", PROTOCOL_REDIS, 6, "ROLE\r\n" },
+		{ "sentinel", PROTOCOL_REDIS, 18, "SENTINEL masters\r\n" },
+		{ "set", PROTOCOL_REDIS, 8, "Set a b\n" },
+		{ "get", PROTOCOL_REDIS, 12, "GET user:1\r\n" },
+		{ "get, as of a host", PROTOCOL_REDIS, 10, "GET hits\r\n" },
+		{ "pattern", PROTOCOL_REDIS, 8, "KEYS *\r\n" },
+		{ "hash", PROTOCOL_REDIS, 10, "hget a b\r\n" },
+		{ "pipe", PROTOCOL_REDIS, 34, "SET Key0 Value0\r\nSET Key1 Value1" },
+		{ "pipe, long", PROTOCOL_REDIS, 2000, "LPUSH list:1 xxxxxxxxxxxxxxxxxxx" },
+		{ "memcached get", PROTOCOL_MEMCACHED, 7, "get a\r\n" },
+		{ "memcached set", PROTOCOL_MEMCACHED, 20, "set a 0 0 5\r\nhello\r\n" },
+		{ "memcached touch", PROTOCOL_MEMCACHED, 11, "touch a 0\r\n" },
+		{ "http 0.9", PROTOCOL_HTTP, 7, "GET /\r\n" },
+		{ "http", PROTOCOL_HTTP, 18, "GET / HTTP/1.0\r\n\r\n" },
+		{ "http proxy", PROTOCOL_HTTP, 27, "GET http://a/ HTTP/1.0\r\n\r\n" },
+		{ "set without an end", PROTOCOL_UNKNOWN, 7, "SET a b" },
+		{ "other words", PROTOCOL_UNKNOWN, 9, "SETS a b\r\n" },
+		{ "longer words", PROTOCOL_UNKNOWN, 13, "SENTINELS a\r\n" },
+		{ "sip", PROTOCOL_UNKNOWN, 400, "INFO sip:bob@example.test SIP/2." },
+		{ "irc", PROTOCOL_UNKNOWN, 13, "PING :token\r\n" },
+		{ "nats server", PROTOCOL_UNKNOWN, 300, "INFO {\"server_id\":\"NDMNHUQXNUT3" },
+		{ "smtp", PROTOCOL_UNKNOWN, 13, "EHLO client\r\n" },
+		{ "ftp", PROTOCOL_UNKNOWN, 16, "USER anonymous\r\n" },
+		{ "zookeeper word", PROTOCOL_UNKNOWN, 5, "ruok\n" },
+		{ "beanstalk", PROTOCOL_UNKNOWN, 21, "put 0 0 60 5\r\nhello\r\n" },
+		{ "graphite", PROTOCOL_UNKNOWN, 25, "get.count 42 1700000000\r\n" },
+		{ "sql", PROTOCOL_UNKNOWN, 10, "select 1;\n" },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(messages) / sizeof(*messages); i++)
+		for (int noise = 0; noise < 256; noise += 5) {
+			const struct first_message *m = &messages[i];
+			u32 late = m->protocol == PROTOCOL_REDIS ? PROTOCOL_UNKNOWN : m->protocol;
+
+			for (u32 cut = 0; cut <= PARSE_WINDOW; cut++)
+				detected(m, m->protocol, cut, noise, 0);
+			detected(m, late, PARSE_WINDOW, noise, DETECT_LATE);
+			detected(m, PROTOCOL_UNKNOWN, PARSE_WINDOW, noise, DETECT_GREETED);
+		}
 }
 
 /* What it is taken for, its parser understands: the first step finds no desync. */
@@ -161,6 +231,7 @@ int main(void)
 		cmocka_unit_test(confusion_test), cmocka_unit_test(cut_test),
 		cmocka_unit_test(greeted_test),	  cmocka_unit_test(late_test),
 		cmocka_unit_test(parsed_test),	  cmocka_unit_test(proxy_test),
+		cmocka_unit_test(typed_test),
 	};
 
 	return cmocka_run_group_tests_name("detect", tests, NULL, NULL);

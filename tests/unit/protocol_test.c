@@ -703,6 +703,13 @@ static const struct row redis_rows[] = {
 /* --- memcached */
 
 static const struct row memcached_rows[] = {
+	{ "Redis, whose commands have the same names, and answers do not",
+	  "req redis ok req error req ok",
+	  { REQUEST("set a b ex 10\r\n"), RESPONSE("+OK\r\n"), REQUEST("lpush a c\r\n"),
+	    RESPONSE("-WRONGTYPE no list\r\n"), REQUEST("GET a\r\n"), RESPONSE("$1\r\nb\r\n") } },
+	{ "Redis, with a number and a list",
+	  "req req redis ok ok",
+	  { REQUEST("incr a\r\nget\r\n"), RESPONSE(":1\r\n*0\r\n") } },
 	{ "get",
 	  "req ok req ok req ok",
 	  { REQUEST("get a\r\n"), RESPONSE("VALUE a 0 5\r\nhello\r\nEND\r\n"),
