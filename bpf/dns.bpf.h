@@ -1,33 +1,37 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
-/* DNS over UDP: queries are matched by id and answered in any order. */
+/* DNS over UDP: queries are matched by id and answered in any order, and asked again from the same socket or another one. */
 #ifndef DNS_BPF_H
 #define DNS_BPF_H
 
 #include "detect.bpf.h"
 
 struct datagram_key {
-	u64 sock;
+	u64 sock; /* 0: a query that is sent, by its server */
 	u64 question[DNS_QUESTION_WORDS];
-	u32 epoch; /* of the socket */
+	u32 epoch; /* of the socket; the number of the server */
 	u32 unused;
 };
 
 /* Queries that are the same: one that was asked again, or of several clients of a server. */
 struct datagram {
 	u64 since_ns, last_ns; /* the first and the last of them */
-	u64 seen_ns;	       /* when the first was seen: what has arrived is read later */
+	u64 seen_ns; /* when the first from this socket was seen: what has arrived is read later */
+	u64 sock;    /* of the last of them */
 	u32 identity, gen;
 	u32 cnt;
 	u16 peer;
 	u8 sent;
 	u8 answered; /* one of them */
 	u8 to_all;   /* nobody has to answer */
-	u8 unused[7];
+	u8 moved;    /* asked again from another socket */
+	u8 unused[6];
 };
 struct TABLE(BPF_MAP_TYPE_LRU_HASH, struct datagram_key, struct datagram, 8192, 0) request_datagrams
 	SEC(".maps");
 
-#define DNS_RETRY_NS 12000000000LL /* resolvers ask again within that time */
+/* Resolvers ask again within that time; from another socket not before this one, as several that have the same ids may do. */
+#define DNS_RETRY_NS	 12000000000LL
+#define DNS_RETRY_MIN_NS 500000000LL
 
 /* Multicast DNS has no ids; LLMNR and NetBIOS use their own port also for what they ask. */
 static __always_inline bool dns_asks_all(struct sock *sk, const u8 *dns)
@@ -37,13 +41,61 @@ static __always_inline bool dns_asks_all(struct sock *sk, const u8 *dns)
 	return !be16_at(dns) || port == 5355 || port == 137;
 }
 
+static __always_inline void key_by_server(const struct event *e, struct datagram_key *key)
+{
+	key->sock = 0;
+	key->epoch = e->sc->request.peer;
+}
+
+static __always_inline void key_by_socket(const struct event *e, struct datagram_key *key)
+{
+	key->sock = (u64)e->sk;
+	key->epoch = connection_epoch(&e->sc->request, e->p->call_ns);
+}
+
+/* Is this query, of another socket, the same one? Or the one that this response is for? */
+static __always_inline bool is_moved(const struct event *e, const struct datagram *found,
+				     bool query)
+{
+	s64 ns = e->now - found->last_ns;
+
+	return query ? found->identity == e->sc->identity && found->gen == e->sc->gen &&
+			       ns > DNS_RETRY_MIN_NS && ns < DNS_RETRY_NS
+		     : found->moved;
+}
+
+/*
+ * The entry of a query or response, by `key`; NULL: one may be made there. The server finds a query that is sent, so that it is found from
+ * another socket too. While that place is taken by one of another socket, which waits as well, a query is found by its socket.
+ */
+static __always_inline struct datagram *datagram_find(const struct event *e,
+						      struct datagram_key *key, bool query)
+{
+	bool client = e->sent == query, taken = !client;
+	struct datagram *found;
+
+	if (client) {
+		key_by_server(e, key);
+		found = bpf_map_lookup_elem(&request_datagrams, key);
+		if (found && (found->sock == (u64)e->sk || is_moved(e, found, query)))
+			return found;
+		taken = found;
+	}
+	key_by_socket(e, key);
+	found = bpf_map_lookup_elem(&request_datagrams, key);
+	if (!found && !taken)
+		key_by_server(e, key);
+	return found;
+}
+
 /* The time of a query that is asked again begins with the first try, unless somebody gave up in between. */
-static __noinline int dns_query(struct event *e, const struct datagram_key *key)
+static __noinline int dns_query(struct event *e, struct datagram_key *key)
 {
 	struct datagram query = {
 		.since_ns = e->now,
 		.last_ns = e->now,
 		.seen_ns = e->p->call_ns,
+		.sock = (u64)e->sk,
 		.identity = e->sc->identity,
 		.gen = e->sc->gen,
 		.cnt = 1,
@@ -51,13 +103,22 @@ static __noinline int dns_query(struct event *e, const struct datagram_key *key)
 		.sent = e->sent,
 		.to_all = dns_asks_all(e->sk, e->p->head),
 	};
-	struct datagram *found = bpf_map_lookup_elem(&request_datagrams, key);
+	struct datagram *found = datagram_find(e, key, true);
 
 	e->sc->request.protocol = PROTOCOL_DNS;
 	entries_seen = 1;
+	if (!found && !bpf_map_update_elem(&request_datagrams, key, &query, BPF_NOEXIST))
+		return 0;
 	if (!found || found->sent != query.sent || (s64)(e->now - found->last_ns) > DNS_RETRY_NS) {
+		if (!found) /* another CPU was first */
+			key_by_socket(e, key);
 		bpf_map_update_elem(&request_datagrams, key, &query, BPF_ANY);
 		return 0;
+	}
+	if (found->sock != query.sock) {
+		found->sock = query.sock;
+		found->seen_ns = query.seen_ns;
+		found->moved = 1;
 	}
 	if (found->answered)
 		found->since_ns = e->now;
@@ -67,9 +128,9 @@ static __noinline int dns_query(struct event *e, const struct datagram_key *key)
 	return 0;
 }
 
-static __noinline int dns_response(struct event *e, const struct datagram_key *key)
+static __noinline int dns_response(struct event *e, struct datagram_key *key)
 {
-	struct datagram *found = bpf_map_lookup_elem(&request_datagrams, key);
+	struct datagram *found = datagram_find(e, key, false);
 
 	if (!found || found->sent == e->sent)
 		return 0;
@@ -91,11 +152,10 @@ static __noinline int dns_response(struct event *e, const struct datagram_key *k
 static __always_inline bool on_dns(struct event *e)
 {
 	const u8 *dns = e->p->head;
-	struct datagram_key key = { .sock = (u64)e->sk };
+	struct datagram_key key = {};
 
 	if (e->p->head_len < DNS_LEN_MIN)
 		return false;
-	key.epoch = connection_epoch(&e->sc->request, e->p->call_ns);
 	dns_question(dns, key.question);
 	if (dns_is_query(dns)) {
 		dns_query(e, &key);

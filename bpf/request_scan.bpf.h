@@ -270,7 +270,7 @@ TABLE_SCAN(datagrams_scan, request_datagrams, struct datagram_key, struct datagr
 	key = *entry;
 	quiet = query->to_all || query->answered;
 	dim = dimension(PROTOCOL_DNS, query->sent ? TCP_OUTBOUND : TCP_INBOUND, query->peer, 0);
-	state = entry_state(key.sock, query->seen_ns, &h);
+	state = entry_state(query->sock, query->seen_ns, &h);
 	if (state != ENTRY_ENDED && (s64)(now - query->last_ns) < DNS_TIMEOUT_NS) {
 		if (state == ENTRY_WAITS && !quiet)
 			waiting_add(identity_valid(query->identity, query->gen), dim, 1,

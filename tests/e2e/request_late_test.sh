@@ -8,6 +8,8 @@
 . "$(dirname "$0")/servers.sh"
 # shellcheck source=tests/e2e/request.sh
 . "$(dirname "$0")/request.sh"
+# shellcheck source=tests/e2e/waiting.sh
+. "$(dirname "$0")/waiting.sh"
 
 python=/usr/bin/python3
 need nginx haproxy h2load $python
@@ -95,7 +97,8 @@ ok "connects are under way as the daemon starts ($waiting)" test "$waiting" -gt 
 is_metric "$waiting" "they are connections" seismo_tcp_connections_total service=w-client-$$ direction=outbound
 is 0 "$(value_or_0 seismo_tcp_connect_duration_seconds_count service=w-client-$$)" "but nobody knows for how long they waited"
 
-# --- DNS: of two packets the first is lost; the same id again, much later; several sockets with the same ids
+# --- DNS: of two packets the first is lost, the other one comes from the same socket or another; the same id again, much later; several
+# sockets with the same ids
 
 program n-server <<'END'
 import socket, time
@@ -106,8 +109,9 @@ seen = set()
 while True:
     query, peer = s.recvfrom(512)
     name = query[12:]
-    if b"never" in name or (b"lost" in name and (peer, name) not in seen):
-        seen.add((peer, name))
+    lost = (peer, name) if b"lost" in name else name if b"moved" in name else None
+    if b"never" in name or (lost and lost not in seen):
+        seen.add(lost)
         continue
     s.sendto(query[:2] + b"\x81\x80" + query[4:], peer)
 END
@@ -119,17 +123,25 @@ def open_socket():
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     s.connect(("127.0.0.1", int(sys.argv[1])))
     return s
-def retried(s, id, name, wait):
+def retried(s, id, name, wait, other=None, anew=0):
     begin = time.monotonic()
     s.send(query(id, name))
     select.select([s], [], [], wait)
-    s.send(query(id, name))
+    if other:
+        s.close()
+        s = other
+    s.send(query(id + anew, name))
     s.recv(512)
     return time.monotonic() - begin
 sockets = [open_socket() for _ in range(4)]
 if sys.argv[2] == "lost":
     for n in range(3):
         print(retried(sockets[0], 7, b"lost%d" % n, 1.1), flush=True)
+elif sys.argv[2] == "moved":
+    for n in range(3):
+        print(retried(open_socket(), 7, b"moved%d" % n, 1.1, open_socket()), flush=True)
+elif sys.argv[2] == "anew":
+    print(retried(open_socket(), 7, b"moved-anew", 1.1, open_socket(), 1), flush=True)
 elif sys.argv[2] == "never":
     s = sockets[0]
     s.send(query(7, b"a-long-name-that-is-never-answered"))
@@ -163,6 +175,13 @@ none_slower() { # SERVICE TEXT
 dns lost 3
 none_slower n-client-$$ "a query asked again"
 is 0 "$(grown seismo_request_duration_seconds_bucket service=n-client-$$ le=1)" "and not less, from the first try"
+dns moved 3
+none_slower n-client-$$ "a query asked again from another socket"
+is 0 "$(grown seismo_request_duration_seconds_bucket service=n-client-$$ le=1)" "and not less, from the first try on another socket"
+is_unanswered n-client-$$ "a query asked again from another socket"
+mark
+$python "$TMP/bin/n-client-$$" "$(<"$TMP/n-port")" anew >"$TMP/n-said" || bail "the DNS client failed"
+is_unanswered n-client-$$ "asked again with another id, it is another one" "outbound dns client_closed 1"
 dns never 1
 none_slower n-client-$$ "one with the id of one that is never answered"
 dns same 160
