@@ -82,13 +82,17 @@ static inline u32 http2_scan(struct flow *f, const u8 *head, u32 avail, struct f
 	return n;
 }
 
-#define HTTP2_LEN_MAX 0x100000
+#define HTTP2_LEN_MAX 0x100000 /* of a frame without data */
 
-/* The header of a frame, of types that are known or not, has lengths and streams that there may be. */
+/*
+ * The header of a frame, of types that are known or not, has lengths and streams that there may be. gRPC makes frames of data as long as
+ * 24 bits can tell.
+ */
 static inline u32 http2_is_frame(u32 type, u32 len, u32 stream)
 {
 	switch (type) {
 	case HTTP2_DATA:
+		return stream;
 	case HTTP2_HEADERS:
 	case HTTP2_PUSH:
 	case HTTP2_CONTINUATION:
@@ -113,10 +117,11 @@ static inline u32 http2_is_frame(u32 type, u32 len, u32 stream)
 static inline u32 http2_goes_on(const u8 *head, u32 avail, u32 total, u32 at)
 {
 	const u8 *next = head + within_window(at);
+	u32 len = be32_at(next) >> 8;
 
 	if (total == at || avail < at + HTTP2_FRAME)
 		return total == at || avail < total;
-	return http2_is_frame(next[3], be32_at(next) >> 8, be32_at(next + 5)) &&
+	return http2_is_frame(next[3], len, be32_at(next + 5)) && len <= HTTP2_LEN_MAX &&
 	       next[3] <= HTTP2_CONTINUATION;
 }
 

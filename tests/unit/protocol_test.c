@@ -224,6 +224,13 @@ static const struct row http2_rows[] = {
 			 "\0\x40\0\0\1\0\0\0\1",
 			 16384),
 	    REQUEST("\0\0\3\1\4\0\0\0\3\x82\x86\x84") } },
+	{ "data in a frame of more than a MiB",
+	  "req:1 200:1 end:1",
+	  { REQUEST("\0\0\3\1\5\0\0\0\1\x82\x86\x84"),
+	    RESPONSE_MORE("\0\0\1\1\4\0\0\0\1\x88"
+			  "\x12\0\0\0\0\0\0\0\1",
+			  0x120000),
+	    RESPONSE("\0\0\0\0\1\0\0\0\1") } },
 	{ "of before, and known again",
 	  "?:1 503:3 503:5 418:7 503:9 503:11",
 	  { RESPONSE("\0\0\1\1\5\0\0\0\1\xbe\0\0\5\1\5\0\0\0\3\x48\3"
