@@ -14,7 +14,9 @@ import java.net.http.HttpRequest;
 import java.net.http.HttpResponse;
 import java.security.KeyStore;
 import java.security.cert.X509Certificate;
+import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -31,8 +33,9 @@ import javax.net.ssl.X509ExtendedTrustManager;
 /**
  * HTTP inside Java's TLS. `Https server STORE` prints its port, and answers after as many milliseconds as the query's "ms" says, with the
  * key and the certificate in the file STORE. `Https socket STORE N URL... refuse URL` asks for each N times by java.net.URL, which uses
- * sockets, `Https engine ...` by java.net.http, which does not, and prints what it was answered, "200 NUMBER", and "longest SECONDS". It
- * trusts whomever it talks to, except, N times, after `refuse`, and shows the certificate in STORE to whoever asks for it.
+ * sockets, `Https engine ...` by java.net.http, which does not, `Https fresh ...` by a new client each time, which would like HTTP/2, and
+ * prints what it was answered, "200 NUMBER", "p50 SECONDS" and "longest SECONDS". It trusts whomever it talks to, except, N times, after
+ * `refuse`, and shows the certificate in STORE to whoever asks for it.
  */
 class Https {
 	static final Map<SSLContext, HttpClient> clients = new HashMap<>();
@@ -79,10 +82,15 @@ class Https {
 		System.out.println(server.getAddress().getPort());
 	}
 
-	static void ask(boolean engine, SSLContext context, String url) throws Exception {
-		if (engine) {
-			clients.computeIfAbsent(context, c -> HttpClient.newBuilder().sslContext(c).version(HttpClient.Version.HTTP_1_1).build())
-				.send(HttpRequest.newBuilder(URI.create(url)).build(), HttpResponse.BodyHandlers.ofByteArray());
+	static void ask(HttpClient client, String url) throws Exception {
+		client.send(HttpRequest.newBuilder(URI.create(url)).build(), HttpResponse.BodyHandlers.ofByteArray());
+	}
+
+	static void ask(String way, SSLContext context, String url) throws Exception {
+		if (way.equals("engine")) {
+			ask(clients.computeIfAbsent(context, c -> HttpClient.newBuilder().sslContext(c).version(HttpClient.Version.HTTP_1_1).build()), url);
+		} else if (way.equals("fresh")) {
+			ask(HttpClient.newBuilder().sslContext(context).build(), url);
 		} else {
 			HttpsURLConnection connection = (HttpsURLConnection) new URL(url).openConnection();
 			connection.setSSLSocketFactory(context.getSocketFactory());
@@ -90,26 +98,26 @@ class Https {
 		}
 	}
 
-	static void ask(boolean engine, int n, SSLContext trusting, List<String> urls) throws Exception {
-		int answered = 0;
-		long longest = 0;
+	static void ask(String way, int n, SSLContext trusting, List<String> urls) throws Exception {
+		List<Double> times = new ArrayList<>();
 
 		for (String url : urls)
-			for (int i = 0; i < n; i++, answered++) {
+			for (int i = 0; i < n; i++) {
 				long began = System.nanoTime();
-				ask(engine, trusting, url);
-				longest = Math.max(longest, System.nanoTime() - began);
+				ask(way, trusting, url);
+				times.add((System.nanoTime() - began) / 1e9);
 			}
-		System.out.printf("200 %d%nlongest %.6f%n", answered, longest / 1e9);
+		Collections.sort(times);
+		System.out.printf("200 %d%np50 %.6f%nlongest %.6f%n", times.size(), times.get(times.size() / 2), times.get(times.size() - 1));
 	}
 
-	static void refuse(boolean engine, int n, String url) throws Exception {
+	static void refuse(String way, int n, String url) throws Exception {
 		SSLContext context = SSLContext.getInstance("TLS");
 
 		context.init(null, null, null);
 		for (int i = 0; i < n; i++) {
 			try {
-				ask(engine, context, url);
+				ask(way, context, url);
 			} catch (SSLHandshakeException e) {
 				continue;
 			}
@@ -120,7 +128,6 @@ class Https {
 	public static void main(String[] arguments) throws Exception {
 		SSLContext context = SSLContext.getInstance("TLS");
 		List<String> urls = Arrays.asList(arguments);
-		boolean engine = arguments[0].equals("engine");
 		int n, refused = urls.indexOf("refuse");
 
 		context.init(keys(arguments[1]), new TrustManager[] { new Trusting() }, null);
@@ -129,7 +136,7 @@ class Https {
 			return;
 		}
 		n = Integer.parseInt(arguments[2]);
-		ask(engine, n, context, urls.subList(3, refused));
-		refuse(engine, n, arguments[refused + 1]);
+		ask(arguments[0], n, context, urls.subList(3, refused));
+		refuse(arguments[0], n, arguments[refused + 1]);
 	}
 }

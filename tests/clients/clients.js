@@ -14,18 +14,24 @@ function answered(status, number = 1) {
 	counts[status] = (counts[status] || 0) + number
 }
 
-// A request and its answer; what is thrown is an error, of which `status` makes the name of a status.
-async function ask(call, status = () => 'error') {
+async function timed(call) {
 	const began = process.hrtime.bigint()
-	let result
 	try {
-		result = await call()
-		answered('ok')
-	} catch (error) {
-		answered(status(error))
+		return await call()
+	} finally {
+		times.push(Number(process.hrtime.bigint() - began) / 1e9)
 	}
-	times.push(Number(process.hrtime.bigint() - began) / 1e9)
-	return result
+}
+
+// A request and its answer; what is thrown is an error.
+async function ask(call) {
+	try {
+		const result = await timed(call)
+		answered('ok')
+		return result
+	} catch {
+		answered('error')
+	}
 }
 
 async function repeat(call, n = N) {
@@ -43,6 +49,27 @@ function event(emitter, name) {
 
 const wait = ms => new Promise(resolve => setTimeout(resolve, ms))
 
+// On a connection of its own.
+function grpcClient(port) {
+	const grpc = require('@grpc/grpc-js')
+	const same = bytes => bytes
+	const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure(), { 'grpc.use_local_subchannel_pool': 1 })
+	const names = Object.fromEntries(Object.entries(grpc.status).map(([name, code]) => [code, name]))
+	const call = text => timed(() => new Promise(resolve => {
+		client.makeUnaryRequest('/mix.Mix/Call', same, same, Buffer.from(text), {}, error => {
+			answered(names[error ? error.code : 0])
+			resolve()
+		})
+	}))
+	const stream = text => new Promise(resolve => {
+		const messages = client.makeServerStreamRequest('/mix.Mix/Stream', same, same, Buffer.from(text))
+		messages.on('data', () => {})
+		messages.on('error', () => {})
+		messages.on('status', ({ code }) => { answered(names[code]); resolve() })
+	})
+	return { call, stream, close: () => client.close() }
+}
+
 const clients = {
 	// The client tells of each response itself, those included that it asked for on its own.
 	async kafkajs(port) {
@@ -54,7 +81,10 @@ const clients = {
 		for (const part of parts)
 			part.on(part.events.REQUEST, ({ payload }) => {
 				answered('ok')
-				untimed += ['Fetch', 'JoinGroup', 'SyncGroup'].includes(payload.apiName)
+				if (['Fetch', 'JoinGroup', 'SyncGroup'].includes(payload.apiName))
+					untimed++
+				else
+					times.push(payload.duration / 1e3)
 			})
 		await producer.connect()
 		await repeat(i => producer.send({ topic: 'topic', acks: i % 2 ? 1 : -1, messages: [{ value: `message ${i}` }] }))
@@ -132,7 +162,9 @@ const clients = {
 
 	async mongodb(port) {
 		const { MongoClient } = require('mongodb')
-		const client = new MongoClient(`mongodb://127.0.0.1:${port}`, { retryWrites: false, connectTimeoutMS: PATIENCE, serverSelectionTimeoutMS: PATIENCE })
+		const client = new MongoClient(`mongodb://127.0.0.1:${port}`, { retryWrites: false, connectTimeoutMS: PATIENCE, serverSelectionTimeoutMS: PATIENCE, monitorCommands: true })
+		for (const event of ['commandSucceeded', 'commandFailed'])
+			client.on(event, ({ duration }) => times.push(duration / 1e3))
 		const rows = client.db('a').collection('b')
 		await repeat(() => rows.find().toArray())
 		await repeat(() => rows.countDocuments())
@@ -148,8 +180,8 @@ const clients = {
 		const client = new Client({ contactPoints: [`127.0.0.1:${port}`], localDataCenter: 'here', pooling: { heartBeatInterval: 0 },
 			socketOptions: { connectTimeout: PATIENCE, readTimeout: PATIENCE } })
 		await client.connect()
-		await repeat(() => client.execute('SELECT * FROM a.b'))
-		await repeat(i => client.execute('SELECT * FROM a.c WHERE d = ?', [`${i}`], { prepare: true }))
+		await repeat(() => timed(() => client.execute('SELECT * FROM a.b')))
+		await repeat(i => timed(() => client.execute('SELECT * FROM a.c WHERE d = ?', [`${i}`], { prepare: true })))
 		await repeat(() => client.execute('SELECT fail').catch(() => {}), 7)
 		await Promise.all(Array.from({ length: N }, () => client.execute('SELECT * FROM a.b')))
 		await client.shutdown()
@@ -223,31 +255,22 @@ const clients = {
 	},
 
 	async grpc(port) {
-		const grpc = require('@grpc/grpc-js')
-		const same = bytes => bytes
-		const client = new grpc.Client(`127.0.0.1:${port}`, grpc.credentials.createInsecure())
-		const names = Object.fromEntries(Object.entries(grpc.status).map(([name, code]) => [code, name]))
-		const call = text => new Promise(resolve => {
-			const began = process.hrtime.bigint()
-			client.makeUnaryRequest('/mix.Mix/Call', same, same, Buffer.from(text), {}, error => {
-				answered(names[error ? error.code : 0])
-				times.push(Number(process.hrtime.bigint() - began) / 1e9)
-				resolve()
-			})
-		})
-		const stream = text => new Promise(resolve => {
-			const messages = client.makeServerStreamRequest('/mix.Mix/Stream', same, same, Buffer.from(text))
-			messages.on('data', () => {})
-			messages.on('error', () => {})
-			messages.on('status', ({ code }) => { answered(names[code]); resolve() })
-		})
+		const { call, stream, close } = grpcClient(port)
 		await repeat(() => call('0'), 3 * N)
 		for (let code = 1; code < 17; code++)
 			await call(`${code}`)
 		await Promise.all(Array.from({ length: N }, (_, i) => call(`${i % 17}`)))
 		await repeat(() => stream('0'), 5)
 		await repeat(() => stream('13'), 5)
-		client.close()
+		close()
+	},
+
+	// As those who measure load ask: many at a time, on several connections.
+	async ghz(port) {
+		const channels = Array.from({ length: 5 }, () => grpcClient(port))
+		await Promise.all(Array.from({ length: 2 * N }, (_, i) => repeat(j => channels[i % 5].call(`${j === 4 ? i % 17 : 0}`), 5)))
+		for (const { close } of channels)
+			close()
 	},
 }
 

@@ -83,7 +83,7 @@ begin_postgres() {
 
 begin_kafka() {
 	# shellcheck disable=SC2034 # it ends when this is closed
-	exec {orders}> >(exec "$TMP/bin/kcat-$$" -P -t topic -X test.mock.num.brokers=1 -b none 2>"$TMP/kafka.log")
+	exec {orders}> >(exec "$TMP/bin/kcat-$$" -P -t topic -X test.mock.num.brokers=1 -X test.mock.broker.rtt=20 -b none 2>"$TMP/kafka.log")
 	at_exit end_process $!
 	wait_until kafka_listens || bail "no broker: $(tail -n 3 "$TMP/kafka.log")"
 }
@@ -108,15 +108,20 @@ server_begin redis "${ports[redis]}" redis-server-$$ --port "${ports[redis]}" --
 server_begin memcached "${ports[memcached]}" memcached-$$ -u root -l 127.0.0.1 -p "${ports[memcached]}"
 begin_postgres
 server_ready nats mosquitto slapd redis memcached mysql
+# It answers at once, but the way there is long.
+workload relay "relay-$$" >/dev/null
+background "$TMP/bin/relay-$$" "${ports[mosquitto]}" 1 10 >"$TMP/relay"
+wait_until test -s "$TMP/relay" || bail "no relay"
+ports[slow-mosquitto]=$(<"$TMP/relay")
 own_ready mongodb cassandra grpc
 mark
 
 # --- all at once
 
-for name in nats kafkajs:kafka mongodb cassandra ldapjs:slapd memjs:memcached mysql2:mysql pg:postgres ioredis:redis grpc; do
+for name in nats kafkajs:kafka mongodb cassandra ldapjs:slapd memjs:memcached mysql2:mysql pg:postgres ioredis:redis grpc ghz:grpc; do
 	client_begin "${name%:*}" "${name%:*}" "${name#*:}"
 done
-client_begin mqtt5 mqtt mosquitto 5
+client_begin mqtt5 mqtt slow-mosquitto 5
 client_begin mqtt4 mqtt mosquitto 4
 clients_end
 for name in mongodb cassandra; do
@@ -140,20 +145,27 @@ done <<-END
 	mysql2 mysql mariadbd
 	pg postgresql postgres
 	ioredis redis redis-server
-	grpc grpc grpc-server
+	grpc grpc
+	ghz grpc
 	mqtt5 mqtt
 	mqtt4 mqtt
 END
 answered_are mosquitto-$$ inbound mqtt mqtt4 mqtt5
+answered_are grpc-server-$$ inbound grpc grpc ghz
 
 while read -r name seconds protocol service; do
 	median_is "$seconds" "$name" "$name-$$" "$protocol" outbound
-	median_is "$seconds" "$name" "$service-$$" "$protocol" inbound
+	[[ ! $service ]] || median_is "$seconds" "$name" "$service-$$" "$protocol" inbound
 done <<-END
 	nats 0.02 nats nats-server
 	ioredis 0.005 redis redis-server
 	mysql2 0.02 mysql mariadbd
 	pg 0.02 postgresql postgres
-	grpc 0.02 grpc grpc-server
+	grpc 0.02 grpc
+	ghz 0.02 grpc grpc-server
+	kafkajs 0.02 kafka kcat
+	mongodb 0.02 mongodb mongodb-server
+	cassandra 0.02 cql cassandra-server
+	mqtt5 0.02 mqtt
 END
 stop_seismo

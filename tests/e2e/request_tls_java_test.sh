@@ -15,10 +15,11 @@ need nginx curl openssl go java javac
 . "$(dirname "$0")/tls.sh"
 own_copy nginx
 go_build gohttp "$TMP/go"
-for class in Server Socket Engine Closer; do
+for class in Server Socket Engine Fresh Closer; do
 	sed "s/class Https/class $class$$/" "$ROOT/tests/clients/Https.java" >"$TMP/$class$$.java"
 done
-javac -d "$TMP" "$TMP"/{Server,Socket,Engine,Closer}$$.java || bail "no classes of Java"
+javac -d "$TMP" "$TMP"/{Server,Socket,Engine,Fresh,Closer}$$.java || bail "no classes of Java"
+fresh=20 # requests of clients that ask once
 java=(java -Xshare:auto -XX:TieredStopAtLevel=1 -cp "$TMP")
 
 own_begin java "${java[@]}" Server$$ server "$TMP/store"
@@ -40,9 +41,14 @@ for class in Socket Engine; do
 		"$(url plain)" "$(url mutual)" "$(url go)" "$(url go-mutual)" "$(url java)" refuse "$(url go)"
 	errors["$class$$ outbound"]=$n
 done
+# One connection after the other, for one request each.
+ask Fresh$$ "plain java" "${java[@]}" Fresh$$ fresh "$TMP/store" $fresh "$(url plain)" "$(url java)" refuse "$(url go)"
+cp "$TMP/answered" "$TMP/fresh.answered"
+errors["Fresh$$ outbound"]=$fresh
 # One that says goodbye after each request, which may be answered.
 ask Closer$$ "plain go java" "${java[@]}" -Dhttp.keepAlive=false Closer$$ socket "$TMP/store" $n "$(url plain)" "$(url go)" "$(url java)" refuse "$(url go)"
 errors["Closer$$ outbound"]=$n
-errors["go-$$ inbound"]=$((3 * n))
+errors["go-$$ inbound"]=$((3 * n + fresh))
 asked_are_counted
+median_is 0.02 fresh Fresh$$ tls outbound
 stop_seismo

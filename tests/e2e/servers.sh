@@ -96,7 +96,7 @@ fpm_start() { # PORT WORKERS
 	END
 	mkdir -p "$TMP/www"
 	# shellcheck disable=SC2016 # of PHP
-	echo '<?php usleep((int)($_GET["us"] ?? 0)); echo str_repeat("x", (int)($_GET["bytes"] ?? 100));' >"$TMP/www/index.php"
+	echo '<?php usleep((int)($_GET["us"] ?? 0)); http_response_code((int)($_GET["code"] ?? 200)); echo str_repeat("x", (int)($_GET["bytes"] ?? 100));' >"$TMP/www/index.php"
 	server_start "$1" "php-fpm-$$" --nodaemonize --allow-to-run-as-root --no-php-ini --fpm-config "$TMP/fpm.conf"
 }
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 /*
- * `relay PORT SEED` passes on what comes to a port of 127.0.0.1 to PORT there, and back, in pieces of other sizes, each
- * direction of a connection in a thread of its own. Prints the port it got.
+ * `relay PORT SEED [MS]` passes on what comes to a port of 127.0.0.1 to PORT there, and back, in pieces of other sizes, each
+ * direction of a connection in a thread of its own, after as many milliseconds. Prints the port it got.
  */
 #include <arpa/inet.h>
 #include <netinet/tcp.h>
@@ -16,6 +16,7 @@ struct way {
 	unsigned random;
 };
 
+static unsigned delay_ms;
 static const size_t sizes[] = { 100, 500, 1000, 4096, 20000, 65536 };
 
 static void die(const char *what)
@@ -35,12 +36,14 @@ static void *way_run(void *arg)
 	char data[65536];
 	ssize_t came, sent = 0;
 
-	while (sent >= 0 && (came = recv(w->from, data, size_next(w), 0)) > 0)
+	while (sent >= 0 && (came = recv(w->from, data, size_next(w), 0)) > 0) {
+		usleep(1000 * delay_ms);
 		for (ssize_t at = 0; at < came && sent >= 0; at += sent) {
 			size_t left = (size_t)(came - at), size = size_next(w);
 
 			sent = send(w->to, data + at, size < left ? size : left, MSG_NOSIGNAL);
 		}
+	}
 	shutdown(w->to, SHUT_WR);
 	free(w);
 	return NULL;
@@ -68,10 +71,11 @@ int main(int argc, char **argv)
 	socklen_t size = sizeof(address);
 	unsigned seed;
 
-	if (argc != 3) {
-		fprintf(stderr, "Usage: relay PORT SEED\n");
+	if (argc != 3 && argc != 4) {
+		fprintf(stderr, "Usage: relay PORT SEED [MS]\n");
 		return 2;
 	}
+	delay_ms = argc == 4 ? (unsigned)atoi(argv[3]) : 0;
 	if (listener < 0 || bind(listener, (struct sockaddr *)&address, size) ||
 	    listen(listener, 64) || getsockname(listener, (struct sockaddr *)&address, &size))
 		die("listen");
