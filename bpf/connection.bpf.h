@@ -91,6 +91,10 @@ static __noinline int on_request(struct event *e)
 		e->now = r->arrived_ns;
 	if (!r->protocol && !r->outstanding && r->tries < TRIES && !event_detect_protocol(e))
 		return 0;
+	if (r->tunnel && !r->protocol)
+		r->protocol = PROTOCOL_OPAQUE;
+	if (r->protocol == PROTOCOL_OPAQUE)
+		return 0;
 	if (is_shown(r) && r->protocol != PROTOCOL_TLS)
 		return 0;
 	e->p->blocking = 0;
@@ -139,7 +143,7 @@ static __noinline int response_detect(struct event *e)
 		queue_add(e, 0, 1);
 		e->p->owed = 1;
 	}
-	if (!r->tries) {
+	if (!r->tries && !r->tunnel) {
 		event_detect_protocol(e);
 		r->greeted = !r->protocol && r->watched && is_greeting(e);
 		if (r->watched && protocol_greets(r->protocol))

@@ -70,12 +70,24 @@ static __always_inline bool is_former(const struct event *e, u32 status)
 	return status == STATUS_UNKNOWN && e->sc->request.response_started && e->sent;
 }
 
-/* After these, the connection speaks another protocol, which has no requests. */
+/* The proxy has connected: what follows is in the protocol of whoever is behind it. */
+static __noinline int tunnel_begin(struct request_ctx *r)
+{
+	flows_reset(r);
+	r->protocol = PROTOCOL_UNKNOWN;
+	r->tries = r->pipelined = r->interim = r->response_started = r->fastpath_score = 0;
+	r->tunnel = 1;
+	return 0;
+}
+
+/* After these, the connection speaks another protocol, which has no requests, or is a tunnel. */
 static __always_inline void http_upgrade(struct request_ctx *r, u32 status)
 {
-	if (status == 101 || (status >= 200 && status < 300 && r->protocol == PROTOCOL_HTTP &&
-			      r->stream.flow[FLOW_REQUEST].named))
+	if (status == 101)
 		r->protocol = PROTOCOL_OPAQUE;
+	else if (status >= 200 && status < 300 && r->protocol == PROTOCOL_HTTP &&
+		 r->stream.flow[FLOW_REQUEST].named)
+		tunnel_begin(r);
 }
 
 /* Instead of the status of a response to all that is in flight. */

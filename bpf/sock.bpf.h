@@ -68,6 +68,7 @@ struct request_ctx {
 	u8 shown; /* what is inside TLS is counted: see plaintext.bpf.h */
 	u8 ktls;  /* bits of enum ktls */
 	u8 inside; /* TLS whose records the kernel makes: as what requests count, see request_protocol() */
+	u8 tunnel; /* through a proxy of HTTP: it has requests if their protocol is known */
 	u16 race_status;
 	u32 sent_seq; /* TCP: write sequence at the last send seen */
 	u32 epoch;    /* connection_epoch() */

@@ -1,7 +1,8 @@
 #!/bin/bash
 # SPDX-License-Identifier: BSD-3-Clause
-# HTTP as programs really speak it: curl, wrk, h2load, Java's and Go's own clients; nginx and HAProxy between them and the server, in all
-# their ways to pass bytes on. Each request and its status as the clients have it, at all ends, and the median as the client saw it.
+# HTTP as programs really speak it: curl, wrk, h2load, Java's and Go's own clients; between them and the server nginx, with PHP too, HAProxy,
+# in all their ways to pass bytes on, and a forward proxy. Each request and its status as the clients have it, at all ends, and the median
+# as the client saw it.
 # shellcheck source=tests/e2e/lib.sh
 . "$(dirname "$0")/lib.sh"
 # shellcheck source=tests/e2e/servers.sh
@@ -11,8 +12,8 @@
 # shellcheck source=tests/e2e/clients.sh
 . "$(dirname "$0")/clients.sh"
 
-need nginx haproxy nghttpx curl wrk h2load go javac
-own_copy nginx haproxy nghttpx curl wrk h2load
+need nginx haproxy nghttpx tinyproxy curl wrk h2load go javac
+own_copy nginx haproxy nghttpx tinyproxy curl wrk h2load
 chmod 755 "$TMP"
 mkdir -p "$TMP/www/dav"
 n=20
@@ -48,16 +49,18 @@ curl_ask() { # NAME OPTION|URL...
 
 go_begin go-server
 go_begin go-tls tls
-for name in nginx nginx-proxied h2 nghttpx spliced splice-request splice-response copied tcp proxied1 proxied2; do
+for name in nginx nginx-proxied h2 nghttpx fpm tinyproxy spliced splice-request splice-response copied tcp proxied1 proxied2; do
 	ports[$name]=$(free_port)
 done
 url() { # SERVER [REST]
 	echo "http://127.0.0.1:${ports[$1]}${2:-/}"
 }
 
+fpm_start "${ports[fpm]}" 2
 # shellcheck disable=SC2016 # of nginx
 nginx_start "${ports[nginx]}" "
 	upstream go { server 127.0.0.1:${ports[go-server]}; keepalive 8; }
+	upstream fpm { $(fpm_upstream "${ports[fpm]}") }
 	server {
 		listen 127.0.0.1:${ports[nginx]};
 		listen 127.0.0.1:${ports[nginx-proxied]} proxy_protocol;
@@ -65,6 +68,7 @@ nginx_start "${ports[nginx]}" "
 		location /go { proxy_pass http://go; proxy_http_version 1.1; proxy_set_header Connection ''; }
 		location /dav { root $TMP/www; dav_methods PUT DELETE MKCOL COPY MOVE; }
 		location /404 { return 404 missing; }
+		location /fpm { $(fpm_location) }
 		location / { root $TMP/www; }
 	}
 	server { listen 127.0.0.1:${ports[h2]} http2; location /503 { return 503 later; } location / { root $TMP/www; } }"
@@ -129,6 +133,15 @@ is_counted go-server-$$ "curl, by nginx" "inbound http 200 $n"
 median_is 0.02 curl curl-$$ http outbound
 median_is 0.02 curl nginx-$$ http outbound
 
+mark
+curl_ask fpm "$(url nginx "/fpm?us=20000&[1-$n]")" "$(url nginx '/fpm?code=404&[1-5]')" "$(url nginx '/fpm?code=503&bytes=100000&[1-3]')"
+answered_are curl-$$ outbound http fpm
+mapfile -t said < <(answers "" fpm)
+is_counted nginx-$$ "PHP" "${said[@]/#/inbound http}" "${said[@]/#/outbound fastcgi}"
+answered_are php-fpm-$$ inbound fastcgi fpm
+median_is 0.02 fpm nginx-$$ fastcgi outbound
+median_is 0.02 fpm php-fpm-$$ fastcgi inbound
+
 # --- methods
 
 mark
@@ -178,7 +191,54 @@ for name in proxied1 proxied2; do
 	answered_are nginx-$$ inbound http $name
 done
 
-# --- at full speed
+# --- a forward proxy: what goes through its tunnels, too
+
+printf 'Listen 127.0.0.1\nPort %s\nTimeout 60\nMaxClients 10\n' "${ports[tinyproxy]}" >"$TMP/tinyproxy.conf"
+server_start "${ports[tinyproxy]}" tinyproxy-$$ -d -c "$TMP/tinyproxy.conf"
+proxy=(-x "$(url tinyproxy)")
+mark
+curl_ask proxied "${proxy[@]}" "$(url go-server "?ms=20&[1-$n]")" "$(url go-server "?code=503&[1-5]")"
+answered_are curl-$$ outbound http proxied
+mapfile -t said < <(answers http proxied)
+is_counted tinyproxy-$$ "a forward proxy" "${said[@]/#/inbound }" "${said[@]/#/outbound }"
+median_is 0.02 proxied curl-$$ http outbound
+mark
+curl_ask tunnel "${proxy[@]}" -p "$(url go-server "?ms=20&[1-$n]")" "$(url go-server "?code=503&[1-5]")"
+mapfile -t said < <(answers http tunnel)
+is_counted tinyproxy-$$ "a tunnel" "inbound http 200 $((n + 1))" "inbound http 503 5" "${said[@]/#/outbound }"
+is_counted curl-$$ "a tunnel" "outbound http 200 $((n + 1))" "outbound http 503 5"
+answered_are go-server-$$ inbound http tunnel
+median_is 0.02 tunnel curl-$$ http outbound
+mark
+curl_ask secure "${proxy[@]}" -k --http1.1 "https://127.0.0.1:${ports[go-tls]}/?ms=20&[1-$n]"
+is_counted curl-$$ "TLS in a tunnel" "outbound http 200 1" "outbound tls unknown $n"
+is_counted tinyproxy-$$ "TLS in a tunnel" "inbound http 200 1" "inbound tls unknown $n" "outbound tls unknown $n"
+is_counted go-tls-$$ "TLS in a tunnel" "inbound tls unknown $n"
+median_is 0.02 secure curl-$$ tls outbound
+mark
+for _ in {1..3}; do # for more than one request some versions make no frames there
+	curl-$$ -sS "${proxy[@]}" -p --http2-prior-knowledge "$(url h2 /503)" >"$TMP/bodies"
+done
+is_counted curl-$$ "HTTP/2 in a tunnel" "outbound http 200 3" "outbound http2 503 3"
+is_counted tinyproxy-$$ "HTTP/2 in a tunnel" "inbound http 200 3" "inbound http2 503 3" "outbound http2 503 3"
+# Nothing that is known goes through this one.
+mark
+printf 'SSH-2.0-any\r\n' | curl-$$ -sS "${proxy[@]}" -p -m 1 "telnet://127.0.0.1:${ports[fpm]}" >"$TMP/bodies" 2>&1
+is_counted curl-$$ "no requests in a tunnel" "outbound http 200 1"
+is_counted tinyproxy-$$ "no requests in a tunnel" "inbound http 200 1"
+
+# --- under load, on several connections
+
+mark
+h2load-$$ -n 100 -c 4 -m 4 --log-file="$TMP/h2load.log" "$(url nghttpx '?ms=20')" >"$TMP/h2load" 2>&1
+sort -g -k 3 "$TMP/h2load.log" | awk '{ cnt[$2]++; time[NR] = $3 / 1e6 }
+	END { for (code in cnt) print code, cnt[code]; print "p50", time[int(NR / 2) + 1] }' >"$TMP/h2load-slow.answered"
+answered_are h2load-$$ outbound http2 h2load-slow
+mapfile -t said < <(answers "" h2load-slow)
+is_counted nghttpx-$$ "h2load" "${said[@]/#/inbound http2}" "${said[@]/#/outbound http}"
+median_is 0.02 h2load-slow h2load-$$ http2 outbound
+median_is 0.02 h2load-slow nghttpx-$$ http2 inbound
+
 
 mark
 h2load-$$ -n 3000 -c 4 -m 16 "$(url h2 /503)" >"$TMP/h2load" 2>&1
@@ -187,17 +247,40 @@ answered_are h2load-$$ outbound http2 h2load
 answered_are nginx-$$ inbound http2 h2load
 
 # What wrk has not read at its end was answered, too: one request on each connection at most.
-cat >"$TMP/count.lua" <<'END'
-done = function(summary) io.write(string.format("counted %d\n", summary.requests)) end
+cat >"$TMP/mixed.lua" <<'END'
+local paths, cnt = {}, 0
+init = function(args) paths = args end
+request = function()
+	cnt = cnt + 1
+	return wrk.format(nil, paths[cnt % 10 == 0 and 2 or 1])
+end
+done = function(summary, latency)
+	local failed = summary.errors.status
+	io.write(string.format("answered %d %d %.6f\n", summary.requests - failed, failed, latency:percentile(50) / 1e6))
+end
 END
-mark
-wrk-$$ -t 2 -c 8 -d 1 -s "$TMP/count.lua" "$(url nginx /file)" >"$TMP/wrk"
-requests=$(sed -n 's/^counted //p' "$TMP/wrk")
-wrk_counted() {
-	scrape
-	between "$requests" $((requests + 8)) "$(grown seismo_requests_total service=wrk-$$ status=200)" &&
-		between "$requests" $((requests + 8)) "$(grown seismo_requests_total service=nginx-$$ status=200)"
+wrk_ask() { # NAME CONNECTIONS URL PATH OTHER-PATH STATUS: one in ten asks for the other one
+	mark
+	wrk-$$ -t 2 -c "$2" -d 1 -s "$TMP/mixed.lua" "$3" -- "$4" "$5" >"$TMP/wrk" 2>&1
+	sed -n "s/^answered \(.*\) \(.*\) \(.*\)/200 \1\n$6 \2\np50 \3/p" "$TMP/wrk" >"$TMP/$1.answered"
 }
-wait_until wrk_counted
-ok "wrk's $requests requests (it counts $(grown seismo_requests_total service=wrk-$$), nginx $(grown seismo_requests_total service=nginx-$$))" wrk_counted
+wrk_says() { # NAME CONNECTIONS SERVICE...
+	local service status number
+	scrape
+	for service in "${@:3}"; do
+		while read -r status number; do
+			between "$number" $((number + $2)) "$(grown seismo_requests_total service="$service" status="$status")" || return
+		done < <(answers "" "$1")
+	done
+}
+wrk_counted() { # NAME CONNECTIONS SERVICE...
+	wait_until wrk_says "$@"
+	ok "$1: $(answers "" "$1" | xargs), or one more on each connection, in ${*:3}" wrk_says "$@"
+}
+wrk_ask wrk 8 "$(url nginx)" /file /404 404
+wrk_counted wrk 8 wrk-$$ nginx-$$
+wrk_ask wrk-slow 8 "$(url go-server)" '/?ms=20' '/?code=503' 503
+wrk_counted wrk-slow 8 wrk-$$ go-server-$$
+median_is 0.02 wrk-slow wrk-$$ http outbound
+median_is 0.02 wrk-slow go-server-$$ http inbound
 stop_seismo
