@@ -40,6 +40,8 @@ static __always_inline int requests_begun(struct event *e)
 
 	if (r->desync && !r->outstanding) /* tries to parse again */
 		flows_reset(r);
+	if (r->protocol == PROTOCOL_HTTP && !r->outstanding)
+		http_align(&r->stream);
 	e->p->single = r->protocol == PROTOCOL_HTTP && !r->pipelined;
 	e->p->begins = flow_at_boundary(event_flow(e));
 	if (e->p->single) {

@@ -22,6 +22,8 @@ static __noinline int http_begins_another(struct event *e)
 
 	if (!head_read(e) || !parser_may_begin(e->p->slot))
 		return 0;
+	http_align(&r->stream);
+	http_number(&r->stream.flow[FLOW_REQUEST], 0);
 	r->unparsed = 0;
 	if (!e->sent)
 		queue_add(e, queue_ns(r), 1);

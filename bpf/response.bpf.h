@@ -119,8 +119,9 @@ static __always_inline int response_parse(struct event *e)
 	parsed = parse(e);
 	if (parsed && e->p->began_as == PROTOCOL_HTTP && r->protocol == PROTOCOL_HTTP2)
 		return http_upgraded(e);
-	if (r->interim)
+	if (r->interim && !r->pipelined)
 		return http_past_interim(e, parsed);
+	r->interim = 0;
 	if (parsed && e->p->lost && r->protocol != PROTOCOL_HTTP &&
 	    (r->outstanding || r->setup || protocol_is_numbered(r->protocol)))
 		return response_lost(e);
@@ -143,12 +144,14 @@ static __always_inline int response_parse(struct event *e)
 			queue_add(e, queue_ns(r), 1);
 		r->unparsed = 0;
 	}
-	if (!parsed || r->desync)
+	if (r->desync)
+		return RESPONSE_LATER;
+	if (!(parsed && e->p->runs[0].cnt) && !protocol_response_begun(r->protocol, event_flow(e)))
+		r->response_ns = 0;
+	if (!parsed)
 		return RESPONSE_LATER;
 	if (e->p->runs[0].cnt && r->setup != SETUP_FAILED)
 		r->setup = SETUP_NONE;
-	if (!e->p->runs[0].cnt && !protocol_response_begun(r->protocol, event_flow(e)))
-		r->response_ns = 0;
 	return RESPONSE_RUNS;
 }
 

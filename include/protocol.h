@@ -179,6 +179,11 @@ static inline u32 protocol_has_streams(u32 protocol)
  */
 static inline u32 protocol_response_begun(u32 protocol, const struct flow *f)
 {
+	/* found at their first bytes: what follows is of the response before, or of an interim one */
+	if (protocol == PROTOCOL_HTTP)
+		return f->line == HTTP_START && f->carry_len;
+	if (protocol == PROTOCOL_MEMCACHED_BINARY)
+		return f->carry_len;
 	if (protocol == PROTOCOL_POSTGRESQL)
 		return f->begun;
 	if (protocol == PROTOCOL_MYSQL)
@@ -255,7 +260,7 @@ static INLINE u32 protocol_step(u32 protocol, u32 is_request, struct stream *s, 
 	found_prepare(ret);
 	switch (protocol) {
 	case PROTOCOL_HTTP:
-		return http_step(f, head, avail, is_request, ret);
+		return http_step(s, head, avail, is_request, ret);
 	case PROTOCOL_REDIS:
 		return redis_step(f, head, avail, is_request, ret);
 	case PROTOCOL_POSTGRESQL:

@@ -127,10 +127,41 @@ enum http_at {
 	HTTP_LONG, /* in a body of which so many times 4 GiB are left (f->last) */
 };
 
-static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 is_request,
+/*
+ * Responses to HEAD have no body, whatever they say. Of the last HTTP_HEADS requests it is known which are HEAD: f->string and
+ * f->digits have a bit for each, f->stream is the number of the next one; of responses too.
+ */
+#define HTTP_HEADS 64
+
+static inline void http_number(struct flow *f, u32 is_head)
+{
+	u32 bit = 1U << (f->stream & 31), set = bit * is_head, second = f->stream >> 5 & 1;
+
+	f->string = second ? f->string : (f->string & ~bit) | set;
+	f->digits = second ? (f->digits & ~bit) | set : f->digits;
+	f->stream++;
+}
+
+/* The next response belongs to the next request. */
+static inline void http_align(struct stream *s)
+{
+	s->flow[FLOW_RESPONSE].stream = s->flow[FLOW_REQUEST].stream;
+}
+
+static inline u32 http_answers_head(struct stream *s)
+{
+	const struct flow *f = &s->flow[FLOW_REQUEST];
+	u32 number = s->flow[FLOW_RESPONSE].stream++;
+	u32 bits = number >> 5 & 1 ? f->digits : f->string;
+
+	return bits >> (number & 31) & (u32)SCRIPT_LESS(f->stream - number - 1, HTTP_HEADS);
+}
+
+static inline u32 http_start(struct stream *s, const u8 *head, u32 avail, u32 is_request,
 			     struct found *ret)
 {
-	u32 status;
+	struct flow *f = &s->flow[is_request ? FLOW_REQUEST : FLOW_RESPONSE];
+	u32 status, bodyless = 0;
 
 	if (head[0] == '\r' || head[0] == '\n')
 		return 1;
@@ -142,9 +173,13 @@ static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 is_r
 	avail = forget(ret, avail);
 	if (is_request && avail < HTTP_METHOD_MAX && byte_find(head, avail, ' ') + 1 >= avail)
 		return 0; /* the target tells, too */
-	if (is_request || !http_is_interim(status)) {
-		ret->kind = is_request ? FOUND_REQUEST : FOUND_RESPONSE;
-		ret->status = is_request ? STATUS_UNKNOWN : status;
+	if (is_request) {
+		ret->kind = FOUND_REQUEST;
+		http_number(f, le32_at(head) == PROTOCOL_WORD('H', 'E', 'A', 'D'));
+	} else if (!http_is_interim(status)) {
+		ret->kind = FOUND_RESPONSE;
+		ret->status = status;
+		bodyless = http_answers_head(s) | (status == 204) | (status == 304);
 	}
 	f->named = is_request && le32_at(head) == PROTOCOL_WORD('C', 'O', 'N', 'N');
 	f->line = is_request ? HTTP_FIRST : HTTP_HEAD;
@@ -152,8 +187,8 @@ static inline u32 http_start(struct flow *f, const u8 *head, u32 avail, u32 is_r
 	f->status = is_request ? http_is_get(head) : status == HTTP_SWITCHES ? HTTP_SWITCHES : 0;
 	f->within = 1;
 	f->rest = f->last = 0;
-	f->size_at = 0;				      /* 1: chunked body */
-	f->no_reply = status == 204 || status == 304; /* no body */
+	f->size_at = 0; /* 1: chunked body */
+	f->no_reply = bodyless;
 	return is_request ? 4 : 12;
 }
 
@@ -293,13 +328,14 @@ static inline u32 http_blank(struct flow *f, u32 len, struct found *ret)
 }
 
 /* One line, or the start of one. */
-static inline u32 http_step(struct flow *f, const u8 *head, u32 avail, u32 is_request,
+static inline u32 http_step(struct stream *s, const u8 *head, u32 avail, u32 is_request,
 			    struct found *ret)
 {
+	struct flow *f = &s->flow[is_request ? FLOW_REQUEST : FLOW_RESPONSE];
 	u32 len, name;
 
 	if (f->line == HTTP_START)
-		return http_start(f, head, avail, is_request, ret);
+		return http_start(s, head, avail, is_request, ret);
 	if (f->line == HTTP_FIRST)
 		return http_first(f, head, avail, ret);
 	if (f->line == HTTP_LONG)

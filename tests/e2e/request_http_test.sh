@@ -8,7 +8,7 @@
 # shellcheck source=tests/e2e/request.sh
 . "$(dirname "$0")/request.sh"
 
-need nginx ab wrk
+need nginx ab wrk /usr/bin/python3
 own_copy nginx ab wrk curl dd
 port=$(free_port)
 url=http://127.0.0.1:$port
@@ -78,6 +78,8 @@ cat >"$TMP/count.lua" <<'END'
 done = function(summary) io.write(string.format("counted %d\n", summary.requests)) end
 END
 
+reqserver_start late 127.0.0.1 size=100
+late=$port
 reqserver_start up 127.0.0.1 size=100
 upstream=$server
 nginx_start "${url##*:}" "
@@ -97,6 +99,7 @@ nginx_start "${url##*:}" "
 		location /post { return 200 got; }
 		location /store { dav_methods PUT; create_full_put_path on; root $TMP/work; }
 		location /copied/ { sendfile off; alias $TMP/www/; }
+		location /late/ { proxy_pass http://127.0.0.1:$late/; }
 		location /up/ { proxy_pass http://up/; proxy_http_version 1.1; proxy_set_header Connection ''; }
 	}"
 start_seismo --probes request
@@ -133,6 +136,54 @@ mark
 reqserver_ask pipeline 127.0.0.1 connections=4 requests=$((1600 / scale)) pipeline=16 fail=10
 is_counted nginx-$$ "pipelined by 16" "inbound http 200 $(said ok)" "inbound http 500 $(said failed)"
 is_counted "$client" "pipelined by 16" "outbound http 200 $(said ok)" "outbound http 500 $(said failed)"
+
+# Pipelined, of which some have responses without the body that these tell of; behind one that waited for "100 Continue"; and one that
+# takes long, behind a response that takes many reads. Prints what was answered.
+cat >"$TMP/bin/pipelined-$$" <<'END'
+import collections, socket, sys
+connection = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
+answers, statuses = connection.makefile("rb"), collections.Counter()
+def ask(*requests):
+    connection.sendall(b"".join(b"%s HTTP/1.1\r\nHost: x\r\n%s\r\n" % (name, field) for name, field in requests))
+def answer(has_body=True):
+    status, length = int(answers.readline().split()[1]), 0
+    while (line := answers.readline().lower()) != b"\r\n":
+        if line.startswith(b"content-length:"):
+            length = int(line.split()[1])
+    answers.read(length if has_body and status not in (204, 304) else 0)
+    if status != 100:
+        statuses[status] += 1
+def bodies():
+    ask((b"GET /file", b""), (b"HEAD /big", b""), (b"GET /missing", b""), (b"HEAD /missing", b""), (b"GET /204", b""), (b"GET /file", b""))
+    for has_body in True, False, True, False, True, True:
+        answer(has_body)
+def continues():
+    ask((b"PUT /store/continued", b"Expect: 100-continue\r\nContent-Length: 5\r\n"))
+    answer()
+    connection.sendall(b"hello")
+    ask((b"GET /missing", b""), (b"GET /file", b""))
+    for _ in range(3):
+        answer()
+def behind():
+    ask((b"GET /big", b""), (b"GET /late/300/500", b""))
+    answer(), answer()
+for _ in range(5):
+    globals()[sys.argv[2]]()
+for status, cnt in statuses.items():
+    print("http", status, cnt)
+END
+while read -r what upstream_said; do
+	mark
+	/usr/bin/python3 "$TMP/bin/pipelined-$$" "$port" "$what" >"$TMP/pipelined" || bail "no client that sends several at once"
+	mapfile -t said <"$TMP/pipelined"
+	is_counted pipelined-$$ "several at once, $what" "${said[@]/#/outbound }"
+	is_counted nginx-$$ "several at once, $what" "${said[@]/#/inbound }" ${upstream_said:+"$upstream_said"}
+done <<-END
+	bodies
+	continues
+	behind outbound http 500 5
+END
+is 5 "$(grown seismo_request_duration_seconds_bucket service=pipelined-$$ le=0.25)" "five of ten took long, behind others"
 
 # Whatever order and pieces they come in
 mixed=r-mixed-$$
