@@ -57,8 +57,11 @@ static __always_inline int requests_begun(struct event *e)
 		return r->desync ? exchange_begin(e) : 0;
 	if (r->desync)
 		return requests_desync(e);
-	if (is_settled(r)) /* the rest of the last response was not parsed */
+	if (is_settled(r)) { /* the rest of the last response was not parsed */
 		__builtin_memset(&r->stream.flow[FLOW_RESPONSE], 0, sizeof(struct flow));
+		r->stream.flow[FLOW_RESPONSE].stream =
+			r->stream.flow[FLOW_REQUEST].stream - e->p->request_cnt;
+	}
 	if (r->protocol == PROTOCOL_TLS) {
 		tls_on_request(e);
 		if (!e->p->request_cnt)

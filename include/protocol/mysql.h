@@ -3,7 +3,7 @@
 #ifndef SEISMO_PROTOCOL_MYSQL_H
 #define SEISMO_PROTOCOL_MYSQL_H
 
-#include "protocol/flow.h"
+#include "protocol/proxy.h"
 
 #define MYSQL_ERROR    0xff
 #define MYSQL_CODE_MIN (1000 >> 8)
@@ -172,15 +172,35 @@ static inline u32 mysql_has_results(u32 command)
 	return command == 0x03 || command == 0x17 || command == 0xfa /* in bulk */;
 }
 
+/*
+ * Of several commands in flight, what their responses look like: two bits of f->string for each of the last sixteen, f->stream is
+ * the number of the next one; of responses, too.
+ */
+enum mysql_kind { MYSQL_SHORT, MYSQL_RESULTS, MYSQL_USER };
+
+static inline void mysql_command(struct flow *f, u32 command)
+{
+	u32 kind = mysql_has_results(command) ? MYSQL_RESULTS
+		   : command == 0x11	      ? MYSQL_USER
+					      : MYSQL_SHORT;
+	u32 at = 2 * (f->stream++ & 15);
+
+	f->string = (f->string & ~(3U << at)) | kind << at;
+}
+
+static inline u32 mysql_command_kind(const struct stream *s)
+{
+	return s->flow[FLOW_REQUEST].string >> 2 * (s->flow[FLOW_RESPONSE].stream & 15) & 3;
+}
+
 /* The first packet of a response, or of one of its results. Other users than before may be asked for their password. */
-static inline u32 mysql_result(struct flow *f, const u8 *head, u32 len, u32 command,
-			       struct found *ret)
+static inline u32 mysql_result(struct flow *f, const u8 *head, u32 len, u32 kind, struct found *ret)
 {
 	u32 type = head[4];
 
-	if (type == MYSQL_FILE || (command == 0x11 && (type == MYSQL_EOF || type == 1)))
+	if (type == MYSQL_FILE || (kind == MYSQL_USER && (type == MYSQL_EOF || type == 1)))
 		return f->named = MYSQL_WAITS;
-	if (!mysql_has_results(command))
+	if (kind != MYSQL_RESULTS)
 		return mysql_answered(f, STATUS_OK, ret);
 	if (type != MYSQL_OK && type != MYSQL_EOF)
 		return f->named = MYSQL_COLUMN;
@@ -193,7 +213,7 @@ static inline u32 mysql_result(struct flow *f, const u8 *head, u32 len, u32 comm
  * A packet of a response. One that has rows ends behind them: be it with an error, as of who waited too long for a lock that the rows
  * need. Reports of progress come before it.
  */
-static inline void mysql_response(struct flow *f, const u8 *head, u32 len, u32 command,
+static inline void mysql_response(struct flow *f, const u8 *head, u32 len, u32 kind,
 				  struct found *ret)
 {
 	u32 type = head[4], next = f->named, state;
@@ -208,7 +228,7 @@ static inline void mysql_response(struct flow *f, const u8 *head, u32 len, u32 c
 		return;
 	}
 	if (next < MYSQL_COLUMN) {
-		mysql_result(f, head, len, command, ret);
+		mysql_result(f, head, len, kind, ret);
 		return;
 	}
 	if (type != MYSQL_EOF || len == MYSQL_PACKET_MAX)
@@ -248,6 +268,31 @@ static inline u32 mysql_goes_on(struct flow *f, u32 number, u32 len)
 	return more;
 }
 
+/* A proxy says something before the first packet of its client, which the server has greeted already. */
+static inline u32 mysql_is_proxied(const struct flow *f, const u8 *head, u32 avail)
+{
+	u32 word = le32_at(head);
+
+	return !f->begun &&
+	       (f->line || (avail >= 4 && (word == PROTOCOL_WORD('P', 'R', 'O', 'X') ||
+					   word == PROTOCOL_WORD('\r', '\n', '\r', '\n'))));
+}
+
+static inline u32 mysql_proxied(struct flow *f, const u8 *head, u32 avail)
+{
+	u32 len;
+
+	if (!f->line && head[0] != 'P') {
+		if (avail < PROXY_HEADER)
+			return 0;
+		f->skip = be16_at(head + 14);
+		return PROXY_HEADER;
+	}
+	len = line_end(head, avail);
+	f->line = !len;
+	return len ? len : avail;
+}
+
 static inline void mysql_request(struct flow *f, const u8 *head, u32 len, struct found *ret)
 {
 	u32 more = mysql_goes_on(f, head[3], len);
@@ -262,7 +307,7 @@ static inline void mysql_request(struct flow *f, const u8 *head, u32 len, struct
 		return;
 	f->begun = 1;
 	if (len && mysql_has_response(head[4])) {
-		f->named = head[4];
+		mysql_command(f, head[4]);
 		ret->kind = FOUND_REQUEST;
 	}
 }
@@ -273,6 +318,8 @@ static inline u32 mysql_step(struct stream *s, const u8 *head, u32 avail, u32 is
 	struct flow *request = &s->flow[FLOW_REQUEST], *f = &s->flow[FLOW_RESPONSE];
 	u32 len;
 
+	if (is_request && mysql_is_proxied(request, head, avail))
+		return mysql_proxied(request, head, avail);
 	if (avail < 4)
 		return 0;
 	if (mysql_is_compressed(s, head, is_request)) {
@@ -293,7 +340,8 @@ static inline u32 mysql_step(struct stream *s, const u8 *head, u32 avail, u32 is
 		f->named = MYSQL_NOTHING; /* the end of the former one was not recognised */
 	f->skip = len;
 	if (len && !f->within) {
-		mysql_response(f, head, len, request->named, ret);
+		mysql_response(f, head, len, mysql_command_kind(s), ret);
+		f->stream += ret->kind == FOUND_RESPONSE;
 		if (!request->begun && ret->kind != FOUND_RESPONSE)
 			mysql_setup(head, len, ret);
 		if (ret->status == STATUS_ERROR || ret->kind == FOUND_SETUP_FAILURE)

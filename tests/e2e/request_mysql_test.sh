@@ -123,6 +123,45 @@ for end in mariadbd:inbound mariadb:outbound; do
 	is "5" "$(grown seismo_requests_total service="${end%:*}-$$" direction="${end#*:}" protocol=mysql status=error)" \
 		"connections that are refused: ${end#*:}"
 done
+# A proxy tells the server who asks, when that has greeted already
+if command -v haproxy >/dev/null; then
+	own_copy haproxy
+	for version in '' -v2; do
+		proxied=$(free_port)
+		printf '%s\n' "defaults" "mode tcp" "timeout connect 9s" "timeout client 60s" "timeout server 60s" "listen it" \
+			"bind 127.0.0.1:$proxied" "server s 127.0.0.1:$port send-proxy$version" >"$TMP/haproxy.cfg"
+		server_start "$proxied" haproxy-$$ -db -f "$TMP/haproxy.cfg"
+		mark
+		for _ in {1..3}; do
+			mariadb-$$ --no-defaults -h 127.0.0.1 -P "$proxied" --protocol=tcp --skip-ssl -f < <(printf 'SELECT 1;\nSELECT 2;\nSELEC;\n') >"$TMP/client" 2>&1
+		done
+		is_counted mariadbd-$$ "behind a proxy, send-proxy$version" "inbound mysql error 3" "inbound mysql ok 6"
+		is_counted haproxy-$$ "behind a proxy, send-proxy$version" "inbound mysql error 3" "inbound mysql ok 6" "outbound mysql error 3" "outbound mysql ok 6"
+	done
+else
+	skip_one "behind a proxy" "no haproxy on this host"
+fi
+# Statements that are prepared and run at once, of which the numbers of some look like more in the state of the server
+cat >"$TMP/bin/direct-$$" <<'END'
+import ctypes, sys
+my = ctypes.CDLL("libmariadb.so.3")
+for name in "mysql_init", "mysql_real_connect", "mysql_stmt_init":
+    getattr(my, name).restype = ctypes.c_void_p
+connection = ctypes.c_void_p(my.mysql_init(None))
+assert my.mysql_real_connect(connection, b"127.0.0.1", b"root", None, b"test", int(sys.argv[1]), None, ctypes.c_ulong(0))
+text = b"SELECT 1, 2, 3, 4, 5, 6, 7, 8"
+for i in range(300):
+    statement = ctypes.c_void_p(my.mysql_stmt_init(connection))
+    assert not my.mariadb_stmt_execute_direct(statement, text, ctypes.c_size_t(len(text)))
+    my.mysql_stmt_store_result(statement)
+my.mysql_close(connection)
+END
+if /usr/bin/python3 -c 'import ctypes; ctypes.CDLL("libmariadb.so.3")' 2>/dev/null; then
+	mark
+	/usr/bin/python3 "$TMP/bin/direct-$$" "$port" || bail "no statements that are prepared and run at once"
+	is_counted direct-$$ "prepared and run at once" "outbound mysql ok 600"
+	is_counted mariadbd-$$ "prepared and run at once" "inbound mysql ok 600"
+fi
 load_counted "an answer of 10 MB" 0 mariadb-$$ "${address[@]}" -e "SELECT REPEAT('Z', 1000) FROM seq_1_to_10000" test
 load_counted "a query of 2 MB" 0 mariadb-$$ "${address[@]}" --max-allowed-packet=16M \
 	< <(printf "SELECT LENGTH('%s');" "$(head -c 2M /dev/zero | tr '\0' Q)")

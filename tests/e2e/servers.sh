@@ -118,7 +118,7 @@ mariadb_start() { # PORT
 		bail "mariadb-install-db failed: $(tail -n 3 "$TMP/install.log")"
 	server_start "$1" mariadbd-$$ --no-defaults --user=root --datadir="$TMP/database" --port="$1" \
 		--bind-address=127.0.0.1 --socket="$TMP/mariadb.sock" --skip-grant-tables --skip-networking=0 \
-		--innodb-buffer-pool-size=16M --general-log --general-log-file="$TMP/commands.log"
+		--innodb-buffer-pool-size=16M --proxy-protocol-networks=127.0.0.1 --general-log --general-log-file="$TMP/commands.log"
 }
 
 # Are all connections closed that somebody has accepted there?
