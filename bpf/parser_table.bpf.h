@@ -33,7 +33,7 @@ struct numbered {
 };
 
 #define PARSER_CHUNK 976 /* bytes read at a time */
-#define PARSER_STEPS 160 /* squared: the most steps per system call */
+#define PARSER_STEPS 400 /* squared: the most steps per system call */
 #define PARSER_MASK  1023
 
 /* Consecutive responses of the same status. */

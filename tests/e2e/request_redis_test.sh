@@ -54,6 +54,7 @@ benchmark -c 8 -P 1 -n $((n / 10)) -t lrange_100,lrange_600,mset
 benchmark -c 8 -P 16 -n $((n / 10)) -t lrange_300,mset
 benchmark -c 4 -P 1 -n $((n / 50)) -d 1000000 -t set,get
 benchmark -c 4 -P 8 -n $n -d 3000 -t set,get
+benchmark -c 1 -P 10000 -n 20000 -t set # in one call
 
 # Errors, exactly; then a value that looks like commands, and a transaction
 n=$((1000 / scale / 10))
