@@ -152,10 +152,13 @@ static __always_inline void entry_broken(const struct holder *h, u32 status, u64
 		hist_add_many_at(series_slot(request_duration_seconds, identity, dim, true), ns, 1);
 }
 
-/* Its own, where it was complete. */
+/* Its own, where it was complete. To a server all ends but its own are those of clients, who reset what they have not read. */
 static __always_inline u32 stream_last_status(const struct holder *h, const struct stream_entry *e)
 {
-	u32 code = h->reason == UNANSWERED_CLIENT_CLOSED ? GRPC_CANCELLED : GRPC_UNAVAILABLE;
+	bool inbound = (h->dim >> REQUEST_DIRECTION_AT & 1) == TCP_INBOUND;
+	bool left = h->reason == UNANSWERED_CLIENT_CLOSED ||
+		    (inbound && h->reason != UNANSWERED_SERVER_CLOSED);
+	u32 code = left ? GRPC_CANCELLED : GRPC_UNAVAILABLE;
 
 	return e->protocol ? e->status : STATUS_GRPC + code;
 }

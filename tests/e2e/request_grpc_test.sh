@@ -55,7 +55,7 @@ END_
 
 # Prints each status that calls ended with, and how often.
 cat >"$TMP/bin/g-client-$$" <<'END_'
-import collections, sys
+import collections, os, signal, sys
 import grpc
 
 port, what, n = sys.argv[1], sys.argv[2], int(sys.argv[3])
@@ -92,6 +92,12 @@ elif what == "streams":
         next(messages)
         messages.cancel()
         end(messages)
+elif what == "left": # with answers that nobody has read
+    calls = [stream(b"1000 wait") for i in range(n)]
+    for messages in calls:
+        next(messages)
+    print(flush=True)
+    os.kill(os.getpid(), signal.SIGSTOP)
 elif what == "late": # than the calls before the daemon
     for i in range(50):
         end(call.future(b"%d" % (i % 3)))
@@ -172,6 +178,17 @@ both_counted "each status"
 mark
 client streams $n
 both_counted "streams that end, fail, and are cancelled"
+
+# A client that ends with answers unread resets the connection: its calls were cancelled.
+mark
+$python "$TMP/bin/g-client-$$" "$(<"$TMP/g-port")" left $n >"$TMP/left" &
+left=$!
+at_exit end_process $left
+wait_until test -s "$TMP/left"
+sleep 0.3
+end_process $left 2>/dev/null
+is_counted g-server-$$ "the client is gone" "inbound grpc CANCELLED $n"
+is_counted g-client-$$ "the client is gone" "outbound grpc CANCELLED $n"
 
 # --- no answer
 
