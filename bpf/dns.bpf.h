@@ -53,15 +53,19 @@ static __always_inline void key_by_socket(const struct event *e, struct datagram
 	key->epoch = connection_epoch(&e->sc->request, e->p->call_ns);
 }
 
+static __always_inline bool is_own(const struct event *e, const struct datagram *found)
+{
+	return found->identity == e->sc->identity && found->gen == e->sc->gen;
+}
+
 /* Is this query, of another socket, the same one? Or the one that this response is for? */
 static __always_inline bool is_moved(const struct event *e, const struct datagram *found,
 				     bool query)
 {
 	s64 ns = e->now - found->last_ns;
 
-	return query ? found->identity == e->sc->identity && found->gen == e->sc->gen &&
-			       ns > DNS_RETRY_MIN_NS && ns < DNS_RETRY_NS
-		     : found->moved;
+	return is_own(e, found) &&
+	       (query ? ns > DNS_RETRY_MIN_NS && ns < DNS_RETRY_NS : found->moved);
 }
 
 /*
@@ -71,21 +75,21 @@ static __always_inline bool is_moved(const struct event *e, const struct datagra
 static __always_inline struct datagram *datagram_find(const struct event *e,
 						      struct datagram_key *key, bool query)
 {
-	bool client = e->sent == query, taken = !client;
-	struct datagram *found;
+	bool client = e->sent == query;
+	struct datagram *by_server = NULL, *found;
 
 	if (client) {
 		key_by_server(e, key);
-		found = bpf_map_lookup_elem(&request_datagrams, key);
-		if (found && (found->sock == (u64)e->sk || is_moved(e, found, query)))
-			return found;
-		taken = found;
+		by_server = bpf_map_lookup_elem(&request_datagrams, key);
+		if (by_server && by_server->sock == (u64)e->sk && is_own(e, by_server))
+			return by_server;
 	}
 	key_by_socket(e, key);
 	found = bpf_map_lookup_elem(&request_datagrams, key);
-	if (!found && !taken)
-		key_by_server(e, key);
-	return found;
+	if (found || !client || (by_server && !is_moved(e, by_server, query)))
+		return found;
+	key_by_server(e, key);
+	return by_server;
 }
 
 /* The time of a query that is asked again begins with the first try, unless somebody gave up in between. */

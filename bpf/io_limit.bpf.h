@@ -9,18 +9,31 @@
 #include "cgroup.bpf.h"
 
 #define IO_LIMIT_LEVELS	  8 /* of cgroups */
-#define IO_LIMIT_DISKS	  16
+#define IO_LIMIT_DISKS	  32
 #define IO_LIMIT_POLICIES 8
 
 #define TG_PENDING 1U /* THROTL_TG_PENDING: it is in the tree of those whose turn is to come */
+
+/* Also in each function: before Linux 6.8 the verifier looks at those, too, that nobody calls. */
+static __always_inline bool has_io_limits(void)
+{
+	return bpf_core_type_exists(struct throtl_grp) &&
+	       bpf_core_field_exists(struct blkcg_gq, pd) &&
+	       bpf_core_field_exists(struct request_queue, td) &&
+	       bpf_core_enum_value_exists(enum cgroup_subsys_id, io_cgrp_id);
+}
 
 /* Of one disk. Of the policies the one of the limits has the disk's limits as its own. */
 __noinline u64 io_waits_for_disk(u64 blkg_address)
 {
 	struct blkcg_gq *blkg = (void *)blkg_address;
-	struct throtl_data *td = BPF_CORE_READ(blkg, q, td);
-	u64 at = blkg_address + bpf_core_field_offset(struct blkcg_gq, pd);
+	struct throtl_data *td;
+	u64 at;
 
+	if (!has_io_limits())
+		return 0;
+	td = BPF_CORE_READ(blkg, q, td);
+	at = blkg_address + bpf_core_field_offset(struct blkcg_gq, pd);
 	for (u32 i = 0; td && i < IO_LIMIT_POLICIES; i++) {
 		struct throtl_grp *tg = NULL;
 
@@ -36,8 +49,11 @@ __noinline u64 io_waits_for_disk(u64 blkg_address)
 /* Of one cgroup. */
 __noinline u64 io_waits_in(u64 blkcg)
 {
-	struct hlist_node *node = BPF_CORE_READ((struct blkcg *)blkcg, blkg_list.first);
+	struct hlist_node *node;
 
+	if (!has_io_limits())
+		return 0;
+	node = BPF_CORE_READ((struct blkcg *)blkcg, blkg_list.first);
 	for (u32 i = 0; node && i < IO_LIMIT_DISKS; i++) {
 		if (io_waits_for_disk((u64)container_of(node, struct blkcg_gq, blkcg_node)))
 			return 1;
@@ -46,21 +62,26 @@ __noinline u64 io_waits_in(u64 blkcg)
 	return 0;
 }
 
-/* Its own, or one above it. */
+/*
+ * Its own, or one above it, but for the root, which has no limit and passes on what waited below. In v1 limits are of one cgroup alone,
+ * unless the kernel was told otherwise.
+ */
 static __always_inline bool io_is_limited(struct task_struct *task)
 {
-	struct cgroup_subsys_state *css;
+	struct cgroup_subsys_state *css, *above;
+	struct css_set *set;
+	bool is_v2;
 
-	if (!bpf_core_type_exists(struct throtl_grp) ||
-	    !bpf_core_enum_value_exists(enum cgroup_subsys_id, io_cgrp_id) ||
-	    !bpf_core_field_exists(struct request_queue, td))
+	if (!has_io_limits())
 		return false;
-	css = css_of((u64)BPF_CORE_READ(task, cgroups),
-		     bpf_core_enum_value(enum cgroup_subsys_id, io_cgrp_id));
+	set = BPF_CORE_READ(task, cgroups);
+	css = css_of((u64)set, bpf_core_enum_value(enum cgroup_subsys_id, io_cgrp_id));
+	is_v2 = BPF_CORE_READ(css, cgroup, root) == BPF_CORE_READ(set, dfl_cgrp, root);
 	for (u32 i = 0; css && i < IO_LIMIT_LEVELS; i++) {
-		if (io_waits_in((u64)container_of(css, struct blkcg, css)))
+		above = BPF_CORE_READ(css, parent);
+		if (above && io_waits_in((u64)container_of(css, struct blkcg, css)))
 			return true;
-		css = BPF_CORE_READ(css, parent);
+		css = is_v2 ? above : NULL;
 	}
 	return false;
 }

@@ -59,6 +59,7 @@ struct psi_group {
 
 struct cgroup {
 	struct cgroup_subsys_state self;
+	struct cgroup_root *root;
 	int level;
 	struct kernfs_node *kn;
 	struct psi_group *psi;

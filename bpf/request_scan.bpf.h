@@ -256,7 +256,7 @@ TABLE_SCAN(numbered_scan, request_numbered, struct stream_key, struct numbered)
 	return 0;
 }
 
-#define DNS_TIMEOUT_NS 15000000000LL /* resolvers have given up, or ask anew from another socket */
+#define DNS_TIMEOUT_NS 15000000000LL /* resolvers have given up */
 
 /* Nothing tells of the end of a UDP socket: who asked has closed it, or who should have answered. */
 TABLE_SCAN(datagrams_scan, request_datagrams, struct datagram_key, struct datagram)

@@ -32,6 +32,8 @@ static __always_inline void task_scan_runtime(struct task_struct *task, struct t
 
 #define IO_LIMIT_SEEN_NS 20000000ULL /* who hangs for less long is not asked why */
 
+enum { IO_NOT_LIMITED = 1, IO_LIMITED }; /* 0: not looked at in this scan */
+
 /* A task that has not left its CPU yet has the stamp of an earlier sleep. */
 static __always_inline void task_scan_state(struct task_struct *task, struct task_ctx *tc,
 					    struct task_totals *row)
@@ -51,7 +53,11 @@ static __always_inline void task_scan_state(struct task_struct *task, struct tas
 	age = now > tc->blocked_ns ? now - tc->blocked_ns : 0;
 	if (age > row->blocked_oldest_ns)
 		row->blocked_oldest_ns = age;
-	if (age > IO_LIMIT_SEEN_NS && age > row->io_limited_oldest_ns && io_is_limited(task))
+	if (age <= IO_LIMIT_SEEN_NS)
+		return;
+	if (!row->io_limit) /* all of an identity are in the same cgroups */
+		row->io_limit = io_is_limited(task) ? IO_LIMITED : IO_NOT_LIMITED;
+	if (row->io_limit == IO_LIMITED && age > row->io_limited_oldest_ns)
 		row->io_limited_oldest_ns = age;
 }
 

@@ -53,7 +53,7 @@ struct flow {
 	u32 rest; /* Redis: values left in the current one; memcached: the number in a line */
 	u32 last; /* HTTP/2: the newest stream that the client has opened; responses: see hpack.h; others: the number of the message */
 	u32 note; /* what was noted of the request that the response belongs to, 0: it is not known */
-	u32 stream; /* this and the next three: HTTP/2 responses, see hpack.h; the first three: HTTP, see http.h */
+	u32 stream; /* this and the next three: HTTP/2 responses, see hpack.h; HTTP, see http.h; MySQL */
 	u32 string;
 	u32 digits;
 	u16 code;

@@ -161,6 +161,8 @@ if /usr/bin/python3 -c 'import ctypes; ctypes.CDLL("libmariadb.so.3")' 2>/dev/nu
 	/usr/bin/python3 "$TMP/bin/direct-$$" "$port" || bail "no statements that are prepared and run at once"
 	is_counted direct-$$ "prepared and run at once" "outbound mysql ok 600"
 	is_counted mariadbd-$$ "prepared and run at once" "inbound mysql ok 600"
+else
+	skip_one "prepared and run at once" "no libmariadb.so.3 on this host"
 fi
 load_counted "an answer of 10 MB" 0 mariadb-$$ "${address[@]}" -e "SELECT REPEAT('Z', 1000) FROM seq_1_to_10000" test
 load_counted "a query of 2 MB" 0 mariadb-$$ "${address[@]}" --max-allowed-packet=16M \

@@ -108,9 +108,9 @@ fi
 
 limit "$group" 2 # fewer some kernels do not take
 io=$(workload blockio "w-held-$$")
+held_io=$io
 for _ in 1 2 3 4; do
 	background in_cgroup "$group" "$io" "$loop" read 3 >/dev/null
-	held=$!
 done
 program=$(workload blocked "w-blocked-$$")
 background "$program" 1 30 >/dev/null
@@ -124,11 +124,14 @@ end_process "$blocked"
 # --- the limit is lifted
 
 limit "$group" 0
-wait "$held"
+background in_cgroup "$group" "$held_io" "$loop" read 1000000 >/dev/null
+held=$!
 io=$(workload blockio "w-again-$$")
 mark
 in_cgroup "$group" "$io" "$loop" read 50 >/dev/null
 scrape
 is 0 "$(throttled count "w-again-$$")" "nothing waits in a limit that was lifted"
 ok "and nobody hangs there" wait_until value_is 0 0 seismo_io_limited_oldest_seconds "service=w-held-$$"
+ok "of those who read on" kill -0 "$held"
+end_process "$held"
 stop_seismo

@@ -27,6 +27,7 @@
 #define TAIL	      2.0  /* times the usual p95 */
 #define TAIL_S	      0.03 /* and by so much more */
 #define TAIL_MIN      40   /* requests, to speak of a p95 */
+#define TAIL_USUAL    0.98 /* of all: what takes as long is seldom */
 #define TAIL_RISE     0.5  /* of the logarithm of a p95 */
 #define NEW_KIND      5.0  /* times the usual p95 */
 #define NEW_LEAST     0.10 /* of all requests */
@@ -291,7 +292,10 @@ static bool means_run(const struct table *t, const struct finder *f, struct run 
 	return run_find(values, f->steps.cnt, RISE, r) && find_is_recent(f, r, values);
 }
 
-/* Have the slowest of the last seconds taken longer than before? Two looks tell it for most, of whom not every step is looked at. */
+/*
+ * Have the slowest of the last seconds taken longer than any few did before? Where some always take long, a few more of them are no
+ * longer ones. Two looks tell it for most, of whom not every step is looked at.
+ */
 static bool tail_is_up(const struct table *t, const struct finder *f)
 {
 	u32 first = recent_first(f);
@@ -301,7 +305,7 @@ static bool tail_is_up(const struct table *t, const struct finder *f)
 	if (hist_count(&now) < TAIL_MIN)
 		return false;
 	span_take(t, &f->steps, 0, first, &usual);
-	return is_slower(hist_quantile(&now, 0.95), hist_quantile(&usual, 0.95), SLOWER_WEAK,
+	return is_slower(hist_quantile(&now, 0.95), hist_quantile(&usual, TAIL_USUAL), SLOWER_WEAK,
 			 TAIL_S / 2);
 }
 
@@ -332,9 +336,9 @@ static void slow_find(struct finder *f, const struct flow *flow, const struct ta
 			     .protocol = flow->protocol };
 	struct compared c;
 	struct run r;
-	bool body, tail;
+	bool body, tail, mean = means_run(t, f, &r);
 
-	if (!means_run(t, f, &r) && !tails_run(t, f, &r))
+	if (!mean && !tails_run(t, f, &r))
 		return;
 	compare(t, f, &r, &c);
 	if (!(c.cnt > 0) || isnan(c.was50))
@@ -348,7 +352,7 @@ static void slow_find(struct finder *f, const struct flow *flow, const struct ta
 	    !(c.cnt >= TAIL_MIN && is_slower(c.p95, c.was95, SLOWER_WEAK, TAIL_S / 2)))
 		return;
 	s.severe = is_slower(c.p75, c.was75, SEVERE, SEVERE_S) ||
-		   (tail && is_slower(c.p95, c.was95, SEVERE, SEVERE_TAIL_S));
+		   (mean && tail && is_slower(c.p95, c.was95, SEVERE, SEVERE_TAIL_S));
 	if (is_new_kind(t, f, &r, &c)) {
 		s.weak = s.new_kind = true;
 		s.severe = false;

@@ -9,8 +9,9 @@
 #define BY_CPU	 "loop*|nbd*|rbd*|drbd*|zd*" /* devices that processes and threads of hosts serve */
 #define TOLD	 0.25 /* of the weight of the first cause, from which on others are told */
 #define MOSTLY	 0.5  /* of what a symptom has grown by */
-#define RANKS	 16
-#define TWO_WEAK 2 /* weak symptoms that make one together */
+#define NOT_TOLD 9    /* rank */
+#define LAST	 8    /* rank: after all that are causes by themselves */
+#define TWO_WEAK 2    /* weak symptoms that make one together */
 
 /* A disk that is busier than usual is nobody's trouble until somebody suffers. */
 static bool device_counts(const struct cause *c)
@@ -125,8 +126,8 @@ static bool is_broken(const struct cause *c)
 /* A device that is slower is told beside what is worse, though what it does to requests would not be enough alone. */
 static bool is_slower_too(const struct cause *c)
 {
-	return c->scene->reason->kind == REASON_HARDWARE && !c->scene->reason->vague &&
-	       c->suffered && c->share >= MOSTLY;
+	return !strncmp(c->scene->reason->name, "disk_slow", strlen("disk_slow")) && c->suffered &&
+	       c->share >= MOSTLY;
 }
 
 /* Does it say where, and not why: or that somebody else is the reason, and not who? */
@@ -137,48 +138,13 @@ static bool is_open(const struct cause *c)
 	return r->vague || (r->blames == BLAMES_CALLEE && !c->scene->callee.service);
 }
 
-/* Does the service ask one of the cause's victims? */
-static bool asks(const char *service, const struct cause *c)
-{
-	bool ret = false;
-
-	for (u32 i = 0; i < c->victim_cnt && !ret; i++) {
-		const struct condition where[] = { { "service", service },
-						   { "direction", "outbound" },
-						   { "peer", c->victims[i] },
-						   { NULL } };
-		struct group g;
-
-		group_find(&g, c->scene->src->registry, "seismo_request_duration_seconds", where);
-		ret = g.cnt > 0;
-		group_release(&g);
-	}
-	return ret;
-}
-
-/* Nobody suffers from it but its victim: who asks that one suffers, too, and mostly from itself. */
-static bool is_beside(const struct trace *t, const bool counts[], const struct cause *c)
-{
-	if (c->reached || is_ruin(c))
-		return false;
-	for (u32 i = 0; i < t->cause_cnt; i++) {
-		const struct cause *other = &t->causes[i];
-
-		if (counts[i] && other->strong && other->reached && other->share >= MOSTLY &&
-		    other->scene->reason->kind == REASON_SOFTWARE && asks(other->subject, c))
-			return true;
-	}
-	return false;
-}
-
 /*
- * What goes on is looked at before what is over, what is clear before what is not, and why before where: unless clients do not suffer
- * from it, or it weighs little and is told since it is broken.
+ * What goes on is looked at before what is over, and what is clear before what is not. Of those that are as clear, why comes before where;
+ * but what weighs little beside another, and is told since it is broken, comes as late as that.
  */
-static unsigned rank_of(const struct trace *t, const bool counts[], const struct cause *c,
-			double most)
+static unsigned rank_of(const struct cause *c, double most)
 {
-	return 8U * !c->symptom->ongoing + 4U * !c->strong + 2U * is_beside(t, counts, c) +
+	return 4U * !c->symptom->ongoing + 2U * !c->strong +
 	       (is_open(c) || c->weight < TOLD * most);
 }
 
@@ -217,22 +183,19 @@ void judge_causes(struct trace *t)
 	for (u32 i = 0; i < all; i++) {
 		const struct cause *c = &t->causes[i];
 
-		if (counts[i])
-			counts[i] = c->weight >= TOLD * most || is_broken(c);
-		else
-			counts[i] = most > 0 && c->concerns && is_slower_too(c) &&
-				    !consequence_of(t, c);
+		ranks[i] = NOT_TOLD;
+		if (counts[i] && (c->weight >= TOLD * most || is_broken(c)))
+			ranks[i] = rank_of(c, most);
+		else if (!counts[i] && most > 0 && c->concerns && is_slower_too(c) &&
+			 !consequence_of(t, c))
+			ranks[i] = LAST;
 	}
-	for (u32 i = 0; i < all; i++)
-		ranks[i] = counts[i] ? rank_of(t, counts, &t->causes[i], most) : RANKS;
-	for (unsigned rank = 0; rank < RANKS; rank++)
+	for (unsigned rank = 0; rank <= NOT_TOLD; rank++) {
+		told = cnt;
 		for (u32 i = 0; i < all; i++)
 			if (ranks[i] == rank)
 				sorted[cnt++] = t->causes[i];
-	told = cnt;
-	for (u32 i = 0; i < all; i++)
-		if (!counts[i])
-			sorted[cnt++] = t->causes[i];
+	}
 	memcpy(t->causes, sorted, all * sizeof(*sorted));
 	t->cause_cnt = told;
 	t->ruled_out = all - told;

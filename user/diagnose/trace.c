@@ -253,7 +253,6 @@ static void cause_add(struct tracer *t, const struct way *w, const struct scene 
 	c->concerns |= concerns(t, w, s, subject);
 	c->strong |= is_enough(w->symptom, s) || is_asked_about(t, w->symptom);
 	c->suffered |= symptom_is_about_requests(w->symptom);
-	c->reached |= w->cnt > 1;
 	c->symptoms++;
 	victims_add(c, w);
 	cause_sort(to, at);

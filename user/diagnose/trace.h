@@ -27,7 +27,6 @@ struct cause {
 	double weight, score;	       /* score: of the symptom that the scene is of */
 	bool strong;		       /* some symptom of its is clear by itself */
 	bool suffered;		       /* requests did */
-	bool reached;  /* and those of somebody who asks the one that it is next to */
 	bool concerns; /* it has to do with the service that is asked about; if none is, with any */
 	u32 symptoms;
 };

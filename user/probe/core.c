@@ -189,7 +189,7 @@ const struct probe probe_core = {
 			  .service = true, .largest = true,
 			  .task_total = offsetof(struct task_totals, blocked_oldest_ns) },
 			{ "seismo_io_limited_oldest_seconds", METRIC_GAUGE, UNIT_SECONDS,
-			  "How long the thread has been in uninterruptible sleep that has been longest of those whose cgroup, or one above it, has I/O that waits in its own limit (io.max, blkio.throttle); absent where none waits.",
+			  "Longest current uninterruptible sleep of a thread whose cgroup, or one above it, has I/O waiting in its own limit (io.max, blkio.throttle); absent where there is none.",
 			  .service = true, .largest = true, .no_zero = true,
 			  .task_total = offsetof(struct task_totals, io_limited_oldest_ns) },
 			{ "seismo_stopped_tasks", METRIC_GAUGE, UNIT_NONE,

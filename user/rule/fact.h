@@ -44,7 +44,7 @@
 	X(callee_dies, "")                                        \
 	X(callee_restarted, "")                                   \
 	X(waits_unexplained, "")                                  \
-	X(locks_rows, "")                                         \
+	X(row_locks, "")                                          \
 	X(sleeps, "")                                             \
 	X(names_late, "")                                         \
 	X(callee_slowed, "")                                      \
@@ -84,7 +84,7 @@
 	X(swaps, "")                                              \
 	X(rereads, "")                                            \
 	X(reclaims, "")                                           \
-	X(cache_lost, "")                                         \
+	X(page_cache_shrunk, "")                                  \
 	X(outgrown, "")                                           \
 	X(hogs, "")                                               \
 	X(connects_slow, "")                                      \
@@ -100,12 +100,13 @@
 
 enum answer { NO, YES, UNKNOWN };
 
-#define UP	  2.0  /* times the usual */
-#define LOAD_UP	  1.5  /* times the usual rate, or bytes a request */
-#define HANGS	  5.0  /* seconds without an answer */
-#define DOMINATES 0.5  /* of the service's time */
-#define MUCH	  0.25 /* of it */
-#define MANY	  3.0  /* times as many as usual */
+#define UP	    2.0	 /* times the usual */
+#define LOAD_UP	    1.5	 /* times the usual rate, or bytes a request */
+#define HANGS	    5.0	 /* seconds without an answer */
+#define DOMINATES   0.5	 /* of the service's time */
+#define MUCH	    0.25 /* of it */
+#define MEMORY_FULL 0.9	 /* of a limit */
+#define MANY	    3.0	 /* times as many as usual */
 
 #define FACT_PROTOTYPE(name, missing) enum answer fact_##name(const struct scene *s);
 FACTS(FACT_PROTOTYPE)

@@ -109,7 +109,7 @@ enum answer fact_several_suffer(const struct scene *s)
 /* Others use it, and for them it is as always. */
 enum answer fact_others_fine(const struct scene *s)
 {
-	return s->device && s->slower_total == 1 && s->as_usual_total > 0;
+	return s->device && s->slower_total <= 1 && s->as_usual_total > 0;
 }
 
 static const struct user *loader(const struct scene *s)
@@ -139,11 +139,12 @@ enum answer fact_loader_up(const struct scene *s)
 		      at_least(u->ops / u->usual_ops, LOAD_UP));
 }
 
-/* How many times as much of the page cache is the service's as usual; NAN: not known. */
-static double cache_factor(const struct scene *s)
+/* Has the service less of the page cache than usual, which would not fit into its limit? */
+static bool cache_shrank(const struct scene *s)
 {
 	const struct condition where[] = { { "service", s->service }, { NULL } };
-	double now = 0, usual = 0;
+	double limit = scene_gauge(s, "seismo_memory_limit_bytes", where),
+	       other = scene_gauge(s, "seismo_memory_resident_bytes", where), now = 0, usual = 0;
 	struct group g;
 
 	group_find(&g, s->src->registry, "seismo_memory_page_cache_bytes", where);
@@ -156,13 +157,14 @@ static double cache_factor(const struct scene *s)
 		usual += gauge.mean;
 	}
 	group_release(&g);
-	return usual > 0 ? now / usual : NAN;
+	return now <= CACHE_LEFT * usual &&
+	       usual + (isnan(other) ? 0 : other) >= MEMORY_FULL * limit;
 }
 
-/* It has less of the page cache than usual, and asks more of the disk: what it reads was in memory. */
-enum answer fact_cache_lost(const struct scene *s)
+/* And it asks more of the disk: what it reads was in memory. */
+enum answer fact_page_cache_shrunk(const struct scene *s)
 {
-	if (!s->device || !s->service || !s->usual || !(cache_factor(s) <= CACHE_LEFT))
+	if (!s->device || !s->service || !s->usual || !cache_shrank(s))
 		return NO;
 	for (size_t i = 0; i < s->user_cnt; i++)
 		if (!strcmp(s->users[i].service, s->service))

@@ -13,7 +13,6 @@
 #define THROTTLED_LONG	0.05 /* second that they wait there */
 #define HELD		0.5  /* second that a thread hangs in an I/O limit */
 #define THROTTLED	0.1  /* of the periods of a quota */
-#define MEMORY_FULL	0.9  /* of the limit */
 #define SWAPS		100  /* pages a second that come back */
 #define STALLED		0.1  /* of each second */
 #define RECLAIMS	1    /* a second, in which it waits for memory */
@@ -57,9 +56,13 @@ static enum answer io_is_held(const struct scene *s)
 {
 	const struct condition where[] = { { "service", s->service ?: "" }, { NULL } };
 
+	double age, usual;
+
 	if (!s->service || s->focus)
 		return NO;
-	return scene_age(s, "seismo_io_limited_oldest_seconds", where) >= HELD;
+	age = scene_age(s, "seismo_io_limited_oldest_seconds", where);
+	usual = scene_usual_ages(s, "seismo_blocked_oldest_seconds", where);
+	return age >= HELD && !(age < MANY * usual);
 }
 
 enum answer fact_io_limited(const struct scene *s)
@@ -143,8 +146,24 @@ enum answer fact_waits_unexplained(const struct scene *s)
 	       is_more(measured_mean_factor(&s->inbound));
 }
 
+/* A pool or a proxy of databases keeps no rows. */
+static bool asks_database(const struct scene *s)
+{
+	const struct condition where[] = { { "service", s->service },
+					   { "direction", "outbound" },
+					   { NULL } };
+	bool ret = false;
+	struct group g;
+
+	group_find(&g, s->src->registry, "seismo_requests_total", where);
+	for (size_t i = 0; i < g.cnt && !ret; i++)
+		ret = pattern_match(LOCK_ROWS, series_label(g.at[i], "protocol") ?: "");
+	group_release(&g);
+	return ret;
+}
+
 /* Is it a database, by what most of its time goes to? Those lock rows and tables by means of their own, which no call tells of. */
-enum answer fact_locks_rows(const struct scene *s)
+enum answer fact_row_locks(const struct scene *s)
 {
 	const struct group *g = &s->inbound.group;
 	const char *protocol = NULL;
@@ -158,7 +177,7 @@ enum answer fact_locks_rows(const struct scene *s)
 			protocol = series_label(g->at[i], "protocol");
 		}
 	}
-	return s->service && protocol && pattern_match(LOCK_ROWS, protocol);
+	return s->service && protocol && pattern_match(LOCK_ROWS, protocol) && !asks_database(s);
 }
 
 /* No resolver should take so long, whatever is usual; what it answers at the second try takes as long as the client waited. */

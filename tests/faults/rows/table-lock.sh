@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 # Somebody else locks the table for 20 ms times `magnitude`, again and again.
 row=15
-expect=("software locks* postgresql *")
+expect=("software *locks postgresql *")
 
 inject() {
 	local bins
