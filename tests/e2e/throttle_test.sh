@@ -125,13 +125,12 @@ end_process "$blocked"
 
 limit "$group" 0
 background in_cgroup "$group" "$held_io" "$loop" read 1000000 >/dev/null
-held=$!
 io=$(workload blockio "w-again-$$")
 mark
 in_cgroup "$group" "$io" "$loop" read 50 >/dev/null
 scrape
 is 0 "$(throttled count "w-again-$$")" "nothing waits in a limit that was lifted"
 ok "and nobody hangs there" wait_until value_is 0 0 seismo_io_limited_oldest_seconds "service=w-held-$$"
-ok "of those who read on" kill -0 "$held"
-end_process "$held"
+mapfile -t reading <"$group/cgroup.procs"
+ok "of those who read on" kill -TERM "${reading[@]}"
 stop_seismo
