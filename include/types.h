@@ -106,7 +106,7 @@ struct task_totals {
 	u64 resident_bytes;
 	u64 major_faults; /* since the last change of identity */
 	u64 blocked, blocked_oldest_ns, stopped;
-	u64 io_limit; /* does I/O of their cgroup wait in a limit: task_scan.bpf.h */
+	u64 io_limit;		  /* does I/O of their cgroup wait in a limit: task_scan.bpf.h */
 	u64 io_limited_oldest_ns; /* of those that are blocked while I/O of their cgroup waits in a limit */
 	/* Limits of its cgroups, the tightest from there up, 0: none. */
 	u64 cpu_quota; /* in billionths of a CPU */
