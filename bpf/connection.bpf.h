@@ -85,6 +85,16 @@ static __noinline int ktls_hides(struct event *e)
 	return 1;
 }
 
+/* Lines that nobody answers may go one way, like those of a log. */
+static __always_inline void requests_add(struct event *e, u32 n)
+{
+	struct request_ctx *r = &e->sc->request;
+
+	inflight_add(r, e->p->blocking ? 0 : e->now, n);
+	if (r->lines)
+		inflight_continues(r, e->now);
+}
+
 static __noinline int on_request(struct event *e)
 {
 	struct request_ctx *r = &e->sc->request;
@@ -113,7 +123,7 @@ static __noinline int on_request(struct event *e)
 	if (!r->peer_known)
 		peer_resolve(e);
 	if (!protocol_has_streams(r->protocol))
-		inflight_add(r, e->p->blocking ? 0 : e->now, n);
+		requests_add(e, n);
 	else if (!r->setup)
 		r->begun_ns = e->now;
 	if (tls_queues_later(r))
@@ -162,6 +172,8 @@ static __noinline int on_response(struct event *e)
 	struct request_ctx *r = &e->sc->request;
 	int status = RESPONSE_LATER;
 
+	if (r->lines)
+		r->lines = r->oneway = 0;
 	if (r->peer_known == PEER_SEEMING)
 		peer_route(e);
 	if (r->outstanding && r->unparsed && !tls_queues_later(r)) {

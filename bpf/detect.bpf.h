@@ -184,6 +184,7 @@ static __noinline int event_detect_protocol(struct event *e)
 	if (carried)
 		e->now = r->begun_ns;
 	r->tries++;
+	r->lines = r->protocol == PROTOCOL_REDIS && p->bytes[p->pos & PARSER_MASK] != '*';
 	if (!r->protocol)
 		event_flow(e)->carry_len = 0;
 	else

@@ -59,7 +59,7 @@ static __always_inline void inflight_add(struct request_ctx *r, u64 since_ns, u3
 }
 
 /*
- * More bytes of a request, in a protocol that does not tell where a request ends. Who goes on sending for so long is not
+ * More bytes of a request, in a protocol that does not tell where a request ends, or that may be another one. Who goes on sending for so long is not
  * waiting for a response, as publishers and those who send logs.
  */
 #define ONEWAY_NS 1000000000ULL

@@ -53,6 +53,7 @@ struct request_ctx {
 	u8 unparsed;	     /* the request in flight was not parsed */
 	u8 peer_known;	     /* enum peer_known */
 	u8 multi_msg;	     /* used by calls that handle several messages */
+	u8 lines; /* Redis as people type it, of which nothing is answered: it may be lines of something else */
 	u16 min_request_len; /* HTTP: bytes of the shortest request that came in one read */
 	u16 ticket;	     /* TLS: bytes of the ticket, or of the data held back */
 	u8 tls;		     /* enum tls_state */
@@ -170,6 +171,15 @@ static __always_inline void sock_opened(struct sock_ctx *sc, u32 direction)
 	sc->direction = direction;
 	sc->known = 1;
 	sc->request = (struct request_ctx){ .watched = 1, .begun_ns = now, .epoch = epoch_at(now) };
+}
+
+/* The handshake of a client is over: from now on it may wait for a greeting. What has begun before keeps its time. */
+static __always_inline void sock_connected(struct sock_ctx *sc)
+{
+	struct request_ctx *r = &sc->request;
+
+	if (r->watched && !r->tries && !r->outstanding && !r->setup)
+		r->begun_ns = bpf_ktime_get_ns();
 }
 
 /* Set at first use on connections that were not seen to open. */

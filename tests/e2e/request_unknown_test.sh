@@ -8,6 +8,8 @@
 . "$(dirname "$0")/servers.sh"
 # shellcheck source=tests/e2e/request.sh
 . "$(dirname "$0")/request.sh"
+# shellcheck source=tests/e2e/waiting.sh
+. "$(dirname "$0")/waiting.sh"
 
 need nginx curl haproxy python3
 own_copy nginx curl
@@ -68,6 +70,46 @@ talk_counted "like Redis" "unknown unknown" '*1\r\n$4\r\nPING\r\n' '\x01\x02\x03
 is 2 "$(losses service=talk-$$ protocol=redis)" "both ends say so, once"
 talk_counted "like Redis as people type it" "unknown unknown" 'SET a b\r\n' 'done\r\n' $n
 is 2 "$(losses service=talk-$$ protocol=redis)" "both ends say so, once"
+# Lines that go one way, like those of a log, and begin so; and a command to a server that hangs
+cat >"$TMP/oneway-$$" <<-END
+	import os, socket, sys, threading, time
+	lines, times = [l.encode() for l in sys.argv[2:]], int(sys.argv[1])
+	server = socket.create_server(("127.0.0.1", 0))
+	def serve(s):
+	    while s.recv(4096):
+	        pass
+	clients = []
+	for line in lines:
+	    clients.append(socket.create_connection(server.getsockname()))
+	    threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
+	for i in range(times):
+	    for c, line in zip(clients, lines):
+	        c.sendall(line + b"\n")
+	    time.sleep(0.1)
+	open(sys.argv[0] + ".sent", "w").write("all")
+	while not os.path.exists(sys.argv[0] + ".end"):
+	    time.sleep(0.1)
+	for c in clients:
+	    c.close()
+END
+cp "$TMP/oneway-$$" "$TMP/hangs-$$"
+mark
+background python3 "$TMP/oneway-$$" 20 "INFO started" "SET up" "AUTH failed" "EVAL of it" "PING"
+oneway=$!
+background python3 "$TMP/hangs-$$" 1 "INFO"
+hangs=$!
+wait_until test -s "$TMP/oneway-$$.sent"
+wait_until test -s "$TMP/hangs-$$.sent"
+wait_until waits 0 oneway-$$
+for direction in inbound outbound; do
+	is "0 1" "$(value_or_0 seismo_requests_in_flight service=oneway-$$ direction=$direction protocol=redis) $(
+		value_or_0 seismo_requests_in_flight service=hangs-$$ direction=$direction protocol=redis)" \
+		"$direction: lines that go one way do not wait, a command to a server that hangs does"
+done
+touch "$TMP/oneway-$$.end" "$TMP/hangs-$$.end"
+wait $oneway $hangs
+is_unanswered hangs-$$ "a server hangs" "inbound redis client_closed 1" "outbound redis client_closed 1"
+is_unanswered oneway-$$ "lines that go one way"
 talk_counted "like memcached" "unknown unknown" 'get a\r\n' '{"a": 1}\n' $n
 is 2 "$(losses service=talk-$$ protocol=memcached)" "both ends say so, once"
 talk_counted "like Kafka" "unknown unknown" '\x00\x00\x00\x0c\x00\x12\x00\x00\x00\x00\x00\x01\x00\x02me' '\xff\xff\xff\xffno, no' $n
