@@ -315,10 +315,13 @@ TRACEPOINT(inet_sock_set_state, state, struct sock *sk, int oldstate, int newsta
 		return tcp_ending(sk, oldstate, newstate);
 	if (is_mptcp(sk)) /* what it sends first tells who has opened it */
 		return 0;
-	if (newstate != SYN_SENT && (newstate != ESTABLISHED || oldstate != SYN_RECV))
+	if (newstate != SYN_SENT &&
+	    (newstate != ESTABLISHED || (oldstate != SYN_SENT && oldstate != SYN_RECV)))
 		return 0;
 	sc = sock_ctx(sk);
-	if (sc)
+	if (sc && oldstate == SYN_SENT)
+		sock_connected(sc);
+	else if (sc)
 		sock_opened(sc, newstate == SYN_SENT ? TCP_OUTBOUND : TCP_INBOUND);
 	return 0;
 }

@@ -106,6 +106,7 @@ static __always_inline void connected(struct sock *sk, struct sock_ctx *sc)
 		hist_add(tcp_connect_duration_seconds, sock_owner(sc), 0,
 			 bpf_ktime_get_ns() - sc->start_ns);
 	count_add(tcp_connections_total, sock_owner(sc), TCP_OUTBOUND, 1);
+	sock_connected(sc);
 	bytes_begin(sk, sc);
 	sample_rtt(sk, sc);
 }

@@ -71,9 +71,13 @@ static __always_inline void unanswered_count(struct sock_ctx *sc, u32 reason, u3
  */
 #define CLIENT_WAITS_NS 100000000ULL
 
-static __always_inline bool client_waited(const struct request_ctx *r, u32 reason, u64 ns)
+static __always_inline bool client_waited(const struct sock_ctx *sc, u32 reason, u64 ns)
 {
-	return reason != UNANSWERED_CLIENT_CLOSED || ns >= CLIENT_WAITS_NS ||
+	const struct request_ctx *r = &sc->request;
+	bool by_client = reason == UNANSWERED_CLIENT_CLOSED ||
+			 (reason == UNANSWERED_RESET && sc->direction == TCP_INBOUND);
+
+	return !by_client || ns >= CLIENT_WAITS_NS ||
 	       (r->protocol != PROTOCOL_UNKNOWN && r->protocol != PROTOCOL_TLS);
 }
 
@@ -134,7 +138,7 @@ static __always_inline void unanswered(struct sock *sk, struct sock_ctx *sc, u32
 	UNROLL
 	for (int i = 0; i < INFLIGHT_GROUPS; i++)
 		r->inflight[i].cnt = 0;
-	if (n && client_waited(r, reason, ns))
+	if (n && client_waited(sc, reason, ns))
 		unanswered_count(sc, reason, n);
 }
 
@@ -211,11 +215,15 @@ static __noinline int setup_is_hidden(struct sock *sk, const struct request_ctx 
 /* The server has not greeted. Who closes at once looked whether it is there, as health checks do. */
 static __noinline int greeting_ends(struct sock *sk, struct sock_ctx *sc, u32 reason, u64 now)
 {
+	struct request_ctx *r = &sc->request;
 	u32 protocol = greeting_awaited(sk, sc);
 
-	if (!protocol || !client_waited(&sc->request, reason, now - sc->request.begun_ns))
+	if (!protocol)
 		return 0;
-	sc->request.protocol = protocol;
+	r->tries = 1; /* it is asked once, and not again when the other side has closed too */
+	if (!client_waited(sc, reason, now - r->begun_ns))
+		return 0;
+	r->protocol = protocol;
 	unanswered_count(sc, reason, 1);
 	return 0;
 }

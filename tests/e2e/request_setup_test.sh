@@ -11,7 +11,7 @@
 # shellcheck source=tests/e2e/waiting.sh
 . "$(dirname "$0")/waiting.sh"
 
-need /usr/bin/python3 curl mariadb
+need /usr/bin/python3 curl mariadb ip tc
 own_copy curl mariadb
 postgres_port=$(free_port)
 postgres_start "$postgres_port" "password_encryption = 'scram-sha-256'"
@@ -36,19 +36,27 @@ def serve(c, number):
     while said and select.select([c], [], [], float(sys.argv[1]))[0]:
         said = c.recv(4096)
     c.close()
+def serve_any(*of):
+    try:
+        serve(*of)
+    except ConnectionResetError:
+        pass
 s = socket.create_server(("127.0.0.1", 0))
 print(s.getsockname()[1], flush=True)
 number = 0
 while True:
-    threading.Thread(target=serve, args=(s.accept()[0], number), daemon=True).start()
+    threading.Thread(target=serve_any, args=(s.accept()[0], number), daemon=True).start()
     number += 1
 END
-# Connects, sends the bytes and goes away, or reads and waits.
+# Connects, sends the bytes and goes away (`reset`: by a reset), or reads and waits.
 cat >"$TMP/client.py" <<'END'
-import socket, sys, time
+import socket, struct, sys, time
 s = socket.create_connection(("127.0.0.1", int(sys.argv[1])))
 s.sendall(eval(sys.argv[2]))
 if len(sys.argv) > 3:
+    if sys.argv[3] == "reset":
+        s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    s.close()
     sys.exit()
 print(len(s.recv(4096)), flush=True)
 time.sleep(600)
@@ -57,9 +65,10 @@ client_of() { # NAME: a program that runs it
 	cp -L /usr/bin/python3 "$TMP/bin/$1"
 	program=("$TMP/bin/$1" -c "exec(open('$TMP/client.py').read())")
 }
+within=() # a command that runs it somewhere else
 silent() { # NAME SECONDS HOW: sets port
 	cp -L /usr/bin/python3 "$TMP/bin/$1"
-	background "$TMP/bin/$1" -c "exec(open('$TMP/silent.py').read())" "$2" "$3" >"$TMP/$1.port"
+	background "${within[@]}" "$TMP/bin/$1" -c "exec(open('$TMP/silent.py').read())" "$2" "$3" >"$TMP/$1.port"
 	wait_until test -s "$TMP/$1.port"
 	port=$(<"$TMP/$1.port")
 }
@@ -125,13 +134,40 @@ is_unanswered mariadb-$$ "MySQL, not greeted" "outbound mysql client_closed 1"
 is_unanswered $server "MySQL, not greeted" "inbound mysql client_closed 1"
 is_counted mariadb-$$ "MySQL, not greeted"
 client_of check-$$
-mark
-for _ in 1 2 3; do
-	"${program[@]}" "$port" 'b""' leave
+for how in leave reset; do
+	mark
+	for _ in 1 2 3; do
+		"${program[@]}" "$port" 'b""' $how
+	done
+	wait_until grown_to 3 seismo_tcp_connections_total service=check-$$ direction=outbound
+	is_unanswered check-$$ "who looks whether it is there: $how"
+	is_unanswered $server "who looks whether it is there: $how"
 done
-wait_until grown_to 3 seismo_tcp_connections_total service=check-$$ direction=outbound
-is_unanswered check-$$ "who looks whether it is there"
-is_unanswered $server "who looks whether it is there"
+
+# The same of a server so far away that the handshake takes a while, and the end as well
+server=
+wire=seismo-setup-$$
+if ip netns add $wire 2>/dev/null && at_exit ip netns delete $wire && ip -n $wire link set lo up; then
+	within=(ip netns exec "$wire")
+	silent far-$$ 600 once
+	client_of greeted-$$
+	background "${within[@]}" "${program[@]}" "$port" 'b""' >"$TMP/greeted"
+	pid=$!
+	wait_until test -s "$TMP/greeted"
+	end_process $pid 2>/dev/null
+	tc -n $wire qdisc add dev lo root tbf rate 2kbit burst 100 limit 10000 2>/dev/null || bail "no slow link"
+	client_of looks-$$
+	mark
+	began=${EPOCHREALTIME/./}
+	"${within[@]}" "${program[@]}" "$port" 'b""' leave
+	ok "the handshake takes a while" test $((${EPOCHREALTIME/./} - began)) -gt 190000
+	wait_until grown_to 1 seismo_tcp_connections_total service=looks-$$ direction=outbound
+	sleep 2
+	is_unanswered looks-$$ "who looks whether it is there, far away"
+	within=()
+else
+	skip_one "a server far away" "no network namespace"
+fi
 
 # --- AMQP, where the server speaks second, and then it is the client's turn
 
