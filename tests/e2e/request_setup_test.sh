@@ -96,6 +96,12 @@ done
 
 # --- nothing comes: with TLS asked for, and without
 
+no_one_waits() { # TEXT CLIENT SERVER
+	sleep 0.5
+	scrape
+	is "0 0" "$(value_or_0 seismo_requests_in_flight "service=$2") $(value_or_0 seismo_requests_in_flight "service=$3")" "$1"
+}
+
 # A client waits, and is killed.
 gives_up() { # TEXT SERVICE PROTOCOL COMMAND...
 	local pid
@@ -185,10 +191,7 @@ background "${program[@]}" "$port" 'b"AMQP\0\0\x09\1"' >"$TMP/asked"
 pid=$!
 wait_until test -s "$TMP/asked"
 is 31 "$(<"$TMP/asked")" "AMQP: it is asked who it is"
-sleep 0.5
-scrape
-is "0 0" "$(value_or_0 seismo_requests_in_flight service=amqp-$$) $(value_or_0 seismo_requests_in_flight service=asks-$$)" \
-	"AMQP: it does not wait while it is asked"
+no_one_waits "AMQP: it does not wait while it is asked" amqp-$$ asks-$$
 end_process $pid 2>/dev/null
 is_metric 0 "AMQP: it is gone" seismo_tcp_connections_open service=amqp-$$ direction=outbound
 is_unanswered amqp-$$ "AMQP: who is asked"
@@ -219,10 +222,7 @@ client=$!
 wait_until test -s "$TMP/asked"
 is 82 "$(<"$TMP/asked")" "it is asked for the password"
 is_metric 1 "it is there" seismo_tcp_connections_open service=slow-$$ direction=outbound
-sleep 0.5
-scrape
-is "0 0" "$(value_or_0 seismo_requests_in_flight service=slow-$$) $(value_or_0 seismo_requests_in_flight service=postgres-$$)" \
-	"it does not wait while it is asked"
+no_one_waits "it does not wait while it is asked" slow-$$ postgres-$$
 end_process $client 2>/dev/null
 is_metric 0 "it is gone" seismo_tcp_connections_open service=slow-$$ direction=outbound
 is_unanswered slow-$$ "who is asked for a password"

@@ -107,7 +107,7 @@ static void a_slower_disk_is_told_beside_what_is_worse(void **state)
 	told(play(two, (const double[]){ 0, 0.0025 }), (const char *[]){ NULL });
 }
 
-/* At few requests: the page cache of a database is `with[0]` times as large as usual, and it reads `with[1]` times as often. */
+/* At few requests: the page cache of a database is `with[0]` times as large as usual, and it reads `with[1]` times as often; its limit is `with[2]`. */
 static void drop(struct world *w, bool bad, const double *with)
 {
 	double reads_each = bad ? 0.15 * with[1] : 0.15;
@@ -116,7 +116,7 @@ static void drop(struct world *w, bool bad, const double *with)
 	reads(w, "db.service", "sda", 9 * reads_each, 0.008, 0);
 	set(w, "seismo_memory_page_cache_bytes", LABELS("db.service"), bad ? 94e6 * with[0] : 94e6);
 	if (bad)
-		set(w, "seismo_memory_limit_bytes", LABELS("db.service"), 60e6);
+		set(w, "seismo_memory_limit_bytes", LABELS("db.service"), with[2]);
 	computes(w, "db.service", 0.05);
 }
 
@@ -124,8 +124,29 @@ static void drop(struct world *w, bool bad, const double *with)
 static void a_cache_that_is_lost_is_the_reason(void **state)
 {
 	(void)state;
-	told(play(drop, (const double[]){ 0.56, 24 }), (const char *[]){ "memory_thrash", NULL });
-	told(play(drop, (const double[]){ 1, 24 }), (const char *[]){ "disk_time", NULL });
+	told(play(drop, (const double[]){ 0.56, 24, 60e6 }),
+	     (const char *[]){ "memory_thrash", NULL });
+	told(play(drop, (const double[]){ 1, 24, 60e6 }), (const char *[]){ "disk_time", NULL });
+	told(play(drop, (const double[]){ 0.56, 24, 200e6 }),
+	     (const char *[]){ "disk_time", NULL });
+}
+
+/* `with[0]` of a hundred requests take long, which are four usually: of the same kind there are a few more. Its quota is used up at all times. */
+static void mix(struct world *w, bool bad, const double *with)
+{
+	double slow = bad ? with[0] : 4;
+
+	serves(w, "shop.service", "http", 100 - slow, 0.01);
+	serves(w, "shop.service", "http", slow, 0.2);
+	computes(w, "shop.service", 0.2);
+	count(w, "seismo_cpu_periods_total", LABELS("shop.service"), 10 * TICK_S);
+	count(w, "seismo_cpu_throttled_periods_total", LABELS("shop.service"), 4 * TICK_S);
+}
+
+static void some_more_of_what_is_slow_is_no_trouble(void **state)
+{
+	(void)state;
+	told(play(mix, (const double[]){ 6 }), (const char *[]){ NULL });
 }
 
 /* Of a hundred requests eight take `with[0]` longer, which a quota of CPU is the reason of. */
@@ -154,6 +175,7 @@ int main(void)
 		cmocka_unit_test(what_weighs_little_is_not_the_first),
 		cmocka_unit_test(a_slower_disk_is_told_beside_what_is_worse),
 		cmocka_unit_test(a_cache_that_is_lost_is_the_reason),
+		cmocka_unit_test(some_more_of_what_is_slow_is_no_trouble),
 		cmocka_unit_test(a_tail_is_found_though_the_mean_is_not),
 	};
 

@@ -55,7 +55,6 @@ static enum answer io_throttles(const struct scene *s)
 static enum answer io_is_held(const struct scene *s)
 {
 	const struct condition where[] = { { "service", s->service ?: "" }, { NULL } };
-
 	double age, usual;
 
 	if (!s->service || s->focus)
